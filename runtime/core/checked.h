@@ -1,0 +1,26 @@
+// Arithmetic on sizes that come from users or files: overflow is an error, never a wrap-around.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/core/status.h"
+
+namespace nf {
+
+inline int64_t checked_add(int64_t a, int64_t b) {
+  int64_t r;
+  if (__builtin_add_overflow(a, b, &r)) fail(Code::nomem, "size overflow: %lld + %lld", (long long)a, (long long)b);
+  return r;
+}
+
+inline int64_t checked_mul(int64_t a, int64_t b) {
+  int64_t r;
+  if (__builtin_mul_overflow(a, b, &r)) fail(Code::nomem, "size overflow: %lld * %lld", (long long)a, (long long)b);
+  return r;
+}
+
+inline constexpr size_t kAlign = 64;  // a cache line, and the widest vector
+
+inline size_t align_up(size_t n) { return static_cast<size_t>(checked_add(static_cast<int64_t>(n), kAlign - 1)) & ~(kAlign - 1); }
+
+}  // namespace nf

@@ -1,0 +1,49 @@
+// Errors inside the library: one exception type with a pinned code and a bounded message.
+// Everything below src/abi throws nf::Error (or std::bad_alloc); src/abi turns both into nf_status.
+#pragma once
+#include <cstdint>
+#include <exception>
+
+namespace nf {
+
+// The numbers are those of nf_status in include/nf/nf.h (checked by static_assert in src/abi/status.cc).
+enum class Code : int32_t {
+  ok = 0,
+  argument = 1,
+  state = 2,
+  shape = 3,
+  spec = 4,
+  nomem = 10,
+  io = 20,
+  format = 21,
+  checksum = 22,
+  version = 23,
+  numeric = 30,
+  not_inverted = 31,
+  cancelled = 40,
+  callback = 41,
+  unsupported = 50,
+  internal = 60,
+};
+
+// Messages live in a fixed buffer, so that reporting an out-of-memory never allocates a string.
+class Error : public std::exception {
+ public:
+  static constexpr int kMessageBytes = 244;
+  Error(Code code, const char* message, int os_errno = 0) noexcept;
+  const char* what() const noexcept override { return message_; }
+  Code code() const noexcept { return code_; }
+  int os_errno() const noexcept { return os_errno_; }
+
+ private:
+  Code code_;
+  int os_errno_;
+  char message_[kMessageBytes];
+};
+
+// Throws Error{code, formatted message}; over-long messages are cut at a UTF-8 boundary.
+[[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
+// The same with an errno, whose text is appended to the message.
+[[noreturn]] void fail_os(Code code, int os_errno, const char* format, ...) __attribute__((format(printf, 3, 4)));
+
+}  // namespace nf

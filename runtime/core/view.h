@@ -1,0 +1,74 @@
+// Shapes and borrowed tensors. A View owns nothing and is trivially copyable.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "runtime/core/checked.h"
+
+namespace nf {
+
+enum class DType : uint8_t { f32 = 1, f64 = 2 };  // numbers of NF_F32, NF_F64
+inline constexpr int64_t size_of(DType t) { return t == DType::f64 ? 8 : 4; }
+inline constexpr const char* name_of(DType t) { return t == DType::f64 ? "float64" : "float32"; }
+template <class T>
+inline constexpr DType dtype_of = sizeof(T) == 8 ? DType::f64 : DType::f32;
+
+inline constexpr int kMaxRank = 4;
+
+// Extents, outermost first. Rank 0 is a scalar (one element); an extent may be 0.
+struct Dims {
+  int32_t rank = 0;
+  int64_t d[kMaxRank] = {0, 0, 0, 0};
+
+  Dims() = default;
+  Dims(std::initializer_list<int64_t> extents) {
+    if (extents.size() > kMaxRank) fail(Code::shape, "rank %zu is above the limit of %d", extents.size(), kMaxRank);
+    for (int64_t e : extents) d[rank++] = e;
+  }
+  int64_t operator[](int i) const { return d[i]; }
+  int64_t& operator[](int i) { return d[i]; }
+  int64_t last() const { return rank ? d[rank - 1] : 1; }
+  int64_t count() const {
+    int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n = checked_mul(n, d[i]);
+    return n;
+  }
+  bool operator==(const Dims& o) const {
+    if (rank != o.rank) return false;
+    for (int i = 0; i < rank; ++i)
+      if (d[i] != o.d[i]) return false;
+    return true;
+  }
+};
+
+std::string to_string(const Dims& dims);  // "[3, 4]"
+
+// A strided tensor in somebody else's memory; strides count elements.
+struct View {
+  void* data = nullptr;
+  Dims shape;
+  int64_t stride[kMaxRank] = {0, 0, 0, 0};
+  DType dtype = DType::f32;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  int64_t count() const { return shape.count(); }
+  int64_t rows() const { return shape.rank ? shape[0] : 1; }   // outermost extent
+  int64_t cols() const { return shape.rank > 1 ? shape[1] : 1; }  // second extent: 2-D use
+  int64_t ld() const { return stride[0]; }                      // distance of rows: 2-D use
+  bool contiguous() const {
+    int64_t expect = 1;
+    for (int i = shape.rank - 1; i >= 0; --i) {
+      if (shape[i] != 1 && stride[i] != expect) return false;
+      expect *= shape[i];
+    }
+    return true;
+  }
+};
+
+View contiguous_view(void* data, DType dtype, const Dims& shape);
+
+}  // namespace nf
