@@ -22,53 +22,45 @@
 
 namespace nf {
 namespace {
-constexpr size_t kChunk = 1 << 16;
-// Handed out while counting; aligned, never mapped, far from zero so that offsets stay well-defined.
-char* const kNowhere = reinterpret_cast<char*>(uintptr_t{1} << 46);
+constexpr size_t kChunk = 1 << 20;  // measuring grows in steps of this
 }  // namespace
 
-Arena::Arena(const Allocator& allocator, size_t bytes)
-    : allocator_(allocator), block_(allocator, std::max(align_up(bytes), kAlign), "an arena") {
-  NF_POISON(block_.data(), block_.bytes());
+Arena::Arena(const Allocator& allocator, size_t bytes) : allocator_(allocator) {
+  chunks_.emplace_back(allocator, std::max(align_up(bytes), kAlign), "an arena");
+  NF_POISON(chunks_[0].data(), chunks_[0].bytes());
 }
 
 Arena::~Arena() {
-  if (block_.data()) NF_UNPOISON(block_.data(), block_.bytes());
+  for (Buffer& b : chunks_) NF_UNPOISON(b.data(), b.bytes());
 }
 
-void* Arena::bump(size_t bytes) {
+void* Arena::take(size_t bytes) {
   const size_t need = align_up(bytes);
-  if (block_.data() && need > block_.bytes() - top_)
-    fail(Code::internal, "arena of %zu bytes is full: %zu more are needed (sizing and use disagree)", block_.bytes(), need);
-  const size_t at = top_;
-  top_ = static_cast<size_t>(checked_add(static_cast<int64_t>(top_), static_cast<int64_t>(need)));
-  high_ = std::max(high_, top_);
-  if (!block_.data()) return nullptr;
-  char* p = block_.as<char>() + at;
+  while (at_.chunk < chunks_.size() && need > chunks_[at_.chunk].bytes() - at_.offset && growing_) {
+    ++at_.chunk;
+    at_.offset = 0;
+  }
+  if (at_.chunk == chunks_.size() && growing_) {
+    chunks_.emplace_back(allocator_, std::max(kChunk, need), "measuring a graph");
+    NF_POISON(chunks_.back().data(), chunks_.back().bytes());
+  }
+  Buffer& chunk = chunks_[at_.chunk];
+  if (need > chunk.bytes() - at_.offset)
+    fail(Code::internal, "arena of %zu bytes is full: %zu more are needed (measure and use disagree)", chunk.bytes(), need);
+  char* p = chunk.as<char>() + at_.offset;
+  at_.offset += need;
+  at_.top += need;
+  high_ = std::max(high_, at_.top);
   NF_UNPOISON(p, bytes);
   return p;
 }
 
-void* Arena::data(size_t bytes) {
-  void* p = bump(bytes);
-  return p ? p : kNowhere;
-}
-
-void* Arena::node(size_t bytes) {
-  if (void* p = bump(bytes)) return p;
-  const size_t need = align_up(bytes);
-  if (chunks_.empty() || chunk_used_ + need > chunks_.back().bytes()) {
-    chunks_.emplace_back(allocator_, std::max(kChunk, need), "sizing a graph");
-    chunk_used_ = 0;
+void Arena::rewind(const Mark& m) {
+  for (size_t c = m.chunk; c < chunks_.size() && c <= at_.chunk; ++c) {
+    const size_t from = c == m.chunk ? m.offset : 0;
+    NF_POISON(chunks_[c].as<char>() + from, chunks_[c].bytes() - from);
   }
-  char* p = chunks_.back().as<char>() + chunk_used_;
-  chunk_used_ += need;
-  return p;
-}
-
-void Arena::rewind(Mark m) {
-  if (block_.data() && top_ > m.top) NF_POISON(block_.as<char>() + m.top, top_ - m.top);
-  top_ = m.top;
+  at_ = m;
 }
 
 }  // namespace nf

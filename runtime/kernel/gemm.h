@@ -1,0 +1,31 @@
+// Dense matrix products for small and medium sizes, in Highway, without packing.
+//
+// Every element of C is one chain of fused multiply-adds over k in increasing order, so its bits depend on its own row
+// of A and column of B only: never on m, on its position or on how rows are cut into blocks. That is what lets a row be
+// scored alone or in a batch of a million with the same bits (a BLAS does not promise that, and picks its kernels by
+// reading the environment and the CPU's model number). Against OpenBLAS see tests/bench/gemm_bench.cc.
+#pragma once
+#include <cstdint>
+
+namespace nf::kernel {
+
+enum class Into : uint8_t {
+  overwrite,   // C = A B
+  bias,        // C = bias + A B, one bias per column
+  accumulate,  // C += A B
+};
+
+// C [m, n] from A [m, k] and B [k, n]. A(i, p) = a[i a_row + p a_col]; so a transposed A costs nothing.
+// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for Into::bias only. C may not overlap A or B.
+template <class T>
+void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
+          int64_t ldc, Into into, const T* bias = nullptr);
+
+// out [cols, rows] = transpose of x [rows, cols]; ldo, ldx are the distances of rows.
+template <class T>
+void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo);
+
+// Runs a product with a known answer on the SIMD target in use; false means that this machine miscomputes.
+bool gemm_self_test();
+
+}  // namespace nf::kernel

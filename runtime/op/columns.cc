@@ -1,0 +1,163 @@
+// Ops that move data: copies, shared views, gathers and concatenation of columns. Exact; gradients are the reverse moves.
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+// Calls f(offset in the strided view, index in row-major order) for every element.
+template <class F>
+void for_elements(const View& v, F&& f) {
+  int64_t shape[kMaxRank], stride[kMaxRank];
+  const int pad = kMaxRank - v.shape.rank;
+  for (int i = 0; i < kMaxRank; ++i) {
+    shape[i] = i < pad ? 1 : v.shape[i - pad];
+    stride[i] = i < pad ? 0 : v.stride[i - pad];
+  }
+  int64_t k = 0;
+  for (int64_t a = 0; a < shape[0]; ++a)
+    for (int64_t b = 0; b < shape[1]; ++b)
+      for (int64_t c = 0; c < shape[2]; ++c)
+        for (int64_t d = 0; d < shape[3]; ++d) f(a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3], k++);
+}
+
+template <class T>
+void contiguous_forward(Tape&, Node& n) {
+  const T* x = n.x<T>(0);
+  T* y = n.y<T>();
+  for_elements(n.view(0), [&](int64_t at, int64_t k) { y[k] = x[at]; });
+}
+
+template <class T>
+void contiguous_vjp(Tape& t, Node& n) {
+  const T* gy = t.grad_out(n).template as<T>();
+  T* gx = t.grad(*n.in[0]).template as<T>();
+  for_elements(n.view(0), [&](int64_t at, int64_t k) { gx[at] += gy[k]; });
+}
+
+const Op kContiguous = {"contiguous", Layout::strided, same_as_first, NF_BOTH(contiguous_forward), NF_BOTH(contiguous_vjp),
+                        [](Tape& t, Node&, const Var* d) { return contiguous(t, d[0]); }};
+
+// ---- gather ------------------------------------------------------------------------------------------------------
+
+const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
+
+Shapes gather_shape(const Node& n) {
+  need_rank(n, 0, 2);
+  Shapes s;
+  s.out = {n.in[0]->out.shape[0], n.attr.i[0]};
+  return s;
+}
+
+template <class T>
+void gather_forward(Tape&, Node& n) {
+  const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
+  const int32_t* index = index_of(n);
+  for (int64_t r = 0; r < y.rows; ++r)
+    for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[index[c]];
+}
+
+template <class T>
+void gather_vjp(Tape& t, Node& n) {
+  const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
+  const int32_t* index = index_of(n);
+  for (int64_t r = 0; r < gy.rows; ++r)
+    for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
+}
+
+const Op kGather = {"gather_columns", Layout::rows, gather_shape, NF_BOTH(gather_forward), NF_BOTH(gather_vjp),
+                    [](Tape& t, Node& n, const Var* d) { return gather_columns(t, d[0], index_of(n), n.attr.i[0]); }};
+
+// ---- concat ------------------------------------------------------------------------------------------------------
+
+Shapes concat_shape(const Node& n) {
+  need_rank(n, 0, 2);
+  need_rank(n, 1, 2);
+  need_extent(n, 1, 0, n.in[0]->out.shape[0]);
+  Shapes s;
+  s.out = {n.in[0]->out.shape[0], checked_add(n.in[0]->out.shape[1], n.in[1]->out.shape[1])};
+  return s;
+}
+
+template <class T>
+void concat_forward(Tape&, Node& n) {
+  const auto a = matrix_of<T>(n.view(0)), b = matrix_of<T>(n.view(1)), y = matrix_of<T>(n.out);
+  for (int64_t r = 0; r < y.rows; ++r) {
+    std::memcpy(y.row(r), a.row(r), static_cast<size_t>(a.cols) * sizeof(T));
+    std::memcpy(y.row(r) + a.cols, b.row(r), static_cast<size_t>(b.cols) * sizeof(T));
+  }
+}
+
+template <class T>
+void concat_vjp(Tape& t, Node& n) {
+  const auto gy = matrix_of<T>(t.grad_out(n));
+  int64_t first = 0;
+  for (int i = 0; i < 2; ++i) {
+    const int64_t cols = n.view(i).shape[1];
+    if (n.in[i]->needs_grad) {
+      const auto gx = matrix_of<T>(t.grad(*n.in[i]));
+      for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r) + first, gx.row(r), cols);
+    }
+    first += cols;
+  }
+}
+
+Var concat_jvp(Tape& t, Node& n, const Var* d) {
+  Var a = d[0] ? d[0] : t.zeros(n.in[0]->out.shape);
+  Var b = d[1] ? d[1] : t.zeros(n.in[1]->out.shape);
+  return concat_columns(t, a, b);
+}
+
+const Op kConcat = {"concat_columns", Layout::rows, concat_shape, NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_jvp};
+
+constexpr int32_t kReversed[] = {2, 1, 0};
+constexpr int32_t kRepeated[] = {1, 1, 0, 2, 1};
+
+const OpCase kCases[] = {
+    {"contiguous", {{"nd"}}, [](Tape& t, const Var* in) { return contiguous(t, in[0]); }},
+    {"reshape", {{"n6"}}, [](Tape& t, const Var* in) { return reshape(t, in[0], {in[0]->out.shape[0], 2, 3}); }},
+    {"slice_columns", {{"n4"}}, [](Tape& t, const Var* in) { return slice_columns(t, in[0], 1, 2); }},
+    {"gather_permute", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kReversed, 3); }},
+    {"gather_repeat", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kRepeated, 5); }},
+    {"concat_columns", {{"nd"}, {"ne"}}, [](Tape& t, const Var* in) { return concat_columns(t, in[0], in[1]); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_columns;
+const OpFamily family_columns = {"columns", kCases, std::size(kCases)};
+
+Var contiguous(Tape& t, Var x) { return t.record(kContiguous, {x}); }
+
+Var reshape(Tape& t, Var x, const Dims& shape) {
+  if (shape.count() != x->out.count())
+    fail(Code::shape, "reshape: %s does not hold the elements of %s", to_string(shape).c_str(), to_string(x->out.shape).c_str());
+  x = conform(t, x, Layout::contiguous);
+  return t.alias(x, contiguous_view(x->out.data, x->out.dtype, shape));
+}
+
+Var slice_columns(Tape& t, Var x, int64_t first, int64_t count) {
+  const View& v = x->out;
+  if (v.shape.rank != 2 || first < 0 || count < 0 || first > v.shape[1] - count)
+    fail(Code::shape, "slice_columns: columns [%lld, %lld) of %s", static_cast<long long>(first),
+         static_cast<long long>(first + count), to_string(v.shape).c_str());
+  View y = v;
+  y.shape[1] = count;
+  y.data = static_cast<char*>(v.data) + first * v.stride[1] * size_of(v.dtype);
+  return t.alias(x, y);
+}
+
+Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count) {
+  Attr a;
+  a.i[0] = count;
+  a.p[0] = index;
+  return t.record(kGather, {x}, a);
+}
+
+Var concat_columns(Tape& t, Var a, Var b) { return t.record(kConcat, {a, b}); }
+
+}  // namespace nf

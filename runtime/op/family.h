@@ -1,0 +1,41 @@
+// What an op family says about itself, so that one generic suite can check gradients, tangents, layouts, sizes and
+// non-finite inputs of every op: its test cases. The list of families is generated from runtime/op/meson.build.
+#pragma once
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+// Where inputs of an op are drawn from in tests and fuzzing.
+enum class Domain : uint8_t {
+  real,         // normal, scale 1
+  positive,     // log-uniform around 1
+  unit,         // (0, 1)
+  nonzero,      // real, away from 0: for functions with a kink or a pole there
+  symmetric,    // (-1, 1)
+};
+
+// `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1 too.
+// A digit is that extent. nullptr ends the list.
+struct OpInput {
+  const char* dims = nullptr;
+  Domain domain = Domain::real;
+  bool differentiable = true;
+};
+
+struct OpCase {
+  const char* name;
+  OpInput in[kMaxInputs];
+  Var (*build)(Tape& t, const Var* in);
+  bool smooth = true;  // false: no second derivative to check
+};
+
+struct OpFamily {
+  const char* name;
+  const OpCase* cases;
+  int n_cases;
+};
+
+// Both instantiations of a function template, in the order of Op's arrays.
+#define NF_BOTH(fn) {fn<float>, fn<double>}
+
+}  // namespace nf

@@ -1,0 +1,105 @@
+// y = x W + b (+ r), the work-horse. W is [in, out], so that forward is a plain product of row-major matrices.
+// Gradients: dx = gy W^T, dW = x^T gy, db = column sums of gy. Accuracy: one FMA chain per element (runtime/kernel/gemm.h).
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+using kernel::Into;
+enum { kX, kW, kB, kResidual };
+
+Shapes shape(const Node& n) {
+  need_rank(n, kX, 2);
+  need_rank(n, kW, 2);
+  const int64_t rows = n.in[kX]->out.shape[0], in = n.in[kX]->out.shape[1], out = n.in[kW]->out.shape[1];
+  need_extent(n, kW, 0, in);
+  if (n.in[kB]) {
+    need_rank(n, kB, 1);
+    need_extent(n, kB, 0, out);
+  }
+  if (n.in[kResidual]) {
+    need_rank(n, kResidual, 2);
+    need_extent(n, kResidual, 0, rows);
+    need_extent(n, kResidual, 1, out);
+  }
+  Shapes s;
+  s.out = {rows, out};
+  return s;
+}
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW)), y = matrix_of<T>(n.out);
+  const T* b = n.x<T>(kB);
+  kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b);
+  if (n.in[kResidual]) {
+    for_runs<const T, T>(n.view(kResidual), n.out, [](const T* r, T* o, int64_t count) { kernel::accumulate(r, o, count); });
+  }
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW));
+  const View gy_view = t.grad_out(n);
+  const auto gy = matrix_of<T>(gy_view);
+  if (n.in[kX]->needs_grad) {
+    bool fresh;
+    const auto gx = matrix_of<T>(t.grad_for_write(*n.in[kX], &fresh));
+    const Into into = fresh ? Into::overwrite : Into::accumulate;
+    if (const void* mirror = n.in[kW]->mirror) {
+      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld, into);
+    } else {
+      const Arena::Mark mark = t.arena().mark();
+      T* wt = t.scratch<T>(w.rows * w.cols);
+      kernel::transpose(w.rows, w.cols, w.p, w.ld, wt, w.rows);
+      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, wt, w.rows, gx.p, gx.ld, into);
+      t.arena().rewind(mark);
+    }
+  }
+  if (n.in[kW]->needs_grad) {
+    bool fresh;
+    const auto gw = matrix_of<T>(t.grad_for_write(*n.in[kW], &fresh));
+    kernel::gemm<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld,
+                    fresh ? Into::overwrite : Into::accumulate);
+  }
+  if (n.in[kB] && n.in[kB]->needs_grad)
+    kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, t.grad(*n.in[kB]).template as<T>());
+  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+    for_runs<const T, T>(gy_view, t.grad(*n.in[kResidual]),
+                         [](const T* g, T* o, int64_t count) { kernel::accumulate(g, o, count); });
+  }
+}
+
+// d(xW + b + r) = dx W + x dW + db + dr
+Var tangent(Tape& t, Node& n, const Var* d) {
+  Var y = nullptr;
+  if (d[kX]) y = linear(t, d[kX], n.in[kW], nullptr);
+  if (d[kW]) y = linear_add(t, n.in[kX], d[kW], nullptr, y);
+  if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), d[kB]);
+  if (d[kResidual]) y = y ? add(t, y, d[kResidual]) : d[kResidual];
+  return y;
+}
+
+const Op kLinear = {"linear", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+
+const OpCase kCases[] = {
+    {"linear", {{"nd"}, {"dm"}, {"m"}}, [](Tape& t, const Var* in) { return linear(t, in[0], in[1], in[2]); }},
+    {"linear_no_bias", {{"nd"}, {"dm"}}, [](Tape& t, const Var* in) { return linear(t, in[0], in[1], nullptr); }},
+    {"linear_add", {{"nd"}, {"dm"}, {"m"}, {"nm"}},
+     [](Tape& t, const Var* in) { return linear_add(t, in[0], in[1], in[2], in[3]); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_linear;
+const OpFamily family_linear = {"linear", kCases, std::size(kCases)};
+
+Var linear(Tape& t, Var x, Var w, Var b) { return t.record(kLinear, {x, w, b, nullptr}); }
+Var linear_add(Tape& t, Var x, Var w, Var b, Var residual) { return t.record(kLinear, {x, w, b, residual}); }
+
+}  // namespace nf

@@ -1,0 +1,68 @@
+// Every op, by family. Shapes: n rows, d columns; "row" results have shape [n]. All differentiable in every Var input
+// unless noted. Each family's file has the formulas; layouts and broadcasting are checked there and reported as
+// Error{shape} naming the op and the input.
+#pragma once
+#include <cstdint>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+using kernel::Unary;
+
+// columns.cc: moving data
+Var contiguous(Tape& t, Var x);                                      // a copy in row-major order
+Var reshape(Tape& t, Var x, const Dims& shape);                      // same elements, shared memory
+Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);     // [n, d] -> [n, count], shared memory
+// y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.
+Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
+Var concat_columns(Tape& t, Var a, Var b);                           // [n, d], [n, e] -> [n, d + e]
+
+// activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
+Var unary(Tape& t, Unary f, Var x, double a = 0);
+Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);         // f'(x; a)
+// The activation of nets by name: relu, tanh, elu, leaky_relu, silu, gelu, softplus, sigmoid, identity.
+struct Activation {
+  bool identity = true;
+  Unary f = Unary::relu;
+  double a = 0;
+};
+Var activate(Tape& t, const Activation& act, Var x);
+
+// arithmetic.cc: elementwise with broadcasting of b over a's leading extents: b has a's shape, or [d] against [n, d],
+// or [n, 1] against [n, d], or is a scalar [] or [1].
+Var add(Tape& t, Var a, Var b);
+Var sub(Tape& t, Var a, Var b);
+Var mul(Tape& t, Var a, Var b);
+Var div(Tape& t, Var a, Var b);
+Var scale(Tape& t, Var x, double factor);
+
+// linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr
+Var linear(Tape& t, Var x, Var w, Var b);
+// y = x W + b + r, for residual connections; r [n, m]
+Var linear_add(Tape& t, Var x, Var w, Var b, Var residual);
+
+// affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);
+// inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d]. Second output: log_det [n].
+Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse);
+
+// coupling.cc: the transformed part of a coupling layer
+enum class ScaleMap : uint8_t {
+  bounded_exp,  // s = exp(cap tanh(raw / cap))
+  exp,          // s = exp(raw)
+  sigmoid,      // s = sigmoid(raw + 2) + 1e-3
+  softplus,     // s = min(softplus(raw) + 1e-3, 3)
+};
+// z[:, index[j]] = x[:, index[j]] s_j + t_j with (t | raw) = h [n, 2 m] (shift columns first), other columns pass.
+// Second output: log_det [n] = sum_j log s_j. inverse: the map z -> x and minus the log_det.
+Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse);
+// z[:, index[j]] = x[:, index[j]] + h_j, h [n, m]; no log_det.
+Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse);
+
+// density.cc: row log-densities [n]
+Var normal_log_prob(Tape& t, Var z);                                 // standard normal
+Var normal_log_prob(Tape& t, Var z, Var loc, Var log_scale);         // diagonal; loc, log_scale [d] or [n, d]
+
+}  // namespace nf

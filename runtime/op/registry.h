@@ -1,0 +1,9 @@
+// Every op family of this build (generated list, see runtime/op/meson.build).
+#pragma once
+#include <span>
+
+#include "runtime/op/family.h"
+
+namespace nf {
+std::span<const OpFamily* const> op_families();
+}  // namespace nf

@@ -1,0 +1,108 @@
+#include "runtime/tape/tape.h"
+
+#include <cstring>
+
+#include "runtime/op/layout.h"
+
+namespace nf {
+
+Node* Tape::new_node() { return new (arena_.take(sizeof(Node))) Node(); }
+
+void* Tape::new_data(const Dims& shape) {
+  return arena_.take(static_cast<size_t>(checked_mul(shape.count(), size_of(dtype_))));
+}
+
+Var Tape::input(const View& view, bool needs_grad) {
+  Node* n = new_node();
+  n->out = view;
+  n->needs_grad = needs_grad && recording;
+  return n;
+}
+
+Var Tape::empty(const Dims& shape) { return input(contiguous_view(new_data(shape), dtype_, shape), false); }
+
+Var Tape::zeros(const Dims& shape) {
+  Var v = empty(shape);
+  std::memset(v->out.data, 0, static_cast<size_t>(shape.count() * size_of(dtype_)));
+  return v;
+}
+
+Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr) {
+  Node* n = new_node();
+  n->op = &op;
+  n->attr = attr;
+  for (Var v : inputs) {
+    if (v && op.layout != Layout::strided) v = conform(*this, v, op.layout);
+    n->in[n->n_in++] = v;
+    n->needs_grad |= recording && v && v->needs_grad;
+  }
+  const Shapes s = op.shape(*n);
+  n->out = contiguous_view(new_data(s.out), dtype_, s.out);
+  if (s.has_extra) {
+    n->extra = input(contiguous_view(new_data(s.extra), dtype_, s.extra), false);
+    n->extra->needs_grad = n->needs_grad;
+  }
+  if (s.has_saved) n->saved = new_data(s.saved);
+  if (n->needs_grad) {
+    n->prev = head_;
+    head_ = n;
+  }
+  op.forward[dtype_ == DType::f64](*this, *n);
+  return n;
+}
+
+Var Tape::alias(Var x, const View& view) {
+  Node* n = new_node();
+  n->out = view;
+  n->base = x->base ? x->base : x;
+  n->needs_grad = x->needs_grad;
+  n->in[0] = x;  // for jvp: the tangent is the same look at the tangent of x
+  n->n_in = 1;
+  return n;
+}
+
+View Tape::grad_for_write(Node& n, bool* fresh) {
+  if (n.base) {
+    *fresh = false;
+    const View g = grad(*n.base);
+    View v = n.out;
+    v.data = static_cast<char*>(g.data) + (static_cast<char*>(n.out.data) - static_cast<char*>(n.base->out.data));
+    return v;
+  }
+  if (!n.grad) {
+    n.grad = new_data(n.out.shape);
+    n.grad_fresh = true;
+  }
+  *fresh = n.grad_fresh;
+  n.grad_fresh = false;
+  View v = contiguous_view(n.grad, dtype_, n.out.shape);
+  return v;
+}
+
+View Tape::grad(Node& n) {
+  bool fresh;
+  View v = grad_for_write(n, &fresh);
+  if (fresh) std::memset(v.data, 0, static_cast<size_t>(v.count() * size_of(dtype_)));
+  return v;
+}
+
+View Tape::grad_out(const Node& n) const {
+  const Node& owner = n.base ? *n.base : n;
+  if (!owner.grad || owner.grad_fresh) return View{};
+  if (!n.base) return contiguous_view(n.grad, dtype_, n.out.shape);
+  View v = n.out;
+  v.data = static_cast<char*>(owner.grad) + (static_cast<char*>(n.out.data) - static_cast<char*>(owner.out.data));
+  return v;
+}
+
+void Tape::backward(const Node* stop) {
+  for (Node* n = head_; n && n != stop; n = n->prev) {
+    const auto fn = n->op->vjp[dtype_ == DType::f64];
+    if (!fn) continue;
+    const bool arrived = grad_out(*n).data || (n->extra && grad_out(*n->extra).data);
+    if (!arrived) continue;
+    fn(*this, *n);
+  }
+}
+
+}  // namespace nf

@@ -1,0 +1,152 @@
+// The tape: a graph recorded while it runs, on an arena, and walked backwards for gradients.
+//
+// A Var is a pointer to a Node. Nodes are plain data in the arena, so a rewind drops a whole graph at once.
+// Gradients accumulate: a Var used twice receives both contributions; storage appears, zeroed, on first touch.
+// One tape belongs to one lane (one thread at a time); tapes share nothing but read-only parameters.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <type_traits>
+
+#include "runtime/core/arena.h"
+#include "runtime/core/view.h"
+
+namespace nf {
+
+class Tape;
+struct Node;
+using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
+
+// Small constants of one recorded op; what the fields mean is the op's own business.
+struct Attr {
+  int64_t i[4] = {0, 0, 0, 0};
+  double f[2] = {0, 0};
+  const void* p[2] = {nullptr, nullptr};  // borrowed, must outlive the tape's graph
+};
+
+// Shape rule: checks the inputs and says what comes out.
+struct Shapes {
+  Dims out;
+  Dims extra;             // second output (a log-det, say) when has_extra
+  bool has_extra = false;
+  Dims saved;             // scratch kept from forward to vjp when has_saved (same dtype)
+  bool has_saved = false;
+};
+
+enum class Layout : uint8_t {
+  contiguous,  // inputs are made contiguous before the op sees them
+  rows,        // inputs are at most 2-D with unit inner stride, any row stride; or contiguous
+  strided,     // the op takes any strides
+};
+
+// The smallest unit whose vector-Jacobian product is worth writing by hand. Index 0 is float32, 1 is float64.
+struct Op {
+  using Shape = Shapes (*)(const Node&);
+  using Fn = void (*)(Tape&, Node&);
+  using Jvp = Var (*)(Tape&, Node&, const Var* tangent);  // composed of ops; tangent[i] may be nullptr (zero)
+  const char* name;
+  Layout layout;
+  Shape shape;
+  Fn forward[2];
+  Fn vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
+  Jvp jvp = nullptr;
+};
+
+inline constexpr int kMaxInputs = 6;
+
+struct Node {
+  const Op* op = nullptr;
+  Node* prev = nullptr;   // recorded before this one
+  View out;
+  void* grad = nullptr;   // same layout as out; owned by `base` when that is set
+  Node* base = nullptr;   // this node is a view into base's memory
+  Node* extra = nullptr;  // second output
+  void* saved = nullptr;
+  const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
+  Node* in[kMaxInputs] = {};
+  Attr attr;
+  uint8_t n_in = 0;
+  bool needs_grad = false;
+  bool grad_fresh = false;  // grad has storage whose content is still undefined
+
+  View view(int i) const { return in[i]->out; }
+  template <class T>
+  const T* x(int i) const {
+    return in[i] ? in[i]->out.as<T>() : nullptr;
+  }
+  template <class T>
+  T* y() const {
+    return out.as<T>();
+  }
+};
+static_assert(std::is_trivially_destructible_v<Node>);
+
+// Where random numbers of a graph come from: an element is a function of (seed, stream, row), never of lanes or blocks.
+struct RandomKey {
+  uint64_t seed = 0;
+  uint64_t step = 0;
+  int64_t first_row = 0;  // global index of row 0 of this graph
+  uint32_t stream = 0;    // next stream; every random op takes one
+};
+
+class Tape {
+ public:
+  Tape(const Allocator& allocator, DType dtype) : arena_(allocator), dtype_(dtype) {}  // measuring
+  Tape(const Allocator& allocator, DType dtype, size_t bytes) : arena_(allocator, bytes), dtype_(dtype) {}
+
+  DType dtype() const { return dtype_; }
+  Arena& arena() { return arena_; }
+
+  // Leaves. `input` borrows memory; `constant` allocates uninitialised memory.
+  Var input(const View& view, bool needs_grad);
+  Var empty(const Dims& shape);
+  Var zeros(const Dims& shape);
+
+  // Records and runs an op. Throws Error{shape} from the op's rule.
+  Var record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr = {});
+  // Another look at the memory of `x`; gradients flow through shared storage, there is nothing to run.
+  Var alias(Var x, const View& view);
+
+  // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
+  View grad(Node& n);
+  // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
+  View grad_for_write(Node& n, bool* fresh);
+  // The gradient that has arrived at n so far; data is nullptr when none has.
+  View grad_out(const Node& n) const;
+
+  // Runs the VJPs of everything recorded after `stop`, newest first. Seed gradients with grad() before.
+  void backward(const Node* stop = nullptr);
+
+  struct Mark {
+    Arena::Mark arena;
+    Node* head;
+  };
+  Mark mark() const { return {arena_.mark(), head_}; }
+  void rewind(const Mark& m) {
+    arena_.rewind(m.arena);
+    head_ = m.head;
+  }
+  Node* head() const { return head_; }
+
+  bool recording = true;   // off: values only, no gradients
+  bool training = false;   // dropout and batch statistics on
+  RandomKey random;
+
+  template <class T>
+  T* scratch(int64_t n) {
+    return static_cast<T*>(arena_.take(static_cast<size_t>(checked_mul(n, sizeof(T)))));
+  }
+
+ private:
+  Node* new_node();
+  void* new_data(const Dims& shape);
+  Arena arena_;
+  DType dtype_;
+  Node* head_ = nullptr;
+};
+
+// Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
+// Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend on x.
+Var jvp(Tape& t, Var y, Var x, Var direction);
+
+}  // namespace nf
