@@ -10,9 +10,9 @@ namespace nf {
 Allocator system_allocator() {
   Allocator a;
   a.alloc = [](void*, size_t size, size_t align) -> void* {
-    return ::operator new(size, std::align_val_t{align}, std::nothrow);
+    return ::operator new (size, std::align_val_t{align}, std::nothrow);
   };
-  a.free = [](void*, void* p, size_t, size_t align) { ::operator delete(p, std::align_val_t{align}); };
+  a.free = [](void*, void* p, size_t, size_t align) { ::operator delete (p, std::align_val_t{align}); };
   return a;
 }
 

@@ -16,8 +16,8 @@
 #define NF_POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
 #define NF_UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
-#define NF_POISON(p, n) (void)0
-#define NF_UNPOISON(p, n) (void)0
+#define NF_POISON(p, n) ((void)(p), (void)(n))
+#define NF_UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
 namespace nf {
@@ -46,7 +46,8 @@ void* Arena::take(size_t bytes) {
   }
   Buffer& chunk = chunks_[at_.chunk];
   if (need > chunk.bytes() - at_.offset)
-    fail(Code::internal, "arena of %zu bytes is full: %zu more are needed (measure and use disagree)", chunk.bytes(), need);
+    fail(Code::internal, "arena of %zu bytes is full: %zu more are needed (measure and use disagree)", chunk.bytes(),
+         need);
   char* p = chunk.as<char>() + at_.offset;
   at_.offset += need;
   at_.top += need;

@@ -28,8 +28,8 @@ class Arena {
   void* take(size_t bytes);
   Mark mark() const { return at_; }
   void rewind(const Mark& m);
-  size_t high_water() const { return high_; }                              // most bytes ever in use
-  size_t capacity() const { return growing_ ? 0 : chunks_[0].bytes(); }    // 0 while measuring
+  size_t high_water() const { return high_; }                            // most bytes ever in use
+  size_t capacity() const { return growing_ ? 0 : chunks_[0].bytes(); }  // 0 while measuring
 
  private:
   Allocator allocator_;

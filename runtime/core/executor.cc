@@ -133,8 +133,10 @@ void Executor::run(uint32_t n, TaskFn body, void* context) {
   if (n == 0) return;
   Job job(body, context, n);
   if (host_.parallel_for && n > 1) {
-    host_.parallel_for(host_.user, n, [](void* j, uint32_t i) { static_cast<Job*>(j)->one(i); }, &job);
-  } else if (std::unique_lock<std::mutex> lock; pool_ && n > 1 && (lock = std::unique_lock(pool_->entry, std::try_to_lock)).owns_lock()) {
+    host_.parallel_for(
+        host_.user, n, [](void* j, uint32_t i) { static_cast<Job*>(j)->one(i); }, &job);
+  } else if (std::unique_lock<std::mutex> lock;
+             pool_ && n > 1 && (lock = std::unique_lock(pool_->entry, std::try_to_lock)).owns_lock()) {
     pool_->run(job);
   } else {
     job.work();

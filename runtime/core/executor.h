@@ -17,7 +17,7 @@ struct HostExecutor {
 
 class Executor {
  public:
-  explicit Executor(uint32_t threads);           // threads >= 1; the calling thread is one of them
+  explicit Executor(uint32_t threads);  // threads >= 1; the calling thread is one of them
   explicit Executor(const HostExecutor& host);
   ~Executor();
   Executor(const Executor&) = delete;
@@ -31,7 +31,9 @@ class Executor {
   template <class F>
   void parallel_for(uint32_t n, F&& body) {
     using Body = std::remove_reference_t<F>;
-    run(n, [](void* c, uint32_t i) { (*static_cast<Body*>(c))(i); }, const_cast<void*>(static_cast<const void*>(&body)));
+    run(
+        n, [](void* c, uint32_t i) { (*static_cast<Body*>(c))(i); },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

@@ -56,9 +56,9 @@ struct View {
     return static_cast<T*>(data);
   }
   int64_t count() const { return shape.count(); }
-  int64_t rows() const { return shape.rank ? shape[0] : 1; }   // outermost extent
+  int64_t rows() const { return shape.rank ? shape[0] : 1; }      // outermost extent
   int64_t cols() const { return shape.rank > 1 ? shape[1] : 1; }  // second extent: 2-D use
-  int64_t ld() const { return stride[0]; }                      // distance of rows: 2-D use
+  int64_t ld() const { return stride[0]; }                        // distance of rows: 2-D use
   bool contiguous() const {
     int64_t expect = 1;
     for (int i = shape.rank - 1; i >= 0; --i) {

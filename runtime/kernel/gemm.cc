@@ -47,9 +47,8 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto mask = hn::FirstN(d, static_cast<size_t>(last));
-  const auto load = [&](const T* p, int v) HWY_ATTR {
-    return Masked && v == NV - 1 ? hn::MaskedLoad(mask, d, p) : hn::LoadU(d, p);
-  };
+  const auto load = [&](const T* p, int v)
+                        HWY_ATTR { return Masked && v == NV - 1 ? hn::MaskedLoad(mask, d, p) : hn::LoadU(d, p); };
   hn::Vec<decltype(d)> s[MR][NV];
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) {
@@ -129,12 +128,12 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace nf::kernel {
-#define NF_GEMM(Name, T)                                                                                            \
-  HWY_EXPORT(Name);                                                                                                 \
-  template <>                                                                                                       \
+#define NF_GEMM(Name, T)                                                                                           \
+  HWY_EXPORT(Name);                                                                                                \
+  template <>                                                                                                      \
   void gemm<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, \
-               T* c, int64_t ldc, Into into, const T* bias) {                                                       \
-    if (m <= 0 || n <= 0) return;                                                                                   \
+               T* c, int64_t ldc, Into into, const T* bias) {                                                      \
+    if (m <= 0 || n <= 0) return;                                                                                  \
     HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias});                            \
   }
 NF_GEMM(GemmF32, float)

@@ -1,4 +1,5 @@
-// Ops that move data: copies, shared views, gathers and concatenation of columns. Exact; gradients are the reverse moves.
+// Ops that move data: copies, shared views, gathers and concatenation of columns. Exact; gradients are the reverse
+// moves.
 #include <cstring>
 
 #include "runtime/kernel/binary.h"
@@ -39,7 +40,11 @@ void contiguous_vjp(Tape& t, Node& n) {
   for_elements(n.view(0), [&](int64_t at, int64_t k) { gx[at] += gy[k]; });
 }
 
-const Op kContiguous = {"contiguous", Layout::strided, same_as_first, NF_BOTH(contiguous_forward), NF_BOTH(contiguous_vjp),
+const Op kContiguous = {"contiguous",
+                        Layout::strided,
+                        same_as_first,
+                        NF_BOTH(contiguous_forward),
+                        NF_BOTH(contiguous_vjp),
                         [](Tape& t, Node&, const Var* d) { return contiguous(t, d[0]); }};
 
 // ---- gather ------------------------------------------------------------------------------------------------------
@@ -69,7 +74,11 @@ void gather_vjp(Tape& t, Node& n) {
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-const Op kGather = {"gather_columns", Layout::rows, gather_shape, NF_BOTH(gather_forward), NF_BOTH(gather_vjp),
+const Op kGather = {"gather_columns",
+                    Layout::rows,
+                    gather_shape,
+                    NF_BOTH(gather_forward),
+                    NF_BOTH(gather_vjp),
                     [](Tape& t, Node& n, const Var* d) { return gather_columns(t, d[0], index_of(n), n.attr.i[0]); }};
 
 // ---- concat ------------------------------------------------------------------------------------------------------
@@ -112,14 +121,19 @@ Var concat_jvp(Tape& t, Node& n, const Var* d) {
   return concat_columns(t, a, b);
 }
 
-const Op kConcat = {"concat_columns", Layout::rows, concat_shape, NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_jvp};
+const Op kConcat = {"concat_columns",        Layout::rows,        concat_shape,
+                    NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_jvp};
 
 constexpr int32_t kReversed[] = {2, 1, 0};
 constexpr int32_t kRepeated[] = {1, 1, 0, 2, 1};
 
 const OpCase kCases[] = {
     {"contiguous", {{"nd"}}, [](Tape& t, const Var* in) { return contiguous(t, in[0]); }},
-    {"reshape", {{"n6"}}, [](Tape& t, const Var* in) { return reshape(t, in[0], {in[0]->out.shape[0], 2, 3}); }},
+    {"reshape",
+     {{"n6"}},
+     [](Tape& t, const Var* in) {
+       return reshape(t, in[0], {in[0]->out.shape[0], 2, 3});
+     }},
     {"slice_columns", {{"n4"}}, [](Tape& t, const Var* in) { return slice_columns(t, in[0], 1, 2); }},
     {"gather_permute", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kReversed, 3); }},
     {"gather_repeat", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kRepeated, 5); }},
@@ -135,7 +149,8 @@ Var contiguous(Tape& t, Var x) { return t.record(kContiguous, {x}); }
 
 Var reshape(Tape& t, Var x, const Dims& shape) {
   if (shape.count() != x->out.count())
-    fail(Code::shape, "reshape: %s does not hold the elements of %s", to_string(shape).c_str(), to_string(x->out.shape).c_str());
+    fail(Code::shape, "reshape: %s does not hold the elements of %s", to_string(shape).c_str(),
+         to_string(x->out.shape).c_str());
   x = conform(t, x, Layout::contiguous);
   return t.alias(x, contiguous_view(x->out.data, x->out.dtype, shape));
 }

@@ -7,15 +7,15 @@ namespace nf {
 
 // Where inputs of an op are drawn from in tests and fuzzing.
 enum class Domain : uint8_t {
-  real,         // normal, scale 1
-  positive,     // log-uniform around 1
-  unit,         // (0, 1)
-  nonzero,      // real, away from 0: for functions with a kink or a pole there
-  symmetric,    // (-1, 1)
+  real,       // normal, scale 1
+  positive,   // log-uniform around 1
+  unit,       // (0, 1)
+  nonzero,    // real, away from 0: for functions with a kink or a pole there
+  symmetric,  // (-1, 1)
 };
 
-// `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1 too.
-// A digit is that extent. nullptr ends the list.
+// `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1
+// too. A digit is that extent. nullptr ends the list.
 struct OpInput {
   const char* dims = nullptr;
   Domain domain = Domain::real;
@@ -36,6 +36,7 @@ struct OpFamily {
 };
 
 // Both instantiations of a function template, in the order of Op's arrays.
-#define NF_BOTH(fn) {fn<float>, fn<double>}
+#define NF_BOTH(fn) \
+  { fn<float>, fn<double> }
 
 }  // namespace nf

@@ -1,5 +1,6 @@
 // y = x W + b (+ r), the work-horse. W is [in, out], so that forward is a plain product of row-major matrices.
-// Gradients: dx = gy W^T, dW = x^T gy, db = column sums of gy. Accuracy: one FMA chain per element (runtime/kernel/gemm.h).
+// Gradients: dx = gy W^T, dW = x^T gy, db = column sums of gy. Accuracy: one FMA chain per element
+// (runtime/kernel/gemm.h).
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
@@ -38,7 +39,8 @@ void forward(Tape&, Node& n) {
   const T* b = n.x<T>(kB);
   kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b);
   if (n.in[kResidual]) {
-    for_runs<const T, T>(n.view(kResidual), n.out, [](const T* r, T* o, int64_t count) { kernel::accumulate(r, o, count); });
+    for_runs<const T, T>(n.view(kResidual), n.out,
+                         [](const T* r, T* o, int64_t count) { kernel::accumulate(r, o, count); });
   }
 }
 
@@ -52,7 +54,8 @@ void vjp(Tape& t, Node& n) {
     const auto gx = matrix_of<T>(t.grad_for_write(*n.in[kX], &fresh));
     const Into into = fresh ? Into::overwrite : Into::accumulate;
     if (const void* mirror = n.in[kW]->mirror) {
-      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld, into);
+      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld,
+                      into);
     } else {
       const Arena::Mark mark = t.arena().mark();
       T* wt = t.scratch<T>(w.rows * w.cols);
@@ -90,7 +93,8 @@ const Op kLinear = {"linear", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp
 const OpCase kCases[] = {
     {"linear", {{"nd"}, {"dm"}, {"m"}}, [](Tape& t, const Var* in) { return linear(t, in[0], in[1], in[2]); }},
     {"linear_no_bias", {{"nd"}, {"dm"}}, [](Tape& t, const Var* in) { return linear(t, in[0], in[1], nullptr); }},
-    {"linear_add", {{"nd"}, {"dm"}, {"m"}, {"nm"}},
+    {"linear_add",
+     {{"nd"}, {"dm"}, {"m"}, {"nm"}},
      [](Tape& t, const Var* in) { return linear_add(t, in[0], in[1], in[2], in[3]); }},
 };
 

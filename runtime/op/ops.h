@@ -13,16 +13,16 @@ namespace nf {
 using kernel::Unary;
 
 // columns.cc: moving data
-Var contiguous(Tape& t, Var x);                                      // a copy in row-major order
-Var reshape(Tape& t, Var x, const Dims& shape);                      // same elements, shared memory
-Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);     // [n, d] -> [n, count], shared memory
+Var contiguous(Tape& t, Var x);                                   // a copy in row-major order
+Var reshape(Tape& t, Var x, const Dims& shape);                   // same elements, shared memory
+Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [n, count], shared memory
 // y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
-Var concat_columns(Tape& t, Var a, Var b);                           // [n, d], [n, e] -> [n, d + e]
+Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 
 // activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
 Var unary(Tape& t, Unary f, Var x, double a = 0);
-Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);         // f'(x; a)
+Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);  // f'(x; a)
 // The activation of nets by name: relu, tanh, elu, leaky_relu, silu, gelu, softplus, sigmoid, identity.
 struct Activation {
   bool identity = true;
@@ -38,6 +38,7 @@ Var sub(Tape& t, Var a, Var b);
 Var mul(Tape& t, Var a, Var b);
 Var div(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
+Var row_dot(Tape& t, Var a, Var b);  // [n, d], [n, d] -> [n]
 
 // linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr
 Var linear(Tape& t, Var x, Var w, Var b);
@@ -62,7 +63,7 @@ Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, Scal
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse);
 
 // density.cc: row log-densities [n]
-Var normal_log_prob(Tape& t, Var z);                                 // standard normal
-Var normal_log_prob(Tape& t, Var z, Var loc, Var log_scale);         // diagonal; loc, log_scale [d] or [n, d]
+Var normal_log_prob(Tape& t, Var z);                          // standard normal
+Var normal_log_prob(Tape& t, Var z, Var loc, Var log_scale);  // diagonal; loc, log_scale [d] or [n, d]
 
 }  // namespace nf

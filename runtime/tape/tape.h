@@ -27,9 +27,9 @@ struct Attr {
 // Shape rule: checks the inputs and says what comes out.
 struct Shapes {
   Dims out;
-  Dims extra;             // second output (a log-det, say) when has_extra
+  Dims extra;  // second output (a log-det, say) when has_extra
   bool has_extra = false;
-  Dims saved;             // scratch kept from forward to vjp when has_saved (same dtype)
+  Dims saved;  // scratch kept from forward to vjp when has_saved (same dtype)
   bool has_saved = false;
 };
 
@@ -56,7 +56,7 @@ inline constexpr int kMaxInputs = 6;
 
 struct Node {
   const Op* op = nullptr;
-  Node* prev = nullptr;   // recorded before this one
+  Node* prev = nullptr;  // recorded before this one
   View out;
   void* grad = nullptr;   // same layout as out; owned by `base` when that is set
   Node* base = nullptr;   // this node is a view into base's memory
@@ -128,8 +128,8 @@ class Tape {
   }
   Node* head() const { return head_; }
 
-  bool recording = true;   // off: values only, no gradients
-  bool training = false;   // dropout and batch statistics on
+  bool recording = true;  // off: values only, no gradients
+  bool training = false;  // dropout and batch statistics on
   RandomKey random;
 
   template <class T>
@@ -146,7 +146,8 @@ class Tape {
 };
 
 // Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
-// Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend on x.
+// Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend
+// on x.
 Var jvp(Tape& t, Var y, Var x, Var direction);
 
 }  // namespace nf

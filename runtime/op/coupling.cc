@@ -1,0 +1,250 @@
+// Coupling maps, given the output h of a conditioner.
+//   affine (Dinh et al. 2017, eq. 7-8):   z_j = x_j s_j + t_j,  log_det = sum_j log s_j,  s = ScaleMap(raw)
+//   additive (Dinh et al. 2015, eq. 9):   z_j = x_j + h_j
+// Scale maps and their exact logarithms are in ops.h. Accuracy: that of kernel::unary (a few ULP) per element; the
+// log-det row sum runs over m in a fixed order. Raw values of any size give a finite scale, except for `exp`.
+#include <cmath>
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kH };
+
+const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
+int64_t count_of(const Node& n) { return n.attr.i[0]; }
+bool inverse_of(const Node& n) { return n.attr.i[2] != 0; }
+
+void check(const Node& n, int64_t h_cols) {
+  need_rank(n, kX, 2);
+  need_rank(n, kH, 2);
+  need_extent(n, kH, 0, n.in[kX]->out.shape[0]);
+  need_extent(n, kH, 1, h_cols);
+}
+
+template <class T>
+void copy_rows(const Rows<T>& x, const Rows<T>& y) {
+  if (x.ld == x.cols && y.ld == y.cols)
+    std::memcpy(y.p, x.p, static_cast<size_t>(x.rows * x.cols) * sizeof(T));
+  else
+    for (int64_t r = 0; r < x.rows; ++r) std::memcpy(y.row(r), x.row(r), static_cast<size_t>(x.cols) * sizeof(T));
+}
+
+// ---- affine ------------------------------------------------------------------------------------------------------
+
+// saved: scale [n, m] and d(log scale)/d(raw) [n, m].
+Shapes affine_shape(const Node& n) {
+  const int64_t rows = n.in[kX]->out.shape.rank == 2 ? n.in[kX]->out.shape[0] : 0;
+  check(n, checked_mul(2, count_of(n)));
+  Shapes s;
+  s.out = n.in[kX]->out.shape;
+  s.extra = {rows};
+  s.has_extra = true;
+  s.saved = {2, rows, count_of(n)};
+  s.has_saved = true;
+  return s;
+}
+
+// From raw (in `slope`, contiguous, n elements): scale s, log s (in `log_s`) and its slope.
+template <class T>
+void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n) {
+  using kernel::Binary;
+  switch (map) {
+    case ScaleMap::bounded_exp:
+      kernel::binary_scalar<T>(Binary::div, slope, cap, slope, n);
+      kernel::unary<T>(Unary::tanh, 0, slope, log_s, n);
+      kernel::fill<T>(1, slope, n);
+      kernel::mul_sub<T>(log_s, log_s, slope, n);  // 1 - tanh^2
+      kernel::scale<T>(cap, log_s, log_s, n);
+      kernel::unary<T>(Unary::exp, 0, log_s, s, n);
+      return;
+    case ScaleMap::exp:
+      kernel::copy<T>(slope, log_s, n);
+      kernel::unary<T>(Unary::exp, 0, log_s, s, n);
+      kernel::fill<T>(1, slope, n);
+      return;
+    case ScaleMap::sigmoid:
+      kernel::binary_scalar<T>(Binary::add, slope, T(2), log_s, n);
+      kernel::unary<T>(Unary::sigmoid, 0, log_s, slope, n);
+      kernel::binary_scalar<T>(Binary::add, slope, T(1e-3), s, n);
+      for (int64_t i = 0; i < n; ++i) slope[i] = slope[i] * (1 - slope[i]) / s[i];
+      kernel::unary<T>(Unary::log, 0, s, log_s, n);
+      return;
+    case ScaleMap::softplus:
+      kernel::unary<T>(Unary::softplus, 1, slope, s, n);
+      kernel::unary<T>(Unary::sigmoid, 0, slope, log_s, n);
+      for (int64_t i = 0; i < n; ++i) {
+        const T open = s[i] + T(1e-3);
+        s[i] = open > 3 ? T(3) : open;
+        slope[i] = open > 3 ? T(0) : log_s[i] / s[i];
+      }
+      kernel::unary<T>(Unary::log, 0, s, log_s, n);
+      return;
+  }
+}
+
+template <class T>
+void affine_forward(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
+  const int64_t m = count_of(n), size = x.rows * m;
+  const int32_t* index = index_of(n);
+  T* s = static_cast<T*>(n.saved);
+  T* slope = s + size;
+  const Arena::Mark mark = t.arena().mark();
+  T* log_s = t.scratch<T>(size);
+  for (int64_t r = 0; r < x.rows; ++r) std::memcpy(slope + r * m, h.row(r) + m, static_cast<size_t>(m) * sizeof(T));
+  scale_map<T>(static_cast<ScaleMap>(n.attr.i[1]), static_cast<T>(n.attr.f[0]), s, log_s, slope, size);
+  T* log_det = n.extra->y<T>();
+  kernel::row_sum<T>(log_s, m, x.rows, m, log_det);
+  t.arena().rewind(mark);
+  copy_rows(x, y);
+  if (inverse_of(n)) {
+    kernel::scale<T>(-1, log_det, log_det, x.rows);
+    for (int64_t r = 0; r < x.rows; ++r)
+      for (int64_t j = 0; j < m; ++j) y.row(r)[index[j]] = (x.row(r)[index[j]] - h.row(r)[j]) / s[r * m + j];
+  } else {
+    for (int64_t r = 0; r < x.rows; ++r)
+      for (int64_t j = 0; j < m; ++j) y.row(r)[index[j]] = x.row(r)[index[j]] * s[r * m + j] + h.row(r)[j];
+  }
+}
+
+// z = x s + t:     gx = gz s,  gt = gz,     graw = (gz x s + gl) slope
+// x = (z - t)/s:   gz = gx/s,  gt = -gx/s,  graw = -(gx x + gl) slope
+template <class T>
+void affine_vjp(Tape& t, Node& n) {
+  const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
+  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
+  const T* gl = gl_view.as<T>();
+  const int64_t rows = x.rows, m = count_of(n);
+  const int32_t* index = index_of(n);
+  const T* s = static_cast<const T*>(n.saved);
+  const T* slope = s + rows * m;
+  const bool inverse = inverse_of(n);
+  if (n.in[kH]->needs_grad) {
+    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* sr = s + r * m;
+      T* out = gh.row(r);
+      const T gld = gl ? gl[r] : T(0);
+      for (int64_t j = 0; j < m; ++j) {
+        const T g = gy.p ? gy.row(r)[index[j]] : T(0);
+        if (inverse) {
+          out[j] -= g / sr[j];
+          out[m + j] -= (g * y.row(r)[index[j]] + gld) * slope[r * m + j];
+        } else {
+          out[j] += g;
+          out[m + j] += (g * x.row(r)[index[j]] * sr[j] + gld) * slope[r * m + j];
+        }
+      }
+    }
+  }
+  if (n.in[kX]->needs_grad && gy.p) {
+    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    const Arena::Mark mark = t.arena().mark();
+    T* through = t.scratch<T>(x.cols);
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* g = gy.row(r);
+      kernel::copy(g, through, x.cols);
+      for (int64_t j = 0; j < m; ++j) {
+        const T sj = s[r * m + j];
+        through[index[j]] = inverse ? g[index[j]] / sj : g[index[j]] * sj;
+      }
+      kernel::accumulate(through, gx.row(r), x.cols);
+    }
+    t.arena().rewind(mark);
+  }
+}
+
+const Op kAffine = {"affine_coupling", Layout::rows, affine_shape, NF_BOTH(affine_forward), NF_BOTH(affine_vjp)};
+
+// ---- additive ----------------------------------------------------------------------------------------------------
+
+Shapes additive_shape(const Node& n) {
+  check(n, count_of(n));
+  return same_as_first(n);
+}
+
+template <class T>
+void additive_forward(Tape&, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
+  const int32_t* index = index_of(n);
+  const T sign = inverse_of(n) ? T(-1) : T(1);
+  copy_rows(x, y);
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (int64_t j = 0; j < h.cols; ++j) y.row(r)[index[j]] += sign * h.row(r)[j];
+}
+
+template <class T>
+void additive_vjp(Tape& t, Node& n) {
+  const auto gy = matrix_of<T>(t.grad_out(n));
+  const int32_t* index = index_of(n);
+  const T sign = inverse_of(n) ? T(-1) : T(1);
+  if (n.in[kH]->needs_grad) {
+    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+    for (int64_t r = 0; r < gy.rows; ++r)
+      for (int64_t j = 0; j < gh.cols; ++j) gh.row(r)[j] += sign * gy.row(r)[index[j]];
+  }
+  if (n.in[kX]->needs_grad) {
+    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r), gx.row(r), gy.cols);
+  }
+}
+
+const Op kAdditive = {"additive_coupling", Layout::rows, additive_shape, NF_BOTH(additive_forward),
+                      NF_BOTH(additive_vjp)};
+
+constexpr int32_t kOdd[] = {1, 3};
+
+template <ScaleMap kMap, bool kInverse>
+Var affine_case(Tape& t, const Var* in) {
+  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse);
+}
+
+const OpCase kCases[] = {
+    {"affine_coupling_bounded_exp", {{"n5"}, {"n4"}}, affine_case<ScaleMap::bounded_exp, false>},
+    {"affine_coupling_bounded_exp_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::bounded_exp, true>},
+    {"affine_coupling_exp", {{"n5"}, {"n4"}}, affine_case<ScaleMap::exp, false>},
+    {"affine_coupling_exp_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::exp, true>},
+    {"affine_coupling_sigmoid", {{"n5"}, {"n4"}}, affine_case<ScaleMap::sigmoid, false>},
+    {"affine_coupling_sigmoid_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::sigmoid, true>},
+    {"affine_coupling_softplus", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus, false>},
+    {"affine_coupling_softplus_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus, true>},
+    {"additive_coupling",
+     {{"n5"}, {"n2"}},
+     [](Tape& t, const Var* in) { return additive_coupling(t, in[0], in[1], kOdd, 2, false); }},
+    {"additive_coupling_inverse",
+     {{"n5"}, {"n2"}},
+     [](Tape& t, const Var* in) { return additive_coupling(t, in[0], in[1], kOdd, 2, true); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_coupling;
+const OpFamily family_coupling = {"coupling", kCases, std::size(kCases)};
+
+Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
+  Attr a;
+  a.i[0] = m;
+  a.i[1] = static_cast<int64_t>(map);
+  a.i[2] = inverse;
+  a.f[0] = cap;
+  a.p[0] = index;
+  return t.record(kAffine, {x, h}, a);
+}
+
+Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse) {
+  Attr a;
+  a.i[0] = m;
+  a.i[2] = inverse;
+  a.p[0] = index;
+  return t.record(kAdditive, {x, h}, a);
+}
+
+}  // namespace nf

@@ -1,0 +1,149 @@
+// Log-densities of rows.
+//   standard normal:  log p(z) = -|z|^2/2 - d log(2 pi)/2
+//   diagonal normal:  the same of u = (z - loc) exp(-log_scale), minus sum_j log_scale_j; loc, log_scale [d] or [n, d]
+// The sum over d runs in a fixed order that depends on d only.
+#include <cmath>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+constexpr double kHalfLog2Pi = 0.91893853320467274178;  // log(2 pi)/2
+
+template <class T>
+void finish(T* out, int64_t rows, int64_t d) {
+  for (int64_t r = 0; r < rows; ++r) out[r] = T(-0.5) * out[r] - static_cast<T>(kHalfLog2Pi) * static_cast<T>(d);
+}
+
+Shapes standard_shape(const Node& n) {
+  need_rank(n, 0, 2);
+  Shapes s;
+  s.out = {n.in[0]->out.shape[0]};
+  return s;
+}
+
+template <class T>
+void standard_forward(Tape&, Node& n) {
+  const auto z = matrix_of<T>(n.view(0));
+  kernel::row_dot<T>(z.p, z.ld, z.p, z.ld, z.rows, z.cols, n.y<T>());
+  finish(n.y<T>(), z.rows, z.cols);
+}
+
+template <class T>
+void standard_vjp(Tape& t, Node& n) {
+  const auto z = matrix_of<T>(n.view(0)), gz = matrix_of<T>(t.grad(*n.in[0]));
+  const T* g = t.grad_out(n).template as<T>();
+  for (int64_t r = 0; r < z.rows; ++r) kernel::axpy<T>(-g[r], z.row(r), gz.row(r), z.cols);
+}
+
+// d(-|z|^2/2) = -<z, dz>
+Var standard_jvp(Tape& t, Node& n, const Var* d) { return scale(t, row_dot(t, n.in[0], d[0]), -1); }
+
+const Op kStandard = {"normal_log_prob",         Layout::rows,          standard_shape,
+                      NF_BOTH(standard_forward), NF_BOTH(standard_vjp), standard_jvp};
+
+// ---- diagonal ----------------------------------------------------------------------------------------------------
+
+enum { kZ, kLoc, kLogScale };
+
+Shapes diagonal_shape(const Node& n) {
+  need_rank(n, kZ, 2);
+  const Dims& z = n.in[kZ]->out.shape;
+  for (int i : {kLoc, kLogScale}) {
+    const Dims& p = n.in[i]->out.shape;
+    if (!(p == z) && !(p == Dims{z[1]}))
+      fail(Code::shape, "%s: input %d has shape %s, expected [%lld] or %s", n.op->name, i, to_string(p).c_str(),
+           static_cast<long long>(z[1]), to_string(z).c_str());
+  }
+  Shapes s;
+  s.out = {z[0]};
+  s.saved = z;  // u
+  s.has_saved = true;
+  return s;
+}
+
+// Parameters as a matrix whose rows repeat when they are shared.
+template <class T>
+Rows<T> per_row(const View& v, int64_t rows) {
+  if (v.shape.rank == 2) return matrix_of<T>(v);
+  return {v.as<T>(), rows, v.shape[0], 0};
+}
+
+template <class T>
+void diagonal_forward(Tape& t, Node& n) {
+  const auto z = matrix_of<T>(n.view(kZ));
+  const auto loc = per_row<T>(n.view(kLoc), z.rows), ls = per_row<T>(n.view(kLogScale), z.rows);
+  T* u = static_cast<T*>(n.saved);
+  T* out = n.y<T>();
+  const Arena::Mark mark = t.arena().mark();
+  T* factor = t.scratch<T>(z.cols);
+  T* sum = t.scratch<T>(1);
+  for (int64_t r = 0; r < z.rows; ++r) {
+    T* ur = u + r * z.cols;
+    if (r == 0 || ls.ld != 0) {
+      kernel::scale<T>(-1, ls.row(r), factor, z.cols);
+      kernel::row_sum<T>(factor, z.cols, 1, z.cols, sum);
+      kernel::unary<T>(Unary::exp, 0, factor, factor, z.cols);
+    }
+    kernel::binary<T>(kernel::Binary::sub, z.row(r), loc.row(r), ur, z.cols);
+    kernel::binary<T>(kernel::Binary::mul, ur, factor, ur, z.cols);
+    T dot;
+    kernel::row_dot<T>(ur, z.cols, ur, z.cols, 1, z.cols, &dot);
+    finish(&dot, 1, z.cols);
+    out[r] = dot + *sum;
+  }
+  t.arena().rewind(mark);
+}
+
+// d/dz = -u e^-l, d/dloc = u e^-l, d/dl = u^2 - 1
+template <class T>
+void diagonal_vjp(Tape& t, Node& n) {
+  const auto z = matrix_of<T>(n.view(kZ));
+  const auto ls = per_row<T>(n.view(kLogScale), z.rows);
+  const T* g = t.grad_out(n).template as<T>();
+  const T* u = static_cast<const T*>(n.saved);
+  const auto target = [&](int i) { return n.in[i]->needs_grad ? per_row<T>(t.grad(*n.in[i]), z.rows) : Rows<T>{}; };
+  const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale);
+  const Arena::Mark mark = t.arena().mark();
+  T* slope = t.scratch<T>(z.cols);
+  for (int64_t r = 0; r < z.rows; ++r) {
+    const T* ur = u + r * z.cols;
+    kernel::scale<T>(-1, ls.row(r), slope, z.cols);
+    kernel::unary<T>(Unary::exp, 0, slope, slope, z.cols);
+    kernel::binary<T>(kernel::Binary::mul, slope, ur, slope, z.cols);
+    if (gz.p) kernel::axpy<T>(-g[r], slope, gz.row(r), z.cols);
+    if (gloc.p) kernel::axpy<T>(g[r], slope, gloc.row(r), z.cols);
+    if (gls.p)
+      for (int64_t c = 0; c < z.cols; ++c) gls.row(r)[c] += g[r] * (ur[c] * ur[c] - 1);
+  }
+  t.arena().rewind(mark);
+}
+
+const Op kDiagonal = {"normal_log_prob_diagonal", Layout::rows, diagonal_shape, NF_BOTH(diagonal_forward),
+                      NF_BOTH(diagonal_vjp)};
+
+const OpCase kCases[] = {
+    {"normal_log_prob", {{"nd"}}, [](Tape& t, const Var* in) { return normal_log_prob(t, in[0]); }},
+    {"normal_log_prob_diagonal",
+     {{"nd"}, {"d"}, {"d"}},
+     [](Tape& t, const Var* in) { return normal_log_prob(t, in[0], in[1], in[2]); }},
+    {"normal_log_prob_per_row",
+     {{"nd"}, {"nd"}, {"nd"}},
+     [](Tape& t, const Var* in) { return normal_log_prob(t, in[0], in[1], in[2]); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_density;
+const OpFamily family_density = {"density", kCases, std::size(kCases)};
+
+Var normal_log_prob(Tape& t, Var z) { return t.record(kStandard, {z}); }
+Var normal_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kDiagonal, {z, loc, log_scale}); }
+
+}  // namespace nf
