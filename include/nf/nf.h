@@ -1,0 +1,301 @@
+/* nf.h - libnf: normalizing flows behind a plain C ABI.
+ *
+ * A model is data: a JSON spec (nf_layers_describe lists every layer) and parameters. A session scores and samples
+ * with it, a trainer fits it. New flows add layers to the spec, never symbols to this header.
+ *
+ * Rules that hold for every function below
+ *   R1  Returns nf_status; 0 is success. Codes are pinned forever; those < 100 are stable.
+ *   R2  On error every out-parameter is left untouched and nothing leaks.
+ *   R3  The last parameter is `nf_error *err`: caller-owned, may be NULL, may hold anything before the call except
+ *       struct_size. There is no global and no thread-local error (goroutines change threads).
+ *   R4  X_create returns an owned handle; X_free(NULL) is a no-op and returns void. Handles keep what they were made
+ *       from alive: free them in any order.
+ *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
+ *       Strings are UTF-8 and NUL-terminated.
+ *   R6  Thread class in brackets: [any] callable from any thread at any time; [shared] many threads may call at once
+ *       on one handle; [excl] the caller must serialise the calls on one handle.
+ *   R7  Callbacks run only on the thread that entered libnf (allocators and executors excepted, which must be
+ *       callable from any thread), with no lock held, and must not unwind (no C++ throw, Go/Rust panic, longjmp).
+ *   R8  libnf never prints, aborts, exits, installs signal handlers, changes the FP mode or locale of the caller, reads
+ *       environment variables, or starts threads other than those of nf_runtime_create.
+ *   R9  Public structs start with struct_size = sizeof(the struct): set it, so that old callers and new libraries (and
+ *       the reverse) understand each other. Every NF_X_INIT macro does.
+ *
+ * Directions: forward is data x -> latent z, inverse is z -> x. log_det is one number per row,
+ * log |det dz/dx| for forward and log |det dx/dz| for inverse, in nats.
+ */
+#ifndef NF_H_
+#define NF_H_
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define NF_API __attribute__((visibility("default")))
+#define NF_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define NF_API
+#define NF_MUST_CHECK
+#endif
+#ifdef __cplusplus
+#define NF_NOEXCEPT noexcept
+extern "C" {
+#else
+#define NF_NOEXCEPT
+#endif
+
+/* ---- version ------------------------------------------------------------------------------------------------- */
+#define NF_VERSION_MAJOR 0
+#define NF_VERSION_MINOR 1
+#define NF_VERSION_PATCH 0
+#define NF_VERSION (NF_VERSION_MAJOR * 10000 + NF_VERSION_MINOR * 100 + NF_VERSION_PATCH)
+/* [any] Version of the loaded library, to compare with NF_VERSION of the header. */
+NF_API uint32_t nf_version(void) NF_NOEXCEPT;
+/* [any] For people and bug reports: "0.1.0 (simd AVX3)". */
+NF_API const char *nf_version_string(void) NF_NOEXCEPT;
+
+/* ---- status -------------------------------------------------------------------------------------------------- */
+typedef int32_t nf_status;
+enum {
+  NF_OK = 0,
+  NF_ERR_ARGUMENT = 1,      /* NULL, bad enum, bad size: the caller's bug           */
+  NF_ERR_STATE = 2,         /* right call at the wrong time                         */
+  NF_ERR_SHAPE = 3,         /* a tensor's rank, extent or dtype does not fit        */
+  NF_ERR_SPEC = 4,          /* the model spec or an option is invalid               */
+  NF_ERR_NOMEM = 10,        /* the allocator returned NULL, or a limit was reached  */
+  NF_ERR_IO = 20,           /* operating system error; nf_error.os_errno is set     */
+  NF_ERR_FORMAT = 21,       /* the file is not what it should be                    */
+  NF_ERR_CHECKSUM = 22,     /* the file is well formed, its content was changed     */
+  NF_ERR_VERSION = 23,      /* file or header is newer than this library            */
+  NF_ERR_NUMERIC = 30,      /* NaN or infinity in a loss, gradient or parameter     */
+  NF_ERR_NOT_INVERTED = 31, /* a numerical inverse missed its tolerance             */
+  NF_ERR_CANCELLED = 40,    /* a callback asked to stop                             */
+  NF_ERR_CALLBACK = 41,     /* a callback failed                                    */
+  NF_ERR_UNSUPPORTED = 50,  /* not possible in this configuration                   */
+  NF_ERR_INTERNAL = 60      /* a bug in libnf: please report it                     */
+};
+typedef struct nf_error {
+  uint32_t struct_size; /* in: sizeof(nf_error)                                      */
+  nf_status code;       /* the same as the returned status                           */
+  int32_t os_errno;     /* errno of NF_ERR_IO, otherwise 0                           */
+  char message[244];    /* what is wrong, where, and what would be right             */
+} nf_error;
+#define NF_ERROR_INIT {(uint32_t)sizeof(nf_error), 0, 0, {0}}
+/* [any] "NF_ERR_SHAPE"; "NF_ERR_UNKNOWN" for a number that is none. */
+NF_API const char *nf_status_name(nf_status status) NF_NOEXCEPT;
+
+/* ---- handles ------------------------------------------------------------------------------------------------- */
+typedef struct nf_options nf_options; /* typed key/value bag: the only kind of configuration beside the spec */
+typedef struct nf_runtime nf_runtime; /* allocator, threads, log sink                                        */
+typedef struct nf_model nf_model;     /* spec and parameters                                                 */
+typedef struct nf_session nf_session; /* scratch for scoring and sampling; one per thread                    */
+typedef struct nf_trainer nf_trainer; /* optimiser state and gradient lanes                                  */
+typedef struct nf_table nf_table;     /* rows of numbers read from a .npy or .csv file                       */
+typedef struct nf_batches nf_batches; /* mini-batches of a table, a pure function of the step                */
+
+/* ---- options ------------------------------------------------------------------------------------------------- */
+/* [any] Every key, for whom it is ("runtime", "load", "session", "trainer", "table", "batches"), type, default, bounds
+ * and one line of documentation, as a JSON array. Static. NULL only when out of memory. */
+NF_API const char *nf_options_describe(void) NF_NOEXCEPT;
+NF_API NF_MUST_CHECK nf_status nf_options_create(nf_options **out, nf_error *err) NF_NOEXCEPT;
+/* [excl] Unknown keys, wrong types and values out of bounds are NF_ERR_SPEC, and name the nearest key or the bounds.
+ * nf_options_set parses `value` by the key's type: for command lines and configuration files. */
+NF_API nf_status nf_options_set_i64(nf_options *o, const char *key, int64_t value, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_options_set_f64(nf_options *o, const char *key, double value, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_options_set_str(nf_options *o, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_options_set(nf_options *o, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
+NF_API void nf_options_free(nf_options *o) NF_NOEXCEPT;
+
+/* ---- runtime ------------------------------------------------------------------------------------------------- */
+/* Tables supplied by the host. They are copied; `user` must outlive the runtime and its children. */
+typedef struct nf_allocator {
+  uint32_t struct_size;
+  void *user;
+  void *(*alloc)(void *user, size_t size, size_t align); /* NULL = out of memory. Any thread. */
+  void (*free)(void *user, void *p, size_t size, size_t align);
+} nf_allocator;
+typedef struct nf_executor { /* the host's thread pool; without one, libnf starts option "threads" - 1 threads */
+  uint32_t struct_size;
+  uint32_t concurrency;
+  void *user;
+  /* Runs body(ctx, i) for every i in [0, n), each once, and returns when all have returned. */
+  void (*parallel_for)(void *user, uint32_t n, void (*body)(void *ctx, uint32_t i), void *ctx);
+} nf_executor;
+typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8); /* level: 0 info, 1 warning */
+
+/* [any] All of options, allocator, executor and log may be NULL. Results never depend on the number of threads.
+ * Errors: ARGUMENT (struct_size), VERSION (header newer than library), NOMEM, INTERNAL (self-test of the kernels). */
+NF_API NF_MUST_CHECK nf_status nf_runtime_create_v(uint32_t header_version, const nf_options *options,
+                                                   const nf_allocator *allocator, const nf_executor *executor,
+                                                   nf_log_fn log, void *log_user, nf_runtime **out,
+                                                   nf_error *err) NF_NOEXCEPT;
+#define nf_runtime_create(options, allocator, executor, log, log_user, out, err) \
+  nf_runtime_create_v(NF_VERSION, (options), (allocator), (executor), (log), (log_user), (out), (err))
+NF_API void nf_runtime_free(nf_runtime *rt) NF_NOEXCEPT;
+
+/* ---- tensors at the boundary --------------------------------------------------------------------------------- */
+enum { NF_F32 = 1, NF_F64 = 2 };
+/* Memory of the caller, borrowed for one call. Any strides, either dtype: values are converted to and from the model's
+ * dtype on the way. Outputs must not overlap inputs or each other. */
+typedef struct nf_view {
+  uint32_t struct_size;
+  int32_t dtype;          /* NF_F32 or NF_F64                                          */
+  int32_t ndim;           /* 0..4                                                      */
+  int32_t flags;          /* must be 0                                                 */
+  const int64_t *shape;   /* ndim extents >= 0, outermost first                        */
+  const int64_t *strides; /* in elements, may be 0 or negative; NULL = row-major       */
+  void *data;             /* aligned to its element; may be NULL when there are no elements */
+} nf_view;
+#define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, NULL, NULL, NULL}
+
+/* ---- model --------------------------------------------------------------------------------------------------- */
+/* [any] JSON array: every layer kind with its documentation, source and fields (name, type, default, bounds, doc). Static. */
+NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
+/* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes, see
+ * README. Errors: SPEC (message starts with the JSON path), NOMEM. */
+NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_json, size_t spec_len, uint64_t seed,
+                                               nf_model **out, nf_error *err) NF_NOEXCEPT;
+/* [any] Reads a model or a checkpoint. Option "max_bytes" bounds the size. Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
+NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *limits, nf_model **out,
+                                             nf_error *err) NF_NOEXCEPT;
+NF_API NF_MUST_CHECK nf_status nf_model_load_memory(nf_runtime *rt, const void *bytes, size_t n,
+                                                    const nf_options *limits, nf_model **out,
+                                                    nf_error *err) NF_NOEXCEPT;
+/* [shared] Writes safetensors; equal models give equal bytes. nf_model_save replaces `path` atomically and durably. */
+NF_API nf_status nf_model_save(const nf_model *m, const char *path, nf_error *err) NF_NOEXCEPT;
+typedef int32_t (*nf_write_fn)(void *user, const void *bytes, size_t n); /* 0 = ok, else NF_ERR_CALLBACK */
+NF_API nf_status nf_model_save_stream(const nf_model *m, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
+/* [shared] The canonical spec: every default written out. NULL for NULL. */
+NF_API const char *nf_model_spec(const nf_model *m) NF_NOEXCEPT;
+
+typedef struct nf_model_info {
+  uint32_t struct_size;
+  int32_t dtype;        /* NF_F32 or NF_F64                                    */
+  int64_t event_size;   /* columns of x and z                                  */
+  int64_t context_size; /* columns of the context, 0 = unconditional           */
+  int64_t param_count;  /* trainable numbers                                   */
+  int64_t tensor_count; /* named tensors, buffers included                     */
+  int64_t layer_count;  /* layers after repeats are written out                */
+  uint64_t hash;        /* of all tensors' bits: equal hashes, equal models    */
+} nf_model_info;
+#define NF_MODEL_INFO_INIT {(uint32_t)sizeof(nf_model_info), 0, 0, 0, 0, 0, 0, 0}
+NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT; /* [shared] */
+
+typedef struct nf_tensor_info {
+  uint32_t struct_size;
+  int32_t dtype;
+  int32_t ndim;
+  int32_t trainable; /* 0: a buffer (running statistics, a fixed rotation)           */
+  int64_t shape[4];
+  const char *name; /* "layers.0.net.hidden.0.weight"; borrowed from the model      */
+} nf_tensor_info;
+#define NF_TENSOR_INFO_INIT {(uint32_t)sizeof(nf_tensor_info), 0, 0, 0, {0, 0, 0, 0}, NULL}
+/* [shared] index in [0, tensor_count). */
+NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
+/* [shared] get, [excl] set: copy a tensor out of or into the model by name. The view has the tensor's shape.
+ * set refuses NaN and infinity with NF_ERR_NUMERIC. */
+NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, nf_view *out, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
+/* Notes travel with the model's file: column names, units, who trained it. [excl] set (NULL value removes); [shared] get
+ * (NULL when there is none). */
+NF_API nf_status nf_model_set_note(nf_model *m, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
+NF_API const char *nf_model_note(const nf_model *m, const char *key) NF_NOEXCEPT;
+NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
+
+/* ---- inference ------------------------------------------------------------------------------------------------- */
+/* A session is [excl]; any number of sessions may use one model at once, as long as nobody trains or sets it.
+ * x, z: [n, event_size]; n is free. ctx: [n, context_size], or [1, context_size] for all rows, or NULL when the model
+ * has none. log_det, log_prob: [n]. Rows are independent: the bits of a row do not depend on n or on the other rows.
+ * A row with NaN or infinity gives NaN or -infinity in that row only (option "nonfinite" = "error" makes it
+ * NF_ERR_NUMERIC naming the row). Calls allocate nothing. */
+NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
+                                                 nf_error *err) NF_NOEXCEPT;
+NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] all it will ever hold; 0 for NULL */
+NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, nf_view *log_prob,
+                             nf_error *err) NF_NOEXCEPT;
+/* log_det may be NULL. */
+NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, nf_view *z, nf_view *log_det,
+                            nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, nf_view *x, nf_view *log_det,
+                            nf_error *err) NF_NOEXCEPT;
+/* Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a run, on any
+ * threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
+NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, nf_view *out,
+                           nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
+NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
+
+/* ---- training: the host owns the loop [excl] ----------------------------------------------------------------- */
+typedef struct nf_step_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t step;    /* steps applied so far                                            */
+  double loss;      /* weighted mean of -log_prob over the batch, in nats, before the step */
+  double grad_norm; /* 2-norm of the gradient before clipping                          */
+  double lr;        /* learning rate of this step                                      */
+  double seconds;   /* wall time of this call                                          */
+} nf_step_info;
+#define NF_STEP_INFO_INIT {(uint32_t)sizeof(nf_step_info), 0, 0, 0, 0, 0, 0}
+typedef struct nf_collective { /* data parallel over processes; NULL = one process */
+  uint32_t struct_size;
+  int32_t rank, world;
+  void *user;
+  /* In-place sum of n numbers of `dtype` over all ranks, called in one fixed order; 0 = ok. */
+  int32_t (*allreduce_sum)(void *user, void *buf, size_t n, int32_t dtype);
+} nf_collective;
+
+/* Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One trainer per model at a
+ * time (NF_ERR_STATE). */
+NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
+                                                 nf_trainer **out, nf_error *err) NF_NOEXCEPT;
+NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT; /* all it holds; grows only when the batch does */
+/* One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be NULL. When
+ * loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the parameters stay. */
+NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
+                               nf_step_info *info, nf_error *err) NF_NOEXCEPT;
+typedef struct nf_source {
+  uint32_t struct_size;
+  void *user;
+  /* Fills the views for step number `step` (shape and data borrowed until the next call): 1 batch, 0 end, < 0 error.
+   * ctx and weight come with data == NULL; leave them so when there is none. */
+  int32_t (*next)(void *user, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight);
+} nf_source;
+typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* != 0 stops: NF_ERR_CANCELLED */
+/* Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be NULL) stops. */
+NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
+                              void *user, nf_error *err) NF_NOEXCEPT;
+/* A checkpoint is a model file with optimiser state, step and seed beside the parameters: restoring it into a trainer
+ * of the same spec and options continues with the same bits as never having stopped. Save is atomic and durable. */
+NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_trainer_restore(nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
+NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* steps applied so far; 0 for NULL */
+NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
+
+/* ---- data ----------------------------------------------------------------------------------------------------- */
+/* [any] Reads a whole .npy (1-D or 2-D, any real dtype) or .csv/.tsv file. Missing or non-numeric values are
+ * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_bytes". */
+NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
+                                             nf_table **out, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT; /* [shared] borrowed [rows, cols] */
+/* [shared] "" when the file has no names; NULL when out of range. */
+NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
+/* [any] Writes a view of rank 1 or 2 as .npy, or as .csv (by the path's extension), atomically. */
+NF_API nf_status nf_table_save(const nf_view *v, const char *path, nf_error *err) NF_NOEXCEPT;
+NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
+
+/* Mini-batches of rows held by the caller (borrowed: they must outlive it). ctx and weight may be NULL. Options
+ * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential". Batch k is a pure function of options and
+ * k, so that a resumed run sees the same data. */
+NF_API NF_MUST_CHECK nf_status nf_batches_create(nf_runtime *rt, const nf_view *x, const nf_view *ctx,
+                                                 const nf_view *weight, const nf_options *options, nf_batches **out,
+                                                 nf_error *err) NF_NOEXCEPT;
+NF_API uint64_t nf_batches_per_epoch(const nf_batches *b) NF_NOEXCEPT;
+/* [excl] Views are borrowed until the next call. Unused ctx/weight views get data == NULL. */
+NF_API nf_status nf_batches_get(nf_batches *b, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight,
+                                nf_error *err) NF_NOEXCEPT;
+/* A source for nf_train_run that reads `b`. */
+NF_API nf_status nf_batches_source(nf_batches *b, nf_source *out, nf_error *err) NF_NOEXCEPT;
+NF_API void nf_batches_free(nf_batches *b) NF_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* NF_H_ */
