@@ -20,6 +20,9 @@ Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
 Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 
+// dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate; a function of (seed, step, row)
+Var dropout(Tape& t, Var x, double rate);
+
 // activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
 Var unary(Tape& t, Unary f, Var x, double a = 0);
 Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);  // f'(x; a)
