@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // The first n < Lanes(d) elements, zeros behind them; reads nothing past the end.
 template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> LoadTail(D d, const T* HWY_RESTRICT p, size_t n) {
+HWY_INLINE hn::Vec<D> LoadTail(D d, const T* p, size_t n) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN T buffer[HWY_MAX_BYTES / sizeof(T)] = {};
   std::memcpy(buffer, p, n * sizeof(T));
@@ -29,7 +29,7 @@ HWY_INLINE hn::Vec<D> LoadTail(D d, const T* HWY_RESTRICT p, size_t n) {
 
 // Writes the first n < Lanes(d) elements and nothing past them.
 template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void StoreTail(hn::Vec<D> v, D d, T* HWY_RESTRICT p, size_t n) {
+HWY_INLINE void StoreTail(hn::Vec<D> v, D d, T* p, size_t n) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN T buffer[HWY_MAX_BYTES / sizeof(T)];
   hn::Store(v, d, buffer);
