@@ -16,8 +16,11 @@
 namespace nf::test {
 namespace {
 
-const std::string kDirectory = NF_TEST_GOLDEN_DIR;
-const std::string kExtension = ".safetensors";
+// not std::string: names() may be called while other files are still being initialised
+constexpr const char* kDirectory = NF_GOLDEN_DIR;
+constexpr const char* kExtension = ".safetensors";
+
+std::string path_of(const std::string& name) { return std::string(kDirectory) + "/" + name + kExtension; }
 
 [[noreturn]] void bad(const std::string& name, const std::string& why) {
   throw std::runtime_error("golden " + name + ": " + why);
@@ -74,8 +77,8 @@ double GoldenTensor::item() const {
 }
 
 Golden Golden::load(const std::string& name) {
-  std::ifstream in(kDirectory + "/" + name + kExtension, std::ios::binary);
-  if (!in) bad(name, "cannot open " + kDirectory + "/" + name + kExtension);
+  std::ifstream in(path_of(name), std::ios::binary);
+  if (!in) bad(name, "cannot open " + path_of(name));
   const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   uint64_t header_bytes = 0;
   if (bytes.size() < 8) bad(name, "is shorter than its header");

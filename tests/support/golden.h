@@ -1,5 +1,5 @@
 // Golden vectors: float64 tensors and string metadata from tests/golden/NAME.safetensors, and how to compare with them.
-// The directory comes from the compile definition NF_TEST_GOLDEN_DIR. Anything wrong with a file throws
+// The directory comes from the compile definition NF_GOLDEN_DIR. Anything wrong with a file throws
 // std::runtime_error naming the file, which GoogleTest reports as the failure of the test that asked for it.
 #pragma once
 #include <gtest/gtest.h>
