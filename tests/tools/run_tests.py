@@ -21,6 +21,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
+# What GoogleTest says about cases that passed: not shown when others failed.
+QUIET = re.compile(r'^\[ RUN      \] (\S+)\n\[       OK \] \1 .*\n|^\[-{10}\].*\n+', re.M)
+
 
 @dataclass
 class Result:
@@ -167,7 +170,7 @@ def main():
 
     for name, r in sorted(results.items()):
         if r.failed:
-            print(f'\n==== {name}\n{r.output.rstrip()}')
+            print(f'\n==== {name}\n{QUIET.sub("", r.output).strip()}')
     passed, failed, skipped = (sum(getattr(r, k) for r in results.values()) for k in ('passed', 'failed', 'skipped'))
     print(f'\n{len(results)} tests in {time.monotonic() - start:.1f} s')
     print(f'{passed} passed, {failed} failed, {skipped} skipped')
