@@ -34,13 +34,16 @@ struct Activation {
 };
 Var activate(Tape& t, const Activation& act, Var x);
 
-// arithmetic.cc: elementwise with broadcasting of b over a's leading extents: b has a's shape, or [d] against [n, d],
-// or [n, 1] against [n, d], or is a scalar [] or [1].
+// arithmetic.cc: elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and trailing
+// ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
 Var add(Tape& t, Var a, Var b);
 Var sub(Tape& t, Var a, Var b);
 Var mul(Tape& t, Var a, Var b);
 Var div(Tape& t, Var a, Var b);
+Var maximum(Tape& t, Var a, Var b);                                  // no jvp; at ties the gradient goes to a
+Var minimum(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
+Var add_scalar(Tape& t, Var x, double c);
 Var row_dot(Tape& t, Var a, Var b);  // [n, d], [n, d] -> [n]
 
 // linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr
