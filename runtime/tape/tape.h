@@ -63,9 +63,9 @@ struct Node {
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
-  Node* in[kMaxInputs] = {};  // of an alias: what it looks at; of a second output: the node it belongs to
-  uint64_t order = 0;         // counts the nodes of a tape; an input of a node has a lower one
-  Node* tangent = nullptr;    // scratch of jvp(), valid when tangent_epoch is that of the call
+  Node* in[kMaxInputs] = {};     // of an alias: what it looks at; of a second output: the node it belongs to
+  uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
+  Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
   Attr attr;
   uint8_t n_in = 0;
