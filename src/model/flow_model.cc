@@ -80,7 +80,7 @@ class Flatten {
 
 }  // namespace
 
-FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed)
+FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params)
     : spec_(std::move(spec)), canonical_(write_spec(spec_)) {
   std::vector<ParamInfo> infos;
   Flatten flatten(spec_, infos, steps_);
@@ -94,8 +94,9 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed)
     if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
   }
   // Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights.
-  block_rows_ = widest <= 128 ? 64 : 128;
-  params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots));
+  constexpr int64_t kMaxBlock = int64_t{1} << 20;  // columns x rows: huge events take fewer rows
+  block_rows_ = std::clamp<int64_t>(kMaxBlock / spec_.event, 1, widest <= 128 ? 64 : 128);
+  params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);
     with_dtype(spec_.dtype, [&]<class T>() {
@@ -171,10 +172,18 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var x, Var context) const
   };
   if (!finite(x)) return "the data";
   if (context && !finite(context)) return "the context";
+  Var at = t.empty(x->out.shape);
+  const auto keep = [&](Var v) {
+    with_dtype(t.dtype(), [&]<class T>() {
+      for_runs<const T, T>(v->out, at->out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
+    });
+  };
+  keep(x);
   for (const Step& step : steps_) {
-    const Mapped m = apply_step(s, step, x, context, false);
+    const TapeScope scope(t);
+    const Mapped m = apply_step(s, step, at, context, false);
     if (!finite(m.y) || (m.log_det && !finite(m.log_det))) return step.where;
-    x = m.y;
+    keep(m.y);
   }
   return "the base density";
 }

@@ -25,8 +25,8 @@ struct Step {
 
 class FlowModel {
  public:
-  // Draws initial parameters from `seed`.
-  FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed);
+  // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
+  FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements);
 
   const ModelSpec& spec() const { return spec_; }
   const std::string& canonical() const { return canonical_; }

@@ -76,7 +76,14 @@ void read_params(const SafeTensors& file, FlowModel& model) {
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
   const SafeTensors file = SafeTensors::parse(bytes);
   LoadedModel loaded;
-  loaded.model = std::make_unique<FlowModel>(allocator, parse_spec(spec_of(file)), 0);
+  // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
+  const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
+  try {
+    loaded.model = std::make_unique<FlowModel>(allocator, parse_spec(spec_of(file)), 0, held);
+  } catch (const Error& e) {
+    if (e.code() == Code::spec) fail(Code::format, "the spec in the file is invalid: %s", e.what());
+    throw;
+  }
   read_params(file, *loaded.model);
   const size_t skip = sizeof kNotePrefix - 1;
   for (const auto& [key, value] : file.metadata())

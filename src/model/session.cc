@@ -36,11 +36,10 @@ size_t Session::measure(const Allocator& allocator) {
   const Scope s{t, params.data()};
   const int64_t n = model_.block_rows();
   const auto run = [&](auto&& body) {
-    const Tape::Mark mark = t.mark();
+    const TapeScope scope(t);
     Var x = t.zeros({n, model_.event()});
     Var c = model_.context() ? t.zeros({n, model_.context()}) : nullptr;
     body(x, c);
-    t.rewind(mark);
   };
   run([&](Var x, Var c) { model_.log_prob(s, x, c); });
   run([&](Var x, Var c) { model_.inverse(s, x, c); });
@@ -60,12 +59,7 @@ void Session::for_blocks(int64_t n, const Body& body) {
   const int64_t block = model_.block_rows();
   const int64_t blocks = (n + block - 1) / block;
   const auto one = [&](Worker& w, int64_t b) {
-    const Tape::Mark mark = w.tape.mark();
-    struct Rewind {  // also when an error passes
-      Tape& t;
-      const Tape::Mark& m;
-      ~Rewind() { t.rewind(m); }
-    } rewind{w.tape, mark};
+    const TapeScope scope(w.tape);
     body(w, b * block, std::min(block, n - b * block));
   };
   const auto threads = static_cast<uint32_t>(std::min<int64_t>(blocks, static_cast<int64_t>(workers_.size())));

@@ -139,7 +139,10 @@ ModelSpec parse_spec(std::string_view text) {
   read_base(root, s);
   if (!root.contains("layers")) fail(Code::spec, "spec.layers: is missing; write a list of layers");
   read_layers(root["layers"], "spec.layers", s.chain);
-  written_out(s.chain, "spec");
+  const int64_t layers = written_out(s.chain, "spec");
+  if (layers * s.event > kMaxLayerColumns)
+    fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld", static_cast<long long>(s.event),
+         static_cast<long long>(layers), static_cast<long long>(kMaxLayerColumns));
   return s;
 }
 
