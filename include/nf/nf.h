@@ -143,7 +143,7 @@ typedef struct nf_view {
   int32_t flags;          /* must be 0                                                 */
   const int64_t *shape;   /* ndim extents >= 0, outermost first                        */
   const int64_t *strides; /* in elements, may be 0 or negative; NULL = row-major       */
-  void *data;             /* aligned to its element; may be NULL when there are no elements */
+  void *data;             /* any alignment; may be NULL when there are no elements     */
 } nf_view;
 #define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, NULL, NULL, NULL}
 
