@@ -220,6 +220,9 @@ TEST(SafeTensors, Checksum) {
   bad = file;
   bad.replace(bad.find("\"nf\""), 4, "\"NF\"");
   expect_error(Code::checksum, "damaged", [&] { parse(bad); });
+  bad = file;
+  bad.replace(bad.find("\"U64\""), 5, "\"I64\"");  // names, types and shapes are covered too
+  expect_error(Code::checksum, "damaged", [&] { parse(bad); });
   SafeTensors::Limits strict;
   strict.require_checksum = true;
   const std::string plain = file_of("{}", 0);
