@@ -22,8 +22,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
                  const Collective& collective)
     : allocator_(allocator), executor_(executor), model_(model), config_(config), collective_(collective) {
   check(config_.optimizer);
-  config_.schedule = resolve(config_.schedule, config_.max_steps);
   check(config_.schedule, config_.optimizer.lr);
+  config_.schedule = resolve(config_.schedule, config_.max_steps);
   mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())), "transposed weights");
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
