@@ -54,7 +54,7 @@ size_t Trainer::measure() const {
 }
 
 void Trainer::need_lanes(int64_t batch) {
-  const int64_t lanes = lane_count(batch, model_.params().param_count());
+  const int64_t lanes = lane_count(batch);
   while (static_cast<int64_t>(lanes_.size()) < lanes)
     lanes_.push_back(std::make_unique<Lane>(allocator_, model_, arena_bytes_, mirror_.data()));
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
@@ -168,7 +168,7 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight)
   };
   allreduce(total, "weights");
   need_lanes(n);
-  const int64_t lanes = lane_count(n, model_.params().param_count());
+  const int64_t lanes = lane_count(n);
   executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) {
     run_lane(*lanes_[i], i, lanes, x, context, weight, total);
   });
