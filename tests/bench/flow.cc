@@ -10,15 +10,14 @@ void check(nf_status s, const nf_error& e) {
   if (s != NF_OK) throw std::runtime_error(e.message);
 }
 
-struct Matrix {
-  int64_t shape[2];
+nf_view matrix(float* p, int64_t rows, int64_t cols) {
   nf_view v = NF_VIEW_INIT;
-  Matrix(float* p, int64_t rows, int64_t cols) : shape{rows, cols} {
-    v.ndim = cols ? 2 : 1;
-    v.shape = shape;
-    v.data = p;
-  }
-};
+  v.ndim = cols ? 2 : 1;
+  v.shape[0] = rows;
+  v.shape[1] = cols;
+  v.data = p;
+  return v;
+}
 
 }  // namespace
 
@@ -52,24 +51,24 @@ void Flow::train_step(int64_t batch) {
   nf_error e = NF_ERROR_INIT;
   need_rows(batch);
   if (!trainer_) check(nf_trainer_create(model_, nullptr, nullptr, &trainer_, &e), e);
-  Matrix x(x_.data(), batch, event());
-  check(nf_train_step(trainer_, &x.v, nullptr, nullptr, nullptr, &e), e);
+  const nf_view x = matrix(x_.data(), batch, event());
+  check(nf_train_step(trainer_, &x, nullptr, nullptr, nullptr, &e), e);
 }
 
 void Flow::log_prob(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  Matrix x(x_.data(), rows, event()), out(row_.data(), rows, 0);
-  check(nf_log_prob(session_, &x.v, nullptr, &out.v, &e), e);
+  const nf_view x = matrix(x_.data(), rows, event()), out = matrix(row_.data(), rows, 0);
+  check(nf_log_prob(session_, &x, nullptr, &out, &e), e);
 }
 
 void Flow::sample(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  Matrix x(x_.data(), rows, event());
-  check(nf_sample(session_, 1, 0, nullptr, &x.v, nullptr, &e), e);
+  const nf_view x = matrix(x_.data(), rows, event());
+  check(nf_sample(session_, 1, 0, nullptr, &x, nullptr, &e), e);
 }
 
 }  // namespace nf::bench
