@@ -42,7 +42,8 @@ Flow::~Flow() {
 void Flow::need_rows(int64_t rows) {
   for (int64_t i = static_cast<int64_t>(row_.size()); i < rows; ++i) {
     for (int64_t c = 0; c < event(); ++c)
-      x_.push_back(static_cast<float>(std::sin(0.37 * static_cast<double>(i) + 1.3 * static_cast<double>(c)) + 0.1 * std::cos(7.7 * static_cast<double>(i * (c + 1)))));
+      x_.push_back(static_cast<float>(std::sin(0.37 * static_cast<double>(i) + 1.3 * static_cast<double>(c)) +
+                                      0.1 * std::cos(7.7 * static_cast<double>(i * (c + 1)))));
     row_.push_back(0);
   }
 }
