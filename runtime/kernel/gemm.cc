@@ -10,6 +10,7 @@
 // foreach_target must come after targets.h, which narrows the list.
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "runtime/kernel/span-inl.h"
 
 #ifndef NF_GEMM_OPERANDS  // this file is read once per target
 #define NF_GEMM_OPERANDS
@@ -47,9 +48,9 @@ template <int MR, int NV, bool Masked, class T>
 HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto mask = hn::FirstN(d, static_cast<size_t>(last));
+  const auto tail = static_cast<size_t>(last);
   const auto load = [&](const T* p, int v)
-                        HWY_ATTR { return Masked && v == NV - 1 ? hn::MaskedLoad(mask, d, p) : hn::LoadU(d, p); };
+                        HWY_ATTR { return Masked && v == NV - 1 ? LoadTail(d, p, tail) : hn::LoadU(d, p); };
   hn::Vec<decltype(d)> s[MR][NV];
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) {
@@ -79,7 +80,7 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
     for (int v = 0; v < NV; ++v) {
       T* c = o.c + (i0 + i) * o.ldc + j0 + v * lanes;
       if (Masked && v == NV - 1)
-        hn::BlendedStore(s[i][v], mask, d, c);
+        StoreTail(s[i][v], d, c, tail);
       else
         hn::StoreU(s[i][v], d, c);
     }
