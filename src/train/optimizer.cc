@@ -131,10 +131,10 @@ std::span<const Field<OptimizerConfig>> optimizer_fields() { return kFields; }
 void check(const OptimizerConfig& config) {
   check_fields(optimizer_fields(), config);
   if (config.nesterov && (config.momentum == 0 || config.dampening != 0))
-    fail(Code::argument, "nesterov needs momentum > 0 and dampening = 0, not momentum = %.9g and dampening = %.9g",
+    fail(Code::spec, "nesterov needs momentum > 0 and dampening = 0, not momentum = %.9g and dampening = %.9g",
          config.momentum, config.dampening);
   if (config.dampening != 0 && config.momentum == 0)
-    fail(Code::argument, "dampening = %.9g needs momentum > 0", config.dampening);
+    fail(Code::spec, "dampening = %.9g needs momentum > 0", config.dampening);
 }
 
 int state_slots(const OptimizerConfig& config) { return kernel::update_slots(rule_of(config)); }

@@ -38,7 +38,7 @@ std::span<const Field<ScheduleConfig>> schedule_fields() { return kFields; }
 
 void check(const ScheduleConfig& config, double base_lr) {
   check_fields(schedule_fields(), config);
-  if (config.lr_end > base_lr) fail(Code::argument, "lr_end = %.9g is above lr = %.9g", config.lr_end, base_lr);
+  if (config.lr_end > base_lr) fail(Code::spec, "lr_end = %.9g is above lr = %.9g", config.lr_end, base_lr);
 }
 
 ScheduleConfig resolve(ScheduleConfig config, uint64_t max_steps) {

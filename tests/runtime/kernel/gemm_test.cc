@@ -4,16 +4,19 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
-#include "hwy/targets.h"
-#include "runtime/kernel/targets.h"
+#include "tests/runtime/kernel/every_target.h"
 
 namespace nf::kernel {
 namespace {
+
+using test::on_every_target;
 
 template <class T>
 struct Problem {
@@ -71,25 +74,13 @@ void compare(const Problem<T>& p, Into into) {
   }
 }
 
-template <class F>
-void on_every_target(F&& f) {
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    SCOPED_TRACE(hwy::TargetName(target));
-    f();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
 template <class T>
 class Gemm : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Gemm, Types);
 
 TYPED_TEST(Gemm, MatchesReference) {
-  on_every_target([] {
+  on_every_target([](int64_t) {
     for (int64_t m : {1, 2, 4, 7, 8, 12, 13, 20, 27, 64})
       for (int64_t n : {1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 64, 130})
         for (int64_t k : {1, 3, 64, 65})
@@ -98,7 +89,7 @@ TYPED_TEST(Gemm, MatchesReference) {
 }
 
 TYPED_TEST(Gemm, CombinesWithCAndBias) {
-  on_every_target([] {
+  on_every_target([](int64_t) {
     for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
       for (int64_t k : {1, 255, 256, 257, 600})  // around the blocks of k
         for (bool trans : {false, true})
@@ -113,7 +104,7 @@ TYPED_TEST(Gemm, EmptyExtents) {
 }
 
 TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbours) {
-  on_every_target([] {
+  on_every_target([](int64_t) {
     for (int64_t n : {1, 2, 5, 48, 64, 100})
       for (int64_t k : {3, 64, 300})
         for (bool trans : {false, true}) {
@@ -145,7 +136,7 @@ TYPED_TEST(Gemm, NanStaysInItsRow) {
 }
 
 TEST(GemmSelfTest, PassesOnEveryTarget) {
-  on_every_target([] { EXPECT_TRUE(gemm_self_test()); });
+  on_every_target([](int64_t) { EXPECT_TRUE(gemm_self_test()); });
 }
 
 TEST(Transpose, IsExact) {
