@@ -3,6 +3,7 @@
 #include "runtime/kernel/gemm.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/gemm.cc"
@@ -108,8 +109,97 @@ HWY_INLINE int64_t OneRow(const Operands<T>& o, int64_t n, int64_t lanes) {
   return j;
 }
 
+// Products with up to kNarrow columns (the output layers of 2-D flows) would leave most lanes of a tile idle.
+constexpr int64_t kNarrow = 4, kNarrowK = 512;
+
+// A transposed: a vector runs over rows of C instead, whose elements of A are neighbours. The chain over k is the same.
+template <int N, class T>
+HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN T column[HWY_MAX_BYTES / sizeof(T)];
+  for (int64_t i = 0; i < m; i += lanes) {
+    const int64_t rows = std::min(lanes, m - i);
+    hn::Vec<decltype(d)> s[N];
+    for (int j = 0; j < N; ++j) {
+      for (int64_t r = 0; r < rows; ++r) column[r] = o.into == Into::accumulate ? o.c[(i + r) * o.ldc + j] : T(0);
+      s[j] = o.into == Into::bias ? hn::Set(d, o.bias[j]) : hn::Load(d, column);
+    }
+    const T* a = o.a + i;
+    const T* b = o.b;
+    for (int64_t p = o.k; p > 0; --p, a += o.a_col, b += o.ldb) {
+      const auto av = rows == lanes ? hn::LoadU(d, a) : LoadTail(d, a, static_cast<size_t>(rows));
+      for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av, hn::Set(d, b[j]), s[j]);
+    }
+    for (int j = 0; j < N; ++j) {
+      hn::Store(s[j], d, column);
+      for (int64_t r = 0; r < rows; ++r) o.c[(i + r) * o.ldc + j] = column[r];
+    }
+  }
+}
+
+// Rows of A contiguous, k <= kNarrowK: dot products with the columns of B, gathered once. Sums over the lanes come
+// last, in an order that depends on k only.
+template <int N, class T>
+HWY_INLINE void NarrowDots(const Operands<T>& o, int64_t m) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN T bt[N][kNarrowK];
+  for (int64_t p = 0; p < o.k; ++p)
+    for (int j = 0; j < N; ++j) bt[j][p] = o.b[p * o.ldb + j];
+  const int64_t whole = o.k / lanes * lanes;
+  const auto tail = static_cast<size_t>(o.k - whole);
+  for (int64_t i = 0; i < m; ++i) {
+    const T* a = o.a + i * o.a_row;
+    T* c = o.c + i * o.ldc;
+    hn::Vec<decltype(d)> s[N];
+    for (int j = 0; j < N; ++j) s[j] = hn::Zero(d);
+    for (int64_t p = 0; p < whole; p += lanes) {
+      const auto av = hn::LoadU(d, a + p);
+      for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av, hn::Load(d, bt[j] + p), s[j]);
+    }
+    if (tail) {
+      const auto av = LoadTail(d, a + whole, tail);
+      for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av, LoadTail(d, bt[j] + whole, tail), s[j]);
+    }
+    for (int j = 0; j < N; ++j) {
+      const T sum = hn::GetLane(hn::SumOfLanes(d, s[j]));
+      c[j] = o.into == Into::overwrite ? sum : o.into == Into::bias ? o.bias[j] + sum : c[j] + sum;
+    }
+  }
+}
+
+// True when it did the product. Which way is taken depends on n, k and the layout of A, not on m.
+template <class T>
+HWY_INLINE bool Narrow(int64_t m, int64_t n, const Operands<T>& o) {
+  if (n > kNarrow || o.k < 2) return false;
+  const auto run = [&](auto columns) HWY_ATTR {
+    if (o.a_row == 1 && o.a_col != 1)
+      NarrowTransposed<columns()>(o, m);
+    else
+      NarrowDots<columns()>(o, m);
+  };
+  if (!(o.a_row == 1 && o.a_col != 1) && (o.a_col != 1 || o.k > kNarrowK)) return false;
+  switch (n) {
+    case 1:
+      run(std::integral_constant<int, 1>());
+      break;
+    case 2:
+      run(std::integral_constant<int, 2>());
+      break;
+    case 3:
+      run(std::integral_constant<int, 3>());
+      break;
+    default:
+      run(std::integral_constant<int, 4>());
+      break;
+  }
+  return true;
+}
+
 template <class T>
 HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
+  if (Narrow(m, n, o)) return;
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t k = o.k;

@@ -193,7 +193,7 @@ TEST_P(EveryOp, TangentsMatchDifferences) {
         } catch (const Error& e) {
           ASSERT_EQ(e.code(), Code::unsupported) << e.what();
           ASSERT_NE(std::string(e.what()).find("op '"), std::string::npos) << e.what();
-          GTEST_SKIP() << e.what();
+          return;  // an op without a rule: that it refuses and names itself is what there is to check
         }
         if (p.x[at_input].empty()) continue;
         double smallest = 1;
