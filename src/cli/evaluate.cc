@@ -17,7 +17,7 @@ std::string size_hint(const Data& data, int64_t event) {
 }  // namespace
 
 Model load_model(nf_runtime* runtime, const std::string& path, const Settings& settings) {
-  const Options limits = settings.bag("load");
+  const Options limits = settings.bag();
   try {
     return make<Model>(nf_model_load, runtime, path.c_str(), limits.get());
   } catch (const LibraryFailure& e) {
@@ -28,9 +28,8 @@ Model load_model(nf_runtime* runtime, const std::string& path, const Settings& s
 
 std::vector<double> log_probs(nf_session* session, const Rows& x, const Rows& context) {
   std::vector<double> values(static_cast<size_t>(x.count()));
-  View xv = x.view(), out = View::vector(values.data(), x.count());
-  View cv = context ? context.view() : View::vector(nullptr, 0);
-  call(nf_log_prob, session, xv.get(), context ? cv.get() : nullptr, out.get());
+  const nf_view xv = x.view(), cv = context.view(), out = vector_view(values.data(), x.count());
+  call(nf_log_prob, session, &xv, context ? &cv : nullptr, &out);
   return values;
 }
 

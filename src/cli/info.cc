@@ -13,7 +13,6 @@
 namespace nf::cli {
 namespace {
 using Json = nlohmann::ordered_json;
-constexpr const char* kNotes[] = {"columns", "training", "run"};  // those that `nf train` writes
 
 struct InfoArgs {
   std::string model;
@@ -70,7 +69,7 @@ std::string fields_of(const Json& layer) {
 }
 
 // "steps 4,000, best_step 3,750": an object in one line; parts that are long are left to --json.
-std::string note_of(const char* note) {
+std::string shown_note(const std::string& note) {
   const Json json = Json::parse(note, nullptr, false);
   if (json.is_array()) return shown(json);
   if (!json.is_object()) return note;
@@ -78,6 +77,13 @@ std::string note_of(const char* note) {
   for (const auto& [key, value] : json.items())
     if (value.is_primitive()) out += (out.empty() ? "" : ", ") + key + " " + shown(value);
   return out;
+}
+
+std::vector<std::pair<std::string, std::string>> notes_of(const nf_model* model) {
+  std::vector<std::pair<std::string, std::string>> notes;
+  for (int64_t i = 0; const char* key = nf_model_note_key(model, i); ++i)
+    notes.emplace_back(key, nf_model_note(model, key));
+  return notes;
 }
 
 std::string base_of(const Json& spec) {
@@ -118,11 +124,10 @@ void print_layer(const Screen& screen, const Json& layer, bool inverted, const s
 
 void print_json(const nf_model* model, const nf_model_info& info, const std::vector<Tensor>& tensors) {
   Json notes = Json::object(), list = Json::array();
-  for (const char* key : kNotes)
-    if (const char* note = nf_model_note(model, key)) {
-      const Json parsed = Json::parse(note, nullptr, false);
-      notes[key] = parsed.is_discarded() ? Json(note) : parsed;
-    }
+  for (const auto& [key, note] : notes_of(model)) {
+    const Json parsed = Json::parse(note, nullptr, false);
+    notes[key] = parsed.is_discarded() ? Json(note) : parsed;
+  }
   for (const Tensor& t : tensors)
     list.push_back({{"name", t.name}, {"shape", Json::parse(t.shape)}, {"trainable", t.trainable}});
   const Json out = {{"dtype", info.dtype == NF_F64 ? "float64" : "float32"},
@@ -165,9 +170,9 @@ int info(const InfoArgs& a) {
   std::printf("  base        %s\n", base_of(spec).c_str());
   std::printf("  parameters  %s in %s layers\n", grouped(info.param_count).c_str(), grouped(info.layer_count).c_str());
   std::printf("  hash        %s\n", hex(info.hash).c_str());
-  for (const char* key : kNotes)
-    if (const char* note = nf_model_note(model.get(), key))
-      std::printf("  %-10s  %s\n", key, wrapped(note_of(note), 14, std::max<size_t>(screen.width(), 80)).c_str());
+  for (const auto& [key, note] : notes_of(model.get()))
+    std::printf("  %-10s  %s\n", key.c_str(),
+                wrapped(shown_note(note), 14, std::max<size_t>(screen.width(), 80)).c_str());
   std::printf("\n");
   int64_t index = 0;
   print_layer(screen, spec, false, tensors, index);

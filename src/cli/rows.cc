@@ -15,13 +15,23 @@ uint64_t mixed(uint64_t& state) {
 }
 }  // namespace
 
-nf_view* View::get() {
-  view_.dtype = dtype_;
-  view_.ndim = ndim_;
-  view_.shape = shape_.data();
-  view_.strides = strides_.data();
-  view_.data = data_;
-  return &view_;
+nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols) {
+  nf_view v = NF_VIEW_INIT;
+  v.dtype = dtype;
+  v.ndim = 2;
+  v.shape[0] = rows;
+  v.shape[1] = cols;
+  v.data = data;
+  return v;
+}
+
+nf_view vector_view(double* data, int64_t n) {
+  nf_view v = NF_VIEW_INIT;
+  v.dtype = NF_F64;
+  v.ndim = 1;
+  v.shape[0] = n;
+  v.data = data;
+  return v;
 }
 
 Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& settings, int32_t dtype,
@@ -29,7 +39,7 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   Settings mine = settings;
   mine.set("dtype", dtype == NF_F64 ? "float64" : "float32");
   if (!columns.empty()) mine.set("columns", columns);
-  const Options bag = mine.bag("table");
+  const Options bag = mine.bag();
   Rows r;
   r.table_ = make<Table>(nf_table_open, runtime, path.c_str(), bag.get());
   nf_view view = NF_VIEW_INIT;
@@ -38,8 +48,9 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   r.dtype_ = view.dtype;
   r.rows_ = view.shape[0];
   r.cols_ = view.shape[1];
-  r.row_stride_ = view.strides ? view.strides[0] : r.cols_;
-  r.col_stride_ = view.strides ? view.strides[1] : 1;
+  const bool strided = (view.flags & NF_STRIDED) != 0;
+  r.row_stride_ = strided ? view.strides[0] : r.cols_;
+  r.col_stride_ = strided ? view.strides[1] : 1;
   for (int64_t c = 0; c < r.cols_; ++c) {
     const char* name = nf_table_column(r.table_.get(), c);
     r.names_.emplace_back(name ? name : "");
@@ -49,8 +60,12 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   return r;
 }
 
-View Rows::view(int64_t from, int64_t count) const {
-  return {const_cast<std::byte*>(row(from)), dtype_, {count, cols_}, {row_stride_, col_stride_}, 2};
+nf_view Rows::view(int64_t from, int64_t count) const {
+  nf_view v = matrix_view(const_cast<std::byte*>(row(from)), dtype_, count, cols_);
+  v.flags = NF_STRIDED;
+  v.strides[0] = row_stride_;
+  v.strides[1] = col_stride_;
+  return v;
 }
 
 Rows Rows::pick(std::span<const int64_t> indices) const {

@@ -1,6 +1,5 @@
 // Rows of numbers: read through nf_table, picked into parts, cut into chunks as views.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,24 +12,8 @@
 
 namespace nf::cli {
 
-// An nf_view with its extents inside: what C calls want, as a value.
-class View {
- public:
-  View(void* data, int32_t dtype, std::array<int64_t, 2> shape, std::array<int64_t, 2> strides, int32_t ndim)
-      : shape_(shape), strides_(strides), dtype_(dtype), ndim_(ndim), data_(data) {}
-  static View matrix(void* data, int32_t dtype, int64_t rows, int64_t cols) {
-    return {data, dtype, {rows, cols}, {cols, 1}, 2};
-  }
-  static View vector(double* data, int64_t n) { return {data, NF_F64, {n, 0}, {1, 0}, 1}; }
-  // Valid as long as this object stays where it is.
-  nf_view* get();
-
- private:
-  std::array<int64_t, 2> shape_, strides_;
-  int32_t dtype_, ndim_;
-  void* data_;
-  nf_view view_ = NF_VIEW_INIT;
-};
+nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols);  // row-major
+nf_view vector_view(double* data, int64_t n);
 
 class Rows {
  public:
@@ -44,8 +27,8 @@ class Rows {
   int64_t count() const { return rows_; }
   int64_t cols() const { return cols_; }
   const std::vector<std::string>& names() const { return names_; }  // one per column, or none
-  View view(int64_t from, int64_t count) const;
-  View view() const { return view(0, rows_); }
+  nf_view view(int64_t from, int64_t count) const;
+  nf_view view() const { return view(0, rows_); }
   uint64_t fingerprint() const;  // of shape and bits: has the data changed?
 
  private:

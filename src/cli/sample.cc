@@ -46,7 +46,7 @@ int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
   const Runtime runtime = a.settings->runtime();
-  const Options session_options = a.settings->bag("session");
+  const Options options = a.settings->bag();
   const Model model = load_model(runtime.get(), a.model, *a.settings);
   const nf_model_info info = info_of(model.get());
   Rows context;
@@ -56,7 +56,7 @@ int sample(const SampleArgs& a) {
                       (context ? a.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
                   info.context_size ? "--context FILE: one row per sample, or one for all" : "drop --context");
   const int64_t n = count_of(a, context), cols = info.event_size;
-  const Session session = make<Session>(nf_session_create, model.get(), session_options.get());
+  const Session session = make<Session>(nf_session_create, model.get(), options.get());
 
   RowWriter writer(a.output, info.dtype, n, cols, false, column_names(model.get(), cols));
   std::optional<RowWriter> densities;
@@ -66,10 +66,10 @@ int sample(const SampleArgs& a) {
   std::vector<double> density(static_cast<size_t>(chunk));
   for (int64_t from = 0; from < n; from += chunk) {
     const int64_t rows = std::min(chunk, n - from);
-    View out = View::matrix(x.data(), info.dtype, rows, cols), lp = View::vector(density.data(), rows);
-    View ctx = !context ? View::vector(nullptr, 0) : context.count() == 1 ? context.view() : context.view(from, rows);
-    call(nf_sample, session.get(), a.seed, a.first + static_cast<uint64_t>(from), context ? ctx.get() : nullptr,
-         out.get(), densities ? lp.get() : nullptr);
+    const nf_view out = matrix_view(x.data(), info.dtype, rows, cols), lp = vector_view(density.data(), rows);
+    const nf_view ctx = context.count() > 1 ? context.view(from, rows) : context.view();
+    call(nf_sample, session.get(), a.seed, a.first + static_cast<uint64_t>(from), context ? &ctx : nullptr, &out,
+         densities ? &lp : nullptr);
     writer.write(x.data(), rows);
     if (densities) densities->write(density.data(), rows);
   }

@@ -32,12 +32,12 @@ void print(const Summary& s, const ScoreArgs& a, const Screen& screen) {
 int score(const ScoreArgs& a) {
   if (!a.output.empty()) check_output(a.output);
   const Runtime runtime = a.settings->runtime();
-  const Options session_options = a.settings->bag("session");
+  const Options options = a.settings->bag();
   const Model model = load_model(runtime.get(), a.model, *a.settings);
   const nf_model_info info = info_of(model.get());
   const Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype);
   check_data(data, a.paths, info.event_size, info.context_size);
-  const Session session = make<Session>(nf_session_create, model.get(), session_options.get());
+  const Session session = make<Session>(nf_session_create, model.get(), options.get());
   const std::vector<double> values = log_probs(session.get(), data.x, data.context);
   const Summary s = summarise(values);
 

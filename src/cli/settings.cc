@@ -67,18 +67,16 @@ std::string Settings::get(const std::string& key, const std::string& otherwise) 
   return found == values_.end() ? otherwise : found->second;
 }
 
-Options Settings::bag(const std::string& owner) const {
+Options Settings::bag() const {
   Options bag = make<Options>(nf_options_create);
-  for (const OptionDoc& d : option_docs())
-    if (const auto found = values_.find(d.key); found != values_.end() && d.belongs_to(owner))
-      call(nf_options_set, bag.get(), d.key.c_str(), found->second.c_str());
+  for (const auto& [key, value] : values_) call(nf_options_set, bag.get(), key.c_str(), value.c_str());
   return bag;
 }
 
 Runtime Settings::runtime() const {
   nf_runtime* rt = nullptr;
   nf_error err = NF_ERROR_INIT;
-  const Options options = bag("runtime");
+  const Options options = bag();
   if (const nf_status s = nf_runtime_create(options.get(), nullptr, nullptr, nullptr, nullptr, &rt, &err); s != NF_OK)
     throw LibraryFailure(s, err);
   return Runtime(rt);

@@ -33,8 +33,7 @@ class Settings {
   bool has(const std::string& key) const { return values_.count(key) != 0; }
   std::string get(const std::string& key, const std::string& otherwise) const;
   const std::map<std::string, std::string>& values() const { return values_; }
-  // A bag of those that matter to one kind of handle.
-  Options bag(const std::string& owner) const;
+  Options bag() const;
   Runtime runtime() const;
 
   // Adds a flag per option of the owners to `app`, except for the keys in `hidden`; and --option key=value.

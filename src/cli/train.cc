@@ -96,11 +96,11 @@ std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const
   if (state.best_step == 0)
     throw Failure("no validation gave a finite log-likelihood, so there is no model to keep",
                   "try a lower --lr, --clip-norm 5, or standardised data");
-  const Options session_options = a.settings->bag("session");
+  const Options options = a.settings->bag();
   const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
   std::unique_ptr<Summary> test;
   if (plan.test.x) {
-    const Session session = make<Session>(nf_session_create, best.get(), session_options.get());
+    const Session session = make<Session>(nf_session_create, best.get(), options.get());
     test = std::make_unique<Summary>(summarise(log_probs(session.get(), plan.test.x, plan.test.context)));
   }
   call(nf_model_set_note, best.get(), "training", summary_of(state, test.get()).dump().c_str());

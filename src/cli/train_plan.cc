@@ -180,11 +180,10 @@ void count_steps(TrainArgs& args, TrainPlan& plan) {
 }  // namespace
 
 Batches make_batches(const TrainArgs& args, const TrainPlan& plan) {
-  View x = plan.train.x.view();
-  View context = plan.train.context ? plan.train.context.view() : View::vector(nullptr, 0);
-  const Options options = args.settings->bag("batches");
-  return make<Batches>(nf_batches_create, plan.runtime.get(), x.get(), plan.train.context ? context.get() : nullptr,
-                       nullptr, options.get());
+  const nf_view x = plan.train.x.view(), context = plan.train.context.view();
+  const Options options = args.settings->bag();
+  return make<Batches>(nf_batches_create, plan.runtime.get(), &x, plan.train.context ? &context : nullptr, nullptr,
+                       options.get());
 }
 
 TrainPlan plan_training(TrainArgs& args, const Screen& screen) {

@@ -40,10 +40,10 @@ class Loop {
         plan_(plan),
         state_(plan.state),
         progress_(screen, args.quiet || args.json, plan.state.step, plan.steps) {
-    const Options options = args.settings->bag("trainer"), session = args.settings->bag("session");
+    const Options options = args.settings->bag();
     trainer_ = make<Trainer>(nf_trainer_create, plan.model.get(), options.get(), nullptr);
     if (args.resume) call(nf_trainer_restore, trainer_.get(), args.checkpoint.c_str());
-    if (plan.valid.x) session_ = make<Session>(nf_session_create, plan.model.get(), session.get());
+    if (plan.valid.x) session_ = make<Session>(nf_session_create, plan.model.get(), options.get());
     batches_ = make_batches(args, plan);
     earlier_ = state_.seconds;
   }
