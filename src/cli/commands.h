@@ -1,0 +1,17 @@
+// The subcommands. Each adds its flags to `app` and, once they are parsed, leaves what to do in `action`.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace nf::cli {
+
+using Action = std::function<int()>;  // the exit code
+
+void add_train(CLI::App& app, Action& action);
+void add_score(CLI::App& app, Action& action);
+void add_sample(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_layers(CLI::App& app, Action& action);
+void add_options(CLI::App& app, Action& action);
+
+}  // namespace nf::cli

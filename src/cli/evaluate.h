@@ -1,0 +1,36 @@
+// Models from files, log-likelihoods of rows under them, and what to say about those: shared by the subcommands.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/cli/handle.h"
+#include "src/cli/rows.h"
+#include "src/cli/settings.h"
+
+namespace nf::cli {
+
+// Mean, two standard errors of the mean (2 s / sqrt(n), s with n - 1), order statistics: of the finite rows, in nats.
+struct Summary {
+  int64_t rows = 0, nonfinite = 0;
+  double mean = 0, two_errors = 0, min = 0, median = 0, max = 0;
+};
+
+// nf_model_load, whose failures do not always name the file.
+Model load_model(nf_runtime* runtime, const std::string& path, const Settings& settings);
+
+std::vector<double> log_probs(nf_session* session, const Rows& x, const Rows& context);
+Summary summarise(std::vector<double> values);
+std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
+
+// Data and context of a model, or a Failure that names the files and both sizes.
+struct DataPaths {
+  std::string data, context, columns, context_columns;
+};
+struct Data {
+  Rows x, context;
+};
+Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype);
+void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context);
+
+}  // namespace nf::cli

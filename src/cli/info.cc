@@ -1,0 +1,200 @@
+// nf info: what a model file holds.
+#include <cinttypes>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "src/cli/commands.h"
+#include "src/cli/evaluate.h"
+#include "src/cli/handle.h"
+#include "src/cli/settings.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+using Json = nlohmann::ordered_json;
+
+struct InfoArgs {
+  std::string model;
+  bool json = false, spec = false, tensors = false;
+  std::shared_ptr<Settings> settings;
+};
+
+struct Tensor {
+  std::string name, shape;
+  int64_t numbers;
+  bool trainable;
+};
+
+std::vector<Tensor> tensors_of(const nf_model* model, int64_t count) {
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < count; ++i) {
+    nf_tensor_info t = NF_TENSOR_INFO_INIT;
+    call(nf_model_tensor, model, i, &t);
+    Tensor row{t.name, "[", 1, t.trainable != 0};
+    for (int32_t d = 0; d < t.ndim; ++d) {
+      row.shape += (d ? ", " : "") + std::to_string(t.shape[d]);
+      row.numbers *= t.shape[d];
+    }
+    row.shape += "]";
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+// Defaults of every layer and base by "kind.field", so that a summary can be short.
+std::map<std::string, Json> defaults() {
+  std::map<std::string, Json> out;
+  const char* described = nf_layers_describe();
+  if (!described) throw Failure("out of memory");
+  const Json all = Json::parse(described);
+  for (const char* family : {"layers", "bases"})
+    for (const Json& kind : all[family])
+      for (const Json& field : kind["fields"])
+        out[kind["name"].get<std::string>() + "." + field["name"].get<std::string>()] = field["default"];
+  return out;
+}
+
+// "hidden [128, 128], scale exp": the fields that differ from their defaults, in the order of the spec.
+std::string fields_of(const Json& layer) {
+  static const std::map<std::string, Json> usual = defaults();
+  std::string out;
+  for (const auto& [key, value] : layer.items()) {
+    if (key == "type" || key == "repeat" || key == "invert") continue;
+    const auto found = usual.find(layer.value("type", "") + "." + key);
+    if (found != usual.end() && found->second == value) continue;
+    out += (out.empty() ? "" : ", ") + key + " " + shown(value);
+  }
+  return out;
+}
+
+// "steps 4,000, best_step 3,750": an object in one line; parts that are long are left to --json.
+std::string shown_note(const std::string& note) {
+  const Json json = Json::parse(note, nullptr, false);
+  if (json.is_array()) return shown(json);
+  if (!json.is_object()) return note;
+  std::string out;
+  for (const auto& [key, value] : json.items())
+    if (value.is_primitive()) out += (out.empty() ? "" : ", ") + key + " " + shown(value);
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> notes_of(const nf_model* model) {
+  std::vector<std::pair<std::string, std::string>> notes;
+  for (int64_t i = 0; const char* key = nf_model_note_key(model, i); ++i)
+    notes.emplace_back(key, nf_model_note(model, key));
+  return notes;
+}
+
+std::string base_of(const Json& spec) {
+  const Json& base = spec.at("base");
+  if (!base.is_object()) return shown(base);
+  const std::string fields = fields_of(base);
+  return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
+}
+
+std::string hex(uint64_t hash) { return text("%016" PRIx64, hash); }
+
+int64_t trainable_under(const std::vector<Tensor>& tensors, const std::string& prefix) {
+  int64_t n = 0;
+  for (const Tensor& t : tensors)
+    if (t.trainable && t.name.starts_with(prefix)) n += t.numbers;
+  return n;
+}
+
+// One line per layer after repeats are written out, in the order data goes through them, numbered as in the tensors'
+// names. An inverted chain runs backwards.
+void print_layer(const Screen& screen, const Json& layer, bool inverted, const std::vector<Tensor>& tensors,
+                 int64_t& index) {
+  inverted ^= layer.value("invert", false);
+  for (int64_t k = 0, repeat = layer.value("repeat", int64_t{1}); k < repeat; ++k) {
+    if (layer.contains("layers")) {
+      const Json& inside = layer["layers"];
+      for (size_t i = 0; i < inside.size(); ++i)
+        print_layer(screen, inside[inverted ? inside.size() - 1 - i : i], inverted, tensors, index);
+      continue;
+    }
+    const std::string name = "layers." + std::to_string(index++);
+    const std::string type = layer.value("type", "") + (inverted ? " (inverted)" : "");
+    std::printf("  %-10s %-20s %12s  %s\n", name.c_str(), type.c_str(),
+                grouped(trainable_under(tensors, name + ".")).c_str(),
+                screen.dim(wrapped(fields_of(layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
+  }
+}
+
+void print_json(const nf_model* model, const nf_model_info& info, const std::vector<Tensor>& tensors) {
+  Json notes = Json::object(), list = Json::array();
+  for (const auto& [key, note] : notes_of(model)) {
+    const Json parsed = Json::parse(note, nullptr, false);
+    notes[key] = parsed.is_discarded() ? Json(note) : parsed;
+  }
+  for (const Tensor& t : tensors)
+    list.push_back({{"name", t.name}, {"shape", Json::parse(t.shape)}, {"trainable", t.trainable}});
+  const Json out = {{"dtype", info.dtype == NF_F64 ? "float64" : "float32"},
+                    {"event_size", info.event_size},
+                    {"context_size", info.context_size},
+                    {"layer_count", info.layer_count},
+                    {"param_count", info.param_count},
+                    {"hash", hex(info.hash)},
+                    {"spec", Json::parse(nf_model_spec(model))},
+                    {"notes", notes},
+                    {"tensors", list}};
+  std::printf("%s\n", out.dump(2).c_str());
+}
+
+int info(const InfoArgs& a) {
+  const Runtime runtime = a.settings->runtime();
+  const Model model = load_model(runtime.get(), a.model, *a.settings);
+  const nf_model_info info = info_of(model.get());
+  const std::vector<Tensor> tensors = tensors_of(model.get(), info.tensor_count);
+  const Screen screen(stdout);
+  if (a.json) {
+    print_json(model.get(), info, tensors);
+    return kOk;
+  }
+  const Json spec = Json::parse(nf_model_spec(model.get()));
+  if (a.spec) {
+    std::printf("%s\n", spec.dump(2).c_str());
+    return kOk;
+  }
+  if (a.tensors) {
+    for (const Tensor& t : tensors)
+      std::printf("%-44s %-14s %12s%s\n", t.name.c_str(), t.shape.c_str(), grouped(t.numbers).c_str(),
+                  t.trainable ? "" : "  buffer");
+    return kOk;
+  }
+  std::printf("%s\n", screen.bold(a.model).c_str());
+  std::printf("  event       %s columns of %s\n", grouped(info.event_size).c_str(),
+              info.dtype == NF_F64 ? "float64" : "float32");
+  if (info.context_size) std::printf("  context     %s columns\n", grouped(info.context_size).c_str());
+  std::printf("  base        %s\n", base_of(spec).c_str());
+  std::printf("  parameters  %s in %s layers\n", grouped(info.param_count).c_str(), grouped(info.layer_count).c_str());
+  std::printf("  hash        %s\n", hex(info.hash).c_str());
+  for (const auto& [key, note] : notes_of(model.get()))
+    std::printf("  %-10s  %s\n", key.c_str(),
+                wrapped(shown_note(note), 14, std::max<size_t>(screen.width(), 80)).c_str());
+  std::printf("\n");
+  int64_t index = 0;
+  print_layer(screen, spec, false, tensors, index);
+  return kOk;
+}
+}  // namespace
+
+void add_info(CLI::App& app, Action& action) {
+  auto a = std::make_shared<InfoArgs>();
+  CLI::App* cmd = app.add_subcommand("info", "What a model file holds: layers, sizes, hash, notes");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  CLI::Option* json = cmd->add_flag("--json", a->json, "everything as JSON");
+  CLI::Option* spec = cmd->add_flag("--spec", a->spec, "the canonical spec, every default written out");
+  cmd->add_flag("--tensors", a->tensors, "names and shapes of the tensors")->excludes(json)->excludes(spec);
+  json->excludes(spec);
+  a->settings = Settings::flags(*cmd, {"load", "runtime"});
+  cmd->footer(
+      "Examples:\n"
+      "  nf info power.safetensors\n"
+      "  nf info power.safetensors --spec > again.json       # train the same architecture again\n"
+      "  nf info power.safetensors --json | jq -r .hash      # equal hashes: equal parameters, to the bit");
+  cmd->callback([a, &action] { action = [a] { return info(*a); }; });
+}
+
+}  // namespace nf::cli

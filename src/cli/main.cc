@@ -1,0 +1,101 @@
+// nf: trains, scores and samples normalizing flows from the command line, through the public C header alone.
+// Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 130 interrupted. Errors go to standard error.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "src/cli/commands.h"
+#include "src/cli/handle.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+
+int complain(const std::string& message, const std::string& hint, int code) {
+  const Screen screen(stderr);
+  std::fprintf(stderr, "%s %s\n", screen.bad("nf:").c_str(), message.c_str());
+  if (!hint.empty()) std::fprintf(stderr, "    %s\n", hint.c_str());
+  return code;
+}
+
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* o : app.get_options())
+    for (const std::string& name : o->get_lnames()) flags.push_back("--" + name);
+  return flags;
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& e) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  std::string command = "nf";
+  if (at != &app) command += " " + at->get_name();
+  const std::string help = "`" + command + " --help` shows what it takes";
+  const std::vector<std::string> extra = at->remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&e) && !extra.empty()) {
+    const bool flag = extra.front().starts_with("-");
+    std::vector<std::string> known = flags_of(*at);
+    if (!flag) {
+      known.clear();
+      for (const CLI::App* sub : at->get_subcommands([](const CLI::App*) { return true; }))
+        known.push_back(sub->get_name());
+    }
+    const std::string word = extra.front().substr(0, extra.front().find('='));
+    const std::string near = nearest(word, known);
+    const char* what = flag ? "option" : at == &app ? "command" : "argument";
+    return complain(command + " has no " + what + " " + word + (near.empty() ? "" : "; did you mean " + near + "?"),
+                    help, kUsage);
+  }
+  return complain(e.what(), help, kUsage);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Normalizing flows: train a density on rows of numbers, score new rows, draw samples.", "nf");
+  Action action;
+  app.set_version_flag("--version", [] { return std::string("nf ") + nf_version_string(); });
+  app.require_subcommand(0, 1);  // none: the help
+  app.get_formatter()->column_width(34);
+  add_train(app, action);
+  add_score(app, action);
+  add_sample(app, action);
+  add_info(app, action);
+  add_layers(app, action);
+  add_options(app, action);
+  app.footer(
+      "A first model, from a CSV file with a header:\n"
+      "  nf train '{\"layers\": [{\"repeat\": 6, \"layers\": [{\"type\": \"affine_coupling\"}, {\"type\": "
+      "\"reverse\"}]}]}' \\\n"
+      "           --data train.csv -o model.safetensors\n"
+      "  nf score model.safetensors --data test.csv\n"
+      "  nf sample model.safetensors -n 1000 -o samples.csv\n\n"
+      "`nf COMMAND --help` has examples of each. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return usage_error(app, e);
+  }
+  if (!action) {
+    std::printf("%s", app.help().c_str());
+    return kUsage;
+  }
+  const int code = action();
+  if (std::fflush(stdout) != 0) throw Failure("cannot write to standard output");
+  return code;
+}
+}  // namespace
+}  // namespace nf::cli
+
+int main(int argc, char** argv) {
+  using namespace nf::cli;
+  try {
+    return run(argc, argv);
+  } catch (const Failure& e) {
+    return complain(e.what(), e.hint, e.code);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", {}, kFailed);
+  } catch (const std::exception& e) {
+    return complain(e.what(), {}, kFailed);
+  }
+}

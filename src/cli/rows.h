@@ -1,0 +1,49 @@
+// Rows of numbers: read through nf_table, picked into parts, cut into chunks as views.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/cli/handle.h"
+#include "src/cli/settings.h"
+
+namespace nf::cli {
+
+nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols);  // row-major
+nf_view vector_view(double* data, int64_t n);
+
+class Rows {
+ public:
+  Rows() = default;
+  // `columns`: "" for all, otherwise as in the table option "columns".
+  static Rows open(nf_runtime* runtime, const std::string& path, const Settings& settings, int32_t dtype,
+                   const std::string& columns = {});
+  Rows pick(std::span<const int64_t> indices) const;
+
+  explicit operator bool() const { return data_ != nullptr; }
+  int64_t count() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  const std::vector<std::string>& names() const { return names_; }  // one per column, or none
+  nf_view view(int64_t from, int64_t count) const;
+  nf_view view() const { return view(0, rows_); }
+  uint64_t fingerprint() const;  // of shape and bits: has the data changed?
+
+ private:
+  size_t element() const { return dtype_ == NF_F64 ? 8 : 4; }
+  const std::byte* row(int64_t r) const { return data_ + static_cast<int64_t>(element()) * r * row_stride_; }
+
+  Table table_;
+  std::vector<std::byte> own_;
+  std::byte* data_ = nullptr;
+  int32_t dtype_ = NF_F32;
+  int64_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 1;
+  std::vector<std::string> names_;
+};
+
+// `held` of n row numbers drawn by seed, and the others, both ascending.
+std::pair<std::vector<int64_t>, std::vector<int64_t>> hold_out(int64_t n, int64_t held, uint64_t seed);
+
+}  // namespace nf::cli

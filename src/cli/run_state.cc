@@ -1,0 +1,66 @@
+// See run_state.h. Doubles are written so that they read back to the same bits; -infinity, which JSON lacks, is null.
+#include "src/cli/run_state.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+using Json = nlohmann::ordered_json;
+constexpr const char* kNote = "run";
+
+double number(const Json& j) { return j.is_number() ? j.get<double>() : -std::numeric_limits<double>::infinity(); }
+}  // namespace
+
+void write_state(nf_model* model, const RunState& s) {
+  Json curve = Json::array();
+  for (const CurvePoint& p : s.curve) curve.push_back({p.step, p.train, p.valid, p.lr, p.seconds});
+  const Json note = {
+      {"fixed", s.fixed},       {"options", s.options},       {"step", s.step}, {"planned", s.planned},
+      {"loss_sum", s.loss_sum}, {"loss_count", s.loss_count}, {"best", s.best}, {"best_step", s.best_step},
+      {"stale", s.stale},       {"seconds", s.seconds},       {"curve", curve}};
+  call(nf_model_set_note, model, kNote, note.dump().c_str());
+}
+
+RunState read_state(const nf_model* model, const std::string& path) {
+  const char* note = nf_model_note(model, kNote);
+  if (!note)
+    throw Failure(path + " is not the checkpoint of `nf train`",
+                  "a finished model holds no optimiser state to go on from");
+  RunState s;
+  try {
+    const Json j = Json::parse(note);
+    s.fixed = j.at("fixed").get<std::map<std::string, std::string>>();
+    s.options = j.at("options").get<std::map<std::string, std::string>>();
+    s.step = j.at("step");
+    s.planned = j.at("planned");
+    s.loss_sum = number(j.at("loss_sum"));
+    s.loss_count = j.at("loss_count");
+    s.best = number(j.at("best"));
+    s.best_step = j.at("best_step");
+    s.stale = j.at("stale");
+    s.seconds = j.at("seconds");
+    for (const Json& p : j.at("curve"))
+      s.curve.push_back({p.at(0), number(p.at(1)), number(p.at(2)), number(p.at(3)), number(p.at(4))});
+  } catch (const Json::exception&) {
+    throw Failure(path + ": its note \"run\" is damaged", "start again without --resume");
+  }
+  return s;
+}
+
+void write_curve(const std::vector<CurvePoint>& curve, const std::string& path) {
+  FILE* file = std::fopen(path.c_str(), "w");
+  if (!file) throw Failure("cannot write " + path + ": " + std::strerror(errno));
+  std::fputs("step,train_log_likelihood,valid_log_likelihood,lr,seconds\n", file);
+  for (const CurvePoint& p : curve)
+    std::fprintf(file, "%llu,%s,%s,%s,%.3f\n", static_cast<unsigned long long>(p.step), plain_number(p.train).c_str(),
+                 std::isnan(p.valid) ? "" : plain_number(p.valid).c_str(), plain_number(p.lr).c_str(), p.seconds);
+  if (std::fclose(file) != 0) throw Failure("cannot write " + path + ": " + std::strerror(errno));
+}
+
+}  // namespace nf::cli

@@ -1,0 +1,39 @@
+// What a training run remembers beside parameters and optimiser: it travels in the checkpoint as the note "run", so
+// that a resumed run goes on as if it had never stopped.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/cli/handle.h"
+
+namespace nf::cli {
+
+// One validation. Log-likelihoods are means in nats per row; `train` is of the batches since the point before.
+struct CurvePoint {
+  uint64_t step = 0;
+  double train = 0, valid = 0, lr = 0, seconds = 0;
+};
+
+struct RunState {
+  // What must not change between parts of a run, by the name of its flag: checked on --resume.
+  std::map<std::string, std::string> fixed;
+  std::map<std::string, std::string> options;  // of the library; those not given again on --resume
+  uint64_t step = 0, planned = 0;              // steps done, steps to do
+  double loss_sum = 0;                         // of the batches since the last point
+  uint64_t loss_count = 0;
+  double best = -std::numeric_limits<double>::infinity();  // validation log-likelihood
+  uint64_t best_step = 0;
+  uint64_t stale = 0;  // validations since the best
+  double seconds = 0;  // of all parts
+  std::vector<CurvePoint> curve;
+};
+
+void write_state(nf_model* model, const RunState& state);
+RunState read_state(const nf_model* model, const std::string& path);  // Failure when it is not the checkpoint of a run
+
+void write_curve(const std::vector<CurvePoint>& curve, const std::string& path);  // CSV
+
+}  // namespace nf::cli

@@ -1,0 +1,22 @@
+// Model specs as the command takes them: a file, "-" for standard input, or the JSON itself; with --set overrides and
+// the sizes that the data decides filled in. Everything else about a spec is the library's business.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nf::cli {
+
+std::string read_spec(const std::string& source);
+
+// "layers.0.layers.0.hidden=[64, 64]": keys and indices of arrays joined by dots; the value is JSON, or else a string.
+std::string override_spec(const std::string& spec, const std::vector<std::string>& assignments);
+
+// Inserts "event" and "context" where they are missing or "auto". A spec that names both comes back byte for byte, and
+// one that is not a JSON object too: the library says what is wrong with it.
+std::string complete_spec(const std::string& spec, int64_t event, int64_t context);
+
+// NF_F32 or NF_F64: what the data should be read as.
+int32_t spec_dtype(const std::string& spec);
+
+}  // namespace nf::cli

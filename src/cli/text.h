@@ -1,0 +1,47 @@
+// Words and numbers for people: grouping, durations, nearest names, tables; and what the terminal can show.
+// Colours and line drawing only where they will be seen: a terminal, NO_COLOR unset or empty, a UTF-8 locale for the
+// drawing.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nf::cli {
+
+[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...);
+std::string grouped(int64_t n);          // 1,234,567
+std::string duration(double seconds);    // 0.4 s, 12 s, 3 min 20 s, 2 h 05 min
+std::string plain_number(double value);  // shortest decimal that reads back to the same double
+std::string join(std::span<const std::string> words, const char* between);
+std::string shell_word(const std::string& argument);  // for a shell, when it needs quotes
+
+// The candidate fewest edits away from `word`, or "" when none is near.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+// A column of text from `indent` to `width`, first line not indented.
+std::string wrapped(const std::string& words, size_t indent, size_t width);
+
+// What one stream can show.
+class Screen {
+ public:
+  explicit Screen(FILE* stream);
+  bool terminal() const { return terminal_; }
+  bool unicode() const { return unicode_; }
+  size_t width() const;  // of the terminal right now; 100 elsewhere
+
+  std::string bold(const std::string& s) const { return paint("1", s); }
+  std::string dim(const std::string& s) const { return paint("2", s); }
+  std::string good(const std::string& s) const { return paint("32", s); }
+  std::string name(const std::string& s) const { return paint("36", s); }
+  std::string bad(const std::string& s) const { return paint("31;1", s); }
+
+ private:
+  std::string paint(const char* code, const std::string& s) const;
+  FILE* stream_;
+  bool terminal_, colour_, unicode_;
+};
+
+}  // namespace nf::cli

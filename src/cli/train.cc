@@ -1,0 +1,213 @@
+// nf train: fits a model to rows of numbers. This file is the command line and what is said before and after;
+// train_plan.cc prepares, train_run.cc trains.
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "src/cli/chart.h"
+#include "src/cli/commands.h"
+#include "src/cli/train_run.h"
+
+namespace nf::cli {
+namespace {
+using Json = nlohmann::ordered_json;
+
+void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) {
+  const nf_model_info info = info_of(plan.model.get());
+  std::printf("%s  %s parameters in %s layers, %s\n", screen.bold("model").c_str(), grouped(info.param_count).c_str(),
+              grouped(info.layer_count).c_str(), info.dtype == NF_F64 ? "float64" : "float32");
+  std::printf("%s   %s rows x %s columns", screen.bold("data").c_str(), grouped(plan.train.x.count()).c_str(),
+              grouped(plan.train.x.cols()).c_str());
+  if (info.context_size) std::printf(" + %s of context", grouped(info.context_size).c_str());
+  if (plan.held_out)
+    std::printf("; %s more rows (%g%%) held out by seed for validation\n", grouped(plan.held_out).c_str(),
+                100 * a.holdout);
+  else if (plan.valid.x)
+    std::printf("; validation on %s rows\n", grouped(plan.valid.x.count()).c_str());
+  else
+    std::printf("; no validation: the last model is kept\n");
+  std::printf("%s    %s steps", screen.bold("run").c_str(), grouped(static_cast<int64_t>(plan.steps)).c_str());
+  if (plan.per_epoch)
+    std::printf(" (%.3g epochs of %s)", static_cast<double>(plan.steps) / static_cast<double>(plan.per_epoch),
+                grouped(static_cast<int64_t>(plan.per_epoch)).c_str());
+  std::printf(", validation every %s", grouped(static_cast<int64_t>(plan.valid_every)).c_str());
+  if (a.resume) std::printf("; resumed at step %s", grouped(static_cast<int64_t>(plan.state.step)).c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+Json summary_of(const RunState& s, const Summary* test) {
+  Json j = {{"steps", s.step}, {"best_step", s.best_step}};
+  if (std::isfinite(s.best)) j["valid_log_likelihood"] = s.best;
+  if (test)
+    j["test_log_likelihood"] = test->mean, j["test_two_standard_errors"] = test->two_errors,
+    j["test_rows"] = test->rows, j["test_nonfinite"] = test->nonfinite;
+  return j;
+}
+
+int report_interrupt(const TrainArgs& a, const TrainResult& r) {
+  if (a.json) {
+    Json j = summary_of(r.state, nullptr);
+    j["interrupted"] = true;
+    std::printf("%s\n", j.dump().c_str());
+  }
+  std::fprintf(
+      stderr,
+      "nf: interrupted at step %s of %s; %s holds everything\n    the same command with --resume goes on from there\n",
+      grouped(static_cast<int64_t>(r.state.step)).c_str(), grouped(static_cast<int64_t>(r.state.planned)).c_str(),
+      a.checkpoint.c_str());
+  return kInterrupted;
+}
+
+void report(const TrainArgs& a, const TrainPlan& plan, const TrainResult& r, const Summary* test,
+            const Screen& screen) {
+  const RunState& s = r.state;
+  const std::string picture = screen.terminal() ? chart(s.curve, screen) : "";
+  std::printf("%s", picture.c_str());
+  std::printf("%s    %s steps in %s, %s rows/s%s\n", screen.bold("done").c_str(),
+              grouped(static_cast<int64_t>(s.step)).c_str(), duration(s.seconds).c_str(),
+              grouped(static_cast<int64_t>(r.rows_per_second)).c_str(),
+              r.stopped_early ? ", stopped early: no better validation" : "");
+  if (plan.valid.x)
+    std::printf("%s   validation log-likelihood %s nats at step %s\n", screen.bold("best").c_str(),
+                screen.good(text("%.4f", s.best)).c_str(), grouped(static_cast<int64_t>(s.best_step)).c_str());
+  if (test) {
+    std::printf("%s   log-likelihood %s nats (2 standard errors, %s rows)\n", screen.bold("test").c_str(),
+                screen.good(mean_and_errors(*test)).c_str(), grouped(test->rows - test->nonfinite).c_str());
+    if (test->nonfinite)
+      std::fprintf(stderr, "nf: warning: %s test rows have no finite log-likelihood\n",
+                   grouped(test->nonfinite).c_str());
+  }
+  std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
+  const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
+  const bool contextual = info_of(plan.model.get()).context_size > 0;
+  std::string score = "nf score " + shell_word(a.output) + " --data " + shell_word(scored);
+  if (!a.train.columns.empty()) score += " --columns " + shell_word(a.train.columns);
+  if (!a.train.context_columns.empty())
+    score += " --context-columns " + shell_word(a.train.context_columns);
+  else if (contextual)
+    score += " --context CONTEXT.npy";
+  std::printf("\nnext\n  %s\n  nf sample %s -n 1000%s -o samples.csv\n", score.c_str(), shell_word(a.output).c_str(),
+              contextual ? " --context CONTEXT.npy" : "");
+}
+
+// What the best model is worth on rows that neither training nor the choice of the best has seen.
+std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const RunState& state) {
+  if (state.best_step == 0)
+    throw Failure("no validation gave a finite log-likelihood, so there is no model to keep",
+                  "try a lower --lr, --clip-norm 5, or standardised data");
+  const Options options = a.settings->bag();
+  const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
+  std::unique_ptr<Summary> test;
+  if (plan.test.x) {
+    const Session session = make<Session>(nf_session_create, best.get(), options.get());
+    test = std::make_unique<Summary>(summarise(log_probs(session.get(), plan.test.x, plan.test.context)));
+  }
+  call(nf_model_set_note, best.get(), "training", summary_of(state, test.get()).dump().c_str());
+  call(nf_model_save, best.get(), a.output.c_str());
+  return test;
+}
+
+int train(TrainArgs a) {
+  const Screen screen(stdout);
+  TrainPlan plan = plan_training(a, screen);
+  const bool speak = !a.quiet && !a.json;
+  const TrainResult r = run_training(a, plan, screen, [&] {
+    if (speak) introduce(a, plan, screen);
+  });
+  if (!a.curve.empty()) write_curve(r.state.curve, a.curve);
+  if (r.interrupted) return report_interrupt(a, r);
+  const std::unique_ptr<Summary> test = finish(a, plan, r.state);
+  if (speak) report(a, plan, r, test.get(), screen);
+  if (a.json) {
+    Json j = summary_of(r.state, test.get());
+    j["seconds"] = r.state.seconds;
+    j["rows_per_second"] = r.rows_per_second;
+    j["stopped_early"] = r.stopped_early;
+    j["model"] = a.output;
+    std::printf("%s\n", j.dump().c_str());
+  }
+  return kOk;
+}
+
+void add_data(CLI::App& cmd, TrainArgs& a) {
+  const char* group = "Data";
+  const auto file = [&](const char* flag, std::string& to, const char* help) {
+    return cmd.add_option(flag, to, help)->type_name("FILE")->group(group);
+  };
+  file("--data", a.train.data, "training rows, .npy or .csv")->required();
+  file("--valid", a.valid.data, "rows that choose the best model; without it a tenth of --data is held out");
+  file("--test", a.test.data, "rows that only the final number is computed from");
+  file("--context-data", a.train.context, "context of --data, for conditional models: as many rows");
+  file("--valid-context", a.valid.context, "context of --valid");
+  file("--test-context", a.test.context, "context of --test");
+  cmd.add_option("--columns", a.train.columns, "columns that are data, by name or index from 0")
+      ->type_name("A,B,..")
+      ->group(group);
+  cmd.add_option("--context-columns", a.train.context_columns, "columns of the same files that are context")
+      ->type_name("A,B,..")
+      ->group(group);
+  cmd.add_option("--holdout", a.holdout,
+                 "part of --data to validate with when there is no --valid (0.1); 0: no validation")
+      ->check(CLI::Range(0.0, 0.9))
+      ->type_name("PART")
+      ->group(group);
+}
+
+void add_run(CLI::App& cmd, TrainArgs& a) {
+  const char* group = "Run";
+  cmd.add_option("-o,--output", a.output, "where the best model goes (.safetensors)")
+      ->required()
+      ->type_name("FILE")
+      ->group(group);
+  cmd.add_option("--steps", a.steps, "how long to train, in batches (4000)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->group(group);
+  cmd.add_option("--epochs", a.epochs, "how long to train, in passes over the data")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->group(group);
+  cmd.add_option("--valid-every", a.valid_every, "steps between validations (an epoch, but 16 to 64 times per run)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->group(group);
+  cmd.add_option("--patience", a.patience, "stop early after so many validations without a better one")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->group(group);
+  cmd.add_option("--checkpoint", a.checkpoint, "where the state of the run goes (OUTPUT.checkpoint)")
+      ->type_name("FILE")
+      ->group(group);
+  cmd.add_flag("--resume", a.resume, "go on from the checkpoint: the same bits as never having stopped")->group(group);
+  cmd.add_option("--set", a.overrides, "override a field of the spec, as in layers.0.hidden=[64,64]")
+      ->type_name("PATH=VALUE")
+      ->allow_extra_args(false)
+      ->group(group);
+  cmd.add_option("--curve", a.curve, "write the learning curve as CSV")->type_name("FILE")->group(group);
+  cmd.add_flag("--force", a.force, "overwrite -o even if it is not a model")->group(group);
+  cmd.add_flag("--quiet", a.quiet, "say nothing unless it fails")->group(group);
+  cmd.add_flag("--json", a.json, "only the final summary, as JSON")->group(group);
+}
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto a = std::make_shared<TrainArgs>();
+  CLI::App* cmd = app.add_subcommand("train", "Fit a model to data; keeps the one that is best on validation rows");
+  cmd->add_option("SPEC", a->spec, "model spec: a JSON file, - for standard input, or the JSON itself")->required();
+  add_data(*cmd, *a);
+  add_run(*cmd, *a);
+  a->settings = Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
+                                {"dtype", "columns", "patience", "max_steps"});
+  cmd->footer(
+      "\"event\" and \"context\" may be left out of the spec: the data decides. Ctrl-C saves a checkpoint; --resume "
+      "goes on.\n\n"
+      "Examples:\n"
+      "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
+      "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"
+      "  nf train spec.json --data table.csv --columns height,weight --context-columns age -o people.safetensors\n"
+      "  nf train spec.json --data train.npy --set layers.0.repeat=12 --patience 10 --epochs 200 -o deep.safetensors");
+  cmd->callback([a, &action] { action = [a] { return train(*a); }; });
+}
+
+}  // namespace nf::cli

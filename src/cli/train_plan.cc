@@ -1,0 +1,234 @@
+// See train_plan.h.
+#include "src/cli/train_plan.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "src/cli/spec.h"
+
+namespace nf::cli {
+namespace {
+namespace fs = std::filesystem;
+constexpr double kHoldout = 0.1;
+constexpr uint64_t kSteps = 4000;
+constexpr uint64_t kMinValidations = 16, kMaxValidations = 64;
+
+// ---- paths ------------------------------------------------------------------------------------
+
+bool is_model(nf_runtime* runtime, const std::string& path, const Settings& settings) {
+  try {
+    return load_model(runtime, path, settings) != nullptr;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
+void check_destination(const TrainArgs& args, const std::string& path, const char* flag) {
+  std::error_code ignored;
+  const std::pair<const char*, const std::string*> inputs[] = {{"SPEC", &args.spec},
+                                                               {"--data", &args.train.data},
+                                                               {"--valid", &args.valid.data},
+                                                               {"--test", &args.test.data},
+                                                               {"--context-data", &args.train.context},
+                                                               {"--valid-context", &args.valid.context},
+                                                               {"--test-context", &args.test.context}};
+  for (const auto& [name, input] : inputs)
+    if (!input->empty() && (path == *input || fs::equivalent(path, *input, ignored)))
+      throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite", {},
+                    kUsage);
+  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, ignored))
+    throw Failure(std::string(flag) + " " + path + ": there is no folder " + folder.string(),
+                  "mkdir -p " + shell_word(folder.string()));
+  if (access(folder.c_str(), W_OK) != 0)
+    throw Failure(std::string(flag) + " " + path + ": the folder " + folder.string() + " cannot be written");
+}
+
+void check_destinations(const TrainArgs& args, nf_runtime* runtime) {
+  check_destination(args, args.output, "-o");
+  check_destination(args, args.checkpoint, "--checkpoint");
+  if (!args.curve.empty()) check_destination(args, args.curve, "--curve");
+  if (args.output == args.checkpoint) throw Failure("-o and --checkpoint name the same file", {}, kUsage);
+  for (const std::string& path : {args.output, args.checkpoint})
+    if (!args.force && fs::exists(path) && !is_model(runtime, path, *args.settings))
+      throw Failure(path + " exists and is not a model", "choose another name, or --force to overwrite it");
+}
+
+// A new run must not silently destroy an unfinished one.
+void set_aside(const TrainArgs& args, nf_runtime* runtime, const Screen& screen) {
+  if (!fs::exists(args.checkpoint)) return;
+  RunState old;
+  try {
+    const Model model = load_model(runtime, args.checkpoint, *args.settings);
+    old = read_state(model.get(), args.checkpoint);
+  } catch (const Failure&) {
+    return;  // nothing that could be continued
+  }
+  if (old.step >= old.planned) return;
+  std::error_code error;
+  fs::rename(args.checkpoint, args.checkpoint + ".old", error);
+  if (!error && !args.quiet && !args.json)
+    std::printf("%s\n",
+                screen
+                    .dim("an unfinished run (step " + grouped(static_cast<int64_t>(old.step)) + " of " +
+                         grouped(static_cast<int64_t>(old.planned)) + ") is kept as " + args.checkpoint + ".old")
+                    .c_str());
+}
+
+// ---- data -------------------------------------------------------------------------------------
+
+void split(TrainArgs& args, TrainPlan& plan) {
+  if (args.holdout < 0) args.holdout = args.valid.data.empty() ? kHoldout : 0;
+  if (!args.valid.data.empty() || args.holdout == 0) return;
+  const int64_t n = plan.train.x.count();
+  const auto held = static_cast<int64_t>(std::llround(args.holdout * static_cast<double>(n)));
+  if (held < 1 || held >= n)
+    throw Failure(text("--holdout %g of %s rows leaves nothing to %s", args.holdout, grouped(n).c_str(),
+                       held < 1 ? "validate with" : "train on"),
+                  "give --valid FILE, or --holdout 0 to train without validation");
+  const auto [valid, train] = hold_out(n, held, plan.seed);
+  plan.valid.x = plan.train.x.pick(valid);
+  plan.train.x = plan.train.x.pick(train);
+  if (plan.train.context.count() > 1) {
+    plan.valid.context = plan.train.context.pick(valid);
+    plan.train.context = plan.train.context.pick(train);
+  } else if (plan.train.context) {
+    const int64_t only[] = {0};
+    plan.valid.context = plan.train.context.pick(only);
+  }
+  plan.held_out = held;
+}
+
+void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
+  for (DataPaths* p : {&args.valid, &args.test}) {
+    p->columns = args.train.columns;
+    p->context_columns = args.train.context_columns;
+  }
+  plan.train = open_data(plan.runtime.get(), args.train, *args.settings, dtype);
+  if (!args.valid.data.empty()) plan.valid = open_data(plan.runtime.get(), args.valid, *args.settings, dtype);
+  if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype);
+}
+
+// ---- resume -----------------------------------------------------------------------------------
+
+bool shapes_the_run(const std::string& key) {
+  const auto& docs = option_docs();
+  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.key == key; });
+  return doc != docs.end() && (doc->belongs_to("trainer") || doc->belongs_to("batches"));
+}
+
+[[noreturn]] void differs(const std::string& flag, const std::string& was, const std::string& is) {
+  throw Failure("--resume continues the same run, but " + flag + " is " + is + " and was " + was,
+                "leave the options of a resumed run away, or start a new run with another -o");
+}
+
+// Options of the first part hold; those given again must agree.
+void adopt(TrainArgs& args, const RunState& state) {
+  Settings& s = *args.settings;
+  const std::map<std::string, std::string> given = s.values();
+  for (const auto& [key, value] : given) {
+    if (!shapes_the_run(key)) continue;
+    const auto was = state.options.find(key);
+    if (was == state.options.end()) differs(key, "not set", value);
+    if (was->second != value) differs(key, was->second, value);
+  }
+  for (const auto& [key, value] : state.options)
+    if (!s.has(key)) s.set(key, value);
+  const auto holdout = state.fixed.find("--holdout");
+  if (args.holdout < 0 && holdout != state.fixed.end()) args.holdout = std::stod(holdout->second);
+  if (args.steps == 0 && args.epochs == 0) args.steps = state.planned;
+}
+
+Model load_checkpoint(const TrainArgs& args, TrainPlan& plan) {
+  if (!fs::exists(args.checkpoint))
+    throw Failure("--resume: there is no checkpoint " + args.checkpoint, "without --resume a new run starts");
+  Model model = load_model(plan.runtime.get(), args.checkpoint, *args.settings);
+  plan.state = read_state(model.get(), args.checkpoint);
+  return model;
+}
+
+std::map<std::string, std::string> fingerprints(const TrainArgs& args, const TrainPlan& plan) {
+  std::map<std::string, std::string> fixed{{"--holdout", plain_number(args.holdout)}};
+  const auto add = [&](const char* flag, const Rows& rows) {
+    if (rows) fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint()));
+  };
+  add("--data", plan.train.x);
+  add("--context-data", plan.train.context);
+  add("--valid", plan.valid.x);
+  add("--valid-context", plan.valid.context);
+  return fixed;
+}
+
+void count_steps(TrainArgs& args, TrainPlan& plan) {
+  plan.per_epoch = nf_batches_per_epoch(make_batches(args, plan).get());
+  const double asked = args.epochs * static_cast<double>(plan.per_epoch);
+  plan.steps = args.steps        ? args.steps
+               : args.epochs > 0 ? static_cast<uint64_t>(std::ceil(std::min(asked, 1e15)))
+                                 : kSteps;
+  const auto share = [&](uint64_t parts) { return (plan.steps + parts - 1) / parts; };
+  plan.valid_every = args.valid_every;
+  if (!plan.valid_every)
+    plan.valid_every = std::max(share(kMaxValidations), std::min(share(kMinValidations), plan.per_epoch));
+  // Schedules that end reach their end when the run does; a resumed run keeps the end of its first part.
+  if (!args.settings->has("max_steps")) args.settings->set("max_steps", std::to_string(plan.steps));
+}
+}  // namespace
+
+Batches make_batches(const TrainArgs& args, const TrainPlan& plan) {
+  const nf_view x = plan.train.x.view(), context = plan.train.context.view();
+  const Options options = args.settings->bag();
+  return make<Batches>(nf_batches_create, plan.runtime.get(), &x, plan.train.context ? &context : nullptr, nullptr,
+                       options.get());
+}
+
+TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
+  if (args.steps && args.epochs > 0)
+    throw Failure("--steps and --epochs both say how long to train: give one", {}, kUsage);
+  if (args.checkpoint.empty()) args.checkpoint = args.output + ".checkpoint";
+  TrainPlan plan;
+  plan.runtime = args.settings->runtime();
+  check_destinations(args, plan.runtime.get());
+  std::string spec = override_spec(read_spec(args.spec), args.overrides);
+  if (args.resume) {
+    plan.model = load_checkpoint(args, plan);
+    adopt(args, plan.state);
+  }
+  plan.seed = static_cast<uint64_t>(std::stod(args.settings->get("seed", "0")));
+  open_all(args, plan, spec_dtype(spec));
+  spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
+  Model fresh = make<Model>(nf_model_create, plan.runtime.get(), spec.c_str(), spec.size(), plan.seed);
+  if (args.resume && std::string(nf_model_spec(fresh.get())) != nf_model_spec(plan.model.get()))
+    throw Failure("--resume: the spec is not the one that " + args.checkpoint + " was trained with",
+                  "`nf info --spec " + shell_word(args.checkpoint) + "` prints that one");
+  if (!args.resume) plan.model = std::move(fresh);
+
+  const nf_model_info info = info_of(plan.model.get());
+  check_data(plan.train, args.train, info.event_size, info.context_size);
+  if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
+  if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
+  split(args, plan);
+  const std::map<std::string, std::string> fixed = fingerprints(args, plan);
+  if (args.resume)
+    for (const auto& [flag, value] : fixed)
+      if (const auto was = plan.state.fixed.find(flag); was == plan.state.fixed.end() || was->second != value)
+        throw Failure("--resume continues the same run, but " + flag + " is not what it was",
+                      "the rows must be the same");
+  count_steps(args, plan);
+  if (!args.resume) {
+    for (const auto& [key, value] : args.settings->values())
+      if (shapes_the_run(key)) plan.state.options[key] = value;
+    set_aside(args, plan.runtime.get(), screen);
+  }
+  plan.state.fixed = fixed;
+  plan.state.planned = plan.steps;
+  if (!plan.train.x.names().empty())
+    call(nf_model_set_note, plan.model.get(), "columns", nlohmann::json(plan.train.x.names()).dump().c_str());
+  return plan;
+}
+
+}  // namespace nf::cli

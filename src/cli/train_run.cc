@@ -1,0 +1,147 @@
+// See train_run.h.
+#include "src/cli/train_run.h"
+
+#include <atomic>
+#include <cmath>
+#include <csignal>
+
+#include "src/cli/progress.h"
+
+namespace nf::cli {
+namespace {
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+
+// The first Ctrl-C or SIGTERM asks the loop to stop and save; a second one ends the process at once.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = true; };
+    action.sa_flags = SA_RESETHAND;
+    sigaction(SIGINT, &action, &old_[0]);
+    sigaction(SIGTERM, &action, &old_[1]);
+  }
+  ~SignalGuard() {
+    sigaction(SIGINT, &old_[0], nullptr);
+    sigaction(SIGTERM, &old_[1], nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+ private:
+  struct sigaction old_[2];
+};
+
+class Loop {
+ public:
+  Loop(const TrainArgs& args, TrainPlan& plan, const Screen& screen)
+      : args_(args),
+        plan_(plan),
+        state_(plan.state),
+        progress_(screen, args.quiet || args.json, plan.state.step, plan.steps) {
+    const Options options = args.settings->bag();
+    trainer_ = make<Trainer>(nf_trainer_create, plan.model.get(), options.get(), nullptr);
+    if (args.resume) call(nf_trainer_restore, trainer_.get(), args.checkpoint.c_str());
+    if (plan.valid.x) session_ = make<Session>(nf_session_create, plan.model.get(), options.get());
+    batches_ = make_batches(args, plan);
+    earlier_ = state_.seconds;
+  }
+
+  TrainResult run() {
+    TrainResult result;
+    while (state_.step < plan_.steps && !result.stopped_early) {
+      if (interrupted) {
+        checkpoint();
+        result.interrupted = true;
+        break;
+      }
+      one_step();
+      if (state_.step % plan_.valid_every != 0 && state_.step != plan_.steps) continue;
+      validate();
+      checkpoint();
+      result.stopped_early = args_.patience > 0 && state_.stale >= args_.patience && state_.step < plan_.steps;
+    }
+    result.seconds = progress_.seconds();
+    result.rows_per_second = progress_.rows_per_second();
+    result.state = state_;
+    return result;
+  }
+
+ private:
+  void one_step() {
+    nf_view x = NF_VIEW_INIT, context = NF_VIEW_INIT, weight = NF_VIEW_INIT;
+    nf_step_info info = NF_STEP_INFO_INIT;
+    call(nf_batches_get, batches_.get(), state_.step, &x, &context, &weight);
+    try {
+      call(nf_train_step, trainer_.get(), &x, context.data ? &context : nullptr, nullptr, &info);
+    } catch (LibraryFailure& e) {
+      if (e.status != NF_ERR_NUMERIC) throw;
+      throw Failure(text("step %llu: %s", static_cast<unsigned long long>(state_.step + 1), e.what()),
+                    "try a lower --lr, --clip-norm 5, or standardised data" +
+                        (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
+    }
+    ++state_.step;
+    state_.loss_sum += info.loss;
+    ++state_.loss_count;
+    lr_ = info.lr;
+    progress_.step(state_.step, info.loss, x.shape[0]);
+  }
+
+  // The mean over all rows: one row without a finite density makes the model unfit to be the best one.
+  double validation_mean() {
+    const std::vector<double> values = log_probs(session_.get(), plan_.valid.x, plan_.valid.context);
+    double sum = 0;
+    for (double v : values) sum += v;
+    const double mean = sum / static_cast<double>(values.size());
+    return std::isnan(mean) ? -std::numeric_limits<double>::infinity() : mean;
+  }
+
+  void validate() {
+    CurvePoint p;
+    p.step = state_.step;
+    p.train = -state_.loss_sum / static_cast<double>(state_.loss_count);
+    p.lr = lr_;
+    p.valid = session_ ? validation_mean() : std::nan("");
+    p.seconds = state_.seconds = earlier_ + progress_.seconds();
+    state_.curve.push_back(p);
+    state_.loss_sum = 0;
+    state_.loss_count = 0;
+    const bool best = session_ && p.valid > state_.best;
+    ++state_.stale;
+    if (best || !session_) {
+      state_.best = p.valid;
+      state_.best_step = state_.step;
+      state_.stale = 0;
+      call(nf_model_set_note, plan_.model.get(), "run", nullptr);  // belongs to checkpoints only
+      call(nf_model_save, plan_.model.get(), args_.output.c_str());
+    }
+    progress_.validation(p, best);
+  }
+
+  void checkpoint() {
+    state_.seconds = earlier_ + progress_.seconds();
+    write_state(plan_.model.get(), state_);
+    call(nf_trainer_save, trainer_.get(), args_.checkpoint.c_str());
+  }
+
+  const TrainArgs& args_;
+  TrainPlan& plan_;
+  RunState state_;
+  Progress progress_;
+  Trainer trainer_;
+  Session session_;
+  Batches batches_;
+  double earlier_ = 0, lr_ = 0;
+};
+}  // namespace
+
+TrainResult run_training(const TrainArgs& args, TrainPlan& plan, const Screen& screen,
+                         const std::function<void()>& on_ready) {
+  Loop loop(args, plan, screen);
+  const SignalGuard guard;
+  on_ready();
+  return loop.run();
+}
+
+}  // namespace nf::cli

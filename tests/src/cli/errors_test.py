@@ -1,0 +1,155 @@
+"""Every way to use nf wrongly: the exit code, one clear message on standard error, nothing half written."""
+import os
+
+import harness
+from harness import SPEC, case, fails, nf, rows_of, train, write_csv, write_npy
+
+
+def data():
+    write_npy('train.npy', rows_of(300))
+
+
+def bad_train(*more, spec=SPEC, data='train.npy', code=1, **expect):
+    before = set(os.listdir('.'))
+    fails('train', spec, '--data', data, '--steps', 5, '-o', 'm.safetensors', *more, code=code, **expect)
+    assert set(os.listdir('.')) == before, 'left behind: ' + str(set(os.listdir('.')) - before)
+
+
+@case
+def missing_files():
+    data()
+    bad_train(data='none.npy', says='none.npy')
+    bad_train('--valid', 'none.npy', says='none.npy')
+    bad_train(spec='none.json', says='none.json')
+    fails('score', 'none.safetensors', '--data', 'train.npy', says='none.safetensors')
+    fails('sample', 'none.safetensors', '-n', 1, says='none.safetensors')
+    fails('info', 'none.safetensors', says='none.safetensors')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'no/such/m.safetensors', says='no/such')
+
+
+@case
+def files_of_the_wrong_kind():
+    data()
+    with open('text.csv', 'w') as f:
+        f.write('a,b\n1,2\n3,oops\n')
+    bad_train(data='text.csv', says=('oops', '3'))
+    with open('junk.npy', 'wb') as f:
+        f.write(b'\x93NUMPY\x01\x00junk')
+    bad_train(data='junk.npy', says='junk.npy')
+    fails('info', 'train.npy', says='train.npy')
+    fails('score', 'train.npy', '--data', 'train.npy', says='train.npy')
+    train()
+    with open('m.safetensors', 'r+b') as f:
+        f.seek(-3, os.SEEK_END)
+        f.write(b'xyz')
+    fails('info', 'm.safetensors', says='m.safetensors')
+
+
+@case
+def wrong_columns():
+    data()
+    write_csv('three.csv', rows_of(100, cols=3), ['id', 'x', 'y'])
+    spec = '{"event": [2], ' + SPEC[1:]
+    bad_train(spec=spec, data='three.csv', says=('three.csv', '3 columns', 'event has 2'), hint='id, x, y')
+    bad_train('--valid', 'three.csv', says=('three.csv', '3 columns', 'event has 2'))
+    bad_train('--columns', 'x,z', data='three.csv', says='z')
+    train()
+    fails('score', 'm.safetensors', '--data', 'three.csv', says=('three.csv', '3 columns', 'event has 2'), hint='--columns')
+    fails('score', 'm.safetensors', '--data', 'train.npy', '--context', 'train.npy', says='no context')
+
+
+@case
+def wrong_context():
+    data()
+    write_npy('c.npy', rows_of(299, cols=1))
+    bad_train('--context-data', 'c.npy', says=('c.npy', '299', '300'))
+    bad_train(spec='{"context": [2], ' + SPEC[1:], says='context of 2 columns')
+    bad_train('--context-columns', '0', says='--columns', code=2)
+
+
+@case
+def bad_specs():
+    data()
+    bad_train(spec='{"layers": [{"type": "afine_coupling"}]}', says=('afine_coupling', 'affine_coupling'))
+    bad_train(spec=SPEC.replace('hidden', 'hiden'), says=('hiden', 'hidden'))
+    bad_train(spec='{"layers": [', says='JSON')
+    bad_train(spec='{"layers": [], "layers": []}', says='duplicate')
+    bad_train(spec='{}', says='layers')
+    bad_train(spec=SPEC.replace('[16]', '[0]'), says='hidden')
+
+
+@case
+def bad_overrides():
+    data()
+    bad_train('--set', 'nonsense', says=('--set', 'path=value'), code=2)
+    bad_train('--set', 'layers.7.repeat=3', says=('7', 'list of 1'), code=2)
+    bad_train('--set', 'leyers.0.repeat=3', says='leyers', hint='layers', code=2)
+    bad_train('--set', 'layers.0.repeet=3', says=('repeet', 'repeat'))
+
+
+@case
+def bad_options_name_the_nearest():
+    data()
+    bad_train('--option', 'lrr=1', says=('lrr', 'lr'), code=2)
+    bad_train('--option', 'clip=1', says='clip', code=2)
+    bad_train('--option', 'lr', says='key=value', code=2)
+    bad_train('--lr', 'fast', says=('lr', 'fast'), code=2)
+    bad_train('--lr', '-1', says='lr', code=2)
+    bad_train('--optimizer', 'adamm', says=('adamm', 'adamw'), code=2)
+    bad_train('--optimiser', 'adam', says=('--optimiser', '--optimizer'), code=2)
+    bad_train('--step', '3', says='--step', code=2)
+    bad_train('--momentum', '0.9', says='momentum')  # means nothing to Adam
+
+
+@case
+def bad_usage():
+    data()
+    fails('trian', code=2, says=('trian', 'train'))
+    fails('train', code=2, says='SPEC')
+    fails('train', SPEC, '--data', 'train.npy', code=2, says='output')
+    fails('score', 'm', code=2, says='--data')
+    fails('layers', 'afine_coupling', says='afine_coupling', hint='affine_coupling')
+    fails('options', 'shedule', says='shedule', hint='schedule')
+    bad_train('--epochs', '3', says=('--steps', '--epochs'), code=2)
+    bad_train('--holdout', '1.5', says='holdout', code=2)
+    train()
+    fails('sample', 'm.safetensors', code=2, says='-n')
+    fails('sample', 'm.safetensors', '-n', '-3', code=2, says='n')
+    fails('sample', 'm.safetensors', '-n', '3', '-o', 'x.txt', code=2, says=('x.txt', '.npy', '.csv'))
+    fails('sample', 'm.safetensors', '-n', '3', '-o', 'no/such/x.csv', says='no/such/x.csv')
+    fails('score', 'm.safetensors', '--data', 'train.npy', '-o', 'x.txt', code=2, says='x.txt')
+
+
+@case
+def never_overwrites_an_input():
+    data()
+    write_npy('other.npy', rows_of(100))
+    os.symlink('train.npy', 'link')
+    for target in ('train.npy', './train.npy', 'link'):
+        fails('train', SPEC, '--data', 'train.npy', '-o', target, code=2, says=('-o', '--data', target))
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'm', '--curve', 'train.npy', code=2, says='--curve')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'm', '--checkpoint', 'm', code=2, says='same file')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'other.npy', says=('other.npy', 'not a model'), hint='--force')
+    train('--force', output='other.npy')
+    train(output='other.npy')  # a model may be replaced by a model
+
+
+@case
+def too_little_data():
+    write_npy('train.npy', rows_of(3))
+    bad_train(says='--holdout', hint='--holdout 0')
+    bad_train('--holdout', '0.9', says='train')
+    train('--holdout', '0', steps=2)
+
+
+@case
+def diverging_run_keeps_the_best_model():
+    data()
+    done = nf('train', SPEC, '--data', 'train.npy', '--steps', 3000, '--valid-every', 1, '--optimizer', 'sgd', '--lr', 10,
+              '--set', 'layers.0.layers.0.scale=exp', '-o', 'm.safetensors', code=1)
+    line = [x for x in done.stderr.splitlines() if x.startswith('nf: ')][0]
+    assert line.startswith('nf: step ') or 'no validation gave' in line, line
+    assert '--lr' in done.stderr, done.stderr
+
+
+harness.main(__doc__)

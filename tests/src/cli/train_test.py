@@ -1,0 +1,170 @@
+"""nf train: data formats, validation, best model, learning curve, summaries, spec conveniences."""
+import csv
+import json
+import os
+
+import harness
+from harness import SPEC, case, info, nf, rows_of, train, write_csv, write_npy
+
+
+@case
+def learns_from_npy():
+    write_npy('train.npy', rows_of(1000))
+    write_npy('test.npy', rows_of(300, seed=2))
+    out = train('--test', 'test.npy', '--lr', '0.01', '--json', steps=300)
+    summary = json.loads(out.stdout)
+    untrained = json.loads(train('--test', 'test.npy', '--json', steps=1, output='u.safetensors').stdout)
+    assert summary['test_log_likelihood'] > untrained['test_log_likelihood'] + 0.3, (summary, untrained)
+    assert summary['steps'] == 300 and summary['test_rows'] == 300 and summary['model'] == 'm.safetensors'
+    again = json.loads(nf('score', 'm.safetensors', '--data', 'test.npy', '--json').stdout)
+    assert again['mean'] == summary['test_log_likelihood'], 'the model at -o is the one that was tested'
+    assert info('m.safetensors')['notes']['training']['test_rows'] == 300
+
+
+@case
+def learns_from_csv_and_remembers_the_names():
+    write_csv('t.csv', rows_of(400, cols=3), ['a', 'b', 'c, quoted'.replace(',', '')])
+    train(data='t.csv')
+    got = info('m.safetensors')
+    assert got['event_size'] == 3 and got['notes']['columns'] == ['a', 'b', 'c quoted'], got['notes']
+    head = nf('sample m.safetensors -n 2').stdout.splitlines()
+    assert head[0] == 'a,b,c quoted' and len(head) == 3, head
+
+
+@case
+def holds_out_a_tenth_and_says_so():
+    write_npy('train.npy', rows_of(500))
+    out = train().stdout
+    assert '450 rows' in out and '50 more rows (10%) held out' in out, out
+    out = train('--holdout', '0.2').stdout
+    assert '400 rows' in out and '100 more rows (20%)' in out, out
+    out = train('--holdout', '0').stdout
+    assert 'no validation' in out and '500 rows' in out, out
+    assert info('m.safetensors')['notes']['training']['best_step'] == 40
+
+
+@case
+def keeps_the_best_validation():
+    write_npy('train.npy', rows_of(120))
+    write_npy('valid.npy', rows_of(200, seed=3))
+    # Small data and a large step: the last model is not the best one.
+    out = train('--valid', 'valid.npy', '--lr', '0.03', '--curve', 'c.csv', '--valid-every', '10', '--json', steps=400)
+    summary = json.loads(out.stdout)
+    with open('c.csv') as f:
+        curve = list(csv.DictReader(f))
+    assert [int(r['step']) for r in curve] == list(range(10, 401, 10))
+    best = max(curve, key=lambda r: float(r['valid_log_likelihood']))
+    assert int(best['step']) == summary['best_step'] < 400, (best, summary)
+    assert float(best['valid_log_likelihood']) == summary['valid_log_likelihood']
+    score = json.loads(nf('score', 'm.safetensors', '--data', 'valid.npy', '--json').stdout)
+    assert abs(score['mean'] - summary['valid_log_likelihood']) < 1e-12
+    assert info('m.safetensors.checkpoint')['hash'] != info('m.safetensors')['hash']
+
+
+@case
+def stops_early():
+    write_npy('train.npy', rows_of(120))
+    write_npy('valid.npy', rows_of(200, seed=3))
+    out = json.loads(train('--valid', 'valid.npy', '--lr', '0.03', '--valid-every', '5', '--patience', '4', '--json',
+                           steps=2000).stdout)
+    assert out['stopped_early'] and out['steps'] < 2000 and out['steps'] - out['best_step'] == 20, out
+
+
+@case
+def epochs_count_passes():
+    write_npy('train.npy', rows_of(640))
+    out = nf('train', SPEC, '--data', 'train.npy', '--epochs', 3, '--batch', 64, '--holdout', 0, '-o', 'm.safetensors', '--json')
+    assert json.loads(out.stdout)['steps'] == 30, out.stdout
+
+
+@case
+def same_command_same_bits():
+    write_npy('train.npy', rows_of(300))
+    files = []
+    for name, more in (('a', ()), ('b', ('--threads', '1')), ('c', ('--seed', '5'))):
+        train(*more, output=name)
+        with open(name, 'rb') as f:
+            files.append(f.read())
+    assert files[0] == files[1], 'the number of threads changed the file'
+    assert files[0] != files[2], 'the seed changed nothing'
+
+
+@case
+def replacement_order_is_an_option():
+    write_npy('train.npy', rows_of(300))
+    train(output='a')
+    train('--order', 'replacement', output='b')
+    assert info('a')['hash'] != info('b')['hash']
+
+
+@case
+def options_have_two_spellings():
+    write_npy('train.npy', rows_of(300))
+    train('--clip-norm', '0.5', '--lr', '0.002', output='a')
+    train('--option', 'clip_norm=0.5', '--option', 'lr=2e-3', output='b')
+    train(output='c')
+    assert info('a')['hash'] == info('b')['hash'] != info('c')['hash']
+
+
+@case
+def schedules_end_with_the_run():
+    write_npy('train.npy', rows_of(300))
+    train('--schedule', 'cosine', '--lr', '0.01', '--curve', 'c.csv', '--valid-every', '10')
+    with open('c.csv') as f:
+        rates = [float(r['lr']) for r in csv.DictReader(f)]
+    assert rates == sorted(rates, reverse=True) and 0 < rates[-1] < 1e-4 < rates[0], rates
+
+
+@case
+def spec_from_file_stdin_and_auto():
+    write_npy('train.npy', rows_of(300))
+    with open('s.json', 'w') as f:
+        f.write(SPEC)
+    train(spec='s.json', output='a')
+    nf('train', '-', '--data', 'train.npy', '--steps', 40, '--batch', 64, '-o', 'b', stdin=SPEC)
+    train(spec=SPEC.replace('{"layers"', '{"event": "auto", "context": "auto", "layers"', 1), output='c')
+    assert info('a')['hash'] == info('b')['hash'] == info('c')['hash']
+
+
+@case
+def set_overrides_the_spec():
+    write_npy('train.npy', rows_of(300))
+    train('--set', 'layers.0.repeat=3', '--set', 'layers.0.layers.0.hidden=[8, 8]', '--set', 'dtype=float64', steps=2)
+    got = info('m.safetensors')
+    assert got['layer_count'] == 6 and got['dtype'] == 'float64'
+    assert got['spec']['layers'][0]['layers'][0]['hidden'] == [8, 8]
+
+
+@case
+def context_in_a_file_or_in_columns():
+    rows = rows_of(300, cols=3)
+    write_csv('all.csv', rows, ['a', 'b', 'c'])
+    write_npy('x.npy', [r[:2] for r in rows])
+    write_npy('c.npy', [r[2:] for r in rows])
+    train('--columns', 'a,b', '--context-columns', 'c', data='all.csv', output='a')
+    train('--context-data', 'c.npy', data='x.npy', output='b')
+    assert info('a')['context_size'] == 1 and info('a')['hash'] == info('b')['hash']
+    one = nf('score a --data all.csv --columns a,b --context-columns c --json').stdout
+    two = nf('score b --data x.npy --context c.npy --json').stdout
+    assert one == two
+
+
+@case
+def shipped_specs_are_valid():
+    folder = os.path.join(harness.ROOT, 'examples', 'specs')
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name)) as f:
+            cols = json.load(f)['event'][0]
+        write_npy('t.npy', rows_of(100, cols=cols))
+        train(spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
+        assert info(name + '.safetensors')['event_size'] == cols
+
+
+@case
+def quiet_is_quiet():
+    write_npy('train.npy', rows_of(300))
+    done = train('--quiet')
+    assert done.stdout == done.stderr == '', done
+
+
+harness.main(__doc__)
