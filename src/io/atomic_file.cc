@@ -1,0 +1,132 @@
+// Atomic, durable replacement of a file; see atomic_file.h for the guarantees.
+#include "src/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime/core/status.h"
+#include "src/io/quote.h"
+
+namespace nf {
+namespace {
+
+constexpr mode_t kDefaultMode = 0666;  // the kernel applies the umask
+constexpr mode_t kNoMode = 0;
+
+// The file that `path` stands for: links are followed, so that saving to a link does not replace the link.
+std::string resolve(const char* path) {
+  struct stat st;
+  if (::lstat(path, &st) != 0 || !S_ISLNK(st.st_mode)) return path;
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path, nullptr), std::free);
+  if (real) return real.get();
+  if (errno == ENOENT) return path;  // a dangling link is replaced
+  fail_os(Code::io, errno, "cannot save %s", quote_path(path).c_str());
+}
+
+// Mode of the file to replace, or kNoMode if there is none yet.
+mode_t check_target(int dir, const char* name, const char* shown) {
+  struct stat st;
+  if (::fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return kNoMode;
+    fail_os(Code::io, errno, "cannot save %s", shown);
+  }
+  if (S_ISDIR(st.st_mode)) fail_os(Code::io, EISDIR, "cannot save %s", shown);
+  if (S_ISLNK(st.st_mode)) return kNoMode;
+  // Renaming over /dev/null or a FIFO would destroy it for everybody.
+  if (!S_ISREG(st.st_mode)) fail_os(Code::io, EINVAL, "cannot save %s: it is not a regular file", shown);
+  // rename() would replace a write-protected file without a question.
+  if (::faccessat(dir, name, W_OK, AT_EACCESS) != 0) fail_os(Code::io, errno, "cannot replace %s", shown);
+  return st.st_mode & 0777;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const char* path) : shown_(quote_path(path)) {
+  const std::string target = resolve(path);
+  const size_t slash = target.rfind('/');
+  name_ = slash == std::string::npos ? target : target.substr(slash + 1);
+  const std::string dir = slash == std::string::npos ? "." : slash == 0 ? "/" : target.substr(0, slash);
+  if (name_.empty() || name_ == "." || name_ == "..")
+    fail_os(Code::io, EISDIR, "cannot save %s: the path must end in a file name", shown_.c_str());
+  // The directory stays open: a chdir() of the host between here and commit() must not move the file.
+  dir_ = sys_open_at(AT_FDCWD, dir.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!dir_) fail_os(Code::io, errno, "cannot save %s: opening its directory", shown_.c_str());
+  const mode_t mode = check_target(dir_.get(), name_.c_str(), shown_.c_str());
+  buffer_ = std::make_unique<char[]>(kBufferBytes);
+  create_temp(mode);
+}
+
+AtomicFile::~AtomicFile() { remove_temp(); }
+
+void AtomicFile::create_temp(mode_t mode) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    char name[64];  // short, and hidden: never longer than the longest name the file system takes
+    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    std::snprintf(name, sizeof name, ".nf-%lx-%llx-%d.tmp", static_cast<unsigned long>(::getpid()),
+                  static_cast<unsigned long long>(now), i);
+    temp_ = name;
+    file_ = sys_open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kDefaultMode);
+    if (file_) {
+      if (mode != kNoMode) (void)::fchmod(file_.get(), mode);  // some file systems have no modes: not worth failing
+      return;
+    }
+    temp_.clear();
+    if (errno != EEXIST) break;
+  }
+  fail_os(Code::io, errno, "cannot save %s: creating a temporary file beside it", shown_.c_str());
+}
+
+void AtomicFile::remove_temp() noexcept {
+  file_ = Fd();
+  if (!temp_.empty()) ::unlinkat(dir_.get(), temp_.c_str(), 0);
+  temp_.clear();
+}
+
+void AtomicFile::give_up(const char* doing) {
+  const int why = errno;
+  remove_temp();
+  fail_os(Code::io, why, "cannot save %s: %s", shown_.c_str(), doing);
+}
+
+void AtomicFile::put(const char* data, size_t bytes) {
+  while (bytes > 0) {
+    const ssize_t n = sys_write(file_.get(), data, bytes);
+    if (n == 0) errno = ENOSPC;  // POSIX leaves it open what this means; trying again could go on for ever
+    if (n <= 0) give_up("writing");
+    data += n;
+    bytes -= static_cast<size_t>(n);
+  }
+}
+
+void AtomicFile::write(const void* data, size_t bytes) {
+  if (temp_.empty()) fail(Code::state, "cannot write to %s: it is finished", shown_.c_str());
+  const auto* p = static_cast<const char*>(data);
+  if (bytes > kBufferBytes - buffered_) {
+    put(buffer_.get(), std::exchange(buffered_, 0));
+    if (bytes >= kBufferBytes) return put(p, bytes);
+  }
+  if (bytes) std::memcpy(buffer_.get() + buffered_, p, bytes);
+  buffered_ += bytes;
+}
+
+void AtomicFile::commit() {
+  if (temp_.empty()) fail(Code::state, "cannot commit %s: it is finished", shown_.c_str());
+  put(buffer_.get(), std::exchange(buffered_, 0));
+  if (sys_fsync(file_.get()) != 0) give_up("flushing to disk");
+  if (file_.close() != 0) give_up("closing");
+  if (sys_rename_at(dir_.get(), temp_.c_str(), name_.c_str()) != 0) give_up("renaming");
+  temp_.clear();
+  // EINVAL: a file system without fsync of directories (some network and FUSE ones).
+  if (sys_fsync(dir_.get()) != 0 && errno != EINVAL)
+    fail_os(Code::io, errno, "saved %s, but flushing its directory failed, so a power failure may undo it",
+            shown_.c_str());
+}
+
+}  // namespace nf

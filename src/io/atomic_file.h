@@ -1,0 +1,42 @@
+// Saving a file so that a crash, a full disk or a pulled plug leaves either the whole old file or the whole new one:
+// temporary file in the same directory, write, fsync, rename, fsync of the directory.
+//
+// On any error up to and including the rename, the old file is untouched and the temporary file is gone. If only the
+// last step fails, the new file is in place but might not survive a power failure; that is reported as an error too.
+// A symbolic link is followed; the mode of an existing file is kept; directories, FIFOs and devices are refused.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "src/io/byte_sink.h"
+#include "src/io/posix.h"
+
+namespace nf {
+
+class AtomicFile final : public ByteSink {
+ public:
+  explicit AtomicFile(const char* path);  // throws Error{io} with the errno, as the other members do
+  ~AtomicFile();                          // without commit(): nothing happened
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t bytes) override;  // buffered
+  void commit();                                        // once, last
+
+ private:
+  void put(const char* data, size_t bytes);
+  void create_temp(mode_t mode);
+  void remove_temp() noexcept;
+  [[noreturn]] void give_up(const char* doing);
+
+  static constexpr size_t kBufferBytes = size_t{1} << 16;
+  std::string shown_;  // the path as the caller gave it, for messages
+  std::string name_;   // last component of the resolved path, inside dir_
+  std::string temp_;   // likewise; empty when there is no temporary file
+  Fd dir_;
+  Fd file_;
+  std::unique_ptr<char[]> buffer_;
+  size_t buffered_ = 0;
+};
+
+}  // namespace nf

@@ -1,0 +1,82 @@
+// Tokeniser of CSV text; see csv_scan.h. Each byte is looked at a constant number of times.
+#include "src/io/csv_scan.h"
+
+#include "runtime/core/status.h"
+#include "src/io/number.h"
+
+namespace nf {
+
+bool CsvScanner::next_row() {
+  size_t p = at_;
+  for (; p < text_.size(); ++p) {
+    if (text_[p] == '\n') {
+      ++line_;
+      at_ = p + 1;
+    } else if (text_[p] != ' ' && text_[p] != '\r') {
+      row_line_ = line_;
+      column_ = 0;
+      more_ = true;
+      return true;
+    }
+  }
+  at_ = p;
+  return false;
+}
+
+std::string_view CsvScanner::cell() {
+  cell_line_ = line_;
+  ++column_;
+  size_t p = at_;
+  while (p < text_.size() && (text_[p] == ' ' || (text_[p] == '\t' && separator_ != '\t'))) ++p;
+  if (p < text_.size() && text_[p] == '"') {
+    at_ = p + 1;
+    return quoted_cell();
+  }
+  const size_t from = at_;
+  while (p < text_.size() && text_[p] != separator_ && text_[p] != '\n') ++p;
+  at_ = p;
+  end_cell();
+  return trimmed(text_.substr(from, p - from));
+}
+
+std::string_view CsvScanner::quoted_cell() {
+  const size_t from = at_;
+  bool escapes = false;
+  size_t p = from;
+  for (;; ++p) {
+    if (p >= text_.size())
+      fail(Code::format, "%s: line %lld, column %lld: a quote is opened and never closed", source_,
+           static_cast<long long>(cell_line_), static_cast<long long>(column_));
+    if (text_[p] == '\n') ++line_;
+    if (text_[p] != '"') continue;
+    if (p + 1 >= text_.size() || text_[p + 1] != '"') break;
+    escapes = true;
+    ++p;
+  }
+  std::string_view content = text_.substr(from, p - from);
+  if (escapes) {
+    unescaped_.clear();
+    for (size_t i = 0; i < content.size(); ++i) {
+      unescaped_ += content[i];
+      if (content[i] == '"') ++i;
+    }
+    content = unescaped_;
+  }
+  at_ = p + 1;
+  while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n') {
+    if (text_[at_] != ' ' && text_[at_] != '\t' && text_[at_] != '\r')
+      fail(Code::format, "%s: line %lld, column %lld: text follows the closing quote (write \"\" for a quote)", source_,
+           static_cast<long long>(cell_line_), static_cast<long long>(column_));
+    ++at_;
+  }
+  end_cell();
+  return content;
+}
+
+void CsvScanner::end_cell() {
+  more_ = at_ < text_.size() && text_[at_] == separator_;
+  if (at_ < text_.size() && text_[at_] == '\n') ++line_;
+  if (at_ < text_.size()) ++at_;
+}
+
+}  // namespace nf

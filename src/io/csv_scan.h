@@ -1,0 +1,36 @@
+// Splits CSV text into rows and cells; knows quotes, line ends and line numbers, nothing of numbers.
+// Internal to csv.cc; the dialect is described in csv.h.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace nf {
+
+class CsvScanner {
+ public:
+  CsvScanner(std::string_view text, char separator, const char* source)
+      : text_(text), separator_(separator), source_(source) {}
+
+  // Skips blank lines; false at the end of the text. Otherwise call cell() while more().
+  bool next_row();
+  bool more() const { return more_; }
+  std::string_view cell();                        // without quotes, unquoted ones trimmed; valid until the next call
+  int64_t line() const { return cell_line_; }     // where the last cell began, from 1
+  int64_t row_line() const { return row_line_; }  // where the row began
+  int64_t column() const { return column_; }      // of the last cell, from 1
+
+ private:
+  std::string_view quoted_cell();
+  void end_cell();  // at a separator, a newline or the end
+
+  std::string_view text_;
+  char separator_;
+  const char* source_;
+  size_t at_ = 0;
+  int64_t line_ = 1, row_line_ = 1, cell_line_ = 1, column_ = 0;
+  bool more_ = false;
+  std::string unescaped_;
+};
+
+}  // namespace nf

@@ -1,0 +1,116 @@
+// Conversion of .npy elements to float or double, and the writer; see npy.h.
+#include "src/io/npy.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "runtime/core/status.h"
+
+static_assert(std::endian::native == std::endian::little, "byte order of .npy elements is relative to little-endian");
+
+namespace nf {
+namespace {
+
+template <class S>
+S load(const std::byte* p, bool swap) {
+  unsigned char b[sizeof(S)];
+  std::memcpy(b, p, sizeof b);
+  if (swap) std::reverse(b, b + sizeof b);
+  S v;
+  std::memcpy(&v, b, sizeof v);
+  return v;
+}
+
+// Position in the file of the element whose C-order index within a row is j, at row 0 of a Fortran-order array.
+int64_t fortran_position(const Dims& shape, int64_t j) {
+  int64_t at = 0;
+  for (int i = shape.rank - 1; i >= 1; --i) {
+    int64_t stride = 1;
+    for (int k = 0; k < i; ++k) stride *= shape[k];
+    at += j % shape[i] * stride;
+    j /= shape[i];
+  }
+  return at;
+}
+
+template <class S, class T, class Convert>
+void convert_rows(const NpyHeader& h, const std::byte* data, int64_t first, int64_t count, T* out, Convert convert) {
+  const int64_t width = h.row_elements();
+  const bool swap = h.big_endian;
+  if (h.fortran_order && h.shape.rank > 1) {
+    constexpr int64_t kBlock = 64;  // rows: the strided writes stay in cache
+    for (int64_t r = 0; r < count; r += kBlock)
+      for (int64_t j = 0; j < width; ++j) {
+        const std::byte* column = data + (fortran_position(h.shape, j) + first) * int64_t{sizeof(S)};
+        for (int64_t i = r; i < std::min(r + kBlock, count); ++i)
+          out[i * width + j] = convert(load<S>(column + i * int64_t{sizeof(S)}, swap));
+      }
+    return;
+  }
+  const std::byte* from = data + first * width * int64_t{sizeof(S)};
+  if (std::is_same_v<S, T> && !swap) {
+    if (count * width > 0) std::memcpy(out, from, static_cast<size_t>(count * width) * sizeof(T));
+    return;
+  }
+  for (int64_t i = 0; i < count * width; ++i) out[i] = convert(load<S>(from + i * int64_t{sizeof(S)}, swap));
+}
+
+}  // namespace
+
+template <class T>
+void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t first, int64_t count, T* out) {
+  if (first < 0 || count < 0 || count > h.rows() - first)
+    fail(Code::argument, "rows %lld to %lld of an array of %lld rows", static_cast<long long>(first),
+         static_cast<long long>(first + count), static_cast<long long>(h.rows()));
+  const auto as = [&]<class S>(S) {
+    convert_rows<S>(h, data.data(), first, count, out, [](S v) { return static_cast<T>(v); });
+  };
+  const auto integers = [&]<class I1, class I2, class I4, class I8>(I1 i1, I2 i2, I4 i4, I8 i8) {
+    if (h.item_bytes == 1) return as(i1);
+    if (h.item_bytes == 2) return as(i2);
+    return h.item_bytes == 4 ? as(i4) : as(i8);
+  };
+  switch (h.kind) {
+    case NpyHeader::Kind::real:
+      return h.item_bytes == 4 ? as(float{}) : as(double{});
+    case NpyHeader::Kind::signed_int:
+      return integers(int8_t{}, int16_t{}, int32_t{}, int64_t{});
+    case NpyHeader::Kind::unsigned_int:
+      return integers(uint8_t{}, uint16_t{}, uint32_t{}, uint64_t{});
+    case NpyHeader::Kind::boolean:  // any byte but 0 is true
+      return convert_rows<uint8_t>(h, data.data(), first, count, out, [](uint8_t v) { return T(v != 0); });
+  }
+}
+
+template void read_npy_rows(const NpyHeader&, std::span<const std::byte>, int64_t, int64_t, float*);
+template void read_npy_rows(const NpyHeader&, std::span<const std::byte>, int64_t, int64_t, double*);
+
+void write_npy(ByteSink& sink, DType dtype, const Dims& shape, const void* data) {
+  constexpr size_t kPrefix = 10, kAlignment = 64;
+  std::string dict = "{'descr': '";
+  dict += dtype == DType::f64 ? "<f8" : "<f4";
+  dict += "', 'fortran_order': False, 'shape': (";
+  for (int i = 0; i < shape.rank; ++i)
+    dict += std::to_string(shape[i]) + (shape.rank == 1 || i + 1 < shape.rank ? ", " : "");
+  dict += "), }";
+  while ((kPrefix + dict.size() + 1) % kAlignment != 0) dict += ' ';
+  dict += '\n';
+  const char prefix[kPrefix] = {'\x93',
+                                'N',
+                                'U',
+                                'M',
+                                'P',
+                                'Y',
+                                1,
+                                0,
+                                static_cast<char>(dict.size() & 0xFF),
+                                static_cast<char>(dict.size() >> 8)};
+  sink.write(prefix, sizeof prefix);
+  sink.write(dict.data(), dict.size());
+  sink.write(data, static_cast<size_t>(checked_mul(shape.count(), size_of(dtype))));
+}
+
+}  // namespace nf

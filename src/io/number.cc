@@ -1,0 +1,60 @@
+// Locale-independent number parsing; see number.h.
+#include "src/io/number.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+
+namespace nf {
+namespace {
+
+// from_chars reports overflow and underflow alike. For a number out of T's range, |x| < 1 means underflow: the decimal
+// exponent of the first non-zero digit tells. `s` is a number that from_chars took as a whole.
+bool below_one(std::string_view s) {
+  int64_t exponent = 0;
+  const size_t e = s.find_first_of("eE");
+  if (e != std::string_view::npos) {
+    const char* from = s.data() + e + 1 + (s[e + 1] == '+');
+    // An exponent beyond 64 bits outweighs any number of digits that fits in memory.
+    if (std::from_chars(from, s.data() + s.size(), exponent).ec != std::errc()) return s[e + 1] == '-';
+    s = s.substr(0, e);
+  }
+  if (s[0] == '-') s.remove_prefix(1);
+  const size_t point = std::min(s.find('.'), s.size());
+  const size_t first = s.find_first_not_of("0.");
+  if (first == std::string_view::npos) return true;
+  const int64_t position =
+      first < point ? static_cast<int64_t>(point - first) - 1 : -static_cast<int64_t>(first - point);
+  int64_t power;
+  return __builtin_add_overflow(exponent, position, &power) ? exponent < 0 : power < 0;
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const size_t from = text.find_first_not_of(" \t\r");
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
+}
+
+template <class T>
+NumberKind parse_number(std::string_view text, T* value) {
+  std::string_view s = trimmed(text);
+  if (s.empty()) return NumberKind::empty;
+  if (s.size() > 1 && s[0] == '+' && s[1] != '-') s.remove_prefix(1);
+  T v = 0;
+  const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), v);
+  if (ec == std::errc::invalid_argument || end != s.data() + s.size()) return NumberKind::not_a_number;
+  if (ec == std::errc::result_out_of_range) {
+    if (!below_one(s)) return NumberKind::out_of_range;
+    v = s[0] == '-' ? -T{0} : T{0};
+  }
+  *value = v;
+  return std::isfinite(v) ? NumberKind::finite : NumberKind::infinite_or_nan;
+}
+
+template NumberKind parse_number(std::string_view, float*);
+template NumberKind parse_number(std::string_view, double*);
+
+}  // namespace nf

@@ -1,0 +1,82 @@
+// System calls with EINTR retry and fault points; see posix.h.
+#include "src/io/posix.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "runtime/core/fault.h"
+
+namespace nf {
+namespace {
+
+constexpr size_t kMaxTransfer = size_t{1} << 30;  // below the 2 GiB where Linux cuts transfers anyway
+
+// Calls f(short) until it is not interrupted; an injected fault takes the place of the call.
+template <class F>
+auto retry(const char* point, F f) -> decltype(f(false)) {
+  for (;;) {
+    const int fault = NF_FAULT(point);
+    if (fault > 0) errno = fault;
+    const auto r = fault > 0 ? -1 : f(fault == kFaultShort);
+    if (r >= 0 || errno != EINTR) return r;
+  }
+}
+
+size_t transfer(size_t bytes, bool cut) { return std::min(cut ? (bytes + 1) / 2 : bytes, kMaxTransfer); }
+
+}  // namespace
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int Fd::close() {
+  const int fault = NF_FAULT("io.close");
+  int r = ::close(std::exchange(fd_, -1));
+  if (fault > 0) {
+    errno = fault;
+    r = -1;
+  }
+  // Linux has released the descriptor even when close() says EINTR; closing again could hit somebody else's file.
+  return r < 0 && errno == EINTR ? 0 : r;
+}
+
+Fd sys_open_at(int dir, const char* name, int flags, mode_t mode) {
+  return Fd(retry("io.open", [&](bool) { return ::openat(dir, name, flags | O_CLOEXEC, mode); }));
+}
+
+int sys_stat(int fd, struct stat* st) {
+  return retry("io.stat", [&](bool) { return ::fstat(fd, st); });
+}
+
+ssize_t sys_read(int fd, void* data, size_t bytes) {
+  return retry("io.read", [&](bool cut) { return ::read(fd, data, transfer(bytes, cut)); });
+}
+
+ssize_t sys_write(int fd, const void* data, size_t bytes) {
+  return retry("io.write", [&](bool cut) { return ::write(fd, data, transfer(bytes, cut)); });
+}
+
+int sys_fsync(int fd) {
+  return retry("io.fsync", [&](bool) { return ::fsync(fd); });
+}
+
+int sys_rename_at(int dir, const char* from, const char* to) {
+  return retry("io.rename", [&](bool) { return ::renameat(dir, from, dir, to); });
+}
+
+void* sys_map(int fd, size_t bytes) {
+  if (const int fault = NF_FAULT("io.map"); fault > 0) {
+    errno = fault;
+    return nullptr;
+  }
+  void* p = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+}  // namespace nf

@@ -1,0 +1,39 @@
+// The few system calls that file code makes, in one place: EINTR is retried, and every call is a fault point
+// (io.open, io.stat, io.read, io.write, io.fsync, io.close, io.rename, io.map).
+// As in POSIX they return -1 and set errno; the callers turn that into nf::Error with the path.
+#pragma once
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <utility>
+
+namespace nf {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
+  Fd& operator=(Fd&& o) noexcept {
+    std::swap(fd_, o.fd_);
+    return *this;
+  }
+  ~Fd();
+  explicit operator bool() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  int close();  // reports the error that the destructor would swallow; closed in any case
+
+ private:
+  int fd_ = -1;
+};
+
+Fd sys_open_at(int dir, const char* name, int flags, mode_t mode = 0);  // O_CLOEXEC is added
+int sys_stat(int fd, struct stat* st);
+ssize_t sys_read(int fd, void* data, size_t bytes);         // may be short
+ssize_t sys_write(int fd, const void* data, size_t bytes);  // may be short
+int sys_fsync(int fd);
+int sys_rename_at(int dir, const char* from, const char* to);  // both in `dir`
+void* sys_map(int fd, size_t bytes);                           // read-only and private; nullptr on failure
+
+}  // namespace nf

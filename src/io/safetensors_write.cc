@@ -1,0 +1,110 @@
+// Writer of the safetensors container, and the checksum that reader and writer share; see safetensors.h.
+// Streams: the tensors are read twice (checksum, then data) and never copied.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "runtime/core/status.h"
+#include "src/io/quote.h"
+#include "src/io/safetensors.h"
+#include "src/io/xxh64.h"
+
+namespace nf {
+namespace {
+
+std::string json_string(std::string_view s, const char* what) {
+  if (s.find('\0') != std::string_view::npos) fail(Code::argument, "%s %s contains NUL", what, quote_text(s).c_str());
+  try {
+    return nlohmann::json(s).dump();
+  } catch (const nlohmann::json::type_error&) {
+    fail(Code::argument, "%s %s is not valid UTF-8", what, quote_text(s).c_str());
+  }
+}
+
+void hash_text(Xxh64& h, std::string_view s) {
+  h.update_u64(s.size());
+  h.update(s.data(), s.size());
+}
+
+std::string metadata_json(const Metadata& metadata) {
+  std::string out = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata)
+    out += json_string(key, "metadata key") + ":" + json_string(value, "metadata value") + ",";
+  out.back() = '}';  // there is always the checksum
+  return out;
+}
+
+std::string tensor_json(const TensorRef& t, size_t begin) {
+  std::string out = json_string(t.name, "tensor name") + ":{\"dtype\":\"" + name_of(t.type) + "\",\"shape\":[";
+  for (size_t i = 0; i < t.shape.size(); ++i) out += (i ? "," : "") + std::to_string(t.shape[i]);
+  return out + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + byte_size(t)) + "]}";
+}
+
+std::vector<TensorRef> sorted_by_name(std::span<const TensorRef> tensors) {
+  std::vector<TensorRef> out(tensors.begin(), tensors.end());
+  std::sort(out.begin(), out.end(), [](const TensorRef& a, const TensorRef& b) { return a.name < b.name; });
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (out[i].name.empty() || out[i].name == "__metadata__")
+      fail(Code::argument, "tensor name %s is reserved", quote_text(out[i].name).c_str());
+    if (i > 0 && out[i].name == out[i - 1].name)
+      fail(Code::argument, "two tensors have the name %s", quote_text(out[i].name).c_str());
+  }
+  return out;
+}
+
+}  // namespace
+
+size_t byte_size(const TensorRef& t) {
+  uint64_t bytes = size_of(t.type);
+  for (const int64_t d : t.shape)
+    if (d < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes))
+      fail(Code::argument, "tensor %s: its shape has a negative extent or is too large", quote_text(t.name).c_str());
+  return static_cast<size_t>(bytes);
+}
+
+uint64_t content_checksum(const Metadata& metadata, std::span<const TensorRef> tensors) {
+  Xxh64 h;  // lengths before texts and shapes: no two contents give the same stream of bytes
+  h.update_u64(metadata.size() - metadata.count(kChecksumKey));
+  for (const auto& [key, value] : metadata) {
+    if (key == kChecksumKey) continue;
+    hash_text(h, key);
+    hash_text(h, value);
+  }
+  h.update_u64(tensors.size());
+  for (const TensorRef& t : tensors) {
+    hash_text(h, t.name);
+    hash_text(h, name_of(t.type));
+    h.update_u64(t.shape.size());
+    for (const int64_t d : t.shape) h.update_u64(static_cast<uint64_t>(d));
+    h.update(t.data, byte_size(t));
+  }
+  return h.digest();
+}
+
+void write_safetensors(ByteSink& sink, const Metadata& metadata, std::span<const TensorRef> tensors) {
+  if (metadata.contains(kChecksumKey)) fail(Code::argument, "metadata key %s is reserved", kChecksumKey);
+  std::vector<TensorRef> order = sorted_by_name(tensors);
+  char checksum[17];
+  std::snprintf(checksum, sizeof checksum, "%016llx",
+                static_cast<unsigned long long>(content_checksum(metadata, order)));
+  std::stable_sort(order.begin(), order.end(),
+                   [](const TensorRef& a, const TensorRef& b) { return size_of(a.type) > size_of(b.type); });
+
+  Metadata all = metadata;
+  all[kChecksumKey] = checksum;
+  std::string header = metadata_json(all);
+  uint64_t at = 0;
+  for (const TensorRef& t : order) {
+    header += "," + tensor_json(t, at);
+    if (__builtin_add_overflow(at, byte_size(t), &at)) fail(Code::argument, "the tensors are too large for one file");
+  }
+  header += "}";
+  header.resize((header.size() + 7) & ~size_t{7}, ' ');
+
+  const uint64_t n = header.size();
+  sink.write(&n, sizeof n);
+  sink.write(header.data(), header.size());
+  for (const TensorRef& t : order) sink.write(t.data, byte_size(t));
+}
+
+}  // namespace nf

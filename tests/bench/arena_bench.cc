@@ -1,0 +1,21 @@
+// What the arena costs per node: the floor under the tape's overhead (the goal for a whole tape node is 100 ns).
+#include <benchmark/benchmark.h>
+
+#include "runtime/core/arena.h"
+
+namespace {
+
+void arena_node(benchmark::State& state) {
+  constexpr int kNodes = 1000;
+  const size_t bytes = static_cast<size_t>(state.range(0));
+  nf::Arena arena(nf::system_allocator(), kNodes * (bytes + 64));
+  for (auto _ : state) {
+    const nf::Arena::Mark m = arena.mark();
+    for (int i = 0; i < kNodes; ++i) benchmark::DoNotOptimize(arena.node(bytes));
+    arena.rewind(m);
+  }
+  state.SetItemsProcessed(state.iterations() * kNodes);
+}
+BENCHMARK(arena_node)->Arg(64)->Arg(256);
+
+}  // namespace

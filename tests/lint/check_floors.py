@@ -1,0 +1,90 @@
+"""Floors: a source file includes only its own floor or lower ones.
+
+0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3 src/flow src/net src/base, 4 src/model src/io,
+5 src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and themselves).
+Some third-party headers have one home as well.
+"""
+import os
+import re
+
+from lint import code_only, read, run, sources
+
+FLOORS = {'runtime/core/': 0, 'runtime/kernel/': 1, 'runtime/op/': 2, 'runtime/tape/': 2, 'src/flow/': 3, 'src/net/': 3,
+          'src/base/': 3, 'src/model/': 4, 'src/io/': 4, 'src/train/': 5, 'src/abi/': 6, 'include/nf/': 6}
+GUESTS = ('src/cli/', 'bindings/', 'examples/')  # floor 7
+HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
+         'nlohmann/': ('src/model/', 'src/io/', 'src/cli/', 'src/abi/', 'src/train/'),
+         'CLI/': ('src/cli/',)}
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
+OURS = ('runtime/', 'src/', 'include/', 'nf/', 'tests/', 'fuzz/', 'bindings/', 'examples/')
+
+
+def floor_of(path):
+    return next((floor for prefix, floor in FLOORS.items() if path.startswith(prefix)), None)
+
+
+def problem_with(root, path, target, quoted):
+    for header, homes in HOMES.items():
+        if (target == header or target.endswith('/' + header) or
+                (header.endswith('/') and target.startswith(header))) and not path.startswith(homes):
+            return f'<{target}> belongs to {", ".join(homes)}'
+    if not target.startswith(OURS):
+        if quoted and os.path.exists(os.path.join(root, os.path.dirname(path), target)):
+            return f'"{target}": write the path from the root of the tree'
+        return None
+    if target.startswith('nf/'):
+        target = 'include/' + target
+    guest = next((g for g in GUESTS if path.startswith(g)), None)
+    if guest:
+        return None if target.startswith(('include/nf/', guest)) else f'"{target}": {guest} sees only nf/*.h'
+    own, other = floor_of(path), floor_of(target)
+    if path.startswith('include/') and not target.startswith('include/nf/'):
+        return f'"{target}": a public header includes only public headers'
+    if own is None:
+        return 'this folder has no floor: add it to tests/lint/check_floors.py'
+    if other is None:
+        return f'"{target}" is not on a floor of the library'
+    return f'"{target}" is floor {other}, above floor {own}' if other > own else None
+
+
+def check(root, _):
+    problems = []
+    for path in sources(root, 'runtime/', 'src/', 'include/', 'examples/', 'bindings/'):
+        text = code_only(read(root, path), keep_strings=True)
+        if floor_of(path) is None and not path.startswith(GUESTS):
+            problems.append(f'{path}: this folder has no floor: add it to tests/lint/check_floors.py')
+            continue
+        for m in INCLUDE.finditer(text):
+            problem = problem_with(root, path, m.group(1) or m.group(2), bool(m.group(1)))
+            if problem:
+                problems.append(f'{path}:{text.count(chr(10), 0, m.start()) + 1}: {problem}')
+    return problems
+
+
+def cases():
+    def one(path, include):
+        return {path: f'// head\n#include {include}\n'}
+    return [
+        ('own floor and lower', one('src/flow/a.cc', '"src/net/mlp.h"\n#include "runtime/core/view.h"\n#include <vector>'), None),
+        ('in a comment', {'runtime/core/a.h': '/*\n#include "src/flow/a.h"\n*/\n// #include "src/flow/a.h"\n'}, None),
+        ('upwards', one('runtime/core/a.h', '"runtime/kernel/k.h"'), 'a.h:2: "runtime/kernel/k.h" is floor 1, above floor 0'),
+        ('upwards in brackets', one('runtime/op/a.cc', '<src/flow/a.h>'), 'above floor 2'),
+        ('model sees train', one('src/model/a.cc', '"src/train/adam.h"'), 'above floor 4'),
+        ('engine sees the ABI', one('src/train/a.cc', '"nf/nf.h"'), 'above floor 5'),
+        ('ABI sees the header', one('src/abi/a.cc', '"nf/nf.h"'), None),
+        ('library sees tests', one('src/abi/a.cc', '"tests/tools/x.h"'), 'not on a floor'),
+        ('cli sees the header and itself', one('src/cli/a.cc', '<nf/nf.h>\n#include "src/cli/b.h"\n#include <CLI/CLI.hpp>'), None),
+        ('cli sees the model', one('src/cli/a.cc', '"src/model/spec.h"'), 'sees only nf/*.h'),
+        ('example sees the runtime', one('examples/a.c', '"runtime/core/view.h"'), 'sees only nf/*.h'),
+        ('header sees the library', one('include/nf/nf.hpp', '"runtime/core/status.h"'), 'public header'),
+        ('cblas at home', one('runtime/kernel/blas.cc', '<cblas.h>'), None),
+        ('cblas elsewhere', one('runtime/kernel/gemm.cc', '<openblas/cblas.h>'), 'belongs to'),
+        ('json in a flow', one('src/flow/a.cc', '<nlohmann/json.hpp>'), 'belongs to'),
+        ('json in the model', one('src/model/a.cc', '<nlohmann/json.hpp>'), None),
+        ('not from the root', {**one('src/io/a.cc', '"b.h"'), 'src/io/b.h': '// head\n'}, 'from the root'),
+        ('unknown folder', one('src/misc/a.cc', '<vector>'), 'no floor'),
+    ]
+
+
+if __name__ == '__main__':
+    run(__doc__, check, cases)

@@ -1,0 +1,29 @@
+// EXPECT_ERROR(statement, code, text): the statement throws nf::Error with this code and a message that contains text.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "runtime/core/status.h"
+
+namespace nf {
+
+template <class F>
+testing::AssertionResult throws_error(F&& statement, Code code, const char* text) {
+  try {
+    statement();
+  } catch (const Error& e) {
+    if (e.code() != code)
+      return testing::AssertionFailure() << "code " << static_cast<int>(e.code()) << " (" << e.what() << "), not "
+                                         << static_cast<int>(code);
+    if (std::string(e.what()).find(text) == std::string::npos)
+      return testing::AssertionFailure() << "message \"" << e.what() << "\" does not contain \"" << text << '"';
+    return testing::AssertionSuccess();
+  }
+  return testing::AssertionFailure() << "nothing was thrown";
+}
+
+}  // namespace nf
+
+#define EXPECT_ERROR(statement, code, text) \
+  EXPECT_TRUE(::nf::throws_error([&] { statement; }, code, text)) << #statement

@@ -1,0 +1,182 @@
+"""Runs all tests of a Meson build in parallel and counts test cases: GoogleTest cases and cases of scripts.
+
+  run_tests.py BUILD [NAME ...]     NAME keeps the tests whose name contains it
+
+The list is Meson's own (`meson introspect --tests`). A GoogleTest binary (protocol gtest) counts its cases one by one;
+one that dies counts the cases it did not reach as failed. Any other test is a script: exit 0 passes, 77 skips, else it
+fails; it is one case unless its last line is `# cases: PASSED FAILED SKIPPED`. The last line printed here is always
+`N passed, N failed, N skipped`; the exit code is 1 if anything failed or nothing ran.
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+# What GoogleTest says about cases that passed: not shown when others failed.
+QUIET = re.compile(r'^\[ RUN      \] (\S+)\n\[       OK \] \1 .*\n|^\[-{10}\].*\n+', re.M)
+
+
+@dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0
+    reasons: list = field(default_factory=list)  # why cases were skipped, or what failed
+    output: str = ''
+
+
+def introspect(build):
+    text = subprocess.run(['meson', 'introspect', '--tests', build], capture_output=True, text=True, check=True).stdout
+    return json.loads(text)
+
+
+def execute(command, test, seconds):
+    """Runs to the end or the timeout; returns (exit code, output); nothing the test started is left behind."""
+    env = dict(os.environ, **test.get('env', {}))
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, env=env, cwd=test.get('workdir'), stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = process.wait(seconds)
+            note = ''
+        except subprocess.TimeoutExpired:
+            code, note = -signal.SIGKILL, f'\nstopped: it ran for more than {seconds:g} s\n'
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        out.seek(0)
+        return code, out.read().decode('utf-8', 'replace') + note
+
+
+def count_gtest(report, code, output):
+    """The counts of a GoogleTest run, from its JSON report, or from its output when it died before writing one."""
+    r = Result()
+    if report:
+        for case in (c for suite in report['testsuites'] for c in suite['testsuite']):
+            name = f'{case["classname"]}.{case["name"]}'
+            if case.get('failures'):
+                r.failed += 1
+                r.reasons.append(name)
+            elif case.get('result') == 'COMPLETED':
+                r.passed += 1
+            else:  # SKIPPED, or SUPPRESSED: a disabled case
+                r.skipped += 1
+                said = re.search(re.escape(f'[ RUN      ] {name}\n') + r'.*?: Skipped\n(.*?)\n', output, re.S)
+                r.reasons.append(said.group(1) if said and said.group(1) else f'{name} gives no reason')
+    else:
+        total = re.search(r'^\[=+\] Running (\d+) tests?', output, re.M)
+        r.passed = len(re.findall(r'^\[       OK \] \S+ \(', output, re.M))
+        r.skipped = len(re.findall(r'^\[  SKIPPED \] \S+ \(', output, re.M))
+        r.failed = max(1, (int(total.group(1)) if total else 0) - r.passed - r.skipped)
+        r.reasons = [f'died with exit code {code}']
+    if code and not r.failed:  # all cases passed, but a sanitizer or Valgrind found something at exit
+        r.failed, r.reasons = 1, [f'exit code {code} after the last case']
+    if not (r.passed or r.failed or r.skipped):
+        r.failed, r.reasons = 1, ['contains no test']
+    return r
+
+
+def count_script(code, output):
+    lines = [line for line in output.split('\n') if line.strip()]
+    said = re.fullmatch(r'# cases: (\d+) (\d+) (\d+)', lines[-1]) if lines else None
+    r = Result(*map(int, said.groups())) if said else Result(code == 0, code not in (0, 77), code == 77)
+    if code not in (0, 77) and not r.failed:
+        r.failed = 1
+    if r.failed:
+        r.reasons = [f'exit code {code}']
+    elif r.skipped:
+        texts = lines[:-1] if said else lines
+        r.reasons = [texts[-1] if texts else 'gives no reason']
+    elif not r.passed:
+        r.failed, r.reasons = 1, ['counted no case']
+    return r
+
+
+def run_one(test, options):
+    start = time.monotonic()
+    command = list(test['cmd'])
+    limit = test.get('timeout', 30)
+    limit = None if limit <= 0 else limit * options.timeout_multiplier
+    try:
+        if test.get('protocol') == 'gtest':
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, 'report.json')
+                code, output = execute([*shlex.split(options.wrap), *command, '--gtest_output=json:' + path, '--gtest_color=no'],
+                                       test, limit)
+                report = None
+                if os.path.exists(path):
+                    with open(path, encoding='utf-8') as f:
+                        report = json.load(f)
+            result = count_gtest(report, code, output)
+        else:
+            code, output = execute(command, test, limit)
+            result = count_script(code, output)
+    except (OSError, ValueError) as e:
+        result, output = Result(failed=1, reasons=['cannot run']), f'{command[0]}: {e}\n'
+    result.seconds, result.output = time.monotonic() - start, output
+    return result
+
+
+def show(name, r):
+    state = 'FAIL' if r.failed else 'ok  ' if r.passed else 'skip'
+    counts = f'{r.passed} passed' + (f', {r.failed} failed' if r.failed else '') + (f', {r.skipped} skipped' if r.skipped else '')
+    print(f'{state} {name:<36} {counts:<36} {r.seconds:6.1f} s', flush=True)
+    for reason, n in Counter(r.reasons).items():
+        print(f'       {"failed" if r.failed else "skipped"}: {reason}' + (f' ({n} times)' if n > 1 else ''))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('build', help='a Meson build directory')
+    parser.add_argument('names', nargs='*')
+    parser.add_argument('--list', help='a JSON file in place of `meson introspect --tests`')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count())
+    parser.add_argument('--only-gtest', action='store_true', help='leave out scripts')
+    parser.add_argument('--wrap', default='', help='command to put before each GoogleTest binary')
+    parser.add_argument('--timeout-multiplier', type=float, default=1)
+    options = parser.parse_args()
+    if options.list:
+        with open(options.list, encoding='utf-8') as f:
+            tests = json.load(f)
+    else:
+        tests = introspect(options.build)
+    tests = [t for t in tests if (t.get('protocol') == 'gtest' or not options.only_gtest) and
+             (not options.names or any(n in t['name'] for n in options.names))]
+    tests.sort(key=lambda t: (not t.get('is_parallel', True), -t.get('priority', 0)))
+
+    start = time.monotonic()
+    results = {}
+    with ThreadPoolExecutor(options.jobs) as pool:
+        running = {pool.submit(run_one, t, options): t['name'] for t in tests if t.get('is_parallel', True)}
+        for done in as_completed(running):
+            results[running[done]] = done.result()
+            show(running[done], done.result())
+    for t in tests:  # those that want the machine for themselves
+        if not t.get('is_parallel', True):
+            results[t['name']] = run_one(t, options)
+            show(t['name'], results[t['name']])
+
+    for name, r in sorted(results.items()):
+        if r.failed:
+            print(f'\n==== {name}\n{QUIET.sub("", r.output).strip()}')
+    passed, failed, skipped = (sum(getattr(r, k) for r in results.values()) for k in ('passed', 'failed', 'skipped'))
+    print(f'\n{len(results)} tests in {time.monotonic() - start:.1f} s')
+    print(f'{passed} passed, {failed} failed, {skipped} skipped')
+    sys.stdout.flush()
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == '__main__':
+    main()
