@@ -2,6 +2,9 @@
 // Highway chooses elsewhere. Include this before any Highway header, so that every kernel agrees.
 #pragma once
 
-// The others cost build time and library size, and bring nothing to float kernels.
+// Others cost build time and library size, and bring nothing to float kernels.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+// The fallback is Highway's one-lane target with every compiler (the emulated vectors are miscompiled by GCC < 12.3).
+#define HWY_BROKEN_EMU128 1
+
 #include "hwy/detect_targets.h"

@@ -20,6 +20,9 @@ Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
 Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 
+// dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate; a function of (seed, step, row)
+Var dropout(Tape& t, Var x, double rate);
+
 // activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
 Var unary(Tape& t, Unary f, Var x, double a = 0);
 Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);  // f'(x; a)
@@ -31,13 +34,16 @@ struct Activation {
 };
 Var activate(Tape& t, const Activation& act, Var x);
 
-// arithmetic.cc: elementwise with broadcasting of b over a's leading extents: b has a's shape, or [d] against [n, d],
-// or [n, 1] against [n, d], or is a scalar [] or [1].
+// arithmetic.cc: elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and trailing
+// ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
 Var add(Tape& t, Var a, Var b);
 Var sub(Tape& t, Var a, Var b);
 Var mul(Tape& t, Var a, Var b);
 Var div(Tape& t, Var a, Var b);
+Var maximum(Tape& t, Var a, Var b);                                  // no jvp; at ties the gradient goes to a
+Var minimum(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
+Var add_scalar(Tape& t, Var x, double c);
 Var row_dot(Tape& t, Var a, Var b);  // [n, d], [n, d] -> [n]
 
 // linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr

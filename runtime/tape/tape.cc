@@ -6,7 +6,26 @@
 
 namespace nf {
 
-Node* Tape::new_node() { return new (arena_.take(sizeof(Node))) Node(); }
+namespace {
+
+// Elements from the first to the last one of a view, gaps included.
+int64_t span_of(const View& v) {
+  if (v.contiguous()) return v.count();
+  int64_t span = 1;
+  for (int i = 0; i < v.shape.rank; ++i) {
+    if (v.shape[i] == 0) return 0;
+    span += (v.shape[i] - 1) * v.stride[i];
+  }
+  return span;
+}
+
+}  // namespace
+
+Node* Tape::new_node() {
+  Node* n = new (arena_.take(sizeof(Node))) Node();
+  n->order = ++nodes_;
+  return n;
+}
 
 void* Tape::new_data(const Dims& shape) {
   return arena_.take(static_cast<size_t>(checked_mul(shape.count(), size_of(dtype_))));
@@ -41,6 +60,7 @@ Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& at
   if (s.has_extra) {
     n->extra = input(contiguous_view(new_data(s.extra), dtype_, s.extra), false);
     n->extra->needs_grad = n->needs_grad;
+    n->extra->in[0] = n;
   }
   if (s.has_saved) n->saved = new_data(s.saved);
   if (n->needs_grad) {
@@ -70,26 +90,26 @@ View Tape::grad_for_write(Node& n, bool* fresh) {
     return v;
   }
   if (!n.grad) {
-    n.grad = new_data(n.out.shape);
+    n.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(n.out), size_of(dtype_))));
     n.grad_fresh = true;
   }
   *fresh = n.grad_fresh;
   n.grad_fresh = false;
-  View v = contiguous_view(n.grad, dtype_, n.out.shape);
+  View v = n.out;
+  v.data = n.grad;
   return v;
 }
 
 View Tape::grad(Node& n) {
   bool fresh;
   View v = grad_for_write(n, &fresh);
-  if (fresh) std::memset(v.data, 0, static_cast<size_t>(v.count() * size_of(dtype_)));
+  if (fresh) std::memset(v.data, 0, static_cast<size_t>(span_of(v) * size_of(dtype_)));
   return v;
 }
 
 View Tape::grad_out(const Node& n) const {
   const Node& owner = n.base ? *n.base : n;
   if (!owner.grad || owner.grad_fresh) return View{};
-  if (!n.base) return contiguous_view(n.grad, dtype_, n.out.shape);
   View v = n.out;
   v.data = static_cast<char*>(owner.grad) + (static_cast<char*>(n.out.data) - static_cast<char*>(owner.out.data));
   return v;

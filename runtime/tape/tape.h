@@ -58,12 +58,15 @@ struct Node {
   const Op* op = nullptr;
   Node* prev = nullptr;  // recorded before this one
   View out;
-  void* grad = nullptr;   // same layout as out; owned by `base` when that is set
+  void* grad = nullptr;   // same strides as out; owned by `base` when that is set
   Node* base = nullptr;   // this node is a view into base's memory
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
-  Node* in[kMaxInputs] = {};
+  Node* in[kMaxInputs] = {};  // of an alias: what it looks at; of a second output: the node it belongs to
+  uint64_t order = 0;         // counts the nodes of a tape; an input of a node has a lower one
+  Node* tangent = nullptr;    // scratch of jvp(), valid when tangent_epoch is that of the call
+  uint64_t tangent_epoch = 0;
   Attr attr;
   uint8_t n_in = 0;
   bool needs_grad = false;
@@ -136,6 +139,7 @@ class Tape {
   T* scratch(int64_t n) {
     return static_cast<T*>(arena_.take(static_cast<size_t>(checked_mul(n, sizeof(T)))));
   }
+  uint64_t next_epoch() { return ++epoch_; }
 
  private:
   Node* new_node();
@@ -143,6 +147,21 @@ class Tape {
   Arena arena_;
   DType dtype_;
   Node* head_ = nullptr;
+  uint64_t nodes_ = 0;
+  uint64_t epoch_ = 0;
+};
+
+// Gives scratch back at the end of the block. Take gradient storage (Tape::grad) before, or it goes with the scratch.
+class ScratchScope {
+ public:
+  explicit ScratchScope(Tape& t) : arena_(t.arena()), mark_(arena_.mark()) {}
+  ~ScratchScope() { arena_.rewind(mark_); }
+  ScratchScope(const ScratchScope&) = delete;
+  ScratchScope& operator=(const ScratchScope&) = delete;
+
+ private:
+  Arena& arena_;
+  Arena::Mark mark_;
 };
 
 // Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.

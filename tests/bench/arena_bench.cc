@@ -5,17 +5,17 @@
 
 namespace {
 
-void arena_node(benchmark::State& state) {
+void arena_take(benchmark::State& state) {
   constexpr int kNodes = 1000;
   const size_t bytes = static_cast<size_t>(state.range(0));
   nf::Arena arena(nf::system_allocator(), kNodes * (bytes + 64));
   for (auto _ : state) {
     const nf::Arena::Mark m = arena.mark();
-    for (int i = 0; i < kNodes; ++i) benchmark::DoNotOptimize(arena.node(bytes));
+    for (int i = 0; i < kNodes; ++i) benchmark::DoNotOptimize(arena.take(bytes));
     arena.rewind(m);
   }
   state.SetItemsProcessed(state.iterations() * kNodes);
 }
-BENCHMARK(arena_node)->Arg(64)->Arg(256);
+BENCHMARK(arena_take)->Arg(64)->Arg(256);
 
 }  // namespace

@@ -91,7 +91,7 @@ def count_gtest(report, code, output):
 def count_script(code, output):
     lines = [line for line in output.split('\n') if line.strip()]
     said = re.fullmatch(r'# cases: (\d+) (\d+) (\d+)', lines[-1]) if lines else None
-    r = Result(*map(int, said.groups())) if said else Result(code == 0, code not in (0, 77), code == 77)
+    r = Result(*map(int, said.groups())) if said else Result(int(code == 0), int(code not in (0, 77)), int(code == 77))
     if code not in (0, 77) and not r.failed:
         r.failed = 1
     if r.failed:
@@ -146,7 +146,7 @@ def main():
     parser.add_argument('--only-gtest', action='store_true', help='leave out scripts')
     parser.add_argument('--wrap', default='', help='command to put before each GoogleTest binary')
     parser.add_argument('--timeout-multiplier', type=float, default=1)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.list:
         with open(options.list, encoding='utf-8') as f:
             tests = json.load(f)

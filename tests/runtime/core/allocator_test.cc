@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "runtime/core/checked.h"
-#include "tests/runtime/core/counting_allocator.h"
-#include "tests/runtime/core/expect_error.h"
+#include "tests/support/counting_allocator.h"
+#include "tests/support/expect_error.h"
 
 namespace nf {
 namespace {

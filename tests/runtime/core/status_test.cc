@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/runtime/core/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace nf {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/runtime/core/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace nf {
 namespace {

@@ -1,0 +1,150 @@
+// Element-wise functions y = f(x; a) of one argument and their derivative as an op of its own, any shape.
+// Functions, kinks and accuracy: runtime/kernel/unary.h. Gradient: gx += gy f'(x; a), from x or y as the kernel says.
+#include "runtime/kernel/unary.h"
+
+#include "runtime/kernel/binary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+Unary function_of(const Node& n) { return static_cast<Unary>(n.attr.i[0]); }
+
+// y, gy and f' are contiguous; rows of x and gx may be further apart.
+template <class T>
+void unary_forward(Tape&, Node& n) {
+  const auto x = runs_of<T>(n.view(0));
+  const T a = static_cast<T>(n.attr.f[0]);
+  for (int64_t r = 0; r < x.rows; ++r) kernel::unary(function_of(n), a, x.row(r), n.y<T>() + r * x.cols, x.cols);
+}
+
+template <class T>
+void unary_vjp(Tape& t, Node& n) {
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad(*n.in[0]));
+  const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
+  const T a = static_cast<T>(n.attr.f[0]);
+  for (int64_t r = 0; r < x.rows; ++r)
+    kernel::unary_grad(function_of(n), a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols);
+}
+
+// Second input: the value y = f(x), when somebody has it already; no gradient flows into it.
+Shapes derivative_shape(const Node& n) {
+  if (n.in[1] && !(n.in[1]->out.shape == n.in[0]->out.shape))
+    fail(Code::internal, "unary_derivative: y %s is not of the shape of x", to_string(n.in[1]->out.shape).c_str());
+  return same_as_first(n);
+}
+
+template <class T>
+void derivative_forward(Tape& t, Node& n) {
+  const auto x = runs_of<T>(n.view(0));
+  const Unary f = function_of(n);
+  const T a = static_cast<T>(n.attr.f[0]);
+  const ScratchScope scope(t);
+  const bool evaluate = kernel::grad_from_output(f) && !n.in[1];
+  T* scratch = evaluate ? t.scratch<T>(x.cols) : nullptr;
+  for (int64_t r = 0; r < x.rows; ++r) {
+    const T* y = n.in[1] ? n.x<T>(1) + r * x.cols : scratch;
+    if (evaluate) kernel::unary(f, a, x.row(r), scratch, x.cols);
+    kernel::unary_deriv(f, a, x.row(r), y, n.y<T>() + r * x.cols, x.cols);
+  }
+}
+
+template <class T>
+void derivative_vjp(Tape& t, Node& n) {
+  if (!n.in[0]->needs_grad) return;
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad(*n.in[0]));
+  const T* gy = t.grad_out(n).template as<T>();
+  const ScratchScope scope(t);
+  T* d = t.scratch<T>(x.cols);
+  for (int64_t r = 0; r < x.rows; ++r) {
+    kernel::unary_deriv2(function_of(n), static_cast<T>(n.attr.f[0]), x.row(r), d, x.cols);
+    kernel::mul_add(d, gy + r * x.cols, gx.row(r), x.cols);
+  }
+}
+
+const Op kUnaryDerivative = {"unary_derivative", Layout::rows, derivative_shape, NF_BOTH(derivative_forward),
+                             NF_BOTH(derivative_vjp)};
+
+Var unary_jvp(Tape& t, Node& n, const Var* d) {
+  return mul(t, t.record(kUnaryDerivative, {n.in[0], &n}, n.attr), d[0]);
+}
+
+const Op kUnary = {"unary", Layout::rows, same_as_first, NF_BOTH(unary_forward), NF_BOTH(unary_vjp), unary_jvp};
+
+Attr attr_of(Unary f, double a) {
+  Attr r;
+  r.i[0] = static_cast<int64_t>(f);
+  r.f[0] = a;
+  return r;
+}
+
+// Cases. The parameter is in thousandths, because a template argument has to be an integer.
+template <Unary f, int a = 1000>
+Var apply(Tape& t, const Var* in) {
+  return unary(t, f, in[0], a * 1e-3);
+}
+template <Unary f, int a = 1000>
+Var derivative(Tape& t, const Var* in) {
+  return unary_derivative(t, f, in[0], a * 1e-3);
+}
+
+constexpr auto kPositive = Domain::positive, kNonzero = Domain::nonzero, kSymmetric = Domain::symmetric;
+
+const OpCase kCases[] = {
+    {"neg", {{"nd"}}, apply<Unary::neg>},
+    {"abs", {{"nd", kNonzero}}, apply<Unary::abs>},
+    {"sign", {{"nd", kNonzero}}, apply<Unary::sign>},
+    {"square", {{"nd"}}, apply<Unary::square>},
+    {"reciprocal", {{"nd", kPositive}}, apply<Unary::reciprocal>},
+    {"sqrt", {{"nd", kPositive}}, apply<Unary::sqrt>},
+    {"rsqrt", {{"nd", kPositive}}, apply<Unary::rsqrt>},
+    {"cbrt", {{"nd", kPositive}}, apply<Unary::cbrt>},
+    {"exp", {{"nd"}}, apply<Unary::exp>},
+    {"expm1", {{"nd"}}, apply<Unary::expm1>},
+    {"log", {{"nd", kPositive}}, apply<Unary::log>},
+    {"log1p", {{"nd", kSymmetric}}, apply<Unary::log1p>},
+    {"sin", {{"nd"}}, apply<Unary::sin>},
+    {"cos", {{"nd"}}, apply<Unary::cos>},
+    {"sinh", {{"nd"}}, apply<Unary::sinh>},
+    {"cosh", {{"nd"}}, apply<Unary::cosh>},
+    {"tanh", {{"nd"}}, apply<Unary::tanh>},
+    {"atan", {{"nd"}}, apply<Unary::atan>},
+    {"atanh", {{"nd", kSymmetric}}, apply<Unary::atanh>},
+    {"erf", {{"nd"}}, apply<Unary::erf>},
+    {"sigmoid", {{"nd"}}, apply<Unary::sigmoid>},
+    {"log_sigmoid", {{"nd"}}, apply<Unary::log_sigmoid>},
+    {"softplus", {{"nd"}}, apply<Unary::softplus>},
+    {"softplus_beta", {{"nd"}}, apply<Unary::softplus, 2500>},
+    {"relu", {{"nd", kNonzero}}, apply<Unary::relu>},
+    {"leaky_relu", {{"nd", kNonzero}}, apply<Unary::leaky_relu, 200>},
+    {"prelu", {{"nd", kNonzero}}, apply<Unary::prelu, -300>},
+    {"elu", {{"nd", kNonzero}}, apply<Unary::elu, 1200>},
+    {"celu", {{"nd", kNonzero}}, apply<Unary::celu, 1300>},
+    {"selu", {{"nd", kNonzero}}, apply<Unary::selu>},
+    {"silu", {{"nd"}}, apply<Unary::silu>},
+    {"gelu", {{"nd"}}, apply<Unary::gelu>},
+    {"gelu_tanh", {{"nd"}}, apply<Unary::gelu_tanh>},
+    {"mish", {{"nd"}}, apply<Unary::mish>},
+    {"softsign", {{"nd", kNonzero}}, apply<Unary::softsign>},
+    {"hardtanh", {{"nd", kSymmetric}}, apply<Unary::hardtanh>},
+    {"derivative_tanh", {{"nd"}}, derivative<Unary::tanh>, false},
+    {"derivative_silu", {{"nd"}}, derivative<Unary::silu>, false},
+    {"derivative_softplus", {{"nd"}}, derivative<Unary::softplus, 2500>, false},
+};
+
+}  // namespace
+
+extern const OpFamily family_activation;
+const OpFamily family_activation = {"activation", kCases, std::size(kCases)};
+
+Var unary(Tape& t, Unary f, Var x, double a) { return t.record(kUnary, {x}, attr_of(f, a)); }
+
+Var unary_derivative(Tape& t, Unary f, Var x, double a) {
+  return t.record(kUnaryDerivative, {x, nullptr}, attr_of(f, a));
+}
+
+Var activate(Tape& t, const Activation& act, Var x) { return act.identity ? x : unary(t, act.f, x, act.a); }
+
+}  // namespace nf

@@ -1,0 +1,96 @@
+#include "runtime/tape/params.h"
+
+#include <cstring>
+
+#include "runtime/kernel/gemm.h"
+
+namespace nf {
+namespace {
+constexpr int64_t kPad = 16;  // elements: 64 bytes of float32
+int64_t padded(int64_t n) { return checked_mul((checked_add(n, kPad - 1)) / kPad, kPad); }
+// A bound far above any model and far below overflow, so that absurd specs fail with a clear message.
+constexpr int64_t kMaxElements = int64_t{1} << 36;
+}  // namespace
+
+ParamStore::ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots)
+    : dtype_(dtype), slots_(std::move(slots)) {
+  int64_t total = 0;
+  for (const bool trainable : {true, false}) {
+    for (ParamSlot& s : slots_) {
+      if (s.trainable != trainable) continue;
+      const int64_t n = s.shape.count();
+      s.offset = total;
+      total = checked_add(total, padded(n));
+      if (total > kMaxElements)
+        fail(Code::nomem, "the model would have more than %lld parameters (at \"%s\", shape %s)",
+             static_cast<long long>(kMaxElements), s.name.c_str(), to_string(s.shape).c_str());
+      if (!trainable) continue;
+      count_ += n;
+      if (s.shape.rank == 2 && n > 0) {
+        s.mirror_offset = mirror_;
+        mirror_ += padded(n);
+      }
+    }
+    if (trainable) trainable_ = total;
+  }
+  values_ = Buffer(allocator, static_cast<size_t>(checked_mul(total, size_of(dtype))), "parameters");
+}
+
+View ParamStore::view(size_t slot) const {
+  const ParamSlot& s = slots_[slot];
+  return contiguous_view(values_.as<char>() + s.offset * size_of(dtype_), dtype_, s.shape);
+}
+
+int64_t ParamStore::find(const std::string& name) const {
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].name == name) return static_cast<int64_t>(i);
+  return -1;
+}
+
+void ParamStore::bind(Node* nodes, void* grads, void* mirror) const {
+  const auto at = [&](void* p, int64_t offset) { return static_cast<char*>(p) + offset * size_of(dtype_); };
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const ParamSlot& s = slots_[i];
+    Node& n = nodes[i];
+    n = Node();
+    n.out = view(i);
+    n.needs_grad = grads && s.trainable;
+    if (n.needs_grad) {
+      n.grad = at(grads, s.offset);
+      n.grad_fresh = true;
+    }
+    if (mirror && s.mirror_offset >= 0) n.mirror = at(mirror, s.mirror_offset);
+  }
+}
+
+void ParamStore::refresh_mirror(size_t slot, void* mirror) const {
+  const ParamSlot& s = slots_[slot];
+  if (s.mirror_offset < 0) return;
+  const auto run = [&]<class T>() {
+    kernel::transpose(s.shape[0], s.shape[1], values_.as<T>() + s.offset, s.shape[1],
+                      static_cast<T*>(mirror) + s.mirror_offset, s.shape[0]);
+  };
+  dtype_ == DType::f64 ? run.template operator()<double>() : run.template operator()<float>();
+}
+
+uint64_t ParamStore::hash() const {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < slots_.size(); ++i)
+    h = fingerprint(view(i).data, static_cast<size_t>(slots_[i].shape.count() * size_of(dtype_)), h);
+  return h;
+}
+
+uint64_t fingerprint(const void* data, size_t bytes, uint64_t start) {
+  constexpr uint64_t kPrime = 0x100000001b3u;
+  uint64_t h = start;
+  const char* p = static_cast<const char*>(data);
+  for (size_t i = 0; i < bytes; i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, p + i, bytes - i < 8 ? bytes - i : 8);
+    h = (h ^ word) * kPrime;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
+}  // namespace nf

@@ -1,0 +1,50 @@
+// The parameters of a model: named tensors in one flat buffer, trainable ones first, and their life as tape leaves.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/core/allocator.h"
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+struct ParamSlot {
+  std::string name;
+  Dims shape;
+  bool trainable;
+  int64_t offset = 0;         // elements from the start of the buffer; a multiple of 16
+  int64_t mirror_offset = -1; // into the mirror: trainable matrices only
+};
+
+class ParamStore {
+ public:
+  ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots);
+
+  DType dtype() const { return dtype_; }
+  const std::vector<ParamSlot>& slots() const { return slots_; }
+  int64_t trainable_size() const { return trainable_; }  // elements with padding, which stays zero
+  int64_t mirror_size() const { return mirror_; }
+  int64_t param_count() const { return count_; }         // trainable numbers without padding
+  size_t bytes() const { return values_.bytes(); }
+  void* data() const { return values_.data(); }
+  View view(size_t slot) const;
+  int64_t find(const std::string& name) const;  // -1: none
+
+  // Leaves for one tape. `grads` has room for trainable_size() elements, or is nullptr: no gradients then.
+  // `mirror` (nullptr: none) holds the transposed matrices that refresh_mirror writes.
+  void bind(Node* nodes, void* grads, void* mirror) const;
+  void refresh_mirror(size_t slot, void* mirror) const;
+  uint64_t hash() const;  // of all bits, padding excluded
+
+ private:
+  DType dtype_;
+  std::vector<ParamSlot> slots_;
+  int64_t trainable_ = 0, mirror_ = 0, count_ = 0;
+  Buffer values_;
+};
+
+// 64-bit FNV-1a over 8-byte words: a fingerprint for equality, not for security.
+uint64_t fingerprint(const void* data, size_t bytes, uint64_t start);
+
+}  // namespace nf

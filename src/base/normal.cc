@@ -1,0 +1,23 @@
+// Standard normal: log p(z) = -|z|^2/2 - D log(2 pi)/2.
+#include "runtime/op/ops.h"
+#include "src/base/base.h"
+
+namespace nf {
+namespace {
+
+class Normal final : public Base {
+ public:
+  using Config = NoConfig;
+  Normal(const Config&, const Declare& d) : event_(d.event) {}
+  Var log_prob(const Scope& s, Var z, Var) const override { return normal_log_prob(s.tape, z); }
+  Var sample(const Scope& s, int64_t rows, Var) const override { return standard_normal(s.tape, rows, event_); }
+
+ private:
+  int64_t event_;
+};
+
+}  // namespace
+
+NF_BASE(normal, Normal, "standard normal", "");
+
+}  // namespace nf

@@ -1,0 +1,48 @@
+// Additive coupling, NICE (Dinh, Krueger & Bengio 2015, eq. 9), with columns a that pass and b that move:
+//   z_a = x_a,  z_b = x_b + t(x_a, c),  log_det = 0;   inverse x_b = z_b - t.
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+#include "src/flow/mask.h"
+#include "src/net/net.h"
+
+namespace nf {
+namespace {
+
+class AdditiveCoupling final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    MaskConfig mask;
+    NetConfig net;
+    void fields(Fields& f) override {
+      mask.fields(f);
+      net.fields(f);
+    }
+  };
+
+  AdditiveCoupling(const Config& c, const Declare& d)
+      : mask_(c.mask, d),
+        net_(c.net, d.inside("net"), static_cast<int64_t>(mask_.pass.size()),
+             static_cast<int64_t>(mask_.transform.size())) {}
+
+  Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
+  Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
+    Var pass = gather_columns(s.tape, x, mask_.pass.data(), static_cast<int64_t>(mask_.pass.size()));
+    Var h = net_(s, pass, context);
+    return {
+        additive_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), inverse),
+        nullptr};
+  }
+
+  Mask mask_;
+  Net net_;
+};
+
+}  // namespace
+
+NF_LAYER(additive_coupling, AdditiveCoupling, "shifts some columns by a net of the others (NICE); keeps volume",
+         "Dinh et al. 2015, NICE, eq. 9");
+
+}  // namespace nf

@@ -1,0 +1,15 @@
+#include "src/flow/declare.h"
+
+namespace nf {
+
+ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable) {
+  shape.count();  // refuses an overflow here, where the name is known
+  all_.push_back({prefix_ + name, shape, std::move(init), trainable});
+  return static_cast<ParamId>(all_.size() - 1);
+}
+
+void Declare::reject(const char* field, const char* why) const {
+  fail(Code::spec, "%s%s: %s", prefix_.c_str(), field, why);
+}
+
+}  // namespace nf

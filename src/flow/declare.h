@@ -1,0 +1,60 @@
+// Parameters are declared once, when a layer is built: names, shapes and initial values. This is the only source of
+// shapes when a file is loaded, and the only place where randomness enters a fresh model.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/core/view.h"
+
+namespace nf {
+
+// How a tensor starts. Random draws are a function of (model seed, the tensor's position), in float64.
+struct Init {
+  enum Kind : uint8_t { constant, uniform, normal, values } kind = constant;
+  double a = 0;              // the constant, the half-width of uniform(-a, a), the standard deviation
+  std::vector<double> list;  // Kind::values, row-major
+  static Init zeros() { return {}; }
+  static Init fill(double v) { return {constant, v, {}}; }
+  static Init uniform_pm(double a) { return {uniform, a, {}}; }
+  static Init gaussian(double std) { return {normal, std, {}}; }
+  static Init exactly(std::vector<double> v) { return {values, 0, std::move(v)}; }
+};
+
+using ParamId = int32_t;  // -1: absent
+
+struct ParamInfo {
+  std::string name;
+  Dims shape;
+  Init init;
+  bool trainable = true;
+};
+
+class Declare {
+ public:
+  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t key)
+      : event(event), context(context), key(key), all_(all), prefix_(std::move(prefix)) {}
+
+  ParamId param(const std::string& name, const Dims& shape, Init init) {
+    return add(name, shape, std::move(init), true);
+  }
+  // State that is saved but not trained.
+  ParamId buffer(const std::string& name, const Dims& shape, Init init) {
+    return add(name, shape, std::move(init), false);
+  }
+  // The same under "prefix.name.".
+  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, key}; }
+  // Rejects a configuration: Error{spec} with the layer's path in front.
+  [[noreturn]] void reject(const char* field, const char* why) const;
+
+  const int64_t event;    // columns of x
+  const int64_t context;  // columns of the context, 0 = none
+  const uint64_t key;     // differs between layers of a model: for choices such as a random order
+
+ private:
+  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable);
+  std::vector<ParamInfo>& all_;
+  std::string prefix_;
+};
+
+}  // namespace nf

@@ -1,0 +1,33 @@
+// Elementwise affine map with one scale and one shift per column, both learned:
+//   z_j = x_j exp(l_j) + b_j,  log_det = sum_j l_j;   inverse x_j = (z_j - b_j) exp(-l_j).
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+
+namespace nf {
+namespace {
+
+class ElementwiseAffine final : public Layer {
+ public:
+  using Config = NoConfig;
+
+  ElementwiseAffine(const Config&, Declare d)
+      : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
+        shift_(d.param("shift", {d.event}, Init::zeros())) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
+  Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, bool inverse) const {
+    Var y = affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
+    return {y, y->extra};
+  }
+  ParamId log_scale_, shift_;
+};
+
+}  // namespace
+
+NF_LAYER(elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
+         "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without its data-dependent start)");
+
+}  // namespace nf

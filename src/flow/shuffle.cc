@@ -1,0 +1,24 @@
+// A fixed random order of the columns, a pure function of (seed, layer): z_j = x_{p(j)}, log_det = 0.
+#include "src/flow/column_order.h"
+
+namespace nf {
+namespace {
+
+class Shuffle final : public ColumnOrder {
+ public:
+  struct Config final : LayerConfig {
+    int64_t seed = 0;
+    void fields(Fields& f) override {
+      f.integer("seed", "which random order; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+    }
+  };
+  Shuffle(const Config& c, const Declare& d)
+      : ColumnOrder(random_order(d.event, static_cast<uint64_t>(c.seed), d.key)) {}
+};
+
+}  // namespace
+
+NF_LAYER(shuffle, Shuffle, "puts the columns into a fixed random order",
+         "Durkan et al. 2019, Neural spline flows, section 3");
+
+}  // namespace nf

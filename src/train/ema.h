@@ -1,0 +1,25 @@
+// Polyak average of the parameters: average = d average + (1 - d) param after every step.
+// With bias correction the average starts at zero and is kept in corrected form, sum_i d^(t-i) p_i / sum_i d^(t-i), by
+// the rate (1 - d) / (1 - d^t); the start values have no influence. Without it the average must start as a copy of the
+// parameters. Accuracy: two roundings per step.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "src/train/fields.h"
+
+namespace nf {
+
+struct EmaConfig {
+  double decay;  // 0: no average is kept
+  bool bias_correction;
+};
+
+std::span<const Field<EmaConfig>> ema_fields();
+inline EmaConfig default_ema() { return default_config(ema_fields()); }
+
+// average += rate (param - average) at step `step` (from 1) on the elements [begin, end); same bits for any split.
+template <class T>
+void ema_update(const EmaConfig& config, uint64_t step, T* average, const T* param, int64_t begin, int64_t end);
+
+}  // namespace nf

@@ -1,0 +1,51 @@
+// Optimisers as pure functions on flat buffers: Adam, AdamW (decoupled decay), AMSGrad, Adamax, RMSprop, Adagrad,
+// Adadelta, RAdam and SGD, in PyTorch's definitions and notation. The vector loops are in
+// runtime/kernel/optim_kernels.h; here is the policy: which rule, bias corrections, and the one field list that names,
+// bounds and documents every option.
+//
+// NaN: the trainer refuses a step whose gradient is not finite (clip.h tells) before it calls apply(); apply() itself
+// would make NaN of exactly the parameters whose gradient is NaN.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "src/train/fields.h"
+
+namespace nf {
+
+enum class OptimizerKind : uint8_t { adam, adamw, adamax, rmsprop, adagrad, adadelta, radam, sgd };
+
+struct OptimizerConfig {
+  OptimizerKind kind;
+  double lr;
+  double beta1, beta2;  // adam family
+  double alpha;         // rmsprop: smoothing of g^2
+  double rho;           // adadelta: smoothing of g^2 and dx^2
+  double eps;
+  double weight_decay;  // adamw: decoupled; otherwise added to the gradient (L2)
+  bool amsgrad;
+  bool centered;
+  double momentum, dampening;
+  bool nesterov;
+  double lr_decay;             // adagrad
+  double initial_accumulator;  // adagrad
+};
+
+// Row 0 is "optimizer" itself. Defaults are Adam's and hold for every kind.
+std::span<const Field<OptimizerConfig>> optimizer_fields();
+inline OptimizerConfig default_optimizer() { return default_config(optimizer_fields()); }
+void check(const OptimizerConfig& config);  // bounds, options the kind ignores, impossible combinations
+
+// Number of per-parameter state arrays, each of the parameters' type and length and zero before the first step.
+int state_slots(const OptimizerConfig& config);
+// What slot i holds: "m", "v", "vmax", ...: the name of its array in a checkpoint.
+const char* slot_name(const OptimizerConfig& config, int slot);
+
+// Step number `step` (from 1) on the elements [begin, end), with the gradient grad_scale * grad; lr is the rate of this
+// step (schedule.h), not config.lr. The bits of an element do not depend on begin and end, so threads can share the
+// range.
+template <class T>
+void apply(const OptimizerConfig& config, double lr, uint64_t step, double grad_scale, T* param, const T* grad,
+           T* const* slots, int64_t begin, int64_t end);
+
+}  // namespace nf

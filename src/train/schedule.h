@@ -1,0 +1,61 @@
+// The learning rate as a pure function of the step, counted from 0: the rate of update number step + 1.
+//   constant     base
+//   cosine       lr_end + (base - lr_end) (1 + cos(pi t / schedule_steps)) / 2, periodic beyond schedule_steps
+//   step         base decay^floor(t / decay_every)
+//   exponential  base decay^t
+//   polynomial   lr_end + (base - lr_end) (1 - t / schedule_steps)^power, then lr_end
+//   plateau      base times a factor that shrinks by decay when the validation loss stops falling: see observe()
+// Linear warm-up goes before any of them: for step < warmup_steps the rate is base (f + (1 - f) step / warmup_steps)
+// with f = warmup_start; then the schedule begins, with t = step - warmup_steps. Accuracy: that of libm in double.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "src/train/fields.h"
+
+namespace nf {
+
+enum class ScheduleKind : uint8_t { constant, cosine, step, exponential, polynomial, plateau };
+
+struct ScheduleConfig {
+  ScheduleKind kind;
+  uint64_t schedule_steps;  // 0: what is left of the run after the warm-up, filled in by resolve()
+  double lr_end;
+  uint64_t decay_every;
+  double decay;
+  double power;
+  uint64_t patience;
+  double threshold;
+  uint64_t warmup_steps;
+  double warmup_start;
+};
+
+// Row 0 is "schedule" itself.
+std::span<const Field<ScheduleConfig>> schedule_fields();
+inline ScheduleConfig default_schedule() { return default_config(schedule_fields()); }
+// Bounds, options the kind ignores, and lr_end above the base rate.
+void check(const ScheduleConfig& config, double base_lr);
+
+// Fills in schedule_steps = 0 for a run of max_steps, so that the rate arrives at its end when the run does.
+ScheduleConfig resolve(ScheduleConfig config, uint64_t max_steps);
+
+// For a resolved configuration; with kind plateau: the rate before any observation.
+double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step);
+
+// Everything that plateau remembers: saved in checkpoints as it is.
+struct PlateauState {
+  double best = std::numeric_limits<double>::infinity();
+  double factor = 1;
+  uint64_t bad = 0;  // observations without improvement since the last improvement or decay
+};
+
+// A new validation loss (lower is better). An improvement is a fall of more than `threshold` below the best, in
+// absolute terms: a relative one has no meaning for log-likelihoods, which cross zero. After more than `patience`
+// observations without one the factor is multiplied by decay. NaN is no improvement. True if the factor changed.
+bool observe(const ScheduleConfig& config, PlateauState& state, double loss);
+
+// The rate of any kind, plateau included: never below lr_end.
+double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step, const PlateauState& state);
+
+}  // namespace nf
