@@ -1,0 +1,232 @@
+// Every function of nf.h called wrongly in every way its row allows (misuse_table.cc): NULL for each pointer in turn,
+// wrong struct_size, broken views, odd nf_error. Each must answer with a defined status and a message that names the
+// argument, leave all outputs alone, leak nothing, and leave the handles usable.
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "tests/abi/misuse_table.h"
+
+namespace abi_test {
+namespace {
+
+constexpr float kSentinel = 123.5f;
+
+class Misuse : public Counted {
+ protected:
+  void SetUp() override {
+    Counted::SetUp();
+    const nf_allocator a = allocator.hook();
+    world = std::make_unique<World>(runtime(&a));
+    rows = world->table_of_rows();
+  }
+  void TearDown() override {
+    world.reset();
+    Counted::TearDown();
+  }
+
+  // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
+  void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed, const std::string& what) {
+    SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
+    std::vector<uint64_t> args = row.good();
+    args[slot] = bits;
+    fill_outputs(row);
+    const std::vector<std::string> before = outputs(row);
+    const int64_t live = allocator.live;
+    Err e;
+    const nf_status status = row.call(args, &e);
+    EXPECT_TRUE(std::count(allowed.begin(), allowed.end(), status)) << nf_status_name(status) << ": " << e.message;
+    EXPECT_TRUE(failed(status, status, e, row.slots[slot].name));
+    EXPECT_EQ(outputs(row), before) << "an output changed";
+    EXPECT_EQ(allocator.live, live) << "leaked";
+    EXPECT_EQ(row.call(args, nullptr), status) << "another status without nf_error";
+    if (status == NF_OK) release(row);
+  }
+
+  void fill_outputs(const Row& row) {
+    for (const Slot& s : row.slots) {
+      if (s.kind == Kind::out_view) {
+        const auto* v = value_of<nf_view*>(s.bits);
+        std::fill_n(static_cast<float*>(v->data), count(*v), kSentinel);
+      }
+      if (s.kind == Kind::out_handle) world->made = &world->made;
+    }
+  }
+  // The bytes that a failing call may not change.
+  std::vector<std::string> outputs(const Row& row) const {
+    std::vector<std::string> all;
+    for (const Slot& s : row.slots) {
+      if (s.kind == Kind::out_view) {
+        const auto* v = value_of<nf_view*>(s.bits);
+        all.emplace_back(static_cast<const char*>(v->data), count(*v) * sizeof(float));
+      }
+      if (s.kind == Kind::out_handle) all.emplace_back(value_of<const char*>(s.bits), sizeof(void*));
+      if (s.bytes) all.emplace_back(value_of<const char*>(s.bits), s.bytes);
+    }
+    return all;
+  }
+  void release(const Row& row) {
+    for (const Slot& s : row.slots)
+      if (s.kind == Kind::out_handle) s.release(*value_of<void**>(s.bits));
+  }
+  void expect_success(const Row& row, const std::vector<uint64_t>& args) {
+    SCOPED_TRACE(row.function);
+    Err e;
+    const nf_status status = row.call(args, &e);
+    EXPECT_TRUE(ok(status, e));
+    if (status == NF_OK) release(row);
+  }
+  static size_t count(const nf_view& v) {
+    size_t n = 1;
+    for (int i = 0; i < v.ndim; ++i) n *= static_cast<size_t>(v.shape[i]);
+    return n;
+  }
+
+  std::unique_ptr<World> world;
+  std::vector<Row> rows;
+};
+
+TEST_F(Misuse, TheTableIsCompleteAndItsCallsSucceed) {
+  std::ifstream in(NF_SYMBOLS);
+  const std::set<std::string> no_status = {
+      "nf_version",         "nf_version_string", "nf_status_name",   "nf_options_describe",  "nf_layers_describe",
+      "nf_model_spec",      "nf_model_note",     "nf_session_bytes", "nf_trainer_bytes",     "nf_trainer_step_count",
+      "nf_table_column",    "nf_options_free",   "nf_runtime_free",  "nf_batches_per_epoch", "nf_model_free",
+      "nf_session_free",    "nf_trainer_free",   "nf_table_free",    "nf_batches_free"};
+  std::set<std::string> listed, here = no_status;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty() && line[0] != '#') listed.insert(line);
+  for (const Row& r : rows) here.insert(r.function);
+  EXPECT_EQ(here, listed) << "a function of nf.h needs its row in misuse_table.cc";
+  for (const Row& r : rows) expect_success(r, r.good());
+}
+
+TEST_F(Misuse, NullForEachPointer) {
+  for (const Row& r : rows) {
+    for (size_t i = 0; i < r.slots.size(); ++i) {
+      const Slot& s = r.slots[i];
+      std::vector<uint64_t> args = r.good();
+      args[i] = 0;
+      if (s.kind == Kind::number || s.on_null == kUnspecified) continue;
+      if (s.on_null == kNullable) {
+        expect_success(r, args);
+      } else {
+        expect_failure(r, i, 0, {s.on_null, std::string(s.name) == "ctx" ? NF_ERR_SHAPE : s.on_null}, "NULL");
+      }
+    }
+    expect_success(r, r.good());
+  }
+}
+
+TEST_F(Misuse, StructSize) {
+  for (const Row& r : rows) {
+    for (size_t i = 0; i < r.slots.size(); ++i) {
+      const Slot& s = r.slots[i];
+      if (s.bytes == 0) continue;
+      std::vector<unsigned char> copy(s.bytes + 64, 0x5a);
+      auto with_size = [&](uint32_t size) {
+        memcpy(copy.data(), value_of<void*>(s.bits), s.bytes);
+        memcpy(copy.data(), &size, sizeof(size));
+        return bits_of(copy.data());
+      };
+      for (uint32_t size : {0u, 4u, static_cast<uint32_t>(s.bytes) - 4u})
+        expect_failure(r, i, with_size(size), {NF_ERR_ARGUMENT}, "struct_size " + std::to_string(size));
+      // A caller of a later version: what this library does not know stays as it is.
+      std::vector<uint64_t> args = r.good();
+      args[i] = with_size(static_cast<uint32_t>(s.bytes) + 32);
+      if (s.kind == Kind::out_struct || s.kind == Kind::filled_view) {
+        expect_success(r, args);
+        EXPECT_TRUE(std::all_of(copy.begin() + static_cast<long>(s.bytes), copy.end(), [](unsigned char c) { return c == 0x5a; }))
+            << r.function << " writes beyond the struct it knows";
+      } else {
+        std::fill(copy.begin() + static_cast<long>(s.bytes), copy.end(), static_cast<unsigned char>(0));
+        expect_success(r, args);
+      }
+    }
+  }
+}
+
+struct BadView {
+  const char* what;
+  void (*change)(nf_view&, int64_t* shape, int64_t* strides);
+  std::vector<nf_status> allowed;
+  bool of_any_shape;  // wrong even where every shape is welcome
+};
+
+TEST_F(Misuse, Views) {
+  const std::vector<nf_status> argument = {NF_ERR_ARGUMENT}, shape = {NF_ERR_SHAPE}, either = {NF_ERR_ARGUMENT, NF_ERR_SHAPE};
+  const BadView bad[] = {
+      {"flags 1", [](nf_view& v, int64_t*, int64_t*) { v.flags = 1; }, argument, true},
+      {"flags -1", [](nf_view& v, int64_t*, int64_t*) { v.flags = -1; }, argument, true},
+      {"dtype 0", [](nf_view& v, int64_t*, int64_t*) { v.dtype = 0; }, either, true},
+      {"dtype 3", [](nf_view& v, int64_t*, int64_t*) { v.dtype = 3; }, either, true},
+      {"dtype -1", [](nf_view& v, int64_t*, int64_t*) { v.dtype = -1; }, either, true},
+      {"ndim -1", [](nf_view& v, int64_t*, int64_t*) { v.ndim = -1; }, shape, true},
+      {"ndim 0", [](nf_view& v, int64_t*, int64_t*) { v.ndim = 0; }, shape, true},
+      {"ndim 5", [](nf_view& v, int64_t*, int64_t*) { v.ndim = 5; }, shape, true},
+      {"ndim 2^31 - 1", [](nf_view& v, int64_t*, int64_t*) { v.ndim = INT32_MAX; }, shape, true},
+      {"one rank more", [](nf_view& v, int64_t* d, int64_t*) { d[v.ndim++] = 1; }, shape, false},
+      {"shape NULL", [](nf_view& v, int64_t*, int64_t*) { v.shape = nullptr; }, argument, true},
+      {"rows -1", [](nf_view&, int64_t* d, int64_t*) { d[0] = -1; }, shape, true},
+      {"rows INT64_MIN", [](nf_view&, int64_t* d, int64_t*) { d[0] = INT64_MIN; }, shape, true},
+      {"rows 2^62", [](nf_view&, int64_t* d, int64_t*) { d[0] = int64_t{1} << 62; }, shape, true},
+      {"rows INT64_MAX", [](nf_view&, int64_t* d, int64_t*) { d[0] = INT64_MAX; }, shape, true},
+      {"one row more", [](nf_view&, int64_t* d, int64_t*) { d[0] += 1; }, shape, false},
+      {"one column more", [](nf_view& v, int64_t* d, int64_t*) { d[v.ndim - 1] += 1; }, shape, false},
+      {"data NULL", [](nf_view& v, int64_t*, int64_t*) { v.data = nullptr; }, argument, true},
+      {"data misaligned", [](nf_view& v, int64_t*, int64_t*) { v.data = static_cast<char*>(v.data) + 1; }, argument, true},
+      {"stride INT64_MAX",
+       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MAX : 1, st[1] = INT64_MAX; }, either, true},
+      {"stride INT64_MIN",
+       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MIN : 1, st[1] = INT64_MIN; }, either, true},
+  };
+  for (const Row& r : rows) {
+    for (size_t i = 0; i < r.slots.size(); ++i) {
+      const Slot& s = r.slots[i];
+      if (s.kind != Kind::in_view && s.kind != Kind::out_view) continue;
+      const auto* good = value_of<const nf_view*>(s.bits);
+      for (const BadView& b : bad) {
+        if (s.any_shape && !b.of_any_shape) continue;
+        int64_t shape[8] = {}, strides[8] = {};
+        std::copy_n(good->shape, good->ndim, shape);
+        if (std::string(b.what) == "one row more" && shape[0] + 1 == 1) continue;
+        nf_view v = *good;
+        v.shape = shape;
+        b.change(v, shape, strides);
+        expect_failure(r, i, bits_of(&v), b.allowed, b.what);
+      }
+    }
+    expect_success(r, r.good());
+  }
+}
+
+// err may be too small for anything, small, or larger than this library knows: the status is the same, nothing outside
+// err is written, and what fits is NUL-terminated.
+TEST_F(Misuse, ErrorOfAnySize) {
+  for (const Row& r : rows) {
+    std::vector<uint64_t> args = r.good();
+    const auto pointer = std::find_if(r.slots.begin(), r.slots.end(), [](const Slot& s) {
+      return s.kind != Kind::number && s.on_null == NF_ERR_ARGUMENT;
+    });
+    ASSERT_NE(pointer, r.slots.end()) << r.function;
+    args[static_cast<size_t>(pointer - r.slots.begin())] = 0;
+    for (uint32_t size : {0u, 4u, 8u, 12u, 13u, 20u, 64u, 255u, 256u, 512u}) {
+      SCOPED_TRACE(r.function + " with nf_error of " + std::to_string(size));
+      alignas(nf_error) unsigned char room[1024];
+      memset(room, 0x5a, sizeof(room));
+      memcpy(room, &size, sizeof(size));
+      EXPECT_EQ(r.call(args, reinterpret_cast<nf_error*>(room)), NF_ERR_ARGUMENT);
+      uint32_t after;
+      memcpy(&after, room, sizeof(after));
+      EXPECT_EQ(after, size) << "struct_size is the caller's";
+      const size_t end = std::max<size_t>(std::min<size_t>(size, sizeof(nf_error)), sizeof(uint32_t));
+      EXPECT_TRUE(std::all_of(room + end, std::end(room), [](unsigned char c) { return c == 0x5a; })) << "writes beyond";
+      EXPECT_TRUE(size <= 12 || memchr(room + 12, 0, end - 12)) << "no NUL";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace abi_test
