@@ -143,12 +143,14 @@ typedef struct nf_view {
   int32_t flags;          /* must be 0                                                 */
   const int64_t *shape;   /* ndim extents >= 0, outermost first                        */
   const int64_t *strides; /* in elements, may be 0 or negative; NULL = row-major       */
-  void *data;             /* aligned to its element; may be NULL when there are no elements */
+  void *data;             /* any alignment; may be NULL when there are no elements     */
 } nf_view;
 #define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, NULL, NULL, NULL}
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] JSON array: every layer kind with its documentation, source and fields (name, type, default, bounds, doc). Static. */
+/* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type", "default",
+ * "min", "max" or "choices", "doc"}]}; types are integer, number, boolean, integers, choice. Static. NULL only when out
+ * of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes, see
  * README. Errors: SPEC (message starts with the JSON path), NOMEM. */

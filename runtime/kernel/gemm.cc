@@ -151,6 +151,11 @@ void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int6
 template void transpose<float>(int64_t, int64_t, const float*, int64_t, float*, int64_t);
 template void transpose<double>(int64_t, int64_t, const double*, int64_t, double*, int64_t);
 
+const char* simd_target() {
+  const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
+  return hwy::TargetName(usable & -usable);  // the best one is the lowest bit
+}
+
 bool gemm_self_test() {
   // Small integers are exact in any order of summation: row i, column j must be sum_p (i + p)(p - j).
   constexpr int m = 7, n = 37, k = 11;

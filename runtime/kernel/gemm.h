@@ -28,4 +28,7 @@ void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int6
 // Runs a product with a known answer on the SIMD target in use; false means that this machine miscomputes.
 bool gemm_self_test();
 
+// The SIMD target that kernels run on here: "AVX3".
+const char* simd_target();
+
 }  // namespace nf::kernel

@@ -157,7 +157,11 @@ struct HyperbolicTangent {
 struct ArcTangent {
   NF_FROM_X;
   NF_RULE(F) { return Atan(d, x); }
-  NF_RULE(D1) { return hn::Div(Const(d, 1), hn::MulAdd(x, x, Const(d, 1))); }
+  NF_RULE(D1) {
+    const V near = hn::Div(Const(d, 1), hn::MulAdd(x, x, Const(d, 1)));
+    const V far = hn::Div(hn::Div(Const(d, 1), x), x);  // where x^2 might overflow
+    return hn::IfThenElse(hn::Gt(hn::Abs(x), Const(d, 1e10)), far, near);
+  }
   NF_RULE(D2) {
     const V b = SquareRange(d, x);
     const V c = D1(d, b, a);

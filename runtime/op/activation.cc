@@ -129,6 +129,7 @@ const OpCase kCases[] = {
     {"mish", {{"nd"}}, apply<Unary::mish>},
     {"softsign", {{"nd", kNonzero}}, apply<Unary::softsign>},
     {"hardtanh", {{"nd", kSymmetric}}, apply<Unary::hardtanh>},
+    {"glu", {{"n6"}}, [](Tape& t, const Var* in) { return glu(t, in[0]); }},
     {"derivative_tanh", {{"nd"}}, derivative<Unary::tanh>, false},
     {"derivative_silu", {{"nd"}}, derivative<Unary::silu>, false},
     {"derivative_softplus", {{"nd"}}, derivative<Unary::softplus, 2500>, false},
@@ -146,5 +147,13 @@ Var unary_derivative(Tape& t, Unary f, Var x, double a) {
 }
 
 Var activate(Tape& t, const Activation& act, Var x) { return act.identity ? x : unary(t, act.f, x, act.a); }
+
+Var glu(Tape& t, Var x) {
+  const Dims& s = x->out.shape;
+  if (s.rank != 2 || s[1] % 2)
+    fail(Code::shape, "glu: input 0 has shape %s, expected [n, d] with d even", to_string(s).c_str());
+  const int64_t half = s[1] / 2;
+  return mul(t, slice_columns(t, x, 0, half), unary(t, Unary::sigmoid, slice_columns(t, x, half, half)));
+}
 
 }  // namespace nf

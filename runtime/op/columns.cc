@@ -1,6 +1,7 @@
 // Ops that move data: copies, shared views, gathers and concatenation of columns. Exact; gradients are the reverse
 // moves.
 #include <cstring>
+#include <utility>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/op/family.h"
@@ -135,6 +136,12 @@ const OpCase kCases[] = {
        return reshape(t, in[0], {in[0]->out.shape[0], 2, 3});
      }},
     {"slice_columns", {{"n4"}}, [](Tape& t, const Var* in) { return slice_columns(t, in[0], 1, 2); }},
+    {"transpose", {{"nd"}}, [](Tape& t, const Var* in) { return contiguous(t, transpose(t, in[0])); }},
+    {"permute",
+     {{"ncd"}},
+     [](Tape& t, const Var* in) {
+       return contiguous(t, permute(t, in[0], {0, 2, 1}));
+     }},
     {"gather_permute", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kReversed, 3); }},
     {"gather_repeat", {{"n3"}}, [](Tape& t, const Var* in) { return gather_columns(t, in[0], kRepeated, 5); }},
     {"concat_columns", {{"nd"}, {"ne"}}, [](Tape& t, const Var* in) { return concat_columns(t, in[0], in[1]); }},
@@ -163,6 +170,32 @@ Var slice_columns(Tape& t, Var x, int64_t first, int64_t count) {
   View y = v;
   y.shape[1] = count;
   y.data = static_cast<char*>(v.data) + first * v.stride[1] * size_of(v.dtype);
+  return t.alias(x, y);
+}
+
+Var permute(Tape& t, Var x, std::initializer_list<int> order) {
+  const View& v = x->out;
+  View y = v;
+  y.shape = Dims{};
+  unsigned seen = 0;
+  for (int axis : order) {
+    if (axis < 0 || axis >= v.shape.rank || (seen >> axis & 1))
+      fail(Code::shape, "permute: axes are not a permutation of those of %s", to_string(v.shape).c_str());
+    seen |= 1u << axis;
+    y.stride[y.shape.rank] = v.stride[axis];
+    y.shape.d[y.shape.rank++] = v.shape[axis];
+  }
+  if (y.shape.rank != v.shape.rank)
+    fail(Code::shape, "permute: %d axes for %s", y.shape.rank, to_string(v.shape).c_str());
+  return t.alias(x, y);
+}
+
+Var transpose(Tape& t, Var x) {
+  View y = x->out;
+  const int rank = y.shape.rank;
+  if (rank < 2) fail(Code::shape, "transpose: %s has fewer than two axes", to_string(y.shape).c_str());
+  std::swap(y.shape.d[rank - 1], y.shape.d[rank - 2]);
+  std::swap(y.stride[rank - 1], y.stride[rank - 2]);
   return t.alias(x, y);
 }
 

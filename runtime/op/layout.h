@@ -37,6 +37,16 @@ Rows<T> matrix_of(const View& v) {
   return {v.as<T>(), cols ? v.count() / cols : 0, cols, cols};
 }
 
+// As a matrix [product of leading extents, last extent]; rank 1 is one row, rank 0 a row of one.
+template <class T>
+Rows<T> last_axis_of(const View& v) {
+  if (v.shape.rank < 2) return {v.as<T>(), 1, v.count(), v.count()};
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < v.shape.rank; ++i) rows *= v.shape[i];
+  const int64_t cols = v.shape.last();
+  return {v.as<T>(), rows, cols, v.contiguous() ? cols : v.stride[0]};
+}
+
 // Calls f(a_run, b_run, n) over matching contiguous runs of two views of the same shape.
 template <class A, class B, class F>
 void for_runs(const View& a, const View& b, F&& f) {

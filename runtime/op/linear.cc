@@ -104,6 +104,7 @@ extern const OpFamily family_linear;
 const OpFamily family_linear = {"linear", kCases, std::size(kCases)};
 
 Var linear(Tape& t, Var x, Var w, Var b) { return t.record(kLinear, {x, w, b, nullptr}); }
+Var matmul(Tape& t, Var a, Var b) { return t.record(kLinear, {a, b, nullptr, nullptr}); }
 Var linear_add(Tape& t, Var x, Var w, Var b, Var residual) { return t.record(kLinear, {x, w, b, residual}); }
 
 }  // namespace nf

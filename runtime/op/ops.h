@@ -19,6 +19,9 @@ Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [
 // y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
 Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
+// Axis i of the result is axis order[i] of x; shared memory. transpose: a matrix, or the last two axes.
+Var permute(Tape& t, Var x, std::initializer_list<int> order);
+Var transpose(Tape& t, Var x);
 
 // dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate; a function of (seed, step, row)
 Var dropout(Tape& t, Var x, double rate);
@@ -33,23 +36,46 @@ struct Activation {
   double a = 0;
 };
 Var activate(Tape& t, const Activation& act, Var x);
+Var glu(Tape& t, Var x);  // a sigmoid(b) of the halves x = [a | b]: [n, 2 d] -> [n, d]
 
-// arithmetic.cc: elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and trailing
-// ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
+// arithmetic.cc: elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and
+// trailing ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
 Var add(Tape& t, Var a, Var b);
 Var sub(Tape& t, Var a, Var b);
 Var mul(Tape& t, Var a, Var b);
 Var div(Tape& t, Var a, Var b);
-Var maximum(Tape& t, Var a, Var b);                                  // no jvp; at ties the gradient goes to a
+Var maximum(Tape& t, Var a, Var b);  // no jvp; at ties the gradient goes to a
 Var minimum(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
 Var add_scalar(Tape& t, Var x, double c);
-Var row_dot(Tape& t, Var a, Var b);  // [n, d], [n, d] -> [n]
+
+// reduce.cc: over all elements -> [], over the last axis [..., d] -> [...], over the first [n, ...] -> [...]
+Var sum(Tape& t, Var x);
+Var sum_last(Tape& t, Var x);
+Var sum_first(Tape& t, Var x);
+Var mean(Tape& t, Var x);
+Var mean_last(Tape& t, Var x);
+Var mean_first(Tape& t, Var x);
+Var max_last(Tape& t, Var x);        // no jvp; the gradient goes to the first maximum
+Var logsumexp(Tape& t, Var x);       // last axis
+Var row_dot(Tape& t, Var a, Var b);  // [..., d], [..., d] -> [...]
+
+// softmax.cc, cumsum.cc: over the last axis, any shape
+Var softmax(Tape& t, Var x);
+Var log_softmax(Tape& t, Var x);
+Var cumsum(Tape& t, Var x);
+
+// gather.cc: y[..., j] = x[..., index[..., j]], `count` borrowed indices for every row
+Var gather_last(Tape& t, Var x, const int32_t* index, int64_t count);
+
+// dropout.cc: x itself unless t.training
+Var dropout(Tape& t, Var x, double rate);
 
 // linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr
 Var linear(Tape& t, Var x, Var w, Var b);
 // y = x W + b + r, for residual connections; r [n, m]
 Var linear_add(Tape& t, Var x, Var w, Var b, Var residual);
+Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 
 // affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);
 // inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d]. Second output: log_det [n].

@@ -8,22 +8,21 @@ namespace nf {
 namespace {
 constexpr int64_t kPad = 16;  // elements: 64 bytes of float32
 int64_t padded(int64_t n) { return checked_mul((checked_add(n, kPad - 1)) / kPad, kPad); }
-// A bound far above any model and far below overflow, so that absurd specs fail with a clear message.
-constexpr int64_t kMaxElements = int64_t{1} << 36;
 }  // namespace
 
-ParamStore::ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots)
+ParamStore::ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots, int64_t max_elements)
     : dtype_(dtype), slots_(std::move(slots)) {
-  int64_t total = 0;
+  int64_t total = 0, numbers = 0;
   for (const bool trainable : {true, false}) {
     for (ParamSlot& s : slots_) {
       if (s.trainable != trainable) continue;
       const int64_t n = s.shape.count();
       s.offset = total;
       total = checked_add(total, padded(n));
-      if (total > kMaxElements)
-        fail(Code::nomem, "the model would have more than %lld parameters (at \"%s\", shape %s)",
-             static_cast<long long>(kMaxElements), s.name.c_str(), to_string(s.shape).c_str());
+      numbers = checked_add(numbers, n);
+      if (numbers > max_elements)
+        fail(Code::nomem, "the spec asks for more than %lld parameters (at \"%s\", shape %s)",
+             static_cast<long long>(max_elements), s.name.c_str(), to_string(s.shape).c_str());
       if (!trainable) continue;
       count_ += n;
       if (s.shape.rank == 2 && n > 0) {

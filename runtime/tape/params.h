@@ -19,7 +19,10 @@ struct ParamSlot {
 
 class ParamStore {
  public:
-  ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots);
+  // Above every model and far below overflow, so that absurd specs fail with a clear message.
+  static constexpr int64_t kMaxElements = int64_t{1} << 36;
+  // Error{nomem} when the tensors hold more than max_elements numbers; nothing is allocated before that is known.
+  ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots, int64_t max_elements = kMaxElements);
 
   DType dtype() const { return dtype_; }
   const std::vector<ParamSlot>& slots() const { return slots_; }

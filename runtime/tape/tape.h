@@ -63,9 +63,9 @@ struct Node {
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
-  Node* in[kMaxInputs] = {};  // of an alias: what it looks at; of a second output: the node it belongs to
-  uint64_t order = 0;         // counts the nodes of a tape; an input of a node has a lower one
-  Node* tangent = nullptr;    // scratch of jvp(), valid when tangent_epoch is that of the call
+  Node* in[kMaxInputs] = {};     // of an alias: what it looks at; of a second output: the node it belongs to
+  uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
+  Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
   Attr attr;
   uint8_t n_in = 0;
@@ -99,6 +99,7 @@ class Tape {
 
   DType dtype() const { return dtype_; }
   Arena& arena() { return arena_; }
+  const Arena& arena() const { return arena_; }
 
   // Leaves. `input` borrows memory; `constant` allocates uninitialised memory.
   Var input(const View& view, bool needs_grad);
@@ -162,6 +163,19 @@ class ScratchScope {
  private:
   Arena& arena_;
   Arena::Mark mark_;
+};
+
+// Drops what was recorded in a C++ scope when it ends, also when an error passes.
+class TapeScope {
+ public:
+  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()) {}
+  ~TapeScope() { tape_.rewind(mark_); }
+  TapeScope(const TapeScope&) = delete;
+  TapeScope& operator=(const TapeScope&) = delete;
+
+ private:
+  Tape& tape_;
+  Tape::Mark mark_;
 };
 
 // Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.

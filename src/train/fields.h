@@ -87,23 +87,23 @@ const Field<C>* find_field(std::span<const Field<C>> fields, std::string_view na
 template <class C>
 void set_field(const Field<C>& f, C& config, double value) {
   if (!(value >= f.min && value <= f.max))  // also refuses NaN
-    fail(Code::argument, "%s = %.9g is outside [%.9g, %.9g]: %s", f.name, value, f.min, f.max, f.doc);
+    fail(Code::spec, "%s = %.9g is outside [%.9g, %.9g]: %s", f.name, value, f.min, f.max, f.doc);
   if (f.type != FieldType::number && value != std::floor(value))
-    fail(Code::argument, "%s = %.9g must be a whole number: %s", f.name, value, f.doc);
+    fail(Code::spec, "%s = %.9g must be a whole number: %s", f.name, value, f.doc);
   f.set(config, value);
 }
 
 // Sets a choice by name, otherwise fails listing the choices.
 template <class C>
 void set_field(const Field<C>& f, C& config, std::string_view choice) {
-  if (f.type != FieldType::choice) fail(Code::argument, "%s is a number, not a name: %s", f.name, f.doc);
+  if (f.type != FieldType::choice) fail(Code::spec, "%s is a number, not a name: %s", f.name, f.doc);
   std::string list;
   for (size_t i = 0; i < f.choices.size(); ++i) {
     if (choice == f.choices[i]) return f.set(config, static_cast<double>(i));
     list += i ? ", " : "";
     list += f.choices[i];
   }
-  fail(Code::argument, "%s = '%.*s' is none of: %s", f.name, static_cast<int>(std::min<size_t>(choice.size(), 40)),
+  fail(Code::spec, "%s = '%.*s' is none of: %s", f.name, static_cast<int>(std::min<size_t>(choice.size(), 40)),
        choice.data(), list.c_str());
 }
 
@@ -117,7 +117,7 @@ void check_fields(std::span<const Field<C>> fields, const C& config) {
     C scratch = config;
     set_field(f, scratch, v);
     if (!(f.kinds & kind_bit) && v != f.fallback)
-      fail(Code::argument, "%s = %.9g has no meaning with %s '%s': leave it at %.9g", f.name, v, fields[0].name,
+      fail(Code::spec, "%s = %.9g has no meaning with %s '%s': leave it at %.9g", f.name, v, fields[0].name,
            fields[0].choices[static_cast<size_t>(fields[0].get(config))], f.fallback);
   }
 }

@@ -19,8 +19,13 @@ def check(root, options):
 
     def one(chunk):
         done = subprocess.run([tool, style, *mode, *chunk], cwd=root, capture_output=True, text=True, check=False)
-        return [line.split(': error:')[0] + ': not formatted, run ./dev format'
-                for line in done.stderr.splitlines() if ': error:' in line] or ([done.stderr] if done.returncode else [])
+        places = {}
+        for line in done.stderr.splitlines():
+            if ': error:' in line:
+                path, number = line.split(':')[:2]
+                places.setdefault(path, []).append(number)
+        return [f'{path}:{at[0]}: not formatted here and {len(at) - 1} times below: run ./dev format'
+                for path, at in places.items()] or ([done.stderr] if done.returncode else [])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return sum(pool.map(one, [paths[i:i + CHUNK] for i in range(0, len(paths), CHUNK)]), [])

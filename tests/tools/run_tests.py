@@ -36,8 +36,21 @@ class Result:
 
 
 def introspect(build):
-    text = subprocess.run(['meson', 'introspect', '--tests', build], capture_output=True, text=True, check=True).stdout
-    return json.loads(text)
+    done = subprocess.run(['meson', 'introspect', '--tests', build], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f'meson cannot list the tests of {build}:\n{done.stdout}{done.stderr}\n0 passed, 1 failed, 0 skipped')
+        sys.exit(1)
+    return json.loads(done.stdout)
+
+
+ALIVE = set()  # process groups of the tests that run now
+
+
+def stop(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def execute(command, test, seconds):
@@ -46,16 +59,15 @@ def execute(command, test, seconds):
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(command, env=env, cwd=test.get('workdir'), stdin=subprocess.DEVNULL, stdout=out,
                                    stderr=subprocess.STDOUT, start_new_session=True)
+        ALIVE.add(process.pid)
         try:
             code = process.wait(seconds)
             note = ''
         except subprocess.TimeoutExpired:
             code, note = -signal.SIGKILL, f'\nstopped: it ran for more than {seconds:g} s\n'
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        stop(process.pid)
         process.wait()
+        ALIVE.discard(process.pid)
         out.seek(0)
         return code, out.read().decode('utf-8', 'replace') + note
 
@@ -157,21 +169,24 @@ def main():
     tests.sort(key=lambda t: (not t.get('is_parallel', True), -t.get('priority', 0)))
 
     start = time.monotonic()
-    results = {}
-    with ThreadPoolExecutor(options.jobs) as pool:
-        running = {pool.submit(run_one, t, options): t['name'] for t in tests if t.get('is_parallel', True)}
-        for done in as_completed(running):
-            results[running[done]] = done.result()
-            show(running[done], done.result())
+    results = []
+
+    def finish(name, result):
+        results.append((name, result))
+        show(name, result)
+
+    pool = ThreadPoolExecutor(options.jobs)  # no `with`: that would wait for every test after Ctrl-C
+    running = {pool.submit(run_one, t, options): t['name'] for t in tests if t.get('is_parallel', True)}
+    for done in as_completed(running):
+        finish(running[done], done.result())
     for t in tests:  # those that want the machine for themselves
         if not t.get('is_parallel', True):
-            results[t['name']] = run_one(t, options)
-            show(t['name'], results[t['name']])
+            finish(t['name'], run_one(t, options))
 
-    for name, r in sorted(results.items()):
+    for name, r in results:
         if r.failed:
             print(f'\n==== {name}\n{QUIET.sub("", r.output).strip()}')
-    passed, failed, skipped = (sum(getattr(r, k) for r in results.values()) for k in ('passed', 'failed', 'skipped'))
+    passed, failed, skipped = (sum(getattr(r, k) for _, r in results) for k in ('passed', 'failed', 'skipped'))
     print(f'\n{len(results)} tests in {time.monotonic() - start:.1f} s')
     print(f'{passed} passed, {failed} failed, {skipped} skipped')
     sys.stdout.flush()
@@ -179,4 +194,10 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        for one in list(ALIVE):
+            stop(one)
+        sys.stdout.flush()
+        os._exit(130)  # without waiting for the tests that have not begun

@@ -62,6 +62,7 @@ def main():
         expect(name, run([(name, [sys.executable, '-c', code], protocol)]), last, exit_code, text)
     expect('not there', run([('a', ['/no/such/program'], 'gtest')]), '0 passed, 1 failed, 0 skipped', 1, 'cannot run')
     expect('the sum', run([(c[0], [sys.executable, '-c', c[1]], c[2]) for c in CASES[:5]]), '9 passed, 2 failed, 3 skipped', 1, '')
+    expect('two of one name', run([('a', ['true'], 'exitcode')] * 2), '2 passed, 0 failed, 0 skipped', 0, '')
     expect('no test at all', run([]), '0 passed, 0 failed, 0 skipped', 1, '')
     print(f'# cases: {passed} {failed} 0')
     sys.exit(failed > 0)

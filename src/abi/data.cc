@@ -1,0 +1,116 @@
+// nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
+#include "src/abi/guard.h"
+#include "src/abi/handles.h"
+#include "src/abi/options.h"
+
+using namespace nf;
+
+namespace {
+
+// A borrowed view of contiguous memory; `shape` must live as long as the view is used.
+void fill_view(nf_view* out, const View& v) {
+  const uint32_t size = out->struct_size;
+  *out = NF_VIEW_INIT;
+  out->struct_size = size;
+  if (!v.data) return;
+  out->dtype = static_cast<int32_t>(v.dtype);
+  out->ndim = v.shape.rank;
+  out->shape = v.shape.d;
+  out->data = v.data;
+}
+
+int32_t next_batch(void* user, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight) {
+  auto& b = *static_cast<nf_batches*>(user);
+  return nf_batches_get(&b, step, x, ctx, weight, nullptr) == NF_OK ? 1 : -1;
+}
+
+}  // namespace
+
+extern "C" {
+
+nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* options, nf_table** out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(rt, "runtime");
+    need(path, "path");
+    need(out, "out");
+    auto t = std::make_unique<nf_table>();
+    t->runtime = rt->state;
+    t->table = load_table(rt->state->allocator(), path, table_options(options));
+    t->shape[0] = t->table.rows;
+    t->shape[1] = t->table.cols;
+    *out = t.release();
+  });
+}
+
+nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "table");
+    need_struct(out, "out");
+    fill_view(out, t->table.view());
+    out->dtype = static_cast<int32_t>(t->table.dtype);
+    out->ndim = 2;
+    out->shape = t->shape;
+  });
+}
+
+const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {
+  if (!t || index < 0 || index >= t->table.cols) return nullptr;
+  return t->table.names.empty() ? "" : t->table.names[static_cast<size_t>(index)].c_str();
+}
+
+nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    const View view = view_of(v, "view");
+    need(path, "path");
+    if (view.shape.rank < 1 || view.shape.rank > 2)
+      fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
+    save_table(view, path);
+  });
+}
+
+void nf_table_free(nf_table* t) NF_NOEXCEPT { delete t; }
+
+nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx, const nf_view* weight,
+                            const nf_options* options, nf_batches** out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(rt, "runtime");
+    need(out, "out");
+    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), w = view_of(weight, "weight", true);
+    need_shape(xv, "x", {-1, -1});
+    if (c.data) check_context(c, xv.shape[0], c.shape.rank == 2 ? c.shape[1] : -1);
+    if (weight) need_shape(w, "weight", {xv.shape[0]});
+    const BatchOptions o = batch_options(options);
+    auto b = std::make_unique<nf_batches>();
+    b->runtime = rt->state;
+    b->batches = std::make_unique<Batches>(rt->state->allocator(), xv, c, w, o.batch, o.order, o.seed);
+    *out = b.release();
+  });
+}
+
+uint64_t nf_batches_per_epoch(const nf_batches* b) NF_NOEXCEPT { return b ? b->batches->per_epoch() : 0; }
+
+nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(b, "batches");
+    need_struct(x, "x");
+    if (ctx) need_struct(ctx, "ctx");
+    if (weight) need_struct(weight, "weight");
+    b->batches->gather(step);
+    fill_view(x, b->batches->x());
+    if (ctx) fill_view(ctx, b->batches->context());
+    if (weight) fill_view(weight, b->batches->weight());
+  });
+}
+
+nf_status nf_batches_source(nf_batches* b, nf_source* out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(b, "batches");
+    need_struct(out, "out");
+    out->user = b;
+    out->next = next_batch;
+  });
+}
+
+void nf_batches_free(nf_batches* b) NF_NOEXCEPT { delete b; }
+
+}  // extern "C"

@@ -1,0 +1,105 @@
+#include "src/abi/guard.h"
+
+#include <cstddef>
+#include <cstring>
+
+namespace nf {
+
+static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast<int>(Code::state) == NF_ERR_STATE &&
+              static_cast<int>(Code::shape) == NF_ERR_SHAPE && static_cast<int>(Code::spec) == NF_ERR_SPEC &&
+              static_cast<int>(Code::nomem) == NF_ERR_NOMEM && static_cast<int>(Code::io) == NF_ERR_IO &&
+              static_cast<int>(Code::format) == NF_ERR_FORMAT && static_cast<int>(Code::checksum) == NF_ERR_CHECKSUM &&
+              static_cast<int>(Code::version) == NF_ERR_VERSION && static_cast<int>(Code::numeric) == NF_ERR_NUMERIC &&
+              static_cast<int>(Code::not_inverted) == NF_ERR_NOT_INVERTED &&
+              static_cast<int>(Code::cancelled) == NF_ERR_CANCELLED && static_cast<int>(Code::callback) == NF_ERR_CALLBACK &&
+              static_cast<int>(Code::unsupported) == NF_ERR_UNSUPPORTED && static_cast<int>(Code::internal) == NF_ERR_INTERNAL);
+static_assert(static_cast<int>(DType::f32) == NF_F32 && static_cast<int>(DType::f64) == NF_F64);
+static_assert(sizeof(nf_error::message) == Error::kMessageBytes);
+
+bool usable(const nf_error* err) { return !err || (err->struct_size >= sizeof(nf_error) && err->struct_size <= 4096); }
+
+nf_status report(nf_error* err, const Error& e) noexcept {
+  if (err) {
+    err->code = static_cast<nf_status>(e.code());
+    err->os_errno = e.os_errno();
+    std::memcpy(err->message, e.what(), std::strlen(e.what()) + 1);
+  }
+  return static_cast<nf_status>(e.code());
+}
+
+nf_status report_current(nf_error* err) noexcept {
+  try {
+    throw;
+  } catch (const Error& e) {
+    return report(err, e);
+  } catch (const std::bad_alloc&) {
+    return report(err, Error(Code::nomem, "out of memory"));
+  } catch (const std::exception& e) {
+    return report(err, Error(Code::internal, e.what()));
+  } catch (...) {
+    return report(err, Error(Code::internal, "an unknown exception"));
+  }
+}
+
+View view_of(const nf_view* p, const char* name, bool optional) {
+  if (!p && optional) return View{};
+  const nf_view& v = need_struct(p, name);
+  if (v.flags != 0) fail(Code::argument, "%s.flags is %d, it must be 0", name, v.flags);
+  if (v.dtype != NF_F32 && v.dtype != NF_F64)
+    fail(Code::shape, "%s.dtype is %d, expected NF_F32 (1) or NF_F64 (2)", name, v.dtype);
+  if (v.ndim < 0 || v.ndim > kMaxRank) fail(Code::shape, "%s.ndim is %d, expected 0 to %d", name, v.ndim, kMaxRank);
+  if (v.ndim > 0 && !v.shape) fail(Code::argument, "%s.shape is NULL", name);
+  View out;
+  out.dtype = static_cast<DType>(v.dtype);
+  out.data = v.data;
+  out.shape.rank = v.ndim;
+  for (int i = 0; i < v.ndim; ++i) {
+    out.shape[i] = v.shape[i];
+    if (v.shape[i] < 0)
+      fail(Code::shape, "%s.shape[%d] is %lld, it must not be negative", name, i, static_cast<long long>(v.shape[i]));
+  }
+  int64_t count = 1, reach = 0, step = 1;
+  for (int i = v.ndim - 1; i >= 0; --i) {
+    out.stride[i] = v.strides ? v.strides[i] : step;
+    bool overflow = __builtin_mul_overflow(step, out.shape[i] ? out.shape[i] : 1, &step);
+    overflow |= __builtin_mul_overflow(count, out.shape[i], &count);
+    int64_t span = 0;
+    overflow |= __builtin_mul_overflow(out.shape[i], out.stride[i], &span) || span == INT64_MIN;
+    overflow |= __builtin_add_overflow(reach, span < 0 ? -span : span, &reach) || reach > (INT64_MAX >> 4);
+    if (overflow || step > (INT64_MAX >> 4))
+      fail(Code::shape, "%s has extents or strides that overflow: shape %s", name, to_string(out.shape).c_str());
+  }
+  if (!out.data && count > 0)
+    fail(Code::argument, "%s.data is NULL, but the view has %lld elements", name, static_cast<long long>(count));
+  return out;
+}
+
+void need_shape(const View& v, const char* name, std::initializer_list<int64_t> shape) {
+  bool ok = v.shape.rank == static_cast<int>(shape.size());
+  std::string want = "[";
+  int i = 0;
+  for (int64_t extent : shape) {
+    if (ok && extent >= 0 && v.shape[i] != extent) ok = false;
+    want += (i++ ? ", " : "") + (extent < 0 ? std::string("n") : std::to_string(extent));
+  }
+  if (!ok) fail(Code::shape, "%s has shape %s, expected %s]", name, to_string(v.shape).c_str(), want.c_str());
+}
+
+int64_t check_rows(const View& x, const char* name, int64_t event) {
+  need_shape(x, name, {-1, event});
+  return x.shape[0];
+}
+
+void check_context(const View& context, int64_t rows, int64_t columns) {
+  if (columns == 0) {
+    if (context.data) fail(Code::shape, "ctx is given, but the model has no context (\"context\": [0] in its spec): pass NULL");
+    return;
+  }
+  if (!context.data && rows > 0) fail(Code::argument, "ctx is NULL, but the model needs a context of %lld columns", static_cast<long long>(columns));
+  if (!context.data) return;
+  if (context.shape.rank != 2 || context.shape[1] != columns || (context.shape[0] != rows && context.shape[0] != 1))
+    fail(Code::shape, "ctx has shape %s, expected [%lld, %lld] or [1, %lld]", to_string(context.shape).c_str(),
+         static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(columns));
+}
+
+}  // namespace nf

@@ -1,0 +1,73 @@
+// What the opaque handles hold. Children keep their parents alive through shared pointers, so that handles may be freed
+// in any order.
+#pragma once
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "nf/nf.h"
+#include "runtime/core/executor.h"
+#include "src/io/table.h"
+#include "src/model/model_file.h"
+#include "src/model/session.h"
+#include "src/train/batches.h"
+#include "src/train/trainer.h"
+
+namespace nf {
+
+// The host's allocator behind a limit on the bytes in use.
+class RuntimeState {
+ public:
+  RuntimeState(const Allocator& base, size_t limit) : base_(base), limit_(limit) {}
+  Allocator allocator();  // valid as long as this object
+  std::unique_ptr<Executor> executor;
+  nf_log_fn log = nullptr;
+  void* log_user = nullptr;
+
+ private:
+  Allocator base_;
+  size_t limit_;
+  std::atomic<size_t> used_{0};
+};
+
+struct ModelState {
+  std::shared_ptr<RuntimeState> runtime;
+  std::unique_ptr<FlowModel> model;
+  Notes notes;
+  std::atomic<bool> has_trainer{false};
+  std::atomic<uint64_t> version{0};  // counts writes from outside of the trainer
+};
+
+}  // namespace nf
+
+struct nf_options {
+  std::map<std::string, double, std::less<>> numbers;  // integers, flags and choices too
+  std::map<std::string, std::string, std::less<>> texts;
+};
+struct nf_runtime {
+  std::shared_ptr<nf::RuntimeState> state;
+};
+struct nf_model {
+  std::shared_ptr<nf::ModelState> state;
+};
+struct nf_session {
+  std::shared_ptr<nf::ModelState> model;
+  std::unique_ptr<nf::Session> session;
+};
+struct nf_trainer {
+  std::shared_ptr<nf::ModelState> model;
+  std::unique_ptr<nf::Trainer> trainer;
+  uint64_t version = 0;
+  ~nf_trainer();
+};
+struct nf_table {
+  std::shared_ptr<nf::RuntimeState> runtime;
+  nf::Table table;
+  int64_t shape[2] = {0, 0};
+};
+struct nf_batches {
+  std::shared_ptr<nf::RuntimeState> runtime;
+  std::unique_ptr<nf::Batches> batches;
+};

@@ -1,0 +1,22 @@
+// The one table of option keys, and how configurations are read from a bag of options.
+#pragma once
+#include "src/abi/handles.h"
+
+namespace nf {
+// Each reads the keys of its scope; nullptr means defaults.
+struct RuntimeOptions {
+  uint32_t threads;
+  size_t max_bytes;
+};
+RuntimeOptions runtime_options(const nf_options* o);
+size_t load_limit(const nf_options* o);
+NonFinite session_options(const nf_options* o);
+TrainerConfig trainer_options(const nf_options* o);
+TableOptions table_options(const nf_options* o);
+struct BatchOptions {
+  int64_t batch;
+  Order order;
+  uint64_t seed;
+};
+BatchOptions batch_options(const nf_options* o);
+}  // namespace nf

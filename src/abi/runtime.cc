@@ -1,0 +1,109 @@
+// nf_runtime, versions and status names.
+#include <cstdio>
+#include <cstring>
+
+#include "runtime/kernel/gemm.h"
+#include "src/abi/guard.h"
+#include "src/abi/handles.h"
+#include "src/abi/options.h"
+
+using namespace nf;
+
+Allocator RuntimeState::allocator() {
+  Allocator a;
+  a.user = this;
+  a.alloc = [](void* user, size_t size, size_t align) -> void* {
+    auto& s = *static_cast<RuntimeState*>(user);
+    const size_t before = s.used_.fetch_add(size);
+    void* p = before > s.limit_ || size > s.limit_ - before ? nullptr : s.base_.alloc(s.base_.user, size, align);
+    if (!p) s.used_.fetch_sub(size);
+    return p;
+  };
+  a.free = [](void* user, void* p, size_t size, size_t align) {
+    auto& s = *static_cast<RuntimeState*>(user);
+    s.base_.free(s.base_.user, p, size, align);
+    s.used_.fetch_sub(size);
+  };
+  return a;
+}
+
+extern "C" {
+
+uint32_t nf_version(void) NF_NOEXCEPT { return NF_VERSION; }
+
+const char* nf_version_string(void) NF_NOEXCEPT {
+  struct Text {
+    char s[64];
+    Text() {
+      std::snprintf(s, sizeof s, "%d.%d.%d (simd %s)", NF_VERSION_MAJOR, NF_VERSION_MINOR, NF_VERSION_PATCH, kernel::simd_target());
+    }
+  };
+  static const Text text;
+  return text.s;
+}
+
+const char* nf_status_name(nf_status s) NF_NOEXCEPT {
+  switch (s) {
+#define NF_NAME(x) \
+  case x: return #x
+    NF_NAME(NF_OK);
+    NF_NAME(NF_ERR_ARGUMENT);
+    NF_NAME(NF_ERR_STATE);
+    NF_NAME(NF_ERR_SHAPE);
+    NF_NAME(NF_ERR_SPEC);
+    NF_NAME(NF_ERR_NOMEM);
+    NF_NAME(NF_ERR_IO);
+    NF_NAME(NF_ERR_FORMAT);
+    NF_NAME(NF_ERR_CHECKSUM);
+    NF_NAME(NF_ERR_VERSION);
+    NF_NAME(NF_ERR_NUMERIC);
+    NF_NAME(NF_ERR_NOT_INVERTED);
+    NF_NAME(NF_ERR_CANCELLED);
+    NF_NAME(NF_ERR_CALLBACK);
+    NF_NAME(NF_ERR_UNSUPPORTED);
+    NF_NAME(NF_ERR_INTERNAL);
+#undef NF_NAME
+    default: return "NF_ERR_UNKNOWN";
+  }
+}
+
+nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options, const nf_allocator* allocator,
+                              const nf_executor* executor, nf_log_fn log, void* log_user, nf_runtime** out,
+                              nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(out, "out");
+    if (header_version > NF_VERSION)
+      fail(Code::version, "the program was compiled for libnf %u, this library is %u: install the newer one", header_version,
+           static_cast<unsigned>(NF_VERSION));
+    Allocator base = system_allocator();
+    if (allocator) {
+      need_struct(allocator, "allocator");
+      if (!allocator->alloc || !allocator->free) fail(Code::argument, "allocator.alloc or allocator.free is NULL");
+      base.user = allocator->user;
+      base.alloc = allocator->alloc;
+      base.free = allocator->free;
+    }
+    HostExecutor host;
+    if (executor) {
+      need_struct(executor, "executor");
+      if (!executor->parallel_for) fail(Code::argument, "executor.parallel_for is NULL");
+      if (executor->concurrency < 1 || executor->concurrency > 1024)
+        fail(Code::argument, "executor.concurrency is %u, expected 1 to 1024", executor->concurrency);
+      host.concurrency = executor->concurrency;
+      host.user = executor->user;
+      host.parallel_for = executor->parallel_for;
+    }
+    if (!kernel::gemm_self_test())
+      fail(Code::internal, "self-test: the matrix product is wrong on SIMD target %s", kernel::simd_target());
+    const RuntimeOptions o = runtime_options(options);
+    auto state = std::make_shared<RuntimeState>(base, o.max_bytes);
+    state->executor = executor ? std::make_unique<Executor>(host) : std::make_unique<Executor>(o.threads);
+    state->log = log;
+    state->log_user = log_user;
+    *out = new nf_runtime{std::move(state)};
+  });
+}
+
+void nf_runtime_free(nf_runtime* rt) NF_NOEXCEPT { delete rt; }
+
+}  // extern "C"

@@ -1,0 +1,67 @@
+// A flow: layers in order, a base distribution, and their parameters. forward is data to latent.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/tape/params.h"
+#include "src/model/spec.h"
+
+namespace nf {
+
+// How much of the forward pass training keeps.
+enum class Memory : uint8_t {
+  full,       // everything
+  recompute,  // inputs of layers only; a layer runs again when its gradient is due
+};
+
+// One layer of the chain after nesting, repeats and inversion are resolved.
+struct Step {
+  std::unique_ptr<Layer> layer;
+  bool inverted = false;
+  ParamId first = 0, count = 0;  // its parameters
+  std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
+};
+
+class FlowModel {
+ public:
+  // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
+  FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements);
+
+  const ModelSpec& spec() const { return spec_; }
+  const std::string& canonical() const { return canonical_; }
+  int64_t event() const { return spec_.event; }
+  int64_t context() const { return spec_.context; }
+  DType dtype() const { return spec_.dtype; }
+  ParamStore& params() { return *params_; }
+  const ParamStore& params() const { return *params_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const Base& base() const { return *base_; }
+  // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
+  int64_t block_rows() const { return block_rows_; }
+
+  // x [n, event] -> z and its log_det (nullptr: zero); and back.
+  Mapped forward(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
+  Mapped inverse(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
+  Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
+  // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
+  struct Sampled {
+    Var x, log_prob;
+  };
+  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
+
+  // Where values stop being finite on the way of these rows: "spec.layers[3] (affine_coupling)", or "the data" when x
+  // is not finite itself, "the base density" after all layers. For messages; slow.
+  std::string first_nonfinite(const Scope& s, Var x, Var context) const;
+
+ private:
+  Mapped run(const Scope& s, Var x, Var context, bool inverse, Memory memory) const;
+  ModelSpec spec_;
+  std::string canonical_;
+  std::vector<Step> steps_;
+  std::unique_ptr<Base> base_;
+  std::unique_ptr<ParamStore> params_;
+  int64_t block_rows_ = 64;
+};
+
+}  // namespace nf

@@ -1,0 +1,94 @@
+#include "src/model/model_file.h"
+
+#include <cstring>
+
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+constexpr char kFormatKey[] = "nf.format";
+constexpr char kFormat[] = "1";
+constexpr char kSpecKey[] = "nf.spec";
+constexpr char kNotePrefix[] = "note.";
+
+TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorType::f32; }
+
+}  // namespace
+
+void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra) {
+  Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
+  for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
+  if (!extra.checkpoint.empty()) metadata[kCheckpointKey] = extra.checkpoint;
+  std::vector<TensorRef> tensors = extra.tensors;
+  const auto& slots = model.params().slots();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    TensorRef t;
+    t.name = slots[i].name;
+    t.type = type_of(model.dtype());
+    t.shape = {slots[i].shape.d, static_cast<size_t>(slots[i].shape.rank)};
+    t.data = model.params().view(i).data;
+    tensors.push_back(t);
+  }
+  write_safetensors(sink, metadata, tensors);
+}
+
+const std::string& spec_of(const SafeTensors& file) {
+  const std::string* format = file.metadata(kFormatKey);
+  const std::string* spec = file.metadata(kSpecKey);
+  if (!format || !spec)
+    fail(Code::format, "a safetensors file, but not a libnf model: its metadata has no \"%s\"", format ? kSpecKey : kFormatKey);
+  if (*format != kFormat)
+    fail(Code::version, "model file format \"%.20s\", this library reads \"%s\"", format->c_str(), kFormat);
+  return *spec;
+}
+
+void read_params(const SafeTensors& file, FlowModel& model) {
+  ParamStore& params = model.params();
+  const auto& slots = params.slots();
+  for (const ParamSlot& slot : slots) {
+    const SafeTensors::Entry* e = file.find(slot.name);
+    if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
+    const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
+    if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
+      fail(Code::format, "tensor \"%s\" is %s with %zu extents, the spec makes it %s %s", slot.name.c_str(), name_of(e->type),
+           e->shape.size(), name_of(model.dtype()), to_string(slot.shape).c_str());
+    // Misaligned data is copied element by element into the check.
+    with_dtype(model.dtype(), [&]<class T>() {
+      for (size_t at = 0; at < e->bytes; at += sizeof(T)) {
+        T v;
+        std::memcpy(&v, e->data + at, sizeof v);
+        if (!kernel::all_finite(&v, 1))
+          fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(), at / sizeof(T));
+      }
+    });
+  }
+  for (const SafeTensors::Entry& e : file.entries())
+    if (e.name.rfind(kOptimizerPrefix, 0) != 0 && params.find(e.name) < 0)
+      fail(Code::format, "tensor \"%.80s\" is not part of the spec", e.name.c_str());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const SafeTensors::Entry* e = file.find(slots[i].name);
+    if (e->bytes) std::memcpy(params.view(i).data, e->data, e->bytes);
+  }
+}
+
+LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
+  const SafeTensors file = SafeTensors::parse(bytes);
+  LoadedModel loaded;
+  // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
+  const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
+  try {
+    loaded.model = std::make_unique<FlowModel>(allocator, parse_spec(spec_of(file)), 0, held);
+  } catch (const Error& e) {
+    if (e.code() == Code::spec) fail(Code::format, "the spec in the file is invalid: %s", e.what());
+    throw;
+  }
+  read_params(file, *loaded.model);
+  const size_t skip = sizeof kNotePrefix - 1;
+  for (const auto& [key, value] : file.metadata())
+    if (key.rfind(kNotePrefix, 0) == 0) loaded.notes[key.substr(skip)] = value;
+  return loaded;
+}
+
+}  // namespace nf

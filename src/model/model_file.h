@@ -1,0 +1,37 @@
+// Models and checkpoints as safetensors: tensors by name, the canonical spec and everything else in the metadata.
+//   nf.format "1", nf.spec, note.KEY; a checkpoint adds nf.checkpoint (JSON, see src/train/checkpoint.cc) and optimizer.* tensors.
+// The loader computes every shape from the spec and requires the file to match.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "src/io/safetensors.h"
+#include "src/model/flow_model.h"
+
+namespace nf {
+
+using Notes = std::map<std::string, std::string, std::less<>>;
+
+inline constexpr char kCheckpointKey[] = "nf.checkpoint";
+inline constexpr char kOptimizerPrefix[] = "optimizer.";
+
+struct Extra {  // what a checkpoint adds
+  std::string checkpoint;
+  std::vector<TensorRef> tensors;
+};
+
+void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra = {});
+
+struct LoadedModel {
+  std::unique_ptr<FlowModel> model;
+  Notes notes;
+};
+LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> file);
+
+// Copies the tensors of a parsed file into an existing model of the same spec; nothing changes on error.
+void read_params(const SafeTensors& file, FlowModel& model);
+// Refuses files of newer formats and files that are not ours; returns the spec.
+const std::string& spec_of(const SafeTensors& file);
+
+}  // namespace nf

@@ -1,0 +1,91 @@
+#include "src/model/segment.h"
+
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kContext, kParams };  // kParams: any parameter of the layer, so that the node is known to need gradients
+
+const Step& step_of(const Node& n) { return *static_cast<const Step*>(n.attr.p[0]); }
+Scope scope_of(Tape& t, const Node& n) { return {t, static_cast<Node*>(const_cast<void*>(n.attr.p[1]))}; }
+
+Shapes shape(const Node& n) {
+  Shapes s;
+  s.out = n.in[kX]->out.shape;
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  return s;
+}
+
+template <class T>
+void forward(Tape& t, Node& n) {
+  const Tape::Mark mark = t.mark();
+  const bool recording = t.recording;
+  t.recording = false;
+  const Mapped m = apply_step(scope_of(t, n), step_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
+  t.recording = recording;
+  for_runs<const T, T>(m.y->out, n.out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
+  T* log_det = n.extra->y<T>();
+  if (m.log_det)
+    kernel::copy<T>(m.log_det->out.as<T>(), log_det, n.extra->out.count());
+  else
+    kernel::fill<T>(0, log_det, n.extra->out.count());
+  t.rewind(mark);
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
+  // Storage that outlives the rerun comes first.
+  Var outer[2] = {n.in[kX], n.in[kContext]};
+  View outer_grad[2];
+  for (int i = 0; i < 2; ++i)
+    if (outer[i] && outer[i]->needs_grad) outer_grad[i] = t.grad(*outer[i]);
+  const Tape::Mark mark = t.mark();
+  const RandomKey random = t.random;
+  t.random.stream = static_cast<uint32_t>(n.attr.i[1]);
+  Var inner[2] = {nullptr, nullptr};
+  for (int i = 0; i < 2; ++i)
+    if (outer[i]) inner[i] = t.input(outer[i]->out, outer[i]->needs_grad);
+  const Node* stop = t.head();
+  const Mapped m = apply_step(scope_of(t, n), step_of(n), inner[0], inner[1], n.attr.i[0] != 0);
+  const auto seed = [&](const View& g, Var y) {
+    if (!g.data || !y || !y->needs_grad) return;
+    for_runs<const T, T>(g, t.grad(*y), [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
+  };
+  seed(gy, m.y);
+  seed(gl, m.log_det);
+  t.backward(stop);
+  for (int i = 0; i < 2; ++i) {
+    const View g = inner[i] ? t.grad_out(*inner[i]) : View{};
+    if (!outer_grad[i].data || !g.data) continue;
+    for_runs<const T, T>(g, outer_grad[i], [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
+  }
+  t.random = random;
+  t.rewind(mark);
+}
+
+const Op kSegment = {"layer", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+}  // namespace
+
+Mapped apply_step(const Scope& s, const Step& step, Var x, Var context, bool inverse) {
+  return inverse == step.inverted ? step.layer->forward(s, x, context) : step.layer->inverse(s, x, context);
+}
+
+Mapped recorded_segment(const Scope& s, const Step& step, Var x, Var context, bool inverse) {
+  Attr a;
+  a.i[0] = inverse;
+  a.i[1] = s.tape.random.stream;
+  a.p[0] = &step;
+  a.p[1] = s.params;
+  Var y = s.tape.record(kSegment, {x, context, step.count ? &s.params[step.first] : nullptr}, a);
+  return {y, y->extra};
+}
+
+}  // namespace nf

@@ -1,0 +1,123 @@
+#include "src/model/session.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/layout.h"
+#include "src/model/rows.h"
+
+namespace nf {
+namespace {
+Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
+  return context.data ? load_rows(t, context, context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+}
+}  // namespace
+
+Session::Worker::Worker(const Allocator& allocator, const FlowModel& model, size_t arena_bytes)
+    : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
+  tape.recording = false;
+  model.params().bind(params.data(), nullptr, nullptr);
+}
+
+Session::Session(const Allocator& allocator, Executor& executor, FlowModel& model, NonFinite nonfinite)
+    : executor_(executor), model_(model), nonfinite_(nonfinite) {
+  const size_t bytes = measure(allocator);
+  for (uint32_t i = 0; i < executor.concurrency(); ++i)
+    workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
+}
+
+// What the hungriest call needs for a full block.
+size_t Session::measure(const Allocator& allocator) {
+  Tape t(allocator, model_.dtype());
+  t.recording = false;
+  std::vector<Node> params(model_.params().slots().size());
+  model_.params().bind(params.data(), nullptr, nullptr);
+  const Scope s{t, params.data()};
+  const int64_t n = model_.block_rows();
+  const auto run = [&](auto&& body) {
+    const TapeScope scope(t);
+    Var x = t.zeros({n, model_.event()});
+    Var c = model_.context() ? t.zeros({n, model_.context()}) : nullptr;
+    body(x, c);
+  };
+  run([&](Var x, Var c) { model_.log_prob(s, x, c); });
+  run([&](Var x, Var c) { model_.inverse(s, x, c); });
+  run([&](Var, Var c) { model_.sample(s, n, c, true); });
+  run([&](Var x, Var c) { model_.first_nonfinite(s, x, c); });
+  return t.arena().high_water();
+}
+
+size_t Session::bytes() const {
+  size_t n = 0;
+  for (const auto& w : workers_) n += w->tape.arena().capacity();
+  return n;
+}
+
+template <class Body>
+void Session::for_blocks(int64_t n, const Body& body) {
+  const int64_t block = model_.block_rows();
+  const int64_t blocks = (n + block - 1) / block;
+  const auto one = [&](Worker& w, int64_t b) {
+    const TapeScope scope(w.tape);
+    body(w, b * block, std::min(block, n - b * block));
+  };
+  const auto threads = static_cast<uint32_t>(std::min<int64_t>(blocks, static_cast<int64_t>(workers_.size())));
+  if (threads <= 1) {
+    for (int64_t b = 0; b < blocks; ++b) one(*workers_[0], b);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  executor_.parallel_for(threads, [&](uint32_t i) {
+    for (int64_t b; (b = next.fetch_add(1)) < blocks;) one(*workers_[i], b);
+  });
+}
+
+void Session::check(Worker& w, Var x, Var context, Var rows, int64_t first) {
+  if (nonfinite_ == NonFinite::propagate) return;
+  with_dtype(w.tape.dtype(), [&]<class T>() {
+    const auto m = matrix_of<T>(rows->out);
+    const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
+    if (r < 0) return;
+    const auto row = [&](Var v) { return v ? load_rows(w.tape, v->out, r, 1) : nullptr; };
+    const std::string where = model_.first_nonfinite({w.tape, w.params.data()}, row(x), row(context));
+    fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
+  });
+}
+
+void Session::log_prob(const View& x, const View& context, const View& out) {
+  for_blocks(x.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+    Var xv = load_rows(w.tape, x, first, rows);
+    Var cv = context_rows(w.tape, context, first, rows);
+    Var lp = model_.log_prob({w.tape, w.params.data()}, xv, cv);
+    check(w, xv, cv, lp, first);
+    store_rows(lp, out, first);
+  });
+}
+
+void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+    const Scope s{w.tape, w.params.data()};
+    Var xv = load_rows(w.tape, from, first, rows);
+    Var cv = context_rows(w.tape, context, first, rows);
+    const Mapped m = inverse ? model_.inverse(s, xv, cv) : model_.forward(s, xv, cv);
+    check(w, xv, cv, m.y, first);
+    store_rows(m.y, to, first);
+    if (log_det.data) store_rows(m.log_det, log_det, first);
+  });
+}
+
+void Session::sample(uint64_t seed, uint64_t first_index, const View& context, const View& out, const View& log_prob) {
+  for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+    w.tape.random = {};
+    w.tape.random.seed = seed;
+    w.tape.random.first_row = static_cast<int64_t>(first_index) + first;
+    Var cv = context_rows(w.tape, context, first, rows);
+    const auto drawn = model_.sample({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
+    check(w, drawn.x, cv, drawn.x, first);
+    store_rows(drawn.x, out, first);
+    if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);
+  });
+}
+
+}  // namespace nf

@@ -1,0 +1,44 @@
+// Scoring and sampling. Rows are cut into blocks; each block is independent, so blocks run on any thread in any order
+// and the bits of a row depend on that row only. After construction nothing is allocated.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "runtime/core/executor.h"
+#include "src/model/flow_model.h"
+
+namespace nf {
+
+enum class NonFinite : uint8_t { propagate, error };
+
+class Session {
+ public:
+  // `model` and `executor` must outlive the session.
+  Session(const Allocator& allocator, Executor& executor, FlowModel& model, NonFinite nonfinite);
+
+  // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data.
+  void log_prob(const View& x, const View& context, const View& out);
+  void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
+  void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);
+  size_t bytes() const;
+
+ private:
+  struct Worker {
+    Worker(const Allocator& allocator, const FlowModel& model, size_t arena_bytes);
+    Tape tape;
+    std::vector<Node> params;
+  };
+  size_t measure(const Allocator& allocator);
+  // body(worker, first row, rows) for every block of n rows.
+  template <class Body>
+  void for_blocks(int64_t n, const Body& body);
+  void check(Worker& w, Var x, Var context, Var rows, int64_t first);
+
+  Executor& executor_;
+  FlowModel& model_;
+  NonFinite nonfinite_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace nf

@@ -1,0 +1,93 @@
+#include "src/train/checkpoint.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "src/model/json.h"
+
+namespace nf {
+namespace {
+
+const char* optimizer_name(const TrainerConfig& c) {
+  return optimizer_fields()[0].choices[static_cast<size_t>(c.optimizer.kind)];
+}
+
+// Exact numbers travel as hexadecimal floats in strings: infinity has no JSON number.
+std::string exact(double v) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%a", v);
+  return text;
+}
+
+double number(const Json& j, const char* key) {
+  const auto it = j.find(key);
+  if (it == j.end() || !it->is_string()) fail(Code::format, "checkpoint: \"%s\" is missing", key);
+  char* end;
+  const std::string& text = it->get_ref<const std::string&>();
+  const double v = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
+  return v;
+}
+
+uint64_t count(const Json& j, const char* key) {
+  const auto it = j.find(key);
+  if (it == j.end() || !it->is_number_unsigned()) fail(Code::format, "checkpoint: \"%s\" is missing", key);
+  return it->get<uint64_t>();
+}
+
+}  // namespace
+
+void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
+  const PlateauState& p = trainer.plateau();
+  const Json state = {{"step", trainer.steps()},
+                      {"optimizer", optimizer_name(trainer.config())},
+                      {"plateau_best", exact(p.best)},
+                      {"plateau_factor", exact(p.factor)},
+                      {"plateau_bad", p.bad}};
+  Extra extra;
+  extra.checkpoint = state.dump();
+  const auto tensors = trainer.state_tensors();
+  std::vector<std::string> names;
+  for (const auto& t : tensors) names.push_back(kOptimizerPrefix + t.first);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const View& v = tensors[i].second;
+    extra.tensors.push_back({names[i], v.dtype == DType::f64 ? TensorType::f64 : TensorType::f32, {v.shape.d, 1}, v.data});
+  }
+  write_model(sink, model, notes, extra);
+}
+
+void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
+  const SafeTensors file = SafeTensors::parse(bytes);
+  if (spec_of(file) != model.canonical())
+    fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
+  const std::string* text = file.metadata(kCheckpointKey);
+  if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");
+  const Json state = parse_json(*text, "checkpoint", Code::format, 1 << 16, 4);
+  if (!state.is_object()) fail(Code::format, "checkpoint: not an object");
+  const auto kind = state.find("optimizer");
+  if (kind == state.end() || !kind->is_string() || kind->get_ref<const std::string&>() != optimizer_name(trainer.config()))
+    fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
+         kind == state.end() ? "?" : shown(*kind).c_str(), optimizer_name(trainer.config()));
+  PlateauState plateau;
+  plateau.best = number(state, "plateau_best");
+  plateau.factor = number(state, "plateau_factor");
+  plateau.bad = count(state, "plateau_bad");
+  const uint64_t step = count(state, "step");
+  const auto tensors = trainer.state_tensors();
+  std::vector<const SafeTensors::Entry*> entries;
+  for (const auto& [name, view] : tensors) {
+    const SafeTensors::Entry* e = file.find(kOptimizerPrefix + name);
+    if (!e || e->bytes != static_cast<size_t>(view.count() * size_of(view.dtype)))
+      fail(Code::format, "checkpoint: optimiser state \"%s\" is missing or has another size", name.c_str());
+    entries.push_back(e);
+  }
+  read_params(file, model);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (entries[i]->bytes) std::memcpy(tensors[i].second.data, entries[i]->data, entries[i]->bytes);
+  notes.clear();
+  for (const auto& [key, value] : file.metadata())
+    if (key.rfind("note.", 0) == 0) notes[key.substr(5)] = value;
+  trainer.restore_state(step, plateau);
+}
+
+}  // namespace nf

@@ -1,0 +1,11 @@
+// A checkpoint is a model file with everything else that the next step depends on: step, schedule state, optimiser
+// arrays. Restoring into a trainer with the same spec and options continues with the same bits.
+#pragma once
+#include "src/model/model_file.h"
+#include "src/train/trainer.h"
+
+namespace nf {
+void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer);
+// Error{state} when spec or optimiser differ; on error nothing has changed.
+void read_checkpoint(std::span<const std::byte> file, FlowModel& model, Notes& notes, Trainer& trainer);
+}  // namespace nf

@@ -1,0 +1,81 @@
+// Maximum-likelihood training, one step at a time. The same data and options give the same bits for any number of
+// threads, and after saving and restoring. A step whose loss or gradient is not finite is not applied.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/core/executor.h"
+#include "src/model/flow_model.h"
+#include "src/train/clip.h"
+#include "src/train/lanes.h"
+#include "src/train/optimizer.h"
+#include "src/train/schedule.h"
+
+namespace nf {
+
+struct TrainerConfig {
+  OptimizerConfig optimizer = default_optimizer();
+  ScheduleConfig schedule = default_schedule();
+  ClipConfig clip = default_clip();
+  Memory memory = Memory::full;
+  uint64_t seed = 0;       // of dropout
+  uint64_t max_steps = 0;  // what schedules with an end aim at
+};
+
+// Sums over processes; nullptr function: one process.
+struct Collective {
+  int world = 1;
+  void* user = nullptr;
+  int32_t (*allreduce_sum)(void* user, void* buf, size_t n, int32_t dtype) = nullptr;
+};
+
+struct StepResult {
+  uint64_t step;
+  double loss, grad_norm, lr;
+};
+
+class Trainer {
+ public:
+  // `executor` and `model` must outlive the trainer.
+  Trainer(const Allocator& allocator, Executor& executor, FlowModel& model, const TrainerConfig& config,
+          const Collective& collective);
+
+  // Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no data; weight [n] or no data.
+  StepResult step(const View& x, const View& context, const View& weight);
+
+  uint64_t steps() const { return step_; }
+  const TrainerConfig& config() const { return config_; }
+  size_t bytes() const;
+  // Everything beside the parameters that the next step depends on; see checkpoint.cc.
+  std::string state_json() const;
+  std::vector<std::pair<std::string, View>> state_tensors() const;
+  void restore_state(uint64_t step, const PlateauState& plateau);
+  void parameters_changed();  // somebody else wrote the model's parameters
+  const PlateauState& plateau() const { return plateau_; }
+
+ private:
+  void need_lanes(int64_t batch);
+  size_t measure() const;
+  void run_lane(Lane& lane, int64_t index, int64_t lanes, const View& x, const View& context, const View& weight,
+                double total_weight);
+  double sum_gradients(int64_t lanes);
+  void update(double lr, double factor);
+  [[noreturn]] void report_nonfinite(const View& x, const View& context, int64_t rows);
+
+  Allocator allocator_;
+  Executor& executor_;
+  FlowModel& model_;
+  TrainerConfig config_;
+  Collective collective_;
+  uint64_t step_ = 0;
+  PlateauState plateau_;
+  Buffer mirror_;
+  std::vector<Buffer> slots_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  size_t arena_bytes_ = 0;
+  Buffer row_loss_;   // doubles, one per row of the batch
+  Buffer partials_;   // doubles, one per chunk of the gradient
+};
+
+}  // namespace nf
