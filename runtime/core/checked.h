@@ -22,7 +22,8 @@ inline int64_t checked_mul(int64_t a, int64_t b) {
 inline constexpr size_t kAlign = 64;  // a cache line, and the widest vector
 
 inline size_t align_up(size_t n) {
-  return static_cast<size_t>(checked_add(static_cast<int64_t>(n), kAlign - 1)) & ~(kAlign - 1);
+  if (n > static_cast<size_t>(INT64_MAX) - (kAlign - 1)) fail(Code::nomem, "size overflow: %zu bytes", n);
+  return (n + kAlign - 1) & ~(kAlign - 1);
 }
 
 }  // namespace nf

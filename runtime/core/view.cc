@@ -16,7 +16,7 @@ View contiguous_view(void* data, DType dtype, const Dims& shape) {
   int64_t step = 1;
   for (int i = shape.rank - 1; i >= 0; --i) {
     v.stride[i] = step;
-    step *= shape[i];
+    step = checked_mul(step, shape[i]);
   }
   return v;
 }

@@ -1,7 +1,10 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
+#include <string_view>
+
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/model/rows.h"
 
 using namespace nf;
 
@@ -64,7 +67,16 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
     need(path, "path");
     if (view.shape.rank < 1 || view.shape.rank > 2)
       fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
-    save_table(view, path);
+    // Strided memory is copied together first.
+    Dims shape = view.shape;
+    if (shape.rank == 1) shape = {shape[0], 1};
+    const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))), "a table");
+    const View packed = contiguous_view(memory.data(), view.dtype, shape);
+    copy_rows(view, packed);
+    if (std::string_view(path).ends_with(".csv"))
+      save_csv(path, packed, {});
+    else
+      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));
   });
 }
 

@@ -28,9 +28,14 @@ void copy_matrix(const View& from, const View& to) {
   }
 }
 
-void copy_any(const View& from, const View& to) {
+}  // namespace
+
+void copy_rows(const View& from, const View& to) {
+  if (to.count() == 0) return;
   with_dtype(from.dtype, [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_matrix<From, To>(from, to); }); });
 }
+
+namespace {
 
 View rows_of_view(const View& v, int64_t first, int64_t count) {
   View part = v;
@@ -46,13 +51,13 @@ Var load_rows(Tape& t, const View& from, int64_t first, int64_t count) {
   if (count == 0 || from.shape[1] == 0) return v;
   View source = from;
   if (from.shape[0] == 1) source.stride[0] = 0;
-  copy_any(rows_of_view(source, first, count), v->out);
+  copy_rows(rows_of_view(source, first, count), v->out);
   return v;
 }
 
 void store_rows(const Var v, const View& to, int64_t first) {
   if (v->out.count() == 0) return;
-  copy_any(v->out, rows_of_view(to, first, v->out.shape[0]));
+  copy_rows(v->out, rows_of_view(to, first, v->out.shape[0]));
 }
 
 double scalar_at(const View& v, int64_t r) {

@@ -69,7 +69,7 @@ TEST(Arena, FullIsAnErrorAndLosesNothing) {
 
 TEST(Arena, AbsurdSizesAreErrors) {
   Arena reserved(system_allocator(), 256), measuring(system_allocator());
-  for (size_t n : {size_t{INT64_MAX}, size_t{INT64_MAX} - 62}) {
+  for (size_t n : {SIZE_MAX, SIZE_MAX - 100, size_t{INT64_MAX}, size_t{INT64_MAX} - 62}) {
     EXPECT_ERROR(reserved.take(n), Code::nomem, "overflow");
     EXPECT_ERROR(measuring.take(n), Code::nomem, "overflow");
   }

@@ -65,7 +65,8 @@ TEST(Checked, AlignUp) {
   EXPECT_EQ(align_up(64), 64u);
   EXPECT_EQ(align_up(65), 128u);
   EXPECT_EQ(align_up(size_t{kMax} - 63), size_t{kMax} - 63);
-  for (size_t n : {size_t{kMax} - 62, size_t{kMax}}) EXPECT_ERROR(align_up(n), Code::nomem, "overflow");
+  for (size_t n : {size_t{kMax} - 62, size_t{kMax}, size_t{kMax} + 1, SIZE_MAX - 63, SIZE_MAX})
+    EXPECT_ERROR(align_up(n), Code::nomem, "overflow");
 }
 
 }  // namespace
