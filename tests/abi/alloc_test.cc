@@ -156,7 +156,7 @@ void out_of_memory(const char* what, CountingAllocator& a, const std::function<n
 }
 
 template <class T>
-nf_status made(nf_status status, T* p, void (*free)(T*)) {
+nf_status made(nf_status status, T*& p, void (*free)(T*)) {
   if (status == NF_OK) free(p);
   return status;
 }

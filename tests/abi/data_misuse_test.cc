@@ -155,6 +155,9 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   check("negative strides", reversed.data() + 2 * n - 1, NF_F32, -2, -1);
   check("padded", padded.data() + 1, NF_F32, 5, 2);
   check("float64", wide.data(), NF_F64, 2, 1);
+  std::vector<char> odd(x.v.size() * sizeof(float) + 1);
+  memcpy(odd.data() + 1, x.v.data(), x.v.size() * sizeof(float));
+  check("unaligned", odd.data() + 1, NF_F32, 2, 1);
 
   // Output with gaps: only the elements of the view are written.
   std::vector<double> out(3 * n, -7.0);

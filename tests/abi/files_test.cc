@@ -133,9 +133,9 @@ TEST_F(Files, BytesThatAreTooMany) {
 // Headers that lie, by hand: sizes near 2^64, no header, not JSON, files of other kinds.
 TEST_F(Files, FilesThatAreSomethingElse) {
   auto with_length = [](uint64_t n, const std::string& rest) {
-    Bytes b(8);
-    memcpy(b.data(), &n, 8);
-    b.insert(b.end(), rest.begin(), rest.end());
+    Bytes b(sizeof(n) + rest.size());
+    memcpy(b.data(), &n, sizeof(n));
+    std::copy(rest.begin(), rest.end(), b.begin() + sizeof(n));
     return b;
   };
   const std::string nested(20000, '[');
