@@ -41,6 +41,12 @@ struct Coefficients {
   V grad_scale, l2, rate, keep, beta1, mix1, beta2, mix2, root_scale, eps, floor, tiny, huge, ulp;
 };
 
+// Not Min: targets differ in what that makes of a NaN, which must stay visible.
+template <class V, class C>
+HWY_INLINE V saturate(const C& c, V x) {
+  return hn::IfThenElse(hn::Gt(x, c.huge), c.huge, x);
+}
+
 // beta s + mix x, with denormals flushed: without this the state of a unit that died would sit in denormals for ever.
 template <class V, class C>
 HWY_INLINE V mean(const C& c, V beta, V s, V mix, V x) {
@@ -48,11 +54,11 @@ HWY_INLINE V mean(const C& c, V beta, V s, V mix, V x) {
   return hn::IfThenZeroElse(hn::Lt(hn::Abs(m), c.tiny), m);
 }
 
-// The same of x^2, saturating. Min returns its second argument if one is NaN (x86), so a NaN stays visible.
+// The same of x^2, saturating.
 template <class V, class C>
 HWY_INLINE V mean_square(const C& c, V beta, V s, V mix, V x) {
   const V m = hn::MulAdd(beta, s, hn::Mul(hn::Mul(mix, x), x));
-  return hn::Min(c.huge, hn::IfThenZeroElse(hn::Lt(m, c.tiny), m));
+  return saturate(c, hn::IfThenZeroElse(hn::Lt(m, c.tiny), m));
 }
 
 template <class V, class C>
@@ -105,7 +111,7 @@ HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2
     s1 = mean(c, c.beta2, s1, c.mix2, g);
     direction = s2 = hn::MulAdd(c.beta1, s2, normalised(c, g, variance(c, s0, s1)));
   } else if constexpr (R == adagrad) {
-    s0 = hn::Min(c.huge, hn::MulAdd(g, g, s0));
+    s0 = saturate(c, hn::MulAdd(g, g, s0));
     direction = normalised(c, g, hn::Add(s0, c.floor));
   } else if constexpr (R == adadelta) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);

@@ -221,8 +221,10 @@ template <class T, T (*kUnit)(uint64_t, uint64_t)>
 void uniform(RandomKey key, int64_t first_row, int64_t rows, int64_t cols, T* out, int64_t ld) {
   for_each_block<2>(
       key, first_row, rows, cols,
-      [&](Chunk& chunk, int64_t n) { HWY_DYNAMIC_DISPATCH(PhiloxChunk)
-                                     (chunk, n, key.seed); },
+      [&](Chunk& chunk, int64_t n) {
+        HWY_DYNAMIC_DISPATCH(PhiloxChunk)
+        (chunk, n, key.seed);
+      },
       [&](const Chunk& chunk, int64_t i, int64_t r, int64_t c) {
         T* y = out + r * ld + c;
         y[0] = kUnit(chunk.w[0][i], chunk.w[1][i]);
@@ -245,8 +247,10 @@ template <class T>
 void normal(RandomKey key, int64_t first_row, int64_t rows, int64_t cols, T* out, int64_t ld) {
   for_each_block<2>(
       key, first_row, rows, cols,
-      [&](Chunk& chunk, int64_t n) { HWY_DYNAMIC_DISPATCH(NormalChunk)
-                                     (chunk, n, key.seed); },
+      [&](Chunk& chunk, int64_t n) {
+        HWY_DYNAMIC_DISPATCH(NormalChunk)
+        (chunk, n, key.seed);
+      },
       [&](const Chunk& chunk, int64_t i, int64_t r, int64_t c) {
         T* y = out + r * ld + c;
         y[0] = static_cast<T>(chunk.z[0][i]);
@@ -260,8 +264,10 @@ void bernoulli(RandomKey key, int64_t first_row, int64_t rows, int64_t cols, dou
   const uint64_t limit = p >= 1 ? uint64_t{1} << 32 : p > 0 ? static_cast<uint64_t>(p * 0x1p32) : 0;
   for_each_block<4>(
       key, first_row, rows, cols,
-      [&](Chunk& chunk, int64_t n) { HWY_DYNAMIC_DISPATCH(PhiloxChunk)
-                                     (chunk, n, key.seed); },
+      [&](Chunk& chunk, int64_t n) {
+        HWY_DYNAMIC_DISPATCH(PhiloxChunk)
+        (chunk, n, key.seed);
+      },
       [&](const Chunk& chunk, int64_t i, int64_t r, int64_t c) {
         for (int64_t j = 0; j < 4 && c + j < cols; ++j) out[r * ld + c + j] = chunk.w[j][i] < limit ? value : T{0};
       });

@@ -2,6 +2,17 @@
 // Notation: y = f(x; a), a is the one parameter of the family (slope, alpha, beta); spans are of length n >= 0.
 // The result of an element depends on its value only, never on position, span length or alignment.
 // Total: NaN gives NaN, infinities and huge values give the mathematical limit. Domains: all reals, except where noted.
+// Errors of f, the same for float32 and float64 and on every SIMD target (measured in unary_test.cc, worst of 16,000
+// points each: normal, uniform to 800, log-uniform 1e-30..1e30, edges, denormals), in units of the last place:
+//   exact  neg abs sign relu hardtanh
+//   0.5    square reciprocal sqrt leaky_relu prelu
+//   1      exp log log1p cbrt
+//   2      rsqrt expm1 sin cos sinh cosh atanh erf log_sigmoid softplus elu celu softsign
+//   3      tanh atan sigmoid silu selu
+//   4      mish      6  gelu
+//   2 ulp(max(|f|, 1)): gelu_tanh, and softplus when a x is not exact (the rounding of the argument is amplified)
+// silu, gelu and mish count ulp(128 min) where |f| is below that. f' and f'' are within 6 ulp; ulp(max(|f'|, 1)) for
+// expm1 tanh sigmoid log_sigmoid softplus elu celu selu silu gelu gelu_tanh mish.
 #pragma once
 #include <cstdint>
 

@@ -18,16 +18,16 @@ namespace nf {
 // A column by its index from 0, or by its name in the header if index < 0.
 struct ColumnRef {
   int64_t index = -1;
-  std::string name;
+  std::string name = {};
 };
 
 struct CsvOptions {
   enum class Header { detect, present, absent };
   // detect: the first row is a header if a cell of it is neither empty, a number nor a usual mark of a missing value.
   Header header = Header::detect;
-  char separator = 0;              // one of , ; | tab. 0: tab or else ; if the first line has one, otherwise comma
-  bool allow_nonfinite = false;    // accept inf, nan
-  std::vector<ColumnRef> columns;  // these only, in this order; the others need not be numbers. Empty: all
+  char separator = 0;                   // one of , ; | tab. 0: tab or else ; if the first line has one, otherwise comma
+  bool allow_nonfinite = false;         // accept inf, nan
+  std::vector<ColumnRef> columns = {};  // these only, in this order; the others need not be numbers. Empty: all
 };
 
 struct CsvMatrix {

@@ -13,7 +13,7 @@ namespace nf {
 
 struct TableOptions {
   DType dtype = DType::f32;
-  CsvOptions csv;                          // its `columns` select from .npy too (there by index only)
+  CsvOptions csv = {};                     // its `columns` select from .npy too (there by index only)
   size_t max_bytes = FileBytes::kNoLimit;  // of the file
 };
 

@@ -1,9 +1,11 @@
-// Gradient clipping; definitions and guarantees in clip.h. The loops are plain C++ that the compiler vectorises for the
-// baseline target, which already runs at memory speed.
+// Gradient clipping; definitions and guarantees in clip.h. The sum of squares is a kernel; clamping is a plain
+// loop that the compiler vectorises for the baseline target, which runs at memory speed.
 #include "src/train/clip.h"
 
 #include <algorithm>
 #include <cmath>
+
+#include "runtime/kernel/reduce.h"
 
 namespace nf {
 namespace {
@@ -20,21 +22,8 @@ std::span<const Field<ClipConfig>> clip_fields() { return kFields; }
 
 template <class T>
 double chunk_sumsq(const T* grad, int64_t n, int64_t chunk) {
-  constexpr int kLanes = 16;  // independent sums: hides the latency of the additions
-  const T* g = grad + chunk * kNormChunk;
-  const int64_t count = std::min(kNormChunk, n - chunk * kNormChunk);
-  double sum[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int k = 0; k < kLanes; ++k) {
-      const double v = static_cast<double>(g[i + k]);
-      sum[k] += v * v;
-    }
-  }
-  for (int k = 0; i < count; ++i, ++k) sum[k] += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int k = 0; k < width; ++k) sum[k] += sum[k + width];
-  return sum[0];
+  const int64_t begin = chunk * kNormChunk;
+  return kernel::sum_squares(grad + begin, std::min(kNormChunk, n - begin));
 }
 
 double combine_norm(const double* sumsq, int64_t chunks) {

@@ -17,7 +17,7 @@ constexpr Field<C> kFields[] = {
 
 double rate_of(const EmaConfig& config, uint64_t step) {
   const double d = config.decay;
-  if (!config.bias_correction || d == 0) return 1 - d;
+  if (!config.bias_correction) return 1 - d;
   return (1 - d) / -std::expm1(static_cast<double>(step) * std::log(d));
 }
 

@@ -5,11 +5,10 @@
 
 namespace nf {
 
-// Rows per lane: enough to pay for summing a gradient of `params` numbers, few enough to keep several cores busy.
-int64_t lane_count(int64_t batch, int64_t params) {
-  const int64_t rows = params <= (int64_t{1} << 18) ? 64 : 128;
-  const int64_t lanes = std::clamp<int64_t>(batch / rows, 1, kMaxLanes);
-  return batch >= 32 ? std::max<int64_t>(lanes, 2) : lanes;  // two cores are always worth using
+// Enough rows per lane to pay for summing its gradient, at least two lanes where two cores could share the work.
+int64_t lane_count(int64_t batch) {
+  constexpr int64_t kRows = 128, kWorthSplitting = 32;
+  return std::clamp<int64_t>(batch / kRows, batch >= kWorthSplitting ? 2 : 1, kMaxLanes);
 }
 
 Lane::Lane(const Allocator& allocator, const FlowModel& model, size_t arena_bytes, void* mirror)

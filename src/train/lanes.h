@@ -1,7 +1,7 @@
 // Lanes: how rows of a batch are cut so that results do not depend on the number of threads.
 //
 // A lane owns contiguous rows, a tape and a gradient buffer; it works through its rows in blocks on one thread. Lane
-// gradients are summed in lane order. The number of lanes is a pure function of the batch and the parameter count.
+// gradients are summed in lane order. The number of lanes is a pure function of the batch.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -11,7 +11,7 @@
 namespace nf {
 
 inline constexpr int64_t kMaxLanes = 8;
-int64_t lane_count(int64_t batch, int64_t params);
+int64_t lane_count(int64_t batch);
 
 struct Lane {
   Lane(const Allocator& allocator, const FlowModel& model, size_t arena_bytes, void* mirror);

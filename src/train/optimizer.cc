@@ -41,10 +41,8 @@ constexpr Field<C> kFields[] = {
                                    kinds({Kind::adagrad})),
 };
 
-// 1 - beta^t without cancellation for beta near 1.
-double bias_correction(double beta, uint64_t t) {
-  return beta == 0 ? 1 : -std::expm1(static_cast<double>(t) * std::log(beta));
-}
+// 1 - beta^t without cancellation for beta near 1; beta = 0 gives 1 (log is -infinity).
+double bias_correction(double beta, uint64_t t) { return -std::expm1(static_cast<double>(t) * std::log(beta)); }
 
 UpdateRule rule_of(const C& c) {
   switch (c.kind) {

@@ -22,8 +22,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
                  const Collective& collective)
     : allocator_(allocator), executor_(executor), model_(model), config_(config), collective_(collective) {
   check(config_.optimizer);
-  config_.schedule = resolve(config_.schedule, config_.max_steps);
   check(config_.schedule, config_.optimizer.lr);
+  config_.schedule = resolve(config_.schedule, config_.max_steps);
   mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())), "transposed weights");
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
@@ -54,7 +54,7 @@ size_t Trainer::measure() const {
 }
 
 void Trainer::need_lanes(int64_t batch) {
-  const int64_t lanes = lane_count(batch, model_.params().param_count());
+  const int64_t lanes = lane_count(batch);
   while (static_cast<int64_t>(lanes_.size()) < lanes)
     lanes_.push_back(std::make_unique<Lane>(allocator_, model_, arena_bytes_, mirror_.data()));
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
@@ -168,7 +168,7 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight)
   };
   allreduce(total, "weights");
   need_lanes(n);
-  const int64_t lanes = lane_count(n, model_.params().param_count());
+  const int64_t lanes = lane_count(n);
   executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) {
     run_lane(*lanes_[i], i, lanes, x, context, weight, total);
   });

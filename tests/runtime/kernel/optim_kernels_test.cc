@@ -177,6 +177,10 @@ void expect_nan_stays() {
       b.run(u, 0, 37);
     }
     for (int i = 0; i < 37; ++i) EXPECT_EQ(std::isnan(b.p[i]), i == 4 || i == 36) << "rule " << r << " element " << i;
+    // saturation must not hide it in the state
+    if (u.rule == UpdateRule::rmsprop || u.rule == UpdateRule::adagrad || u.rule == UpdateRule::adadelta) {
+      EXPECT_TRUE(std::isnan(b.s[0][4])) << "rule " << r;
+    }
   }
 }
 

@@ -111,9 +111,6 @@ TYPED_TEST(UnaryKernel, StaysWithinTheStatedError) {
       EXPECT_LE(value.error, sizeof(T) == 4 ? c.ulp32 : c.ulp64) << "f: " << value;
       EXPECT_LE(first.error, kDerivUlp) << "f': " << first;
       EXPECT_LE(second.error, kDerivUlp) << "f'': " << second;
-      if (std::getenv("NF_SHOW_ULP"))
-        printf("ULP %s %g %d %.2f %.2f %.2f\n", kernel::name_of(c.f), c.a, (int)sizeof(T), value.error, first.error,
-               second.error);
     }
   });
 }

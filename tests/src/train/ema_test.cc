@@ -72,6 +72,12 @@ TEST(Ema, LongRunsApproachTheConstant) {
   EXPECT_EQ(average, p);
 }
 
+TEST(Ema, ZeroDecayCopies) {
+  std::vector<double> average(3, 7.0), p = params<double>(3, 1);
+  ema_update({0.0, true}, 5, average.data(), p.data(), 0, 3);
+  test::expect_close(average, p, 1e-15);
+}
+
 TEST(Ema, FieldsAreInBounds) {
   const EmaConfig config = default_ema();
   EXPECT_EQ(config.decay, 0);

@@ -237,6 +237,16 @@ TEST(Optimizer, LateStepsAreThoseOfConstantCoefficients) {
   test::expect_close(p, std::vector<double>(4, 1.0 - 0.1 * 0.25 / (0.25 + 1e-8)), 1e-14);
 }
 
+TEST(Optimizer, ZeroBetasTakeTheSignOfTheGradient) {
+  OptimizerConfig c = default_optimizer();
+  c.beta1 = c.beta2 = 0;
+  std::vector<double> p(2, 1.0);
+  const std::vector<double> grad = {0.25, -4};
+  State<double> s(c, 2);
+  for (uint64_t t = 1; t <= 2; ++t) apply(c, 0.1, t, 1.0, p.data(), grad.data(), s.slots.data(), 0, 2);
+  test::expect_close(p, std::vector<double>{0.8, 1.2}, 1e-7);
+}
+
 TEST(Optimizer, FieldsAreCompleteAndInBounds) {
   for (const auto& f : optimizer_fields()) {
     OptimizerConfig c = default_optimizer();

@@ -1,0 +1,53 @@
+// Any bytes: the .npy reader answers or throws Error{format}; what it accepts survives writing and reading again, and
+// row by row gives the same as all at once.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "src/io/npy.h"
+
+namespace {
+
+void require(bool ok) {
+  if (!ok) std::abort();  // what libFuzzer reports as a finding
+}
+
+template <class T>
+std::vector<T> load(std::span<const std::byte> file, nf::NpyHeader* h) {
+  *h = nf::parse_npy_header(file, "input");
+  const std::span<const std::byte> data = nf::npy_data(file, *h, "input");
+  std::vector<T> out(static_cast<size_t>(h->data_bytes / h->item_bytes));
+  nf::read_npy_rows(*h, data, 0, h->rows(), out.data());
+  return out;
+}
+
+template <class T>
+void check(std::span<const std::byte> file) {
+  nf::NpyHeader h, h2;
+  const std::vector<T> all = load<T>(file, &h);
+  std::vector<T> rows(all.size());
+  const std::span<const std::byte> data = nf::npy_data(file, h, "input");
+  for (int64_t r = 0; r < h.rows() && !all.empty(); ++r)
+    nf::read_npy_rows(h, data, r, 1, rows.data() + r * h.row_elements());
+  const size_t bytes = all.size() * sizeof(T);
+  require(bytes == 0 || std::memcmp(all.data(), rows.data(), bytes) == 0);
+  nf::MemorySink sink;
+  nf::write_npy(sink, nf::dtype_of<T>, h.shape, all.data());
+  const std::vector<T> again = load<T>(sink.bytes(), &h2);
+  require(h2.shape == h.shape && (bytes == 0 || std::memcmp(all.data(), again.data(), bytes) == 0));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto file = std::as_bytes(std::span(data, size));
+  try {
+    check<float>(file);
+    check<double>(file);
+  } catch (const nf::Error& e) {
+    require(e.code() == nf::Code::format);
+  }
+  return 0;
+}

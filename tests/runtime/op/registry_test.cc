@@ -1,0 +1,266 @@
+// The generic suite: every test case of every op in the registry, over sizes, memory layouts, dtypes and SIMD targets.
+// Gradients against five-point differences: the error of the difference is about 1e-12 f'''''/30 + 1e-13, so 1e-6 of
+// the largest gradient has room for the poles and scales in the domains, and none for a wrong formula.
+#include "runtime/op/registry.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/runtime/kernel/every_target.h"
+#include "tests/support/op_check.h"
+
+namespace nf::test {
+namespace {
+
+constexpr double kStep = 1e-3;
+constexpr double kGradient = 1e-6;  // of the largest element, or of 1
+constexpr double kFloat32 = 1e-5;   // the same, float32 against float64
+constexpr double kTargets = 1e-12;  // float64 on one SIMD target against another: summation order and few-ULP functions
+
+const Sizes kUsual = {{'n', 5}, {'d', 4}, {'m', 3}, {'c', 2}, {'e', 6}};
+const Sizes kSizes[] = {
+    kUsual,
+    {{'n', 1}, {'d', 1}, {'m', 1}, {'c', 1}, {'e', 1}},
+    {{'n', 0}, {'d', 3}, {'m', 2}, {'c', 2}, {'e', 2}},
+    {{'n', 3}, {'d', 0}, {'m', 2}, {'c', 2}, {'e', 0}},
+    {{'n', 3}, {'d', 2}, {'m', 0}, {'c', 0}, {'e', 1}},
+    {{'n', 17}, {'d', 33}, {'m', 3}, {'c', 3}, {'e', 1}},
+    {{'n', 2}, {'d', 17}, {'m', 33}, {'c', 1}, {'e', 17}},
+    {{'n', 33}, {'d', 1}, {'m', 17}, {'c', 17}, {'e', 2}},
+};
+
+Values sum_of(const Values& a, const Values& b) {
+  Values s = a;
+  for (size_t k = 0; k < s.size(); ++k) s[k] += b.at(k);
+  return s;
+}
+
+class EveryOp : public testing::TestWithParam<const OpCase*> {
+ protected:
+  const OpCase& c_ = *GetParam();
+  std::mt19937_64 random_{20240601};
+  Runner<double> runner_;
+  Runner<float> runner32_;
+
+  Cotangents cotangents_of(const Result& r) {
+    return {draw_normal(static_cast<int64_t>(r.y.size()), random_),
+            draw_normal(static_cast<int64_t>(r.extra.size()), random_)};
+  }
+
+  // Elements of an input to difference: all of a small one, some of a large one.
+  std::vector<size_t> sample(size_t count) {
+    std::vector<size_t> at;
+    for (size_t k = 0; k < std::min<size_t>(count, 40); ++k) at.push_back(count <= 40 ? k : random_() % count);
+    return at;
+  }
+
+  // The largest gap between the gradients in `r` and differences of <cotangents, outputs>, relative to their scale.
+  void expect_differences(const Problem& p, const Options& o, const Result& r) {
+    for (int i = 0; i < p.inputs(); ++i) {
+      const auto at_input = static_cast<size_t>(i);
+      if (!p.differentiable(i)) continue;
+      ASSERT_EQ(r.grad[at_input].size(), p.x[at_input].size());
+      const double scale = largest(r.grad[at_input]);
+      for (size_t k : sample(p.x[at_input].size())) {
+        Problem moved = p;
+        Options plain = o;
+        plain.cotangents = nullptr;
+        Values cot = o.cotangents->y;
+        cot.insert(cot.end(), o.cotangents->extra.begin(), o.cotangents->extra.end());
+        const double x = p.x[at_input][k], h = kStep * std::max(0.1, std::min(1.0, std::abs(x)));
+        const double want = five_point(h, cot, [&](double step) {
+          moved.x[at_input][k] = x + step;
+          Result at = runner_.run(moved, plain);
+          if (!o.direction) at.y.insert(at.y.end(), at.extra.begin(), at.extra.end());
+          return at.y;
+        });
+        ASSERT_NEAR(r.grad[at_input][k], want, kGradient * std::max(scale, std::abs(want)))
+            << "input " << i << " of shape " << to_string(p.shape[at_input]) << ", element " << k << " = " << x;
+      }
+    }
+  }
+};
+
+TEST_P(EveryOp, GradientsMatchDifferences) {
+  for (const Sizes& sizes : kSizes) {
+    const Problem p(c_, sizes, random_());
+    const Cotangents cot = cotangents_of(runner_.run(p));
+    Options o;
+    o.cotangents = &cot;
+    expect_differences(p, o, runner_.run(p, o));
+  }
+}
+
+// What memory looks like changes no value and no gradient; values are the same bits.
+TEST_P(EveryOp, StridesDoNotMatter) {
+  for (const Sizes& sizes : kSizes) {
+    const Problem p(c_, sizes, random_());
+    const Cotangents cot = cotangents_of(runner_.run(p));
+    Options o;
+    o.cotangents = &cot;
+    const Result packed = runner_.run(p, o);
+    for (Placing placing : {Placing::rows, Placing::strided, Placing::reversed}) {
+      o.placing = placing;
+      const Result r = runner_.run(p, o);
+      EXPECT_TRUE(same(r.y, packed.y, 0));
+      EXPECT_TRUE(same(r.extra, packed.extra, 0));
+      for (size_t i = 0; i < r.grad.size(); ++i)
+        ASSERT_TRUE(same(r.grad[i], packed.grad[i], kTargets * largest(packed.grad[i]))) << "input " << i;
+    }
+  }
+}
+
+TEST_P(EveryOp, GradientsOfSomeInputsOnly) {
+  const Problem p(c_, kUsual, random_());
+  const Cotangents cot = cotangents_of(runner_.run(p));
+  Options o;
+  o.cotangents = &cot;
+  const Result all = runner_.run(p, o);
+  for (int i = 0; i < p.inputs(); ++i) {
+    if (!p.differentiable(i)) continue;
+    o.grads = 1u << i;
+    const Result one = runner_.run(p, o);
+    EXPECT_EQ(one.y, all.y);
+    for (int j = 0; j < p.inputs(); ++j)
+      EXPECT_EQ(one.grad[static_cast<size_t>(j)], i == j ? all.grad[static_cast<size_t>(j)] : Values{})
+          << i << " " << j;
+  }
+}
+
+TEST_P(EveryOp, GradientsOfOneOutputOnly) {
+  const Problem p(c_, kUsual, random_());
+  const Cotangents cot = cotangents_of(runner_.run(p));
+  if (cot.extra.empty()) return;
+  const Cotangents first = {cot.y, Values(cot.extra.size())}, second = {Values(cot.y.size()), cot.extra};
+  Options o;
+  o.cotangents = &cot;
+  const Result both = runner_.run(p, o);
+  o.cotangents = &first;
+  const Result a = runner_.run(p, o);
+  o.cotangents = &second;
+  const Result b = runner_.run(p, o);
+  for (size_t i = 0; i < both.grad.size(); ++i)
+    EXPECT_TRUE(same(sum_of(a.grad[i], b.grad[i]), both.grad[i], 1e-12 * largest(both.grad[i]))) << "input " << i;
+}
+
+// A Var that two ops use receives both contributions.
+TEST_P(EveryOp, GradientsAccumulate) {
+  const Problem p(c_, kUsual, random_());
+  const Cotangents cot = cotangents_of(runner_.run(p));
+  Options o;
+  o.cotangents = &cot;
+  const Result once = runner_.run(p, o);
+  o.uses = 2;
+  const Result twice = runner_.run(p, o);
+  for (size_t i = 0; i < once.grad.size(); ++i)
+    ASSERT_TRUE(same(twice.grad[i], sum_of(once.grad[i], once.grad[i]), 1e-12 * largest(once.grad[i])))
+        << "input " << i;
+}
+
+// And so does one that an op uses twice.
+TEST_P(EveryOp, SameVarTwice) {
+  Problem p(c_, kUsual, random_());
+  if (p.inputs() < 2 || !(p.shape[0] == p.shape[1]) || !p.differentiable(0) || !p.differentiable(1)) return;
+  p.x[0] = p.x[1];  // the second input may have the narrower domain
+  const Cotangents cot = cotangents_of(runner_.run(p));
+  Options o;
+  o.cotangents = &cot;
+  const Result apart = runner_.run(p, o);
+  o.shared = true;
+  const Result shared = runner_.run(p, o);
+  const Values want = sum_of(apart.grad[0], apart.grad[1]);
+  EXPECT_TRUE(same(shared.y, apart.y, 0));
+  EXPECT_TRUE(same(shared.grad[0], want, 1e-12 * largest(want)));
+}
+
+// Tangents against differences along a direction, then gradients of tangents against differences of tangents.
+TEST_P(EveryOp, TangentsMatchDifferences) {
+  for (const Sizes& sizes : {kSizes[0], kSizes[1], kSizes[2], kSizes[3], kSizes[5]}) {
+    const Problem p(c_, sizes, random_());
+    for (int i = 0; i < p.inputs(); ++i) {
+      if (!p.differentiable(i)) continue;
+      const auto at_input = static_cast<size_t>(i);
+      const Values v = draw_normal(static_cast<int64_t>(p.x[at_input].size()), random_);
+      Options o;
+      o.tangent_of = i;
+      o.direction = &v;
+      Result r;
+      for (Placing placing : {Placing::packed, Placing::rows, Placing::strided}) {
+        o.placing = placing;
+        try {
+          r = runner_.run(p, o);
+        } catch (const Error& e) {
+          ASSERT_EQ(e.code(), Code::unsupported) << e.what();
+          ASSERT_NE(std::string(e.what()).find("op '"), std::string::npos) << e.what();
+          GTEST_SKIP() << e.what();
+        }
+        if (p.x[at_input].empty()) continue;
+        double smallest = 1;
+        for (double x : p.x[at_input]) smallest = std::min(smallest, std::abs(x));
+        const double h = kStep * std::max(smallest, 0.05) / largest(v);
+        const double scale = largest(r.y);
+        for (size_t k : sample(r.y.size())) {
+          Problem moved = p;
+          const double want = five_point(h, {1.0}, [&](double step) {
+            for (size_t j = 0; j < v.size(); ++j) moved.x[at_input][j] = p.x[at_input][j] + step * v[j];
+            return Values{runner_.run(moved).y[k]};
+          });
+          ASSERT_NEAR(r.y[k], want, kGradient * scale) << "input " << i << ", element " << k;
+        }
+      }
+      if (!c_.smooth) continue;
+      const Cotangents cot = {draw_normal(static_cast<int64_t>(r.y.size()), random_), {}};
+      o.placing = Placing::packed;
+      o.cotangents = &cot;
+      expect_differences(p, o, runner_.run(p, o));
+    }
+  }
+}
+
+TEST_P(EveryOp, Float32MatchesFloat64) {
+  for (const Sizes& sizes : kSizes) {
+    const Problem p(c_, sizes, random_());
+    const Cotangents cot = cotangents_of(runner_.run(p));
+    Options o;
+    o.cotangents = &cot;
+    const Result a = runner_.run(p, o), b = runner32_.run(p, o);
+    ASSERT_TRUE(same(b.y, a.y, kFloat32 * largest(a.y)));
+    ASSERT_TRUE(same(b.extra, a.extra, kFloat32 * largest(a.extra)));
+    for (size_t i = 0; i < a.grad.size(); ++i)
+      ASSERT_TRUE(same(b.grad[i], a.grad[i], kFloat32 * largest(a.grad[i]))) << "input " << i;
+  }
+}
+
+TEST_P(EveryOp, SimdTargetsAgree) {
+  for (const Sizes& sizes : {kSizes[0], kSizes[5], kSizes[6]}) {
+    const Problem p(c_, sizes, random_());
+    const Cotangents cot = cotangents_of(runner_.run(p));
+    Options o;
+    o.cotangents = &cot;
+    const Result want = runner_.run(p, o), want32 = runner32_.run(p, o);
+    on_every_target([&](int64_t) {
+      const Result r = runner_.run(p, o), r32 = runner32_.run(p, o);
+      ASSERT_TRUE(same(r.y, want.y, kTargets * largest(want.y)));
+      ASSERT_TRUE(same(r.extra, want.extra, kTargets * largest(want.extra)));
+      ASSERT_TRUE(same(r32.y, want32.y, kFloat32 * largest(want.y)));
+      for (size_t i = 0; i < r.grad.size(); ++i) {
+        ASSERT_TRUE(same(r.grad[i], want.grad[i], kTargets * largest(want.grad[i]))) << "input " << i;
+        ASSERT_TRUE(same(r32.grad[i], want32.grad[i], kFloat32 * largest(want.grad[i]))) << "input " << i;
+      }
+    });
+  }
+}
+
+std::vector<const OpCase*> all_cases() {
+  std::vector<const OpCase*> all;
+  for (const OpFamily* family : op_families())
+    for (int i = 0; i < family->n_cases; ++i) all.push_back(&family->cases[i]);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryOp, testing::ValuesIn(all_cases()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+}  // namespace
+}  // namespace nf::test

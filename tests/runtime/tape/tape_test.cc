@@ -1,0 +1,251 @@
+// The tape itself: marks, lazily zeroed gradients, aliases, measuring, recording off; and tangents across several ops.
+#include "runtime/tape/tape.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "runtime/op/ops.h"
+#include "tests/support/expect_error.h"
+
+namespace nf {
+namespace {
+
+using Doubles = std::vector<double>;
+
+class TapeTest : public testing::Test {
+ protected:
+  Tape t{system_allocator(), DType::f64};
+
+  Var leaf(Doubles& v, const Dims& shape, bool needs_grad = true) {
+    return t.input(contiguous_view(v.data(), DType::f64, shape), needs_grad);
+  }
+  Var leaf(Doubles& v) { return leaf(v, {static_cast<int64_t>(v.size())}); }
+  static Doubles values(const View& v) {  // of a contiguous view
+    return Doubles(v.as<double>(), v.as<double>() + v.count());
+  }
+  void seed_ones(Var y) {
+    const View g = t.grad(*y);
+    for (int64_t k = 0; k < g.count(); ++k) g.as<double>()[k] += 1;
+  }
+
+  Doubles a_ = {1, 2, 3}, b_ = {4, 5, 6}, m_ = {1, 2, 3, 4, 5, 6};
+};
+
+TEST_F(TapeTest, BackwardRunsNewestFirstAndAccumulates) {
+  Var a = leaf(a_), b = leaf(b_);
+  Var y = add(t, mul(t, a, b), a);  // dy/da = b + 1
+  seed_ones(y);
+  t.backward();
+  EXPECT_EQ(values(y->out), (Doubles{5, 12, 21}));
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{5, 6, 7}));
+  EXPECT_EQ(values(t.grad(*b)), (Doubles{1, 2, 3}));
+}
+
+TEST_F(TapeTest, RewindDropsTheGraphAndReusesItsMemory) {
+  Var a = leaf(a_);
+  Var kept = scale(t, a, 2);
+  const Tape::Mark mark = t.mark();
+  const Node* head = t.head();
+  Var first = scale(t, kept, 3);
+  const void* place = first->out.data;
+  EXPECT_NE(t.head(), head);
+  t.rewind(mark);
+  EXPECT_EQ(t.head(), head);
+  Var second = scale(t, kept, 5);
+  EXPECT_EQ(second->out.data, place);
+  EXPECT_EQ(values(second->out), (Doubles{10, 20, 30}));
+}
+
+TEST_F(TapeTest, RewindingTheSameWorkNeedsNoMoreMemory) {
+  Var a = leaf(a_);
+  const Tape::Mark mark = t.mark();
+  size_t high = 0;
+  for (int i = 0; i < 3; ++i) {
+    Var y = unary(t, Unary::tanh, a);
+    if (i) {
+      EXPECT_EQ(t.arena().high_water(), high);
+    }
+    high = t.arena().high_water();
+    EXPECT_NEAR(values(y->out)[0], std::tanh(1.0), 1e-15);
+    t.rewind(mark);
+  }
+}
+
+TEST_F(TapeTest, GradientsAppearOnFirstTouchZeroed) {
+  std::vector<double> dirt(64, 7);
+  {
+    const Tape::Mark mark = t.mark();
+    std::copy(dirt.begin(), dirt.end(), t.scratch<double>(64));
+    t.rewind(mark);
+  }
+  Var a = leaf(a_);
+  EXPECT_EQ(t.grad_out(*a).data, nullptr);
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{0, 0, 0}));
+  EXPECT_NE(t.grad_out(*a).data, nullptr);
+  t.grad(*a).as<double>()[1] = 2;
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{0, 2, 0}));  // zeroed once
+}
+
+TEST_F(TapeTest, GradForWriteIsFreshOnce) {
+  Var a = leaf(a_);
+  bool fresh = false;
+  t.grad_for_write(*a, &fresh);
+  EXPECT_TRUE(fresh);
+  t.grad_for_write(*a, &fresh);
+  EXPECT_FALSE(fresh);
+}
+
+TEST_F(TapeTest, NothingFlowsFromWhatWasNotReached) {
+  Var a = leaf(a_), b = leaf(b_);
+  Var unused = mul(t, a, b);
+  Var y = scale(t, a, 2);
+  seed_ones(y);
+  t.backward();
+  EXPECT_EQ(t.grad_out(*unused).data, nullptr);
+  EXPECT_EQ(t.grad_out(*b).data, nullptr);
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{2, 2, 2}));
+}
+
+TEST_F(TapeTest, BackwardStopsAtANode) {
+  Var a = leaf(a_);
+  Var y = scale(t, a, 2);
+  const Node* stop = t.head();
+  Var z = scale(t, y, 3);
+  seed_ones(z);
+  t.backward(stop);
+  EXPECT_EQ(values(t.grad(*y)), (Doubles{3, 3, 3}));
+  EXPECT_EQ(t.grad_out(*a).data, nullptr);
+}
+
+TEST_F(TapeTest, AliasesShareMemoryAndGradients) {
+  Var m = leaf(m_, {2, 3});
+  Var left = slice_columns(t, m, 0, 2), right = slice_columns(t, m, 1, 2), turned = transpose(t, m);
+  EXPECT_EQ(left->out.data, m->out.data);
+  Var y = add(t, sum(t, mul(t, left, left)), add(t, sum(t, right), scale(t, sum(t, turned), 10)));
+  seed_ones(y);
+  t.backward();
+  EXPECT_EQ(values(t.grad(*m)), (Doubles{2 + 10, 4 + 1 + 10, 1 + 10, 8 + 10, 10 + 1 + 10, 1 + 10}));
+  // A look at a look
+  EXPECT_EQ(slice_columns(t, right, 1, 1)->base, m);
+  EXPECT_EQ(t.grad(*slice_columns(t, right, 1, 1)).as<double>(), t.grad(*m).as<double>() + 2);
+}
+
+// The gradient of a leaf in somebody else's wider matrix has that matrix' strides, and so do looks at it.
+TEST_F(TapeTest, StridedLeaf) {
+  View v = contiguous_view(m_.data(), DType::f64, {2, 3});
+  v.shape[1] = 2;
+  Var x = t.input(v, true);
+  Var y = sum(t, mul(t, slice_columns(t, x, 1, 1), slice_columns(t, x, 0, 1)));  // 1 2 + 4 5
+  EXPECT_EQ(values(y->out), Doubles{22});
+  seed_ones(y);
+  t.backward();
+  const View g = t.grad(*x);
+  EXPECT_EQ(g.ld(), 3);
+  const double* p = g.as<double>();
+  EXPECT_EQ((Doubles{p[0], p[1], p[3], p[4]}), (Doubles{2, 1, 5, 4}));
+}
+
+// Recording off: values only.
+TEST_F(TapeTest, RecordingOffTakesNoGradients) {
+  t.recording = false;
+  Var a = leaf(a_);
+  EXPECT_FALSE(a->needs_grad);
+  Var y = mul(t, a, a);
+  EXPECT_FALSE(y->needs_grad);
+  EXPECT_EQ(t.head(), nullptr);
+  const size_t before = t.arena().high_water();
+  t.backward();
+  EXPECT_EQ(t.arena().high_water(), before);
+  EXPECT_EQ(values(y->out), (Doubles{1, 4, 9}));
+}
+
+// A node and its value cost their own bytes, rounded up to cache lines, and nothing else.
+TEST_F(TapeTest, MemoryOfOneOp) {
+  Var a = leaf(a_);
+  const size_t before = t.arena().high_water();
+  scale(t, a, 2);
+  EXPECT_EQ(t.arena().high_water() - before, align_up(sizeof(Node)) + align_up(3 * sizeof(double)));
+  EXPECT_LE(sizeof(Node), 384u);
+}
+
+TEST_F(TapeTest, MeasuringSaysExactlyHowMuchAReservedTapeNeeds) {
+  Doubles square = {1, 2, 3, 4, 5, 6};
+  const auto run = [&](Tape& tape) {
+    Var x = tape.input(contiguous_view(square.data(), DType::f64, {2, 3}), true);
+    Var w = tape.input(contiguous_view(m_.data(), DType::f64, {3, 2}), true);
+    Var b = tape.input(contiguous_view(b_.data(), DType::f64, {2}), true);
+    Var h = linear(tape, x, w, b);
+    Var y = sum(tape, div(tape, softmax(tape, h), add_scalar(tape, unary(tape, Unary::square, h), 1)));
+    *tape.grad(*y).as<double>() = 1;
+    tape.backward();
+    return values(tape.grad(*w));
+  };
+  const Doubles want = run(t);
+  const size_t need = t.arena().high_water();
+  Tape exact(system_allocator(), DType::f64, need);
+  EXPECT_EQ(exact.arena().capacity(), need);
+  const Tape::Mark mark = exact.mark();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run(exact), want);
+    exact.rewind(mark);
+  }
+  Tape small(system_allocator(), DType::f64, need - kAlign);
+  EXPECT_ERROR(run(small), Code::internal, "arena");
+}
+
+// ---- tangents ----------------------------------------------------------------------------------------------------
+
+TEST_F(TapeTest, TangentThroughAGraph) {
+  Doubles one = {1, 0, 0};
+  Var a = leaf(a_), v = leaf(one);
+  Var s = unary(t, Unary::square, a);
+  Var y = mul(t, s, unary(t, Unary::exp, a));  // (2 a + a^2) e^a
+  EXPECT_NEAR(values(jvp(t, y, a, v)->out)[0], 3 * std::exp(1.0), 1e-14);
+  EXPECT_EQ(values(jvp(t, y, a, v)->out)[1], 0);
+  EXPECT_NEAR(values(jvp(t, y, s, v)->out)[0], std::exp(1.0), 1e-14);  // another x, no memory of the walks before
+  EXPECT_EQ(jvp(t, a, a, v), v);
+  EXPECT_EQ(jvp(t, v, a, v), nullptr);
+  EXPECT_EQ(jvp(t, scale(t, v, 2), a, v), nullptr);
+}
+
+// v' H v for f = sum of cubes: the gradient of the directional derivative.
+TEST_F(TapeTest, GradientOfATangent) {
+  Doubles direction = {1, -1, 2};
+  Var a = leaf(a_), v = leaf(direction, {3}, false);
+  Var f = sum(t, mul(t, a, mul(t, a, a)));
+  Var slope = jvp(t, f, a, v);
+  EXPECT_EQ(values(slope->out), Doubles{3 * (1 - 4 + 2 * 9)});
+  seed_ones(slope);
+  t.backward();
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{6 * 1, 6 * -2, 6 * 6}));
+}
+
+// Looks at looks at strided memory: the tangent is the same look at a packed direction.
+TEST_F(TapeTest, TangentThroughAliasesOfAStridedLeaf) {
+  Doubles wide(2 * 5), direction = {1, 2, 3, 4, 5, 6};
+  for (size_t k = 0; k < wide.size(); ++k) wide[k] = static_cast<double>(k);
+  View view = contiguous_view(wide.data(), DType::f64, {2, 5});
+  view.shape[1] = 3;
+  Var x = t.input(view, true), v = leaf(direction, {2, 3}, false);
+  Var look = transpose(t, slice_columns(t, transpose(t, slice_columns(t, x, 1, 2)), 1, 1));  // row 1, columns 1 and 2
+  EXPECT_EQ(values(contiguous(t, look)->out), (Doubles{6, 7}));
+  EXPECT_EQ(values(contiguous(t, jvp(t, look, x, v))->out), (Doubles{5, 6}));
+  EXPECT_EQ(values(jvp(t, unary(t, Unary::square, look), x, v)->out), (Doubles{60, 84}));
+}
+
+TEST_F(TapeTest, TangentErrorsNameTheOp) {
+  Doubles short_one = {1};
+  Var a = leaf(a_), v = leaf(b_);
+  Var top = max_last(t, reshape(t, a, {1, 3}));
+  EXPECT_ERROR(jvp(t, top, a, v), Code::unsupported, "max_last");
+  EXPECT_ERROR(jvp(t, a, a, leaf(short_one)), Code::shape, "direction");
+  Var x = reshape(t, a, {1, 3});
+  Var z = affine(t, x, v, v, false);
+  EXPECT_ERROR(jvp(t, z->extra, x, x), Code::unsupported, "affine");
+  EXPECT_EQ(jvp(t, unary(t, Unary::exp, v), a, v), nullptr);
+}
+
+}  // namespace
+}  // namespace nf

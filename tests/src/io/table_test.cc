@@ -1,0 +1,95 @@
+// Tables from files of either kind, column selection, and saving them again.
+#include "src/io/table.h"
+
+#include "src/io/npy.h"
+#include "tests/src/io/io_test_util.h"
+
+namespace nf {
+namespace {
+
+using namespace io_test;
+
+Table load(const std::string& path, const TableOptions& o = {}) {
+  return load_table(system_allocator(), path.c_str(), o);
+}
+
+template <class T>
+std::vector<T> values(const Table& t) {
+  EXPECT_EQ(t.dtype, dtype_of<T>);
+  return {t.data.as<T>(), t.data.as<T>() + t.rows * t.cols};
+}
+
+TEST(Table, NpyAndCsvRoundTrip) {
+  const TempDir dir;
+  double x[] = {1, 2, 3, 4, 5, 0.1};
+  const View m = contiguous_view(x, DType::f64, {3, 2});
+  save_npy((dir / "m.npy").c_str(), m);
+  save_csv((dir / "m.csv").c_str(), m, std::vector<std::string>{"a", "b"});
+  EXPECT_EQ(dir.files(), (std::vector<std::string>{"m.csv", "m.npy"}));
+  for (const char* name : {"m.npy", "m.csv"}) {
+    const Table d = load(dir / name, {.dtype = DType::f64});
+    EXPECT_EQ(values<double>(d), std::vector<double>(x, x + 6));
+    EXPECT_EQ(d.view().shape, (Dims{3, 2}));
+    EXPECT_EQ(d.shape, (Dims{3, 2}));
+    EXPECT_EQ(d.names.size(), name[2] == 'c' ? 2u : 0u);
+    const Table f = load(dir / name);
+    EXPECT_EQ(values<float>(f), std::vector<float>(x, x + 6));
+    EXPECT_EQ(values<float>(load(dir / name, {.csv = {.columns = {{1, ""}, {0, ""}}}})),
+              (std::vector<float>{2, 1, 4, 3, 0.1f, 5}));
+  }
+  EXPECT_EQ(values<float>(load(dir / "m.csv", {.csv = {.columns = {{-1, "b"}}}})), (std::vector<float>{2, 4, 0.1f}));
+  std::filesystem::rename(dir / "m.npy", dir / "renamed.csv");
+  EXPECT_EQ(load(dir / "renamed.csv").rows, 3) << "recognised by content";
+  View transposed = m;
+  std::swap(transposed.shape.d[0], transposed.shape.d[1]);
+  std::swap(transposed.stride[0], transposed.stride[1]);
+  expect_error(Code::argument, "contiguous", [&] { save_npy((dir / "t").c_str(), transposed); });
+  float y[] = {0.1f};
+  save_csv((dir / "y.csv").c_str(), contiguous_view(y, DType::f32, {1, 1}), {});
+  EXPECT_EQ(get(dir / "y.csv"), "0.1\n");
+}
+
+TEST(Table, RanksOfNpy) {
+  const TempDir dir;
+  const float x[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  const auto table = [&](const Dims& shape) {
+    MemorySink sink;
+    write_npy(sink, DType::f32, shape, x);
+    put(dir / "x.npy", text_of(sink.bytes()));
+    return load(dir / "x.npy");
+  };
+  EXPECT_EQ(table({8}).view().shape, (Dims{8, 1}));
+  EXPECT_EQ(table({8}).shape, (Dims{8}));
+  EXPECT_EQ(table({2, 2, 2}).view().shape, (Dims{2, 4}));
+  EXPECT_EQ(table({2, 2, 2}).shape, (Dims{2, 2, 2}));
+  EXPECT_EQ(table({}).view().shape, (Dims{1, 1}));
+  EXPECT_EQ(table({0, 1000000}).view().shape, (Dims{0, 1000000}));
+  EXPECT_EQ(values<float>(load(dir / "x.npy", {.csv = {.columns = {{999999, ""}}}})), std::vector<float>{});
+}
+
+TEST(Table, ErrorsNameTheFile) {
+  const TempDir dir;
+  const auto bad = [&](const std::string& name, std::string_view content, std::string_view part,
+                       const TableOptions& o = {}, Code code = Code::format) {
+    put(dir / name, content);
+    expect_error(code, part, [&] { load(dir / name, o); });
+    expect_error(code, name, [&] { load(dir / name, o); });
+  };
+  bad("a.npy", "1,2\n", "not a .npy");
+  bad("a.npy", "\x93NUMPY", "truncated");
+  bad("a.csv", "1,2\n3,x\n", "line 2, column 2: 'x'");
+  bad("a.csv", "", "empty");
+  bad("a.csv.gz", "\x1F\x8B\x08", "gzip");
+  bad("a.npz", "PK\x03\x04", "zip");
+  bad("a.h5", "\x89HDF\r\n", "HDF5");
+  bad("a.parquet", "PAR1", "Parquet");
+  bad("a.csv", "1,2\n", "limit of 3", {.max_bytes = 3}, Code::io);
+  MemorySink sink;
+  write_npy(sink, DType::f32, {0, 2}, nullptr);
+  bad("b.npy", text_of(sink.bytes()), "has 2 columns", {.csv = {.columns = {{2, ""}}}}, Code::argument);
+  bad("b.npy", text_of(sink.bytes()), "no names", {.csv = {.columns = {{-1, "a"}}}}, Code::argument);
+  expect_error(Code::io, "No such file", [&] { load(dir / "none.csv"); });
+}
+
+}  // namespace
+}  // namespace nf

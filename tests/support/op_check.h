@@ -1,0 +1,104 @@
+// Evaluates a test case of an op (runtime/op/family.h) on given values in either dtype and in several memory layouts,
+// with the gradients of random cotangents; and five-point central differences to compare with.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/op/family.h"
+#include "runtime/tape/tape.h"
+
+namespace nf::test {
+
+using Values = std::vector<double>;
+using Sizes = std::map<char, int64_t>;  // the extents that letters stand for
+
+Dims dims_of(const OpInput& input, const Sizes& sizes);
+int count_inputs(const OpCase& c);
+
+// Values drawn from a domain, representable in float32 so that both dtypes see the same numbers.
+Values draw(Domain domain, int64_t count, std::mt19937_64& random);
+Values draw_normal(int64_t count, std::mt19937_64& random);
+
+// A case with its inputs.
+struct Problem {
+  const OpCase* c;
+  std::vector<Dims> shape;
+  std::vector<Values> x;
+
+  Problem(const OpCase& op_case, const Sizes& sizes, uint64_t seed);
+  int inputs() const { return static_cast<int>(x.size()); }
+  bool differentiable(int i) const { return c->in[i].differentiable; }
+};
+
+enum class Placing {
+  packed,    // row-major
+  rows,      // rows are further apart than they are long
+  strided,   // every other element
+  reversed,  // the first axis varies fastest
+};
+
+// Gaps between elements hold NaN: whoever reads them shows it in the result.
+template <class T>
+class Tensor {
+ public:
+  Tensor(const Dims& shape, const Values& values, Placing placing);
+  View view();
+
+ private:
+  std::vector<T> memory_;
+  View view_;
+};
+
+// The elements of a view, in row-major order; of a view without data: zeros.
+template <class T>
+Values values_of(const View& v);
+
+struct Cotangents {
+  Values y, extra;
+};
+
+struct Result {
+  Dims y_shape, extra_shape;
+  Values y, extra;
+  std::vector<Values> grad;  // per input; empty when it was not asked for
+};
+
+struct Options {
+  Placing placing = Placing::packed;
+  const Cotangents* cotangents = nullptr;  // nullptr: no gradients
+  unsigned grads = ~0u;                    // bit i: gradient of input i, if it is differentiable
+  int64_t first_row = 0;
+  int tangent_of = -1;  // >= 0: y is the tangent along `direction` of this input, no extra
+  const Values* direction = nullptr;
+  int uses = 1;         // ops that read the inputs, all with the same cotangents
+  bool shared = false;  // input 1 is the Var of input 0
+};
+
+// Both NaN, equal, or at most `tolerance` apart.
+testing::AssertionResult same(const Values& got, const Values& want, double tolerance);
+
+// One tape for many evaluations.
+template <class T>
+class Runner {
+ public:
+  Runner();
+  Result run(const Problem& p, const Options& options = {});
+  Tape& tape() { return tape_; }
+
+ private:
+  Tape tape_;
+};
+
+// d/dh of f(x + h e) at 0 from five points, as the sum over elements of `cot` times the differences of f's values.
+double five_point(double h, const Values& cot, const std::function<Values(double)>& f);
+
+double largest(const Values& v);  // max |v| of finite elements, at least 1
+
+}  // namespace nf::test
