@@ -234,8 +234,8 @@ class Model {
     const nf_write_fn append = [](void *user, const void *bytes, size_t n) -> int32_t {
       const auto *p = static_cast<const unsigned char *>(bytes);
       try {
-        static_cast<std::vector<unsigned char> *>(user)->insert(
-            static_cast<std::vector<unsigned char> *>(user)->end(), p, p + n);
+        static_cast<std::vector<unsigned char> *>(user)->insert(static_cast<std::vector<unsigned char> *>(user)->end(),
+                                                                p, p + n);
       } catch (...) {
         return 1;
       }
@@ -354,7 +354,8 @@ class Batches {
   struct Batch {
     View x, ctx, weight;  // ctx and weight are none when there is none
   };
-  Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {}, const View &weight = {}) {
+  Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {},
+          const View &weight = {}) {
     nf_batches *b = nullptr;
     detail::invoke(nf_batches_create, rt.get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), options.get(),
                    &b);

@@ -31,7 +31,8 @@ inline testing::AssertionResult ok(nf_status status, const nf_error& e) {
 }
 
 // The status is as expected, err says the same, and the message holds `needle` (case matters).
-inline testing::AssertionResult failed(nf_status expected, nf_status status, const nf_error& e, const std::string& needle = "") {
+inline testing::AssertionResult failed(nf_status expected, nf_status status, const nf_error& e,
+                                       const std::string& needle = "") {
   if (status != expected) {
     return testing::AssertionFailure() << "status " << nf_status_name(status) << ", not " << nf_status_name(expected)
                                        << ": " << e.message;
@@ -151,7 +152,9 @@ class CountingAllocator {
     nf_allocator a{};
     a.struct_size = sizeof(a);
     a.user = this;
-    a.alloc = [](void* user, size_t size, size_t align) { return static_cast<CountingAllocator*>(user)->take(size, align); };
+    a.alloc = [](void* user, size_t size, size_t align) {
+      return static_cast<CountingAllocator*>(user)->take(size, align);
+    };
     a.free = [](void* user, void* p, size_t size, size_t align) {
       static_cast<CountingAllocator*>(user)->drop(p, size, align);
     };

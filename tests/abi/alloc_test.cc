@@ -1,5 +1,6 @@
-// Memory: calls in steady state allocate nothing, byte counts are promises, and running out of memory at any allocation,
-// of nf_allocator or of operator new, is NF_ERR_NOMEM that leaks nothing (in the manner of SQLite's malloc tests).
+// Memory: calls in steady state allocate nothing, byte counts are promises, and running out of memory at any
+// allocation, of nf_allocator or of operator new, is NF_ERR_NOMEM that leaks nothing (in the manner of SQLite's malloc
+// tests).
 #include <atomic>
 #include <functional>
 #include <new>
@@ -147,7 +148,8 @@ void out_of_memory(const char* what, CountingAllocator& a, const std::function<n
       a.fail_at = -1;
       fail_new_at = -1;
       const int64_t leaked = a.live - live, leaked_new = live_news - live_new;
-      ASSERT_TRUE(status == NF_OK || failed(NF_ERR_NOMEM, status, e)) << (hook ? "allocator" : "operator new") << " call " << k;
+      ASSERT_TRUE(status == NF_OK || failed(NF_ERR_NOMEM, status, e))
+          << (hook ? "allocator" : "operator new") << " call " << k;
       ASSERT_EQ(leaked, 0) << (hook ? "allocator" : "operator new") << " call " << k;
       ASSERT_EQ(leaked_new, 0) << (hook ? "allocator" : "operator new") << " call " << k;
     }
@@ -177,7 +179,8 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_options* o = nullptr;
     nf_status status = nf_options_create(&o, err);
     if (status == NF_OK) status = nf_options_set(o, "optimizer", "adamw", err);
-    if (status == NF_OK) status = nf_options_set_str(o, "columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
+    if (status == NF_OK)
+      status = nf_options_set_str(o, "columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
     nf_options_free(o);
     return status;
   });

@@ -1,5 +1,5 @@
-// Data that fit the call but are odd: no rows, NaN and infinite rows, weights, contexts, strides of every kind, the other
-// dtype. A row's result never depends on the other rows.
+// Data that fit the call but are odd: no rows, NaN and infinite rows, weights, contexts, strides of every kind, the
+// other dtype. A row's result never depends on the other rows.
 #include <limits>
 
 #include "tests/abi/abi_support.h"
@@ -58,7 +58,8 @@ TEST_F(DataMisuse, ABadRowSpoilsOnlyItself) {
     for (int64_t i = 0; i < n; ++i) {
       const float a = got[static_cast<size_t>(i)], b = clean[static_cast<size_t>(i)];
       if (i == 0 || i == 63 || i == 64 || i == n - 1)
-        EXPECT_TRUE(std::isfinite(bad) || std::isnan(a) || a == -INFINITY) << "row " << i << " with " << bad << " scores " << a;
+        EXPECT_TRUE(std::isfinite(bad) || std::isnan(a) || a == -INFINITY)
+            << "row " << i << " with " << bad << " scores " << a;
       else
         EXPECT_EQ(memcmp(&a, &b, sizeof(a)), 0) << "row " << i << " depends on a neighbour with " << bad;
     }
@@ -110,7 +111,8 @@ TEST_F(DataMisuse, Weights) {
 TEST_F(DataMisuse, ContextsThatDoNotFit) {
   Tensor x = banana(4), out({4}), one({4, 1}), two({4, 2}), single({1, 1}), three({3, 1});
   Err e;
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_log_prob(s.get(), x.view(), one.view(), out.view(), &e), e, "ctx")) << "the model has none";
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_log_prob(s.get(), x.view(), one.view(), out.view(), &e), e, "ctx"))
+      << "the model has none";
   const Model c = model(rt.get(), kContextSpec);
   const Session cs = session(c.get());
   const nf_status none = nf_log_prob(cs.get(), x.view(), nullptr, out.view(), &e);

@@ -1,5 +1,5 @@
-// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversize, trailing bytes and
-// files of another kind give a defined status and nothing else; a restored trainer continues bit for bit.
+// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversize, trailing bytes
+// and files of another kind give a defined status and nothing else; a restored trainer continues bit for bit.
 #include <cerrno>
 #include <fstream>
 
@@ -18,7 +18,8 @@ Bytes read(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 void write(const std::string& path, const Bytes& bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<long>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<long>(bytes.size()));
 }
 
 class Files : public Counted {

@@ -1,4 +1,5 @@
-// Handles: NULL to everything that frees or reads without a status, any order of freeing, one trainer per model, versions.
+// Handles: NULL to everything that frees or reads without a status, any order of freeing, one trainer per model,
+// versions.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -42,7 +43,8 @@ TEST(Handles, ANewerHeaderIsRefused) {
   for (uint32_t version : {NF_VERSION + 1u, NF_VERSION + 100u, NF_VERSION + 10000u, UINT32_MAX}) {
     nf_runtime* rt = nullptr;
     Err e;
-    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(version, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e));
+    EXPECT_TRUE(
+        failed(NF_ERR_VERSION, nf_runtime_create_v(version, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e));
     EXPECT_EQ(rt, nullptr);
   }
 }
@@ -58,7 +60,8 @@ TEST(Handles, AllocatorAndExecutorNeedTheirFunctions) {
   a.free = nullptr;
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_runtime_create(nullptr, &a, nullptr, nullptr, nullptr, &rt, &e), e, "free"));
   nf_executor x{sizeof(x), 2, nullptr, nullptr};
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_runtime_create(nullptr, nullptr, &x, nullptr, nullptr, &rt, &e), e, "parallel_for"));
+  EXPECT_TRUE(
+      failed(NF_ERR_ARGUMENT, nf_runtime_create(nullptr, nullptr, &x, nullptr, nullptr, &rt, &e), e, "parallel_for"));
   EXPECT_EQ(rt, nullptr);
 }
 
@@ -74,8 +77,8 @@ TEST(Handles, FreedInAnyOrder) {
     Session s = session(m.get());
     Trainer t = trainer(m.get());
     Options o = options();
-    const std::function<void()> frees[] = {[&] { rt.reset(); }, [&] { m.reset(); }, [&] { s.reset(); }, [&] { t.reset(); },
-                                           [&] { o.reset(); }};
+    const std::function<void()> frees[] = {[&] { rt.reset(); }, [&] { m.reset(); }, [&] { s.reset(); },
+                                           [&] { t.reset(); }, [&] { o.reset(); }};
     for (int i : order) {
       frees[i]();
       Err e;  // what is left works
@@ -187,7 +190,8 @@ TEST_F(OneTrainer, TensorsByNameAndIndex) {
   for (int64_t k : {int64_t{-1}, i.tensor_count, INT64_MAX, INT64_MIN})
     EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_model_tensor(m.get(), k, &ti, &e), e, "index")) << k;
   Tensor one({1});
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_model_get_tensor(m.get(), "layers.9.nothing", one.view(), &e), e, "layers.9.nothing"));
+  EXPECT_TRUE(
+      failed(NF_ERR_ARGUMENT, nf_model_get_tensor(m.get(), "layers.9.nothing", one.view(), &e), e, "layers.9.nothing"));
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   s = session(m.get());
   t = trainer(trained.get());
   file = bytes_of(m.get());
-  std::ofstream(model_path, std::ios::binary).write(reinterpret_cast<const char*>(file.data()), static_cast<long>(file.size()));
+  std::ofstream(model_path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<long>(file.size()));
   std::ofstream(csv) << "a,b\n1,2\n3,4\n";
   Err e;
   EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), ctx.view(), nullptr, nullptr, &e), e));
@@ -34,7 +35,8 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   table.reset(tb);
   nf_batches* batches = nullptr;
   EXPECT_TRUE(ok(nf_batches_create(rt.get(), batch_x.view(), ctx.view(), weight.view(), options({{"batch", "2"}}).get(),
-                                   &batches, &e), e));
+                                   &batches, &e),
+                 e));
   b.reset(batches);
   source.struct_size = sizeof(source);
   EXPECT_TRUE(ok(nf_batches_source(b.get(), &source, &e), e));
@@ -51,10 +53,13 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
 std::vector<Row> World::table_of_rows() {
   constexpr nf_status kRequired = NF_ERR_ARGUMENT;
   auto made_by = [&](auto free) { return Slot{"out", Kind::out_handle, bits_of(&made), kRequired, 0, free}; };
-  const Slot runtime = plain("runtime", rt.get()), bag = plain("options", o.get()), any_bag = plain("options", o.get(), kNullable);
-  const Slot the_model = plain("model", m.get()), the_session = plain("session", s.get()), the_trainer = plain("trainer", t.get());
+  const Slot runtime = plain("runtime", rt.get()), bag = plain("options", o.get()),
+             any_bag = plain("options", o.get(), kNullable);
+  const Slot the_model = plain("model", m.get()), the_session = plain("session", s.get()),
+             the_trainer = plain("trainer", t.get());
   const Slot path = plain("path", model_path.c_str()), limits = plain("limits", o.get(), kNullable);
-  const Slot in_x = view("x", Kind::in_view, x), in_ctx = view("ctx", Kind::in_view, ctx), in_z = view("z", Kind::in_view, x);
+  const Slot in_x = view("x", Kind::in_view, x), in_ctx = view("ctx", Kind::in_view, ctx),
+             in_z = view("z", Kind::in_view, x);
   const Slot log_det = view("log_det", Kind::out_view, rows, kNullable);
   const Slot weights = view("weight", Kind::in_view, weight, kNullable);
   const Slot user = plain("user", static_cast<void*>(nullptr), kNullable);
@@ -70,14 +75,16 @@ std::vector<Row> World::table_of_rows() {
            record("executor", Kind::in_struct, &executor, kNullable), plain("log", quiet, kNullable), user,
            made_by(release<nf_runtime_free, nf_runtime>)}),
       row("nf_model_create", nf_model_create,
-          {runtime, plain("spec_json", kSpec), number("spec_len", sizeof(kSpec) - 1), number("seed", 1), made_by(model_free)}),
+          {runtime, plain("spec_json", kSpec), number("spec_len", sizeof(kSpec) - 1), number("seed", 1),
+           made_by(model_free)}),
       row("nf_model_load", nf_model_load, {runtime, path, limits, made_by(model_free)}),
       row("nf_model_load_memory", nf_model_load_memory,
           {runtime, plain("bytes", file.data()), number("n", file.size()), limits, made_by(model_free)}),
       row("nf_model_save", nf_model_save, {the_model, path}),
       row("nf_model_save_stream", nf_model_save_stream, {the_model, plain("write", swallow), user}),
       row("nf_model_get_info", nf_model_get_info, {the_model, record("info", Kind::out_struct, &info)}),
-      row("nf_model_tensor", nf_model_tensor, {the_model, number("index", 0), record("info", Kind::out_struct, &tensor)}),
+      row("nf_model_tensor", nf_model_tensor,
+          {the_model, number("index", 0), record("info", Kind::out_struct, &tensor)}),
       row("nf_model_get_tensor", nf_model_get_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("out", Kind::out_view, bias)}),
       row("nf_model_set_tensor", nf_model_set_tensor,
@@ -97,19 +104,24 @@ std::vector<Row> World::table_of_rows() {
           {the_trainer, in_x, in_ctx, weights, record("info", Kind::out_struct, &step, kNullable)}),
       // The trainer has one step behind it, so this is done at once.
       row("nf_train_run", nf_train_run,
-          {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1), plain("on_step", go_on, kNullable), user}),
+          {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
+           plain("on_step", go_on, kNullable), user}),
       row("nf_trainer_save", nf_trainer_save, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_trainer_restore", nf_trainer_restore, {the_trainer, plain("path", checkpoint.c_str())}),
-      row("nf_table_open", nf_table_open, {runtime, plain("path", csv.c_str()), any_bag, made_by(release<nf_table_free, nf_table>)}),
+      row("nf_table_open", nf_table_open,
+          {runtime, plain("path", csv.c_str()), any_bag, made_by(release<nf_table_free, nf_table>)}),
       row("nf_table_view", nf_table_view, {plain("table", table.get()), record("out", Kind::filled_view, &filled[0])}),
-      row("nf_table_save", nf_table_save, {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str())}),
+      row("nf_table_save", nf_table_save,
+          {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str())}),
       row("nf_batches_create", nf_batches_create,
-          {runtime, view("x", Kind::in_view, x, kRequired, true), view("ctx", Kind::in_view, ctx, kNullable, true), weights, any_bag,
-           made_by(release<nf_batches_free, nf_batches>)}),
+          {runtime, view("x", Kind::in_view, x, kRequired, true), view("ctx", Kind::in_view, ctx, kNullable, true),
+           weights, any_bag, made_by(release<nf_batches_free, nf_batches>)}),
       row("nf_batches_get", nf_batches_get,
           {plain("batches", b.get()), number("step", 0), record("x", Kind::filled_view, &filled[0]),
-           record("ctx", Kind::filled_view, &filled[1], kUnspecified), record("weight", Kind::filled_view, &filled[2], kUnspecified)}),
-      row("nf_batches_source", nf_batches_source, {plain("batches", b.get()), record("out", Kind::out_struct, &source)}),
+           record("ctx", Kind::filled_view, &filled[1], kUnspecified),
+           record("weight", Kind::filled_view, &filled[2], kUnspecified)}),
+      row("nf_batches_source", nf_batches_source,
+          {plain("batches", b.get()), record("out", Kind::out_struct, &source)}),
   };
 }
 

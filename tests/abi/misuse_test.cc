@@ -28,7 +28,8 @@ class Misuse : public Counted {
   }
 
   // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
-  void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed, const std::string& what) {
+  void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed,
+                      const std::string& what) {
     SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
     std::vector<uint64_t> args = row.good();
     args[slot] = bits;
@@ -91,10 +92,10 @@ class Misuse : public Counted {
 TEST_F(Misuse, TheTableIsCompleteAndItsCallsSucceed) {
   std::ifstream in(NF_SYMBOLS);
   const std::set<std::string> no_status = {
-      "nf_version",         "nf_version_string", "nf_status_name",   "nf_options_describe",  "nf_layers_describe",
-      "nf_model_spec",      "nf_model_note",     "nf_session_bytes", "nf_trainer_bytes",     "nf_trainer_step_count",
-      "nf_table_column",    "nf_options_free",   "nf_runtime_free",  "nf_batches_per_epoch", "nf_model_free",
-      "nf_session_free",    "nf_trainer_free",   "nf_table_free",    "nf_batches_free"};
+      "nf_version",      "nf_version_string", "nf_status_name",   "nf_options_describe",  "nf_layers_describe",
+      "nf_model_spec",   "nf_model_note",     "nf_session_bytes", "nf_trainer_bytes",     "nf_trainer_step_count",
+      "nf_table_column", "nf_options_free",   "nf_runtime_free",  "nf_batches_per_epoch", "nf_model_free",
+      "nf_session_free", "nf_trainer_free",   "nf_table_free",    "nf_batches_free"};
   std::set<std::string> listed, here = no_status;
   for (std::string line; std::getline(in, line);)
     if (!line.empty() && line[0] != '#') listed.insert(line);
@@ -138,7 +139,8 @@ TEST_F(Misuse, StructSize) {
       args[i] = with_size(static_cast<uint32_t>(s.bytes) + 32);
       if (s.kind == Kind::out_struct || s.kind == Kind::filled_view) {
         expect_success(r, args);
-        EXPECT_TRUE(std::all_of(copy.begin() + static_cast<long>(s.bytes), copy.end(), [](unsigned char c) { return c == 0x5a; }))
+        EXPECT_TRUE(std::all_of(copy.begin() + static_cast<long>(s.bytes), copy.end(),
+                                [](unsigned char c) { return c == 0x5a; }))
             << r.function << " writes beyond the struct it knows";
       } else {
         std::fill(copy.begin() + static_cast<long>(s.bytes), copy.end(), static_cast<unsigned char>(0));
@@ -156,7 +158,8 @@ struct BadView {
 };
 
 TEST_F(Misuse, Views) {
-  const std::vector<nf_status> argument = {NF_ERR_ARGUMENT}, shape = {NF_ERR_SHAPE}, either = {NF_ERR_ARGUMENT, NF_ERR_SHAPE};
+  const std::vector<nf_status> argument = {NF_ERR_ARGUMENT}, shape = {NF_ERR_SHAPE},
+                               either = {NF_ERR_ARGUMENT, NF_ERR_SHAPE};
   const BadView bad[] = {
       {"flags 1", [](nf_view& v, int64_t*, int64_t*) { v.flags = 1; }, argument, true},
       {"flags -1", [](nf_view& v, int64_t*, int64_t*) { v.flags = -1; }, argument, true},
@@ -177,9 +180,11 @@ TEST_F(Misuse, Views) {
       {"one column more", [](nf_view& v, int64_t* d, int64_t*) { d[v.ndim - 1] += 1; }, shape, false},
       {"data NULL", [](nf_view& v, int64_t*, int64_t*) { v.data = nullptr; }, argument, true},
       {"stride INT64_MAX",
-       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MAX : 1, st[1] = INT64_MAX; }, either, true},
+       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MAX : 1, st[1] = INT64_MAX; },
+       either, true},
       {"stride INT64_MIN",
-       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MIN : 1, st[1] = INT64_MIN; }, either, true},
+       [](nf_view& v, int64_t* d, int64_t* st) { v.strides = st, st[0] = d[0] > 1 ? INT64_MIN : 1, st[1] = INT64_MIN; },
+       either, true},
   };
   for (const Row& r : rows) {
     for (size_t i = 0; i < r.slots.size(); ++i) {
@@ -221,7 +226,8 @@ TEST_F(Misuse, ErrorOfAnySize) {
       memcpy(&after, room, sizeof(after));
       EXPECT_EQ(after, size) << "struct_size is the caller's";
       const size_t end = std::max<size_t>(std::min<size_t>(size, sizeof(nf_error)), sizeof(uint32_t));
-      EXPECT_TRUE(std::all_of(room + end, std::end(room), [](unsigned char c) { return c == 0x5a; })) << "writes beyond";
+      EXPECT_TRUE(std::all_of(room + end, std::end(room), [](unsigned char c) { return c == 0x5a; }))
+          << "writes beyond";
       EXPECT_TRUE(size <= 12 || memchr(room + 12, 0, end - 12)) << "no NUL";
     }
   }

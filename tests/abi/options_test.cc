@@ -1,5 +1,5 @@
-// Options: unknown keys, wrong types and values out of bounds, driven by nf_options_describe so that every key to come is
-// covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the bag as it was.
+// Options: unknown keys, wrong types and values out of bounds, driven by nf_options_describe so that every key to come
+// is covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the bag as it was.
 #include <nlohmann/json.hpp>
 
 #include "tests/abi/abi_support.h"
@@ -20,8 +20,12 @@ class OptionKeys : public testing::Test {
  protected:
   nf_status i64(const std::string& key, int64_t v) { return nf_options_set_i64(o.get(), key.c_str(), v, &e); }
   nf_status f64(const std::string& key, double v) { return nf_options_set_f64(o.get(), key.c_str(), v, &e); }
-  nf_status str(const std::string& key, const std::string& v) { return nf_options_set_str(o.get(), key.c_str(), v.c_str(), &e); }
-  nf_status parse(const std::string& key, const std::string& v) { return nf_options_set(o.get(), key.c_str(), v.c_str(), &e); }
+  nf_status str(const std::string& key, const std::string& v) {
+    return nf_options_set_str(o.get(), key.c_str(), v.c_str(), &e);
+  }
+  nf_status parse(const std::string& key, const std::string& v) {
+    return nf_options_set(o.get(), key.c_str(), v.c_str(), &e);
+  }
   Options o = options();
   Err e;
 };
@@ -32,7 +36,8 @@ TEST_F(OptionKeys, AreDescribed) {
   EXPECT_GE(all.size(), 10u);
   for (const Json& k : all) {
     for (const char* field : {"name", "type", "doc"}) {
-      ASSERT_TRUE(k.contains(field) && k[field].is_string() && !k[field].get<std::string>().empty()) << field << " of " << k;
+      ASSERT_TRUE(k.contains(field) && k[field].is_string() && !k[field].get<std::string>().empty())
+          << field << " of " << k;
     }
     EXPECT_TRUE(k.contains("default")) << k;
   }
@@ -41,7 +46,8 @@ TEST_F(OptionKeys, AreDescribed) {
 TEST_F(OptionKeys, UnknownOnesSuggestTheNearest) {
   const struct {
     const char *wrong, *right;
-  } cases[] = {{"leraning_rate", ""}, {"optimzer", "optimizer"}, {"clipnorm", "clip_norm"}, {"treads", "threads"}, {"Lr", "lr"}};
+  } cases[] = {
+      {"leraning_rate", ""}, {"optimzer", "optimizer"}, {"clipnorm", "clip_norm"}, {"treads", "threads"}, {"Lr", "lr"}};
   for (const auto& c : cases) {
     EXPECT_TRUE(failed(NF_ERR_SPEC, f64(c.wrong, 1), e, c.wrong));
     EXPECT_TRUE(failed(NF_ERR_SPEC, i64(c.wrong, 1), e, c.right));
@@ -59,11 +65,13 @@ TEST_F(OptionKeys, TypesAndBounds) {
   for (const Json& k : described()) {
     SCOPED_TRACE(k.dump());
     const std::string key = k["name"], type = k["type"];
-    const bool integer = type == "integer" || type == "int" || type == "i64", real = type == "number" || type == "real" || type == "f64";
+    const bool integer = type == "integer" || type == "int" || type == "i64",
+               real = type == "number" || type == "real" || type == "f64";
     if (integer || real) {
       ++numbers;
       EXPECT_TRUE(failed(NF_ERR_SPEC, str(key, "1"), e, key));
-      for (const char* text : {"", "x", "1x", " 1", "1 ", "0x10", "--1", "1e999", "nan", "inf", "-inf", "99999999999999999999"})
+      for (const char* text :
+           {"", "x", "1x", " 1", "1 ", "0x10", "--1", "1e999", "nan", "inf", "-inf", "99999999999999999999"})
         EXPECT_TRUE(failed(NF_ERR_SPEC, parse(key, text), e, key)) << "'" << text << "'";
       if (k.contains("min") && k["min"].is_number()) {
         const double low = k["min"];

@@ -1,5 +1,6 @@
-// Bad specs: every message starts with the JSON path of the culprit, says the value and what would be right. The fields of
-// all layers come from nf_layers_describe, so that layers to come are covered without a line here.
+// Bad specs: every message starts with the JSON path of the culprit ("spec.layers[0].hidden"; of an unknown or
+// duplicate key, the object that holds it), says the value and what would be right. The fields of all layers come from
+// nf_layers_describe, so that layers to come are covered without a line here.
 #include <nlohmann/json.hpp>
 
 #include "tests/abi/abi_support.h"
@@ -18,14 +19,15 @@ class SpecErrors : public Counted {
     nf_model_free(m);
     return status;
   }
-  // Refused with a message that begins with `path` and contains all of `needles`.
+  // Refused with a message that begins with "spec" and `path`, and contains all of `needles`.
   void refuse(const std::string& spec, const std::string& path, std::initializer_list<std::string> needles = {}) {
     SCOPED_TRACE(spec.size() < 400 ? spec : spec.substr(0, 400) + "...");
     Err e;
     const int64_t live = allocator.live;
     const nf_status status = make(spec, &e);
     EXPECT_TRUE(failed(NF_ERR_SPEC, status, e));
-    EXPECT_EQ(std::string(e.message).rfind(path, 0), 0u) << "should start with '" << path << "': " << e.message;
+    const std::string start = "spec" + path;
+    EXPECT_EQ(std::string(e.message).rfind(start, 0), 0u) << "should start with '" << start << "': " << e.message;
     for (const std::string& n : needles) EXPECT_TRUE(failed(NF_ERR_SPEC, status, e, n));
     EXPECT_EQ(allocator.live, live) << "leaked";
   }
@@ -33,9 +35,10 @@ class SpecErrors : public Counted {
 };
 
 TEST_F(SpecErrors, NotJson) {
-  for (const char* text : {"", " ", "{", "}", "[", "nul", "{\"event\": [2],}", "{\"event\": [2] \"layers\": []}", "{'event': [2]}",
-                           "{\"event\": [2], \"layers\": []} x", "// no\n{}", "{\"event\": [02], \"layers\": []}",
-                           "{\"event\": [2], \"layers\": [], \"base\": \"\xff\"}", "{\"event\": [NaN]}", "\xef\xbb\xbf{}"})
+  for (const char* text :
+       {"", " ", "{", "}", "[", "nul", "{\"event\": [2],}", "{\"event\": [2] \"layers\": []}", "{'event': [2]}",
+        "{\"event\": [2], \"layers\": []} x", "// no\n{}", "{\"event\": [02], \"layers\": []}",
+        "{\"event\": [2], \"layers\": [], \"base\": \"\xff\"}", "{\"event\": [NaN]}", "\xef\xbb\xbf{}"})
     refuse(text, "");
   Err e;
   const std::string nul("{\"event\": [2], \"layers\": []}\0", 29);
@@ -48,55 +51,56 @@ TEST_F(SpecErrors, NotAnObject) {
 
 TEST_F(SpecErrors, DuplicateKeys) {
   refuse(R"({"event": [2], "event": [3], "layers": []})", "", {"event"});
-  refuse(with_layer(R"({"type": "reverse", "type": "reverse"})"), "layers[0]", {"type"});
-  refuse(with_layer(R"({"type": "affine_coupling", "hidden": [2], "hidden": [3]})"), "layers[0]", {"hidden"});
+  refuse(with_layer(R"({"type": "reverse", "type": "reverse"})"), ".layers[0]", {"type"});
+  refuse(with_layer(R"({"type": "affine_coupling", "hidden": [2], "hidden": [3]})"), ".layers[0]", {"hidden"});
 }
 
 TEST_F(SpecErrors, UnknownKeysSuggestTheNearest) {
-  refuse(R"({"event": [2], "layer": []})", "layer", {"layers"});
-  refuse(R"({"evnt": [2], "layers": []})", "evnt", {"event"});
-  refuse(with_layer(R"({"type": "affine_coupling", "hiden": [2]})"), "layers[0].hiden", {"hidden"});
+  refuse(R"({"event": [2], "layer": []})", "", {"\"layer\"", "layers"});
+  refuse(R"({"evnt": [2], "layers": []})", "", {"evnt", "event"});
+  refuse(with_layer(R"({"type": "affine_coupling", "hiden": [2]})"), ".layers[0]", {"hiden", "hidden"});
   refuse(with_layer(R"({"repeat": 2, "layers": [{"type": "reverse"}, {"type": "affine_coupling", "hiden": [2]}]})"),
-         "layers[0].layers[1].hiden", {"hidden"});
-  refuse(with_layer(R"({"type": "reverse", "": 1})"), "layers[0]");
-  refuse(with_layer(R"({"type": "reverse", ")" + std::string(5000, 'k') + R"(": 1})"), "layers[0]");
+         ".layers[0].layers[1]", {"hiden", "hidden"});
+  refuse(with_layer(R"({"type": "reverse", "": 1})"), ".layers[0]");
+  refuse(with_layer(R"({"type": "reverse", ")" + std::string(5000, 'k') + R"(": 1})"), ".layers[0]");
 }
 
 TEST_F(SpecErrors, UnknownLayersSuggestTheNearest) {
-  refuse(with_layer(R"({"type": "affine_cuopling"})"), "layers[0].type", {"affine_cuopling", "affine_coupling"});
-  refuse(with_layer(R"({"type": "revers"})"), "layers[0].type", {"reverse"});
-  refuse(with_layer(R"({"type": "Reverse"})"), "layers[0].type", {"reverse"});
-  refuse(with_layer(R"({"type": ""})"), "layers[0].type");
-  refuse(with_layer(R"({"type": "zzzzzzzzzzzzzzzzzzzzzzzz"})"), "layers[0].type");
-  refuse(with_layer(R"({"type": 3})"), "layers[0].type", {"3"});
-  refuse(with_layer(R"({"hidden": [2]})"), "layers[0]", {"type"});
-  refuse(with_layer("3"), "layers[0]", {"3"});
-  refuse(with_layer("null"), "layers[0]");
-  refuse(R"({"event": [2], "base": "nomal", "layers": []})", "base", {"nomal", "normal"});
+  refuse(with_layer(R"({"type": "affine_cuopling"})"), ".layers[0].type", {"affine_cuopling", "affine_coupling"});
+  refuse(with_layer(R"({"type": "revers"})"), ".layers[0].type", {"reverse"});
+  refuse(with_layer(R"({"type": "Reverse"})"), ".layers[0].type", {"reverse"});
+  refuse(with_layer(R"({"type": ""})"), ".layers[0].type");
+  refuse(with_layer(R"({"type": "zzzzzzzzzzzzzzzzzzzzzzzz"})"), ".layers[0].type");
+  refuse(with_layer(R"({"type": 3})"), ".layers[0].type", {"3"});
+  refuse(with_layer(R"({"hidden": [2]})"), ".layers[0]", {"type"});
+  refuse(with_layer("3"), ".layers[0]", {"3"});
+  refuse(with_layer("null"), ".layers[0]");
+  refuse(R"({"event": [2], "base": "nomal", "layers": []})", ".base", {"nomal", "normal"});
 }
 
 TEST_F(SpecErrors, EventContextAndLayers) {
   refuse("{}", "", {"event"});
   refuse(R"({"layers": []})", "", {"event"});
   refuse(R"({"event": [2]})", "", {"layers"});
-  for (const char* bad : {"0", "-1", "1099511627776", "9223372036854775807", "9223372036854775808", "1e400", "1.5", "null", "\"2\""})
-    refuse(std::string(R"({"event": [)") + bad + R"(], "layers": []})", "event");
+  for (const char* bad :
+       {"0", "-1", "1099511627776", "9223372036854775807", "9223372036854775808", "1e400", "1.5", "null", "\"2\""})
+    refuse(std::string(R"({"event": [)") + bad + R"(], "layers": []})", ".event");
   for (const char* bad : {"[]", "2.5", "\"2\"", "{}", "[2, 2, 2, 2, 2, 2, 2]", "[[2]]"})
-    refuse(std::string(R"({"event": )") + bad + R"(, "layers": []})", "event");
+    refuse(std::string(R"({"event": )") + bad + R"(, "layers": []})", ".event");
   for (const char* bad : {"[-1]", "[1099511627776]", "[0.5]", "\"1\"", "{}"})
-    refuse(std::string(R"({"event": [2], "context": )") + bad + R"(, "layers": []})", "context");
+    refuse(std::string(R"({"event": [2], "context": )") + bad + R"(, "layers": []})", ".context");
   for (const char* bad : {"null", "{}", "3", "\"reverse\""})
-    refuse(std::string(R"({"event": [2], "layers": )") + bad + "}", "layers");
+    refuse(std::string(R"({"event": [2], "layers": )") + bad + "}", ".layers");
   for (const char* bad : {"3", "[]", "\"float16\"", "\"f32 \"", "null"})
-    refuse(std::string(R"({"event": [2], "layers": [], "dtype": )") + bad + "}", "dtype");
+    refuse(std::string(R"({"event": [2], "layers": [], "dtype": )") + bad + "}", ".dtype");
 }
 
 TEST_F(SpecErrors, Repeat) {
   for (const char* bad : {"0", "-1", "1099511627776", "9223372036854775807", "1.5", "\"2\"", "null", "[2]"})
-    refuse(with_layer(std::string(R"({"layers": [{"type": "reverse"}], "repeat": )") + bad + "}"), "layers[0].repeat");
-  refuse(with_layer(R"({"repeat": 2})"), "layers[0]");
-  refuse(with_layer(R"({"repeat": 2, "layers": [], "type": "reverse"})"), "layers[0]");
-  refuse(with_layer(R"({"type": "reverse", "invert": 1})"), "layers[0].invert");
+    refuse(with_layer(std::string(R"({"layers": [{"type": "reverse"}], "repeat": )") + bad + "}"), ".layers[0].repeat");
+  refuse(with_layer(R"({"repeat": 2})"), ".layers[0]");
+  refuse(with_layer(R"({"repeat": 2, "layers": [], "type": "reverse"})"), ".layers[0]");
+  refuse(with_layer(R"({"type": "reverse", "invert": 1})"), ".layers[0].invert");
   // Each bound is met, their product is not.
   std::string nested = R"({"type": "reverse"})";
   for (int i = 0; i < 5; ++i) nested = R"({"repeat": 1000, "layers": [)" + nested + "]}";
@@ -114,7 +118,8 @@ TEST_F(SpecErrors, TooDeepAndTooLarge) {
   refuse(with_layer(large), "");
   // Small to write, enormous to build: refused with a status, not attempted.
   Err e;
-  const nf_status status = make(R"({"event": [1000000], "layers": [{"type": "affine_coupling", "hidden": [1000000, 1000000]}]})", &e);
+  const nf_status status =
+      make(R"({"event": [1000000], "layers": [{"type": "affine_coupling", "hidden": [1000000, 1000000]}]})", &e);
   EXPECT_TRUE(status == NF_ERR_SPEC || status == NF_ERR_NOMEM) << nf_status_name(status);
   EXPECT_TRUE(failed(status, status, e));
 }
@@ -138,7 +143,7 @@ std::vector<Json> wrong_values(const Json& f) {
   if (list) {
     bad.insert(bad.end(), {3, "x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
     for (const Json& n : numbers(true)) bad.push_back(Json::array({n}));
-    bad.push_back(Json(std::vector<int>(100000, 1)));
+    bad.push_back(Json(std::vector<int>(f.at("max_count").get<size_t>() + 1, 1)));
   } else if (f.contains("choices")) {
     bad.insert(bad.end(), {3, true, Json::array(), "", f["choices"][0].get<std::string>() + "x"});
   } else if (f["default"].is_boolean()) {
@@ -155,7 +160,8 @@ std::vector<Json> wrong_values(const Json& f) {
 TEST_F(SpecErrors, EveryFieldOfEveryLayer) {
   const char* text = nf_layers_describe();
   ASSERT_NE(text, nullptr);
-  const Json layers = Json::parse(text);
+  EXPECT_EQ(text, nf_layers_describe()) << "static";
+  const Json layers = Json::parse(text)["layers"];
   ASSERT_TRUE(layers.is_array());
   ASSERT_GE(layers.size(), 6u);
   int fields = 0, values = 0;
@@ -168,17 +174,19 @@ TEST_F(SpecErrors, EveryFieldOfEveryLayer) {
       ++fields;
       const std::string field = f["name"];
       EXPECT_FALSE(f.value("doc", "").empty()) << name << "." << field;
-      ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, f["default"]}}.dump()), &e), e)) << "the default of " << field;
+      ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, f["default"]}}.dump()), &e), e))
+          << "the default of " << field;
       for (const Json& v : wrong_values(f)) {
         ++values;
         refuse(R"({"event": [2], "layers": [{"type": "reverse"}, )" + Json{{"type", name}, {field, v}}.dump() + "]}",
-               "layers[1]." + field);
+               ".layers[1]." + field);
       }
       // The type of the value is checked before what it means: the message says what would be right.
       if (f.contains("choices")) {
         for (const Json& c : f["choices"]) {
           ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, c}}.dump()), &e), e)) << c;
-          refuse(with_layer(Json{{"type", name}, {field, "no such"}}.dump()), "layers[0]." + field, {"no such", c.get<std::string>()});
+          refuse(with_layer(Json{{"type", name}, {field, "no such"}}.dump()), ".layers[0]." + field,
+                 {"no such", c.get<std::string>()});
         }
       }
     }

@@ -53,8 +53,7 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
   std::vector<Results> got(kThreads);
   std::vector<int> failures(kThreads, 0);
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < kThreads; ++i)
-    threads.emplace_back([&, i] { got[i] = infer(m.get(), &failures[i]); });
+  for (size_t i = 0; i < kThreads; ++i) threads.emplace_back([&, i] { got[i] = infer(m.get(), &failures[i]); });
   const uint64_t trained = train(rt);
   // [shared] calls on the model that the sessions use.
   for (int i = 0; i < 10; ++i) {
