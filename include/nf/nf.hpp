@@ -51,15 +51,29 @@ void invoke(F f, Args... args) {
   if (status != NF_OK) throw Exception(status, e.message, e.os_errno);
 }
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T *p) const noexcept {
-    Free(p);
-  }
-};
+// What X_create made.
+template <class T, class F, class... Args>
+T *make(F f, Args... args) {
+  T *out = nullptr;
+  invoke(f, args..., &out);
+  return out;
+}
+
+// Owns one handle of nf.h.
 template <class T, auto Free>
-using Owned = std::unique_ptr<T, Deleter<Free>>;
+class Handle {
+ public:
+  T *get() const noexcept { return h_.get(); }
+
+ protected:
+  explicit Handle(T *p) noexcept : h_(p) {}
+
+ private:
+  struct Deleter {
+    void operator()(T *p) const noexcept { Free(p); }
+  };
+  std::unique_ptr<T, Deleter> h_;
+};
 
 template <class T>
 constexpr int32_t dtype() {
@@ -153,7 +167,7 @@ class Arg {
 }  // namespace detail
 
 // Typed keys, see nf_options_describe: Options{{"lr", 1e-3}, {"batch", 512}, {"optimizer", "adam"}}.
-class Options {
+class Options : public detail::Handle<nf_options, nf_options_free> {
  public:
   class Value {
    public:
@@ -171,62 +185,40 @@ class Options {
     std::string s_;
   };
 
-  Options() {
-    nf_options *o = nullptr;
-    detail::invoke(nf_options_create, &o);
-    h_.reset(o);
-  }
+  Options() : Handle(detail::make<nf_options>(nf_options_create)) {}
   Options(std::initializer_list<std::pair<const char *, Value>> list) : Options() {
     for (const auto &[key, value] : list) set(key, value);
   }
   Options &set(const char *key, const Value &v) {
-    if (v.kind_ == Value::kInteger) detail::invoke(nf_options_set_i64, h_.get(), key, v.i_);
-    if (v.kind_ == Value::kReal) detail::invoke(nf_options_set_f64, h_.get(), key, v.f_);
-    if (v.kind_ == Value::kText) detail::invoke(nf_options_set_str, h_.get(), key, v.s_.c_str());
+    if (v.kind_ == Value::kInteger) detail::invoke(nf_options_set_i64, get(), key, v.i_);
+    if (v.kind_ == Value::kReal) detail::invoke(nf_options_set_f64, get(), key, v.f_);
+    if (v.kind_ == Value::kText) detail::invoke(nf_options_set_str, get(), key, v.s_.c_str());
     return *this;
   }
   // `value` is parsed by the key's type: for command lines and configuration files.
   Options &parse(const char *key, const char *value) {
-    detail::invoke(nf_options_set, h_.get(), key, value);
+    detail::invoke(nf_options_set, get(), key, value);
     return *this;
   }
-  const nf_options *get() const { return h_.get(); }
-
- private:
-  detail::Owned<nf_options, nf_options_free> h_;
 };
 
-class Runtime {
+class Runtime : public detail::Handle<nf_runtime, nf_runtime_free> {
  public:
   explicit Runtime(const Options &options = {}, const nf_allocator *allocator = nullptr,
-                   const nf_executor *executor = nullptr, nf_log_fn log = nullptr, void *log_user = nullptr) {
-    nf_runtime *rt = nullptr;
-    detail::invoke(nf_runtime_create_v, static_cast<uint32_t>(NF_VERSION), options.get(), allocator, executor, log,
-                   log_user, &rt);
-    h_.reset(rt);
-  }
-  nf_runtime *get() const { return h_.get(); }
-
- private:
-  detail::Owned<nf_runtime, nf_runtime_free> h_;
+                   const nf_executor *executor = nullptr, nf_log_fn log = nullptr, void *log_user = nullptr)
+      : Handle(detail::make<nf_runtime>(nf_runtime_create_v, static_cast<uint32_t>(NF_VERSION), options.get(),
+                                        allocator, executor, log, log_user)) {}
 };
 
-class Model {
+class Model : public detail::Handle<nf_model, nf_model_free> {
  public:
-  Model(const Runtime &rt, std::string_view spec, uint64_t seed) {
-    nf_model *m = nullptr;
-    detail::invoke(nf_model_create, rt.get(), spec.data(), spec.size(), seed, &m);
-    h_.reset(m);
-  }
+  Model(const Runtime &rt, std::string_view spec, uint64_t seed)
+      : Handle(detail::make<nf_model>(nf_model_create, rt.get(), spec.data(), spec.size(), seed)) {}
   static Model load(const Runtime &rt, const std::string &path, const Options &limits = {}) {
-    nf_model *m = nullptr;
-    detail::invoke(nf_model_load, rt.get(), path.c_str(), limits.get(), &m);
-    return Model(m);
+    return Model(detail::make<nf_model>(nf_model_load, rt.get(), path.c_str(), limits.get()));
   }
   static Model from_bytes(const Runtime &rt, const void *bytes, size_t n, const Options &limits = {}) {
-    nf_model *m = nullptr;
-    detail::invoke(nf_model_load_memory, rt.get(), bytes, n, limits.get(), &m);
-    return Model(m);
+    return Model(detail::make<nf_model>(nf_model_load_memory, rt.get(), bytes, n, limits.get()));
   }
   void save(const std::string &path) const { detail::invoke(nf_model_save, get(), path.c_str()); }
   std::vector<unsigned char> to_bytes() const {
@@ -262,22 +254,16 @@ class Model {
   void set_tensor(const char *name, const nf_view &value) { detail::invoke(nf_model_set_tensor, get(), name, &value); }
   void set_note(const char *key, const char *value) { detail::invoke(nf_model_set_note, get(), key, value); }
   std::string note(const char *key) const { return detail::text(nf_model_note(get(), key)); }
-  nf_model *get() const { return h_.get(); }
 
  private:
-  explicit Model(nf_model *m) : h_(m) {}
-  detail::Owned<nf_model, nf_model_free> h_;
+  explicit Model(nf_model *m) : Handle(m) {}
 };
 
 // Scores and samples; one per thread. Calls that fill a View of the caller allocate nothing.
-class Session {
+class Session : public detail::Handle<nf_session, nf_session_free> {
  public:
-  explicit Session(const Model &m, const Options &options = {}) {
-    nf_session *s = nullptr;
-    detail::invoke(nf_session_create, m.get(), options.get(), &s);
-    h_.reset(s);
-    event_size_ = m.info().event_size;
-  }
+  explicit Session(const Model &m, const Options &options = {})
+      : Handle(detail::make<nf_session>(nf_session_create, m.get(), options.get())), event_size_(m.info().event_size) {}
   template <class T = float>
   std::vector<T> log_prob(const View &x, const View &ctx = {}) {
     std::vector<T> out(static_cast<size_t>(x.rows()));
@@ -308,7 +294,6 @@ class Session {
     detail::invoke(nf_sample, get(), seed, first, detail::Arg(ctx), detail::Arg(out), detail::Arg(log_prob));
   }
   size_t bytes() const { return nf_session_bytes(get()); }
-  nf_session *get() const { return h_.get(); }
 
  private:
   template <class T, class F>
@@ -318,28 +303,20 @@ class Session {
     detail::invoke(f, get(), detail::Arg(in), detail::Arg(ctx), detail::Arg(target), detail::Arg(log_det));
     return out;
   }
-  detail::Owned<nf_session, nf_session_free> h_;
   int64_t event_size_ = 0;
 };
 
 // Rows of numbers from a .npy or .csv file.
-class Table {
+class Table : public detail::Handle<nf_table, nf_table_free> {
  public:
-  Table(const Runtime &rt, const std::string &path, const Options &options = {}) {
-    nf_table *t = nullptr;
-    detail::invoke(nf_table_open, rt.get(), path.c_str(), options.get(), &t);
-    h_.reset(t);
-  }
+  Table(const Runtime &rt, const std::string &path, const Options &options = {})
+      : Handle(detail::make<nf_table>(nf_table_open, rt.get(), path.c_str(), options.get())) {}
   View view() const {  // borrowed
     nf_view v = NF_VIEW_INIT;
-    detail::invoke(nf_table_view, static_cast<const nf_table *>(get()), &v);
+    detail::invoke(nf_table_view, get(), &v);
     return View(v);
   }
   std::string column(int64_t index) const { return detail::text(nf_table_column(get(), index)); }
-  nf_table *get() const { return h_.get(); }
-
- private:
-  detail::Owned<nf_table, nf_table_free> h_;
 };
 
 // Writes a view of rank 1 or 2 as .npy or .csv.
@@ -349,18 +326,14 @@ inline void save_table(const View &v, const std::string &path) {
 }
 
 // Mini-batches of rows of the caller, which must outlive them. Batch k is a pure function of the options and k.
-class Batches {
+class Batches : public detail::Handle<nf_batches, nf_batches_free> {
  public:
   struct Batch {
     View x, ctx, weight;  // ctx and weight are none when there is none
   };
-  Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {},
-          const View &weight = {}) {
-    nf_batches *b = nullptr;
-    detail::invoke(nf_batches_create, rt.get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), options.get(),
-                   &b);
-    h_.reset(b);
-  }
+  Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {}, const View &weight = {})
+      : Handle(detail::make<nf_batches>(nf_batches_create, rt.get(), detail::Arg(x), detail::Arg(ctx),
+                                        detail::Arg(weight), options.get())) {}
   uint64_t per_epoch() const { return nf_batches_per_epoch(get()); }
   // Borrowed until the next call.
   Batch at(uint64_t step) {
@@ -374,19 +347,12 @@ class Batches {
     detail::invoke(nf_batches_source, get(), &s);
     return s;
   }
-  nf_batches *get() const { return h_.get(); }
-
- private:
-  detail::Owned<nf_batches, nf_batches_free> h_;
 };
 
-class Trainer {
+class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
  public:
-  explicit Trainer(Model &m, const Options &options = {}, const nf_collective *collective = nullptr) {
-    nf_trainer *t = nullptr;
-    detail::invoke(nf_trainer_create, m.get(), options.get(), collective, &t);
-    h_.reset(t);
-  }
+  explicit Trainer(Model &m, const Options &options = {}, const nf_collective *collective = nullptr)
+      : Handle(detail::make<nf_trainer>(nf_trainer_create, m.get(), options.get(), collective)) {}
   nf_step_info step(const View &x, const View &ctx = {}, const View &weight = {}) {
     nf_step_info info = NF_STEP_INFO_INIT;
     detail::invoke(nf_train_step, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), &info);
@@ -417,16 +383,10 @@ class Trainer {
   bool run(Batches &batches, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
     return run(batches.source(), max_steps, on_step);
   }
-  void save(const std::string &path) const {
-    detail::invoke(nf_trainer_save, static_cast<const nf_trainer *>(get()), path.c_str());
-  }
+  void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
   void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
   uint64_t step_count() const { return nf_trainer_step_count(get()); }
   size_t bytes() const { return nf_trainer_bytes(get()); }
-  nf_trainer *get() const { return h_.get(); }
-
- private:
-  detail::Owned<nf_trainer, nf_trainer_free> h_;
 };
 
 }  // namespace api
