@@ -118,16 +118,16 @@ TEST_F(Files, BytesThatAreTooMany) {
     longer.resize(file.size() + extra);
     EXPECT_TRUE(failed(NF_ERR_FORMAT, load(longer, &e), e)) << extra;
   }
-  const Options small = options({{"max_bytes", "100"}});
+  const Options small = options({{"max_file_bytes", "100"}});
   const nf_status status = load(file, &e, small.get());
-  EXPECT_TRUE(status == NF_ERR_NOMEM || status == NF_ERR_FORMAT) << nf_status_name(status);
-  EXPECT_TRUE(failed(status, status, e, "max_bytes"));
+  EXPECT_NE(status, NF_OK);
+  EXPECT_TRUE(failed(status, status, e, "max_file_bytes"));
   const std::string path = dir / "m.safetensors";
   write(path, file);
   nf_model* m = nullptr;
   EXPECT_EQ(nf_model_load(rt.get(), path.c_str(), small.get(), &m, &e), status);
-  EXPECT_TRUE(failed(status, status, e, "max_bytes"));
-  const Options enough = options({{"max_bytes", std::to_string(file.size()).c_str()}});
+  EXPECT_TRUE(failed(status, status, e, "max_file_bytes"));
+  const Options enough = options({{"max_file_bytes", std::to_string(file.size()).c_str()}});
   EXPECT_TRUE(ok(load(file, &e, enough.get()), e));
 }
 
@@ -228,12 +228,15 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   const uint64_t before = info(m.get()).hash;
   auto refuse = [&](const std::string& file, const char* what) {
     const nf_status status = nf_trainer_restore(t.get(), file.c_str(), &e);
-    EXPECT_TRUE(defined(status)) << what << ": " << nf_status_name(status) << ": " << e.message;
+    EXPECT_TRUE(defined(status) || status == NF_ERR_STATE)
+        << what << ": " << nf_status_name(status) << ": " << e.message;
     EXPECT_TRUE(failed(status, status, e)) << what;
     EXPECT_EQ(info(m.get()).hash, before) << what << " changed the model";
     EXPECT_EQ(nf_trainer_step_count(t.get()), 1u) << what;
   };
   refuse(path, "another spec");
+  refuse(plain, "a model of another spec");
+  ASSERT_TRUE(ok(nf_model_save(m.get(), plain.c_str(), &e), e));
   refuse(plain, "a model without optimiser state");
   const std::string cut = dir / "cut.safetensors";
   const Bytes whole = read(path);

@@ -29,7 +29,7 @@ class Misuse : public Counted {
 
   // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
   void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed,
-                      const std::string& what) {
+                      const std::string& what, bool named = true) {
     SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
     std::vector<uint64_t> args = row.good();
     args[slot] = bits;
@@ -39,7 +39,7 @@ class Misuse : public Counted {
     Err e;
     const nf_status status = row.call(args, &e);
     EXPECT_TRUE(std::count(allowed.begin(), allowed.end(), status)) << nf_status_name(status) << ": " << e.message;
-    EXPECT_TRUE(failed(status, status, e, row.slots[slot].name));
+    EXPECT_TRUE(failed(status, status, e, named ? row.slots[slot].name : ""));
     EXPECT_EQ(outputs(row), before) << "an output changed";
     EXPECT_EQ(allocator.live, live) << "leaked";
     EXPECT_EQ(row.call(args, nullptr), status) << "another status without nf_error";
@@ -195,19 +195,19 @@ TEST_F(Misuse, Views) {
         if (s.any_shape && !b.of_any_shape) continue;
         int64_t shape[8] = {}, strides[8] = {};
         std::copy_n(good->shape, good->ndim, shape);
-        if (std::string(b.what) == "one row more" && shape[0] + 1 == 1) continue;
         nf_view v = *good;
         v.shape = shape;
         b.change(v, shape, strides);
-        expect_failure(r, i, bits_of(&v), b.allowed, b.what);
+        // When two views disagree on the rows, either may be the one that is named.
+        expect_failure(r, i, bits_of(&v), b.allowed, b.what, std::string(b.what) != "one row more");
       }
     }
     expect_success(r, r.good());
   }
 }
 
-// err may be too small for anything, small, or larger than this library knows: the status is the same, nothing outside
-// err is written, and what fits is NUL-terminated.
+// An nf_error that is too small, or absurdly large, is refused and not touched, whatever the other arguments are; one
+// that is larger than this library knows is filled as far as it knows.
 TEST_F(Misuse, ErrorOfAnySize) {
   for (const Row& r : rows) {
     std::vector<uint64_t> args = r.good();
@@ -216,19 +216,22 @@ TEST_F(Misuse, ErrorOfAnySize) {
     });
     ASSERT_NE(pointer, r.slots.end()) << r.function;
     args[static_cast<size_t>(pointer - r.slots.begin())] = 0;
-    for (uint32_t size : {0u, 4u, 8u, 12u, 13u, 20u, 64u, 255u, 256u, 512u}) {
+    for (uint32_t size : {0u, 4u, 12u, 13u, 64u, 255u, 256u, 512u, 1u << 20, UINT32_MAX}) {
       SCOPED_TRACE(r.function + " with nf_error of " + std::to_string(size));
       alignas(nf_error) unsigned char room[1024];
       memset(room, 0x5a, sizeof(room));
       memcpy(room, &size, sizeof(size));
+      const bool usable = size >= sizeof(nf_error) && size <= sizeof(room);
       EXPECT_EQ(r.call(args, reinterpret_cast<nf_error*>(room)), NF_ERR_ARGUMENT);
+      if (!usable) {
+        EXPECT_EQ(r.call(r.good(), reinterpret_cast<nf_error*>(room)), NF_ERR_ARGUMENT);
+      }
       uint32_t after;
       memcpy(&after, room, sizeof(after));
       EXPECT_EQ(after, size) << "struct_size is the caller's";
-      const size_t end = std::max<size_t>(std::min<size_t>(size, sizeof(nf_error)), sizeof(uint32_t));
-      EXPECT_TRUE(std::all_of(room + end, std::end(room), [](unsigned char c) { return c == 0x5a; }))
-          << "writes beyond";
-      EXPECT_TRUE(size <= 12 || memchr(room + 12, 0, end - 12)) << "no NUL";
+      unsigned char* const end = room + (usable ? sizeof(nf_error) : sizeof(uint32_t));
+      EXPECT_TRUE(std::all_of(end, std::end(room), [](unsigned char c) { return c == 0x5a; })) << "writes beyond";
+      EXPECT_TRUE(!usable || memchr(room + 12, 0, sizeof(nf_error::message))) << "no NUL";
     }
   }
 }

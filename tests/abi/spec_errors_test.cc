@@ -35,10 +35,10 @@ class SpecErrors : public Counted {
 };
 
 TEST_F(SpecErrors, NotJson) {
-  for (const char* text :
-       {"", " ", "{", "}", "[", "nul", "{\"event\": [2],}", "{\"event\": [2] \"layers\": []}", "{'event': [2]}",
-        "{\"event\": [2], \"layers\": []} x", "// no\n{}", "{\"event\": [02], \"layers\": []}",
-        "{\"event\": [2], \"layers\": [], \"base\": \"\xff\"}", "{\"event\": [NaN]}", "\xef\xbb\xbf{}"})
+  for (const char* text : {"", " ", "{", "}", "[", "nul", "{\"event\": [2],}", "{\"event\": [2] \"layers\": []}",
+                           "{'event': [2]}", "{\"event\": [2], \"layers\": []} x", "// no\n{}",
+                           "{\"event\": [02], \"layers\": []}", "{\"event\": [2], \"layers\": [], \"base\": \"\xff\"}",
+                           "{\"event\": [NaN]}", "{\"event\": [1e400]}", "\xef\xbb\xbf{}"})
     refuse(text, "");
   Err e;
   const std::string nul("{\"event\": [2], \"layers\": []}\0", 29);
@@ -83,7 +83,7 @@ TEST_F(SpecErrors, EventContextAndLayers) {
   refuse(R"({"layers": []})", "", {"event"});
   refuse(R"({"event": [2]})", "", {"layers"});
   for (const char* bad :
-       {"0", "-1", "1099511627776", "9223372036854775807", "9223372036854775808", "1e400", "1.5", "null", "\"2\""})
+       {"0", "-1", "1099511627776", "9223372036854775807", "9223372036854775808", "1.5", "null", "\"2\""})
     refuse(std::string(R"({"event": [)") + bad + R"(], "layers": []})", ".event");
   for (const char* bad : {"[]", "2.5", "\"2\"", "{}", "[2, 2, 2, 2, 2, 2, 2]", "[[2]]"})
     refuse(std::string(R"({"event": )") + bad + R"(, "layers": []})", ".event");
@@ -184,7 +184,9 @@ TEST_F(SpecErrors, EveryFieldOfEveryLayer) {
       // The type of the value is checked before what it means: the message says what would be right.
       if (f.contains("choices")) {
         for (const Json& c : f["choices"]) {
-          ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, c}}.dump()), &e), e)) << c;
+          // Refused at most by a rule about another field.
+          const nf_status status = make(with_layer(Json{{"type", name}, {field, c}}.dump()), &e);
+          ASSERT_TRUE(status == NF_OK || std::string(e.message).rfind("spec.layers[0]." + field, 0) != 0) << e.message;
           refuse(with_layer(Json{{"type", name}, {field, "no such"}}.dump()), ".layers[0]." + field,
                  {"no such", c.get<std::string>()});
         }
