@@ -121,12 +121,12 @@ TEST_F(Files, BytesThatAreTooMany) {
   const Options small = options({{"max_file_bytes", "100"}});
   const nf_status status = load(file, &e, small.get());
   EXPECT_NE(status, NF_OK);
-  EXPECT_TRUE(failed(status, status, e, "max_file_bytes"));
+  EXPECT_TRUE(failed(status, status, e, "limit"));
   const std::string path = dir / "m.safetensors";
   write(path, file);
   nf_model* m = nullptr;
   EXPECT_EQ(nf_model_load(rt.get(), path.c_str(), small.get(), &m, &e), status);
-  EXPECT_TRUE(failed(status, status, e, "max_file_bytes"));
+  EXPECT_TRUE(failed(status, status, e, "limit"));
   const Options enough = options({{"max_file_bytes", std::to_string(file.size()).c_str()}});
   EXPECT_TRUE(ok(load(file, &e, enough.get()), e));
 }
