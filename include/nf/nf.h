@@ -5,9 +5,11 @@
  *
  * Rules that hold for every function below
  *   R1  Returns nf_status; 0 is success. Codes are pinned forever; those < 100 are stable.
- *   R2  On error every out-parameter is left untouched and nothing leaks.
+ *   R2  On error every out-parameter is left untouched and nothing leaks; only the memory behind an output view may have
+ *       been partly written when the error came up while computing.
  *   R3  The last parameter is `nf_error *err`: caller-owned, may be NULL, may hold anything before the call except
- *       struct_size. There is no global and no thread-local error (goroutines change threads).
+ *       struct_size. It is written on error only. There is no global and no thread-local error (goroutines change
+ *       threads).
  *   R4  X_create returns an owned handle; X_free(NULL) is a no-op and returns void. Handles keep what they were made
  *       from alive: free them in any order.
  *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
@@ -97,7 +99,8 @@ typedef struct nf_batches nf_batches; /* mini-batches of a table, a pure functio
  * and one line of documentation, as a JSON array. Static. NULL only when out of memory. */
 NF_API const char *nf_options_describe(void) NF_NOEXCEPT;
 NF_API NF_MUST_CHECK nf_status nf_options_create(nf_options **out, nf_error *err) NF_NOEXCEPT;
-/* [excl] Unknown keys, wrong types and values out of bounds are NF_ERR_SPEC, and name the nearest key or the bounds.
+/* One bag serves all: each function reads the keys that are for it and ignores the others.
+ * [excl] Unknown keys, wrong types and values out of bounds are NF_ERR_SPEC, and name the nearest key or the bounds.
  * nf_options_set parses `value` by the key's type: for command lines and configuration files. */
 NF_API nf_status nf_options_set_i64(nf_options *o, const char *key, int64_t value, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_options_set_f64(nf_options *o, const char *key, double value, nf_error *err) NF_NOEXCEPT;
@@ -110,7 +113,8 @@ NF_API void nf_options_free(nf_options *o) NF_NOEXCEPT;
 typedef struct nf_allocator {
   uint32_t struct_size;
   void *user;
-  void *(*alloc)(void *user, size_t size, size_t align); /* NULL = out of memory. Any thread. */
+  /* size > 0, align a power of two <= 64; NULL = out of memory. Both are called from any thread. */
+  void *(*alloc)(void *user, size_t size, size_t align);
   void (*free)(void *user, void *p, size_t size, size_t align);
 } nf_allocator;
 typedef struct nf_executor { /* the host's thread pool; without one, libnf starts option "threads" - 1 threads */
@@ -134,18 +138,19 @@ NF_API void nf_runtime_free(nf_runtime *rt) NF_NOEXCEPT;
 
 /* ---- tensors at the boundary --------------------------------------------------------------------------------- */
 enum { NF_F32 = 1, NF_F64 = 2 };
-/* Memory of the caller, borrowed for one call. Any strides, either dtype: values are converted to and from the model's
+enum { NF_STRIDED = 1 };
+/* Memory of the caller, borrowed for one call. Either dtype, any strides: values are converted to and from the model's
  * dtype on the way. Outputs must not overlap inputs or each other. */
 typedef struct nf_view {
   uint32_t struct_size;
-  int32_t dtype;          /* NF_F32 or NF_F64                                          */
-  int32_t ndim;           /* 0..4                                                      */
-  int32_t flags;          /* must be 0                                                 */
-  const int64_t *shape;   /* ndim extents >= 0, outermost first                        */
-  const int64_t *strides; /* in elements, may be 0 or negative; NULL = row-major       */
-  void *data;             /* any alignment; may be NULL when there are no elements     */
+  int32_t dtype;      /* NF_F32 or NF_F64                                              */
+  int32_t ndim;       /* 0..4                                                          */
+  int32_t flags;      /* 0: row-major without gaps; NF_STRIDED: `strides` counts       */
+  int64_t shape[4];   /* ndim extents >= 0, outermost first                            */
+  int64_t strides[4]; /* in elements, may be 0 or negative; read with NF_STRIDED only  */
+  void *data;         /* any alignment; may be NULL when there are no elements         */
 } nf_view;
-#define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, NULL, NULL, NULL}
+#define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL}
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 /* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type", "default",
@@ -156,7 +161,8 @@ NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
  * README. Errors: SPEC (message starts with the JSON path), NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_json, size_t spec_len, uint64_t seed,
                                                nf_model **out, nf_error *err) NF_NOEXCEPT;
-/* [any] Reads a model or a checkpoint. Option "max_bytes" bounds the size. Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
+/* [any] Reads a model or a checkpoint. Option "max_file_bytes" bounds the size (NF_ERR_IO, os_errno
+ * EFBIG). Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *limits, nf_model **out,
                                              nf_error *err) NF_NOEXCEPT;
 NF_API NF_MUST_CHECK nf_status nf_model_load_memory(nf_runtime *rt, const void *bytes, size_t n,
@@ -195,12 +201,14 @@ typedef struct nf_tensor_info {
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* [shared] get, [excl] set: copy a tensor out of or into the model by name. The view has the tensor's shape.
  * set refuses NaN and infinity with NF_ERR_NUMERIC. */
-NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, nf_view *out, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_view *out, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
 /* Notes travel with the model's file: column names, units, who trained it. [excl] set (NULL value removes); [shared] get
  * (NULL when there is none). */
 NF_API nf_status nf_model_set_note(nf_model *m, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
 NF_API const char *nf_model_note(const nf_model *m, const char *key) NF_NOEXCEPT;
+/* [shared] The keys in order, NULL when index is out of range. */
+NF_API const char *nf_model_note_key(const nf_model *m, int64_t index) NF_NOEXCEPT;
 NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
@@ -208,21 +216,21 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
  * x, z: [n, event_size]; n is free. ctx: [n, context_size], or [1, context_size] for all rows, or NULL when the model
  * has none. log_det, log_prob: [n]. Rows are independent: the bits of a row do not depend on n or on the other rows.
  * A row with NaN or infinity gives NaN or -infinity in that row only (option "nonfinite" = "error" makes it
- * NF_ERR_NUMERIC naming the row). Calls allocate nothing. */
+ * NF_ERR_NUMERIC naming the row). Calls allocate nothing. Creating and freeing sessions is [shared] on the model. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] all it will ever hold; 0 for NULL */
-NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, nf_view *log_prob,
+NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *log_prob,
                              nf_error *err) NF_NOEXCEPT;
 /* log_det may be NULL. */
-NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, nf_view *z, nf_view *log_det,
+NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *z, const nf_view *log_det,
                             nf_error *err) NF_NOEXCEPT;
-NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, nf_view *x, nf_view *log_det,
+NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_view *x, const nf_view *log_det,
                             nf_error *err) NF_NOEXCEPT;
 /* Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a run, on any
  * threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
-NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, nf_view *out,
-                           nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, const nf_view *out,
+                           const nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
 
 /* ---- training: the host owns the loop [excl] ----------------------------------------------------------------- */
@@ -244,7 +252,7 @@ typedef struct nf_collective { /* data parallel over processes; NULL = one proce
   int32_t (*allreduce_sum)(void *user, void *buf, size_t n, int32_t dtype);
 } nf_collective;
 
-/* Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One trainer per model at a
+/* [excl] on the model. Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One trainer per model at a
  * time (NF_ERR_STATE). */
 NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
                                                  nf_trainer **out, nf_error *err) NF_NOEXCEPT;
@@ -256,7 +264,7 @@ NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *c
 typedef struct nf_source {
   uint32_t struct_size;
   void *user;
-  /* Fills the views for step number `step` (shape and data borrowed until the next call): 1 batch, 0 end, < 0 error.
+  /* Fills the views for step number `step` (shape and data borrowed until the next call): 1 batch, 0 end, < 0 error (NF_ERR_CALLBACK).
    * ctx and weight come with data == NULL; leave them so when there is none. */
   int32_t (*next)(void *user, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight);
 } nf_source;
@@ -273,7 +281,7 @@ NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 /* [any] Reads a whole .npy (1-D or 2-D, any real dtype) or .csv/.tsv file. Missing or non-numeric values are
- * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_bytes". */
+ * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_file_bytes". */
 NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_table **out, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT; /* [shared] borrowed [rows, cols] */
@@ -283,7 +291,7 @@ NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT
 NF_API nf_status nf_table_save(const nf_view *v, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
 
-/* Mini-batches of rows held by the caller (borrowed: they must outlive it). ctx and weight may be NULL. Options
+/* [any] Mini-batches of rows held by the caller (borrowed: they must outlive it). ctx and weight may be NULL. Options
  * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential". Batch k is a pure function of options and
  * k, so that a resumed run sees the same data. */
 NF_API NF_MUST_CHECK nf_status nf_batches_create(nf_runtime *rt, const nf_view *x, const nf_view *ctx,

@@ -10,6 +10,7 @@
 // foreach_target must come after targets.h, which narrows the list.
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "runtime/kernel/span-inl.h"
 
 #ifndef NF_GEMM_OPERANDS  // this file is read once per target
 #define NF_GEMM_OPERANDS
@@ -34,11 +35,12 @@ namespace nf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kBlockK = 256;
-// 32 vector registers hold 12 x 2 accumulators with room for B and A; 16 hold 6 x 2.
+// 32 vector registers hold 12 x 2 accumulators with room for B and A; 16 hold 6 x 2. Fewer than 8 independent chains
+// would wait for the multiply-add, so rows are cut into full tiles and at most two of the middle size.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
-constexpr int kTileRows = 12;
+constexpr int kTileRows = 12, kMidRows = 8;
 #else
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6, kMidRows = 4;
 #endif
 
 // `last`: lanes in use of the last vector; Masked: that is fewer than all.
@@ -46,9 +48,9 @@ template <int MR, int NV, bool Masked, class T>
 HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto mask = hn::FirstN(d, static_cast<size_t>(last));
+  const auto tail = static_cast<size_t>(last);
   const auto load = [&](const T* p, int v)
-                        HWY_ATTR { return Masked && v == NV - 1 ? hn::MaskedLoad(mask, d, p) : hn::LoadU(d, p); };
+                        HWY_ATTR { return Masked && v == NV - 1 ? LoadTail(d, p, tail) : hn::LoadU(d, p); };
   hn::Vec<decltype(d)> s[MR][NV];
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) {
@@ -58,21 +60,27 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
                                            : hn::Zero(d);
     }
   }
-  const T* HWY_RESTRICT a = o.a + i0 * o.a_row;
+  // Four rows to a pointer: base + {0, 1, 2, 3} strides is one address mode each, where a pointer per row would spill.
+  constexpr int kGroups = (MR + 3) / 4;
+  const T* HWY_RESTRICT a[kGroups];
+  for (int g = 0; g < kGroups; ++g) a[g] = o.a + (i0 + 4 * g) * o.a_row;
   const T* HWY_RESTRICT b = o.b + j0;
-  for (int64_t p = 0; p < o.k; ++p, a += o.a_col, b += o.ldb) {
+  const int64_t row = o.a_row, col = o.a_col, ldb = o.ldb, row3 = 3 * row;
+  for (int64_t p = o.k; p > 0; --p, b += ldb) {
     hn::Vec<decltype(d)> bv[NV];
     for (int v = 0; v < NV; ++v) bv[v] = load(b + v * lanes, v);
     for (int i = 0; i < MR; ++i) {
-      const auto av = hn::Set(d, a[i * o.a_row]);
+      const T* at = a[i / 4];
+      const auto av = hn::Set(d, i % 4 == 0 ? at[0] : i % 4 == 1 ? at[row] : i % 4 == 2 ? at[2 * row] : at[row3]);
       for (int v = 0; v < NV; ++v) s[i][v] = hn::MulAdd(av, bv[v], s[i][v]);
     }
+    for (int g = 0; g < kGroups; ++g) a[g] += col;
   }
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) {
       T* c = o.c + (i0 + i) * o.ldc + j0 + v * lanes;
       if (Masked && v == NV - 1)
-        hn::BlendedStore(s[i][v], mask, d, c);
+        StoreTail(s[i][v], d, c, tail);
       else
         hn::StoreU(s[i][v], d, c);
     }
@@ -82,8 +90,12 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
 template <int NV, bool Masked, class T>
 HWY_INLINE void Panel(const Operands<T>& o, int64_t m, int64_t j0, int64_t last) {
   int64_t i = 0;
-  for (; i + kTileRows <= m; i += kTileRows) Tile<kTileRows, NV, Masked>(o, i, j0, last);
-  for (; i + 4 <= m; i += 4) Tile<4, NV, Masked>(o, i, j0, last);
+  const int64_t rest = m % kTileRows;
+  // 64 rows = 4 x 12 + 2 x 8 rather than 5 x 12 + 4.
+  const bool two_mid = rest >= 2 * kMidRows - kTileRows && rest < kMidRows && m >= kTileRows;
+  const int64_t full = m - rest - (two_mid ? kTileRows : 0);
+  for (; i < full; i += kTileRows) Tile<kTileRows, NV, Masked>(o, i, j0, last);
+  for (; i + kMidRows <= m; i += kMidRows) Tile<kMidRows, NV, Masked>(o, i, j0, last);
   for (; i < m; ++i) Tile<1, NV, Masked>(o, i, j0, last);
 }
 

@@ -10,7 +10,7 @@ using namespace nf;
 
 namespace {
 
-// A borrowed view of contiguous memory; `shape` must live as long as the view is used.
+// A borrowed view of contiguous memory.
 void fill_view(nf_view* out, const View& v) {
   const uint32_t size = out->struct_size;
   *out = NF_VIEW_INIT;
@@ -18,7 +18,7 @@ void fill_view(nf_view* out, const View& v) {
   if (!v.data) return;
   out->dtype = static_cast<int32_t>(v.dtype);
   out->ndim = v.shape.rank;
-  out->shape = v.shape.d;
+  for (int i = 0; i < v.shape.rank; ++i) out->shape[i] = v.shape[i];
   out->data = v.data;
 }
 
@@ -39,8 +39,6 @@ nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* opti
     auto t = std::make_unique<nf_table>();
     t->runtime = rt->state;
     t->table = load_table(rt->state->allocator(), path, table_options(options));
-    t->shape[0] = t->table.rows;
-    t->shape[1] = t->table.cols;
     *out = t.release();
   });
 }
@@ -52,7 +50,8 @@ nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXC
     fill_view(out, t->table.view());
     out->dtype = static_cast<int32_t>(t->table.dtype);
     out->ndim = 2;
-    out->shape = t->shape;
+    out->shape[0] = t->table.rows;
+    out->shape[1] = t->table.cols;
   });
 }
 

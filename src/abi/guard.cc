@@ -44,11 +44,10 @@ nf_status report_current(nf_error* err) noexcept {
 View view_of(const nf_view* p, const char* name, bool optional) {
   if (!p && optional) return View{};
   const nf_view& v = need_struct(p, name);
-  if (v.flags != 0) fail(Code::argument, "%s.flags is %d, it must be 0", name, v.flags);
+  if (v.flags & ~NF_STRIDED) fail(Code::argument, "%s.flags is %d, expected 0 or NF_STRIDED (1)", name, v.flags);
   if (v.dtype != NF_F32 && v.dtype != NF_F64)
     fail(Code::shape, "%s.dtype is %d, expected NF_F32 (1) or NF_F64 (2)", name, v.dtype);
   if (v.ndim < 0 || v.ndim > kMaxRank) fail(Code::shape, "%s.ndim is %d, expected 0 to %d", name, v.ndim, kMaxRank);
-  if (v.ndim > 0 && !v.shape) fail(Code::argument, "%s.shape is NULL", name);
   View out;
   out.dtype = static_cast<DType>(v.dtype);
   out.data = v.data;
@@ -60,7 +59,7 @@ View view_of(const nf_view* p, const char* name, bool optional) {
   }
   int64_t count = 1, reach = 0, step = 1;
   for (int i = v.ndim - 1; i >= 0; --i) {
-    out.stride[i] = v.strides ? v.strides[i] : step;
+    out.stride[i] = v.flags & NF_STRIDED ? v.strides[i] : step;
     bool overflow = __builtin_mul_overflow(step, out.shape[i] ? out.shape[i] : 1, &step);
     overflow |= __builtin_mul_overflow(count, out.shape[i], &count);
     int64_t span = 0;

@@ -65,7 +65,6 @@ struct nf_trainer {
 struct nf_table {
   std::shared_ptr<nf::RuntimeState> runtime;
   nf::Table table;
-  int64_t shape[2] = {0, 0};
 };
 struct nf_batches {
   std::shared_ptr<nf::RuntimeState> runtime;

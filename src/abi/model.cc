@@ -1,10 +1,13 @@
 // nf_model: creation, files, introspection, parameters by name, notes.
+#include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
 #include "src/io/atomic_file.h"
+#include "src/model/json.h"
 #include "src/model/rows.h"
 
 using namespace nf;
@@ -104,7 +107,7 @@ nf_status nf_model_load_memory(nf_runtime* rt, const void* bytes, size_t n, cons
     need(rt, "runtime");
     if (!bytes) fail(Code::argument, "bytes is NULL");
     need(out, "out");
-    if (n > load_limit(limits)) fail(Code::io, "%zu bytes are above the limit \"max_file_bytes\"", n);
+    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes are above the limit \"max_file_bytes\"", n);
     *out = wrap(rt->state, read_model(rt->state->allocator(), {static_cast<const std::byte*>(bytes), n}));
   });
 }
@@ -161,7 +164,7 @@ nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info
   });
 }
 
-nf_status nf_model_get_tensor(const nf_model* m, const char* name, nf_view* out, nf_error* err) NF_NOEXCEPT {
+nf_status nf_model_get_tensor(const nf_model* m, const char* name, const nf_view* out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
     const View tensor = named_tensor(*m->state->model, name);
@@ -183,7 +186,7 @@ nf_status nf_model_set_tensor(nf_model* m, const char* name, const nf_view* valu
     const View flat = contiguous_view(staged.data(), tensor.dtype, {tensor.count()});
     for (int64_t i = 0; i < flat.shape[0]; ++i)
       if (const double v = scalar_at(flat, i); v - v != 0)
-        fail(Code::numeric, "value is not finite at element %lld", static_cast<long long>(i));
+        fail(Code::numeric, "value of \"%s\" is not finite at element %lld", name, static_cast<long long>(i));
     if (staged.bytes()) std::memcpy(tensor.data, staged.data(), staged.bytes());
     m->state->version.fetch_add(1);
   });
@@ -194,6 +197,8 @@ nf_status nf_model_set_note(nf_model* m, const char* key, const char* value, nf_
     need(m, "model");
     need(key, "key");
     if (!*key) fail(Code::argument, "key is empty");
+    if (!is_utf8(key)) fail(Code::argument, "key is not valid UTF-8");
+    if (value && !is_utf8(value)) fail(Code::argument, "value of note \"%.80s\" is not valid UTF-8", key);
     if (value)
       m->state->notes[key] = value;
     else
@@ -205,6 +210,11 @@ const char* nf_model_note(const nf_model* m, const char* key) NF_NOEXCEPT {
   if (!m || !key) return nullptr;
   const auto it = m->state->notes.find(std::string_view(key));
   return it == m->state->notes.end() ? nullptr : it->second.c_str();
+}
+
+const char* nf_model_note_key(const nf_model* m, int64_t index) NF_NOEXCEPT {
+  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->notes.size())) return nullptr;
+  return std::next(m->state->notes.begin(), index)->first.c_str();
 }
 
 void nf_model_free(nf_model* m) NF_NOEXCEPT { delete m; }

@@ -249,7 +249,14 @@ nf_status nf_options_create(nf_options** out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] { need(out, "out") = new nf_options(); });
 }
 nf_status nf_options_set_i64(nf_options* o, const char* key, int64_t value, nf_error* err) NF_NOEXCEPT {
-  return guard(err, [&] { set_number(need(o, "options"), find(key), static_cast<double>(value)); });
+  return guard(err, [&] {
+    need(o, "options");
+    const Key& k = find(key);
+    // 2^53 + 1 would round to 2^53 and pass.
+    if (value > static_cast<int64_t>(kMax) || value < -static_cast<int64_t>(kMax))
+      fail(Code::spec, "option \"%s\" = %lld is outside [%g, %g]: %s", k.name, static_cast<long long>(value), k.low, k.high, k.doc);
+    set_number(*o, k, static_cast<double>(value));
+  });
 }
 nf_status nf_options_set_f64(nf_options* o, const char* key, double value, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] { set_number(need(o, "options"), find(key), value); });

@@ -7,7 +7,7 @@ using namespace nf;
 
 namespace {
 
-nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, nf_view* to, nf_view* log_det, nf_error* err,
+nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const nf_view* to, const nf_view* log_det, nf_error* err,
                    bool inverse) noexcept {
   return guard(err, [&] {
     need(s, "session");
@@ -39,7 +39,7 @@ nf_status nf_session_create(nf_model* m, const nf_options* options, nf_session**
 
 size_t nf_session_bytes(const nf_session* s) NF_NOEXCEPT { return s ? s->session->bytes() : 0; }
 
-nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
+nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
     const FlowModel& model = *s->model->model;
@@ -51,15 +51,15 @@ nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, nf_vi
   });
 }
 
-nf_status nf_forward(nf_session* s, const nf_view* x, const nf_view* ctx, nf_view* z, nf_view* log_det, nf_error* err) NF_NOEXCEPT {
+nf_status nf_forward(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* z, const nf_view* log_det, nf_error* err) NF_NOEXCEPT {
   return map_rows(s, x, ctx, z, log_det, err, false);
 }
 
-nf_status nf_inverse(nf_session* s, const nf_view* z, const nf_view* ctx, nf_view* x, nf_view* log_det, nf_error* err) NF_NOEXCEPT {
+nf_status nf_inverse(nf_session* s, const nf_view* z, const nf_view* ctx, const nf_view* x, const nf_view* log_det, nf_error* err) NF_NOEXCEPT {
   return map_rows(s, z, ctx, x, log_det, err, true);
 }
 
-nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf_view* ctx, nf_view* out, nf_view* log_prob,
+nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf_view* ctx, const nf_view* out, const nf_view* log_prob,
                     nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");

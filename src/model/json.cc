@@ -106,9 +106,21 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 Json parse_json(std::string_view text, const char* what, Code code, size_t max_bytes, int max_depth) {
   if (text.size() > max_bytes)
     fail(code, "%s: %zu bytes of JSON, the limit is %zu", what, text.size(), max_bytes);
+  // The parser would take a NUL for the end.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
+    fail(code, "%s: not valid JSON: a NUL character at byte %zu", what, nul);
   StrictReader reader(what, code, max_depth);
   Json::sax_parse(text.begin(), text.end(), &reader);
   return std::move(reader.root);
+}
+
+bool is_utf8(const char* text) {
+  try {
+    Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
 }
 
 std::string shown(const Json& value) {

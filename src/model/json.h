@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 // Throws Error{code}. `what` names the document in messages ("spec").
 Json parse_json(std::string_view text, const char* what, Code code, size_t max_bytes, int max_depth);
 
+bool is_utf8(const char* text);
+
 // For messages: the value as JSON, cut to a readable length.
 std::string shown(const Json& value);
 

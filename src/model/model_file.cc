@@ -17,6 +17,12 @@ TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorT
 
 }  // namespace
 
+SafeTensors::Limits strict_limits() {
+  SafeTensors::Limits limits;
+  limits.require_checksum = true;  // our files always have one: without it, a flipped bit could hide the checksum itself
+  return limits;
+}
+
 void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra) {
   Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
   for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
@@ -74,7 +80,7 @@ void read_params(const SafeTensors& file, FlowModel& model) {
 }
 
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
-  const SafeTensors file = SafeTensors::parse(bytes);
+  const SafeTensors file = SafeTensors::parse(bytes, strict_limits());
   LoadedModel loaded;
   // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
   const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));

@@ -23,6 +23,9 @@ struct Extra {  // what a checkpoint adds
 
 void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra = {});
 
+// How our own files are parsed: a checksum must be there and must match.
+SafeTensors::Limits strict_limits();
+
 struct LoadedModel {
   std::unique_ptr<FlowModel> model;
   Notes notes;

@@ -57,7 +57,7 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
 }
 
 void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
-  const SafeTensors file = SafeTensors::parse(bytes);
+  const SafeTensors file = SafeTensors::parse(bytes, strict_limits());
   if (spec_of(file) != model.canonical())
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);

@@ -10,15 +10,14 @@ void check(nf_status s, const nf_error& e) {
   if (s != NF_OK) throw std::runtime_error(e.message);
 }
 
-struct Matrix {
-  int64_t shape[2];
+nf_view matrix(float* p, int64_t rows, int64_t cols) {
   nf_view v = NF_VIEW_INIT;
-  Matrix(float* p, int64_t rows, int64_t cols) : shape{rows, cols} {
-    v.ndim = cols ? 2 : 1;
-    v.shape = shape;
-    v.data = p;
-  }
-};
+  v.ndim = cols ? 2 : 1;
+  v.shape[0] = rows;
+  v.shape[1] = cols;
+  v.data = p;
+  return v;
+}
 
 }  // namespace
 
@@ -43,7 +42,8 @@ Flow::~Flow() {
 void Flow::need_rows(int64_t rows) {
   for (int64_t i = static_cast<int64_t>(row_.size()); i < rows; ++i) {
     for (int64_t c = 0; c < event(); ++c)
-      x_.push_back(static_cast<float>(std::sin(0.37 * static_cast<double>(i) + 1.3 * static_cast<double>(c)) + 0.1 * std::cos(7.7 * static_cast<double>(i * (c + 1)))));
+      x_.push_back(static_cast<float>(std::sin(0.37 * static_cast<double>(i) + 1.3 * static_cast<double>(c)) +
+                                      0.1 * std::cos(7.7 * static_cast<double>(i * (c + 1)))));
     row_.push_back(0);
   }
 }
@@ -52,24 +52,24 @@ void Flow::train_step(int64_t batch) {
   nf_error e = NF_ERROR_INIT;
   need_rows(batch);
   if (!trainer_) check(nf_trainer_create(model_, nullptr, nullptr, &trainer_, &e), e);
-  Matrix x(x_.data(), batch, event());
-  check(nf_train_step(trainer_, &x.v, nullptr, nullptr, nullptr, &e), e);
+  const nf_view x = matrix(x_.data(), batch, event());
+  check(nf_train_step(trainer_, &x, nullptr, nullptr, nullptr, &e), e);
 }
 
 void Flow::log_prob(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  Matrix x(x_.data(), rows, event()), out(row_.data(), rows, 0);
-  check(nf_log_prob(session_, &x.v, nullptr, &out.v, &e), e);
+  const nf_view x = matrix(x_.data(), rows, event()), out = matrix(row_.data(), rows, 0);
+  check(nf_log_prob(session_, &x, nullptr, &out, &e), e);
 }
 
 void Flow::sample(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  Matrix x(x_.data(), rows, event());
-  check(nf_sample(session_, 1, 0, nullptr, &x.v, nullptr, &e), e);
+  const nf_view x = matrix(x_.data(), rows, event());
+  check(nf_sample(session_, 1, 0, nullptr, &x, nullptr, &e), e);
 }
 
 }  // namespace nf::bench

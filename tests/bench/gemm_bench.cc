@@ -11,8 +11,10 @@ enum class Form { nn, tn };
 
 template <Form form, bool ours>
 void gemm(benchmark::State& state) {
-  const int m = static_cast<int>(state.range(0)), n = static_cast<int>(state.range(1)), k = static_cast<int>(state.range(2));
-  std::vector<float> a(static_cast<size_t>(m) * k, 0.5f), b(static_cast<size_t>(k) * n, 0.25f), c(static_cast<size_t>(m) * n);
+  const int m = static_cast<int>(state.range(0)), n = static_cast<int>(state.range(1)),
+            k = static_cast<int>(state.range(2));
+  std::vector<float> a(static_cast<size_t>(m) * k, 0.5f), b(static_cast<size_t>(k) * n, 0.25f),
+      c(static_cast<size_t>(m) * n);
   constexpr bool t = form == Form::tn;
   for (auto _ : state) {
     if (ours)
@@ -27,8 +29,15 @@ void gemm(benchmark::State& state) {
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
-  for (const auto& s : {std::vector<int64_t>{64, 64, 64}, {128, 128, 128}, {64, 2, 64}, {64, 64, 1}, {1, 64, 64}, {1, 512, 512},
-                        {128, 512, 512}, {128, 86, 512}, {512, 512, 512}})
+  for (const auto& s : {std::vector<int64_t>{64, 64, 64},
+                        {128, 128, 128},
+                        {64, 2, 64},
+                        {64, 64, 1},
+                        {1, 64, 64},
+                        {1, 512, 512},
+                        {128, 512, 512},
+                        {128, 86, 512},
+                        {512, 512, 512}})
     b->Args(s);
 }
 

@@ -43,10 +43,10 @@ double rate(double flop, F&& f) {
 
 const char* openblas_core() { return openblas_get_corename(); }
 
-void openblas_sgemm(bool trans_a, bool trans_b, int m, int n, int k, const float* a, int lda, const float* b, int ldb, float* c,
-                    int ldc) {
-  cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b,
-              ldb, 0, c, ldc);
+void openblas_sgemm(bool trans_a, bool trans_b, int m, int n, int k, const float* a, int lda, const float* b, int ldb,
+                    float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a,
+              lda, b, ldb, 0, c, ldc);
 }
 
 const Roof& roof() {
@@ -55,9 +55,8 @@ const Roof& roof() {
     std::vector<float> a(n * n, 0.5f), b(n * n, 0.25f), c(n * n);
     const double flop = 2.0 * n * n * n;
     Roof out;
-    out.ours = rate(flop, [&] {
-      kernel::gemm<float>(n, n, n, a.data(), n, 1, b.data(), n, c.data(), n, kernel::Into::overwrite);
-    });
+    out.ours = rate(
+        flop, [&] { kernel::gemm<float>(n, n, n, a.data(), n, 1, b.data(), n, c.data(), n, kernel::Into::overwrite); });
     out.openblas = rate(flop, [&] { openblas_sgemm(false, false, n, n, n, a.data(), n, b.data(), n, c.data(), n); });
     return out;
   }();

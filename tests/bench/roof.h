@@ -16,8 +16,8 @@ const Roof& roof();  // measured on first use
 const char* openblas_core();
 
 // One OpenBLAS product, for comparisons.
-void openblas_sgemm(bool trans_a, bool trans_b, int m, int n, int k, const float* a, int lda, const float* b, int ldb, float* c,
-                    int ldc);
+void openblas_sgemm(bool trans_a, bool trans_b, int m, int n, int k, const float* a, int lda, const float* b, int ldb,
+                    float* c, int ldc);
 
 // Reports of_roof and GFLOP/s for a case that does `flop` dense operations per iteration on `threads` threads.
 void report(benchmark::State& state, double flop, int threads);

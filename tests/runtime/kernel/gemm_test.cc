@@ -1,0 +1,165 @@
+// The matrix product against a long double reference: every tile size and edge, both transposes, all ways to combine
+// with C, every SIMD target; and its promise that a row's bits do not depend on the rows around it.
+#include "runtime/kernel/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "hwy/targets.h"
+#include "runtime/kernel/targets.h"
+
+namespace nf::kernel {
+namespace {
+
+template <class T>
+struct Problem {
+  int64_t m, n, k, pad;
+  bool trans;  // A is stored [k, m]
+  std::vector<T> a, b, c, bias;
+  int64_t lda() const { return (trans ? m : k) + pad; }
+  int64_t ldb() const { return n + pad; }
+  int64_t ldc() const { return n + pad; }
+  T at(int64_t i, int64_t p) const {
+    return trans ? a[static_cast<size_t>(p * lda() + i)] : a[static_cast<size_t>(i * lda() + p)];
+  }
+
+  Problem(int64_t m_, int64_t n_, int64_t k_, bool t, int64_t pad_ = 3) : m(m_), n(n_), k(k_), pad(pad_), trans(t) {
+    std::mt19937 rng(static_cast<unsigned>(m * 131 + n * 17 + k));
+    std::normal_distribution<double> normal;
+    const auto fill = [&](std::vector<T>& v, int64_t size) {
+      v.resize(static_cast<size_t>(size));
+      for (T& x : v) x = static_cast<T>(normal(rng));
+    };
+    fill(a, (trans ? k : m) * lda());
+    fill(b, k * ldb());
+    fill(c, m * ldc());
+    fill(bias, n);
+  }
+  std::vector<T> run(Into into) const {
+    std::vector<T> out = c;
+    gemm<T>(m, n, k, a.data(), trans ? 1 : lda(), trans ? lda() : 1, b.data(), ldb(), out.data(), ldc(), into,
+            bias.data());
+    return out;
+  }
+};
+
+template <class T>
+void compare(const Problem<T>& p, Into into) {
+  const std::vector<T> out = p.run(into);
+  for (int64_t i = 0; i < p.m; ++i) {
+    for (int64_t j = 0; j < p.ldc(); ++j) {
+      const auto at = static_cast<size_t>(i * p.ldc() + j);
+      if (j >= p.n) {
+        ASSERT_EQ(out[at], p.c[at]) << "wrote beyond row " << i;
+        continue;
+      }
+      long double sum = into == Into::accumulate ? p.c[at] : into == Into::bias ? p.bias[static_cast<size_t>(j)] : 0;
+      long double size = std::fabs(sum);
+      for (int64_t q = 0; q < p.k; ++q) {
+        const long double term = static_cast<long double>(p.at(i, q)) * p.b[static_cast<size_t>(q * p.ldb() + j)];
+        sum += term;
+        size += std::fabs(term);
+      }
+      // A chain of k roundings (2k without fused multiply-add).
+      const long double bound = size * (2 * p.k + 2) * std::numeric_limits<T>::epsilon();
+      ASSERT_LE(std::fabs(sum - out[at]), bound) << p.m << "x" << p.n << "x" << p.k << " at " << i << ", " << j;
+    }
+  }
+}
+
+template <class F>
+void on_every_target(F&& f) {
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    SCOPED_TRACE(hwy::TargetName(target));
+    f();
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+template <class T>
+class Gemm : public testing::Test {};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(Gemm, Types);
+
+TYPED_TEST(Gemm, MatchesReference) {
+  on_every_target([] {
+    for (int64_t m : {1, 2, 4, 7, 8, 12, 13, 20, 27, 64})
+      for (int64_t n : {1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 64, 130})
+        for (int64_t k : {1, 3, 64, 65})
+          for (bool trans : {false, true}) compare(Problem<TypeParam>(m, n, k, trans), Into::overwrite);
+  });
+}
+
+TYPED_TEST(Gemm, CombinesWithCAndBias) {
+  on_every_target([] {
+    for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
+      for (int64_t k : {1, 255, 256, 257, 600})  // around the blocks of k
+        for (bool trans : {false, true})
+          for (int64_t n : {2, 37}) compare(Problem<TypeParam>(13, n, k, trans), into);
+  });
+}
+
+TYPED_TEST(Gemm, EmptyExtents) {
+  for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
+    for (const auto& s : {std::array<int64_t, 3>{0, 5, 3}, {5, 0, 3}, {5, 7, 0}, {0, 0, 0}, {1, 3, 0}})
+      compare(Problem<TypeParam>(s[0], s[1], s[2], false), into);
+}
+
+TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbours) {
+  on_every_target([] {
+    for (int64_t n : {1, 2, 5, 48, 64, 100})
+      for (int64_t k : {3, 64, 300})
+        for (bool trans : {false, true}) {
+          const Problem<TypeParam> all(67, n, k, trans);
+          const auto whole = all.run(Into::bias);
+          for (int64_t first : {0, 1, 11, 12, 40, 63})
+            for (int64_t rows : {1, 2, 3, 4}) {
+              Problem<TypeParam> part = all;
+              part.c.assign(static_cast<size_t>(rows * part.ldc()), 0);
+              gemm<TypeParam>(rows, n, k, all.a.data() + first * (trans ? 1 : all.lda()), trans ? 1 : all.lda(),
+                              trans ? all.lda() : 1, all.b.data(), all.ldb(), part.c.data(), part.ldc(), Into::bias,
+                              all.bias.data());
+              for (int64_t r = 0; r < rows; ++r)
+                ASSERT_EQ(0, std::memcmp(&part.c[static_cast<size_t>(r * part.ldc())],
+                                         &whole[static_cast<size_t>((first + r) * all.ldc())],
+                                         static_cast<size_t>(n) * sizeof(TypeParam)))
+                    << "row " << first + r << " of " << n << " x " << k;
+            }
+        }
+  });
+}
+
+TYPED_TEST(Gemm, NanStaysInItsRow) {
+  Problem<TypeParam> p(20, 9, 11, false);
+  p.a[static_cast<size_t>(5 * p.lda() + 2)] = std::numeric_limits<TypeParam>::quiet_NaN();
+  const auto out = p.run(Into::overwrite);
+  for (int64_t i = 0; i < p.m; ++i)
+    for (int64_t j = 0; j < p.n; ++j) EXPECT_EQ(std::isnan(out[static_cast<size_t>(i * p.ldc() + j)]), i == 5);
+}
+
+TEST(GemmSelfTest, PassesOnEveryTarget) {
+  on_every_target([] { EXPECT_TRUE(gemm_self_test()); });
+}
+
+TEST(Transpose, IsExact) {
+  for (int64_t rows : {0, 1, 15, 16, 17, 50})
+    for (int64_t cols : {0, 1, 15, 16, 17, 50}) {
+      std::vector<float> x(static_cast<size_t>(rows * (cols + 2))), y(static_cast<size_t>(cols * (rows + 1)), -1);
+      for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+      transpose<float>(rows, cols, x.data(), cols + 2, y.data(), rows + 1);
+      for (int64_t c = 0; c < cols; ++c)
+        for (int64_t r = 0; r <= rows; ++r)
+          ASSERT_EQ(y[static_cast<size_t>(c * (rows + 1) + r)],
+                    r < rows ? x[static_cast<size_t>(r * (cols + 2) + c)] : -1);
+    }
+}
+
+}  // namespace
+}  // namespace nf::kernel
