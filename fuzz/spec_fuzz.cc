@@ -45,12 +45,9 @@ void score(nf_model *m) {
   if (info.event_size > 4096 || info.context_size > 4096 || nf_session_create(m, nullptr, &s, nullptr) != NF_OK) return;
   std::vector<double> x(static_cast<size_t>(3 * info.event_size), 0.25),
       ctx(static_cast<size_t>(info.context_size), 0.5), out(3);
-  const int64_t shape[2] = {3, info.event_size}, context[2] = {1, info.context_size};
-  nf_view vx = NF_VIEW_INIT, vc = NF_VIEW_INIT, vo = NF_VIEW_INIT;
-  vx.dtype = vc.dtype = vo.dtype = NF_F64;
-  vx.ndim = vc.ndim = 2, vo.ndim = 1;
-  vx.shape = vo.shape = shape, vc.shape = context;
-  vx.data = x.data(), vc.data = ctx.data(), vo.data = out.data();
+  const nf_view vx = {sizeof(nf_view), NF_F64, 2, 0, {3, info.event_size}, {}, x.data()};
+  const nf_view vc = {sizeof(nf_view), NF_F64, 2, 0, {1, info.context_size}, {}, ctx.data()};
+  const nf_view vo = {sizeof(nf_view), NF_F64, 1, 0, {3}, {}, out.data()};
   const nf_status status = nf_log_prob(s, &vx, info.context_size ? &vc : nullptr, &vo, nullptr);
   if (status == NF_ERR_INTERNAL || status == NF_ERR_ARGUMENT || status == NF_ERR_SHAPE) std::abort();
   nf_session_free(s);

@@ -21,9 +21,10 @@ static void check(nf_status status) {
   exit(2);
 }
 
-static nf_view view(float *data, const int64_t *shape, int32_t ndim) {
-  nf_view v = NF_VIEW_INIT; /* float32, row-major */
-  v.ndim = ndim, v.shape = shape, v.data = data;
+/* Row-major float32: [rows], or [rows, 2]. */
+static nf_view view(float *data, int32_t ndim, int64_t rows) {
+  nf_view v = NF_VIEW_INIT;
+  v.ndim = ndim, v.shape[0] = rows, v.shape[1] = 2, v.data = data;
   return v;
 }
 
@@ -40,9 +41,7 @@ static void banana(float *rows, int n) {
 
 /* Scores the test rows; a session is scratch memory: one per thread. */
 static double score(nf_model *m, float *rows, float *out) {
-  const int64_t shape[2] = {TEST, 2};
-  const nf_view x = view(rows, shape, 2);
-  nf_view log_prob = view(out, shape, 1);
+  const nf_view x = view(rows, 2, TEST), log_prob = view(out, 1, TEST);
   nf_session *s = NULL;
   double sum = 0;
   int i;
@@ -54,8 +53,7 @@ static double score(nf_model *m, float *rows, float *out) {
 }
 
 static void sample(nf_session *s, uint64_t first, int64_t n, float *out) {
-  const int64_t shape[2] = {n, 2};
-  nf_view v = view(out, shape, 2);
+  const nf_view v = view(out, 2, n);
   check(nf_sample(s, /*seed=*/5, first, NULL, &v, NULL, &error));
 }
 
@@ -80,8 +78,7 @@ int main(int argc, char **argv) {
   check(nf_options_set_f64(options, "lr", 2e-3, &error));
   check(nf_trainer_create(model, options, NULL, &trainer, &error));
   for (step = 0; step < STEPS; ++step) { /* the host owns the loop */
-    const int64_t shape[2] = {BATCH, 2};
-    const nf_view x = view(train + step % (TRAIN / BATCH) * BATCH * 2, shape, 2);
+    const nf_view x = view(train + step % (TRAIN / BATCH) * BATCH * 2, 2, BATCH);
     nf_step_info info = NF_STEP_INFO_INIT;
     check(nf_train_step(trainer, &x, NULL, NULL, &info, &error));
     if (info.step % 100 == 0) printf("step %d  loss %.3f\n", (int)info.step, info.loss);

@@ -11,9 +11,9 @@ package main
 #include <nf/nf.h>
 #include <stdlib.h>
 
-static nf_view rows_of(const void *data, const int64_t *shape, int32_t ndim) {
+static nf_view rows_of(const void *data, int32_t ndim, int64_t n, int64_t d) {
   nf_view v = NF_VIEW_INIT;
-  v.ndim = ndim, v.shape = shape, v.data = (void *)data;
+  v.ndim = ndim, v.shape[0] = n, v.shape[1] = d, v.data = (void *)data;
   return v;
 }
 static nf_error fresh(void) {
@@ -21,19 +21,16 @@ static nf_error fresh(void) {
   return e;
 }
 static nf_status log_prob(nf_session *s, const float *x, int64_t n, int64_t d, float *out, nf_error *e) {
-  const int64_t shape[2] = {n, d};
-  const nf_view in = rows_of(x, shape, 2);
-  nf_view to = rows_of(out, shape, 1);
+  const nf_view in = rows_of(x, 2, n, d);
+  const nf_view to = rows_of(out, 1, n, 0);
   return nf_log_prob(s, &in, NULL, &to, e);
 }
 static nf_status sample(nf_session *s, uint64_t seed, uint64_t first, float *out, int64_t n, int64_t d, nf_error *e) {
-  const int64_t shape[2] = {n, d};
-  nf_view to = rows_of(out, shape, 2);
+  const nf_view to = rows_of(out, 2, n, d);
   return nf_sample(s, seed, first, NULL, &to, NULL, e);
 }
 static nf_status train_step(nf_trainer *t, const float *x, int64_t n, int64_t d, double *loss, nf_error *e) {
-  const int64_t shape[2] = {n, d};
-  const nf_view in = rows_of(x, shape, 2);
+  const nf_view in = rows_of(x, 2, n, d);
   nf_step_info info = NF_STEP_INFO_INIT;
   const nf_status status = nf_train_step(t, &in, NULL, NULL, &info, e);
   if (status == NF_OK) *loss = info.loss;

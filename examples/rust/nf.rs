@@ -6,7 +6,7 @@ use std::ptr::{null, null_mut};
 #[repr(C)]
 struct NfError { struct_size: u32, code: i32, os_errno: i32, message: [c_char; 244] }
 #[repr(C)]
-struct NfView { struct_size: u32, dtype: i32, ndim: i32, flags: i32, shape: *const i64, strides: *const i64, data: *mut c_void }
+struct NfView { struct_size: u32, dtype: i32, ndim: i32, flags: i32, shape: [i64; 4], strides: [i64; 4], data: *mut c_void }
 #[repr(C)]
 #[derive(Default)]
 pub struct StepInfo { struct_size: u32, reserved: u32, pub step: u64, pub loss: f64, pub grad_norm: f64, pub lr: f64, pub seconds: f64 }
@@ -28,8 +28,8 @@ extern "C" {
     fn nf_model_free(m: *mut c_void);
     fn nf_session_create(m: *mut c_void, options: *const c_void, out: *mut *mut c_void, err: *mut NfError) -> i32;
     fn nf_session_free(s: *mut c_void);
-    fn nf_log_prob(s: *mut c_void, x: *const NfView, ctx: *const NfView, log_prob: *mut NfView, err: *mut NfError) -> i32;
-    fn nf_sample(s: *mut c_void, seed: u64, first: u64, ctx: *const NfView, out: *mut NfView, log_prob: *mut NfView, err: *mut NfError) -> i32;
+    fn nf_log_prob(s: *mut c_void, x: *const NfView, ctx: *const NfView, log_prob: *const NfView, err: *mut NfError) -> i32;
+    fn nf_sample(s: *mut c_void, seed: u64, first: u64, ctx: *const NfView, out: *const NfView, log_prob: *const NfView, err: *mut NfError) -> i32;
     fn nf_trainer_create(m: *mut c_void, options: *const c_void, c: *const c_void, out: *mut *mut c_void, err: *mut NfError) -> i32;
     fn nf_train_step(t: *mut c_void, x: *const NfView, ctx: *const NfView, weight: *const NfView, info: *mut StepInfo, err: *mut NfError) -> i32;
     fn nf_trainer_free(t: *mut c_void);
@@ -72,11 +72,10 @@ fn c(s: &str) -> Result<CString> {
     CString::new(s).map_err(|_| Error { status: 1, message: "the string contains a NUL".into() })
 }
 
-// `data` borrowed as rows of `cols` numbers (cols 0: a vector); shape holds the extents while the call runs.
-fn view(data: *const f32, len: usize, cols: usize, shape: &mut [i64; 2]) -> NfView {
-    *shape = if cols == 0 { [len as i64, 0] } else { [(len / cols) as i64, cols as i64] };
-    NfView { struct_size: std::mem::size_of::<NfView>() as u32, dtype: NF_F32, ndim: if cols == 0 { 1 } else { 2 }, flags: 0,
-        shape: shape.as_ptr(), strides: null(), data: data as *mut c_void }
+// `data` borrowed as rows of `cols` numbers (cols 0: a vector).
+fn view(data: *const f32, len: usize, cols: usize) -> NfView {
+    let (ndim, shape) = if cols == 0 { (1, [len as i64, 0, 0, 0]) } else { (2, [(len / cols) as i64, cols as i64, 0, 0]) };
+    NfView { struct_size: std::mem::size_of::<NfView>() as u32, dtype: NF_F32, ndim, flags: 0, shape, strides: [0; 4], data: data as *mut c_void }
 }
 
 pub struct Runtime(Handle);
@@ -109,15 +108,15 @@ impl Session {
         Handle::make(nf_session_free, |out, e| unsafe { nf_session_create(m.0.p, null(), out, e) }).map(Session)
     }
     pub fn log_prob(&mut self, x: &[f32], cols: usize) -> Result<Vec<f32>> {
-        let (mut sx, mut so, mut out) = ([0; 2], [0; 2], vec![0f32; x.len() / cols]);
-        let (vx, mut vo) = (view(x.as_ptr(), x.len(), cols, &mut sx), view(out.as_mut_ptr(), out.len(), 0, &mut so));
-        check(|e| unsafe { nf_log_prob(self.0.p, &vx, null(), &mut vo, e) })?;
+        let mut out = vec![0f32; x.len() / cols];
+        let (vx, vo) = (view(x.as_ptr(), x.len(), cols), view(out.as_mut_ptr(), out.len(), 0));
+        check(|e| unsafe { nf_log_prob(self.0.p, &vx, null(), &vo, e) })?;
         Ok(out)
     }
     pub fn sample(&mut self, seed: u64, first: u64, rows: usize, cols: usize) -> Result<Vec<f32>> {
-        let (mut shape, mut out) = ([0; 2], vec![0f32; rows * cols]);
-        let mut v = view(out.as_mut_ptr(), out.len(), cols, &mut shape);
-        check(|e| unsafe { nf_sample(self.0.p, seed, first, null(), &mut v, null_mut(), e) })?;
+        let mut out = vec![0f32; rows * cols];
+        let v = view(out.as_mut_ptr(), out.len(), cols);
+        check(|e| unsafe { nf_sample(self.0.p, seed, first, null(), &v, null(), e) })?;
         Ok(out)
     }
 }
@@ -133,8 +132,7 @@ impl Trainer {
         Handle::make(nf_trainer_free, |out, e| unsafe { nf_trainer_create(m.0.p, bag.p, null(), out, e) }).map(Trainer)
     }
     pub fn step(&mut self, x: &[f32], cols: usize) -> Result<StepInfo> {
-        let mut shape = [0; 2];
-        let v = view(x.as_ptr(), x.len(), cols, &mut shape);
+        let v = view(x.as_ptr(), x.len(), cols);
         let mut info = StepInfo { struct_size: std::mem::size_of::<StepInfo>() as u32, ..Default::default() };
         check(|e| unsafe { nf_train_step(self.0.p, &v, null(), null(), &mut info, e) })?;
         Ok(info)

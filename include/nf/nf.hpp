@@ -106,7 +106,7 @@ class View {
   explicit View(const nf_view &v) : dtype_(v.dtype), ndim_(v.ndim), data_(v.data) {
     if (v.ndim < 0 || v.ndim > 4) throw Exception(NF_ERR_SHAPE, "nf::View: rank outside 0..4");
     for (int i = 0; i < v.ndim; ++i) shape_[i] = v.shape[i];
-    if (v.strides) throw Exception(NF_ERR_SHAPE, "nf::View: only row-major views");
+    if (v.flags & NF_STRIDED) throw Exception(NF_ERR_SHAPE, "nf::View: only row-major views");
   }
 
   bool none() const { return dtype_ == 0; }
@@ -119,10 +119,11 @@ class View {
     return static_cast<const T *>(data_);
   }
 
-  // For direct calls of nf.h; the nf_view borrows this object.
+  // For direct calls of nf.h.
   nf_view raw() const {
     nf_view v = NF_VIEW_INIT;
-    v.dtype = dtype_, v.ndim = ndim_, v.shape = shape_, v.data = data_;
+    v.dtype = dtype_, v.ndim = ndim_, v.data = data_;
+    for (int i = 0; i < ndim_; ++i) v.shape[i] = shape_[i];
     return v;
   }
 
@@ -153,15 +154,12 @@ namespace detail {
 // A View as the pointer a call takes: NULL for none.
 class Arg {
  public:
-  Arg(const View &v) : view_(v) {}
-  operator nf_view *() {
-    raw_ = view_.raw();
-    return view_.none() ? nullptr : &raw_;
-  }
+  Arg(const View &v) : raw_(v.raw()), none_(v.none()) {}
+  operator const nf_view *() const { return none_ ? nullptr : &raw_; }
 
  private:
-  View view_;
-  nf_view raw_ = NF_VIEW_INIT;
+  nf_view raw_;
+  bool none_;
 };
 
 }  // namespace detail
@@ -250,10 +248,17 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     return i;
   }
   // Raw views, because tensors have any rank: build them from tensor(i).shape.
-  void get_tensor(const char *name, nf_view out) const { detail::invoke(nf_model_get_tensor, get(), name, &out); }
+  void get_tensor(const char *name, const nf_view &out) const {
+    detail::invoke(nf_model_get_tensor, get(), name, &out);
+  }
   void set_tensor(const char *name, const nf_view &value) { detail::invoke(nf_model_set_tensor, get(), name, &value); }
   void set_note(const char *key, const char *value) { detail::invoke(nf_model_set_note, get(), key, value); }
   std::string note(const char *key) const { return detail::text(nf_model_note(get(), key)); }
+  std::vector<std::string> note_keys() const {
+    std::vector<std::string> keys;
+    while (const char *key = nf_model_note_key(get(), static_cast<int64_t>(keys.size()))) keys.emplace_back(key);
+    return keys;
+  }
 
  private:
   explicit Model(nf_model *m) : Handle(m) {}

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nf/nf.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
@@ -110,7 +111,7 @@ class Tensor {
   nf_view* view() {
     view_ = NF_VIEW_INIT;
     view_.ndim = static_cast<int32_t>(shape_.size());
-    view_.shape = shape_.data();
+    std::copy(shape_.begin(), shape_.end(), view_.shape);
     view_.data = v.data();
     return &view_;
   }

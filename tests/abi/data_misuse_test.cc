@@ -132,11 +132,8 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   constexpr int64_t n = 100;
   Tensor x = banana(n);
   const std::vector<float> want = score(x, n);
-  const int64_t shape[2] = {n, 2};
   auto check = [&](const char* what, void* data, int32_t dtype, int64_t s0, int64_t s1) {
-    const int64_t strides[2] = {s0, s1};
-    nf_view v = NF_VIEW_INIT;
-    v.dtype = dtype, v.ndim = 2, v.shape = shape, v.strides = strides, v.data = data;
+    nf_view v = {sizeof(nf_view), dtype, 2, NF_STRIDED, {n, 2}, {s0, s1}, data};
     Tensor out({n});
     Err e;
     EXPECT_TRUE(ok(nf_log_prob(s.get(), &v, nullptr, out.view(), &e), e)) << what;
@@ -163,9 +160,7 @@ TEST_F(DataMisuse, StridesAndDtypes) {
 
   // Output with gaps: only the elements of the view are written.
   std::vector<double> out(3 * n, -7.0);
-  const int64_t step = -3;
-  nf_view v = NF_VIEW_INIT;
-  v.dtype = NF_F64, v.ndim = 1, v.shape = shape, v.strides = &step, v.data = out.data() + 3 * (n - 1);
+  nf_view v = {sizeof(nf_view), NF_F64, 1, NF_STRIDED, {n}, {-3}, out.data() + 3 * (n - 1)};
   Err e;
   ASSERT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, &v, &e), e));
   for (int64_t i = 0; i < n; ++i) {
@@ -176,9 +171,8 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   }
   // A row repeated by stride 0.
   const std::vector<float> first = score(x, n);
-  const int64_t zero[2] = {0, 1};
   v = *x.view();
-  v.strides = zero;
+  v.flags = NF_STRIDED, v.strides[0] = 0, v.strides[1] = 1;
   Tensor same({n});
   ASSERT_TRUE(ok(nf_log_prob(s.get(), &v, nullptr, same.view(), &e), e));
   for (float value : same.v) EXPECT_EQ(value, first[0]);

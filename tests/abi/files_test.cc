@@ -120,7 +120,8 @@ TEST_F(Files, BytesThatAreTooMany) {
   }
   const Options small = options({{"max_file_bytes", "100"}});
   const nf_status status = load(file, &e, small.get());
-  EXPECT_NE(status, NF_OK);
+  EXPECT_EQ(status, NF_ERR_IO);
+  EXPECT_EQ(e.os_errno, EFBIG);
   EXPECT_TRUE(failed(status, status, e, "limit"));
   const std::string path = dir / "m.safetensors";
   write(path, file);

@@ -19,6 +19,7 @@ TEST(Handles, NullIsHarmless) {
   nf_batches_free(nullptr);
   EXPECT_EQ(nf_model_spec(nullptr), nullptr);
   EXPECT_EQ(nf_model_note(nullptr, "who"), nullptr);
+  EXPECT_EQ(nf_model_note_key(nullptr, 0), nullptr);
   EXPECT_EQ(nf_session_bytes(nullptr), 0u);
   EXPECT_EQ(nf_trainer_bytes(nullptr), 0u);
   EXPECT_EQ(nf_trainer_step_count(nullptr), 0u);
@@ -153,6 +154,10 @@ TEST_F(OneTrainer, NotesComeAndGo) {
   EXPECT_STREQ(nf_model_note(loaded, "who"), "caf\xc3\xa9 \"x\"\n");
   nf_model_free(loaded);
   EXPECT_EQ(nf_model_set_note(m.get(), "bad", "\xff\xfe", &e), NF_ERR_ARGUMENT) << "not UTF-8";
+  ASSERT_TRUE(ok(nf_model_set_note(m.get(), "an earlier key", "", &e), e));
+  EXPECT_STREQ(nf_model_note_key(m.get(), 0), "an earlier key");
+  EXPECT_STREQ(nf_model_note_key(m.get(), 1), "who");
+  for (int64_t k : {int64_t{2}, int64_t{-1}, INT64_MAX}) EXPECT_EQ(nf_model_note_key(m.get(), k), nullptr);
   ASSERT_TRUE(ok(nf_model_set_note(m.get(), "who", nullptr, &e), e));
   EXPECT_EQ(nf_model_note(m.get(), "who"), nullptr);
 }

@@ -78,6 +78,7 @@ TEST_F(Hpp, TrainSaveLoad) {
   nf::Model loaded = nf::Model::from_bytes(rt, bytes.data(), bytes.size());
   EXPECT_EQ(loaded.info().hash, m.info().hash);
   EXPECT_EQ(loaded.note("who"), "me");
+  EXPECT_EQ(loaded.note_keys(), std::vector<std::string>{"who"});
   EXPECT_EQ(loaded.spec(), m.spec());
   loaded = nf::Model::load(rt, dir / "c.safetensors");
   EXPECT_EQ(loaded.info().hash, m.info().hash);

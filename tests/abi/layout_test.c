@@ -27,14 +27,14 @@ AT(nf_executor, concurrency, 4);
 AT(nf_executor, user, 8);
 AT(nf_executor, parallel_for, 16);
 
-SIZE(nf_view, 40);
+SIZE(nf_view, 88);
 AT(nf_view, struct_size, 0);
 AT(nf_view, dtype, 4);
 AT(nf_view, ndim, 8);
 AT(nf_view, flags, 12);
 AT(nf_view, shape, 16);
-AT(nf_view, strides, 24);
-AT(nf_view, data, 32);
+AT(nf_view, strides, 48);
+AT(nf_view, data, 80);
 
 SIZE(nf_model_info, 56);
 AT(nf_model_info, struct_size, 0);
@@ -94,6 +94,7 @@ NUMBER(NF_ERR_UNSUPPORTED, 50);
 NUMBER(NF_ERR_INTERNAL, 60);
 NUMBER(NF_F32, 1);
 NUMBER(NF_F64, 2);
+NUMBER(NF_STRIDED, 1);
 
 /* The macros expand to what the struct needs. */
 int nf_layout_test(void);
