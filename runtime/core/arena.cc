@@ -4,22 +4,6 @@
 
 #include "runtime/core/checked.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define NF_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NF_ASAN 1
-#endif
-#endif
-#ifdef NF_ASAN
-#include <sanitizer/asan_interface.h>
-#define NF_POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define NF_UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-#define NF_POISON(p, n) ((void)(p), (void)(n))
-#define NF_UNPOISON(p, n) ((void)(p), (void)(n))
-#endif
-
 namespace nf {
 namespace {
 constexpr size_t kChunk = 1 << 20;  // measuring grows in steps of this
@@ -34,7 +18,7 @@ Arena::~Arena() {
   for (Buffer& b : chunks_) NF_UNPOISON(b.data(), b.bytes());
 }
 
-void* Arena::take(size_t bytes) {
+void* Arena::take_slowly(size_t bytes) {
   const size_t need = align_up(bytes);
   while (at_.chunk < chunks_.size() && need > chunks_[at_.chunk].bytes() - at_.offset && growing_) {
     ++at_.chunk;
@@ -48,12 +32,7 @@ void* Arena::take(size_t bytes) {
   if (need > chunk.bytes() - at_.offset)
     fail(Code::internal, "arena of %zu bytes is full: %zu more are needed (measure and use disagree)", chunk.bytes(),
          need);
-  char* p = chunk.as<char>() + at_.offset;
-  at_.offset += need;
-  at_.top += need;
-  high_ = std::max(high_, at_.top);
-  NF_UNPOISON(p, bytes);
-  return p;
+  return bump(need, bytes);
 }
 
 void Arena::rewind(const Mark& m) {
