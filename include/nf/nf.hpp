@@ -1,0 +1,399 @@
+// nf.hpp - C++17 layer over nf.h, header only: RAII handles, nf::Exception instead of status codes, vectors for data.
+//
+//   nf::Runtime rt;
+//   nf::Model model(rt, R"({"event": [2], "layers": [{"type": "affine_coupling", "hidden": [64]}]})", /*seed=*/1);
+//   nf::Trainer trainer(model, {{"lr", 1e-3}});
+//   for (uint64_t k = 0; k < 1000; ++k) trainer.step(nf::View(batch, 2));
+//   std::vector<float> ll = nf::Session(model).log_prob(nf::View(test, 2));
+//
+// The inline namespace `api` keeps these symbols apart from libnf's own namespace nf, which a program linked to libnf.a
+// carries too. Users write nf::Model; a file that also includes libnf's internals writes nf::api::Model.
+// Handles are move-only and may be destroyed in any order. Thread classes are those of nf.h.
+#ifndef NF_HPP_
+#define NF_HPP_
+#include <nf/nf.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace nf {
+inline namespace api {
+
+// What a failed call threw: the status of nf.h and its message.
+class Exception : public std::runtime_error {
+ public:
+  Exception(nf_status status, const char *message, int os_errno = 0)
+      : std::runtime_error(message), status_(status), os_errno_(os_errno) {}
+  nf_status status() const noexcept { return status_; }
+  int os_errno() const noexcept { return os_errno_; }  // of NF_ERR_IO, otherwise 0
+
+ private:
+  nf_status status_;
+  int os_errno_;
+};
+
+namespace detail {
+
+// Calls f with an nf_error behind the arguments; throws what it reports.
+template <class F, class... Args>
+void invoke(F f, Args... args) {
+  nf_error e = NF_ERROR_INIT;
+  const nf_status status = f(args..., &e);
+  if (status != NF_OK) throw Exception(status, e.message, e.os_errno);
+}
+
+// What X_create made.
+template <class T, class F, class... Args>
+T *make(F f, Args... args) {
+  T *out = nullptr;
+  invoke(f, args..., &out);
+  return out;
+}
+
+// Owns one handle of nf.h.
+template <class T, auto Free>
+class Handle {
+ public:
+  T *get() const noexcept { return h_.get(); }
+
+ protected:
+  explicit Handle(T *p) noexcept : h_(p) {}
+
+ private:
+  struct Deleter {
+    void operator()(T *p) const noexcept { Free(p); }
+  };
+  std::unique_ptr<T, Deleter> h_;
+};
+
+template <class T>
+constexpr int32_t dtype() {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "data is float or double");
+  return std::is_same_v<T, double> ? NF_F64 : NF_F32;
+}
+
+inline std::string text(const char *s) { return s ? s : ""; }
+
+}  // namespace detail
+
+// Borrowed numbers: rank 1 [n], or rank 2 [rows, cols] in row-major order. A default View is "none" (NULL).
+class View {
+ public:
+  View() = default;
+  template <class T>
+  View(const T *data, int64_t n) : View(detail::dtype<T>(), const_cast<T *>(data), 1, n, 1) {}
+  template <class T>
+  View(const T *data, int64_t rows, int64_t cols) : View(detail::dtype<T>(), const_cast<T *>(data), 2, rows, cols) {}
+  template <class T>
+  View(const std::vector<T> &v) : View(v.data(), static_cast<int64_t>(v.size())) {}
+  // Rows of `cols` numbers each.
+  template <class T>
+  View(const std::vector<T> &v, int64_t cols)
+      : View(v.data(), cols > 0 ? static_cast<int64_t>(v.size()) / cols : 0, cols) {
+    if (cols <= 0 || static_cast<int64_t>(v.size()) % cols != 0)
+      throw Exception(NF_ERR_SHAPE, "nf::View: the vector is no whole number of rows");
+  }
+  // What libnf filled in: the shape is copied, the data stays borrowed.
+  explicit View(const nf_view &v) : dtype_(v.dtype), ndim_(v.ndim), data_(v.data) {
+    if (v.ndim < 0 || v.ndim > 4) throw Exception(NF_ERR_SHAPE, "nf::View: rank outside 0..4");
+    for (int i = 0; i < v.ndim; ++i) shape_[i] = v.shape[i];
+    if (v.flags & NF_STRIDED) throw Exception(NF_ERR_SHAPE, "nf::View: only row-major views");
+  }
+
+  bool none() const { return dtype_ == 0; }
+  int32_t dtype() const { return dtype_; }
+  int64_t rows() const { return ndim_ > 0 ? shape_[0] : 1; }
+  int64_t cols() const { return ndim_ > 1 ? shape_[1] : 1; }
+  template <class T>
+  const T *data() const {
+    if (dtype_ != detail::dtype<T>()) throw Exception(NF_ERR_SHAPE, "nf::View: the other element type");
+    return static_cast<const T *>(data_);
+  }
+
+  // For direct calls of nf.h.
+  nf_view raw() const {
+    nf_view v = NF_VIEW_INIT;
+    v.dtype = dtype_, v.ndim = ndim_, v.data = data_;
+    for (int i = 0; i < ndim_; ++i) v.shape[i] = shape_[i];
+    return v;
+  }
+
+ private:
+  View(int32_t dtype, void *data, int32_t ndim, int64_t d0, int64_t d1)
+      : dtype_(dtype), ndim_(ndim), shape_{d0, d1, 1, 1}, data_(data) {}
+  int32_t dtype_ = 0, ndim_ = 0;
+  int64_t shape_[4] = {0, 0, 0, 0};
+  void *data_ = nullptr;
+};
+
+// A View that a call writes to: made from what is not const.
+class Out : public View {
+ public:
+  Out() = default;
+  template <class T>
+  Out(T *data, int64_t n) : View(data, n) {}
+  template <class T>
+  Out(T *data, int64_t rows, int64_t cols) : View(data, rows, cols) {}
+  template <class T>
+  Out(std::vector<T> &v) : View(v) {}
+  template <class T>
+  Out(std::vector<T> &v, int64_t cols) : View(v, cols) {}
+};
+
+namespace detail {
+
+// A View as the pointer a call takes: NULL for none.
+class Arg {
+ public:
+  Arg(const View &v) : raw_(v.raw()), none_(v.none()) {}
+  operator const nf_view *() const { return none_ ? nullptr : &raw_; }
+
+ private:
+  nf_view raw_;
+  bool none_;
+};
+
+}  // namespace detail
+
+// Typed keys, see nf_options_describe: Options{{"lr", 1e-3}, {"batch", 512}, {"optimizer", "adam"}}.
+class Options : public detail::Handle<nf_options, nf_options_free> {
+ public:
+  class Value {
+   public:
+    template <class T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
+    Value(T v) : kind_(kInteger), i_(static_cast<int64_t>(v)) {}
+    Value(double v) : kind_(kReal), f_(v) {}
+    Value(const char *v) : kind_(kText), s_(v) {}
+    Value(std::string v) : kind_(kText), s_(std::move(v)) {}
+
+   private:
+    friend class Options;
+    enum { kInteger, kReal, kText } kind_;
+    int64_t i_ = 0;
+    double f_ = 0;
+    std::string s_;
+  };
+
+  Options() : Handle(detail::make<nf_options>(nf_options_create)) {}
+  Options(std::initializer_list<std::pair<const char *, Value>> list) : Options() {
+    for (const auto &[key, value] : list) set(key, value);
+  }
+  Options &set(const char *key, const Value &v) {
+    if (v.kind_ == Value::kInteger) detail::invoke(nf_options_set_i64, get(), key, v.i_);
+    if (v.kind_ == Value::kReal) detail::invoke(nf_options_set_f64, get(), key, v.f_);
+    if (v.kind_ == Value::kText) detail::invoke(nf_options_set_str, get(), key, v.s_.c_str());
+    return *this;
+  }
+  // `value` is parsed by the key's type: for command lines and configuration files.
+  Options &parse(const char *key, const char *value) {
+    detail::invoke(nf_options_set, get(), key, value);
+    return *this;
+  }
+};
+
+class Runtime : public detail::Handle<nf_runtime, nf_runtime_free> {
+ public:
+  explicit Runtime(const Options &options = {}, const nf_allocator *allocator = nullptr,
+                   const nf_executor *executor = nullptr, nf_log_fn log = nullptr, void *log_user = nullptr)
+      : Handle(detail::make<nf_runtime>(nf_runtime_create_v, static_cast<uint32_t>(NF_VERSION), options.get(),
+                                        allocator, executor, log, log_user)) {}
+};
+
+class Model : public detail::Handle<nf_model, nf_model_free> {
+ public:
+  Model(const Runtime &rt, std::string_view spec, uint64_t seed)
+      : Handle(detail::make<nf_model>(nf_model_create, rt.get(), spec.data(), spec.size(), seed)) {}
+  static Model load(const Runtime &rt, const std::string &path, const Options &limits = {}) {
+    return Model(detail::make<nf_model>(nf_model_load, rt.get(), path.c_str(), limits.get()));
+  }
+  static Model from_bytes(const Runtime &rt, const void *bytes, size_t n, const Options &limits = {}) {
+    return Model(detail::make<nf_model>(nf_model_load_memory, rt.get(), bytes, n, limits.get()));
+  }
+  void save(const std::string &path) const { detail::invoke(nf_model_save, get(), path.c_str()); }
+  std::vector<unsigned char> to_bytes() const {
+    std::vector<unsigned char> out;
+    const nf_write_fn append = [](void *user, const void *bytes, size_t n) -> int32_t {
+      const auto *p = static_cast<const unsigned char *>(bytes);
+      try {
+        static_cast<std::vector<unsigned char> *>(user)->insert(static_cast<std::vector<unsigned char> *>(user)->end(),
+                                                                p, p + n);
+      } catch (...) {
+        return 1;
+      }
+      return 0;
+    };
+    detail::invoke(nf_model_save_stream, get(), append, &out);
+    return out;
+  }
+
+  std::string spec() const { return detail::text(nf_model_spec(get())); }
+  nf_model_info info() const {
+    nf_model_info i = NF_MODEL_INFO_INIT;
+    detail::invoke(nf_model_get_info, get(), &i);
+    return i;
+  }
+  // name is borrowed from the model.
+  nf_tensor_info tensor(int64_t index) const {
+    nf_tensor_info i = NF_TENSOR_INFO_INIT;
+    detail::invoke(nf_model_tensor, get(), index, &i);
+    return i;
+  }
+  // Raw views, because tensors have any rank: build them from tensor(i).shape.
+  void get_tensor(const char *name, const nf_view &out) const {
+    detail::invoke(nf_model_get_tensor, get(), name, &out);
+  }
+  void set_tensor(const char *name, const nf_view &value) { detail::invoke(nf_model_set_tensor, get(), name, &value); }
+  void set_note(const char *key, const char *value) { detail::invoke(nf_model_set_note, get(), key, value); }
+  std::string note(const char *key) const { return detail::text(nf_model_note(get(), key)); }
+  std::vector<std::string> note_keys() const {
+    std::vector<std::string> keys;
+    while (const char *key = nf_model_note_key(get(), static_cast<int64_t>(keys.size()))) keys.emplace_back(key);
+    return keys;
+  }
+
+ private:
+  explicit Model(nf_model *m) : Handle(m) {}
+};
+
+// Scores and samples; one per thread. Calls that fill a View of the caller allocate nothing.
+class Session : public detail::Handle<nf_session, nf_session_free> {
+ public:
+  explicit Session(const Model &m, const Options &options = {})
+      : Handle(detail::make<nf_session>(nf_session_create, m.get(), options.get())), event_size_(m.info().event_size) {}
+  template <class T = float>
+  std::vector<T> log_prob(const View &x, const View &ctx = {}) {
+    std::vector<T> out(static_cast<size_t>(x.rows()));
+    log_prob_into(out, x, ctx);
+    return out;
+  }
+  void log_prob_into(const Out &out, const View &x, const View &ctx = {}) {
+    detail::invoke(nf_log_prob, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(out));
+  }
+  // x -> z; log_det (may be none) is filled.
+  template <class T = float>
+  std::vector<T> forward(const View &x, const Out &log_det = {}, const View &ctx = {}) {
+    return map<T>(nf_forward, x, ctx, log_det);
+  }
+  // z -> x.
+  template <class T = float>
+  std::vector<T> inverse(const View &z, const Out &log_det = {}, const View &ctx = {}) {
+    return map<T>(nf_inverse, z, ctx, log_det);
+  }
+  // n rows: samples number first .. first + n - 1 of `seed`. log_prob (may be none) is filled.
+  template <class T = float>
+  std::vector<T> sample(int64_t n, uint64_t seed, uint64_t first = 0, const Out &log_prob = {}, const View &ctx = {}) {
+    std::vector<T> out(static_cast<size_t>(n * event_size_));
+    sample_into(Out(out.data(), n, event_size_), seed, first, log_prob, ctx);
+    return out;
+  }
+  void sample_into(const Out &out, uint64_t seed, uint64_t first = 0, const Out &log_prob = {}, const View &ctx = {}) {
+    detail::invoke(nf_sample, get(), seed, first, detail::Arg(ctx), detail::Arg(out), detail::Arg(log_prob));
+  }
+  size_t bytes() const { return nf_session_bytes(get()); }
+
+ private:
+  template <class T, class F>
+  std::vector<T> map(F f, const View &in, const View &ctx, const Out &log_det) {
+    std::vector<T> out(static_cast<size_t>(in.rows() * event_size_));
+    const Out target(out.data(), in.rows(), event_size_);
+    detail::invoke(f, get(), detail::Arg(in), detail::Arg(ctx), detail::Arg(target), detail::Arg(log_det));
+    return out;
+  }
+  int64_t event_size_ = 0;
+};
+
+// Rows of numbers from a .npy or .csv file.
+class Table : public detail::Handle<nf_table, nf_table_free> {
+ public:
+  Table(const Runtime &rt, const std::string &path, const Options &options = {})
+      : Handle(detail::make<nf_table>(nf_table_open, rt.get(), path.c_str(), options.get())) {}
+  View view() const {  // borrowed
+    nf_view v = NF_VIEW_INIT;
+    detail::invoke(nf_table_view, get(), &v);
+    return View(v);
+  }
+  std::string column(int64_t index) const { return detail::text(nf_table_column(get(), index)); }
+};
+
+// Writes a view of rank 1 or 2 as .npy or .csv.
+inline void save_table(const View &v, const std::string &path) {
+  const nf_view raw = v.raw();
+  detail::invoke(nf_table_save, &raw, path.c_str());
+}
+
+// Mini-batches of rows of the caller, which must outlive them. Batch k is a pure function of the options and k.
+class Batches : public detail::Handle<nf_batches, nf_batches_free> {
+ public:
+  struct Batch {
+    View x, ctx, weight;  // ctx and weight are none when there is none
+  };
+  Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {}, const View &weight = {})
+      : Handle(detail::make<nf_batches>(nf_batches_create, rt.get(), detail::Arg(x), detail::Arg(ctx),
+                                        detail::Arg(weight), options.get())) {}
+  uint64_t per_epoch() const { return nf_batches_per_epoch(get()); }
+  // Borrowed until the next call.
+  Batch at(uint64_t step) {
+    nf_view x = NF_VIEW_INIT, ctx = NF_VIEW_INIT, weight = NF_VIEW_INIT;
+    detail::invoke(nf_batches_get, get(), step, &x, &ctx, &weight);
+    return {View(x), ctx.data ? View(ctx) : View(), weight.data ? View(weight) : View()};
+  }
+  nf_source source() {  // borrows this object
+    nf_source s{};
+    s.struct_size = sizeof(s);
+    detail::invoke(nf_batches_source, get(), &s);
+    return s;
+  }
+};
+
+class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
+ public:
+  explicit Trainer(Model &m, const Options &options = {}, const nf_collective *collective = nullptr)
+      : Handle(detail::make<nf_trainer>(nf_trainer_create, m.get(), options.get(), collective)) {}
+  nf_step_info step(const View &x, const View &ctx = {}, const View &weight = {}) {
+    nf_step_info info = NF_STEP_INFO_INIT;
+    detail::invoke(nf_train_step, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), &info);
+    return info;
+  }
+  // Until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step returns false.
+  // True when on_step stopped it. What on_step throws comes out of here.
+  bool run(const nf_source &source, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
+    struct Watch {
+      const std::function<bool(const nf_step_info &)> *on_step;
+      std::exception_ptr thrown;
+    } watch{&on_step, nullptr};
+    const nf_progress_fn forward = [](void *user, const nf_step_info *info) -> int32_t {
+      auto *w = static_cast<Watch *>(user);
+      try {
+        return (*w->on_step)(*info) ? 0 : 1;
+      } catch (...) {  // callbacks must not unwind through libnf
+        w->thrown = std::current_exception();
+        return 1;
+      }
+    };
+    nf_error e = NF_ERROR_INIT;
+    const nf_status status = nf_train_run(get(), &source, max_steps, on_step ? forward : nullptr, &watch, &e);
+    if (watch.thrown) std::rethrow_exception(watch.thrown);
+    if (status != NF_OK && status != NF_ERR_CANCELLED) throw Exception(status, e.message, e.os_errno);
+    return status == NF_ERR_CANCELLED;
+  }
+  bool run(Batches &batches, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
+    return run(batches.source(), max_steps, on_step);
+  }
+  void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
+  void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
+  uint64_t step_count() const { return nf_trainer_step_count(get()); }
+  size_t bytes() const { return nf_trainer_bytes(get()); }
+};
+
+}  // namespace api
+}  // namespace nf
+#endif  // NF_HPP_

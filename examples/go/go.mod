@@ -1,0 +1,3 @@
+module libnf/examples/go
+
+go 1.21

@@ -1,0 +1,147 @@
+// libnf for Go: the part of nf.h that main.go uses. The seed of the binding.
+//
+// Slices go down as plain pointers and lengths; the views that libnf wants are built on the C stack by the shims below,
+// so that no Go pointer is ever stored in memory that C sees (cgo's rule). Every call has its own nf_error: libnf keeps no
+// last error per thread, so a goroutine may change threads between calls.
+package main
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/../../include
+#cgo LDFLAGS: -lnf
+#include <nf/nf.h>
+#include <stdlib.h>
+
+static nf_view rows_of(const void *data, int32_t ndim, int64_t n, int64_t d) {
+  nf_view v = NF_VIEW_INIT;
+  v.ndim = ndim, v.shape[0] = n, v.shape[1] = d, v.data = (void *)data;
+  return v;
+}
+static nf_error fresh(void) {
+  nf_error e = NF_ERROR_INIT;
+  return e;
+}
+static nf_status log_prob(nf_session *s, const float *x, int64_t n, int64_t d, float *out, nf_error *e) {
+  const nf_view in = rows_of(x, 2, n, d);
+  const nf_view to = rows_of(out, 1, n, 0);
+  return nf_log_prob(s, &in, NULL, &to, e);
+}
+static nf_status sample(nf_session *s, uint64_t seed, uint64_t first, float *out, int64_t n, int64_t d, nf_error *e) {
+  const nf_view to = rows_of(out, 2, n, d);
+  return nf_sample(s, seed, first, NULL, &to, NULL, e);
+}
+static nf_status train_step(nf_trainer *t, const float *x, int64_t n, int64_t d, double *loss, nf_error *e) {
+  const nf_view in = rows_of(x, 2, n, d);
+  nf_step_info info = NF_STEP_INFO_INIT;
+  const nf_status status = nf_train_step(t, &in, NULL, NULL, &info, e);
+  if (status == NF_OK) *loss = info.loss;
+  return status;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Error is what a failed call said.
+type Error struct {
+	Status  int
+	Message string
+}
+
+func (e *Error) Error() string {
+	return C.GoString(C.nf_status_name(C.nf_status(e.Status))) + ": " + e.Message
+}
+
+func check(status C.nf_status, e *C.nf_error) error {
+	if status == C.NF_OK {
+		return nil
+	}
+	return &Error{int(status), C.GoString(&e.message[0])}
+}
+
+// Runtime, Model, Session and Trainer own a handle until Free; handles keep alive what they were made from.
+type Runtime struct{ h *C.nf_runtime }
+type Model struct{ h *C.nf_model }
+type Session struct{ h *C.nf_session }
+type Trainer struct{ h *C.nf_trainer }
+
+func (r *Runtime) Free() { C.nf_runtime_free(r.h); r.h = nil }
+func (m *Model) Free()   { C.nf_model_free(m.h); m.h = nil }
+func (s *Session) Free() { C.nf_session_free(s.h); s.h = nil }
+func (t *Trainer) Free() { C.nf_trainer_free(t.h); t.h = nil }
+
+func NewRuntime() (*Runtime, error) {
+	r, e := &Runtime{}, C.fresh()
+	return r, check(C.nf_runtime_create_v(C.NF_VERSION, nil, nil, nil, nil, nil, &r.h, &e), &e)
+}
+
+func NewModel(r *Runtime, spec string, seed uint64) (*Model, error) {
+	text := C.CString(spec)
+	defer C.free(unsafe.Pointer(text))
+	m, e := &Model{}, C.fresh()
+	return m, check(C.nf_model_create(r.h, text, C.size_t(len(spec)), C.uint64_t(seed), &m.h, &e), &e)
+}
+
+func LoadModel(r *Runtime, path string) (*Model, error) {
+	text := C.CString(path)
+	defer C.free(unsafe.Pointer(text))
+	m, e := &Model{}, C.fresh()
+	return m, check(C.nf_model_load(r.h, text, nil, &m.h, &e), &e)
+}
+
+func (m *Model) Save(path string) error {
+	text := C.CString(path)
+	defer C.free(unsafe.Pointer(text))
+	e := C.fresh()
+	return check(C.nf_model_save(m.h, text, &e), &e)
+}
+
+func NewSession(m *Model) (*Session, error) {
+	s, e := &Session{}, C.fresh()
+	return s, check(C.nf_session_create(m.h, nil, &s.h, &e), &e)
+}
+
+// floats is the address of a slice's numbers; libnf takes NULL where there are none.
+func floats(v []float32) *C.float { return (*C.float)(unsafe.SliceData(v)) }
+
+// LogProb scores rows of cols numbers.
+func (s *Session) LogProb(x []float32, cols int) ([]float32, error) {
+	out, e := make([]float32, len(x)/cols), C.fresh()
+	return out, check(C.log_prob(s.h, floats(x), C.int64_t(len(out)), C.int64_t(cols), floats(out), &e), &e)
+}
+
+// Sample draws the rows numbered first, first+1, ... of a seed.
+func (s *Session) Sample(seed, first uint64, rows, cols int) ([]float32, error) {
+	out, e := make([]float32, rows*cols), C.fresh()
+	return out, check(C.sample(s.h, C.uint64_t(seed), C.uint64_t(first), floats(out), C.int64_t(rows), C.int64_t(cols), &e), &e)
+}
+
+func NewTrainer(m *Model, options map[string]string) (*Trainer, error) {
+	var bag *C.nf_options
+	e := C.fresh()
+	if err := check(C.nf_options_create(&bag, &e), &e); err != nil {
+		return nil, err
+	}
+	defer C.nf_options_free(bag)
+	for key, value := range options {
+		k, v := C.CString(key), C.CString(value)
+		err := check(C.nf_options_set(bag, k, v, &e), &e)
+		C.free(unsafe.Pointer(k))
+		C.free(unsafe.Pointer(v))
+		if err != nil {
+			return nil, fmt.Errorf("option %s: %w", key, err)
+		}
+	}
+	t := &Trainer{}
+	return t, check(C.nf_trainer_create(m.h, bag, nil, &t.h, &e), &e)
+}
+
+// Step trains on rows of cols numbers and returns the loss before the step.
+func (t *Trainer) Step(x []float32, cols int) (float64, error) {
+	var loss C.double
+	e := C.fresh()
+	err := check(C.train_step(t.h, floats(x), C.int64_t(len(x)/cols), C.int64_t(cols), &loss, &e), &e)
+	return float64(loss), err
+}

@@ -1,0 +1,82 @@
+// Any bytes as a model spec: a status, never a crash; what is accepted survives its canonical form, a file and scoring.
+#include <nf/nf.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+nf_runtime *runtime() {
+  static nf_runtime *rt = [] {
+    nf_options *o = nullptr;
+    nf_runtime *made = nullptr;
+    if (nf_options_create(&o, nullptr) != NF_OK) std::abort();
+    if (nf_options_set_i64(o, "threads", 1, nullptr) != NF_OK) std::abort();
+    if (nf_options_set_i64(o, "max_bytes", 64 << 20, nullptr) != NF_OK)
+      std::abort();  // large models are refused quickly
+    if (nf_runtime_create(o, nullptr, nullptr, nullptr, nullptr, &made, nullptr) != NF_OK) std::abort();
+    nf_options_free(o);
+    return made;
+  }();
+  return rt;
+}
+
+int32_t append(void *user, const void *bytes, size_t n) {
+  const auto *p = static_cast<const unsigned char *>(bytes);
+  auto *to = static_cast<std::vector<unsigned char> *>(user);
+  to->insert(to->end(), p, p + n);
+  return 0;
+}
+
+uint64_t hash_of(const nf_model *m) {
+  nf_model_info info = NF_MODEL_INFO_INIT;
+  if (nf_model_get_info(m, &info, nullptr) != NF_OK) std::abort();
+  return info.hash;
+}
+
+// Scores a few rows: any result, no crash.
+void score(nf_model *m) {
+  nf_model_info info = NF_MODEL_INFO_INIT;
+  nf_session *s = nullptr;
+  if (nf_model_get_info(m, &info, nullptr) != NF_OK) std::abort();
+  if (info.event_size > 4096 || info.context_size > 4096 || nf_session_create(m, nullptr, &s, nullptr) != NF_OK) return;
+  std::vector<double> x(static_cast<size_t>(3 * info.event_size), 0.25),
+      ctx(static_cast<size_t>(info.context_size), 0.5), out(3);
+  const nf_view vx = {sizeof(nf_view), NF_F64, 2, 0, {3, info.event_size}, {}, x.data()};
+  const nf_view vc = {sizeof(nf_view), NF_F64, 2, 0, {1, info.context_size}, {}, ctx.data()};
+  const nf_view vo = {sizeof(nf_view), NF_F64, 1, 0, {3}, {}, out.data()};
+  const nf_status status = nf_log_prob(s, &vx, info.context_size ? &vc : nullptr, &vo, nullptr);
+  if (status == NF_ERR_INTERNAL || status == NF_ERR_ARGUMENT || status == NF_ERR_SHAPE) std::abort();
+  nf_session_free(s);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  nf_model *m = nullptr;
+  nf_error e = NF_ERROR_INIT;
+  const nf_status status = nf_model_create(runtime(), reinterpret_cast<const char *>(data), size, 1, &m, &e);
+  if (status != NF_OK) {
+    // Only the spec can be wrong here, or too large; and the message says so.
+    if (m || (status != NF_ERR_SPEC && status != NF_ERR_NOMEM) || !e.message[0]) std::abort();
+    return 0;
+  }
+  const std::string spec = nf_model_spec(m);
+  nf_model *again = nullptr;
+  if (nf_model_create(runtime(), spec.data(), spec.size(), 1, &again, nullptr) != NF_OK) std::abort();
+  if (spec != nf_model_spec(again) || hash_of(m) != hash_of(again)) std::abort();
+  nf_model_free(again);
+
+  std::vector<unsigned char> file;
+  nf_model *loaded = nullptr;
+  if (nf_model_save_stream(m, append, &file, nullptr) != NF_OK) std::abort();
+  if (nf_model_load_memory(runtime(), file.data(), file.size(), nullptr, &loaded, nullptr) != NF_OK) std::abort();
+  if (hash_of(m) != hash_of(loaded)) std::abort();
+  score(loaded);
+  nf_model_free(loaded);
+  nf_model_free(m);
+  return 0;
+}

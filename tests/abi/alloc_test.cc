@@ -1,0 +1,266 @@
+// Memory: calls in steady state allocate nothing, byte counts are promises, and running out of memory at any
+// allocation, of nf_allocator or of operator new, is NF_ERR_NOMEM that leaks nothing (in the manner of SQLite's malloc
+// tests).
+#include <atomic>
+#include <functional>
+#include <new>
+
+#include "tests/abi/abi_support.h"
+
+// Replaced for the whole process: libnf.so resolves its operator new to these.
+namespace {
+std::atomic<int64_t> news{0}, live_news{0}, fail_new_at{-1}, armed_news{0};
+std::atomic<bool> fail_new_forever{false};
+
+void* counted_new(size_t size, size_t align) {
+  ++news;
+  const int64_t at = fail_new_at;
+  if (at >= 0) {
+    const int64_t number = armed_news++;
+    if (number == at || (fail_new_forever && number > at)) return nullptr;
+  }
+  void* p = align > __STDCPP_DEFAULT_NEW_ALIGNMENT__ ? std::aligned_alloc(align, (size + align - 1) / align * align)
+                                                     : std::malloc(size ? size : 1);
+  if (p) ++live_news;
+  return p;
+}
+void* counted_new_or_throw(size_t size, size_t align) {
+  void* p = counted_new(size, align);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+void counted_delete(void* p) {
+  if (p) --live_news;
+  std::free(p);
+}
+}  // namespace
+
+void* operator new(size_t n) { return counted_new_or_throw(n, 1); }
+void* operator new[](size_t n) { return counted_new_or_throw(n, 1); }
+void* operator new(size_t n, std::align_val_t a) { return counted_new_or_throw(n, static_cast<size_t>(a)); }
+void* operator new[](size_t n, std::align_val_t a) { return counted_new_or_throw(n, static_cast<size_t>(a)); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return counted_new(n, 1); }
+void* operator new[](size_t n, const std::nothrow_t&) noexcept { return counted_new(n, 1); }
+void operator delete(void* p) noexcept { counted_delete(p); }
+void operator delete[](void* p) noexcept { counted_delete(p); }
+void operator delete(void* p, size_t) noexcept { counted_delete(p); }
+void operator delete[](void* p, size_t) noexcept { counted_delete(p); }
+void operator delete(void* p, std::align_val_t) noexcept { counted_delete(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { counted_delete(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { counted_delete(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { counted_delete(p); }
+
+namespace abi_test {
+namespace {
+
+using Memory = Counted;
+
+// The hook reaches libnf.so: without that, every zero below would be hollow. Valgrind puts its own operator new first.
+bool hook_is_live(nf_runtime* rt) {
+  const int64_t before = news;
+  const Model m = model(rt);
+  return news > before;
+}
+
+TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
+  if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
+  const Model m = model(rt.get(), kContextSpec), trained = model(rt.get(), kContextSpec);
+  const Session s = session(m.get());
+  const Trainer t = trainer(trained.get());
+  for (int64_t n : {1, 64, 100, 1000}) {
+    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f);
+    nf_step_info step = NF_STEP_INFO_INIT;
+    Err e;
+    const std::pair<const char*, std::function<nf_status()>> calls[] = {
+        {"nf_log_prob", [&] { return nf_log_prob(s.get(), x.view(), ctx.view(), row.view(), &e); }},
+        {"nf_forward", [&] { return nf_forward(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_sample", [&] { return nf_sample(s.get(), 1, 0, ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_train_step", [&] { return nf_train_step(t.get(), x.view(), ctx.view(), weight.view(), &step, &e); }},
+    };
+    for (const auto& [name, call] : calls) {
+      // A trainer may grow when the batch does; a session holds all it will ever hold.
+      ASSERT_TRUE(name != std::string("nf_train_step") || ok(call(), e)) << name;
+      const int64_t before = news, hooked = allocator.calls;
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(call(), e)) << name;
+      EXPECT_EQ(news - before, 0) << "operator new calls of " << name << " on " << n << " rows";
+      EXPECT_EQ(allocator.calls - hooked, 0) << "allocator calls of " << name << " on " << n << " rows";
+    }
+  }
+}
+
+TEST_F(Memory, ErrorsAllocateNothingFromTheHook) {
+  const Model m = model(rt.get());
+  const Session s = session(m.get());
+  Tensor x({4, 3}), row({4});
+  const int64_t before = allocator.calls;
+  EXPECT_EQ(nf_log_prob(s.get(), x.view(), nullptr, row.view(), nullptr), NF_ERR_SHAPE);
+  EXPECT_EQ(allocator.calls, before);
+}
+
+TEST_F(Memory, ByteCountsArePromises) {
+  const Model m = model(rt.get());
+  const int64_t before = allocator.live;
+  const Session s = session(m.get());
+  EXPECT_GT(nf_session_bytes(s.get()), 0u);
+  EXPECT_EQ(static_cast<int64_t>(nf_session_bytes(s.get())), allocator.live - before);
+  Tensor x = banana(5000), row({5000});
+  Err e;
+  ASSERT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, row.view(), &e), e));
+  EXPECT_EQ(static_cast<int64_t>(nf_session_bytes(s.get())), allocator.live - before) << "a session grew";
+
+  const int64_t without = allocator.live;
+  const Trainer t = trainer(m.get());
+  EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);
+  size_t last = 0;
+  for (int64_t n : {10, 100, 5000, 300}) {
+    Tensor batch = banana(n);
+    ASSERT_TRUE(ok(nf_train_step(t.get(), batch.view(), nullptr, nullptr, nullptr, &e), e));
+    EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
+    EXPECT_TRUE(n != 300 || nf_trainer_bytes(t.get()) == last) << "grew though the batch did not";
+    last = nf_trainer_bytes(t.get());
+  }
+}
+
+// nlohmann-json allocates in its destructor (a stack in place of recursion), which ends the process when operator new
+// fails there: calls that read or write JSON are tested with the allocator only.
+enum class News { tested, json };
+
+// Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it makes.
+void out_of_memory(const char* what, News news_are, CountingAllocator& a,
+                   const std::function<nf_status(nf_error*)>& attempt) {
+  SCOPED_TRACE(what);
+  Err e;
+  ASSERT_TRUE(ok(attempt(&e), e));  // caches that live as long as the process are filled
+  struct Mode {
+    bool hook, forever;  // later allocations fail too
+  };
+  for (const auto& [hook, forever] : {Mode{true, false}, Mode{true, true}, Mode{false, false}, Mode{false, true}}) {
+    if (!hook && news_are == News::json) continue;
+    int64_t k = 0;
+    a.fail_forever = fail_new_forever = forever;
+    for (nf_status status = NF_ERR_NOMEM; status != NF_OK; ++k) {
+      ASSERT_LT(k, 100000) << "never succeeds";
+      const int64_t live = a.live, live_new = live_news;
+      memset(e.message, 0, sizeof(e.message));
+      e.code = 0;
+      if (hook) {
+        a.fail_at = a.calls + k;
+      } else {
+        armed_news = 0;
+        fail_new_at = k;
+      }
+      status = attempt(&e);
+      a.fail_at = -1;
+      fail_new_at = -1;
+      const int64_t leaked = a.live - live, leaked_new = live_news - live_new;
+      ASSERT_TRUE(status == NF_OK || failed(NF_ERR_NOMEM, status, e))
+          << (hook ? "allocator" : "operator new") << " call " << k;
+      ASSERT_EQ(leaked, 0) << (hook ? "allocator" : "operator new") << " call " << k;
+      ASSERT_EQ(leaked_new, 0) << (hook ? "allocator" : "operator new") << " call " << k;
+    }
+    EXPECT_TRUE(hook || k > 1) << "nothing was allocated, so nothing was tested";
+  }
+}
+
+template <class T>
+nf_status made(nf_status status, T*& p, void (*free)(T*)) {
+  if (status == NF_OK) free(p);
+  return status;
+}
+
+TEST_F(Memory, RunningOutAnywhere) {
+  const Model m = model(rt.get());
+  const std::vector<unsigned char> file = bytes_of(m.get());
+  const TempDir dir;
+  const std::string path = dir / "m.safetensors", csv = dir / "t.csv", checkpoint = dir / "c.safetensors";
+  Err e;
+  Tensor x = banana(50), row({50});
+  ASSERT_TRUE(ok(nf_model_save(m.get(), path.c_str(), &e), e));
+  ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), &e), e));
+  const Options bag = options({{"threads", "2"}});
+  const nf_allocator hook = allocator.hook();
+
+  out_of_memory("nf_options_create and set", News::tested, allocator, [](nf_error* err) {
+    nf_options* o = nullptr;
+    nf_status status = nf_options_create(&o, err);
+    if (status == NF_OK) status = nf_options_set(o, "optimizer", "adamw", err);
+    if (status == NF_OK)
+      status = nf_options_set_str(o, "columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
+    nf_options_free(o);
+    return status;
+  });
+  out_of_memory("nf_runtime_create", News::tested, allocator, [&](nf_error* err) {
+    nf_runtime* p = nullptr;
+    return made(nf_runtime_create(bag.get(), &hook, nullptr, nullptr, nullptr, &p, err), p, nf_runtime_free);
+  });
+  out_of_memory("nf_model_create", News::json, allocator, [&](nf_error* err) {
+    nf_model* p = nullptr;
+    return made(nf_model_create(rt.get(), kSpec, sizeof(kSpec) - 1, 1, &p, err), p, nf_model_free);
+  });
+  out_of_memory("nf_model_load", News::json, allocator, [&](nf_error* err) {
+    nf_model* p = nullptr;
+    return made(nf_model_load(rt.get(), path.c_str(), nullptr, &p, err), p, nf_model_free);
+  });
+  out_of_memory("nf_model_load_memory", News::json, allocator, [&](nf_error* err) {
+    nf_model* p = nullptr;
+    return made(nf_model_load_memory(rt.get(), file.data(), file.size(), nullptr, &p, err), p, nf_model_free);
+  });
+  out_of_memory("nf_model_save", News::json, allocator,
+                [&](nf_error* err) { return nf_model_save(m.get(), path.c_str(), err); });
+  out_of_memory("nf_session_create", News::tested, allocator, [&](nf_error* err) {
+    nf_session* p = nullptr;
+    return made(nf_session_create(m.get(), nullptr, &p, err), p, nf_session_free);
+  });
+  out_of_memory("nf_trainer_create and step", News::tested, allocator, [&](nf_error* err) {
+    nf_trainer* p = nullptr;
+    nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
+    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    nf_trainer_free(p);
+    return status;
+  });
+  out_of_memory("nf_trainer_create, step, save and restore", News::json, allocator, [&](nf_error* err) {
+    nf_trainer* p = nullptr;
+    nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
+    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_trainer_save(p, checkpoint.c_str(), err);
+    if (status == NF_OK) status = nf_trainer_restore(p, checkpoint.c_str(), err);
+    nf_trainer_free(p);
+    return status;
+  });
+  out_of_memory("nf_table_open", News::tested, allocator, [&](nf_error* err) {
+    nf_table* p = nullptr;
+    return made(nf_table_open(rt.get(), csv.c_str(), nullptr, &p, err), p, nf_table_free);
+  });
+  out_of_memory("nf_batches_create and get", News::tested, allocator, [&](nf_error* err) {
+    nf_batches* p = nullptr;
+    nf_status status = nf_batches_create(rt.get(), x.view(), nullptr, nullptr, nullptr, &p, err);
+    nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
+    if (status == NF_OK) status = nf_batches_get(p, 1, &bx, &bc, &bw, err);
+    nf_batches_free(p);
+    return status;
+  });
+}
+
+// A step that runs out of memory is not applied, and the next one goes through.
+TEST_F(Memory, ATrainerSurvivesRunningOut) {
+  const Model m = model(rt.get()), twin = model(rt.get());
+  const Trainer t = trainer(m.get()), u = trainer(twin.get());
+  Tensor x = banana(3000);
+  Err e;
+  const uint64_t before = info(m.get()).hash;
+  for (int64_t k = 0;; ++k) {
+    ASSERT_LT(k, 10000);
+    allocator.fail_at = allocator.calls + k;
+    const nf_status status = nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e);
+    allocator.fail_at = -1;
+    if (status == NF_OK) break;
+    ASSERT_TRUE(failed(NF_ERR_NOMEM, status, e));
+    ASSERT_EQ(info(m.get()).hash, before);
+  }
+  ASSERT_TRUE(ok(nf_train_step(u.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+  EXPECT_EQ(info(m.get()).hash, info(twin.get()).hash);
+}
+
+}  // namespace
+}  // namespace abi_test

@@ -1,0 +1,100 @@
+// nf.hpp: exceptions carry status and message, handles move, data go in and out as vectors, callbacks may throw.
+#include <nf/nf.hpp>
+#include <type_traits>
+
+#include "tests/abi/abi_support.h"
+
+namespace abi_test {
+namespace {
+
+static_assert(std::is_move_constructible_v<nf::Model> && !std::is_copy_constructible_v<nf::Model>);
+static_assert(std::is_move_assignable_v<nf::Session> && !std::is_copy_assignable_v<nf::Session>);
+static_assert(std::is_same_v<nf::Trainer, nf::api::Trainer>, "the inline namespace");
+
+class Hpp : public testing::Test {
+ protected:
+  nf::Runtime rt;
+  nf::Model m{rt, kSpec, 1};
+  std::vector<float> x = banana(300).v;
+};
+
+TEST_F(Hpp, ErrorsAreExceptions) {
+  try {
+    nf::Model(rt, R"({"event": [2], "layers": [{"type": "revers"}]})", 1);
+    FAIL() << "no exception";
+  } catch (const nf::Exception& e) {
+    EXPECT_EQ(e.status(), NF_ERR_SPEC);
+    EXPECT_NE(std::string(e.what()).find("reverse"), std::string::npos);
+  }
+  EXPECT_THROW(nf::Model::load(rt, "no/such/file"), nf::Exception);
+  EXPECT_THROW((nf::Options{{"lr", "fast"}}), nf::Exception);
+  EXPECT_THROW(nf::View(x, 7), nf::Exception) << "300 * 2 numbers are no rows of 7";
+  EXPECT_THROW(nf::Session(m).log_prob(nf::View(x, 3)), nf::Exception);
+}
+
+TEST_F(Hpp, SameNumbersAsTheCCalls) {
+  nf::Session s(m);
+  const std::vector<float> ll = s.log_prob(nf::View(x, 2));
+  const Session c = session(m.get());
+  Tensor in({300, 2}, x), out({300});
+  Err e;
+  ASSERT_TRUE(ok(nf_log_prob(c.get(), in.view(), nullptr, out.view(), &e), e));
+  EXPECT_TRUE(same_bits(ll, out.v));
+  const std::vector<double> wide(x.begin(), x.end()), wide_ll = s.log_prob<double>(nf::View(wide, 2));
+  EXPECT_EQ(static_cast<float>(wide_ll[17]), ll[17]);
+
+  std::vector<float> log_det(300), back_det(300);
+  const std::vector<float> z = s.forward(nf::View(x, 2), log_det), back = s.inverse(nf::View(z, 2), back_det);
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(back[i], x[i], 1e-4);
+  for (size_t i = 0; i < log_det.size(); ++i) EXPECT_NEAR(back_det[i], -log_det[i], 1e-4);
+
+  std::vector<float> sample_ll(10);
+  const std::vector<float> samples = s.sample(10, 3, 0, sample_ll), again = s.log_prob(nf::View(samples, 2));
+  for (size_t i = 0; i < again.size(); ++i) EXPECT_NEAR(again[i], sample_ll[i], 1e-4);
+  EXPECT_EQ(s.bytes(), nf_session_bytes(s.get()));
+}
+
+TEST_F(Hpp, TrainSaveLoad) {
+  const TempDir dir;
+  nf::Trainer t(m, {{"lr", 1e-3}, {"optimizer", "adam"}});
+  nf::Batches b(rt, nf::View(x, 2), {{"batch", 100}});
+  EXPECT_EQ(b.per_epoch(), 3u);
+  EXPECT_EQ(b.at(5).x.rows(), 100);
+  EXPECT_TRUE(b.at(0).ctx.none());
+  int calls = 0;
+  EXPECT_FALSE(t.run(b, 5, [&](const nf_step_info& s) { return ++calls, s.step <= 5; }));
+  EXPECT_EQ(calls, 5);
+  EXPECT_EQ(t.step_count(), 5u);
+  EXPECT_TRUE(t.run(b, 100, [](const nf_step_info& s) { return s.step < 7; })) << "stopped";
+  EXPECT_EQ(t.step_count(), 7u);
+  EXPECT_THROW(t.run(b, 100, [](const nf_step_info&) -> bool { throw std::out_of_range("mine"); }), std::out_of_range);
+  const nf_step_info last = t.step(nf::View(x, 2));
+  EXPECT_EQ(last.step, t.step_count());
+  t.save(dir / "c.safetensors");
+  t.restore(dir / "c.safetensors");
+
+  m.set_note("who", "me");
+  const std::vector<unsigned char> bytes = m.to_bytes();
+  nf::Model loaded = nf::Model::from_bytes(rt, bytes.data(), bytes.size());
+  EXPECT_EQ(loaded.info().hash, m.info().hash);
+  EXPECT_EQ(loaded.note("who"), "me");
+  EXPECT_EQ(loaded.note_keys(), std::vector<std::string>{"who"});
+  EXPECT_EQ(loaded.spec(), m.spec());
+  loaded = nf::Model::load(rt, dir / "c.safetensors");
+  EXPECT_EQ(loaded.info().hash, m.info().hash);
+}
+
+TEST_F(Hpp, Tables) {
+  const TempDir dir;
+  nf::save_table(nf::View(x, 2), dir / "x.npy");
+  const nf::Table table(rt, dir / "x.npy");
+  EXPECT_EQ(table.view().rows(), 300);
+  EXPECT_EQ(table.view().cols(), 2);
+  EXPECT_EQ(table.view().data<float>()[5], x[5]);
+  EXPECT_THROW(table.view().data<double>(), nf::Exception);
+  EXPECT_EQ(table.column(0), "");
+  EXPECT_EQ(nf::Session(m).log_prob(table.view()), nf::Session(m).log_prob(nf::View(x, 2)));
+}
+
+}  // namespace
+}  // namespace abi_test

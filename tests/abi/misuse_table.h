@@ -1,0 +1,131 @@
+// One row per function of nf.h that returns a status: its arguments by name and kind, with values that make it succeed.
+// The tests derive every misuse from the row (misuse_test.cc), so a new function needs a new row and nothing else.
+#pragma once
+#include <bit>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tests/abi/abi_support.h"
+
+namespace abi_test {
+
+enum class Kind {
+  number,
+  plain,        // a pointer that no rule of this test changes beyond NULL: handle, string, bytes, callback
+  out_handle,   // T**: written on success only
+  in_view,      // const nf_view* read by the call
+  out_view,     // nf_view* whose data the call writes
+  filled_view,  // nf_view* that the call fills in
+  in_struct,    // begins with struct_size, read
+  out_struct,   // begins with struct_size, written
+};
+
+inline constexpr nf_status kNullable = NF_OK;
+inline constexpr nf_status kUnspecified = -1;
+
+struct Slot {
+  const char* name;
+  Kind kind;
+  uint64_t bits;                        // the good value
+  nf_status on_null = NF_ERR_ARGUMENT;  // of pointers: the status when NULL is passed
+  size_t bytes = 0;                     // of structs
+  void (*release)(void*) = nullptr;     // of out_handle
+  bool any_shape = false;               // of views: no shape can be wrong
+};
+
+struct Row {
+  std::string function;
+  std::vector<Slot> slots;
+  std::function<nf_status(const std::vector<uint64_t>&, nf_error*)> call;
+
+  std::vector<uint64_t> good() const {
+    std::vector<uint64_t> out;
+    for (const Slot& s : slots) out.push_back(s.bits);
+    return out;
+  }
+};
+
+template <class P>
+P value_of(uint64_t bits) {
+  if constexpr (std::is_pointer_v<P>)
+    return reinterpret_cast<P>(bits);
+  else if constexpr (std::is_same_v<P, double>)
+    return std::bit_cast<double>(bits);
+  else
+    return static_cast<P>(bits);
+}
+
+template <class... P, size_t... I>
+nf_status apply(nf_status (*f)(P...), const std::vector<uint64_t>& b, nf_error* e, std::index_sequence<I...>) {
+  using Types = std::tuple<P...>;
+  return f(value_of<std::tuple_element_t<I, Types>>(b[I])..., e);
+}
+
+template <class... P>
+Row row(const char* name, nf_status (*f)(P...), std::vector<Slot> slots) {
+  EXPECT_EQ(slots.size(), sizeof...(P) - 1) << name;
+  return {name, std::move(slots), [f](const std::vector<uint64_t>& b, nf_error* e) {
+            return apply(f, b, e, std::make_index_sequence<sizeof...(P) - 1>{});
+          }};
+}
+
+template <class P>
+uint64_t bits_of(P* p) {
+  return reinterpret_cast<uint64_t>(p);
+}
+
+inline Slot number(const char* name, uint64_t v) { return {name, Kind::number, v}; }
+inline Slot real(const char* name, double v) { return {name, Kind::number, std::bit_cast<uint64_t>(v)}; }
+template <class P>
+Slot plain(const char* name, P* p, nf_status on_null = NF_ERR_ARGUMENT) {
+  return {name, Kind::plain, bits_of(p), on_null};
+}
+template <class T>
+Slot out(const char* name, T** p, void (*release)(void*)) {
+  return {name, Kind::out_handle, bits_of(p), NF_ERR_ARGUMENT, 0, release};
+}
+inline Slot view(const char* name, Kind kind, Tensor& t, nf_status on_null = NF_ERR_ARGUMENT, bool any_shape = false) {
+  return {name, kind, bits_of(t.view()), on_null, sizeof(nf_view), nullptr, any_shape};
+}
+template <class T>
+Slot record(const char* name, Kind kind, T* p, nf_status on_null = NF_ERR_ARGUMENT) {
+  return {name, kind, bits_of(p), on_null, sizeof(T)};
+}
+template <auto F, class T>
+void release(void* p) {
+  F(static_cast<T*>(p));
+}
+
+// All handles and buffers that the rows use. The model takes a context, so that ctx is required.
+struct World {
+  TempDir dir;
+  Runtime rt;
+  Options o = options();
+  Model m, trained;
+  Session s;
+  Trainer t;
+  Table table;
+  Batches b;
+  Tensor x{{4, 2}, 0.5f}, ctx{{4, 1}, 0.25f}, weight{{4}, 1.0f}, z{{4, 2}}, rows{{4}}, bias{{1}}, batch_x{{4, 2}};
+  std::vector<unsigned char> file;
+  std::string model_path = dir / "m.safetensors", checkpoint = dir / "c.safetensors", csv = dir / "t.csv", tensor_name;
+  nf_allocator allocator{};
+  nf_executor executor{};
+  nf_collective collective{};
+  nf_source source{};
+  nf_model_info info = NF_MODEL_INFO_INIT;
+  nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
+  nf_step_info step = NF_STEP_INFO_INIT;
+  nf_view filled[3] = {NF_VIEW_INIT, NF_VIEW_INIT, NF_VIEW_INIT};
+  void* made = nullptr;  // where out_handle points
+
+  explicit World(Runtime runtime);
+  std::vector<Row> table_of_rows();
+};
+
+}  // namespace abi_test

@@ -1,0 +1,147 @@
+// Options: unknown keys, wrong types and values out of bounds, driven by nf_options_describe so that every key to come
+// is covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the bag as it was.
+#include <nlohmann/json.hpp>
+
+#include "tests/abi/abi_support.h"
+
+namespace abi_test {
+namespace {
+
+using Json = nlohmann::json;
+
+Json described() {
+  const char* text = nf_options_describe();
+  EXPECT_NE(text, nullptr);
+  EXPECT_EQ(text, nf_options_describe()) << "static";
+  return Json::parse(text ? text : "[]");
+}
+
+class OptionKeys : public testing::Test {
+ protected:
+  nf_status i64(const std::string& key, int64_t v) { return nf_options_set_i64(o.get(), key.c_str(), v, &e); }
+  nf_status f64(const std::string& key, double v) { return nf_options_set_f64(o.get(), key.c_str(), v, &e); }
+  nf_status str(const std::string& key, const std::string& v) {
+    return nf_options_set_str(o.get(), key.c_str(), v.c_str(), &e);
+  }
+  nf_status parse(const std::string& key, const std::string& v) {
+    return nf_options_set(o.get(), key.c_str(), v.c_str(), &e);
+  }
+  Options o = options();
+  Err e;
+};
+
+TEST_F(OptionKeys, AreDescribed) {
+  const Json all = described();
+  ASSERT_TRUE(all.is_array());
+  EXPECT_GE(all.size(), 10u);
+  for (const Json& k : all) {
+    for (const char* field : {"name", "type", "doc"}) {
+      ASSERT_TRUE(k.contains(field) && k[field].is_string() && !k[field].get<std::string>().empty())
+          << field << " of " << k;
+    }
+    EXPECT_TRUE(k.contains("default")) << k;
+  }
+}
+
+TEST_F(OptionKeys, UnknownOnesSuggestTheNearest) {
+  const struct {
+    const char *wrong, *right;
+  } cases[] = {
+      {"leraning_rate", ""}, {"optimzer", "optimizer"}, {"clipnorm", "clip_norm"}, {"treads", "threads"}, {"Lr", "lr"}};
+  for (const auto& c : cases) {
+    EXPECT_TRUE(failed(NF_ERR_SPEC, f64(c.wrong, 1), e, c.wrong));
+    EXPECT_TRUE(failed(NF_ERR_SPEC, i64(c.wrong, 1), e, c.right));
+    EXPECT_TRUE(failed(NF_ERR_SPEC, str(c.wrong, "x"), e, c.right));
+    EXPECT_TRUE(failed(NF_ERR_SPEC, parse(c.wrong, "1"), e, c.right));
+  }
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("", 1), e));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64(std::string(100000, 'k'), 1), e));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("\xff\xfe", 1), e));
+}
+
+// Every key: its default is welcome, everything of another type or beyond the bounds is not.
+TEST_F(OptionKeys, TypesAndBounds) {
+  int numbers = 0, choices = 0;
+  for (const Json& k : described()) {
+    SCOPED_TRACE(k.dump());
+    const std::string key = k["name"], type = k["type"];
+    const bool integer = type == "integer" || type == "int" || type == "i64",
+               real = type == "number" || type == "real" || type == "f64";
+    if (integer || real) {
+      ++numbers;
+      EXPECT_TRUE(failed(NF_ERR_SPEC, str(key, "1"), e, key));
+      for (const char* text :
+           {"", "x", "1x", " 1", "1 ", "0x10", "--1", "1e999", "nan", "inf", "-inf", "99999999999999999999"})
+        EXPECT_TRUE(failed(NF_ERR_SPEC, parse(key, text), e, key)) << "'" << text << "'";
+      if (k.contains("min") && k["min"].is_number()) {
+        const double low = k["min"];
+        if (integer && low > -9e18) {
+          EXPECT_TRUE(failed(NF_ERR_SPEC, i64(key, static_cast<int64_t>(low) - 1), e, key));
+        }
+        if (real) {
+          EXPECT_TRUE(failed(NF_ERR_SPEC, f64(key, std::nextafter(low, -INFINITY)), e, key));
+        }
+        EXPECT_TRUE(ok(integer ? i64(key, static_cast<int64_t>(low)) : f64(key, low), e));
+      }
+      if (k.contains("max") && k["max"].is_number()) {
+        const double high = k["max"];
+        if (integer && high < 9e18) {
+          EXPECT_TRUE(failed(NF_ERR_SPEC, i64(key, static_cast<int64_t>(high) + 1), e, key));
+        }
+        if (real) {
+          EXPECT_TRUE(failed(NF_ERR_SPEC, f64(key, std::nextafter(high, INFINITY)), e, key));
+        }
+      }
+    }
+    if (integer) {
+      EXPECT_TRUE(failed(NF_ERR_SPEC, f64(key, 1.5), e, key));
+      EXPECT_TRUE(failed(NF_ERR_SPEC, parse(key, "1.5"), e, key));
+    }
+    if (real) {
+      for (double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)})
+        EXPECT_TRUE(failed(NF_ERR_SPEC, f64(key, bad), e, key)) << bad;
+    }
+    if (k.contains("choices")) {
+      ++choices;
+      std::string first = k["choices"][0];
+      for (const Json& c : k["choices"]) {
+        EXPECT_TRUE(ok(str(key, c), e));
+        EXPECT_TRUE(ok(parse(key, c), e));
+      }
+      EXPECT_TRUE(failed(NF_ERR_SPEC, str(key, first + "x"), e, key));
+      EXPECT_TRUE(failed(NF_ERR_SPEC, str(key, first + "x"), e, first)) << "says what would be right";
+      EXPECT_TRUE(failed(NF_ERR_SPEC, str(key, ""), e, key));
+      EXPECT_TRUE(failed(NF_ERR_SPEC, i64(key, 0), e, key));
+      EXPECT_TRUE(failed(NF_ERR_SPEC, f64(key, 0), e, key));
+    }
+    if (k["default"].is_string()) {
+      EXPECT_TRUE(ok(str(key, k["default"]), e));
+    } else if (k["default"].is_number_integer() && integer) {
+      EXPECT_TRUE(ok(i64(key, k["default"]), e));
+      EXPECT_TRUE(ok(parse(key, k["default"].dump()), e));
+    } else if (k["default"].is_number() && real) {
+      EXPECT_TRUE(ok(f64(key, k["default"]), e));
+      EXPECT_TRUE(ok(parse(key, k["default"].dump()), e));
+    }
+  }
+  EXPECT_GE(numbers, 5);
+  EXPECT_GE(choices, 2);
+}
+
+// A refused value does not replace the one that was there.
+TEST_F(OptionKeys, ARefusalLeavesTheBagAlone) {
+  const TempDir dir;
+  const Runtime rt = runtime();
+  Tensor x = banana(10);
+  ASSERT_TRUE(ok(parse("batch", "3"), e));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("batch", -5), e, "batch"));
+  nf_batches* b = nullptr;
+  ASSERT_TRUE(ok(nf_batches_create(rt.get(), x.view(), nullptr, nullptr, o.get(), &b, &e), e));
+  const Batches owner(b);
+  nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
+  ASSERT_TRUE(ok(nf_batches_get(b, 0, &bx, &bc, &bw, &e), e));
+  EXPECT_EQ(bx.shape[0], 3);
+}
+
+}  // namespace
+}  // namespace abi_test

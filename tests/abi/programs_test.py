@@ -1,0 +1,64 @@
+"""Builds and runs the programs of examples/ in C, C++, Rust and Go against the libnf just built, as a user would.
+
+Each trains, saves, loads, scores and samples, checks its own results, and prints nothing that looks like a failure.
+A language without its compiler here is skipped.
+usage: programs_test.py SOURCE_ROOT LIBRARY_DIR
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT, LIB = map(os.path.abspath, sys.argv[1:3])
+INCLUDE = '-I' + os.path.join(ROOT, 'include')
+RPATH = '-Wl,-rpath,' + LIB
+
+
+def example(name):
+    return os.path.join(ROOT, 'examples', name)
+
+
+def c(out):
+    return ['cc', '-std=c99', '-O2', '-Wall', '-Wextra', '-Werror', INCLUDE, example('c/train.c'), '-L' + LIB, '-lnf', '-lm', RPATH, '-o', out], {}
+
+
+def cpp(out):
+    return ['c++', '-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', INCLUDE, example('cpp/train.cc'), '-L' + LIB, '-lnf', RPATH, '-o', out], {}
+
+
+def rust(out):
+    return ['rustc', '-O', '--edition', '2021', '-D', 'warnings', example('rust/train.rs'), '-L', LIB, '-l', 'nf', '-C', 'link-arg=' + RPATH, '-o', out], {}
+
+
+def go(out):
+    return ['go', 'build', '-C', example('go'), '-o', out, '.'], {
+        'CGO_ENABLED': '1', 'CGO_LDFLAGS': f'-L{LIB} {RPATH}', 'CGO_LDFLAGS_ALLOW': '.*', 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off', 'GOTOOLCHAIN': 'local',
+        # A home and caches that exist wherever the tests run.
+        'GOCACHE': os.environ.get('GOCACHE') or os.path.join(os.path.dirname(LIB), 'go-cache'),
+        'GOPATH': os.environ.get('GOPATH') or os.path.join(os.path.dirname(LIB), 'go-path')}
+
+
+def run(language, build):
+    with tempfile.TemporaryDirectory() as folder:
+        command, env = build(os.path.join(folder, 'train'))
+        if not shutil.which(command[0]):
+            return 'skip', f'no {command[0]} here'
+        env = dict(os.environ, **env)
+        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=500)
+        if done.returncode:
+            return 'fail', f'{" ".join(command)}\n{done.stdout}{done.stderr}'
+        model = os.path.join(folder, 'm.safetensors')
+        done = subprocess.run([os.path.join(folder, 'train'), model], capture_output=True, text=True, timeout=300)
+        if done.returncode or 'mean log-likelihood' not in done.stdout or not os.path.exists(model):
+            return 'fail', f'{language} ended with {done.returncode}:\n{done.stdout}{done.stderr}'
+        return 'pass', done.stdout
+
+
+counts = {'pass': 0, 'fail': 0, 'skip': 0}
+for language, build in {'C': c, 'C++': cpp, 'Rust': rust, 'Go': go}.items():
+    result, text = run(language, build)
+    counts[result] += 1
+    print(f'{language}: {result}\n{text}')
+print('# cases: {pass} {fail} {skip}'.format(**counts))
+sys.exit(1 if counts['fail'] else 0)

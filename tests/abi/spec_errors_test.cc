@@ -1,0 +1,212 @@
+// Bad specs: every message starts with the JSON path of the culprit ("spec.layers[0].hidden"; of an unknown or
+// duplicate key, the object that holds it), says the value and what would be right. The fields of all layers come from
+// nf_layers_describe, so that layers to come are covered without a line here.
+#include <nlohmann/json.hpp>
+
+#include "tests/abi/abi_support.h"
+
+namespace abi_test {
+namespace {
+
+using Json = nlohmann::json;
+
+class SpecErrors : public Counted {
+ protected:
+  nf_status make(const std::string& spec, nf_error* e) {
+    nf_model* m = nullptr;
+    const nf_status status = nf_model_create(rt.get(), spec.data(), spec.size(), 1, &m, e);
+    EXPECT_EQ(m != nullptr, status == NF_OK);
+    nf_model_free(m);
+    return status;
+  }
+  // Refused with a message that begins with "spec" and `path`, and contains all of `needles`.
+  void refuse(const std::string& spec, const std::string& path, std::initializer_list<std::string> needles = {}) {
+    SCOPED_TRACE(spec.size() < 400 ? spec : spec.substr(0, 400) + "...");
+    Err e;
+    const int64_t live = allocator.live;
+    const nf_status status = make(spec, &e);
+    EXPECT_TRUE(failed(NF_ERR_SPEC, status, e));
+    const std::string start = "spec" + path;
+    EXPECT_EQ(std::string(e.message).rfind(start, 0), 0u) << "should start with '" << start << "': " << e.message;
+    for (const std::string& n : needles) EXPECT_TRUE(failed(NF_ERR_SPEC, status, e, n));
+    EXPECT_EQ(allocator.live, live) << "leaked";
+  }
+  static std::string with_layer(const std::string& layer) { return R"({"event": [2], "layers": [)" + layer + "]}"; }
+};
+
+TEST_F(SpecErrors, NotJson) {
+  for (const char* text : {"", " ", "{", "}", "[", "nul", "{\"event\": [2],}", "{\"event\": [2] \"layers\": []}",
+                           "{'event': [2]}", "{\"event\": [2], \"layers\": []} x", "// no\n{}",
+                           "{\"event\": [02], \"layers\": []}", "{\"event\": [2], \"layers\": [], \"base\": \"\xff\"}",
+                           "{\"event\": [NaN]}", "{\"event\": [1e400]}", "\xef\xbb\xbf{}"})
+    refuse(text, "");
+  Err e;
+  const std::string nul("{\"event\": [2], \"layers\": []}\0", 29);
+  EXPECT_EQ(make(nul, &e), NF_ERR_SPEC) << "a NUL after the end is no white space";
+}
+
+TEST_F(SpecErrors, NotAnObject) {
+  for (const char* text : {"null", "[]", "3", "\"event\"", "true"}) refuse(text, "", {"object"});
+}
+
+TEST_F(SpecErrors, DuplicateKeys) {
+  refuse(R"({"event": [2], "event": [3], "layers": []})", "", {"event"});
+  refuse(with_layer(R"({"type": "reverse", "type": "reverse"})"), ".layers[0]", {"type"});
+  refuse(with_layer(R"({"type": "affine_coupling", "hidden": [2], "hidden": [3]})"), ".layers[0]", {"hidden"});
+}
+
+TEST_F(SpecErrors, UnknownKeysSuggestTheNearest) {
+  refuse(R"({"event": [2], "layer": []})", "", {"\"layer\"", "layers"});
+  refuse(R"({"evnt": [2], "layers": []})", "", {"evnt", "event"});
+  refuse(with_layer(R"({"type": "affine_coupling", "hiden": [2]})"), ".layers[0]", {"hiden", "hidden"});
+  refuse(with_layer(R"({"repeat": 2, "layers": [{"type": "reverse"}, {"type": "affine_coupling", "hiden": [2]}]})"),
+         ".layers[0].layers[1]", {"hiden", "hidden"});
+  refuse(with_layer(R"({"type": "reverse", "": 1})"), ".layers[0]");
+  refuse(with_layer(R"({"type": "reverse", ")" + std::string(5000, 'k') + R"(": 1})"), ".layers[0]");
+}
+
+TEST_F(SpecErrors, UnknownLayersSuggestTheNearest) {
+  refuse(with_layer(R"({"type": "affine_cuopling"})"), ".layers[0].type", {"affine_cuopling", "affine_coupling"});
+  refuse(with_layer(R"({"type": "revers"})"), ".layers[0].type", {"reverse"});
+  refuse(with_layer(R"({"type": "Reverse"})"), ".layers[0].type", {"reverse"});
+  refuse(with_layer(R"({"type": ""})"), ".layers[0].type");
+  refuse(with_layer(R"({"type": "zzzzzzzzzzzzzzzzzzzzzzzz"})"), ".layers[0].type");
+  refuse(with_layer(R"({"type": 3})"), ".layers[0].type", {"3"});
+  refuse(with_layer(R"({"hidden": [2]})"), ".layers[0]", {"type"});
+  refuse(with_layer("3"), ".layers[0]", {"3"});
+  refuse(with_layer("null"), ".layers[0]");
+  refuse(R"({"event": [2], "base": "nomal", "layers": []})", ".base", {"nomal", "normal"});
+}
+
+TEST_F(SpecErrors, EventContextAndLayers) {
+  refuse("{}", "", {"event"});
+  refuse(R"({"layers": []})", "", {"event"});
+  refuse(R"({"event": [2]})", "", {"layers"});
+  for (const char* bad :
+       {"0", "-1", "1099511627776", "9223372036854775807", "9223372036854775808", "1.5", "null", "\"2\""})
+    refuse(std::string(R"({"event": [)") + bad + R"(], "layers": []})", ".event");
+  for (const char* bad : {"[]", "2.5", "\"2\"", "{}", "[2, 2, 2, 2, 2, 2, 2]", "[[2]]"})
+    refuse(std::string(R"({"event": )") + bad + R"(, "layers": []})", ".event");
+  for (const char* bad : {"[-1]", "[1099511627776]", "[0.5]", "\"1\"", "{}"})
+    refuse(std::string(R"({"event": [2], "context": )") + bad + R"(, "layers": []})", ".context");
+  for (const char* bad : {"null", "{}", "3", "\"reverse\""})
+    refuse(std::string(R"({"event": [2], "layers": )") + bad + "}", ".layers");
+  for (const char* bad : {"3", "[]", "\"float16\"", "\"f32 \"", "null"})
+    refuse(std::string(R"({"event": [2], "layers": [], "dtype": )") + bad + "}", ".dtype");
+}
+
+TEST_F(SpecErrors, Repeat) {
+  for (const char* bad : {"0", "-1", "1099511627776", "9223372036854775807", "1.5", "\"2\"", "null", "[2]"})
+    refuse(with_layer(std::string(R"({"layers": [{"type": "reverse"}], "repeat": )") + bad + "}"), ".layers[0].repeat");
+  refuse(with_layer(R"({"repeat": 2})"), ".layers[0]");
+  refuse(with_layer(R"({"repeat": 2, "layers": [], "type": "reverse"})"), ".layers[0]");
+  refuse(with_layer(R"({"type": "reverse", "invert": 1})"), ".layers[0].invert");
+  // Each bound is met, their product is not.
+  std::string nested = R"({"type": "reverse"})";
+  for (int i = 0; i < 5; ++i) nested = R"({"repeat": 1000, "layers": [)" + nested + "]}";
+  refuse(with_layer(nested), "");
+}
+
+TEST_F(SpecErrors, TooDeepAndTooLarge) {
+  std::string deep = R"({"type": "reverse"})";
+  for (int i = 0; i < 3000; ++i) deep = R"({"layers": [)" + deep + "]}";
+  refuse(with_layer(deep), "", {"deep"});
+  refuse(std::string(200000, '['), "");
+  refuse(with_layer(R"({"type": "reverse", "x": )" + std::string(50000, '[') + std::string(50000, ']') + "}"), "");
+  std::string large = R"({"type": "reverse"})";
+  for (int i = 0; i < 21; ++i) large = large + "," + large;  // 40 MB
+  refuse(with_layer(large), "");
+  // Small to write, enormous to build: refused with a status, not attempted.
+  Err e;
+  const nf_status status =
+      make(R"({"event": [1000000], "layers": [{"type": "affine_coupling", "hidden": [1000000, 1000000]}]})", &e);
+  EXPECT_TRUE(status == NF_ERR_SPEC || status == NF_ERR_NOMEM) << nf_status_name(status);
+  EXPECT_TRUE(failed(status, status, e));
+}
+
+// A description of a field, whatever it is: values that it must refuse.
+std::vector<Json> wrong_values(const Json& f) {
+  const std::string type = f["type"];
+  std::vector<Json> bad = {nullptr, Json::object()};
+  const Json low = f.value("min", Json()), high = f.value("max", Json());
+  const bool list = type.find("list") != std::string::npos || type.find("integers") != std::string::npos ||
+                    f["default"].is_array() || type.find("[]") != std::string::npos;
+  auto numbers = [&](bool integer) {
+    std::vector<Json> n = {1e308};
+    if (integer) n.insert(n.end(), {0.5, INT64_MIN, UINT64_MAX});
+    if (low.is_number_integer() && low.get<int64_t>() > INT64_MIN) n.push_back(low.get<int64_t>() - 1);
+    if (high.is_number_integer() && high.get<int64_t>() < INT64_MAX) n.push_back(high.get<int64_t>() + 1);
+    if (low.is_number_float()) n.push_back(std::nextafter(low.get<double>(), -INFINITY));
+    if (high.is_number_float()) n.push_back(std::nextafter(high.get<double>(), INFINITY));
+    return n;
+  };
+  if (list) {
+    bad.insert(bad.end(), {3, "x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
+    for (const Json& n : numbers(true)) bad.push_back(Json::array({n}));
+    const auto most = f.at("max_count").get<size_t>();
+    if (most < 100000) bad.push_back(Json(std::vector<int>(most + 1, 1)));
+  } else if (f.contains("choices")) {
+    bad.insert(bad.end(), {3, true, Json::array(), "", f["choices"][0].get<std::string>() + "x"});
+  } else if (f["default"].is_boolean()) {
+    bad.insert(bad.end(), {0, 1, "true", Json::array()});
+  } else if (f["default"].is_number()) {
+    bad.insert(bad.end(), {"1", true, Json::array({1})});
+    for (const Json& n : numbers(type.find("int") != std::string::npos)) bad.push_back(n);
+  } else {
+    bad.insert(bad.end(), {3, true, Json::array()});
+  }
+  return bad;
+}
+
+TEST_F(SpecErrors, EveryFieldOfEveryLayer) {
+  const char* text = nf_layers_describe();
+  ASSERT_NE(text, nullptr);
+  EXPECT_EQ(text, nf_layers_describe()) << "static";
+  const Json layers = Json::parse(text)["layers"];
+  ASSERT_TRUE(layers.is_array());
+  ASSERT_GE(layers.size(), 6u);
+  int fields = 0, values = 0;
+  for (const Json& l : layers) {
+    const std::string name = l["name"];
+    EXPECT_FALSE(l.value("doc", "").empty()) << name;
+    Err e;
+    ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}}.dump()), &e), e)) << "defaults of " << name;
+    for (const Json& f : l["fields"]) {
+      ++fields;
+      const std::string field = f["name"];
+      EXPECT_FALSE(f.value("doc", "").empty()) << name << "." << field;
+      ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, f["default"]}}.dump()), &e), e))
+          << "the default of " << field;
+      for (const Json& v : wrong_values(f)) {
+        ++values;
+        refuse(R"({"event": [2], "layers": [{"type": "reverse"}, )" + Json{{"type", name}, {field, v}}.dump() + "]}",
+               ".layers[1]." + field);
+      }
+      // The type of the value is checked before what it means: the message says what would be right.
+      if (f.contains("choices")) {
+        for (const Json& c : f["choices"]) {
+          // Refused at most by a rule about another field.
+          const nf_status status = make(with_layer(Json{{"type", name}, {field, c}}.dump()), &e);
+          ASSERT_TRUE(status == NF_OK || std::string(e.message).rfind("spec.layers[0]." + field, 0) != 0) << e.message;
+          refuse(with_layer(Json{{"type", name}, {field, "no such"}}.dump()), ".layers[0]." + field,
+                 {"no such", c.get<std::string>()});
+        }
+      }
+    }
+  }
+  EXPECT_GE(fields, 10);
+  EXPECT_GE(values, 100);
+}
+
+// The canonical spec is a fixed point: all defaults written out, equal model.
+TEST_F(SpecErrors, CanonicalSpecIsAFixedPoint) {
+  const Model m = model(rt.get());
+  const std::string spec = nf_model_spec(m.get());
+  const Model again = model(rt.get(), spec);
+  EXPECT_EQ(nf_model_spec(again.get()), spec);
+  EXPECT_EQ(info(again.get()).hash, info(m.get()).hash);
+  EXPECT_TRUE(Json::parse(spec).contains("base"));
+}
+
+}  // namespace
+}  // namespace abi_test
