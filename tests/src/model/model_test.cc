@@ -39,7 +39,7 @@ TEST(FlowModel, LogProbIsBasePlusLogDets) {
   const FlowModel& m = f.model();
   constexpr int64_t n = 30;
   Rows2 in = rows_for(m, n);
-  ASSERT_EQ(m.steps().size(), 7u);
+  ASSERT_EQ(m.steps().size(), 8u);
   Tape t(system_allocator(), DType::f64);
   t.recording = false;
   std::vector<Node> nodes(m.params().slots().size());
@@ -161,14 +161,14 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
   EXPECT_EQ(values_of<double>(t.grad(nodes[1])), (Values{9, 12}));
 }
 
-std::string broken(FlowModel& m, Rows2 in) {
+std::string broken(FlowModel& m, Rows2 in, bool inverse = false) {
   Tape t(system_allocator(), DType::f64);
   t.recording = false;
   std::vector<Node> nodes(m.params().slots().size());
   m.params().bind(nodes.data(), nullptr, nullptr);
   Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.event()}), false);
   Var c = m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
-  return m.first_nonfinite({t, nodes.data()}, x, c);
+  return m.first_nonfinite({t, nodes.data()}, x, c, inverse);
 }
 
 TEST(FlowModel, NamesTheLayerThatBreaks) {
@@ -185,7 +185,7 @@ TEST(FlowModel, NamesTheLayerThatBreaks) {
   EXPECT_EQ(poison(0), "spec.layers[0] (elementwise_affine)");
   EXPECT_EQ(poison(1), "spec.layers[1] (affine_coupling)");
   EXPECT_EQ(poison(4), "spec.layers[2].layers[1] (affine_coupling, repetition 1)");
-  EXPECT_EQ(poison(5), "spec.layers[3] (additive_coupling)");
+  EXPECT_EQ(poison(6), "spec.layers[3] (additive_coupling)");
   FlowCase<double> f = chain();
   Rows2 bad = in;
   bad.x[7] = INFINITY;
@@ -193,6 +193,16 @@ TEST(FlowModel, NamesTheLayerThatBreaks) {
   bad = in;
   bad.context[0] = NAN;
   EXPECT_EQ(broken(f.model(), bad), "the context");
+  EXPECT_EQ(broken(f.model(), bad, true), "the context");
+  bad = in;
+  bad.x[0] = NAN;
+  EXPECT_EQ(broken(f.model(), bad, true), "the latent");
+  // Of two broken layers each direction meets another one first.
+  f.param(static_cast<size_t>(f.model().params().find("layers.0.shift")))[1] = NAN;
+  f.param(static_cast<size_t>(f.model().params().find("layers.6.net.output.bias")))[0] = NAN;
+  EXPECT_EQ(broken(f.model(), in), "spec.layers[0] (elementwise_affine)");
+  EXPECT_EQ(broken(f.model(), in, true), "spec.layers[3] (additive_coupling)");
+  f.randomise(1, 0.3);
   f.param(static_cast<size_t>(f.model().params().find("base.loc")))[0] = NAN;
   EXPECT_EQ(broken(f.model(), in), "the base density");
 }

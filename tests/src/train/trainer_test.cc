@@ -48,8 +48,8 @@ struct Data {
 };
 
 // A model with its trainer.
-struct Run {
-  explicit Run(const char* spec, TrainerConfig config = {}, uint32_t threads = 1, Collective collective = {})
+struct Training {
+  explicit Training(const char* spec, TrainerConfig config = {}, uint32_t threads = 1, Collective collective = {})
       : executor(threads),
         model(system_allocator(), parse_spec(spec), 5),
         trainer(system_allocator(), executor, model, config, collective) {}
@@ -94,7 +94,7 @@ TEST(Trainer, ThreadsDoNotChangeBits) {
         uint64_t want = 0;
         double loss = 0;
         for (const uint32_t threads : {1u, 2u, 3u, 8u}) {
-          Run run(spec, config, threads);
+          Training run(spec, config, threads);
           run.steps(data, batch == 300 ? 50 : 6, batch);
           if (threads == 1) {
             want = run.hash();
@@ -109,10 +109,10 @@ TEST(Trainer, ThreadsDoNotChangeBits) {
 TEST(Trainer, SeedsOfDropoutMatter) {
   Data data(100);
   TrainerConfig config = adam();
-  Run a(kDropout, config), b(kDropout, config);
+  Training a(kDropout, config), b(kDropout, config);
   config.seed = 1;
-  Run c(kDropout, config);
-  for (Run* r : {&a, &b, &c}) r->steps(data, 3, 100);
+  Training c(kDropout, config);
+  for (Training* r : {&a, &b, &c}) r->steps(data, 3, 100);
   EXPECT_EQ(a.hash(), b.hash());
   EXPECT_NE(a.hash(), c.hash());
 }
@@ -129,13 +129,13 @@ TEST(Trainer, RestoringIsNeverHavingStopped) {
       config.max_steps = 20;
       config.seed = 8;
       SCOPED_TRACE(kind);
-      Run whole(kDropout, config);
+      Training whole(kDropout, config);
       whole.steps(data, 20, 64);
-      Run first(kDropout, config);
+      Training first(kDropout, config);
       first.steps(data, 7, 64);
       MemorySink file;
       write_checkpoint(file, first.model, {{"who", "me"}}, first.trainer);
-      Run second(kDropout, config, 2);
+      Training second(kDropout, config, 2);
       second.steps(data, 3, 64);  // what it did before is forgotten
       Notes notes;
       read_checkpoint(file.bytes(), second.model, notes, second.trainer);
@@ -153,18 +153,18 @@ TEST(Trainer, RestoringIsNeverHavingStopped) {
 
 TEST(Trainer, RestoringRefusesWhatDoesNotFit) {
   Data data(64);
-  Run run(kSpec, adam());
+  Training run(kSpec, adam());
   run.steps(data, 2, 64);
   MemorySink file, model_file;
   write_checkpoint(file, run.model, {}, run.trainer);
   write_model(model_file, run.model, {});
   Notes notes{{"mine", "1"}};
-  Run other(kDouble, adam());
+  Training other(kDouble, adam());
   const uint64_t before = other.hash();
   EXPECT_ERROR(read_checkpoint(file.bytes(), other.model, notes, other.trainer), Code::state, "another spec");
   TrainerConfig sgd = adam();
   sgd.optimizer.kind = OptimizerKind::sgd;
-  Run different(kSpec, sgd);
+  Training different(kSpec, sgd);
   EXPECT_ERROR(read_checkpoint(file.bytes(), different.model, notes, different.trainer), Code::state, "optimizer");
   EXPECT_ERROR(read_checkpoint(model_file.bytes(), run.model, notes, run.trainer), Code::state, "not a checkpoint");
   EXPECT_EQ(other.hash(), before);
@@ -189,7 +189,7 @@ TEST(Trainer, WeightTwoIsTheRowTwiceAndZeroIsNoRow) {
     expanded.context.push_back(data.context[r]);
   }
   expanded.rows = 43;
-  Run weighted(kDouble, descent()), repeated(kDouble, descent());
+  Training weighted(kDouble, descent()), repeated(kDouble, descent());
   const StepResult a = weighted.trainer.step(data.xs(), data.contexts(), contiguous_view(weight.data(), DType::f64, {40}));
   const StepResult b = repeated.trainer.step(expanded.xs(), expanded.contexts(), View{});
   EXPECT_NEAR(a.loss, b.loss, 1e-12);
@@ -198,7 +198,7 @@ TEST(Trainer, WeightTwoIsTheRowTwiceAndZeroIsNoRow) {
 
   // Rows 30 ... 39 without weight, whatever they hold.
   for (size_t r = 0; r < 40; ++r) weight[r] = r < 30 ? 1 : 0;
-  Run masked(kDouble, descent()), cut(kDouble, descent()), garbage(kDouble, descent());
+  Training masked(kDouble, descent()), cut(kDouble, descent()), garbage(kDouble, descent());
   const View w = contiguous_view(weight.data(), DType::f64, {40});
   const StepResult c = masked.trainer.step(data.xs(), data.contexts(), w);
   const StepResult d = cut.trainer.step(data.xs(0, 30), data.contexts(0, 30), View{});
@@ -214,7 +214,7 @@ TEST(Trainer, WeightTwoIsTheRowTwiceAndZeroIsNoRow) {
 
 TEST(Trainer, BadWeightsAreRefused) {
   Data data(4);
-  Run run(kDouble, descent());
+  Training run(kDouble, descent());
   const uint64_t before = run.hash();
   const auto with = [&](std::vector<double> w) {
     run.trainer.step(data.xs(), data.contexts(), contiguous_view(w.data(), DType::f64, {4}));
@@ -230,7 +230,7 @@ TEST(Trainer, BadWeightsAreRefused) {
 // The loss is the mean of -log p, and descent follows its gradient.
 TEST(Trainer, StepFollowsTheGradientOfTheMeanLoss) {
   Data data(50);
-  Run run(kDouble, descent());
+  Training run(kDouble, descent());
   Tape t(system_allocator(), DType::f64);
   t.recording = false;
   const auto loss = [&] {
@@ -272,10 +272,10 @@ TEST(Trainer, StepFollowsTheGradientOfTheMeanLoss) {
 
 TEST(Trainer, ClippingTakesEffect) {
   Data data(50);
-  Run free(kDouble, descent());
+  Training free(kDouble, descent());
   const Values start = free.params();
   free.steps(data, 1, 50);
-  const auto moved = [&](Run& run) {
+  const auto moved = [&](Training& run) {
     run.steps(data, 1, 50);
     EXPECT_EQ(run.last.grad_norm, free.last.grad_norm) << "reported before clipping";
     Values by = run.params();
@@ -284,7 +284,7 @@ TEST(Trainer, ClippingTakesEffect) {
   };
   TrainerConfig config = descent();
   config.clip.max_norm = free.last.grad_norm / 4;
-  Run norm(kDouble, config);
+  Training norm(kDouble, config);
   double sum = 0, largest = 0;
   for (double g : moved(norm)) {
     sum += g * g;
@@ -292,7 +292,7 @@ TEST(Trainer, ClippingTakesEffect) {
   }
   EXPECT_NEAR(std::sqrt(sum), config.clip.max_norm, 1e-5);
   config.clip.max_value = largest / 2;
-  Run value(kDouble, config);
+  Training value(kDouble, config);
   double now = 0;
   for (double g : moved(value)) now = std::max(now, std::abs(g));
   EXPECT_NEAR(now, config.clip.max_value, 1e-9);
@@ -305,19 +305,21 @@ TEST(Trainer, SchedulesTakeEffect) {
   config.schedule.warmup_steps = 2;
   config.schedule.warmup_start = 0.5;
   config.max_steps = 12;
-  Run run(kDouble, config);
+  Training run(kDouble, config);
   const ScheduleConfig resolved = resolve(config.schedule, 12);
   for (uint64_t k = 0; k < 12; ++k) {
     run.steps(data, 1, 40);
     EXPECT_EQ(run.last.lr, learning_rate(resolved, 0.1, k));
-    if (k < 2) EXPECT_NEAR(run.last.lr, 0.05 + 0.025 * static_cast<double>(k), 1e-15);
+    if (k < 2) {
+      EXPECT_NEAR(run.last.lr, 0.05 + 0.025 * static_cast<double>(k), 1e-15);
+    }
   }
   EXPECT_LT(run.last.lr, 0.01);
   // And the optimiser uses it: rate 0 moves nothing.
   config = descent();
   config.schedule.warmup_steps = 1;
   config.schedule.warmup_start = 0;
-  Run still(kDouble, config);
+  Training still(kDouble, config);
   const uint64_t before = still.hash();
   still.steps(data, 1, 40);
   EXPECT_EQ(still.hash(), before);
@@ -328,7 +330,7 @@ TEST(Trainer, SchedulesTakeEffect) {
 TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
   Data data(100);
   for (const char* spec : {kSpec, kDropout}) {
-    Run run(spec, adam(), 2), twin(spec, adam(), 2);
+    Training run(spec, adam(), 2), twin(spec, adam(), 2);
     run.steps(data, 3, 100);
     twin.steps(data, 3, 100);
     const uint64_t before = run.hash();
@@ -345,7 +347,7 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
     EXPECT_EQ(run.hash(), twin.hash());
   }
   // Finite data that a layer cannot take.
-  Run run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]})", adam());
+  Training run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]})", adam());
   const auto slot = static_cast<size_t>(run.model.params().find("layers.1.log_scale"));
   run.model.params().view(slot).as<float>()[1] = 1e4f;
   run.trainer.parameters_changed();
@@ -356,7 +358,7 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
 
 TEST(Trainer, TheLossFalls) {
   Data data(1000), fresh(1000, 77);
-  Run run(kSpec, adam(5e-3), 2);
+  Training run(kSpec, adam(5e-3), 2);
   run.steps(data, 1, 500);
   const double start = run.last.loss;
   run.steps(data, 400, 500);
@@ -371,7 +373,7 @@ TEST(Trainer, TheLossFalls) {
 
 TEST(Trainer, ModelsWithoutParametersStep) {
   Data data(10);
-  Run run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}]})", adam());
+  Training run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}]})", adam());
   run.steps(data, 2, 10);
   EXPECT_EQ(run.last.grad_norm, 0);
   EXPECT_TRUE(std::isfinite(run.last.loss));
@@ -447,7 +449,7 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   Data data(200);
   TrainerConfig config = adam();
   config.clip.max_norm = 0.5;
-  Run whole(kDouble, config);
+  Training whole(kDouble, config);
   Values weight(200);
   for (size_t r = 0; r < 200; ++r) weight[r] = 0.5 + static_cast<double>(r % 3);
   const auto weights = [&](int64_t first, int64_t n) {
@@ -456,7 +458,7 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   for (int k = 0; k < 10; ++k) whole.last = whole.trainer.step(data.xs(), data.contexts(), weights(0, 200));
 
   Meeting meeting(2);
-  Run ranks[2] = {Run(kDouble, config, 1, meeting.rank(0)), Run(kDouble, config, 2, meeting.rank(1))};
+  Training ranks[2] = {Training(kDouble, config, 1, meeting.rank(0)), Training(kDouble, config, 2, meeting.rank(1))};
   const int64_t cut[] = {0, 130, 200};  // of different sizes
   const auto work = [&](int r) {
     for (int k = 0; k < 10; ++k)
@@ -495,8 +497,8 @@ TEST(TrainerRanks, OneMayHaveNoWeight) {
   Data data(20);
   Values none(10, 0.0), ones(10, 1.0);
   Meeting meeting(2);
-  Run ranks[2] = {Run(kDouble, adam(), 1, meeting.rank(0)), Run(kDouble, adam(), 1, meeting.rank(1))};
-  Run alone(kDouble, adam());
+  Training ranks[2] = {Training(kDouble, adam(), 1, meeting.rank(0)), Training(kDouble, adam(), 1, meeting.rank(1))};
+  Training alone(kDouble, adam());
   alone.trainer.step(data.xs(0, 10), data.contexts(0, 10), View{});
   std::thread other([&] {
     ranks[1].trainer.step(data.xs(10, 10), data.contexts(10, 10), contiguous_view(none.data(), DType::f64, {10}));
