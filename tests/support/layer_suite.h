@@ -21,7 +21,7 @@ class LayerSuite : public testing::TestWithParam<const LayerKind*> {
 
 inline std::string layer_name(const testing::TestParamInfo<const LayerKind*>& info) { return info.param->name; }
 
-#define NF_EVERY_LAYER(Suite)                                                                                          \
+#define NF_EVERY_LAYER(Suite) \
   INSTANTIATE_TEST_SUITE_P(Registry, Suite, testing::ValuesIn(layer_kinds().begin(), layer_kinds().end()), layer_name)
 
 // Parameters are far from their near-identity start.

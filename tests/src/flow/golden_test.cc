@@ -32,7 +32,8 @@ class FlowGolden : public testing::Test {
   void check(const Golden& g, const Json& layer) {
     SCOPED_TRACE(g.name());
     const int64_t rows = g["x"].rows(), context = static_cast<int64_t>(g.number("context_features", 0));
-    const Json spec = {{"event", {g["x"].cols()}}, {"context", {context}}, {"dtype", name_of(dtype_of<T>)}, {"layers", {layer}}};
+    const Json spec = {
+        {"event", {g["x"].cols()}}, {"context", {context}}, {"dtype", name_of(dtype_of<T>)}, {"layers", {layer}}};
     FlowCase<T> f(parse_spec(spec.dump()));
     ParamStore& params = f.model().params();
     size_t loaded = 0;

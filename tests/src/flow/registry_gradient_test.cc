@@ -77,7 +77,8 @@ class LayerGradient : public LayerSuite {
       EXPECT_TRUE(same(again.params[i], full.params[i], 1e-12 * largest(full.params[i]))) << slots[i].name;
       const int64_t count = slots[i].shape.count();
       for (int64_t e = 0; e < std::min(count, kMaxElements); ++e) {
-        const auto k = static_cast<size_t>(count <= kMaxElements ? e : static_cast<int64_t>(random() % static_cast<uint64_t>(count)));
+        const auto k = static_cast<size_t>(
+            count <= kMaxElements ? e : static_cast<int64_t>(random() % static_cast<uint64_t>(count)));
         double* p = f.param(i) + k;
         ASSERT_TRUE(agrees(full.params[i][k], *p, loss, in, [&](double value) { *p = value; }))
             << slots[i].name << " " << k;

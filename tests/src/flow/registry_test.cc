@@ -40,8 +40,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   FlowCase<T> f = make_case<T>(spec, inverted, seed);
   std::mt19937_64 random(seed);
   const int64_t d = f.model().event();
-  const Rows2 in =
-      draw_rows(inverted ? kind.image : kind.domain, dtype_of<T>, rows, d, f.model().context(), random);
+  const Rows2 in = draw_rows(inverted ? kind.image : kind.domain, dtype_of<T>, rows, d, f.model().context(), random);
   const MappedValues there = f.map(false, in);
   const MappedValues back = f.map(true, {rows, there.y, in.context});
   MappedValues moved[2];
@@ -49,7 +48,8 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     Rows2 near{rows, there.y, in.context};
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t j = 0; j < d; ++j)
-        near.x[static_cast<size_t>(r * d + j)] += (j % 2 == k ? delta : -delta) * magnitude(&there.y[static_cast<size_t>(r * d)], d);
+        near.x[static_cast<size_t>(r * d + j)] +=
+            (j % 2 == k ? delta : -delta) * magnitude(&there.y[static_cast<size_t>(r * d)], d);
     moved[k] = f.map(true, near);
   }
   int64_t checked = 0;
@@ -119,8 +119,8 @@ Inverse invert(Values a, int64_t d) {
   return r;
 }
 
-// Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is called
-// wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
+// Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is
+// called wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
 TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
   constexpr int64_t rows = 4;
   int64_t sharp = 0, all = 0;
@@ -177,14 +177,17 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
   std::mt19937_64 random(seed);
   Rows2 in = draw_rows(domain, dtype_of<T>, rows, d, f.model().context(), random);
   MappedValues cot{draw_normal(rows * d, random), draw_normal(rows, random)};
-  const auto part = [&](const Values& v, int64_t first, int64_t count) { return Rows2{rows, v, {}}.part(first, count).x; };
+  const auto part = [&](const Values& v, int64_t first, int64_t count) {
+    return Rows2{rows, v, {}}.part(first, count).x;
+  };
   const MappedValues all = f.map(false, in);
   const MappedGradients all_grads = f.gradients(false, in, cot);
   EXPECT_TRUE(same_bits(all_grads.value.y, all.y)) << "recorded and not recorded differ";
   EXPECT_TRUE(same(all_grads.value.log_det, all.log_det, 0)) << "recorded and not recorded differ";  // but for -0
-  for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {77, 1}, {129, 1}, {3, 2}, {5, 8}, {1, 64}, {63, 67}}) {
-    const MappedGradients some = f.gradients(
-        false, in.part(first, count), {part(cot.y, first, count), part(cot.log_det, first, count)});
+  for (const auto& [first, count] :
+       {std::pair<int64_t, int64_t>{0, 1}, {77, 1}, {129, 1}, {3, 2}, {5, 8}, {1, 64}, {63, 67}}) {
+    const MappedGradients some =
+        f.gradients(false, in.part(first, count), {part(cot.y, first, count), part(cot.log_det, first, count)});
     ASSERT_TRUE(same_bits(some.value.y, part(all.y, first, count))) << "rows " << first << " + " << count;
     ASSERT_TRUE(same_bits(some.value.log_det, part(all_grads.value.log_det, first, count)))
         << "rows " << first << " + " << count;

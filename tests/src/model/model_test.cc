@@ -124,7 +124,8 @@ TEST(FlowModel, RecomputeGivesTheSameGradients) {
     const Pass full = train_pass<double>(f.model(), Memory::full, 20);
     const Pass again = train_pass<double>(f.model(), Memory::recompute, 20);
     for (size_t i = 0; i < full.grads.size(); ++i) {
-      EXPECT_TRUE(same(again.grads[i], full.grads[i], 1e-12 * largest(full.grads[i]))) << f.model().params().slots()[i].name;
+      EXPECT_TRUE(same(again.grads[i], full.grads[i], 1e-12 * largest(full.grads[i])))
+          << f.model().params().slots()[i].name;
       EXPECT_GT(largest(full.grads[i]), 0);
     }
   }
@@ -153,7 +154,8 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
   params.bind(nodes, grads, nullptr);
   Tape t(system_allocator(), DType::f64);
   double x[] = {1, 2, 3, 4, 5, 6};
-  const Mapped y = recorded_segment({t, nodes}, step, t.input(contiguous_view(x, DType::f64, {3, 2}), false), nullptr, false);
+  const Mapped y =
+      recorded_segment({t, nodes}, step, t.input(contiguous_view(x, DType::f64, {3, 2}), false), nullptr, false);
   ASSERT_TRUE(y.y->needs_grad);
   const View g = t.grad(*y.y);
   for (int k = 0; k < 6; ++k) g.as<double>()[k] = 1;
@@ -167,7 +169,8 @@ std::string broken(FlowModel& m, Rows2 in, bool inverse = false) {
   std::vector<Node> nodes(m.params().slots().size());
   m.params().bind(nodes.data(), nullptr, nullptr);
   Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.event()}), false);
-  Var c = m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
+  Var c =
+      m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
   return m.first_nonfinite({t, nodes.data()}, x, c, inverse);
 }
 
@@ -222,7 +225,8 @@ TEST(ModelFile, RefusesWhatDoesNotFit) {
   MemorySink with_nan;
   write_model(with_nan, nan.model(), {});
   EXPECT_ERROR(read(with_nan.bytes()), Code::numeric, "index 1");
-  FlowCase<double> other(parse_spec(R"({"event": 5, "context": 2, "dtype": "float64", "layers": [{"type": "elementwise_affine"}]})"));
+  FlowCase<double> other(
+      parse_spec(R"({"event": 5, "context": 2, "dtype": "float64", "layers": [{"type": "elementwise_affine"}]})"));
   const uint64_t before = other.model().params().hash();
   EXPECT_ERROR(read_params(SafeTensors::parse(sink.bytes()), other.model()), Code::format, "is not part of the spec");
   EXPECT_EQ(other.model().params().hash(), before);

@@ -83,7 +83,8 @@ TEST_F(SessionTest, ChunksAndThreadsDoNotChangeBits) {
   for (const uint32_t threads : {2u, 3u, 8u}) {
     Executor many(threads);
     Session t = session(many);
-    for (const int64_t chunk : {int64_t{1}, int64_t{100}, kRows}) EXPECT_TRUE(ask(t, chunk) == want) << threads << " " << chunk;
+    for (const int64_t chunk : {int64_t{1}, int64_t{100}, kRows})
+      EXPECT_TRUE(ask(t, chunk) == want) << threads << " " << chunk;
   }
   // Independent of the session: the model's own words.
   Rows2 in{kRows, Values(x.begin(), x.end()), Values(context.begin(), context.end())};
@@ -173,8 +174,10 @@ TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
   Floats lp(kRows), z(kRows * kEvent);
   const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
   EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, "row 137 is not finite; first at the data");
-  EXPECT_ERROR(strict.map(false, xs, cs, view_of(z, kEvent), View{}), Code::numeric, "row 137 is not finite; first at the data");
-  EXPECT_ERROR(strict.map(true, xs, cs, view_of(z, kEvent), View{}), Code::numeric, "row 137 is not finite; first at the latent");
+  EXPECT_ERROR(strict.map(false, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
+               "row 137 is not finite; first at the data");
+  EXPECT_ERROR(strict.map(true, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
+               "row 137 is not finite; first at the latent");
 }
 
 // Both ways: the layer that broke is the first on the way of the data in that direction.
@@ -184,11 +187,13 @@ TEST_F(SessionTest, NamesTheLayerThatBreaks) {
     const Step& s = f.model().steps()[step];
     f.randomise(1, 0.15);
     for (ParamId p = s.first; p < s.first + s.count; ++p)
-      for (int64_t k = 0; k < f.model().params().view(static_cast<size_t>(p)).count(); ++k) f.param(static_cast<size_t>(p))[k] = NAN;
+      for (int64_t k = 0; k < f.model().params().view(static_cast<size_t>(p)).count(); ++k)
+        f.param(static_cast<size_t>(p))[k] = NAN;
     Session strict = session(one, NonFinite::error);
     Floats lp(kRows), z(kRows * kEvent);
     const View xs = view_of(x, kEvent), cs = view_of(context, kContext), zs = view_of(z, kEvent);
-    EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, ("row 0 is not finite; first at " + s.where).c_str());
+    EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric,
+                 ("row 0 is not finite; first at " + s.where).c_str());
     EXPECT_ERROR(strict.map(false, xs, cs, zs, View{}), Code::numeric, s.where.c_str());
     EXPECT_ERROR(strict.map(true, xs, cs, zs, View{}), Code::numeric, s.where.c_str());
     EXPECT_ERROR(strict.sample(1, 0, cs, zs, View{}), Code::numeric, s.where.c_str());
@@ -198,12 +203,14 @@ TEST_F(SessionTest, NamesTheLayerThatBreaks) {
 // The report needs memory of its own, also in models so small that a block of rows is hardly more than one.
 TEST(SessionSmall, ReportsFitTheArena) {
   for (const char* layers : {"[]", R"([{"type": "reverse"}])", R"([{"type": "elementwise_affine"}])"}) {
-    FlowModel m(system_allocator(), parse_spec(std::string(R"({"event": 1, "context": 1, "layers": )") + layers + "}"), 0);
+    FlowModel m(system_allocator(), parse_spec(std::string(R"({"event": 1, "context": 1, "layers": )") + layers + "}"),
+                0);
     Executor one(1);
     Session s(system_allocator(), one, m, NonFinite::error);
     Floats x(64, 0.5f), c(64, 1.0f), lp(64);
     x[63] = NAN;
-    EXPECT_ERROR(s.log_prob(view_of(x, 1), view_of(c, 1), column_of(lp)), Code::numeric, "row 63 is not finite; first at the data");
+    EXPECT_ERROR(s.log_prob(view_of(x, 1), view_of(c, 1), column_of(lp)), Code::numeric,
+                 "row 63 is not finite; first at the data");
     EXPECT_ERROR(s.map(false, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
     EXPECT_ERROR(s.map(true, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
   }

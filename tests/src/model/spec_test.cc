@@ -76,7 +76,8 @@ TEST(Spec, DefaultsAreWritten) {
 }
 
 TEST(Spec, NumbersSurviveExactly) {
-  const Json j = Json::parse(canonical(with_layers(R"([{"type": "affine_coupling", "cap": 0.1, "dropout": 0.30000000000000004,
+  const Json j =
+      Json::parse(canonical(with_layers(R"([{"type": "affine_coupling", "cap": 0.1, "dropout": 0.30000000000000004,
                                                        "mask_seed": 9223372036854775807}])")));
   const Json& layer = j.at("layers").at(0);
   EXPECT_EQ(layer.at("cap").get<double>(), 0.1);
@@ -114,8 +115,10 @@ TEST(Spec, LayersComeInOrder) {
 }
 
 TEST(Spec, TheWholeModelInverts) {
-  FlowModel model(system_allocator(), parse_spec(R"({"event": 4, "invert": true, "layers": [)" + list(kR).substr(1, sizeof kR - 1) +
-                                                 "," + kS + "]}"), 0);
+  FlowModel model(
+      system_allocator(),
+      parse_spec(R"({"event": 4, "invert": true, "layers": [)" + list(kR).substr(1, sizeof kR - 1) + "," + kS + "]}"),
+      0);
   ASSERT_EQ(model.steps().size(), 2u);
   EXPECT_TRUE(model.steps()[0].inverted && model.steps()[1].inverted);
   EXPECT_EQ(model.steps()[0].where, "spec.layers[1] (shuffle)");
@@ -143,17 +146,20 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   bad(R"({"event": 2, "layers": [], "dtype": "float16"})", "spec.dtype: \"float16\" is not one of \"float32\"");
   bad(R"({"event": 2, "layers": [], "base": "norml"})", "did you mean \"normal\"?");
   bad(R"({"event": 2, "layers": [], "event": 3})", "event");
-  bad(with_layers(R"([{"type": "revers"}])"), "spec.layers[0].type: unknown layer \"revers\", did you mean \"reverse\"?");
+  bad(with_layers(R"([{"type": "revers"}])"),
+      "spec.layers[0].type: unknown layer \"revers\", did you mean \"reverse\"?");
   bad(with_layers(R"([{"type": "reverse", "layers": []}])"), "either \"type\" or \"layers\", not both");
   bad(with_layers(R"([{}])"), "spec.layers[0]: a layer has either");
-  bad(with_layers(R"([{"type": "affine_coupling", "cap": 0}])"), "spec.layers[0].cap: 0 is not a number in [0.001, 20]");
+  bad(with_layers(R"([{"type": "affine_coupling", "cap": 0}])"),
+      "spec.layers[0].cap: 0 is not a number in [0.001, 20]");
   bad(with_layers(R"([{"type": "affine_coupling", "hiden": [3]}])"), "did you mean \"hidden\"?");
   bad(with_layers(R"([{"type": "affine_coupling", "hidden": [0]}])"), "spec.layers[0].hidden[0]: 0 is not");
   bad(with_layers(R"([{"layers": [{"type": "affine_coupling", "swap": 1}]}])"), "spec.layers[0].layers[0].swap");
   bad(with_layers(R"([{"repeat": 200, "layers": [{"type": "reverse", "repeat": 100}]}])"), "more than 10000 layers");
   bad(R"({"event": 16777216, "layers": [{"type": "reverse", "repeat": 9}]})", "above the limit");
-  EXPECT_ERROR(FlowModel(system_allocator(), parse_spec(with_layers(R"([{"type": "permutation", "order": [0, 1, 1, 2]}])")), 0),
-               Code::spec, "order: must list every column");
+  EXPECT_ERROR(
+      FlowModel(system_allocator(), parse_spec(with_layers(R"([{"type": "permutation", "order": [0, 1, 1, 2]}])")), 0),
+      Code::spec, "order: must list every column");
 }
 
 }  // namespace

@@ -54,15 +54,19 @@ class NetGolden : public testing::Test {
     Var x = leaf(g["x"]), c = context ? leaf(g["context"]) : nullptr;
     Var out = net({t, nodes.data()}, x, c);
     expect_close(values_of<T>(out->out), g["out"], golden_tolerance<T>, "out");
-    for (size_t k = 0; k < g["cot"].data.size(); ++k) t.grad(*out).template as<T>()[k] = static_cast<T>(g["cot"].data[k]);
+    for (size_t k = 0; k < g["cot"].data.size(); ++k)
+      t.grad(*out).template as<T>()[k] = static_cast<T>(g["cot"].data[k]);
     t.backward();
     size_t checked = 0;
     for (const auto& [name, tensor] : g.tensors()) {
       if (name.rfind("grad.", 0) != 0) continue;
       const std::string of = name.substr(5);
       const bool input = of == "x" || of == "context";
-      Var v = of == "x" ? x : of == "context" ? c : &nodes[static_cast<size_t>(params.find(our_net_name(of.substr(6))))];
-      expect_close(values_of<T>(t.grad(*v)), input ? tensor.data : in_our_order(tensor), golden_grad_tolerance<T>, name);
+      Var v = of == "x"         ? x
+              : of == "context" ? c
+                                : &nodes[static_cast<size_t>(params.find(our_net_name(of.substr(6))))];
+      expect_close(values_of<T>(t.grad(*v)), input ? tensor.data : in_our_order(tensor), golden_grad_tolerance<T>,
+                   name);
       ++checked;
     }
     EXPECT_EQ(checked, nodes.size() + 1 + (context > 0));

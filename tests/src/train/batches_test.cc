@@ -74,8 +74,7 @@ TEST(Batches, EveryEpochIsAPermutation) {
       std::vector<std::vector<int64_t>> seen;
       for (const uint64_t e : {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{1} << 40}) {
         auto rows = epoch(b, e);
-        for (const auto& other : seen)
-          EXPECT_FALSE(n >= 64 && rows == other) << "epochs repeat";
+        for (const auto& other : seen) EXPECT_FALSE(n >= 64 && rows == other) << "epochs repeat";
         seen.push_back(rows);
         std::sort(rows.begin(), rows.end());
         EXPECT_EQ(rows, sorted) << n << " rows, batch " << batch << ", epoch " << e;
@@ -126,7 +125,8 @@ TEST(Batches, ReplacementDrawsEveryRowAlike) {
 TEST(Batches, ReadsAnyStrides) {
   Data data(10);
   float one[] = {5, 6};
-  Batches shared(system_allocator(), data.xs(), contiguous_view(one, DType::f32, {1, 2}), View{}, 4, Order::sequential, 0);
+  Batches shared(system_allocator(), data.xs(), contiguous_view(one, DType::f32, {1, 2}), View{}, 4, Order::sequential,
+                 0);
   shared.gather(2);
   EXPECT_EQ(shared.x().shape, (Dims{2, 2}));
   EXPECT_EQ(shared.context().shape, (Dims{1, 2}));
@@ -153,8 +153,9 @@ TEST(Batches, ReadsAnyStrides) {
 }
 
 TEST(Batches, NoRowsIsAnError) {
-  EXPECT_ERROR(Batches(system_allocator(), contiguous_view(nullptr, DType::f32, {0, 2}), View{}, View{}, 4, Order::shuffle, 0),
-               Code::shape, "no rows");
+  EXPECT_ERROR(
+      Batches(system_allocator(), contiguous_view(nullptr, DType::f32, {0, 2}), View{}, View{}, 4, Order::shuffle, 0),
+      Code::shape, "no rows");
 }
 
 // A function of batch and parameters alone, between 1 and kMaxLanes, never more than rows.

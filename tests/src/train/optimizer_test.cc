@@ -267,7 +267,7 @@ std::string message_of(F&& f) {
   try {
     f();
   } catch (const Error& e) {
-    EXPECT_EQ(e.code(), Code::argument);
+    EXPECT_EQ(e.code(), Code::spec);
     return e.what();
   }
   return "no error";

@@ -37,7 +37,9 @@ struct Data {
       context.push_back(v[3]);
     }
   }
-  View xs(int64_t first, int64_t count) { return contiguous_view(&x[static_cast<size_t>(3 * first)], DType::f64, {count, 3}); }
+  View xs(int64_t first, int64_t count) {
+    return contiguous_view(&x[static_cast<size_t>(3 * first)], DType::f64, {count, 3});
+  }
   View contexts(int64_t first, int64_t count) {
     return contiguous_view(&context[static_cast<size_t>(first)], DType::f64, {count, 1});
   }
@@ -190,7 +192,8 @@ TEST(Trainer, WeightTwoIsTheRowTwiceAndZeroIsNoRow) {
   }
   expanded.rows = 43;
   Training weighted(kDouble, descent()), repeated(kDouble, descent());
-  const StepResult a = weighted.trainer.step(data.xs(), data.contexts(), contiguous_view(weight.data(), DType::f64, {40}));
+  const StepResult a =
+      weighted.trainer.step(data.xs(), data.contexts(), contiguous_view(weight.data(), DType::f64, {40}));
   const StepResult b = repeated.trainer.step(expanded.xs(), expanded.contexts(), View{});
   EXPECT_NEAR(a.loss, b.loss, 1e-12);
   EXPECT_NEAR(a.grad_norm, b.grad_norm, 1e-12);
@@ -337,8 +340,9 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
     Data bad = data;
     bad.x[3 * 41 + 1] = NAN;
     bad.x[3 * 77] = INFINITY;
-    EXPECT_ERROR(run.steps(bad, 1, 100), Code::numeric,
-                 "step 4: the loss of row 41 (2 rows in all) is not finite; first at the data; the step is not applied");
+    EXPECT_ERROR(
+        run.steps(bad, 1, 100), Code::numeric,
+        "step 4: the loss of row 41 (2 rows in all) is not finite; first at the data; the step is not applied");
     EXPECT_EQ(run.hash(), before);
     EXPECT_EQ(run.trainer.steps(), 3u);
     // Neither has the optimiser seen it.
@@ -347,7 +351,8 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
     EXPECT_EQ(run.hash(), twin.hash());
   }
   // Finite data that a layer cannot take.
-  Training run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]})", adam());
+  Training run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]})",
+               adam());
   const auto slot = static_cast<size_t>(run.model.params().find("layers.1.log_scale"));
   run.model.params().view(slot).as<float>()[1] = 1e4f;
   run.trainer.parameters_changed();
@@ -408,8 +413,9 @@ class Meeting {
     seats_[r] = {this, r};
     return {world_, &seats_[r], [](void* user, void* buf, size_t n, int32_t dtype) -> int32_t {
               auto* seat = static_cast<Seat*>(user);
-              return dtype == static_cast<int32_t>(DType::f64) ? seat->meeting->sum(seat->rank, static_cast<double*>(buf), n)
-                                                               : seat->meeting->sum(seat->rank, static_cast<float*>(buf), n);
+              return dtype == static_cast<int32_t>(DType::f64)
+                         ? seat->meeting->sum(seat->rank, static_cast<double*>(buf), n)
+                         : seat->meeting->sum(seat->rank, static_cast<float*>(buf), n);
             }};
   }
   bool broken = false;  // report failure instead
@@ -462,8 +468,9 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   const int64_t cut[] = {0, 130, 200};  // of different sizes
   const auto work = [&](int r) {
     for (int k = 0; k < 10; ++k)
-      ranks[r].last = ranks[r].trainer.step(data.xs(cut[r], cut[r + 1] - cut[r]), data.contexts(cut[r], cut[r + 1] - cut[r]),
-                                            weights(cut[r], cut[r + 1] - cut[r]));
+      ranks[r].last =
+          ranks[r].trainer.step(data.xs(cut[r], cut[r + 1] - cut[r]), data.contexts(cut[r], cut[r + 1] - cut[r]),
+                                weights(cut[r], cut[r + 1] - cut[r]));
   };
   std::thread other([&] { work(1); });
   work(0);
@@ -478,8 +485,9 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   const uint64_t before = ranks[0].hash();
   data.x[3 * 150] = NAN;
   const auto fails = [&](int r, const char* text) {
-    EXPECT_ERROR(ranks[r].trainer.step(data.xs(cut[r], cut[r + 1] - cut[r]), data.contexts(cut[r], cut[r + 1] - cut[r]), View{}),
-                 Code::numeric, text);
+    EXPECT_ERROR(
+        ranks[r].trainer.step(data.xs(cut[r], cut[r + 1] - cut[r]), data.contexts(cut[r], cut[r + 1] - cut[r]), View{}),
+        Code::numeric, text);
   };
   std::thread bad([&] { fails(1, "the loss of row 20 "); });
   fails(0, "another rank");
@@ -488,7 +496,8 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   EXPECT_EQ(ranks[1].hash(), before);
 
   meeting.broken = true;
-  EXPECT_ERROR(ranks[0].trainer.step(data.xs(0, 130), data.contexts(0, 130), View{}), Code::callback, "allreduce_sum failed");
+  EXPECT_ERROR(ranks[0].trainer.step(data.xs(0, 130), data.contexts(0, 130), View{}), Code::callback,
+               "allreduce_sum failed");
   EXPECT_EQ(ranks[0].hash(), before);
 }
 
