@@ -48,6 +48,7 @@ struct LayerKind {
   std::unique_ptr<LayerConfig> (*config)();
   std::unique_ptr<Layer> (*build)(const LayerConfig& config, const Declare& declare);
   Domain domain = Domain::real;  // of x: what tests and fuzzing feed
+  Domain image = Domain::real;   // of z, likewise
 };
 
 std::span<const LayerKind* const> layer_kinds();     // generated

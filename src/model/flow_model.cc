@@ -157,12 +157,12 @@ Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const
 FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
   Var z = base_->sample(s, rows, context);
   const Mapped m = inverse(s, z, context);
-  if (!with_log_prob) return {m.y, nullptr};
+  if (!with_log_prob) return {m.y, nullptr, z};
   Var lp = base_->log_prob(s, z, context);
-  return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp};
+  return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp, z};
 }
 
-std::string FlowModel::first_nonfinite(const Scope& s, Var x, Var context) const {
+std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
   Tape& t = s.tape;
   const auto finite = [&](Var v) {
     return with_dtype(t.dtype(), [&]<class T>() {
@@ -170,18 +170,19 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var x, Var context) const
       return kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols) < 0;
     });
   };
-  if (!finite(x)) return "the data";
+  if (!finite(from)) return inverse ? "the latent" : "the data";
   if (context && !finite(context)) return "the context";
-  Var at = t.empty(x->out.shape);
+  Var at = t.empty(from->out.shape);
   const auto keep = [&](Var v) {
     with_dtype(t.dtype(), [&]<class T>() {
       for_runs<const T, T>(v->out, at->out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
     });
   };
-  keep(x);
-  for (const Step& step : steps_) {
+  keep(from);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[inverse ? steps_.size() - 1 - i : i];
     const TapeScope scope(t);
-    const Mapped m = apply_step(s, step, at, context, false);
+    const Mapped m = apply_step(s, step, at, context, inverse);
     if (!finite(m.y) || (m.log_det && !finite(m.log_det))) return step.where;
     keep(m.y);
   }

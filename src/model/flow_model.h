@@ -46,13 +46,14 @@ class FlowModel {
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
   struct Sampled {
-    Var x, log_prob;
+    Var x, log_prob, z;
   };
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
 
-  // Where values stop being finite on the way of these rows: "spec.layers[3] (affine_coupling)", or "the data" when x
-  // is not finite itself, "the base density" after all layers. For messages; slow.
-  std::string first_nonfinite(const Scope& s, Var x, Var context) const;
+  // Where values stop being finite on the way of these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
+  // or "the data" or "the latent" when they are not finite themselves, "the base density" after all layers. For
+  // messages; slow.
+  std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const;
 
  private:
   Mapped run(const Scope& s, Var x, Var context, bool inverse, Memory memory) const;

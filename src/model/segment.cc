@@ -9,7 +9,7 @@
 namespace nf {
 namespace {
 
-enum { kX, kContext, kParams };  // kParams: any parameter of the layer, so that the node is known to need gradients
+enum { kX, kContext, kParam };  // kParam: a trained parameter of the layer, so that the node is known to need gradients
 
 const Step& step_of(const Node& n) { return *static_cast<const Step*>(n.attr.p[0]); }
 Scope scope_of(Tape& t, const Node& n) { return {t, static_cast<Node*>(const_cast<void*>(n.attr.p[1]))}; }
@@ -84,7 +84,10 @@ Mapped recorded_segment(const Scope& s, const Step& step, Var x, Var context, bo
   a.i[1] = s.tape.random.stream;
   a.p[0] = &step;
   a.p[1] = s.params;
-  Var y = s.tape.record(kSegment, {x, context, step.count ? &s.params[step.first] : nullptr}, a);
+  Var trained = nullptr;
+  for (ParamId i = step.first; i < step.first + step.count; ++i)
+    if (s.params[i].needs_grad) trained = &s.params[i];
+  Var y = s.tape.record(kSegment, {x, context, trained}, a);
   return {y, y->extra};
 }
 

@@ -35,16 +35,16 @@ size_t Session::measure(const Allocator& allocator) {
   model_.params().bind(params.data(), nullptr, nullptr);
   const Scope s{t, params.data()};
   const int64_t n = model_.block_rows();
-  const auto run = [&](auto&& body) {
+  const auto run = [&](bool inverse, auto&& body) {
     const TapeScope scope(t);
     Var x = t.zeros({n, model_.event()});
     Var c = model_.context() ? t.zeros({n, model_.context()}) : nullptr;
     body(x, c);
+    blame(s, inverse, x, c, 0);
   };
-  run([&](Var x, Var c) { model_.log_prob(s, x, c); });
-  run([&](Var x, Var c) { model_.inverse(s, x, c); });
-  run([&](Var, Var c) { model_.sample(s, n, c, true); });
-  run([&](Var x, Var c) { model_.first_nonfinite(s, x, c); });
+  run(false, [&](Var x, Var c) { model_.log_prob(s, x, c); });
+  run(true, [&](Var x, Var c) { model_.inverse(s, x, c); });
+  run(true, [&](Var, Var c) { model_.sample(s, n, c, true); });
   return t.arena().high_water();
 }
 
@@ -73,14 +73,18 @@ void Session::for_blocks(int64_t n, const Body& body) {
   });
 }
 
-void Session::check(Worker& w, Var x, Var context, Var rows, int64_t first) {
+std::string Session::blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
+  const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, row, 1) : nullptr; };
+  return model_.first_nonfinite(s, one(from), one(context), inverse);
+}
+
+void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first) {
   if (nonfinite_ == NonFinite::propagate) return;
   with_dtype(w.tape.dtype(), [&]<class T>() {
-    const auto m = matrix_of<T>(rows->out);
+    const auto m = matrix_of<T>(result->out);
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
-    const auto row = [&](Var v) { return v ? load_rows(w.tape, v->out, r, 1) : nullptr; };
-    const std::string where = model_.first_nonfinite({w.tape, w.params.data()}, row(x), row(context));
+    const std::string where = blame({w.tape, w.params.data()}, inverse, from, context, r);
     fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
   });
 }
@@ -90,7 +94,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     Var lp = model_.log_prob({w.tape, w.params.data()}, xv, cv);
-    check(w, xv, cv, lp, first);
+    check(w, false, xv, cv, lp, first);
     store_rows(lp, out, first);
   });
 }
@@ -101,7 +105,8 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     const Mapped m = inverse ? model_.inverse(s, xv, cv) : model_.forward(s, xv, cv);
-    check(w, xv, cv, m.y, first);
+    check(w, inverse, xv, cv, m.y, first);
+    check(w, inverse, xv, cv, m.log_det, first);
     store_rows(m.y, to, first);
     if (log_det.data) store_rows(m.log_det, log_det, first);
   });
@@ -114,7 +119,7 @@ void Session::sample(uint64_t seed, uint64_t first_index, const View& context, c
     w.tape.random.first_row = static_cast<int64_t>(first_index) + first;
     Var cv = context_rows(w.tape, context, first, rows);
     const auto drawn = model_.sample({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
-    check(w, drawn.x, cv, drawn.x, first);
+    check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);
   });

@@ -33,7 +33,9 @@ class Session {
   // body(worker, first row, rows) for every block of n rows.
   template <class Body>
   void for_blocks(int64_t n, const Body& body);
-  void check(Worker& w, Var x, Var context, Var rows, int64_t first);
+  // Error{numeric} when `result`, made of `from`, is not finite and the session minds.
+  void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
+  std::string blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
   Executor& executor_;
   FlowModel& model_;

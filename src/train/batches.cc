@@ -44,7 +44,7 @@ void Batches::gather(uint64_t step) {
   if (order_ != Order::replacement)
     rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
   for (int i = 0; i < 3; ++i)
-    if (out_[i].data && !(i == 1 && source_[1].stride[0] == 0)) out_[i].shape[0] = rows;
+    if (out_[i].data && !(i == 1 && source_[1].shape[0] == 1)) out_[i].shape[0] = rows;
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t from = row_at(step, r);
     for (int i = 0; i < 3; ++i) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/op/layout.h"
@@ -11,6 +12,26 @@ namespace nf {
 namespace {
 
 double* doubles(const Buffer& b) { return b.as<double>(); }
+
+// Rows without weight count for nothing whatever they hold, but 0 * NaN is NaN: one that has weight takes their place.
+// False when there is none.
+bool hide_weightless(const View& weight, int64_t first, Var x, Var context) {
+  const int64_t rows = x->out.shape[0];
+  const auto counts = [&](int64_t r) { return scalar_at(weight, first + r) > 0; };
+  int64_t good = 0;
+  while (good < rows && !counts(good)) ++good;
+  if (good == rows) return false;
+  for (int64_t r = 0; r < rows; ++r) {
+    if (counts(r)) continue;
+    for (Var v : {x, context}) {
+      if (!v) continue;
+      const auto bytes = static_cast<size_t>(v->out.shape[1] * size_of(v->out.dtype));
+      char* data = v->out.as<char>();
+      std::memcpy(data + static_cast<size_t>(r) * bytes, data + static_cast<size_t>(good) * bytes, bytes);
+    }
+  }
+  return true;
+}
 
 size_t trainable_bytes(const FlowModel& model) {
   return static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype()));
@@ -89,6 +110,10 @@ void Trainer::run_lane(Lane& lane, int64_t index, int64_t lanes, const View& x, 
     t.random.first_row = first;
     Var xv = load_rows(t, x, first, rows);
     Var cv = context.data ? load_rows(t, context, context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+    if (weight.data && !hide_weightless(weight, first, xv, cv)) {
+      std::fill_n(doubles(row_loss_) + first, rows, 0.0);
+      continue;
+    }
     Var lp = model_.log_prob({t, lane.params.data()}, xv, cv, config_.memory);
     with_dtype(t.dtype(), [&]<class T>() {
       const T* values = lp->out.as<T>();
@@ -160,13 +185,13 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight)
         fail(Code::argument, "weight[%lld] = %g; weights are finite and not negative", static_cast<long long>(r), w);
       total += w;
     }
-    if (!(total > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
   }
   const auto allreduce = [&](double& v, const char* what) {
     if (collective_.world > 1 && collective_.allreduce_sum(collective_.user, &v, 1, static_cast<int32_t>(DType::f64)) != 0)
       fail(Code::callback, "allreduce_sum failed on the %s", what);
   };
   allreduce(total, "weights");
+  if (!(total > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
   need_lanes(n);
   const int64_t lanes = lane_count(n);
   executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) {

@@ -1,0 +1,272 @@
+// Every layer of the registry, in random configurations with random parameters, in both directions and dtypes: it
+// inverts, its log-determinants are opposite and agree with the numeric Jacobian, rows are independent of each other to
+// the bit, numbers that are not finite stay in their rows, and files and seeds reproduce it.
+// Gradients are in registry_gradient_test.cc.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "src/model/model_file.h"
+#include "tests/support/layer_suite.h"
+
+namespace nf::test {
+namespace {
+
+bool finite(const double* p, int64_t n) {
+  return std::all_of(p, p + n, [](double v) { return std::isfinite(v); });
+}
+double magnitude(const double* p, int64_t n) {
+  double m = 0;
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, std::abs(p[i]));
+  return m;
+}
+double distance(const double* a, const double* b, int64_t n) {
+  double m = 0;
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, std::abs(a[i] - b[i]));
+  return m;
+}
+
+// x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the way back amplifies it; by
+// how much is measured with two perturbations of y of relative size `delta`. The bound of a row is
+// tolerance * max(1, |x|, amplification), with a tolerance a thousand roundings wide in float32. Rows whose values
+// leave the range of the dtype on the way have no inverse.
+template <class T>
+void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, uint64_t seed) {
+  constexpr double tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4, delta = sizeof(T) == 8 ? 1e-6 : 1e-3;
+  constexpr int64_t rows = 200;
+  SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + describe(spec, inverted));
+  FlowCase<T> f = make_case<T>(spec, inverted, seed);
+  std::mt19937_64 random(seed);
+  const int64_t d = f.model().event();
+  const Rows2 in = draw_rows(inverted ? kind.image : kind.domain, dtype_of<T>, rows, d, f.model().context(), random);
+  const MappedValues there = f.map(false, in);
+  const MappedValues back = f.map(true, {rows, there.y, in.context});
+  MappedValues moved[2];
+  for (int k = 0; k < 2; ++k) {
+    Rows2 near{rows, there.y, in.context};
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < d; ++j)
+        near.x[static_cast<size_t>(r * d + j)] +=
+            (j % 2 == k ? delta : -delta) * magnitude(&there.y[static_cast<size_t>(r * d)], d);
+    moved[k] = f.map(true, near);
+  }
+  int64_t checked = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto at = static_cast<size_t>(r * d), row = static_cast<size_t>(r);
+    double amplified = 0, amplified_det = 0;
+    bool usable = finite(&there.y[at], d) && finite(&there.log_det[row], 1);
+    for (const MappedValues& m : moved) {
+      usable &= finite(&m.y[at], d) && finite(&m.log_det[row], 1);
+      amplified = std::max(amplified, distance(&m.y[at], &back.y[at], d) / delta);
+      amplified_det = std::max(amplified_det, std::abs(m.log_det[row] - back.log_det[row]) / delta);
+    }
+    if (!usable) continue;
+    ++checked;
+    const double error = distance(&back.y[at], &in.x[at], d);
+    ASSERT_TRUE(error <= tolerance * std::max({1.0, magnitude(&in.x[at], d), amplified}))
+        << "row " << r << " comes back " << error << " off, amplification " << amplified;
+    ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <=
+                tolerance * std::max({1.0, std::abs(there.log_det[row]), amplified_det}))
+        << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
+  }
+  EXPECT_GE(checked, rows / 2);
+}
+
+TEST_P(LayerSuite, Inverts) {
+  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
+    for (const int64_t d : kEvents) {
+      const int64_t context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
+      const uint64_t seed = 100 * i + static_cast<uint64_t>(d);
+      const std::string spec = random_spec(kind(), seed, d, context);
+      for (const bool inverted : {false, true}) {
+        round_trip<double>(kind(), spec, inverted, seed);
+        round_trip<float>(kind(), spec, inverted, seed);
+      }
+    }
+}
+
+struct Inverse {
+  double log_abs_det = 0;
+  double sum = 0;  // of |elements of the inverse|
+};
+
+// Gauss-Jordan with row pivoting.
+Inverse invert(Values a, int64_t d) {
+  Values b(a.size(), 0.0);
+  Inverse r;
+  const auto row = [d](Values& m, int64_t i) { return &m[static_cast<size_t>(i * d)]; };
+  for (int64_t i = 0; i < d; ++i) row(b, i)[i] = 1;
+  for (int64_t c = 0; c < d; ++c) {
+    int64_t p = c;
+    for (int64_t i = c; i < d; ++i)
+      if (std::abs(row(a, i)[c]) > std::abs(row(a, p)[c])) p = i;
+    std::swap_ranges(row(a, c), row(a, c) + d, row(a, p));
+    std::swap_ranges(row(b, c), row(b, c) + d, row(b, p));
+    const double pivot = row(a, c)[c];
+    r.log_abs_det += std::log(std::abs(pivot));
+    for (Values* m : {&a, &b})
+      for (int64_t j = 0; j < d; ++j) row(*m, c)[j] /= pivot;
+    for (int64_t i = 0; i < d; ++i) {
+      if (i == c) continue;
+      const double f = row(a, i)[c];
+      for (Values* m : {&a, &b})
+        for (int64_t j = 0; j < d; ++j) row(*m, i)[j] -= f * row(*m, c)[j];
+    }
+  }
+  for (double v : b) r.sum += std::abs(v);
+  return r;
+}
+
+// Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is
+// called wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
+TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
+  constexpr int64_t rows = 4;
+  int64_t sharp = 0, all = 0;
+  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
+    for (const int64_t d : {1, 2, 3, 5}) {
+      const int64_t context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
+      const uint64_t seed = 7000 + 100 * i + static_cast<uint64_t>(d);
+      const bool inverted = i / 2 % 2 == 1;
+      const std::string spec = random_spec(kind(), seed, d, context);
+      SCOPED_TRACE(describe(spec, inverted));
+      FlowCase<double> f = make_case<double>(spec, inverted, seed);
+      std::mt19937_64 random(seed);
+      const Rows2 in = draw_mild(domain(inverted), rows, d, context, random);
+      const MappedValues at = f.map(false, in);
+      for (int64_t r = 0; r < rows; ++r) {
+        double error = 0, bound = 0;
+        for (double h = 1e-3; h > 5e-7; h /= 10) {
+          Values jacobian(static_cast<size_t>(d * d));
+          double size = 1;
+          for (int64_t c = 0; c < d; ++c) {
+            constexpr double kSteps[] = {-2, -1, 1, 2}, kWeights[] = {1, -8, 8, -1};
+            for (int k = 0; k < 4; ++k) {
+              Rows2 one = in.part(r, 1);
+              one.x[static_cast<size_t>(c)] += kSteps[k] * h;
+              const Values y = f.map(false, one).y;
+              for (int64_t j = 0; j < d; ++j) {
+                jacobian[static_cast<size_t>(j * d + c)] += kWeights[k] * y[static_cast<size_t>(j)] / (12 * h);
+                size = std::max(size, std::abs(y[static_cast<size_t>(j)]));
+              }
+            }
+          }
+          const Inverse inverse = invert(jacobian, d);
+          const double log_det = at.log_det[static_cast<size_t>(r)];
+          const double noise = inverse.sum * size * 1e-15 / h;
+          error = std::abs(inverse.log_abs_det - log_det);
+          bound = 1e-6 * std::max(1.0, std::abs(log_det)) + noise;
+          if (error <= bound) break;
+        }
+        ASSERT_TRUE(error <= bound) << "row " << r << ": log_det is " << error << " off";
+        ++all;
+        sharp += bound < 1e-4;
+      }
+    }
+  EXPECT_GT(2 * sharp, all) << "most bounds are too wide to see anything";
+}
+
+// Bits of a row depend on that row alone: not on its neighbours, nor on their number.
+template <class T>
+void rows_are_independent(const std::string& spec, bool inverted, Domain domain, uint64_t seed) {
+  constexpr int64_t rows = 130;  // more than a block of every kernel
+  SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + describe(spec, inverted));
+  FlowCase<T> f = make_case<T>(spec, inverted, seed);
+  const int64_t d = f.model().event();
+  std::mt19937_64 random(seed);
+  Rows2 in = draw_rows(domain, dtype_of<T>, rows, d, f.model().context(), random);
+  MappedValues cot{draw_normal(rows * d, random), draw_normal(rows, random)};
+  const auto part = [&](const Values& v, int64_t first, int64_t count) {
+    return Rows2{rows, v, {}}.part(first, count).x;
+  };
+  const MappedValues all = f.map(false, in);
+  const MappedGradients all_grads = f.gradients(false, in, cot);
+  EXPECT_TRUE(same_bits(all_grads.value.y, all.y)) << "recorded and not recorded differ";
+  EXPECT_TRUE(same(all_grads.value.log_det, all.log_det, 0)) << "recorded and not recorded differ";  // but for -0
+  for (const auto& [first, count] :
+       {std::pair<int64_t, int64_t>{0, 1}, {77, 1}, {129, 1}, {3, 2}, {5, 8}, {1, 64}, {63, 67}}) {
+    const MappedGradients some =
+        f.gradients(false, in.part(first, count), {part(cot.y, first, count), part(cot.log_det, first, count)});
+    ASSERT_TRUE(same_bits(some.value.y, part(all.y, first, count))) << "rows " << first << " + " << count;
+    ASSERT_TRUE(same_bits(some.value.log_det, part(all_grads.value.log_det, first, count)))
+        << "rows " << first << " + " << count;
+    const MappedValues plain = f.map(false, in.part(first, count));
+    ASSERT_TRUE(same_bits(plain.y, part(all.y, first, count))) << "rows " << first << " + " << count;
+    ASSERT_TRUE(same_bits(plain.log_det, part(all.log_det, first, count))) << "rows " << first << " + " << count;
+    ASSERT_TRUE(same_bits(some.x, part(all_grads.x, first, count))) << "gradient, rows " << first << " + " << count;
+  }
+  const MappedGradients none = f.gradients(false, {0, {}, {}}, {});
+  EXPECT_TRUE(none.value.y.empty() && none.value.log_det.empty() && none.x.empty());
+  for (const Values& g : none.params) EXPECT_TRUE(std::all_of(g.begin(), g.end(), [](double v) { return v == 0; }));
+
+  // Numbers that are not finite, or nearly not.
+  Rows2 bad = in;
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double evil[] = {NAN, infinity, -infinity, 1e38, -1e38, 1e-42};
+  for (int64_t r = 2; r < rows; r += 5)
+    for (int64_t j = 0; j < d; ++j)
+      if (j == r % d || r % 3 == 0) bad.x[static_cast<size_t>(r * d + j)] = evil[random() % std::size(evil)];
+  MappedGradients hurt = f.gradients(false, bad, cot);
+  f.map(true, bad);
+  for (int64_t r = 0; r < rows; ++r) {
+    if (r % 5 == 2) continue;
+    ASSERT_TRUE(same_bits(part(hurt.value.y, r, 1), part(all.y, r, 1))) << "row " << r << " beside a bad one";
+    ASSERT_TRUE(same_bits(part(hurt.value.log_det, r, 1), part(all_grads.value.log_det, r, 1))) << "row " << r;
+    ASSERT_TRUE(same_bits(part(hurt.x, r, 1), part(all_grads.x, r, 1))) << "gradient, row " << r;
+  }
+  // A broken model still answers.
+  for (const double v : {infinity - infinity, infinity, 1e38, -1e38}) {
+    f.fill_params(v);
+    EXPECT_EQ(f.gradients(false, in.part(0, 9), {part(cot.y, 0, 9), part(cot.log_det, 0, 9)}).value.y.size(),
+              static_cast<size_t>(9 * d));
+    EXPECT_EQ(f.map(true, bad).y.size(), static_cast<size_t>(rows * d));
+  }
+}
+
+TEST_P(LayerSuite, RowsAreIndependent) {
+  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i) {
+    const int64_t d = kEvents[i % std::size(kEvents)], context = i / 5 % 2 ? 3 : 0;
+    const bool inverted = i / 10 % 2 == 1;
+    const std::string spec = random_spec(kind(), 20000 + i, d, context);
+    rows_are_independent<double>(spec, inverted, domain(inverted), i);
+    rows_are_independent<float>(spec, inverted, domain(inverted), i);
+  }
+}
+
+template <class T>
+void reproduces(const std::string& spec, bool inverted, Domain domain, uint64_t seed) {
+  SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + describe(spec, inverted));
+  FlowCase<T> fresh(variant(spec, dtype_of<T>, inverted), seed), again(variant(spec, dtype_of<T>, inverted), seed);
+  EXPECT_EQ(fresh.model().params().hash(), again.model().params().hash());
+  EXPECT_EQ(fresh.model().canonical(), again.model().canonical());
+  std::mt19937_64 random(seed);
+  FlowCase<T> f = make_case<T>(spec, inverted, seed);
+  MemorySink file;
+  write_model(file, f.model(), {{"about", "a test"}});
+  LoadedModel loaded = read_model(system_allocator(), file.bytes());
+  EXPECT_EQ(loaded.notes.at("about"), "a test");
+  EXPECT_EQ(loaded.model->canonical(), f.model().canonical());
+  EXPECT_EQ(loaded.model->params().hash(), f.model().params().hash());
+  FlowCase<T> g(std::move(loaded.model));
+  const Rows2 in = draw_rows(domain, dtype_of<T>, 40, f.model().event(), f.model().context(), random);
+  EXPECT_TRUE(same_bits(g.log_prob(in), f.log_prob(in)));
+  MemorySink twice;
+  write_model(twice, g.model(), {{"about", "a test"}});
+  EXPECT_TRUE(twice.bytes() == file.bytes());
+}
+
+TEST_P(LayerSuite, SeedsAndFilesReproduceIt) {
+  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i) {
+    const int64_t d = kEvents[i % std::size(kEvents)], context = i / 5 % 2 ? 3 : 0;
+    const bool inverted = i / 10 % 2 == 1;
+    const std::string spec = random_spec(kind(), 30000 + i, d, context);
+    reproduces<double>(spec, inverted, domain(inverted), i);
+    reproduces<float>(spec, inverted, domain(inverted), i);
+  }
+}
+
+NF_EVERY_LAYER(LayerSuite);
+
+}  // namespace
+}  // namespace nf::test

@@ -1,0 +1,178 @@
+// Mini-batches: every epoch is a permutation of the rows, a batch is a pure function of (seed, step), rows of data,
+// context and weight stay together, and the last batch of an epoch is short.
+#include "src/train/batches.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "src/train/lanes.h"
+#include "tests/support/expect_error.h"
+
+namespace nf {
+namespace {
+
+// Row r of x is {r, 100 + r}, its context {200 + r}, its weight 300 + r.
+struct Data {
+  explicit Data(int64_t n) : rows(n) {
+    for (int64_t r = 0; r < n; ++r) {
+      const auto v = static_cast<float>(r);
+      x.insert(x.end(), {v, 100 + v});
+      context.push_back(200 + static_cast<double>(r));
+      weight.push_back(300 + v);
+    }
+  }
+  View xs() { return contiguous_view(x.data(), DType::f32, {rows, 2}); }
+  View contexts() { return contiguous_view(context.data(), DType::f64, {rows, 1}); }
+  View weights() { return contiguous_view(weight.data(), DType::f32, {rows}); }
+  Batches batches(int64_t batch, Order order, uint64_t seed = 1) {
+    return {system_allocator(), xs(), contexts(), weights(), batch, order, seed};
+  }
+  int64_t rows;
+  std::vector<float> x, weight;
+  std::vector<double> context;
+};
+
+// The rows of a batch, after a look at whether all their parts belong together.
+std::vector<int64_t> rows_of(Batches& b, uint64_t step) {
+  b.gather(step);
+  const int64_t n = b.x().shape[0];
+  EXPECT_EQ(b.context().shape, (Dims{n, 1}));
+  EXPECT_EQ(b.weight().shape, (Dims{n}));
+  EXPECT_EQ(b.x().dtype, DType::f32);
+  EXPECT_EQ(b.context().dtype, DType::f64);
+  std::vector<int64_t> rows;
+  for (int64_t r = 0; r < n; ++r) {
+    const float v = b.x().as<float>()[2 * r];
+    EXPECT_EQ(b.x().as<float>()[2 * r + 1], 100 + v);
+    EXPECT_EQ(b.context().as<double>()[r], 200 + static_cast<double>(v));
+    EXPECT_EQ(b.weight().as<float>()[r], 300 + v);
+    rows.push_back(static_cast<int64_t>(v));
+  }
+  return rows;
+}
+
+std::vector<int64_t> epoch(Batches& b, uint64_t number) {
+  std::vector<int64_t> all;
+  for (uint64_t k = 0; k < b.per_epoch(); ++k) {
+    const auto rows = rows_of(b, number * b.per_epoch() + k);
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+TEST(Batches, EveryEpochIsAPermutation) {
+  for (const int64_t n : {1, 2, 7, 64, 100, 1001})
+    for (const int64_t batch : {1, 3, 64, 5000}) {
+      Data data(n);
+      Batches b = data.batches(batch, Order::shuffle);
+      EXPECT_EQ(b.per_epoch(), static_cast<uint64_t>((n + batch - 1) / batch));
+      std::vector<int64_t> sorted(static_cast<size_t>(n));
+      std::iota(sorted.begin(), sorted.end(), 0);
+      std::vector<std::vector<int64_t>> seen;
+      for (const uint64_t e : {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{1} << 40}) {
+        auto rows = epoch(b, e);
+        for (const auto& other : seen) EXPECT_FALSE(n >= 64 && rows == other) << "epochs repeat";
+        seen.push_back(rows);
+        std::sort(rows.begin(), rows.end());
+        EXPECT_EQ(rows, sorted) << n << " rows, batch " << batch << ", epoch " << e;
+      }
+    }
+}
+
+TEST(Batches, AreAFunctionOfSeedAndStep) {
+  Data data(100);
+  for (const Order order : {Order::shuffle, Order::replacement, Order::sequential}) {
+    Batches a = data.batches(32, order), b = data.batches(32, order), other = data.batches(32, order, 2);
+    std::vector<std::vector<int64_t>> rows;
+    for (uint64_t k = 0; k < 10; ++k) rows.push_back(rows_of(a, k));
+    for (uint64_t k = 10; k-- > 0;) EXPECT_EQ(rows_of(b, k), rows[k]) << "out of order";
+    EXPECT_EQ(rows_of(other, 0) == rows[0], order == Order::sequential);
+  }
+}
+
+TEST(Batches, TheLastOfAnEpochIsShort) {
+  Data data(100);
+  for (const Order order : {Order::shuffle, Order::sequential}) {
+    Batches b = data.batches(32, order);
+    EXPECT_EQ(b.per_epoch(), 4u);
+    EXPECT_EQ(rows_of(b, 3).size(), 4u);
+    EXPECT_EQ(rows_of(b, 4).size(), 32u) << "a short batch must not stay";
+  }
+  Batches b = data.batches(32, Order::sequential);
+  EXPECT_EQ(rows_of(b, 3), (std::vector<int64_t>{96, 97, 98, 99}));
+  EXPECT_EQ(rows_of(b, 5)[0], 32);
+}
+
+TEST(Batches, ReplacementDrawsEveryRowAlike) {
+  Data data(10);
+  Batches b = data.batches(1000, Order::replacement);
+  std::vector<int64_t> counts(10);
+  for (uint64_t k = 0; k < 4; ++k) {
+    const auto rows = rows_of(b, k);
+    EXPECT_EQ(rows.size(), 1000u);
+    for (int64_t r : rows) {
+      ASSERT_TRUE(r >= 0 && r < 10);
+      ++counts[static_cast<size_t>(r)];
+    }
+  }
+  for (int64_t c : counts) EXPECT_NEAR(static_cast<double>(c), 400, 5 * 19);  // five standard deviations of a binomial
+}
+
+// One context for all rows, and views with strides of any kind: columns apart, rows backwards, one row repeated.
+TEST(Batches, ReadsAnyStrides) {
+  Data data(10);
+  float one[] = {5, 6};
+  Batches shared(system_allocator(), data.xs(), contiguous_view(one, DType::f32, {1, 2}), View{}, 4, Order::sequential,
+                 0);
+  shared.gather(2);
+  EXPECT_EQ(shared.x().shape, (Dims{2, 2}));
+  EXPECT_EQ(shared.context().shape, (Dims{1, 2}));
+  EXPECT_EQ(shared.context().as<float>()[1], 6);
+  EXPECT_EQ(shared.weight().data, nullptr);
+
+  View x = data.xs();
+  x.data = data.x.data() + 19;
+  x.stride[0] = -2;
+  x.stride[1] = -1;
+  View repeated = contiguous_view(one, DType::f32, {10, 2});
+  repeated.stride[0] = 0;
+  Batches b(system_allocator(), x, repeated, View{}, 4, Order::sequential, 0);
+  for (const uint64_t step : {0, 2}) {
+    b.gather(step);
+    ASSERT_EQ(b.context().shape, (Dims{b.x().shape[0], 2}));
+    for (int64_t r = 0; r < b.x().shape[0]; ++r) {
+      const auto row = static_cast<float>(9 - static_cast<int64_t>(step) * 4 - r);
+      EXPECT_EQ(b.x().as<float>()[2 * r], 100 + row);
+      EXPECT_EQ(b.x().as<float>()[2 * r + 1], row);
+      EXPECT_EQ(b.context().as<float>()[2 * r + 1], 6);
+    }
+  }
+}
+
+TEST(Batches, NoRowsIsAnError) {
+  EXPECT_ERROR(
+      Batches(system_allocator(), contiguous_view(nullptr, DType::f32, {0, 2}), View{}, View{}, 4, Order::shuffle, 0),
+      Code::shape, "no rows");
+}
+
+// A function of batch and parameters alone, between 1 and kMaxLanes, never more than rows.
+TEST(Lanes, CountGrowsWithTheBatch) {
+  for (const int64_t params : {int64_t{0}, int64_t{1000}, int64_t{1} << 22}) {
+    int64_t last = 1;
+    for (int64_t batch = 1; batch <= 3000; ++batch) {
+      const int64_t lanes = lane_count(batch, params);
+      ASSERT_GE(lanes, last);
+      ASSERT_LE(lanes, std::min(batch, kMaxLanes));
+      last = lanes;
+    }
+    EXPECT_EQ(last, kMaxLanes);
+  }
+  EXPECT_EQ(lane_count(1, 10), 1);
+  EXPECT_GE(lane_count(32, 10), 2) << "two cores are always worth using";
+}
+
+}  // namespace
+}  // namespace nf

@@ -1,0 +1,64 @@
+// A flow model with a tape of its own, evaluated on plain lists of doubles: values, log-determinants, densities, and
+// gradients of sum(cot_y y) + sum(cot_log_det log_det).
+#pragma once
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "src/model/flow_model.h"
+#include "tests/support/op_check.h"
+
+namespace nf::test {
+
+struct Rows2 {  // the inputs of a call: x [rows, event], context [rows, context]
+  int64_t rows;
+  Values x, context;
+  Rows2 part(int64_t first, int64_t count) const;
+};
+
+struct MappedValues {
+  Values y, log_det;
+};
+
+struct MappedGradients {
+  MappedValues value;
+  Values x, context;
+  std::vector<Values> params;  // empty where a tensor is not trained
+};
+
+template <class T>
+class FlowCase {
+ public:
+  explicit FlowCase(ModelSpec spec, uint64_t seed = 1);
+  explicit FlowCase(std::unique_ptr<FlowModel> model);
+  FlowModel& model() { return *model_; }
+
+  // Normal numbers of this standard deviation in every trained tensor, representable in float32.
+  void randomise(uint64_t seed, double std);
+  void fill_params(double value);
+  T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
+
+  MappedValues map(bool inverse, const Rows2& in);
+  Values log_prob(const Rows2& in);
+  MappedGradients gradients(bool inverse, const Rows2& in, const MappedValues& cot, Memory memory = Memory::full);
+
+ private:
+  Var leaf(const Values& v, int64_t rows, int64_t cols, bool needs_grad);
+  Values read(Var v, int64_t count);
+  std::unique_ptr<FlowModel> model_;
+  Buffer grads_;
+  std::vector<Node> plain_, trained_;
+  Tape tape_;
+};
+
+// Rows for a layer whose inputs live in `domain`, in a quarter each: two of ordinary size, one log-uniform over twelve
+// decades with both signs, one of edges (0, +-1, denormals). Of domains other than real all are ordinary.
+Rows2 draw_rows(Domain domain, DType dtype, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
+// Ordinary sizes only.
+Rows2 draw_mild(Domain domain, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
+
+// Equal bits, or both NaN.
+testing::AssertionResult same_bits(const Values& got, const Values& want);
+
+}  // namespace nf::test

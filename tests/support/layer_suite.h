@@ -1,0 +1,39 @@
+// What the generic suites over all layers of the registry share: a test per layer, and the random cases of a layer.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/flow_case.h"
+#include "tests/support/random_config.h"
+
+namespace nf::test {
+
+inline constexpr uint64_t kConfigs = 50;  // random configurations of every layer
+inline constexpr int64_t kEvents[] = {1, 2, 3, 5, 8};
+
+class LayerSuite : public testing::TestWithParam<const LayerKind*> {
+ protected:
+  const LayerKind& kind() const { return *GetParam(); }
+  // Inputs of the layer, or of its inverse.
+  Domain domain(bool inverted) const { return inverted ? kind().image : kind().domain; }
+};
+
+inline std::string layer_name(const testing::TestParamInfo<const LayerKind*>& info) { return info.param->name; }
+
+#define NF_EVERY_LAYER(Suite) \
+  INSTANTIATE_TEST_SUITE_P(Registry, Suite, testing::ValuesIn(layer_kinds().begin(), layer_kinds().end()), layer_name)
+
+// Parameters are far from their near-identity start.
+constexpr double kParamStd = 0.3;
+
+template <class T>
+FlowCase<T> make_case(const std::string& spec, bool inverted, uint64_t seed = 1) {
+  FlowCase<T> f(variant(spec, dtype_of<T>, inverted), seed);
+  f.randomise(seed, kParamStd);
+  return f;
+}
+
+inline std::string describe(const std::string& spec, bool inverted) { return (inverted ? "inverted " : "") + spec; }
+
+}  // namespace nf::test

@@ -1,0 +1,89 @@
+#include "tests/support/random_config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include "src/model/flow_model.h"
+
+namespace nf::test {
+namespace {
+constexpr int64_t kSizes = 3;       // integers lie at most this far above the lowest useful value
+constexpr int64_t kListSizes = 7;   // elements of lists likewise
+constexpr int64_t kListLength = 3;  // of lists of sizes
+}  // namespace
+
+void RandomFields::integer(const char*, const char*, int64_t& value, int64_t low, int64_t high) {
+  constexpr int64_t kSeedLike = int64_t{1} << 40;  // bounds that no size has
+  if (high > kSeedLike && below(8) == 0)
+    value = high;
+  else
+    value = low + below(std::min(high - low, kSizes) + 1);
+}
+
+void RandomFields::real(const char*, const char*, double& value, double low, double high) {
+  const double u = std::uniform_real_distribution<double>(0, 1)(random_);
+  switch (below(4)) {
+    case 0:
+      return;  // the default
+    case 1:
+      value = low > 0 ? low * std::pow(high / low, u) : low + (high - low) * u * u * u;
+      break;
+    default:
+      value = low + (high - low) * u;
+  }
+  value = std::clamp(value, low, high);
+}
+
+void RandomFields::flag(const char*, const char*, bool& value) { value = below(2) == 0; }
+
+void RandomFields::integers(const char*, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
+                            int64_t max_count) {
+  // A list that may hold 0 can be an order of the columns; one that may not is a list of sizes.
+  if (low == 0 && high >= event_ - 1 && max_count >= event_) {
+    if (below(8) == 0) return;
+    value.resize(static_cast<size_t>(event_));
+    std::iota(value.begin(), value.end(), int64_t{0});
+    std::shuffle(value.begin(), value.end(), random_);
+    return;
+  }
+  value.resize(static_cast<size_t>(below(std::min(max_count, kListLength) + 1)));
+  for (int64_t& v : value) v = low + below(std::min(high - low, kListSizes) + 1);
+}
+
+void RandomFields::choose(const char*, const char*, int& value, std::span<const char* const> names) {
+  value = static_cast<int>(below(static_cast<int64_t>(names.size())));
+}
+
+std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context) {
+  for (uint64_t attempt = 0; attempt < 100; ++attempt) {
+    ModelSpec spec;
+    spec.event = event;
+    spec.context = context;
+    spec.dtype = DType::f64;
+    spec.base = find_base_kind("normal");
+    spec.base_config = spec.base->config();
+    LayerSpec layer;
+    layer.kind = &kind;
+    layer.config = kind.config();
+    RandomFields fields(seed * 1000 + attempt, event);
+    layer.config->fields(fields);
+    spec.chain.layers.push_back(std::move(layer));
+    try {
+      return FlowModel(system_allocator(), std::move(spec), 0).canonical();
+    } catch (const Error& e) {
+      if (e.code() != Code::spec) throw;
+    }
+  }
+  throw std::runtime_error(std::string(kind.name) + " rejects every random configuration");
+}
+
+ModelSpec variant(const std::string& spec, DType dtype, bool invert) {
+  ModelSpec s = parse_spec(spec);
+  s.dtype = dtype;
+  s.chain.invert = invert;
+  return s;
+}
+
+}  // namespace nf::test

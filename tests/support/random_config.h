@@ -1,0 +1,38 @@
+// Random configurations of a layer, drawn from its field list: whatever a future layer declares is covered without
+// edits here. Sizes are capped so that tests stay quick; all values lie within the bounds of their fields.
+#pragma once
+#include <cstdint>
+#include <random>
+#include <string>
+
+#include "src/flow/fields.h"
+#include "src/model/spec.h"
+
+namespace nf::test {
+
+class RandomFields final : public Fields {
+ public:
+  RandomFields(uint64_t seed, int64_t event) : random_(seed), event_(event) {}
+  void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override;
+  void real(const char* name, const char* doc, double& value, double low, double high) override;
+  void flag(const char* name, const char* doc, bool& value) override;
+  void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
+                int64_t max_count) override;
+
+ protected:
+  void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;
+
+ private:
+  int64_t below(int64_t n) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(n)); }
+  std::mt19937_64 random_;
+  int64_t event_;
+};
+
+// The spec of a float64 model with one layer of this kind. Draws again while the layer rejects the configuration
+// (fields that exclude each other); throws std::runtime_error when it rejects a hundred in a row.
+std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context);
+
+// The same model in another dtype, or inverted.
+ModelSpec variant(const std::string& spec, DType dtype, bool invert);
+
+}  // namespace nf::test
