@@ -5,23 +5,19 @@
  *
  * Rules that hold for every function below
  *   R1  Returns nf_status; 0 is success. Codes are pinned forever; those < 100 are stable.
- *   R2  On error every out-parameter is left untouched and nothing leaks; only the memory behind an output view may have
- *       been partly written when the error came up while computing.
- *   R3  The last parameter is `nf_error *err`: caller-owned, may be NULL, may hold anything before the call except
- *       struct_size. It is written on error only. There is no global and no thread-local error (goroutines change
- *       threads).
- *   R4  X_create returns an owned handle; X_free(NULL) is a no-op and returns void. Handles keep what they were made
- *       from alive: free them in any order.
- *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
- *       Strings are UTF-8 and NUL-terminated.
- *   R6  Thread class in brackets: [any] callable from any thread at any time; [shared] many threads may call at once
- *       on one handle; [excl] the caller must serialise the calls on one handle.
- *   R7  Callbacks run only on the thread that entered libnf (allocators and executors excepted, which must be
- *       callable from any thread), with no lock held, and must not unwind (no C++ throw, Go/Rust panic, longjmp).
- *   R8  libnf never prints, aborts, exits, installs signal handlers, changes the FP mode or locale of the caller, reads
- *       environment variables, or starts threads other than those of nf_runtime_create.
- *   R9  Public structs start with struct_size = sizeof(the struct): set it, so that old callers and new libraries (and
- *       the reverse) understand each other. Every NF_X_INIT macro does.
+ *   R2  On error every out-parameter is left untouched and nothing leaks; only the memory behind an output view may
+ * have been partly written when the error came up while computing. R3  The last parameter is `nf_error *err`:
+ * caller-owned, may be NULL, may hold anything before the call except struct_size. It is written on error only. There
+ * is no global and no thread-local error (goroutines change threads). R4  X_create returns an owned handle;
+ * X_free(NULL) is a no-op and returns void. Handles keep what they were made from alive: free them in any order. R5
+ * const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle. Strings
+ * are UTF-8 and NUL-terminated. R6  Thread class in brackets: [any] callable from any thread at any time; [shared] many
+ * threads may call at once on one handle; [excl] the caller must serialise the calls on one handle. R7  Callbacks run
+ * only on the thread that entered libnf (allocators and executors excepted, which must be callable from any thread),
+ * with no lock held, and must not unwind (no C++ throw, Go/Rust panic, longjmp). R8  libnf never prints, aborts, exits,
+ * installs signal handlers, changes the FP mode or locale of the caller, reads environment variables, or starts threads
+ * other than those of nf_runtime_create. R9  Public structs start with struct_size = sizeof(the struct): set it, so
+ * that old callers and new libraries (and the reverse) understand each other. Every NF_X_INIT macro does.
  *
  * Directions: forward is data x -> latent z, inverse is z -> x. log_det is one number per row,
  * log |det dz/dx| for forward and log |det dx/dz| for inverse, in nats.
@@ -81,7 +77,10 @@ typedef struct nf_error {
   int32_t os_errno;     /* errno of NF_ERR_IO, otherwise 0                           */
   char message[244];    /* what is wrong, where, and what would be right             */
 } nf_error;
-#define NF_ERROR_INIT {(uint32_t)sizeof(nf_error), 0, 0, {0}}
+#define NF_ERROR_INIT                       \
+  {                                         \
+    (uint32_t)sizeof(nf_error), 0, 0, { 0 } \
+  }
 /* [any] "NF_ERR_SHAPE"; "NF_ERR_UNKNOWN" for a number that is none. */
 NF_API const char *nf_status_name(nf_status status) NF_NOEXCEPT;
 
@@ -150,12 +149,13 @@ typedef struct nf_view {
   int64_t strides[4]; /* in elements, may be 0 or negative; read with NF_STRIDED only  */
   void *data;         /* any alignment; may be NULL when there are no elements         */
 } nf_view;
-#define NF_VIEW_INIT {(uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL}
+#define NF_VIEW_INIT \
+  { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type", "default",
- * "min", "max" or "choices", "doc"}]}; types are integer, number, boolean, integers, choice. Static. NULL only when out
- * of memory. */
+/* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type",
+ * "default", "min", "max" or "choices", "doc"}]}; types are integer, number, boolean, integers, choice. Static. NULL
+ * only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes, see
  * README. Errors: SPEC (message starts with the JSON path), NOMEM. */
@@ -185,7 +185,8 @@ typedef struct nf_model_info {
   int64_t layer_count;  /* layers after repeats are written out                */
   uint64_t hash;        /* of all tensors' bits: equal hashes, equal models    */
 } nf_model_info;
-#define NF_MODEL_INFO_INIT {(uint32_t)sizeof(nf_model_info), 0, 0, 0, 0, 0, 0, 0}
+#define NF_MODEL_INFO_INIT \
+  { (uint32_t)sizeof(nf_model_info), 0, 0, 0, 0, 0, 0, 0 }
 NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT; /* [shared] */
 
 typedef struct nf_tensor_info {
@@ -196,15 +197,17 @@ typedef struct nf_tensor_info {
   int64_t shape[4];
   const char *name; /* "layers.0.net.hidden.0.weight"; borrowed from the model      */
 } nf_tensor_info;
-#define NF_TENSOR_INFO_INIT {(uint32_t)sizeof(nf_tensor_info), 0, 0, 0, {0, 0, 0, 0}, NULL}
+#define NF_TENSOR_INFO_INIT \
+  { (uint32_t)sizeof(nf_tensor_info), 0, 0, 0, {0, 0, 0, 0}, NULL }
 /* [shared] index in [0, tensor_count). */
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* [shared] get, [excl] set: copy a tensor out of or into the model by name. The view has the tensor's shape.
  * set refuses NaN and infinity with NF_ERR_NUMERIC. */
-NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_view *out, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_view *out,
+                                     nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
-/* Notes travel with the model's file: column names, units, who trained it. [excl] set (NULL value removes); [shared] get
- * (NULL when there is none). */
+/* Notes travel with the model's file: column names, units, who trained it. [excl] set (NULL value removes); [shared]
+ * get (NULL when there is none). */
 NF_API nf_status nf_model_set_note(nf_model *m, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
 NF_API const char *nf_model_note(const nf_model *m, const char *key) NF_NOEXCEPT;
 /* [shared] The keys in order, NULL when index is out of range. */
@@ -223,12 +226,12 @@ NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] all
 NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *log_prob,
                              nf_error *err) NF_NOEXCEPT;
 /* log_det may be NULL. */
-NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *z, const nf_view *log_det,
-                            nf_error *err) NF_NOEXCEPT;
-NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_view *x, const nf_view *log_det,
-                            nf_error *err) NF_NOEXCEPT;
-/* Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a run, on any
- * threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
+NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *z,
+                            const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
+NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_view *x,
+                            const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
+/* Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a run, on
+ * any threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
 NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, const nf_view *out,
                            const nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
@@ -243,7 +246,8 @@ typedef struct nf_step_info {
   double lr;        /* learning rate of this step                                      */
   double seconds;   /* wall time of this call                                          */
 } nf_step_info;
-#define NF_STEP_INFO_INIT {(uint32_t)sizeof(nf_step_info), 0, 0, 0, 0, 0, 0}
+#define NF_STEP_INFO_INIT \
+  { (uint32_t)sizeof(nf_step_info), 0, 0, 0, 0, 0, 0 }
 typedef struct nf_collective { /* data parallel over processes; NULL = one process */
   uint32_t struct_size;
   int32_t rank, world;
@@ -252,24 +256,26 @@ typedef struct nf_collective { /* data parallel over processes; NULL = one proce
   int32_t (*allreduce_sum)(void *user, void *buf, size_t n, int32_t dtype);
 } nf_collective;
 
-/* [excl] on the model. Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One trainer per model at a
- * time (NF_ERR_STATE). */
+/* [excl] on the model. Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One
+ * trainer per model at a time (NF_ERR_STATE). */
 NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
                                                  nf_trainer **out, nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT; /* all it holds; grows only when the batch does */
 /* One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be NULL. When
- * loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the parameters stay. */
+ * loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the parameters stay.
+ */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
                                nf_step_info *info, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_source {
   uint32_t struct_size;
   void *user;
-  /* Fills the views for step number `step` (shape and data borrowed until the next call): 1 batch, 0 end, < 0 error (NF_ERR_CALLBACK).
-   * ctx and weight come with data == NULL; leave them so when there is none. */
+  /* Fills the views for step number `step` (shape and data borrowed until the next call): 1 batch, 0 end, < 0 error
+   * (NF_ERR_CALLBACK). ctx and weight come with data == NULL; leave them so when there is none. */
   int32_t (*next)(void *user, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight);
 } nf_source;
 typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* != 0 stops: NF_ERR_CANCELLED */
-/* Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be NULL) stops. */
+/* Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be NULL) stops.
+ */
 NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
                               void *user, nf_error *err) NF_NOEXCEPT;
 /* A checkpoint is a model file with optimiser state, step and seed beside the parameters: restoring it into a trainer
@@ -284,7 +290,8 @@ NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
  * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_file_bytes". */
 NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_table **out, nf_error *err) NF_NOEXCEPT;
-NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT; /* [shared] borrowed [rows, cols] */
+NF_API nf_status nf_table_view(const nf_table *t, nf_view *out,
+                               nf_error *err) NF_NOEXCEPT; /* [shared] borrowed [rows, cols] */
 /* [shared] "" when the file has no names; NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
 /* [any] Writes a view of rank 1 or 2 as .npy, or as .csv (by the path's extension), atomically. */
@@ -292,8 +299,8 @@ NF_API nf_status nf_table_save(const nf_view *v, const char *path, nf_error *err
 NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
 
 /* [any] Mini-batches of rows held by the caller (borrowed: they must outlive it). ctx and weight may be NULL. Options
- * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential". Batch k is a pure function of options and
- * k, so that a resumed run sees the same data. */
+ * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential". Batch k is a pure function of options
+ * and k, so that a resumed run sees the same data. */
 NF_API NF_MUST_CHECK nf_status nf_batches_create(nf_runtime *rt, const nf_view *x, const nf_view *ctx,
                                                  const nf_view *weight, const nf_options *options, nf_batches **out,
                                                  nf_error *err) NF_NOEXCEPT;

@@ -1,10 +1,10 @@
 // Dense matrix products for small and medium sizes, in Highway, without packing.
 //
-// Every element of C is one chain of fused multiply-adds over k in increasing order (with up to 4 columns: a few chains,
-// joined in a fixed order), so its bits depend on its own row of A and column of B only: never on m, on its position or
-// on how rows are cut into blocks. That is what lets a row be
-// scored alone or in a batch of a million with the same bits (a BLAS does not promise that, and picks its kernels by
-// reading the environment and the CPU's model number). Against OpenBLAS see tests/bench/gemm_bench.cc.
+// Every element of C is one chain of fused multiply-adds over k in increasing order (with up to 4 columns: a few
+// chains, joined in a fixed order), so its bits depend on its own row of A and column of B only: never on m, on its
+// position or on how rows are cut into blocks. That is what lets a row be scored alone or in a batch of a million with
+// the same bits (a BLAS does not promise that, and picks its kernels by reading the environment and the CPU's model
+// number). Against OpenBLAS see tests/bench/gemm_bench.cc.
 #pragma once
 #include <cstdint>
 

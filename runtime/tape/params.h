@@ -13,8 +13,8 @@ struct ParamSlot {
   std::string name;
   Dims shape;
   bool trainable;
-  int64_t offset = 0;         // elements from the start of the buffer; a multiple of 16
-  int64_t mirror_offset = -1; // into the mirror: trainable matrices only
+  int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
+  int64_t mirror_offset = -1;  // into the mirror: trainable matrices only
 };
 
 class ParamStore {
@@ -22,13 +22,14 @@ class ParamStore {
   // Above every model and far below overflow, so that absurd specs fail with a clear message.
   static constexpr int64_t kMaxElements = int64_t{1} << 36;
   // Error{nomem} when the tensors hold more than max_elements numbers; nothing is allocated before that is known.
-  ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots, int64_t max_elements = kMaxElements);
+  ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots,
+             int64_t max_elements = kMaxElements);
 
   DType dtype() const { return dtype_; }
   const std::vector<ParamSlot>& slots() const { return slots_; }
   int64_t trainable_size() const { return trainable_; }  // elements with padding, which stays zero
   int64_t mirror_size() const { return mirror_; }
-  int64_t param_count() const { return count_; }         // trainable numbers without padding
+  int64_t param_count() const { return count_; }  // trainable numbers without padding
   size_t bytes() const { return values_.bytes(); }
   void* data() const { return values_.data(); }
   View view(size_t slot) const;

@@ -31,7 +31,8 @@ int32_t next_batch(void* user, uint64_t step, nf_view* x, nf_view* ctx, nf_view*
 
 extern "C" {
 
-nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* options, nf_table** out, nf_error* err) NF_NOEXCEPT {
+nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* options, nf_table** out,
+                        nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(rt, "runtime");
     need(path, "path");
@@ -69,7 +70,8 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
     // Strided memory is copied together first.
     Dims shape = view.shape;
     if (shape.rank == 1) shape = {shape[0], 1};
-    const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))), "a table");
+    const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))),
+                        "a table");
     const View packed = contiguous_view(memory.data(), view.dtype, shape);
     copy_rows(view, packed);
     if (std::string_view(path).ends_with(".csv"))
@@ -100,7 +102,8 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx
 
 uint64_t nf_batches_per_epoch(const nf_batches* b) NF_NOEXCEPT { return b ? b->batches->per_epoch() : 0; }
 
-nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight, nf_error* err) NF_NOEXCEPT {
+nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight,
+                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(b, "batches");
     need_struct(x, "x");

@@ -11,8 +11,10 @@ static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast
               static_cast<int>(Code::format) == NF_ERR_FORMAT && static_cast<int>(Code::checksum) == NF_ERR_CHECKSUM &&
               static_cast<int>(Code::version) == NF_ERR_VERSION && static_cast<int>(Code::numeric) == NF_ERR_NUMERIC &&
               static_cast<int>(Code::not_inverted) == NF_ERR_NOT_INVERTED &&
-              static_cast<int>(Code::cancelled) == NF_ERR_CANCELLED && static_cast<int>(Code::callback) == NF_ERR_CALLBACK &&
-              static_cast<int>(Code::unsupported) == NF_ERR_UNSUPPORTED && static_cast<int>(Code::internal) == NF_ERR_INTERNAL);
+              static_cast<int>(Code::cancelled) == NF_ERR_CANCELLED &&
+              static_cast<int>(Code::callback) == NF_ERR_CALLBACK &&
+              static_cast<int>(Code::unsupported) == NF_ERR_UNSUPPORTED &&
+              static_cast<int>(Code::internal) == NF_ERR_INTERNAL);
 static_assert(static_cast<int>(DType::f32) == NF_F32 && static_cast<int>(DType::f64) == NF_F64);
 static_assert(sizeof(nf_error::message) == Error::kMessageBytes);
 
@@ -91,10 +93,12 @@ int64_t check_rows(const View& x, const char* name, int64_t event) {
 
 void check_context(const View& context, int64_t rows, int64_t columns) {
   if (columns == 0) {
-    if (context.data) fail(Code::shape, "ctx is given, but the model has no context (\"context\": [0] in its spec): pass NULL");
+    if (context.data)
+      fail(Code::shape, "ctx is given, but the model has no context (\"context\": [0] in its spec): pass NULL");
     return;
   }
-  if (!context.data && rows > 0) fail(Code::argument, "ctx is NULL, but the model needs a context of %lld columns", static_cast<long long>(columns));
+  if (!context.data && rows > 0)
+    fail(Code::argument, "ctx is NULL, but the model needs a context of %lld columns", static_cast<long long>(columns));
   if (!context.data) return;
   if (context.shape.rank != 2 || context.shape[1] != columns || (context.shape[0] != rows && context.shape[0] != 1))
     fail(Code::shape, "ctx has shape %s, expected [%lld, %lld] or [1, %lld]", to_string(context.shape).c_str(),

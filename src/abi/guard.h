@@ -36,7 +36,8 @@ template <class T>
 T& need_struct(T* p, const char* name) {
   need(p, name);
   if (p->struct_size < sizeof(T) || p->struct_size > 4096)
-    fail(Code::argument, "%s.struct_size is %u, expected %zu: use the NF_..._INIT macro", name, p->struct_size, sizeof(T));
+    fail(Code::argument, "%s.struct_size is %u, expected %zu: use the NF_..._INIT macro", name, p->struct_size,
+         sizeof(T));
   return *p;
 }
 

@@ -62,7 +62,8 @@ View named_tensor(const FlowModel& model, const char* name) {
 
 void need_same_shape(const View& v, const View& tensor, const char* what) {
   if (!(v.shape == tensor.shape))
-    fail(Code::shape, "%s has shape %s, the tensor has %s", what, to_string(v.shape).c_str(), to_string(tensor.shape).c_str());
+    fail(Code::shape, "%s has shape %s, the tensor has %s", what, to_string(v.shape).c_str(),
+         to_string(tensor.shape).c_str());
 }
 
 }  // namespace
@@ -90,7 +91,8 @@ nf_status nf_model_create(nf_runtime* rt, const char* spec_json, size_t spec_len
   });
 }
 
-nf_status nf_model_load(nf_runtime* rt, const char* path, const nf_options* limits, nf_model** out, nf_error* err) NF_NOEXCEPT {
+nf_status nf_model_load(nf_runtime* rt, const char* path, const nf_options* limits, nf_model** out,
+                        nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(rt, "runtime");
     need(path, "path");
@@ -180,7 +182,8 @@ nf_status nf_model_set_tensor(nf_model* m, const char* name, const nf_view* valu
     const View tensor = named_tensor(*m->state->model, name);
     const View from = view_of(value, "value");
     need_same_shape(from, tensor, "value");
-    const Buffer staged(m->state->runtime->allocator(), static_cast<size_t>(tensor.count() * size_of(tensor.dtype)), "a tensor");
+    const Buffer staged(m->state->runtime->allocator(), static_cast<size_t>(tensor.count() * size_of(tensor.dtype)),
+                        "a tensor");
     const View copy = contiguous_view(staged.data(), tensor.dtype, tensor.shape);
     copy_tensor(from, copy);
     const View flat = contiguous_view(staged.data(), tensor.dtype, {tensor.count()});

@@ -32,28 +32,56 @@ constexpr const char* kHeader[] = {"detect", "present", "absent"};
 constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential"};
 
 const char* type_name(FieldType t) {
-  return t == FieldType::flag ? "boolean" : t == FieldType::choice ? "choice" : t == FieldType::integer ? "integer" : "number";
+  return t == FieldType::flag      ? "boolean"
+         : t == FieldType::choice  ? "choice"
+         : t == FieldType::integer ? "integer"
+                                   : "number";
 }
 
 template <class C>
 void add_fields(std::vector<Key>& keys, std::span<const Field<C>> fields) {
-  for (const Field<C>& f : fields) keys.push_back({f.name, "trainer", f.doc, type_name(f.type), f.min, f.max, f.fallback, f.choices});
+  for (const Field<C>& f : fields)
+    keys.push_back({f.name, "trainer", f.doc, type_name(f.type), f.min, f.max, f.fallback, f.choices});
 }
 
 const std::vector<Key>& keys() {
   static const std::vector<Key> all = [] {
     std::vector<Key> k = {
-        {"threads", "runtime", "threads that work, the calling one included; 0 = one per core", "integer", 0, 1024, 0, {}},
-        {"max_bytes", "runtime", "limit on the memory in use by all children; 0 = three quarters of the machine's", "integer", 0, kMax, 0, {}},
+        {"threads",
+         "runtime",
+         "threads that work, the calling one included; 0 = one per core",
+         "integer",
+         0,
+         1024,
+         0,
+         {}},
+        {"max_bytes",
+         "runtime",
+         "limit on the memory in use by all children; 0 = three quarters of the machine's",
+         "integer",
+         0,
+         kMax,
+         0,
+         {}},
         {"max_file_bytes", "load, table", "largest file that is read; 0 = no limit", "integer", 0, kMax, 0, {}},
-        {"nonfinite", "session", "rows that are not finite: leave NaN or -infinity in the result, or fail", "choice", 0, 1, 0, kNonFinite},
-        {"memory", "trainer", "what the forward pass keeps for gradients: everything, or inputs of layers only", "choice", 0, 1, 0, kMemory},
+        {"nonfinite", "session", "rows that are not finite: leave NaN or -infinity in the result, or fail", "choice", 0,
+         1, 0, kNonFinite},
+        {"memory", "trainer", "what the forward pass keeps for gradients: everything, or inputs of layers only",
+         "choice", 0, 1, 0, kMemory},
         {"max_steps", "trainer", "length of the run that schedules with an end aim at", "integer", 0, kMax, 0, {}},
         {"seed", "trainer, batches", "seed of dropout and of the order of the data", "integer", 0, kMax, 0, {}},
         {"batch", "batches", "rows of a batch", "integer", 1, 1 << 30, 256, {}},
-        {"order", "batches", "epochs in random order, rows drawn with replacement, or epochs in the order of the file", "choice", 0, 2, 0, kOrder},
+        {"order", "batches", "epochs in random order, rows drawn with replacement, or epochs in the order of the file",
+         "choice", 0, 2, 0, kOrder},
         {"dtype", "table", "type of the numbers in memory", "choice", 0, 1, 0, kDtype},
-        {"columns", "table", "columns to take, by index from 0 or name, separated by commas; empty = all", "text", 0, 0, 0, {}},
+        {"columns",
+         "table",
+         "columns to take, by index from 0 or name, separated by commas; empty = all",
+         "text",
+         0,
+         0,
+         0,
+         {}},
         {"header", "table", "whether the first row of a CSV file holds names", "choice", 0, 2, 0, kHeader},
         {"separator", "table", "one of , ; | or tab; empty = find out", "text", 0, 0, 0, {}},
     };
@@ -119,7 +147,10 @@ void parse(nf_options& o, const Key& k, const char* text) {
   const auto [stop, error] = std::from_chars(text, end, v);
   if (error != std::errc() || stop != end)
     fail(Code::spec, "option \"%s\" = \"%.40s\" is not a%s: %s", k.name, text,
-         is(k, "boolean") ? " boolean (true or false)" : is(k, "integer") ? "n integer" : " number", k.doc);
+         is(k, "boolean")   ? " boolean (true or false)"
+         : is(k, "integer") ? "n integer"
+                            : " number",
+         k.doc);
   set_number(o, k, v);
 }
 
@@ -196,7 +227,8 @@ TableOptions table_options(const nf_options* o) {
   t.dtype = number(o, "dtype") == 0 ? DType::f32 : DType::f64;
   t.csv.header = static_cast<CsvOptions::Header>(number(o, "header"));
   const std::string separator = text(o, "separator");
-  if (separator.size() > 1) fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", separator.c_str());
+  if (separator.size() > 1)
+    fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", separator.c_str());
   t.csv.separator = separator.empty() ? '\0' : separator[0];
   t.csv.columns = columns_of(text(o, "columns"));
   t.max_bytes = load_limit(o);
@@ -254,7 +286,8 @@ nf_status nf_options_set_i64(nf_options* o, const char* key, int64_t value, nf_e
     const Key& k = find(key);
     // 2^53 + 1 would round to 2^53 and pass.
     if (value > static_cast<int64_t>(kMax) || value < -static_cast<int64_t>(kMax))
-      fail(Code::spec, "option \"%s\" = %lld is outside [%g, %g]: %s", k.name, static_cast<long long>(value), k.low, k.high, k.doc);
+      fail(Code::spec, "option \"%s\" = %lld is outside [%g, %g]: %s", k.name, static_cast<long long>(value), k.low,
+           k.high, k.doc);
     set_number(*o, k, static_cast<double>(value));
   });
 }

@@ -35,7 +35,8 @@ const char* nf_version_string(void) NF_NOEXCEPT {
   struct Text {
     char s[64];
     Text() {
-      std::snprintf(s, sizeof s, "%d.%d.%d (simd %s)", NF_VERSION_MAJOR, NF_VERSION_MINOR, NF_VERSION_PATCH, kernel::simd_target());
+      std::snprintf(s, sizeof s, "%d.%d.%d (simd %s)", NF_VERSION_MAJOR, NF_VERSION_MINOR, NF_VERSION_PATCH,
+                    kernel::simd_target());
     }
   };
   static const Text text;
@@ -45,7 +46,8 @@ const char* nf_version_string(void) NF_NOEXCEPT {
 const char* nf_status_name(nf_status s) NF_NOEXCEPT {
   switch (s) {
 #define NF_NAME(x) \
-  case x: return #x
+  case x:          \
+    return #x
     NF_NAME(NF_OK);
     NF_NAME(NF_ERR_ARGUMENT);
     NF_NAME(NF_ERR_STATE);
@@ -63,7 +65,8 @@ const char* nf_status_name(nf_status s) NF_NOEXCEPT {
     NF_NAME(NF_ERR_UNSUPPORTED);
     NF_NAME(NF_ERR_INTERNAL);
 #undef NF_NAME
-    default: return "NF_ERR_UNKNOWN";
+    default:
+      return "NF_ERR_UNKNOWN";
   }
 }
 
@@ -73,8 +76,8 @@ nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options
   return guard(err, [&] {
     need(out, "out");
     if (header_version > NF_VERSION)
-      fail(Code::version, "the program was compiled for libnf %u, this library is %u: install the newer one", header_version,
-           static_cast<unsigned>(NF_VERSION));
+      fail(Code::version, "the program was compiled for libnf %u, this library is %u: install the newer one",
+           header_version, static_cast<unsigned>(NF_VERSION));
     Allocator base = system_allocator();
     if (allocator) {
       need_struct(allocator, "allocator");

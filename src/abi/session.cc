@@ -7,14 +7,15 @@ using namespace nf;
 
 namespace {
 
-nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const nf_view* to, const nf_view* log_det, nf_error* err,
-                   bool inverse) noexcept {
+nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const nf_view* to, const nf_view* log_det,
+                   nf_error* err, bool inverse) noexcept {
   return guard(err, [&] {
     need(s, "session");
     const FlowModel& model = *s->model->model;
     const char* in = inverse ? "z" : "x";
     const char* out = inverse ? "x" : "z";
-    const View x = view_of(from, in), c = view_of(ctx, "ctx", true), y = view_of(to, out), l = view_of(log_det, "log_det", true);
+    const View x = view_of(from, in), c = view_of(ctx, "ctx", true), y = view_of(to, out),
+               l = view_of(log_det, "log_det", true);
     const int64_t n = check_rows(x, in, model.event());
     check_context(c, n, model.context());
     need_shape(y, out, {n, model.event()});
@@ -39,7 +40,8 @@ nf_status nf_session_create(nf_model* m, const nf_options* options, nf_session**
 
 size_t nf_session_bytes(const nf_session* s) NF_NOEXCEPT { return s ? s->session->bytes() : 0; }
 
-nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
+nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* log_prob,
+                      nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
     const FlowModel& model = *s->model->model;
@@ -51,16 +53,18 @@ nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const
   });
 }
 
-nf_status nf_forward(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* z, const nf_view* log_det, nf_error* err) NF_NOEXCEPT {
+nf_status nf_forward(nf_session* s, const nf_view* x, const nf_view* ctx, const nf_view* z, const nf_view* log_det,
+                     nf_error* err) NF_NOEXCEPT {
   return map_rows(s, x, ctx, z, log_det, err, false);
 }
 
-nf_status nf_inverse(nf_session* s, const nf_view* z, const nf_view* ctx, const nf_view* x, const nf_view* log_det, nf_error* err) NF_NOEXCEPT {
+nf_status nf_inverse(nf_session* s, const nf_view* z, const nf_view* ctx, const nf_view* x, const nf_view* log_det,
+                     nf_error* err) NF_NOEXCEPT {
   return map_rows(s, z, ctx, x, log_det, err, true);
 }
 
-nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf_view* ctx, const nf_view* out, const nf_view* log_prob,
-                    nf_error* err) NF_NOEXCEPT {
+nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf_view* ctx, const nf_view* out,
+                    const nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
     const FlowModel& model = *s->model->model;
@@ -68,8 +72,7 @@ nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf
     const int64_t n = check_rows(x, "out", model.event());
     check_context(c, n, model.context());
     if (log_prob) need_shape(lp, "log_prob", {n});
-    if (first_index > static_cast<uint64_t>(INT64_MAX - n))
-      fail(Code::argument, "first_index + n is above 2^63 - 1");
+    if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
     s->session->sample(seed, first_index, c, x, lp);
   });
 }

@@ -59,8 +59,7 @@ nf_status nf_trainer_create(nf_model* m, const nf_options* options, const nf_col
       collective.allreduce_sum = c->allreduce_sum;
     }
     const TrainerConfig config = trainer_options(options);
-    if (m->state->has_trainer.exchange(true))
-      fail(Code::state, "the model already has a trainer: free it first");
+    if (m->state->has_trainer.exchange(true)) fail(Code::state, "the model already has a trainer: free it first");
     auto t = std::unique_ptr<nf_trainer>(new (std::nothrow) nf_trainer{m->state, nullptr, m->state->version.load()});
     if (!t) {
       m->state->has_trainer.store(false);

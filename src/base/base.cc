@@ -8,9 +8,8 @@ namespace nf {
 Var standard_normal(Tape& t, int64_t rows, int64_t event) {
   Var z = t.empty({rows, event});
   const kernel::RandomKey key{t.random.seed, t.random.stream++};
-  with_dtype(t.dtype(), [&]<class T>() {
-    kernel::normal(key, t.random.first_row, rows, event, z->out.as<T>(), event);
-  });
+  with_dtype(t.dtype(),
+             [&]<class T>() { kernel::normal(key, t.random.first_row, rows, event, z->out.as<T>(), event); });
   return z;
 }
 

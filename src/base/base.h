@@ -21,18 +21,18 @@ struct BaseKind {
   std::unique_ptr<Base> (*build)(const LayerConfig& config, const Declare& declare);
 };
 
-std::span<const BaseKind* const> base_kinds();      // generated
-const BaseKind* find_base_kind(const char* name);   // nullptr when there is none
+std::span<const BaseKind* const> base_kinds();     // generated
+const BaseKind* find_base_kind(const char* name);  // nullptr when there is none
 
 // [rows, event] standard normal numbers of the tape's key.
 Var standard_normal(Tape& t, int64_t rows, int64_t event);
 
-#define NF_BASE(word, B, doc, source)                                                                \
-  extern const BaseKind base_##word;                                                                 \
-  const BaseKind base_##word = {                                                                     \
-      #word, doc, source, []() -> std::unique_ptr<LayerConfig> { return std::make_unique<B::Config>(); }, \
-      [](const LayerConfig& c, const Declare& d) -> std::unique_ptr<Base> {                          \
-        return std::make_unique<B>(static_cast<const B::Config&>(c), d);                             \
-      }}
+#define NF_BASE(word, B, doc, source)                                                                           \
+  extern const BaseKind base_##word;                                                                            \
+  const BaseKind base_##word = {#word, doc, source,                                                             \
+                                []() -> std::unique_ptr<LayerConfig> { return std::make_unique<B::Config>(); }, \
+                                [](const LayerConfig& c, const Declare& d) -> std::unique_ptr<Base> {           \
+                                  return std::make_unique<B>(static_cast<const B::Config&>(c), d);              \
+                                }}
 
 }  // namespace nf

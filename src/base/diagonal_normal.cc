@@ -10,7 +10,8 @@ class DiagonalNormal final : public Base {
  public:
   using Config = NoConfig;
   DiagonalNormal(const Config&, Declare d)
-      : event_(d.event), loc_(d.param("loc", {d.event}, Init::zeros())),
+      : event_(d.event),
+        loc_(d.param("loc", {d.event}, Init::zeros())),
         log_scale_(d.param("log_scale", {d.event}, Init::zeros())) {}
   Var log_prob(const Scope& s, Var z, Var) const override {
     return normal_log_prob(s.tape, z, s.param(loc_), s.param(log_scale_));

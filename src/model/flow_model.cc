@@ -18,7 +18,9 @@ template <class T>
 void fill_param(const Init& init, uint64_t seed, int64_t index, T* out, int64_t n) {
   // One row of numbers per tensor: growing one tensor leaves the others as they were.
   switch (init.kind) {
-    case Init::constant: kernel::fill<T>(static_cast<T>(init.a), out, n); return;
+    case Init::constant:
+      kernel::fill<T>(static_cast<T>(init.a), out, n);
+      return;
     case Init::values:
       for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(init.list[static_cast<size_t>(i)]);
       return;
@@ -99,9 +101,8 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);
-    with_dtype(spec_.dtype, [&]<class T>() {
-      fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count());
-    });
+    with_dtype(spec_.dtype,
+               [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
   }
 }
 
@@ -114,8 +115,8 @@ Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory m
     for (size_t i = 0; i < n; ++i) {
       const Step& step = step_at(i);
       const bool segment = memory == Memory::recompute && step.count > 0;
-      const Mapped m = segment ? recorded_segment(s, step, all.y, context, inverse)
-                               : apply_step(s, step, all.y, context, inverse);
+      const Mapped m =
+          segment ? recorded_segment(s, step, all.y, context, inverse) : apply_step(s, step, all.y, context, inverse);
       all.y = m.y;
       if (m.log_det) all.log_det = all.log_det ? add(t, all.log_det, m.log_det) : m.log_det;
     }

@@ -104,8 +104,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 Json parse_json(std::string_view text, const char* what, Code code, size_t max_bytes, int max_depth) {
-  if (text.size() > max_bytes)
-    fail(code, "%s: %zu bytes of JSON, the limit is %zu", what, text.size(), max_bytes);
+  if (text.size() > max_bytes) fail(code, "%s: %zu bytes of JSON, the limit is %zu", what, text.size(), max_bytes);
   // The parser would take a NUL for the end.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail(code, "%s: not valid JSON: a NUL character at byte %zu", what, nul);

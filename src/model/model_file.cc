@@ -17,10 +17,12 @@ TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorT
 
 }  // namespace
 
-SafeTensors::Limits strict_limits() {
-  SafeTensors::Limits limits;
-  limits.require_checksum = true;  // our files always have one: without it, a flipped bit could hide the checksum itself
-  return limits;
+SafeTensors parse_model(std::span<const std::byte> bytes) {
+  SafeTensors file = SafeTensors::parse(bytes);
+  spec_of(file);
+  // Ours always have one: without this, a flipped bit could hide the checksum itself.
+  if (!file.metadata(kChecksumKey)) fail(Code::checksum, "the model file has lost its checksum (\"%s\")", kChecksumKey);
+  return file;
 }
 
 void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra) {
@@ -44,7 +46,8 @@ const std::string& spec_of(const SafeTensors& file) {
   const std::string* format = file.metadata(kFormatKey);
   const std::string* spec = file.metadata(kSpecKey);
   if (!format || !spec)
-    fail(Code::format, "a safetensors file, but not a libnf model: its metadata has no \"%s\"", format ? kSpecKey : kFormatKey);
+    fail(Code::format, "a safetensors file, but not a libnf model: its metadata has no \"%s\"",
+         format ? kSpecKey : kFormatKey);
   if (*format != kFormat)
     fail(Code::version, "model file format \"%.20s\", this library reads \"%s\"", format->c_str(), kFormat);
   return *spec;
@@ -58,15 +61,16 @@ void read_params(const SafeTensors& file, FlowModel& model) {
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
-      fail(Code::format, "tensor \"%s\" is %s with %zu extents, the spec makes it %s %s", slot.name.c_str(), name_of(e->type),
-           e->shape.size(), name_of(model.dtype()), to_string(slot.shape).c_str());
+      fail(Code::format, "tensor \"%s\" is %s with %zu extents, the spec makes it %s %s", slot.name.c_str(),
+           name_of(e->type), e->shape.size(), name_of(model.dtype()), to_string(slot.shape).c_str());
     // Misaligned data is copied element by element into the check.
     with_dtype(model.dtype(), [&]<class T>() {
       for (size_t at = 0; at < e->bytes; at += sizeof(T)) {
         T v;
         std::memcpy(&v, e->data + at, sizeof v);
         if (!kernel::all_finite(&v, 1))
-          fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(), at / sizeof(T));
+          fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(),
+               at / sizeof(T));
       }
     });
   }
@@ -80,7 +84,7 @@ void read_params(const SafeTensors& file, FlowModel& model) {
 }
 
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
-  const SafeTensors file = SafeTensors::parse(bytes, strict_limits());
+  const SafeTensors file = parse_model(bytes);
   LoadedModel loaded;
   // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
   const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));

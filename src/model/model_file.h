@@ -1,5 +1,6 @@
 // Models and checkpoints as safetensors: tensors by name, the canonical spec and everything else in the metadata.
-//   nf.format "1", nf.spec, note.KEY; a checkpoint adds nf.checkpoint (JSON, see src/train/checkpoint.cc) and optimizer.* tensors.
+//   nf.format "1", nf.spec, note.KEY; a checkpoint adds nf.checkpoint (JSON, see src/train/checkpoint.cc) and
+//   optimizer.* tensors.
 // The loader computes every shape from the spec and requires the file to match.
 #pragma once
 #include <map>
@@ -23,8 +24,8 @@ struct Extra {  // what a checkpoint adds
 
 void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra = {});
 
-// How our own files are parsed: a checksum must be there and must match.
-SafeTensors::Limits strict_limits();
+// Parses a file of ours: format, spec and checksum are there, and the checksum matches.
+SafeTensors parse_model(std::span<const std::byte> bytes);
 
 struct LoadedModel {
   std::unique_ptr<FlowModel> model;

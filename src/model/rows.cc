@@ -32,7 +32,8 @@ void copy_matrix(const View& from, const View& to) {
 
 void copy_rows(const View& from, const View& to) {
   if (to.count() == 0) return;
-  with_dtype(from.dtype, [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_matrix<From, To>(from, to); }); });
+  with_dtype(from.dtype,
+             [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_matrix<From, To>(from, to); }); });
 }
 
 namespace {

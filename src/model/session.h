@@ -17,7 +17,8 @@ class Session {
   // `model` and `executor` must outlive the session.
   Session(const Allocator& allocator, Executor& executor, FlowModel& model, NonFinite nonfinite);
 
-  // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data.
+  // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no
+  // data.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
   void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);

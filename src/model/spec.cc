@@ -62,7 +62,8 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
 int64_t read_extent(const Json& root, const char* name, int64_t low, int64_t missing) {
   const auto it = root.find(name);
   if (it == root.end()) {
-    if (missing < 0) fail(Code::spec, "spec.%s: is missing; write the number of columns, as in \"%s\": [6]", name, name);
+    if (missing < 0)
+      fail(Code::spec, "spec.%s: is missing; write the number of columns, as in \"%s\": [6]", name, name);
     return missing;
   }
   const Json& v = it->is_array() && it->size() == 1 ? (*it)[0] : *it;
@@ -78,7 +79,8 @@ void read_base(const Json& root, ModelSpec& s) {
   const std::string path = "spec.base";
   if (j.is_string()) j = Json{{"type", j}};
   if (!j.is_object() || !j.contains("type"))
-    fail(Code::spec, "%s: %s is not a base; write \"normal\" or {\"type\": \"normal\"}", path.c_str(), shown(j).c_str());
+    fail(Code::spec, "%s: %s is not a base; write \"normal\" or {\"type\": \"normal\"}", path.c_str(),
+         shown(j).c_str());
   const std::string type = type_of(j, path);
   s.base = find_base_kind(type.c_str());
   if (!s.base) unknown_kind(path, "base", type, base_kinds());
@@ -141,8 +143,8 @@ ModelSpec parse_spec(std::string_view text) {
   read_layers(root["layers"], "spec.layers", s.chain);
   const int64_t layers = written_out(s.chain, "spec");
   if (layers * s.event > kMaxLayerColumns)
-    fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld", static_cast<long long>(s.event),
-         static_cast<long long>(layers), static_cast<long long>(kMaxLayerColumns));
+    fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
+         static_cast<long long>(s.event), static_cast<long long>(layers), static_cast<long long>(kMaxLayerColumns));
   return s;
 }
 

@@ -36,7 +36,7 @@ struct ModelSpec {
 inline constexpr size_t kMaxSpecBytes = size_t{1} << 20;
 inline constexpr int kMaxSpecDepth = 32;
 inline constexpr int64_t kMaxEvent = int64_t{1} << 24;
-inline constexpr int64_t kMaxLayers = 10000;  // after repeats are written out
+inline constexpr int64_t kMaxLayers = 10000;                   // after repeats are written out
 inline constexpr int64_t kMaxLayerColumns = int64_t{1} << 27;  // event x layers: orders and masks are lists of columns
 
 ModelSpec parse_spec(std::string_view json);

@@ -95,14 +95,22 @@ void DescribeFields::flag(const char* name, const char* doc, bool& value) {
 }
 void DescribeFields::integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                               int64_t max_count) {
-  list.push_back({{"name", name}, {"type", "integers"}, {"default", value}, {"min", low}, {"max", high},
-                  {"max_count", max_count}, {"doc", doc}});
+  list.push_back({{"name", name},
+                  {"type", "integers"},
+                  {"default", value},
+                  {"min", low},
+                  {"max", high},
+                  {"max_count", max_count},
+                  {"doc", doc}});
 }
 void DescribeFields::choose(const char* name, const char* doc, int& value, std::span<const char* const> names) {
   Json choices = Json::array();
   for (const char* n : names) choices.push_back(n);
-  list.push_back({{"name", name}, {"type", "choice"}, {"default", names[static_cast<size_t>(value)]},
-                  {"choices", choices}, {"doc", doc}});
+  list.push_back({{"name", name},
+                  {"type", "choice"},
+                  {"default", names[static_cast<size_t>(value)]},
+                  {"choices", choices},
+                  {"doc", doc}});
 }
 
 }  // namespace nf

@@ -12,7 +12,10 @@ constexpr uint32_t kBatchStream = 0x62617463;  // apart from the streams of samp
 
 Batches::Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
                  Order order, uint64_t seed)
-    : source_{x, context, weight}, rows_(x.shape[0]), batch_(std::min(batch, std::max<int64_t>(rows_, 1))), order_(order),
+    : source_{x, context, weight},
+      rows_(x.shape[0]),
+      batch_(std::min(batch, std::max<int64_t>(rows_, 1))),
+      order_(order),
       seed_(seed) {
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
   if (order == Order::replacement) batch_ = batch;
@@ -41,8 +44,7 @@ int64_t Batches::row_at(uint64_t step, int64_t i) const {
 
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
-  if (order_ != Order::replacement)
-    rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
+  if (order_ != Order::replacement) rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
   for (int i = 0; i < 3; ++i)
     if (out_[i].data && !(i == 1 && source_[1].shape[0] == 1)) out_[i].shape[0] = rows;
   for (int64_t r = 0; r < rows; ++r) {

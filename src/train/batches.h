@@ -16,8 +16,8 @@ enum class Order : uint8_t {
 class Batches {
  public:
   // Views are borrowed. context: [n or 1, c] or no data; weight: [n] or no data. 1 <= batch.
-  Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch, Order order,
-          uint64_t seed);
+  Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
+          Order order, uint64_t seed);
   uint64_t per_epoch() const { return per_epoch_; }
   // Gathers batch number `step` into memory of its own: [rows, ...] views of the dtype of their sources.
   void gather(uint64_t step);

@@ -51,13 +51,14 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
   for (const auto& t : tensors) names.push_back(kOptimizerPrefix + t.first);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const View& v = tensors[i].second;
-    extra.tensors.push_back({names[i], v.dtype == DType::f64 ? TensorType::f64 : TensorType::f32, {v.shape.d, 1}, v.data});
+    extra.tensors.push_back(
+        {names[i], v.dtype == DType::f64 ? TensorType::f64 : TensorType::f32, {v.shape.d, 1}, v.data});
   }
   write_model(sink, model, notes, extra);
 }
 
 void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
-  const SafeTensors file = SafeTensors::parse(bytes, strict_limits());
+  const SafeTensors file = parse_model(bytes);
   if (spec_of(file) != model.canonical())
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);
@@ -65,7 +66,8 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   const Json state = parse_json(*text, "checkpoint", Code::format, 1 << 16, 4);
   if (!state.is_object()) fail(Code::format, "checkpoint: not an object");
   const auto kind = state.find("optimizer");
-  if (kind == state.end() || !kind->is_string() || kind->get_ref<const std::string&>() != optimizer_name(trainer.config()))
+  if (kind == state.end() || !kind->is_string() ||
+      kind->get_ref<const std::string&>() != optimizer_name(trainer.config()))
     fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
          kind == state.end() ? "?" : shown(*kind).c_str(), optimizer_name(trainer.config()));
   PlateauState plateau;

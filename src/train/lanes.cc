@@ -12,8 +12,10 @@ int64_t lane_count(int64_t batch) {
 }
 
 Lane::Lane(const Allocator& allocator, const FlowModel& model, size_t arena_bytes, void* mirror)
-    : grads(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())), "a lane's gradient"),
-      tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
+    : grads(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
+            "a lane's gradient"),
+      tape(allocator, model.dtype(), arena_bytes),
+      params(model.params().slots().size()) {
   tape.training = true;
   model.params().bind(params.data(), grads.data() ? grads.data() : this, mirror);
 }

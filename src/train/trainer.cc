@@ -45,7 +45,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
   check(config_.optimizer);
   check(config_.schedule, config_.optimizer.lr);
   config_.schedule = resolve(config_.schedule, config_.max_steps);
-  mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())), "transposed weights");
+  mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())),
+                   "transposed weights");
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
   const int64_t chunks = chunk_count(model.params().trainable_size());
@@ -136,12 +137,14 @@ double Trainer::sum_gradients(int64_t lanes) {
     T* total = lanes_[0]->grads.template as<T>();
     const auto add = [&](uint32_t c) {
       const int64_t begin = c * kNormChunk, count = std::min(kNormChunk, n - begin);
-      for (int64_t l = 1; l < lanes; ++l) kernel::accumulate(lanes_[static_cast<size_t>(l)]->grads.template as<T>() + begin, total + begin, count);
+      for (int64_t l = 1; l < lanes; ++l)
+        kernel::accumulate(lanes_[static_cast<size_t>(l)]->grads.template as<T>() + begin, total + begin, count);
     };
     const auto measure = [&](uint32_t c) { doubles(partials_)[c] = chunk_sumsq(total, n, c); };
     if (collective_.world > 1) {
       executor_.parallel_for(static_cast<uint32_t>(chunks), add);
-      if (collective_.allreduce_sum(collective_.user, total, static_cast<size_t>(n), static_cast<int32_t>(model_.dtype())) != 0)
+      if (collective_.allreduce_sum(collective_.user, total, static_cast<size_t>(n),
+                                    static_cast<int32_t>(model_.dtype())) != 0)
         fail(Code::callback, "allreduce_sum failed on the gradient");
       executor_.parallel_for(static_cast<uint32_t>(chunks), measure);
     } else {
@@ -168,7 +171,8 @@ void Trainer::update(double lr, double factor) {
         clip_value(grads, config_.clip.max_value, begin, end);
         scale = 1;
       }
-      apply<T>(config_.optimizer, lr, step_ + 1, scale, static_cast<T*>(model_.params().data()), grads, slots, begin, end);
+      apply<T>(config_.optimizer, lr, step_ + 1, scale, static_cast<T*>(model_.params().data()), grads, slots, begin,
+               end);
     });
   });
   parameters_changed();
@@ -187,16 +191,16 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight)
     }
   }
   const auto allreduce = [&](double& v, const char* what) {
-    if (collective_.world > 1 && collective_.allreduce_sum(collective_.user, &v, 1, static_cast<int32_t>(DType::f64)) != 0)
+    if (collective_.world > 1 &&
+        collective_.allreduce_sum(collective_.user, &v, 1, static_cast<int32_t>(DType::f64)) != 0)
       fail(Code::callback, "allreduce_sum failed on the %s", what);
   };
   allreduce(total, "weights");
   if (!(total > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
   need_lanes(n);
   const int64_t lanes = lane_count(n);
-  executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) {
-    run_lane(*lanes_[i], i, lanes, x, context, weight, total);
-  });
+  executor_.parallel_for(static_cast<uint32_t>(lanes),
+                         [&](uint32_t i) { run_lane(*lanes_[i], i, lanes, x, context, weight, total); });
   double loss = 0;
   for (int64_t r = 0; r < n; ++r) loss += doubles(row_loss_)[r];
   allreduce(loss, "loss");
@@ -231,8 +235,10 @@ void Trainer::report_nonfinite(const View& x, const View& context, int64_t n) {
   const std::string where = model_.first_nonfinite({lane.tape, lane.params.data()}, xv, cv);
   lane.tape.recording = true;
   lane.tape.training = true;
-  fail(Code::numeric, "step %llu: the loss of row %lld (%lld rows in all) is not finite; first at %s; the step is not applied",
-       static_cast<unsigned long long>(step_ + 1), static_cast<long long>(first), static_cast<long long>(bad), where.c_str());
+  fail(Code::numeric,
+       "step %llu: the loss of row %lld (%lld rows in all) is not finite; first at %s; the step is not applied",
+       static_cast<unsigned long long>(step_ + 1), static_cast<long long>(first), static_cast<long long>(bad),
+       where.c_str());
 }
 
 std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {

@@ -41,7 +41,8 @@ class Trainer {
   Trainer(const Allocator& allocator, Executor& executor, FlowModel& model, const TrainerConfig& config,
           const Collective& collective);
 
-  // Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no data; weight [n] or no data.
+  // Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no data; weight [n] or no
+  // data.
   StepResult step(const View& x, const View& context, const View& weight);
 
   uint64_t steps() const { return step_; }
@@ -74,8 +75,8 @@ class Trainer {
   std::vector<Buffer> slots_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   size_t arena_bytes_ = 0;
-  Buffer row_loss_;   // doubles, one per row of the batch
-  Buffer partials_;   // doubles, one per chunk of the gradient
+  Buffer row_loss_;  // doubles, one per row of the batch
+  Buffer partials_;  // doubles, one per chunk of the gradient
 };
 
 }  // namespace nf

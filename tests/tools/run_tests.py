@@ -163,7 +163,8 @@ def main():
         with open(options.list, encoding='utf-8') as f:
             tests = json.load(f)
     else:
-        tests = introspect(options.build)
+        # As `meson test` does: relative paths in a command are relative to the build directory.
+        tests = [dict(t, workdir=t.get('workdir') or os.path.abspath(options.build)) for t in introspect(options.build)]
     tests = [t for t in tests if (t.get('protocol') == 'gtest' or not options.only_gtest) and
              (not options.names or any(n in t['name'] for n in options.names))]
     tests.sort(key=lambda t: (not t.get('is_parallel', True), -t.get('priority', 0)))
