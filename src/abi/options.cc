@@ -278,7 +278,10 @@ const char* nf_options_describe(void) NF_NOEXCEPT {
 }
 
 nf_status nf_options_create(nf_options** out, nf_error* err) NF_NOEXCEPT {
-  return guard(err, [&] { need(out, "out") = new nf_options(); });
+  return guard(err, [&] {
+    need(out, "out");  // first: in an assignment the right side would come before
+    *out = new nf_options();
+  });
 }
 nf_status nf_options_set_i64(nf_options* o, const char* key, int64_t value, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
