@@ -69,6 +69,17 @@ struct View {
   }
 };
 
-View contiguous_view(void* data, DType dtype, const Dims& shape);
+inline View contiguous_view(void* data, DType dtype, const Dims& shape) {
+  View v;
+  v.data = data;
+  v.dtype = dtype;
+  v.shape = shape;
+  int64_t step = 1;
+  for (int i = shape.rank - 1; i >= 0; --i) {
+    v.stride[i] = step;
+    step = checked_mul(step, shape[i]);
+  }
+  return v;
+}
 
 }  // namespace nf

@@ -1,5 +1,6 @@
-// Register-tiled product: a tile of C of MR rows x NV vectors stays in registers while k runs; B is read in place (its
-// panel of a few vectors x kBlockK rows fits L1), A is broadcast. Tiles at the right edge load and store under a mask.
+// Register-tiled product: a tile of C of MR rows x NV vectors stays in registers while k runs; A is broadcast. A panel
+// of B (NV vectors x kBlockK rows) stays in L1: read in place, or copied together when its rows are so far apart that
+// they would fall on each other in the cache. Tiles at the right edge load and store under a mask.
 #include "runtime/kernel/gemm.h"
 
 #include <algorithm>
@@ -65,7 +66,7 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   constexpr int kGroups = (MR + 3) / 4;
   const T* HWY_RESTRICT a[kGroups];
   for (int g = 0; g < kGroups; ++g) a[g] = o.a + (i0 + 4 * g) * o.a_row;
-  const T* HWY_RESTRICT b = o.b + j0;
+  const T* HWY_RESTRICT b = o.b;
   const int64_t row = o.a_row, col = o.a_col, ldb = o.ldb, row3 = 3 * row;
   for (int64_t p = o.k; p > 0; --p, b += ldb) {
     hn::Vec<decltype(d)> bv[NV];
@@ -88,8 +89,27 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   }
 }
 
+// Columns [j0, j0 + NV vectors) of C; `last` lanes of the last vector.
 template <int NV, bool Masked, class T>
-HWY_INLINE void Panel(const Operands<T>& o, int64_t m, int64_t j0, int64_t last) {
+HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
+  const hn::ScalableTag<T> d;
+  constexpr int64_t kFarApart = 1024;    // bytes from row to row of B
+  constexpr int64_t kWorthCopying = 24;  // rows that read the copy
+  HWY_ALIGN T copy[kBlockK * NV * HWY_MAX_BYTES / sizeof(T)];
+  o.b += j0;
+  if (o.ldb * static_cast<int64_t>(sizeof(T)) >= kFarApart && m >= kWorthCopying) {
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    for (int64_t p = 0; p < o.k; ++p) {
+      const T* from = o.b + p * o.ldb;
+      T* to = copy + p * NV * lanes;
+      for (int v = 0; v < NV; ++v)
+        hn::Store(Masked && v == NV - 1 ? LoadTail(d, from + v * lanes, static_cast<size_t>(last))
+                                        : hn::LoadU(d, from + v * lanes),
+                  d, to + v * lanes);
+    }
+    o.b = copy;
+    o.ldb = NV * lanes;
+  }
   int64_t i = 0;
   const int64_t rest = m % kTileRows;
   // 64 rows = 4 x 12 + 2 x 8 rather than 5 x 12 + 4.
@@ -102,10 +122,10 @@ HWY_INLINE void Panel(const Operands<T>& o, int64_t m, int64_t j0, int64_t last)
 
 // One row: many columns at once, for enough independent chains to hide the latency of the multiply-add.
 template <class T>
-HWY_INLINE int64_t OneRow(const Operands<T>& o, int64_t n, int64_t lanes) {
+HWY_INLINE int64_t OneRow(Operands<T> o, int64_t n, int64_t lanes) {
   int64_t j = 0;
-  for (; j + 8 * lanes <= n; j += 8 * lanes) Tile<1, 8, false>(o, 0, j, lanes);
-  for (; j + 4 * lanes <= n; j += 4 * lanes) Tile<1, 4, false>(o, 0, j, lanes);
+  for (; j + 8 * lanes <= n; j += 8 * lanes, o.b += 8 * lanes) Tile<1, 8, false>(o, 0, j, lanes);
+  for (; j + 4 * lanes <= n; j += 4 * lanes, o.b += 4 * lanes) Tile<1, 4, false>(o, 0, j, lanes);
   return j;
 }
 

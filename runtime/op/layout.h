@@ -19,7 +19,12 @@ struct Rows {
 };
 
 // True when the view is a matrix (rank <= 2) with unit inner stride.
-bool is_rows(const View& v);
+inline bool is_rows(const View& v) {
+  if (v.shape.rank == 2 && v.stride[1] == 1) return true;
+  if (v.contiguous()) return true;
+  if (v.shape.rank == 1) return v.shape[0] <= 1;
+  return v.shape.rank == 2 && v.shape[1] <= 1;
+}
 
 // Collapses to one row when contiguous; otherwise the view must satisfy is_rows.
 template <class T>
@@ -57,11 +62,26 @@ void for_runs(const View& a, const View& b, F&& f) {
 }
 
 // x itself when its layout already fits, otherwise a recorded contiguous copy.
-Var conform(Tape& t, Var x, Layout layout);
+Var packed_copy(Tape& t, Var x);
+inline Var conform(Tape& t, Var x, Layout layout) {
+  const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
+  return fits ? x : packed_copy(t, x);
+}
 
-// Shape rules.
-Shapes same_as_first(const Node& n);
-void need_rank(const Node& n, int input, int rank);
-void need_extent(const Node& n, int input, int axis, int64_t extent);
+// Shape rules. Inline, because they run once per node.
+inline Shapes same_as_first(const Node& n) {
+  Shapes s;
+  s.out = n.in[0]->out.shape;
+  return s;
+}
+[[noreturn]] void wrong_rank(const Node& n, int input, int rank);
+[[noreturn]] void wrong_extent(const Node& n, int input, int axis, int64_t extent);
+inline void need_rank(const Node& n, int input, int rank) {
+  if (n.in[input]->out.shape.rank != rank) wrong_rank(n, input, rank);
+}
+inline void need_extent(const Node& n, int input, int axis, int64_t extent) {
+  const Dims& d = n.in[input]->out.shape;
+  if (d.rank <= axis || d[axis] != extent) wrong_extent(n, input, axis, extent);
+}
 
 }  // namespace nf

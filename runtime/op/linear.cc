@@ -1,9 +1,10 @@
-// y = x W + b (+ r), the work-horse. W is [in, out], so that forward is a plain product of row-major matrices.
-// Gradients: dx = gy W^T, dW = x^T gy, db = column sums of gy. Accuracy: one FMA chain per element
-// (runtime/kernel/gemm.h).
+// y = x W + b (+ r), or y = act(x W + b): the work-horse. W is [in, out], so that forward is a plain product of
+// row-major matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy:
+// one FMA chain per element (runtime/kernel/gemm.h).
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -13,6 +14,10 @@ namespace {
 
 using kernel::Into;
 enum { kX, kW, kB, kResidual };
+
+// attr: i[0] whether there is an activation, i[1] which, f[0] its parameter. Its derivative is a function of y.
+bool has_act(const Node& n) { return n.attr.i[0] != 0; }
+Unary act_of(const Node& n) { return static_cast<Unary>(n.attr.i[1]); }
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
@@ -42,12 +47,24 @@ void forward(Tape&, Node& n) {
     for_runs<const T, T>(n.view(kResidual), n.out,
                          [](const T* r, T* o, int64_t count) { kernel::accumulate(r, o, count); });
   }
+  if (has_act(n)) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y.p, y.p, y.rows * y.cols);
 }
 
 template <class T>
 void vjp(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW));
-  const View gy_view = t.grad_out(n);
+  View gy_view = t.grad_out(n);
+  // Storage of gradients comes before scratch memory.
+  for (int i = 0; i < n.n_in; ++i)
+    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
+  const ScratchScope scope(t);
+  if (has_act(n)) {
+    const int64_t count = n.out.count();
+    T* g = t.scratch<T>(count);
+    kernel::fill<T>(0, g, count);
+    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), gy_view.as<T>(), g, count);
+    gy_view.data = g;
+  }
   const auto gy = matrix_of<T>(gy_view);
   if (n.in[kX]->needs_grad) {
     bool fresh;
@@ -78,14 +95,16 @@ void vjp(Tape& t, Node& n) {
   }
 }
 
-// d(xW + b + r) = dx W + x dW + db + dr
+// d(xW + b + r) = dx W + x dW + db + dr, times act' of the sum
 Var tangent(Tape& t, Node& n, const Var* d) {
   Var y = nullptr;
   if (d[kX]) y = linear(t, d[kX], n.in[kW], nullptr);
   if (d[kW]) y = linear_add(t, n.in[kX], d[kW], nullptr, y);
   if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), d[kB]);
   if (d[kResidual]) y = y ? add(t, y, d[kResidual]) : d[kResidual];
-  return y;
+  if (!has_act(n)) return y;
+  Var before = linear(t, n.in[kX], n.in[kW], n.in[kB]);
+  return mul(t, unary_derivative(t, act_of(n), before, n.attr.f[0]), y);
 }
 
 const Op kLinear = {"linear", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
@@ -96,6 +115,21 @@ const OpCase kCases[] = {
     {"linear_add",
      {{"nd"}, {"dm"}, {"m"}, {"nm"}},
      [](Tape& t, const Var* in) { return linear_add(t, in[0], in[1], in[2], in[3]); }},
+    {"linear_tanh",
+     {{"nd"}, {"dm"}, {"m"}},
+     [](Tape& t, const Var* in) {
+       return linear_activated(t, in[0], in[1], in[2], {false, Unary::tanh, 0});
+     }},
+    {"linear_softplus",
+     {{"nd"}, {"dm"}, {"m"}},
+     [](Tape& t, const Var* in) {
+       return linear_activated(t, in[0], in[1], in[2], {false, Unary::elu, 1});
+     }},
+    {"linear_silu",
+     {{"nd"}, {"dm"}, {"m"}},
+     [](Tape& t, const Var* in) {
+       return linear_activated(t, in[0], in[1], in[2], {false, Unary::silu, 0});
+     }},
 };
 
 }  // namespace
@@ -106,5 +140,14 @@ const OpFamily family_linear = {"linear", kCases, std::size(kCases)};
 Var linear(Tape& t, Var x, Var w, Var b) { return t.record(kLinear, {x, w, b, nullptr}); }
 Var matmul(Tape& t, Var a, Var b) { return t.record(kLinear, {a, b, nullptr, nullptr}); }
 Var linear_add(Tape& t, Var x, Var w, Var b, Var residual) { return t.record(kLinear, {x, w, b, residual}); }
+
+Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act) {
+  if (act.identity || !kernel::grad_from_output(act.f)) return activate(t, act, linear(t, x, w, b));
+  Attr a;
+  a.i[0] = 1;
+  a.i[1] = static_cast<int64_t>(act.f);
+  a.f[0] = act.a;
+  return t.record(kLinear, {x, w, b, nullptr}, a);
+}
 
 }  // namespace nf

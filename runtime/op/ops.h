@@ -75,6 +75,8 @@ Var dropout(Tape& t, Var x, double rate);
 Var linear(Tape& t, Var x, Var w, Var b);
 // y = x W + b + r, for residual connections; r [n, m]
 Var linear_add(Tape& t, Var x, Var w, Var b, Var residual);
+// y = act(x W + b), as one node when the activation's derivative is a function of y
+Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act);
 Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 
 // affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);

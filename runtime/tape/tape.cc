@@ -21,13 +21,29 @@ int64_t span_of(const View& v) {
 
 }  // namespace
 
-Node* Tape::new_node() {
-  Node* n = new (arena_.take(sizeof(Node))) Node();
+// contiguous_view in place: a View built elsewhere and copied stalls on its own narrow stores.
+inline void pack(View& v, void* data, const Dims& shape) {
+  v.data = data;
+  v.shape = shape;
+  int64_t step = 1;
+  for (int i = shape.rank - 1; i >= 0; --i) {
+    v.stride[i] = step;
+    step *= shape[i];  // new_data has checked the product
+  }
+}
+
+inline Node* Tape::new_node() {
+  // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
+  constexpr size_t kLine = 64, kBytes = (sizeof(Node) + kLine - 1) / kLine * kLine;
+  auto* bytes = static_cast<char*>(arena_.take(kBytes));
+  for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
+  auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
+  n->out.dtype = dtype_;
   n->order = ++nodes_;
   return n;
 }
 
-void* Tape::new_data(const Dims& shape) {
+inline void* Tape::new_data(const Dims& shape) {
   return arena_.take(static_cast<size_t>(checked_mul(shape.count(), size_of(dtype_))));
 }
 
@@ -56,7 +72,7 @@ Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& at
     n->needs_grad |= recording && v && v->needs_grad;
   }
   const Shapes s = op.shape(*n);
-  n->out = contiguous_view(new_data(s.out), dtype_, s.out);
+  pack(n->out, new_data(s.out), s.out);
   if (s.has_extra) {
     n->extra = input(contiguous_view(new_data(s.extra), dtype_, s.extra), false);
     n->extra->needs_grad = n->needs_grad;
@@ -81,6 +97,13 @@ Var Tape::alias(Var x, const View& view) {
   return n;
 }
 
+void Tape::grad_storage(Node& n) {
+  Node& owner = n.base ? *n.base : n;
+  if (owner.grad) return;
+  owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
+  owner.grad_fresh = true;
+}
+
 View Tape::grad_for_write(Node& n, bool* fresh) {
   if (n.base) {
     *fresh = false;
@@ -89,10 +112,7 @@ View Tape::grad_for_write(Node& n, bool* fresh) {
     v.data = static_cast<char*>(g.data) + (static_cast<char*>(n.out.data) - static_cast<char*>(n.base->out.data));
     return v;
   }
-  if (!n.grad) {
-    n.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(n.out), size_of(dtype_))));
-    n.grad_fresh = true;
-  }
+  grad_storage(n);
   *fresh = n.grad_fresh;
   n.grad_fresh = false;
   View v = n.out;

@@ -82,7 +82,7 @@ struct Node {
     return out.as<T>();
   }
 };
-static_assert(std::is_trivially_destructible_v<Node>);
+static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
 // Where random numbers of a graph come from: an element is a function of (seed, stream, row), never of lanes or blocks.
 struct RandomKey {
@@ -113,6 +113,8 @@ class Tape {
 
   // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
+  // Makes sure that n has storage, without touching it: to be done before scratch memory is taken.
+  void grad_storage(Node& n);
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
   // The gradient that has arrived at n so far; data is nullptr when none has.

@@ -74,12 +74,13 @@ Var Net::operator()(const Scope& s, Var x, Var context) const {
   Tape& t = s.tape;
   Var h = context ? concat_columns(t, x, context) : x;
   if (kind_ == NetKind::mlp) {
-    for (const Dense& layer : layers_) h = dropout(t, activate(t, act_, apply(s, layer, h)), dropout_);
+    for (const Dense& layer : layers_)
+      h = dropout(t, linear_activated(t, h, s.param(layer.weight), s.param(layer.bias), act_), dropout_);
     return apply(s, output_, h);
   }
   h = apply(s, layers_[0], h);
   for (const Block& b : blocks_) {
-    Var a = activate(t, act_, apply(s, b.first, activate(t, act_, h)));
+    Var a = linear_activated(t, activate(t, act_, h), s.param(b.first.weight), s.param(b.first.bias), act_);
     a = dropout(t, a, dropout_);
     if (b.gate.weight < 0) {
       h = apply(s, b.second, a, h);

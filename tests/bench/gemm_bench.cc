@@ -16,15 +16,14 @@ void gemm(benchmark::State& state) {
   std::vector<float> a(static_cast<size_t>(m) * k, 0.5f), b(static_cast<size_t>(k) * n, 0.25f),
       c(static_cast<size_t>(m) * n);
   constexpr bool t = form == Form::tn;
-  for (auto _ : state) {
+  measure(state, 2.0 * m * n * k, 1, [&] {
     if (ours)
       kernel::gemm<float>(m, n, k, a.data(), t ? 1 : k, t ? m : 1, b.data(), n, c.data(), n, kernel::Into::overwrite);
     else
       openblas_sgemm(t, false, m, n, k, a.data(), t ? m : k, b.data(), n, c.data(), n);
     benchmark::DoNotOptimize(c.data());
     benchmark::ClobberMemory();
-  }
-  report(state, 2.0 * m * n * k, 1);
+  });
   if (!ours) state.SetLabel(openblas_core());
 }
 

@@ -22,20 +22,20 @@ constexpr double kPowerMacs = 10 * (3 * 128 + 128 * 128 + 128 * 6);
 void train_step(benchmark::State& state, const char* spec, double macs, int64_t batch) {
   Flow flow(spec, kThreads);
   for (int i = 0; i < 20; ++i) flow.train_step(batch);
-  for (auto _ : state) flow.train_step(batch);
-  report(state, 2 * 3 * macs * static_cast<double>(batch), kThreads);  // forward, and two products backward
+  // Forward, and two products backward.
+  measure(state, 2 * 3 * macs * static_cast<double>(batch), kThreads, [&] { flow.train_step(batch); });
 }
 
 void sample(benchmark::State& state, const char* spec, double macs, int64_t rows) {
   Flow flow(spec, kThreads);
-  for (auto _ : state) flow.sample(rows);
-  report(state, 2 * macs * static_cast<double>(rows), kThreads);
+  flow.sample(rows);
+  measure(state, 2 * macs * static_cast<double>(rows), kThreads, [&] { flow.sample(rows); });
 }
 
 void log_prob(benchmark::State& state, const char* spec, double macs, int64_t rows) {
   Flow flow(spec, kThreads);
-  for (auto _ : state) flow.log_prob(rows);
-  report(state, 2 * macs * static_cast<double>(rows), rows == 1 ? 1 : kThreads);
+  flow.log_prob(rows);
+  measure(state, 2 * macs * static_cast<double>(rows), rows == 1 ? 1 : kThreads, [&] { flow.log_prob(rows); });
 }
 
 BENCHMARK_CAPTURE(train_step, toy_512, kToy, kToyMacs, 512)->UseRealTime()->Unit(benchmark::kMillisecond);
