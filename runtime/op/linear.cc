@@ -123,7 +123,7 @@ const OpCase kCases[] = {
     {"linear_softplus",
      {{"nd"}, {"dm"}, {"m"}},
      [](Tape& t, const Var* in) {
-       return linear_activated(t, in[0], in[1], in[2], {false, Unary::elu, 1});
+       return linear_activated(t, in[0], in[1], in[2], {false, Unary::softplus, 1});
      }},
     {"linear_silu",
      {{"nd"}, {"dm"}, {"m"}},

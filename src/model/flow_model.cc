@@ -111,14 +111,15 @@ Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory m
   const size_t n = steps_.size();
   const auto step_at = [&](size_t i) -> const Step& { return steps_[inverse ? n - 1 - i : i]; };
   Mapped all{x, nullptr};
+  if (t.recording && memory == Memory::full) return apply_steps(s, steps_, x, context, inverse);
   if (t.recording) {
-    for (size_t i = 0; i < n; ++i) {
-      const Step& step = step_at(i);
-      const bool segment = memory == Memory::recompute && step.count > 0;
-      const Mapped m =
-          segment ? recorded_segment(s, step, all.y, context, inverse) : apply_step(s, step, all.y, context, inverse);
+    // A layer with parameters makes a segment, together with the layers without (permutations) that follow it.
+    for (size_t i = 0, end; i < n; i = end) {
+      for (end = i + 1; end < n && step_at(end).count == 0;) ++end;
+      const std::span<const Step> part(&step_at(inverse ? end - 1 : i), end - i);
+      const Mapped m = recorded_segment(s, part, all.y, context, inverse);
       all.y = m.y;
-      if (m.log_det) all.log_det = all.log_det ? add(t, all.log_det, m.log_det) : m.log_det;
+      all.log_det = all.log_det ? add(t, all.log_det, m.log_det) : m.log_det;
     }
     return all;
   }

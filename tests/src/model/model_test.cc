@@ -102,7 +102,10 @@ Pass train_pass(const FlowModel& m, Memory memory, int64_t n) {
   t.random.seed = 9;
   Buffer grads(system_allocator(), static_cast<size_t>(m.params().trainable_size()) * sizeof(T), "gradients");
   std::vector<Node> nodes(m.params().slots().size());
-  m.params().bind(nodes.data(), grads.data(), nullptr);
+  // As the trainer does: without its transposed weights every product would take scratch memory for them.
+  Buffer mirror(system_allocator(), static_cast<size_t>(m.params().mirror_size()) * sizeof(T), "transposed weights");
+  m.params().bind(nodes.data(), grads.data(), mirror.data());
+  for (size_t i = 0; i < nodes.size(); ++i) m.params().refresh_mirror(i, mirror.data());
   Var context = m.context() ? t.input(contiguous_view(c.data(), dtype_of<T>, {n, m.context()}), false) : nullptr;
   Var xv = t.input(contiguous_view(x.data(), dtype_of<T>, {n, m.event()}), false);
   Var lp = m.log_prob({t, nodes.data()}, xv, context, memory);
@@ -155,7 +158,7 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
   Tape t(system_allocator(), DType::f64);
   double x[] = {1, 2, 3, 4, 5, 6};
   const Mapped y =
-      recorded_segment({t, nodes}, step, t.input(contiguous_view(x, DType::f64, {3, 2}), false), nullptr, false);
+      recorded_segment({t, nodes}, {&step, 1}, t.input(contiguous_view(x, DType::f64, {3, 2}), false), nullptr, false);
   ASSERT_TRUE(y.y->needs_grad);
   const View g = t.grad(*y.y);
   for (int k = 0; k < 6; ++k) g.as<double>()[k] = 1;
