@@ -278,6 +278,9 @@ typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* != 0
  */
 NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
                               void *user, nf_error *err) NF_NOEXCEPT;
+/* Tells schedule "plateau" a validation loss (lower is better); other schedules ignore it. It is part of checkpoints.
+ * NaN counts as no improvement. */
+NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_error *err) NF_NOEXCEPT;
 /* A checkpoint is a model file with optimiser state, step and seed beside the parameters: restoring it into a trainer
  * of the same spec and options continues with the same bits as never having stopped. Save is atomic and durable. */
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;

@@ -388,6 +388,7 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
   bool run(Batches &batches, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
     return run(batches.source(), max_steps, on_step);
   }
+  void observe(double validation_loss) { detail::invoke(nf_trainer_observe, get(), validation_loss); }
   void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
   void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
   uint64_t step_count() const { return nf_trainer_step_count(get()); }

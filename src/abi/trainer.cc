@@ -105,6 +105,13 @@ nf_status nf_train_run(nf_trainer* t, const nf_source* source, uint64_t max_step
   });
 }
 
+nf_status nf_trainer_observe(nf_trainer* t, double validation_loss, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    t->trainer->observe_validation(validation_loss);
+  });
+}
+
 nf_status nf_trainer_save(const nf_trainer* t, const char* path, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");

@@ -107,6 +107,7 @@ class Loop {
     state_.curve.push_back(p);
     state_.loss_sum = 0;
     state_.loss_count = 0;
+    if (session_) call(nf_trainer_observe, trainer_.get(), -p.valid);  // for schedule "plateau"
     const bool best = session_ && p.valid > state_.best;
     ++state_.stale;
     if (best || !session_) {

@@ -49,11 +49,13 @@ class Trainer {
   const TrainerConfig& config() const { return config_; }
   size_t bytes() const;
   // Everything beside the parameters that the next step depends on; see checkpoint.cc.
-  std::string state_json() const;
   std::vector<std::pair<std::string, View>> state_tensors() const;
   void restore_state(uint64_t step, const PlateauState& plateau);
   void parameters_changed();  // somebody else wrote the model's parameters
   const PlateauState& plateau() const { return plateau_; }
+  void observe_validation(double loss) {
+    if (config_.schedule.kind == ScheduleKind::plateau) observe(config_.schedule, plateau_, loss);
+  }
 
  private:
   void need_lanes(int64_t batch);

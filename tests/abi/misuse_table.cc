@@ -106,6 +106,7 @@ std::vector<Row> World::table_of_rows() {
       row("nf_train_run", nf_train_run,
           {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
            plain("on_step", go_on, kNullable), user}),
+      row("nf_trainer_observe", nf_trainer_observe, {the_trainer, number("validation_loss", 1)}),
       row("nf_trainer_save", nf_trainer_save, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_trainer_restore", nf_trainer_restore, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_table_open", nf_table_open,

@@ -302,6 +302,27 @@ TEST(Trainer, ClippingTakesEffect) {
   EXPECT_NEAR(now, config.clip.max_value, 1e-9);
 }
 
+// Validation losses reach the schedule, and what it remembers survives a checkpoint.
+TEST(Trainer, PlateauListensAndIsSaved) {
+  Data data(40);
+  TrainerConfig config = adam(0.1);
+  config.schedule.kind = ScheduleKind::plateau;
+  config.schedule.patience = 1;
+  config.schedule.decay = 0.5;
+  Training run(kDouble, config);
+  for (double loss : {3.0, 3.0, 3.0}) run.trainer.observe_validation(loss);  // one best, two without improvement
+  run.steps(data, 1, 40);
+  EXPECT_EQ(run.last.lr, 0.05);
+  MemorySink saved;
+  write_checkpoint(saved, run.model, {}, run.trainer);
+  Training later(kDouble, config);
+  Notes notes;
+  read_checkpoint(saved.bytes(), later.model, notes, later.trainer);
+  EXPECT_EQ(later.trainer.plateau().best, 3.0);
+  later.steps(data, 1, 40);
+  EXPECT_EQ(later.last.lr, 0.05);
+}
+
 TEST(Trainer, SchedulesTakeEffect) {
   Data data(40);
   TrainerConfig config = adam(0.1);
