@@ -1,5 +1,6 @@
 #include "src/train/checkpoint.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,6 +38,18 @@ uint64_t count(const Json& j, const char* key) {
   return *n;
 }
 
+// The arrays of an optimiser tell which of its options were on.
+void check_options(const SafeTensors& file, const Trainer& trainer) {
+  const auto tensors = trainer.state_tensors();
+  for (const SlotOption& o : slot_options()) {
+    const bool saved = file.find(std::string(kOptimizerPrefix) + o.slot) != nullptr;
+    const bool here = std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == o.slot; });
+    if (saved != here)
+      fail(Code::state, "the checkpoint was made with the option \"%s\" %s, this trainer has it %s", o.option,
+           saved ? "on" : "off", here ? "on" : "off");
+  }
+}
+
 }  // namespace
 
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
@@ -71,6 +84,7 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   if (!kind || *kind != optimizer_name(trainer.config()))
     fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
          kind ? shown(*kind).c_str() : "?", optimizer_name(trainer.config()));
+  check_options(file, trainer);
   PlateauState plateau;
   plateau.best = number(state, "plateau_best");
   plateau.factor = number(state, "plateau_factor");
