@@ -7,7 +7,7 @@
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
 #include "src/io/atomic_file.h"
-#include "src/model/json.h"
+#include "src/io/utf8.h"
 #include "src/model/rows.h"
 
 using namespace nf;

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "src/abi/guard.h"
-#include "src/model/json.h"
+#include "src/io/json.h"
+#include "src/model/nearest.h"
 
 namespace nf {
 namespace {
@@ -249,12 +250,12 @@ extern "C" {
 const char* nf_options_describe(void) NF_NOEXCEPT {
   try {
     static const std::string text = [] {
-      Json list = Json::array();
+      Json list = Json::Array();
       for (const Key& k : keys()) {
         Json j = {{"name", k.name}, {"for", k.scope}, {"type", k.type}};
         if (is(k, "choice")) {
           j["default"] = k.choices[static_cast<size_t>(k.fallback)];
-          j["choices"] = std::vector<std::string>(k.choices.begin(), k.choices.end());
+          j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
         } else if (is(k, "text")) {
           j["default"] = "";
         } else if (is(k, "boolean")) {
@@ -267,7 +268,7 @@ const char* nf_options_describe(void) NF_NOEXCEPT {
           j["max"] = value(k.high);
         }
         j["doc"] = k.doc;
-        list.push_back(j);
+        list.append(std::move(j));
       }
       return list.dump();
     }();

@@ -9,7 +9,7 @@ ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool
 }
 
 void Declare::reject(const char* field, const char* why) const {
-  fail(Code::spec, "%s%s: %s", prefix_.c_str(), field, why);
+  fail(Code::spec, "%s.%s: %s", path_.c_str(), field, why);
 }
 
 }  // namespace nf

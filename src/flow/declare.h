@@ -32,8 +32,10 @@ struct ParamInfo {
 
 class Declare {
  public:
-  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t key)
-      : event(event), context(context), key(key), all_(all), prefix_(std::move(prefix)) {}
+  // `path` names the configuration in messages ("spec.layers[0]"), `prefix` starts the names of its parameters.
+  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t key,
+          std::string path = "spec")
+      : event(event), context(context), key(key), all_(all), prefix_(std::move(prefix)), path_(std::move(path)) {}
 
   ParamId param(const std::string& name, const Dims& shape, Init init) {
     return add(name, shape, std::move(init), true);
@@ -43,8 +45,9 @@ class Declare {
     return add(name, shape, std::move(init), false);
   }
   // The same under "prefix.name.".
-  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, key}; }
-  // Rejects a configuration: Error{spec} with the layer's path in front.
+  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, key, path_}; }
+  // Rejects a configuration: Error{spec} with the JSON path of the field in front. The fields of a net are those of its
+  // layer.
   [[noreturn]] void reject(const char* field, const char* why) const;
 
   const int64_t event;    // columns of x
@@ -55,6 +58,7 @@ class Declare {
   ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable);
   std::vector<ParamInfo>& all_;
   std::string prefix_;
+  std::string path_;
 };
 
 }  // namespace nf

@@ -1,18 +1,10 @@
 // Bounded, printable text for error messages; see quote.h.
 #include "src/io/quote.h"
 
+#include "src/io/utf8.h"
+
 namespace nf {
 namespace {
-
-// Length of the UTF-8 character at s[i], or 0 if the bytes there are not one.
-size_t utf8_length(std::string_view s, size_t i) {
-  const auto lead = static_cast<unsigned char>(s[i]);
-  const size_t n = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
-  if (n == 0 || lead > 0xF4 || i + n > s.size()) return 0;
-  for (size_t k = 1; k < n; ++k)
-    if ((static_cast<unsigned char>(s[i + k]) & 0xC0) != 0x80) return 0;
-  return n;
-}
 
 // Appends to `out`, at most `max` bytes and "...". (Appending throughout: g++ 12 warns falsely of "x" + string.)
 void append_printable(std::string_view text, size_t max, std::string* out) {

@@ -1,12 +1,12 @@
-// Strict parser of the safetensors JSON header: a state machine fed by nlohmann's SAX parser, which keeps no tree and
-// does not recurse, so depth and memory are bounded by the header. Duplicate keys, unknown keys and wrong types are
+// Strict parser of the safetensors JSON header: a state machine fed by the events of json_reader.h, which keeps no tree
+// and does not recurse, so depth and memory are bounded by the header. Duplicate keys, unknown keys and wrong types are
 // Error{format} naming the tensor; syntax errors name the byte of the file.
 #include "src/io/safetensors_header.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "runtime/core/status.h"
+#include "src/io/json_reader.h"
 #include "src/io/quote.h"
 
 namespace nf {
@@ -17,47 +17,24 @@ enum Attribute : unsigned { kNone = 0, kDtype = 1, kShape = 2, kOffsets = 4, kAl
 
 constexpr size_t kLengthBytes = 8;  // before the JSON
 
-class Handler {
+class Handler final : public JsonHandler {
  public:
   explicit Handler(size_t max_rank) : max_rank_(max_rank) {}
   SafeTensorsHeader take() { return std::move(header_); }
 
-  bool null() { unexpected("null"); }
-  bool boolean(bool) { unexpected("true or false"); }
-  bool number_integer(int64_t) { unexpected("a negative number"); }
-  bool number_float(double, const std::string&) { unexpected("a number that is not a non-negative 64-bit integer"); }
-  bool binary(std::vector<uint8_t>&) { unexpected("binary data"); }
-
-  bool number_unsigned(uint64_t v) {
-    if (where_ == Where::shape) {
-      auto& shape = header_.tensors.back().shape;
-      if (shape.size() == max_rank_) bad("has more than %zu dimensions", max_rank_);
-      if (v > INT64_MAX) bad("has a dimension above 2^63");
-      shape.push_back(static_cast<int64_t>(v));
-    } else if (where_ == Where::offsets) {
-      HeaderTensor& t = header_.tensors.back();
-      if (offsets_ == 2) bad("has more than two data_offsets");
-      (offsets_++ == 0 ? t.begin : t.end) = v;
-    } else {
-      unexpected("a number");
-    }
-    return true;
+  void value(Json&& v) override {
+    if (const auto n = v.uint64())
+      number(*n);
+    else if (const std::string* s = v.string())
+      string(*s);
+    else
+      unexpected(v.is_null()   ? "null"
+                 : v.boolean() ? "true or false"
+                 : v.int64()   ? "a negative number"
+                               : "a number that is not a non-negative 64-bit integer");
   }
 
-  bool string(std::string& v) {
-    if (where_ == Where::metadata) {
-      if (v.find('\0') != std::string::npos) fail(Code::format, "safetensors metadata %s contains NUL", shown_key());
-      header_.metadata[key_] = std::move(v);
-    } else if (where_ == Where::tensor && attribute_ == kDtype) {
-      header_.tensors.back().type = type_of(v);
-      attribute_ = kNone;
-    } else {
-      unexpected("a string");
-    }
-    return true;
-  }
-
-  bool start_object(size_t) {
+  void begin_object() override {
     if (where_ == Where::root) {
       where_ = Where::top;
     } else if (where_ == Where::top) {
@@ -72,53 +49,72 @@ class Handler {
     } else {
       unexpected("an object");
     }
-    return true;
   }
 
-  bool key(std::string& k) {
-    if (k.find('\0') != std::string::npos) fail(Code::format, "safetensors header: the key %s contains NUL", text(k));
+  void key(std::string&& k) override {
     if (where_ == Where::tensor) {
       attribute_ = k == "dtype" ? kDtype : k == "shape" ? kShape : k == "data_offsets" ? kOffsets : kNone;
       if (attribute_ == kNone) bad("has the unknown key %s", text(k));
       if (seen_ & attribute_) bad("has the key %s twice", text(k));
       seen_ |= attribute_;
-      return true;
+      return;
     }
     const bool fresh = where_ == Where::metadata ? !header_.metadata.contains(k) : names_.insert(k).second;
     if (!fresh) fail(Code::format, "safetensors header: the key %s appears twice", text(k));
     key_ = std::move(k);
-    return true;
   }
 
-  bool end_object() {
+  void end_object() override {
     if (where_ == Where::tensor) {
       if (seen_ != kAll) bad("has no %s", !(seen_ & kDtype) ? "dtype" : !(seen_ & kShape) ? "shape" : "data_offsets");
       where_ = Where::top;
     } else {
       where_ = where_ == Where::metadata ? Where::top : Where::end;
     }
-    return true;
   }
 
-  bool start_array(size_t) {
+  void begin_array() override {
     if (where_ != Where::tensor || !(attribute_ == kShape || attribute_ == kOffsets)) unexpected("an array");
     where_ = attribute_ == kShape ? Where::shape : Where::offsets;
-    return true;
   }
 
-  bool end_array() {
+  void end_array() override {
     if (where_ == Where::offsets && offsets_ != 2) bad("has fewer than two data_offsets");
     where_ = Where::tensor;
     attribute_ = kNone;
-    return true;
   }
 
-  template <class Exception>
-  bool parse_error(size_t position, const std::string&, const Exception&) {
-    fail(Code::format, "safetensors header is not valid JSON (UTF-8) at byte %zu of the file", kLengthBytes + position);
+  void syntax_error(size_t offset, const char* why) override {
+    fail(Code::format, "safetensors header: not valid JSON: %s at byte %zu of the file", why, kLengthBytes + offset);
   }
 
  private:
+  void number(uint64_t v) {
+    if (where_ == Where::shape) {
+      auto& shape = header_.tensors.back().shape;
+      if (shape.size() == max_rank_) bad("has more than %zu dimensions", max_rank_);
+      if (v > INT64_MAX) bad("has a dimension above 2^63");
+      shape.push_back(static_cast<int64_t>(v));
+    } else if (where_ == Where::offsets) {
+      HeaderTensor& t = header_.tensors.back();
+      if (offsets_ == 2) bad("has more than two data_offsets");
+      (offsets_++ == 0 ? t.begin : t.end) = v;
+    } else {
+      unexpected("a number");
+    }
+  }
+
+  void string(const std::string& s) {
+    if (where_ == Where::metadata) {
+      header_.metadata[key_] = s;
+    } else if (where_ == Where::tensor && attribute_ == kDtype) {
+      header_.tensors.back().type = type_of(s);
+      attribute_ = kNone;
+    } else {
+      unexpected("a string");
+    }
+  }
+
   // Texts for messages live in text_ until the next call, so that fail() can be given C strings.
   const char* text(std::string_view s) { return (text_ = quote_text(s)).c_str(); }
   const char* shown_key() { return text(key_); }
@@ -169,11 +165,8 @@ class Handler {
 
 SafeTensorsHeader parse_safetensors_header(std::string_view json, size_t max_rank) {
   if (json.empty() || json[0] != '{') fail(Code::format, "safetensors header does not start with '{'");
-  // nlohmann's lexer takes NUL for the end of the text and would ignore what follows.
-  if (const size_t nul = json.find('\0'); nul != std::string_view::npos)
-    fail(Code::format, "safetensors header contains NUL at byte %zu of the file", kLengthBytes + nul);
   Handler handler(max_rank);
-  nlohmann::json::sax_parse(json.begin(), json.end(), &handler);
+  read_json(json, handler);
   return handler.take();
 }
 

@@ -2,23 +2,21 @@
 // Streams: the tensors are read twice (checksum, then data) and never copied.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "runtime/core/status.h"
+#include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/io/safetensors.h"
+#include "src/io/utf8.h"
 #include "src/io/xxh64.h"
 
 namespace nf {
 namespace {
 
-std::string json_string(std::string_view s, const char* what) {
+void append_name(std::string_view s, const char* what, std::string* out) {
   if (s.find('\0') != std::string_view::npos) fail(Code::argument, "%s %s contains NUL", what, quote_text(s).c_str());
-  try {
-    return nlohmann::json(s).dump();
-  } catch (const nlohmann::json::type_error&) {
-    fail(Code::argument, "%s %s is not valid UTF-8", what, quote_text(s).c_str());
-  }
+  if (!is_utf8(s)) fail(Code::argument, "%s %s is not valid UTF-8", what, quote_text(s).c_str());
+  append_json_string(s, out);
 }
 
 void hash_text(Xxh64& h, std::string_view s) {
@@ -30,14 +28,17 @@ void hash_text(Xxh64& h, std::string_view s) {
 void append_metadata(const Metadata& metadata, std::string* out) {
   out->append("{\"__metadata__\":{");
   for (const auto& [key, value] : metadata) {
-    out->append(json_string(key, "metadata key")).push_back(':');
-    out->append(json_string(value, "metadata value")).push_back(',');
+    append_name(key, "metadata key", out);
+    out->push_back(':');
+    append_name(value, "metadata value", out);
+    out->push_back(',');
   }
   out->back() = '}';  // there is always the checksum
 }
 
 void append_tensor(const TensorRef& t, size_t begin, std::string* out) {
-  out->append(",").append(json_string(t.name, "tensor name"));
+  out->push_back(',');
+  append_name(t.name, "tensor name", out);
   out->append(":{\"dtype\":\"").append(name_of(t.type)).append("\",\"shape\":[");
   for (size_t i = 0; i < t.shape.size(); ++i) out->append(i ? "," : "").append(std::to_string(t.shape[i]));
   out->append("],\"data_offsets\":[").append(std::to_string(begin)).append(",");

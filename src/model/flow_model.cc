@@ -64,13 +64,8 @@ class Flatten {
     step.where = path + " (" + s.kind->name + repetition + ")";
     step.inverted = inverted;
     step.first = static_cast<ParamId>(infos_.size());
-    const Declare declare(infos_, "layers." + std::to_string(ordinal) + ".", spec_.event, spec_.context, ordinal);
-    try {
-      step.layer = s.kind->build(*s.config, declare);
-    } catch (const Error& e) {
-      if (e.code() == Code::spec) fail(Code::spec, "%s: %s", path.c_str(), e.what());
-      throw;
-    }
+    const Declare declare(infos_, "layers." + std::to_string(ordinal) + ".", spec_.event, spec_.context, ordinal, path);
+    step.layer = s.kind->build(*s.config, declare);
     step.count = static_cast<ParamId>(infos_.size()) - step.first;
     steps_.push_back(std::move(step));
   }
@@ -87,7 +82,7 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   std::vector<ParamInfo> infos;
   Flatten flatten(spec_, infos, steps_);
   flatten(spec_.chain, "spec", false, "");
-  const Declare declare(infos, "base.", spec_.event, spec_.context, steps_.size());
+  const Declare declare(infos, "base.", spec_.event, spec_.context, steps_.size(), "spec.base");
   base_ = spec_.base->build(*spec_.base_config, declare);
   std::vector<ParamSlot> slots;
   int64_t widest = spec_.event;

@@ -1,6 +1,7 @@
 #include "src/model/spec.h"
 
-#include "src/model/json.h"
+#include "src/io/json.h"
+#include "src/model/nearest.h"
 #include "src/model/spec_fields.h"
 
 namespace nf {
@@ -20,25 +21,26 @@ template <class Kind>
 }
 
 std::string type_of(const Json& object, const std::string& path) {
-  const Json& type = object.at("type");
-  if (!type.is_string()) fail(Code::spec, "%s.type: %s is not a name", path.c_str(), shown(type).c_str());
-  return type.get<std::string>();
+  const Json& type = *object.find("type");
+  if (!type.string()) fail(Code::spec, "%s.type: %s is not a name", path.c_str(), shown(type).c_str());
+  return *type.string();
 }
 
 LayerSpec read_layer(const Json& j, const std::string& path);
 
 void read_layers(const Json& list, const std::string& path, LayerSpec& chain) {
-  if (!list.is_array()) fail(Code::spec, "%s: %s is not a list of layers", path.c_str(), shown(list).c_str());
-  for (size_t i = 0; i < list.size(); ++i)
-    chain.layers.push_back(read_layer(list[i], path + "[" + std::to_string(i) + "]"));
+  const Json::Array* items = list.array();
+  if (!items) fail(Code::spec, "%s: %s is not a list of layers", path.c_str(), shown(list).c_str());
+  for (size_t i = 0; i < items->size(); ++i)
+    chain.layers.push_back(read_layer((*items)[i], path + "[" + std::to_string(i) + "]"));
 }
 
 LayerSpec read_layer(const Json& j, const std::string& path) {
-  if (!j.is_object())
+  if (!j.object())
     fail(Code::spec, "%s: %s is not a layer; write {\"type\": NAME, ...} or {\"layers\": [...]}", path.c_str(),
          shown(j).c_str());
-  const bool chain = j.contains("layers");
-  if (chain == j.contains("type"))
+  const Json* chain = j.find("layers");
+  if ((chain != nullptr) == (j.find("type") != nullptr))
     fail(Code::spec, "%s: a layer has either \"type\" or \"layers\"%s", path.c_str(), chain ? ", not both" : "");
   LayerSpec s;
   ReadFields read(j, path);
@@ -46,7 +48,7 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
   read.flag("invert", "", s.invert);
   if (chain) {
     read.finish({"layers"});
-    read_layers(j["layers"], path + ".layers", s);
+    read_layers(*chain, path + ".layers", s);
     return s;
   }
   const std::string type = type_of(j, path);
@@ -60,25 +62,25 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
 
 // [n] or n.
 int64_t read_extent(const Json& root, const char* name, int64_t low, int64_t missing) {
-  const auto it = root.find(name);
-  if (it == root.end()) {
+  const Json* j = root.find(name);
+  if (!j) {
     if (missing < 0)
       fail(Code::spec, "spec.%s: is missing; write the number of columns, as in \"%s\": [6]", name, name);
     return missing;
   }
-  const Json& v = it->is_array() && it->size() == 1 ? (*it)[0] : *it;
-  const bool whole = v.is_number_integer() && !(v.is_number_unsigned() && v.get<uint64_t>() > INT64_MAX);
-  if (!whole || v.get<int64_t>() < low || v.get<int64_t>() > kMaxEvent)
-    fail(Code::spec, "spec.%s: %s is not a list of one integer in [%lld, %lld]", name, shown(*it).c_str(),
+  const auto n = (j->array() && j->array()->size() == 1 ? j->array()->front() : *j).int64();
+  if (!n || *n < low || *n > kMaxEvent)
+    fail(Code::spec, "spec.%s: %s is not a list of one integer in [%lld, %lld]", name, shown(*j).c_str(),
          static_cast<long long>(low), static_cast<long long>(kMaxEvent));
-  return v.get<int64_t>();
+  return *n;
 }
 
 void read_base(const Json& root, ModelSpec& s) {
-  Json j = root.contains("base") ? root["base"] : Json("normal");
+  const Json* base = root.find("base");
+  Json j = base ? *base : Json("normal");
   const std::string path = "spec.base";
-  if (j.is_string()) j = Json{{"type", j}};
-  if (!j.is_object() || !j.contains("type"))
+  if (j.string()) j = Json{{"type", j}};
+  if (!j.find("type"))
     fail(Code::spec, "%s: %s is not a base; write \"normal\" or {\"type\": \"normal\"}", path.c_str(),
          shown(j).c_str());
   const std::string type = type_of(j, path);
@@ -102,7 +104,7 @@ int64_t written_out(const LayerSpec& s, const std::string& path) {
 }
 
 Json layer_json(const LayerSpec& s) {
-  Json j = Json::object();
+  Json j = Json::Object();
   if (s.kind) j["type"] = s.kind->name;
   if (s.repeat != 1) j["repeat"] = s.repeat;
   if (s.invert) j["invert"] = true;
@@ -111,8 +113,8 @@ Json layer_json(const LayerSpec& s) {
     s.config->fields(write);
     return j;
   }
-  j["layers"] = Json::array();
-  for (const LayerSpec& child : s.layers) j["layers"].push_back(layer_json(child));
+  Json& layers = j["layers"] = Json::Array();
+  for (const LayerSpec& child : s.layers) layers.append(layer_json(child));
   return j;
 }
 
@@ -120,14 +122,14 @@ template <class Kind>
 Json describe(const Kind& kind) {
   DescribeFields fields;
   kind.config()->fields(fields);
-  return {{"name", kind.name}, {"doc", kind.doc}, {"source", kind.source}, {"fields", fields.list}};
+  return Json{{"name", kind.name}, {"doc", kind.doc}, {"source", kind.source}, {"fields", fields.list}};
 }
 
 }  // namespace
 
 ModelSpec parse_spec(std::string_view text) {
   const Json root = parse_json(text, "spec", Code::spec, kMaxSpecBytes, kMaxSpecDepth);
-  if (!root.is_object()) fail(Code::spec, "spec: %s is not an object", shown(root).c_str());
+  if (!root.object()) fail(Code::spec, "spec: %s is not an object", shown(root).c_str());
   ModelSpec s;
   ReadFields read(root, "spec");
   static constexpr const char* kDtypes[] = {"float32", "float64"};
@@ -139,30 +141,29 @@ ModelSpec parse_spec(std::string_view text) {
   s.event = read_extent(root, "event", 1, -1);
   s.context = read_extent(root, "context", 0, 0);
   read_base(root, s);
-  if (!root.contains("layers")) fail(Code::spec, "spec.layers: is missing; write a list of layers");
-  read_layers(root["layers"], "spec.layers", s.chain);
-  const int64_t layers = written_out(s.chain, "spec");
-  if (layers * s.event > kMaxLayerColumns)
+  const Json* layers = root.find("layers");
+  if (!layers) fail(Code::spec, "spec.layers: is missing; write a list of layers");
+  read_layers(*layers, "spec.layers", s.chain);
+  const int64_t count = written_out(s.chain, "spec");
+  if (count * s.event > kMaxLayerColumns)
     fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
-         static_cast<long long>(s.event), static_cast<long long>(layers), static_cast<long long>(kMaxLayerColumns));
+         static_cast<long long>(s.event), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
   return s;
 }
 
 std::string write_spec(const ModelSpec& s) {
-  Json j = {{"event", {s.event}}, {"context", {s.context}}, {"dtype", name_of(s.dtype)}};
-  j["base"] = {{"type", s.base->name}};
-  WriteFields write(j["base"]);
+  Json j = {{"event", Json::Array{s.event}}, {"context", Json::Array{s.context}}, {"dtype", name_of(s.dtype)}};
+  WriteFields write(j["base"] = Json{{"type", s.base->name}});
   s.base_config->fields(write);
-  const Json chain = layer_json(s.chain);
   if (s.chain.invert) j["invert"] = true;
-  j["layers"] = chain["layers"];
+  j["layers"] = layer_json(s.chain)["layers"];
   return j.dump();
 }
 
 std::string describe_layers() {
-  Json layers = Json::array(), bases = Json::array();
-  for (const LayerKind* k : layer_kinds()) layers.push_back(describe(*k));
-  for (const BaseKind* k : base_kinds()) bases.push_back(describe(*k));
+  Json layers = Json::Array(), bases = Json::Array();
+  for (const LayerKind* k : layer_kinds()) layers.append(describe(*k));
+  for (const BaseKind* k : base_kinds()) bases.append(describe(*k));
   return Json{{"layers", layers}, {"bases", bases}}.dump();
 }
 

@@ -1,13 +1,14 @@
 #include "src/model/spec_fields.h"
 
-#include <cmath>
+#include <algorithm>
+
+#include "src/model/nearest.h"
 
 namespace nf {
 
 const Json* ReadFields::get(const char* name) {
   known_.emplace_back(name);
-  const auto it = object_.find(name);
-  return it == object_.end() ? nullptr : &*it;
+  return object_.find(name);
 }
 
 void ReadFields::wrong(const char* name, const Json& value, const char* right) const {
@@ -15,11 +16,11 @@ void ReadFields::wrong(const char* name, const Json& value, const char* right) c
 }
 
 int64_t ReadFields::one_integer(const std::string& at, const Json& value, int64_t low, int64_t high) const {
-  const bool whole = value.is_number_integer() && !(value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX);
-  if (!whole || value.get<int64_t>() < low || value.get<int64_t>() > high)
+  const auto v = value.int64();
+  if (!v || *v < low || *v > high)
     fail(Code::spec, "%s.%s: %s is not an integer in [%lld, %lld]", path_.c_str(), at.c_str(), shown(value).c_str(),
          static_cast<long long>(low), static_cast<long long>(high));
-  return value.get<int64_t>();
+  return *v;
 }
 
 void ReadFields::integer(const char* name, const char*, int64_t& value, int64_t low, int64_t high) {
@@ -29,32 +30,34 @@ void ReadFields::integer(const char* name, const char*, int64_t& value, int64_t 
 void ReadFields::real(const char* name, const char*, double& value, double low, double high) {
   const Json* v = get(name);
   if (!v) return;
-  if (!v->is_number() || !(v->get<double>() >= low && v->get<double>() <= high)) {
+  const auto number = v->number();
+  if (!number || *number < low || *number > high) {
     char right[80];
     std::snprintf(right, sizeof right, "a number in [%g, %g]", low, high);
     wrong(name, *v, right);
   }
-  value = v->get<double>();
+  value = *number;
 }
 
 void ReadFields::flag(const char* name, const char*, bool& value) {
   const Json* v = get(name);
   if (!v) return;
-  if (!v->is_boolean()) wrong(name, *v, "true or false");
-  value = v->get<bool>();
+  if (!v->boolean()) wrong(name, *v, "true or false");
+  value = *v->boolean();
 }
 
 void ReadFields::integers(const char* name, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
                           int64_t max_count) {
   const Json* v = get(name);
   if (!v) return;
-  if (!v->is_array()) wrong(name, *v, "a list of integers");
-  if (static_cast<int64_t>(v->size()) > max_count)
-    fail(Code::spec, "%s.%s: a list of %zu entries, at most %lld are allowed", path_.c_str(), name, v->size(),
+  const Json::Array* items = v->array();
+  if (!items) wrong(name, *v, "a list of integers");
+  if (static_cast<int64_t>(items->size()) > max_count)
+    fail(Code::spec, "%s.%s: a list of %zu entries, at most %lld are allowed", path_.c_str(), name, items->size(),
          static_cast<long long>(max_count));
   value.clear();
-  for (size_t i = 0; i < v->size(); ++i)
-    value.push_back(one_integer(std::string(name) + "[" + std::to_string(i) + "]", (*v)[i], low, high));
+  for (size_t i = 0; i < items->size(); ++i)
+    value.push_back(one_integer(std::string(name) + "[" + std::to_string(i) + "]", (*items)[i], low, high));
 }
 
 void ReadFields::choose(const char* name, const char*, int& value, std::span<const char* const> names) {
@@ -63,7 +66,7 @@ void ReadFields::choose(const char* name, const char*, int& value, std::span<con
   std::string right = "one of";
   for (size_t i = 0; i < names.size(); ++i) {
     right += std::string(i ? ", \"" : " \"") + names[i] + "\"";
-    if (v->is_string() && v->get_ref<const std::string&>() == names[i]) {
+    if (v->string() && *v->string() == names[i]) {
       value = static_cast<int>(i);
       return;
     }
@@ -73,7 +76,7 @@ void ReadFields::choose(const char* name, const char*, int& value, std::span<con
 
 void ReadFields::finish(std::initializer_list<const char*> others) {
   known_.insert(known_.end(), others.begin(), others.end());
-  for (const auto& [key, value] : object_.items()) {
+  for (const auto& [key, value] : *object_.object()) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const std::string near = nearest(key, known_);
     if (!near.empty())
@@ -85,32 +88,31 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
 }
 
 void DescribeFields::integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) {
-  list.push_back({{"name", name}, {"type", "integer"}, {"default", value}, {"min", low}, {"max", high}, {"doc", doc}});
+  list.append({{"name", name}, {"type", "integer"}, {"default", value}, {"min", low}, {"max", high}, {"doc", doc}});
 }
 void DescribeFields::real(const char* name, const char* doc, double& value, double low, double high) {
-  list.push_back({{"name", name}, {"type", "number"}, {"default", value}, {"min", low}, {"max", high}, {"doc", doc}});
+  list.append({{"name", name}, {"type", "number"}, {"default", value}, {"min", low}, {"max", high}, {"doc", doc}});
 }
 void DescribeFields::flag(const char* name, const char* doc, bool& value) {
-  list.push_back({{"name", name}, {"type", "boolean"}, {"default", value}, {"doc", doc}});
+  list.append({{"name", name}, {"type", "boolean"}, {"default", value}, {"doc", doc}});
 }
 void DescribeFields::integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                               int64_t max_count) {
-  list.push_back({{"name", name},
-                  {"type", "integers"},
-                  {"default", value},
-                  {"min", low},
-                  {"max", high},
-                  {"max_count", max_count},
-                  {"doc", doc}});
+  list.append({{"name", name},
+               {"type", "integers"},
+               {"default", value},
+               {"min", low},
+               {"max", high},
+               {"max_count", max_count},
+               {"doc", doc}});
 }
 void DescribeFields::choose(const char* name, const char* doc, int& value, std::span<const char* const> names) {
-  Json choices = Json::array();
-  for (const char* n : names) choices.push_back(n);
-  list.push_back({{"name", name},
-                  {"type", "choice"},
-                  {"default", names[static_cast<size_t>(value)]},
-                  {"choices", choices},
-                  {"doc", doc}});
+  Json choices = Json::Array(names.begin(), names.end());
+  list.append({{"name", name},
+               {"type", "choice"},
+               {"default", names[static_cast<size_t>(value)]},
+               {"choices", choices},
+               {"doc", doc}});
 }
 
 }  // namespace nf

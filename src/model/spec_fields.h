@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "src/flow/fields.h"
-#include "src/model/json.h"
+#include "src/io/json.h"
 
 namespace nf {
 
@@ -54,7 +54,7 @@ class WriteFields final : public Fields {
 // One object {name, type, default, bounds, doc} per field.
 class DescribeFields final : public Fields {
  public:
-  Json list = Json::array();
+  Json list = Json::Array();
   void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override;
   void real(const char* name, const char* doc, double& value, double low, double high) override;
   void flag(const char* name, const char* doc, bool& value) override;

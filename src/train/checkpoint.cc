@@ -1,9 +1,11 @@
 #include "src/train/checkpoint.h"
 
-#include <cmath>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
-#include "src/model/json.h"
+#include "src/io/json.h"
 
 namespace nf {
 namespace {
@@ -20,19 +22,32 @@ std::string exact(double v) {
 }
 
 double number(const Json& j, const char* key) {
-  const auto it = j.find(key);
-  if (it == j.end() || !it->is_string()) fail(Code::format, "checkpoint: \"%s\" is missing", key);
+  const Json* v = j.find(key);
+  const std::string* text = v ? v->string() : nullptr;
+  if (!text) fail(Code::format, "checkpoint: \"%s\" is missing", key);
   char* end;
-  const std::string& text = it->get_ref<const std::string&>();
-  const double v = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
-  return v;
+  const double number = std::strtod(text->c_str(), &end);
+  if (text->empty() || *end) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
+  return number;
 }
 
 uint64_t count(const Json& j, const char* key) {
-  const auto it = j.find(key);
-  if (it == j.end() || !it->is_number_unsigned()) fail(Code::format, "checkpoint: \"%s\" is missing", key);
-  return it->get<uint64_t>();
+  const Json* v = j.find(key);
+  const auto n = v ? v->uint64() : std::nullopt;
+  if (!n) fail(Code::format, "checkpoint: \"%s\" is missing", key);
+  return *n;
+}
+
+// The arrays of an optimiser tell which of its options were on.
+void check_options(const SafeTensors& file, const Trainer& trainer) {
+  const auto tensors = trainer.state_tensors();
+  for (const SlotOption& o : slot_options()) {
+    const bool saved = file.find(std::string(kOptimizerPrefix) + o.slot) != nullptr;
+    const bool here = std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == o.slot; });
+    if (saved != here)
+      fail(Code::state, "the checkpoint was made with the option \"%s\" %s, this trainer has it %s", o.option,
+           saved ? "on" : "off", here ? "on" : "off");
+  }
 }
 
 }  // namespace
@@ -64,12 +79,12 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   const std::string* text = file.metadata(kCheckpointKey);
   if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");
   const Json state = parse_json(*text, "checkpoint", Code::format, 1 << 16, 4);
-  if (!state.is_object()) fail(Code::format, "checkpoint: not an object");
-  const auto kind = state.find("optimizer");
-  if (kind == state.end() || !kind->is_string() ||
-      kind->get_ref<const std::string&>() != optimizer_name(trainer.config()))
+  if (!state.object()) fail(Code::format, "checkpoint: not an object");
+  const Json* kind = state.find("optimizer");
+  if (!kind || *kind != optimizer_name(trainer.config()))
     fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
-         kind == state.end() ? "?" : shown(*kind).c_str(), optimizer_name(trainer.config()));
+         kind ? shown(*kind).c_str() : "?", optimizer_name(trainer.config()));
+  check_options(file, trainer);
   PlateauState plateau;
   plateau.best = number(state, "plateau_best");
   plateau.factor = number(state, "plateau_factor");

@@ -6,6 +6,6 @@
 
 namespace nf {
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer);
-// Error{state} when spec or optimiser differ; on error nothing has changed.
+// Error{state} when the spec, the optimiser or an option that gives it more state differ; on error nothing has changed.
 void read_checkpoint(std::span<const std::byte> file, FlowModel& model, Notes& notes, Trainer& trainer);
 }  // namespace nf

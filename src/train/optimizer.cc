@@ -162,6 +162,11 @@ const char* slot_name(const OptimizerConfig& config, int slot) {
   fail(Code::internal, "optimizer kind %d has no slots", static_cast<int>(config.kind));
 }
 
+std::span<const SlotOption> slot_options() {
+  static constexpr SlotOption kOptions[] = {{"vmax", "amsgrad"}, {"mean", "centered"}, {"buf", "momentum"}};
+  return kOptions;
+}
+
 template <class T>
 void apply(const OptimizerConfig& config, double lr, uint64_t step, double grad_scale, T* param, const T* grad,
            T* const* slots, int64_t begin, int64_t end) {

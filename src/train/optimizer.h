@@ -40,6 +40,12 @@ void check(const OptimizerConfig& config);  // bounds, options the kind ignores,
 int state_slots(const OptimizerConfig& config);
 // What slot i holds: "m", "v", "vmax", ...: the name of its array in a checkpoint.
 const char* slot_name(const OptimizerConfig& config, int slot);
+// The slots that only some options bring.
+struct SlotOption {
+  const char* slot;
+  const char* option;
+};
+std::span<const SlotOption> slot_options();
 
 // Step number `step` (from 1) on the elements [begin, end), with the gradient grad_scale * grad; lr is the rate of this
 // step (schedule.h), not config.lr. The bits of an element do not depend on begin and end, so threads can share the

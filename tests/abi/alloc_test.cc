@@ -122,13 +122,8 @@ TEST_F(Memory, ByteCountsArePromises) {
   }
 }
 
-// nlohmann-json allocates in its destructor (a stack in place of recursion), which ends the process when operator new
-// fails there: calls that read or write JSON are tested with the allocator only.
-enum class News { tested, json };
-
 // Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it makes.
-void out_of_memory(const char* what, News news_are, CountingAllocator& a,
-                   const std::function<nf_status(nf_error*)>& attempt) {
+void out_of_memory(const char* what, CountingAllocator& a, const std::function<nf_status(nf_error*)>& attempt) {
   SCOPED_TRACE(what);
   Err e;
   ASSERT_TRUE(ok(attempt(&e), e));  // caches that live as long as the process are filled
@@ -136,7 +131,6 @@ void out_of_memory(const char* what, News news_are, CountingAllocator& a,
     bool hook, forever;  // later allocations fail too
   };
   for (const auto& [hook, forever] : {Mode{true, false}, Mode{true, true}, Mode{false, false}, Mode{false, true}}) {
-    if (!hook && news_are == News::json) continue;
     int64_t k = 0;
     a.fail_forever = fail_new_forever = forever;
     for (nf_status status = NF_ERR_NOMEM; status != NF_OK; ++k) {
@@ -181,7 +175,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   const Options bag = options({{"threads", "2"}});
   const nf_allocator hook = allocator.hook();
 
-  out_of_memory("nf_options_create and set", News::tested, allocator, [](nf_error* err) {
+  out_of_memory("nf_options_create and set", allocator, [](nf_error* err) {
     nf_options* o = nullptr;
     nf_status status = nf_options_create(&o, err);
     if (status == NF_OK) status = nf_options_set(o, "optimizer", "adamw", err);
@@ -190,36 +184,42 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_options_free(o);
     return status;
   });
-  out_of_memory("nf_runtime_create", News::tested, allocator, [&](nf_error* err) {
+  out_of_memory("nf_runtime_create", allocator, [&](nf_error* err) {
     nf_runtime* p = nullptr;
     return made(nf_runtime_create(bag.get(), &hook, nullptr, nullptr, nullptr, &p, err), p, nf_runtime_free);
   });
-  out_of_memory("nf_model_create", News::json, allocator, [&](nf_error* err) {
+  out_of_memory("nf_model_create", allocator, [&](nf_error* err) {
     nf_model* p = nullptr;
     return made(nf_model_create(rt.get(), kSpec, sizeof(kSpec) - 1, 1, &p, err), p, nf_model_free);
   });
-  out_of_memory("nf_model_load", News::json, allocator, [&](nf_error* err) {
+  out_of_memory("nf_model_create, every kind of value", allocator, [&](nf_error* err) {
+    constexpr char kAll[] = R"({"event": [3], "context": 1, "dtype": "float64", "base": {"type": "diagonal_normal"},
+      "layers": [{"type": "permutation", "order": [2, 0, 1], "invert": true},
+                 {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [3, 4], "cap": 2.5}]}]})";
+    nf_model* p = nullptr;
+    return made(nf_model_create(rt.get(), kAll, sizeof(kAll) - 1, 1, &p, err), p, nf_model_free);
+  });
+  out_of_memory("nf_model_load", allocator, [&](nf_error* err) {
     nf_model* p = nullptr;
     return made(nf_model_load(rt.get(), path.c_str(), nullptr, &p, err), p, nf_model_free);
   });
-  out_of_memory("nf_model_load_memory", News::json, allocator, [&](nf_error* err) {
+  out_of_memory("nf_model_load_memory", allocator, [&](nf_error* err) {
     nf_model* p = nullptr;
     return made(nf_model_load_memory(rt.get(), file.data(), file.size(), nullptr, &p, err), p, nf_model_free);
   });
-  out_of_memory("nf_model_save", News::json, allocator,
-                [&](nf_error* err) { return nf_model_save(m.get(), path.c_str(), err); });
-  out_of_memory("nf_session_create", News::tested, allocator, [&](nf_error* err) {
+  out_of_memory("nf_model_save", allocator, [&](nf_error* err) { return nf_model_save(m.get(), path.c_str(), err); });
+  out_of_memory("nf_session_create", allocator, [&](nf_error* err) {
     nf_session* p = nullptr;
     return made(nf_session_create(m.get(), nullptr, &p, err), p, nf_session_free);
   });
-  out_of_memory("nf_trainer_create and step", News::tested, allocator, [&](nf_error* err) {
+  out_of_memory("nf_trainer_create and step", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
     if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
     nf_trainer_free(p);
     return status;
   });
-  out_of_memory("nf_trainer_create, step, save and restore", News::json, allocator, [&](nf_error* err) {
+  out_of_memory("nf_trainer_create, step, save and restore", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
     if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
@@ -228,11 +228,11 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_trainer_free(p);
     return status;
   });
-  out_of_memory("nf_table_open", News::tested, allocator, [&](nf_error* err) {
+  out_of_memory("nf_table_open", allocator, [&](nf_error* err) {
     nf_table* p = nullptr;
     return made(nf_table_open(rt.get(), csv.c_str(), nullptr, &p, err), p, nf_table_free);
   });
-  out_of_memory("nf_batches_create and get", News::tested, allocator, [&](nf_error* err) {
+  out_of_memory("nf_batches_create and get", allocator, [&](nf_error* err) {
     nf_batches* p = nullptr;
     nf_status status = nf_batches_create(rt.get(), x.view(), nullptr, nullptr, nullptr, &p, err);
     nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
@@ -240,6 +240,47 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_batches_free(p);
     return status;
   });
+}
+
+// Descriptions are made at the first call: one that runs out of memory is NULL, and the next may succeed.
+TEST_F(Memory, DescriptionsThatRunOut) {
+  for (const auto& describe : {nf_layers_describe, nf_options_describe}) {
+    const char* text = nullptr;
+    for (int64_t k = 0; !text; ++k) {
+      ASSERT_LT(k, 100000);
+      armed_news = 0;
+      fail_new_at = k;
+      text = describe();
+      fail_new_at = -1;
+    }
+    EXPECT_EQ(text, describe());
+  }
+}
+
+// A bad spec is a bad spec, or there was no memory to say so.
+TEST_F(Memory, ErrorsThatRunOut) {
+  for (const std::string spec : {
+           R"({"event": [2], "layers": [{"layers": [{"type": "affine_coupling", "hidden": [3], "hidden": [4]}]}]})",
+           R"({"event": [2], "layers": [{"type": "affine_coupling", "hiden": [3]}]})",
+           R"({"event": [2], "layers": [{"type": "affine_cuopling"}]})",
+           R"({"event": [2], "layers": [{"type": "permutation", "order": [0, 0]}]})",
+           R"({"event": [2], "base": {"a long name of something": [[[["a text that is longer than any buffer"]]]]}})",
+           R"({"event": [2], "layers": [{"a long name of something": "a text that is longer than any buffer)",
+       }) {
+    SCOPED_TRACE(spec);
+    Err e;
+    for (int64_t k = 0; e.code != NF_ERR_SPEC; ++k) {
+      ASSERT_LT(k, 100000);
+      nf_model* p = nullptr;
+      const int64_t live_new = live_news;
+      armed_news = 0;
+      fail_new_at = k;
+      const nf_status status = nf_model_create(rt.get(), spec.data(), spec.size(), 1, &p, &e);
+      fail_new_at = -1;
+      ASSERT_TRUE(status == NF_ERR_SPEC || status == NF_ERR_NOMEM) << nf_status_name(status);
+      ASSERT_EQ(live_news - live_new, 0) << "operator new call " << k;
+    }
+  }
 }
 
 // A step that runs out of memory is not applied, and the next one goes through.

@@ -250,5 +250,32 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
 }
 
+// Options that give an optimiser more state are part of what a checkpoint was made with.
+TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
+  const std::string path = dir / "c.safetensors";
+  const Model m = model(rt.get()), n = model(rt.get());
+  Err e;
+  for (const auto& [optimizer, option, value] : {std::tuple("adam", "amsgrad", "true"),
+                                                 {"adamw", "amsgrad", "true"},
+                                                 {"rmsprop", "centered", "true"},
+                                                 {"rmsprop", "momentum", "0.5"},
+                                                 {"sgd", "momentum", "0.5"}}) {
+    SCOPED_TRACE(std::string(optimizer) + " " + option);
+    const Options without = options({{"optimizer", optimizer}});
+    const Options with = options({{"optimizer", optimizer}, {option, value}});
+    for (const bool saved : {false, true}) {
+      const Trainer a = trainer(m.get(), (saved ? with : without).get());
+      const Trainer b = trainer(n.get(), (saved ? without : with).get());
+      ASSERT_TRUE(ok(nf_trainer_save(a.get(), path.c_str(), &e), e));
+      const nf_status status = nf_trainer_restore(b.get(), path.c_str(), &e);
+      EXPECT_TRUE(failed(NF_ERR_STATE, status, e, std::string("\"") + option + (saved ? "\" on" : "\" off")));
+      EXPECT_TRUE(ok(nf_trainer_restore(a.get(), path.c_str(), &e), e));
+    }
+  }
+  const Trainer adam = trainer(m.get()), sgd = trainer(n.get(), options({{"optimizer", "sgd"}}).get());
+  ASSERT_TRUE(ok(nf_trainer_save(adam.get(), path.c_str(), &e), e));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore(sgd.get(), path.c_str(), &e), e, "optimizer \"adam\""));
+}
+
 }  // namespace
 }  // namespace abi_test

@@ -13,7 +13,7 @@ FLOORS = {'runtime/core/': 0, 'runtime/kernel/': 1, 'runtime/op/': 2, 'runtime/t
           'src/base/': 3, 'src/model/': 4, 'src/io/': 4, 'src/train/': 5, 'src/abi/': 6, 'include/nf/': 6}
 GUESTS = ('src/cli/', 'bindings/', 'examples/')  # floor 7
 HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
-         'nlohmann/': ('src/model/', 'src/io/', 'src/cli/', 'src/abi/', 'src/train/'),
+         'nlohmann/': ('src/cli/',),
          'CLI/': ('src/cli/',)}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
 OURS = ('runtime/', 'src/', 'include/', 'nf/', 'tests/', 'fuzz/', 'bindings/', 'examples/')
@@ -80,7 +80,8 @@ def cases():
         ('cblas at home', one('runtime/kernel/blas.cc', '<cblas.h>'), None),
         ('cblas elsewhere', one('runtime/kernel/gemm.cc', '<openblas/cblas.h>'), 'belongs to'),
         ('json in a flow', one('src/flow/a.cc', '<nlohmann/json.hpp>'), 'belongs to'),
-        ('json in the model', one('src/model/a.cc', '<nlohmann/json.hpp>'), None),
+        ('json in the model', one('src/model/a.cc', '<nlohmann/json.hpp>'), 'belongs to'),
+        ('json in the command', one('src/cli/a.cc', '<nlohmann/json.hpp>'), None),
         ('not from the root', {**one('src/io/a.cc', '"b.h"'), 'src/io/b.h': '// head\n'}, 'from the root'),
         ('unknown folder', one('src/misc/a.cc', '<vector>'), 'no floor'),
     ]

@@ -4,12 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include "src/model/json.h"
+#include <nlohmann/json.hpp>
+
 #include "tests/support/flow_case.h"
 #include "tests/support/golden_net.h"
 
 namespace nf::test {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr char kNetPrefix[] = "param.transform_net.";
 

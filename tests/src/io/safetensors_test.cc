@@ -135,7 +135,7 @@ TEST(SafeTensors, JsonErrors) {
   expect_bad(" {}", 0, "'{'");
   expect_bad("\xEF\xBB\xBF{}", 0, "'{'");
   expect_bad("{", 0, "byte");
-  expect_bad("{} x", 0, "byte 12");
+  expect_bad("{} x", 0, "byte 11");
   expect_bad(std::string("{}\0{}", 5), 0, "NUL at byte 10");
   expect_bad("{\"a\": nan}", 0, "JSON");
   expect_bad("{\"a\":{\"dtype\":\"F32\",}}", 0, "JSON");

@@ -4,13 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "src/model/flow_model.h"
-#include "src/model/json.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
 namespace nf::test {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 std::string canonical(const std::string& text) { return write_spec(parse_spec(text)); }
 std::string with_layers(const std::string& layers) { return R"({"event": [4], "layers": )" + layers + "}"; }
@@ -159,7 +162,11 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   bad(R"({"event": 16777216, "layers": [{"type": "reverse", "repeat": 9}]})", "above the limit");
   EXPECT_ERROR(
       FlowModel(system_allocator(), parse_spec(with_layers(R"([{"type": "permutation", "order": [0, 1, 1, 2]}])")), 0),
-      Code::spec, "order: must list every column");
+      Code::spec, "spec.layers[0].order: must list every column");
+  EXPECT_ERROR(FlowModel(system_allocator(), parse_spec(with_layers(R"([{"layers": [{"type": "reverse"},
+                                                 {"type": "affine_coupling", "net": "residual", "hidden": []}]}])")),
+                         0),
+               Code::spec, "spec.layers[0].layers[1].hidden: a residual net takes one hidden size");
 }
 
 }  // namespace

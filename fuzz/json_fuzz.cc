@@ -1,0 +1,41 @@
+// Any bytes: the JSON reader answers or throws Error{format} with a place in its message; what it accepts survives
+// writing and reading again, and its written form is a fixed point.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "src/io/json.h"
+#include "src/io/utf8.h"
+
+namespace {
+
+void require(bool ok) {
+  if (!ok) std::abort();  // what libFuzzer reports as a finding
+}
+
+constexpr int kDepth = 20;
+
+nf::Json parse(std::string_view text) {
+  return nf::parse_json(text, "input", nf::Code::format, size_t{1} << 20, kDepth);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  std::string quoted;
+  nf::append_json_string(text, &quoted);
+  const bool plain = nf::is_utf8(text) && text.find('\0') == std::string_view::npos;
+  if (plain) require(parse(quoted) == nf::Json(std::string(text)));
+  require(nf::is_utf8(quoted));
+  try {
+    const nf::Json j = parse(text);
+    require(plain && nf::shown(j).size() <= 60);
+    const std::string written = j.dump();
+    const nf::Json again = parse(written);
+    require(again == j && again.dump() == written);
+  } catch (const nf::Error& e) {
+    require(e.code() == nf::Code::format && std::strncmp(e.what(), "input", 5) == 0);
+  }
+  return 0;
+}
