@@ -32,23 +32,29 @@ Batches::Batches(const Allocator& allocator, const View& x, const View& context,
   }
 }
 
-int64_t Batches::row_at(uint64_t step, int64_t i) const {
-  const auto n = static_cast<uint64_t>(rows_);
-  const kernel::RandomKey key{seed_, kBatchStream};
-  if (order_ == Order::replacement)
-    return static_cast<int64_t>(kernel::random_below(key, static_cast<int64_t>(step), static_cast<uint32_t>(i), n));
-  const uint64_t epoch = step / per_epoch_;
-  const uint64_t at = (step % per_epoch_) * static_cast<uint64_t>(batch_) + static_cast<uint64_t>(i);
-  return static_cast<int64_t>(order_ == Order::shuffle ? kernel::permute_index(key, epoch, n, at) : at);
-}
-
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
   if (order_ != Order::replacement) rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
   for (int i = 0; i < 3; ++i)
     if (out_[i].data && !(i == 1 && source_[1].shape[0] == 1)) out_[i].shape[0] = rows;
+  const auto n = static_cast<uint64_t>(rows_);
+  const kernel::RandomKey key{seed_, kBatchStream};
+  const uint64_t first = step % per_epoch_ * static_cast<uint64_t>(batch_);
+  const kernel::Permutation shuffled(key, step / per_epoch_, n);
+  const auto row_at = [&](int64_t i) {
+    const uint64_t at = first + static_cast<uint64_t>(i);
+    switch (order_) {
+      case Order::replacement:
+        return static_cast<int64_t>(kernel::random_below(key, static_cast<int64_t>(step), static_cast<uint32_t>(i), n));
+      case Order::shuffle:
+        return static_cast<int64_t>(shuffled(at));
+      case Order::sequential:
+        break;
+    }
+    return static_cast<int64_t>(at);
+  };
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t from = row_at(step, r);
+    const int64_t from = row_at(r);
     for (int i = 0; i < 3; ++i) {
       const View& s = source_[i];
       const View& o = out_[i];

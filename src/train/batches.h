@@ -26,7 +26,6 @@ class Batches {
   const View& weight() const { return out_[2]; }
 
  private:
-  int64_t row_at(uint64_t step, int64_t i) const;
   View source_[3];
   View out_[3];
   Buffer memory_[3];
