@@ -120,12 +120,15 @@ HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
   for (; i < m; ++i) Tile<1, NV, Masked>(o, i, j0, last);
 }
 
-// One row: many columns at once, for enough independent chains to hide the latency of the multiply-add.
+// Few rows: many columns at once, for enough independent chains to hide the latency of the multiply-add. Returns the
+// first column that is left.
 template <class T>
-HWY_INLINE int64_t OneRow(Operands<T> o, int64_t n, int64_t lanes) {
+HWY_INLINE int64_t FewRows(Operands<T> o, int64_t m, int64_t n, int64_t lanes) {
   int64_t j = 0;
-  for (; j + 8 * lanes <= n; j += 8 * lanes, o.b += 8 * lanes) Tile<1, 8, false>(o, 0, j, lanes);
-  for (; j + 4 * lanes <= n; j += 4 * lanes, o.b += 4 * lanes) Tile<1, 4, false>(o, 0, j, lanes);
+  for (; j + 8 * lanes <= n; j += 8 * lanes, o.b += 8 * lanes)
+    for (int64_t i = 0; i < m; ++i) Tile<1, 8, false>(o, i, j, lanes);
+  for (; j + 4 * lanes <= n; j += 4 * lanes, o.b += 4 * lanes)
+    for (int64_t i = 0; i < m; ++i) Tile<1, 4, false>(o, i, j, lanes);
   return j;
 }
 
@@ -226,7 +229,7 @@ HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
   int64_t p = 0;
   do {
     o.k = std::min(kBlockK, k - p);
-    int64_t j = m == 1 ? OneRow(o, n, lanes) : 0;
+    int64_t j = m < 4 ? FewRows(o, m, n, lanes) : 0;
     for (; j + 2 * lanes <= n; j += 2 * lanes) Panel<2, false>(o, m, j, lanes);
     const int64_t rest = n - j;
     if (rest > lanes)
