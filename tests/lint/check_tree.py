@@ -12,7 +12,8 @@ TRAILING = re.compile(r'[ \t\r]+$', re.M)
 
 def check(root, _):
     problems = []
-    for path in files(root):
+    # What somebody trained or compiled in the top folder is not part of the tree.
+    for path in files(root, untracked=False):
         top = path.split('/')[0]
         if top not in TOP and not top.startswith('.'):
             problems.append(f'{path}: {top} is not part of the top level')

@@ -20,9 +20,10 @@ class Skip(Exception):
     pass
 
 
-def files(root):
-    """Paths of all files that are or could be committed, relative to root, sorted."""
-    git = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+def files(root, untracked=True):
+    """Paths of all files that are (or, with untracked, could be) committed, relative to root, sorted."""
+    others = ['--others', '--exclude-standard'] if untracked else []
+    git = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', *others],
                          capture_output=True, check=False) if os.path.exists(os.path.join(root, '.git')) else None
     if git and git.returncode == 0:
         found = [p for p in git.stdout.decode().split('\0') if p]
