@@ -66,7 +66,8 @@ View view_of(const nf_view* p, const char* name, bool optional) {
     overflow |= __builtin_mul_overflow(count, out.shape[i], &count);
     int64_t span = 0;
     overflow |= __builtin_mul_overflow(out.shape[i], out.stride[i], &span) || span == INT64_MIN;
-    overflow |= __builtin_add_overflow(reach, span < 0 ? -span : span, &reach) || reach > (INT64_MAX >> 4);
+    overflow |=
+        !overflow && (__builtin_add_overflow(reach, span < 0 ? -span : span, &reach) || reach > (INT64_MAX >> 4));
     if (overflow || step > (INT64_MAX >> 4))
       fail(Code::shape, "%s has extents or strides that overflow: shape %s", name, to_string(out.shape).c_str());
   }
