@@ -1,5 +1,6 @@
 /* libnf from C: train a RealNVP on a banana, save it, load it, score and sample. Needs only nf.h and -lnf -lm.
- *   cc -Iinclude examples/c/train.c -Lbuild/src -lnf -lm
+ *   cc -O2 -Iinclude examples/c/train.c -Lbuild/src -lnf -lm -Wl,-rpath,$PWD/build/src -o build/train_c
+ *   build/train_c build/banana.safetensors
  */
 #include <math.h>
 #include <nf/nf.h>
@@ -59,7 +60,7 @@ static void sample(nf_session *s, uint64_t first, int64_t n, float *out) {
 
 int main(int argc, char **argv) {
   static float train[TRAIN * 2], test[TEST * 2], scores[TEST], again[TEST], all[200], parts[200];
-  const char *path = argc > 1 ? argv[1] : "banana.safetensors";
+  const char *path = argc > 1 ? argv[1] : "/tmp/banana.safetensors";
   nf_options *options = NULL;
   nf_runtime *rt = NULL;
   nf_model *model = NULL, *loaded = NULL;

@@ -1,5 +1,6 @@
 // libnf from C++: train a RealNVP on a banana, save it, load it, score and sample. Needs only nf.hpp and -lnf.
-//   c++ -std=c++17 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf
+//   c++ -std=c++17 -O2 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o build/train_cpp
+//   build/train_cpp build/banana.safetensors
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -69,7 +70,7 @@ int run(const char* path) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc > 1 ? argv[1] : "banana.safetensors");
+    return run(argc > 1 ? argv[1] : "/tmp/banana.safetensors");
   } catch (const nf::Exception& e) {
     std::printf("%s: %s\n", nf_status_name(e.status()), e.what());
     return 2;

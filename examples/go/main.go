@@ -50,7 +50,7 @@ func score(m *Model, rows []float32) []float32 {
 }
 
 func main() {
-	path := "banana.safetensors"
+	path := "/tmp/banana.safetensors"
 	if len(os.Args) > 1 {
 		path = os.Args[1]
 	}

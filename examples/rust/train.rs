@@ -1,5 +1,7 @@
 // libnf from Rust, std only: train a RealNVP on a banana, save it, load it, score and sample.
-//   rustc -O --edition 2021 examples/rust/train.rs -L build/src -l nf
+//   rustc -O --edition 2021 examples/rust/train.rs -L build/src -l nf -C link-arg=-Wl,-rpath,$PWD/build/src \
+//     -o build/train_rust
+//   build/train_rust build/banana.safetensors
 mod nf;
 
 const SPEC: &str = r#"{"event": [2], "layers": [
@@ -73,7 +75,7 @@ fn run(path: &str) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() {
-    if let Err(e) = run(&std::env::args().nth(1).unwrap_or("banana.safetensors".into())) {
+    if let Err(e) = run(&std::env::args().nth(1).unwrap_or("/tmp/banana.safetensors".into())) {
         println!("{e}");
         std::process::exit(1);
     }

@@ -4,20 +4,33 @@
  * with it, a trainer fits it. New flows add layers to the spec, never symbols to this header.
  *
  * Rules that hold for every function below
- *   R1  Returns nf_status; 0 is success. Codes are pinned forever; those < 100 are stable.
+ *
+ *   R1  Returns nf_status; 0 is success. From 1.0 on a code never changes its meaning; new ones may be added.
+ *
  *   R2  On error every out-parameter is left untouched and nothing leaks; only the memory behind an output view may
- * have been partly written when the error came up while computing. R3  The last parameter is `nf_error *err`:
- * caller-owned, may be NULL, may hold anything before the call except struct_size. It is written on error only. There
- * is no global and no thread-local error (goroutines change threads). R4  X_create returns an owned handle;
- * X_free(NULL) is a no-op and returns void. Handles keep what they were made from alive: free them in any order. R5
- * const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle. Strings
- * are UTF-8 and NUL-terminated. R6  Thread class in brackets: [any] callable from any thread at any time; [shared] many
- * threads may call at once on one handle; [excl] the caller must serialise the calls on one handle. R7  Callbacks run
- * only on the thread that entered libnf (allocators and executors excepted, which must be callable from any thread),
- * with no lock held, and must not unwind (no C++ throw, Go/Rust panic, longjmp). R8  libnf never prints, aborts, exits,
- * installs signal handlers, changes the FP mode or locale of the caller, reads environment variables, or starts threads
- * other than those of nf_runtime_create. R9  Public structs start with struct_size = sizeof(the struct): set it, so
- * that old callers and new libraries (and the reverse) understand each other. Every NF_X_INIT macro does.
+ *       have been partly written when the error came up while computing.
+ *
+ *   R3  The last parameter is `nf_error *err`: caller-owned, may be NULL, may hold anything before the call except
+ *       struct_size. It is written on error only. There is no global and no thread-local error (goroutines change
+ *       threads).
+ *
+ *   R4  X_create returns an owned handle; X_free(NULL) is a no-op and returns void. Handles keep what they were made
+ *       from alive: free them in any order.
+ *
+ *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
+ *       Strings are UTF-8 and NUL-terminated.
+ *
+ *   R6  Thread class in brackets: [any] callable from any thread at any time; [shared] many threads may call at once
+ *       on one handle; [excl] the caller must serialise the calls on one handle. Every X_free is [excl] on its handle.
+ *
+ *   R7  Callbacks run only on the thread that entered libnf (allocators and executors excepted, which must be callable
+ *       from any thread), with no lock held, and must not unwind (no C++ throw, Go/Rust panic, longjmp).
+ *
+ *   R8  libnf never prints, aborts, exits, installs signal handlers, changes the FP mode or locale of the caller, reads
+ *       environment variables, or starts threads other than those of nf_runtime_create.
+ *
+ *   R9  Public structs start with struct_size = sizeof(the struct): set it, so that old callers and new libraries (and
+ *       the reverse) understand each other. Every NF_X_INIT macro does.
  *
  * Directions: forward is data x -> latent z, inverse is z -> x. log_det is one number per row,
  * log |det dz/dx| for forward and log |det dx/dz| for inverse, in nats.
@@ -55,21 +68,21 @@ NF_API const char *nf_version_string(void) NF_NOEXCEPT;
 typedef int32_t nf_status;
 enum {
   NF_OK = 0,
-  NF_ERR_ARGUMENT = 1,      /* NULL, bad enum, bad size: the caller's bug           */
-  NF_ERR_STATE = 2,         /* right call at the wrong time                         */
-  NF_ERR_SHAPE = 3,         /* a tensor's rank, extent or dtype does not fit        */
-  NF_ERR_SPEC = 4,          /* the model spec or an option is invalid               */
-  NF_ERR_NOMEM = 10,        /* the allocator returned NULL, or a limit was reached  */
-  NF_ERR_IO = 20,           /* operating system error; nf_error.os_errno is set     */
-  NF_ERR_FORMAT = 21,       /* the file is not what it should be                    */
-  NF_ERR_CHECKSUM = 22,     /* the file is well formed, its content was changed     */
-  NF_ERR_VERSION = 23,      /* file or header is newer than this library            */
-  NF_ERR_NUMERIC = 30,      /* NaN or infinity in a loss, gradient or parameter     */
-  NF_ERR_NOT_INVERTED = 31, /* a numerical inverse missed its tolerance             */
-  NF_ERR_CANCELLED = 40,    /* a callback asked to stop                             */
-  NF_ERR_CALLBACK = 41,     /* a callback failed                                    */
-  NF_ERR_UNSUPPORTED = 50,  /* not possible in this configuration                   */
-  NF_ERR_INTERNAL = 60      /* a bug in libnf: please report it                     */
+  NF_ERR_ARGUMENT = 1,      /* NULL, a bad struct_size, flag, index or name        */
+  NF_ERR_STATE = 2,         /* right call at the wrong time                        */
+  NF_ERR_SHAPE = 3,         /* a view's dtype, rank or extents are bad, or unfit   */
+  NF_ERR_SPEC = 4,          /* the model spec or an option is invalid              */
+  NF_ERR_NOMEM = 10,        /* the allocator returned NULL, or a limit was reached */
+  NF_ERR_IO = 20,           /* operating system error; nf_error.os_errno is set    */
+  NF_ERR_FORMAT = 21,       /* the file is not what it should be                   */
+  NF_ERR_CHECKSUM = 22,     /* the file is well formed, its content was changed    */
+  NF_ERR_VERSION = 23,      /* file or header is newer than this library           */
+  NF_ERR_NUMERIC = 30,      /* NaN or infinity in a loss, gradient or parameter    */
+  NF_ERR_NOT_INVERTED = 31, /* a numerical inverse missed its tolerance            */
+  NF_ERR_CANCELLED = 40,    /* a callback asked to stop                            */
+  NF_ERR_CALLBACK = 41,     /* a callback failed                                   */
+  NF_ERR_UNSUPPORTED = 50,  /* not possible in this configuration                  */
+  NF_ERR_INTERNAL = 60      /* a bug in libnf: please report it                    */
 };
 typedef struct nf_error {
   uint32_t struct_size; /* in: sizeof(nf_error)                                      */
@@ -97,9 +110,10 @@ typedef struct nf_batches nf_batches; /* mini-batches of a table, a pure functio
 /* [any] Every key, for whom it is ("runtime", "load", "session", "trainer", "table", "batches"), type, default, bounds
  * and one line of documentation, as a JSON array. Static. NULL only when out of memory. */
 NF_API const char *nf_options_describe(void) NF_NOEXCEPT;
+/* [any] An empty bag: every key has its default. */
 NF_API NF_MUST_CHECK nf_status nf_options_create(nf_options **out, nf_error *err) NF_NOEXCEPT;
-/* One bag serves all: each function reads the keys that are for it and ignores the others.
- * [excl] Unknown keys, wrong types and values out of bounds are NF_ERR_SPEC, and name the nearest key or the bounds.
+/* [excl] One bag serves all: each function reads the keys that are for it and ignores the others.
+ * Unknown keys, wrong types and values out of bounds are NF_ERR_SPEC, and name the nearest key or the bounds.
  * nf_options_set parses `value` by the key's type: for command lines and configuration files. */
 NF_API nf_status nf_options_set_i64(nf_options *o, const char *key, int64_t value, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_options_set_f64(nf_options *o, const char *key, double value, nf_error *err) NF_NOEXCEPT;
@@ -116,6 +130,8 @@ typedef struct nf_allocator {
   void *(*alloc)(void *user, size_t size, size_t align);
   void (*free)(void *user, void *p, size_t size, size_t align);
 } nf_allocator;
+#define NF_ALLOCATOR_INIT \
+  { (uint32_t)sizeof(nf_allocator), NULL, NULL, NULL }
 typedef struct nf_executor { /* the host's thread pool; without one, libnf starts option "threads" - 1 threads */
   uint32_t struct_size;
   uint32_t concurrency;
@@ -123,6 +139,8 @@ typedef struct nf_executor { /* the host's thread pool; without one, libnf start
   /* Runs body(ctx, i) for every i in [0, n), each once, and returns when all have returned. */
   void (*parallel_for)(void *user, uint32_t n, void (*body)(void *ctx, uint32_t i), void *ctx);
 } nf_executor;
+#define NF_EXECUTOR_INIT \
+  { (uint32_t)sizeof(nf_executor), 0, NULL, NULL }
 typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8); /* level: 0 info, 1 warning */
 
 /* [any] All of options, allocator, executor and log may be NULL. Results never depend on the number of threads.
@@ -139,7 +157,7 @@ NF_API void nf_runtime_free(nf_runtime *rt) NF_NOEXCEPT;
 enum { NF_F32 = 1, NF_F64 = 2 };
 enum { NF_STRIDED = 1 };
 /* Memory of the caller, borrowed for one call. Either dtype, any strides: values are converted to and from the model's
- * dtype on the way. Outputs must not overlap inputs or each other. */
+ * dtype on the way. Outputs must not overlap inputs or each other: this is not checked, and gives wrong numbers. */
 typedef struct nf_view {
   uint32_t struct_size;
   int32_t dtype;      /* NF_F32 or NF_F64                                              */
@@ -154,15 +172,29 @@ typedef struct nf_view {
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 /* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type",
- * "default", "min", "max" or "choices", "doc"}]}; types are integer, number, boolean, integers, choice. Static. NULL
- * only when out of memory. */
+ * "default", "doc", and "min", "max" of numbers, "max_count" too of lists, or "choices"}]}.
+ * Types are integer, number, boolean, integers (a list), choice. Static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
-/* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes, see
- * README. Errors: SPEC (message starts with the JSON path), NOMEM. */
+/* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
+ *
+ *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
+ *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
+ *
+ *   "event"    columns of x and z; 6 and [6] are the same. Must be there.
+ *   "context"  columns of the context, likewise; default 0: none.
+ *   "dtype"    "float32" (default) or "float64": of parameters and arithmetic.
+ *   "base"     NAME or {"type": NAME, fields...}; default "normal".
+ *   "layers"   the chain from x to z: each entry a layer {"type": NAME, fields...} or a chain {"layers": [...]}.
+ *              Must be there.
+ *   "repeat"   in a layer or chain: that many in a row, each with parameters of its own; default 1.
+ *   "invert"   in a layer, a chain or the whole: true swaps its forward and inverse; default false.
+ *
+ * nf_layers_describe lists names and fields; every field has a default. Unknown keys are errors.
+ * Errors: SPEC (message starts with the JSON path), NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_json, size_t spec_len, uint64_t seed,
                                                nf_model **out, nf_error *err) NF_NOEXCEPT;
-/* [any] Reads a model or a checkpoint. Option "max_file_bytes" bounds the size (NF_ERR_IO, os_errno
- * EFBIG). Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
+/* [any] Reads a model or a checkpoint, from a file or from memory. Option "max_file_bytes" bounds the size (NF_ERR_IO,
+ * os_errno EFBIG). Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *limits, nf_model **out,
                                              nf_error *err) NF_NOEXCEPT;
 NF_API NF_MUST_CHECK nf_status nf_model_load_memory(nf_runtime *rt, const void *bytes, size_t n,
@@ -187,7 +219,8 @@ typedef struct nf_model_info {
 } nf_model_info;
 #define NF_MODEL_INFO_INIT \
   { (uint32_t)sizeof(nf_model_info), 0, 0, 0, 0, 0, 0, 0 }
-NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT; /* [shared] */
+/* [shared] */
+NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT;
 
 typedef struct nf_tensor_info {
   uint32_t struct_size;
@@ -223,15 +256,16 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] all it will ever hold; 0 for NULL */
+/* [excl] log_prob of every row, in nats. */
 NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *log_prob,
                              nf_error *err) NF_NOEXCEPT;
-/* log_det may be NULL. */
+/* [excl] log_det may be NULL. */
 NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *z,
                             const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_view *x,
                             const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
-/* Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a run, on
- * any threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
+/* [excl] Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a
+ * run, on any threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
 NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, const nf_view *out,
                            const nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
@@ -255,15 +289,18 @@ typedef struct nf_collective { /* data parallel over processes; NULL = one proce
   /* In-place sum of n numbers of `dtype` over all ranks, called in one fixed order; 0 = ok. */
   int32_t (*allreduce_sum)(void *user, void *buf, size_t n, int32_t dtype);
 } nf_collective;
+#define NF_COLLECTIVE_INIT \
+  { (uint32_t)sizeof(nf_collective), 0, 0, NULL, NULL }
 
 /* [excl] on the model. Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). One
  * trainer per model at a time (NF_ERR_STATE). */
 NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
                                                  nf_trainer **out, nf_error *err) NF_NOEXCEPT;
-NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT; /* all it holds; grows only when the batch does */
-/* One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be NULL. When
- * loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the parameters stay.
- */
+/* [excl] All it holds; grows only when the batch does. */
+NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
+/* [excl] One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be
+ * NULL. When loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the
+ * parameters stay. */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
                                nf_step_info *info, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_source {
@@ -273,19 +310,22 @@ typedef struct nf_source {
    * (NF_ERR_CALLBACK). ctx and weight come with data == NULL; leave them so when there is none. */
   int32_t (*next)(void *user, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight);
 } nf_source;
+#define NF_SOURCE_INIT \
+  { (uint32_t)sizeof(nf_source), NULL, NULL }
 typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* != 0 stops: NF_ERR_CANCELLED */
-/* Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be NULL) stops.
- */
+/* [excl] Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be
+ * NULL) stops. */
 NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
                               void *user, nf_error *err) NF_NOEXCEPT;
-/* Tells schedule "plateau" a validation loss (lower is better); other schedules ignore it. It is part of checkpoints.
- * NaN counts as no improvement. */
+/* [excl] Tells schedule "plateau" a validation loss (lower is better); other schedules ignore it. It is part of
+ * checkpoints. NaN counts as no improvement. */
 NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_error *err) NF_NOEXCEPT;
-/* A checkpoint is a model file with optimiser state, step and seed beside the parameters: restoring it into a trainer
- * of the same spec and options continues with the same bits as never having stopped. Save is atomic and durable. */
+/* [excl] A checkpoint is a model file with optimiser state, step and seed beside the parameters: restoring it into a
+ * trainer of the same spec and options continues with the same bits as never having stopped. Save is atomic and
+ * durable. */
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_trainer_restore(nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
-NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* steps applied so far; 0 for NULL */
+NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* [excl] steps applied so far */
 NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
@@ -293,8 +333,8 @@ NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
  * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_file_bytes". */
 NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_table **out, nf_error *err) NF_NOEXCEPT;
-NF_API nf_status nf_table_view(const nf_table *t, nf_view *out,
-                               nf_error *err) NF_NOEXCEPT; /* [shared] borrowed [rows, cols] */
+/* [shared] The whole table [rows, cols], borrowed. */
+NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT;
 /* [shared] "" when the file has no names; NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
 /* [any] Writes a view of rank 1 or 2 as .npy, or as .csv (by the path's extension), atomically. */
@@ -307,11 +347,11 @@ NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
 NF_API NF_MUST_CHECK nf_status nf_batches_create(nf_runtime *rt, const nf_view *x, const nf_view *ctx,
                                                  const nf_view *weight, const nf_options *options, nf_batches **out,
                                                  nf_error *err) NF_NOEXCEPT;
-NF_API uint64_t nf_batches_per_epoch(const nf_batches *b) NF_NOEXCEPT;
+NF_API uint64_t nf_batches_per_epoch(const nf_batches *b) NF_NOEXCEPT; /* [shared] */
 /* [excl] Views are borrowed until the next call. Unused ctx/weight views get data == NULL. */
 NF_API nf_status nf_batches_get(nf_batches *b, uint64_t step, nf_view *x, nf_view *ctx, nf_view *weight,
                                 nf_error *err) NF_NOEXCEPT;
-/* A source for nf_train_run that reads `b`. */
+/* [shared] A source for nf_train_run that reads `b` (and so is [excl] on it). */
 NF_API nf_status nf_batches_source(nf_batches *b, nf_source *out, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_batches_free(nf_batches *b) NF_NOEXCEPT;
 

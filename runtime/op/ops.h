@@ -23,7 +23,8 @@ Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 Var permute(Tape& t, Var x, std::initializer_list<int> order);
 Var transpose(Tape& t, Var x);
 
-// dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate; a function of (seed, step, row)
+// dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate, as a function of (seed, step, row);
+// x itself unless t.training
 Var dropout(Tape& t, Var x, double rate);
 
 // activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
@@ -67,9 +68,6 @@ Var cumsum(Tape& t, Var x);
 
 // gather.cc: y[..., j] = x[..., index[..., j]], `count` borrowed indices for every row
 Var gather_last(Tape& t, Var x, const int32_t* index, int64_t count);
-
-// dropout.cc: x itself unless t.training
-Var dropout(Tape& t, Var x, double rate);
 
 // linear.cc: y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr
 Var linear(Tape& t, Var x, Var w, Var b);

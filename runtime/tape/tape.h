@@ -101,7 +101,7 @@ class Tape {
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
 
-  // Leaves. `input` borrows memory; `constant` allocates uninitialised memory.
+  // Leaves. `input` borrows memory; `empty` and `zeros` take it from the arena, and have no gradient.
   Var input(const View& view, bool needs_grad);
   Var empty(const Dims& shape);
   Var zeros(const Dims& shape);

@@ -44,7 +44,7 @@ class AffineCoupling final : public Layer {
     Var h = net_(s, pass, context);
     Var y = affine_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), scale_,
                             cap_, inverse);
-    return {y, y->extra};
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
   }
 
   Mask mask_;

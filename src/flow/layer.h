@@ -54,7 +54,10 @@ struct LayerKind {
 std::span<const LayerKind* const> layer_kinds();     // generated
 const LayerKind* find_layer_kind(const char* name);  // nullptr when there is none
 
-// L has a nested Config and a constructor (const Config&, Declare).
+// L has a nested Config and a constructor (const Config&, const Declare&), or (const Config&, Declare) when it declares
+// parameters of its own: param() is not const. `word` is also the name of the file and its entry in meson.build; the
+// three must agree. What follows `source` is domain and image, where they are not all reals: a layer that takes (0, 1)
+// to the reals ends in NF_LAYER(logit, Logit, "...", "...", Domain::unit, Domain::real).
 #define NF_LAYER(word, L, doc, source, ...)                                                                       \
   extern const LayerKind layer_##word;                                                                            \
   const LayerKind layer_##word = {#word, doc, source,                                                             \

@@ -46,7 +46,9 @@ def main():
                 f.write(text)
             return path
         # Twice: the include guard. First: the header brings what it needs.
-        use = 'nf_error e = NF_ERROR_INIT; nf_view v = NF_VIEW_INIT; return (int)nf_version() + e.code + v.ndim;'
+        structs = ('allocator', 'executor', 'model_info', 'tensor_info', 'step_info', 'collective', 'source')
+        macros = ''.join(f'nf_{s} v_{s} = NF_{s.upper()}_INIT; (void)v_{s}; ' for s in structs)
+        use = 'nf_error e = NF_ERROR_INIT; nf_view v = NF_VIEW_INIT; ' + macros + 'return (int)nf_version() + e.code + v.ndim;'
         compile_all('nf.h', source('a.c', '#include <nf/nf.h>\n#include <nf/nf.h>\nint f(void);\nint f(void) {' + use + '}\n'), C,
                     ('c99', 'c11', 'c17'), C_STRICT)
         compile_all('nf.h', source('a.cc', '#include <nf/nf.h>\nint f();\nint f() {' + use + '}\n'), CXX, ('c++17', 'c++20'), CXX_STRICT)

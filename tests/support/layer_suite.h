@@ -2,10 +2,18 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "tests/support/flow_case.h"
 #include "tests/support/random_config.h"
+
+namespace nf {
+
+// GoogleTest shows parameters by name; found by argument-dependent lookup, so in the namespace of LayerKind.
+inline void PrintTo(const LayerKind* kind, std::ostream* os) { *os << kind->name; }
+
+}  // namespace nf
 
 namespace nf::test {
 

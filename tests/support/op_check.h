@@ -7,12 +7,20 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "runtime/op/family.h"
 #include "runtime/tape/tape.h"
+
+namespace nf {
+
+// GoogleTest shows parameters by name; found by argument-dependent lookup, so in the namespace of OpCase.
+inline void PrintTo(const OpCase* c, std::ostream* os) { *os << c->name; }
+
+}  // namespace nf
 
 namespace nf::test {
 
