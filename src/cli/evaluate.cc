@@ -57,17 +57,23 @@ Summary summarise(std::vector<double> values) {
 
 std::string mean_and_errors(const Summary& s) { return text("%.4f +- %.4f", s.mean, s.two_errors); }
 
-Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype) {
-  if (!paths.context.empty() && !paths.context_columns.empty())
-    throw Failure("the context comes either from a file of its own or from columns of the data, not both", {}, kUsage);
-  if (!paths.context_columns.empty() && paths.columns.empty())
+Rows open_context(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
+                  const ColumnNames& names) {
+  const bool apart = !paths.context.empty();
+  const std::string& file = apart ? paths.context : paths.data;
+  std::string columns = paths.context_columns;
+  if (columns.empty() && !file.empty()) columns = find_columns(file, settings, names.context);
+  return apart || (!columns.empty() && !file.empty()) ? Rows::open(runtime, file, settings, dtype, columns) : Rows();
+}
+
+Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
+               const ColumnNames& names) {
+  if (!paths.context_columns.empty() && paths.context.empty() && paths.columns.empty() && names.data.empty())
     throw Failure("--context-columns needs --columns too: the columns that are data", {}, kUsage);
   Data d;
-  d.x = Rows::open(runtime, paths.data, settings, dtype, paths.columns);
-  if (!paths.context_columns.empty())
-    d.context = Rows::open(runtime, paths.data, settings, dtype, paths.context_columns);
-  else if (!paths.context.empty())
-    d.context = Rows::open(runtime, paths.context, settings, dtype);
+  const std::string columns = paths.columns.empty() ? find_columns(paths.data, settings, names.data) : paths.columns;
+  d.x = Rows::open(runtime, paths.data, settings, dtype, columns);
+  d.context = open_context(runtime, paths, settings, dtype, names);
   return d;
 }
 

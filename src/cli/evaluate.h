@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "src/cli/columns.h"
 #include "src/cli/handle.h"
 #include "src/cli/rows.h"
 #include "src/cli/settings.h"
@@ -23,14 +24,18 @@ std::vector<double> log_probs(nf_session* session, const Rows& x, const Rows& co
 Summary summarise(std::vector<double> values);
 std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
 
-// Data and context of a model, or a Failure that names the files and both sizes.
+// Data and context of a model, or a Failure that names the files and both sizes. Columns that the paths do not pick are
+// picked by `names` in files that have a header.
 struct DataPaths {
   std::string data, context, columns, context_columns;
 };
 struct Data {
   Rows x, context;
 };
-Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype);
+Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
+               const ColumnNames& names = {});
+Rows open_context(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
+                  const ColumnNames& names);
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context);
 
 }  // namespace nf::cli

@@ -1,7 +1,6 @@
 // nf sample: rows drawn from a model. Sample i of a seed is the same number whatever is drawn with it.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "src/cli/commands.h"
@@ -14,31 +13,21 @@ namespace {
 constexpr int64_t kChunkNumbers = int64_t{1} << 20;
 
 struct SampleArgs {
-  std::string model, output, context, log_prob;
+  std::string model, output, log_prob;
+  DataPaths paths;
   int64_t count = -1;
   uint64_t seed = 0, first = 0;
   std::shared_ptr<Settings> settings;
 };
-
-// The column names that training left in the model, if they fit.
-std::vector<std::string> column_names(const nf_model* model, int64_t cols) {
-  const char* note = nf_model_note(model, "columns");
-  if (!note) return {};
-  const auto json = nlohmann::json::parse(note, nullptr, false);
-  if (!json.is_array() || json.size() != static_cast<size_t>(cols)) return {};
-  std::vector<std::string> names;
-  for (const auto& name : json) names.push_back(name.is_string() ? name.get<std::string>() : std::string());
-  return names;
-}
 
 int64_t count_of(const SampleArgs& a, const Rows& context) {
   if (a.count < 0 && context.count() > 1) return context.count();
   if (a.count < 0)
     throw Failure("how many samples? -n is missing", "nf sample " + shell_word(a.model) + " -n 1000", kUsage);
   if (context && context.count() != 1 && context.count() != a.count)
-    throw Failure(
-        a.context + " has " + grouped(context.count()) + " rows, but -n asks for " + grouped(a.count) + " samples",
-        "one context row per sample, or a single one for all");
+    throw Failure(a.paths.context + " has " + grouped(context.count()) + " rows, but -n asks for " + grouped(a.count) +
+                      " samples",
+                  "one context row per sample, or a single one for all");
   return a.count;
 }
 
@@ -49,16 +38,18 @@ int sample(const SampleArgs& a) {
   const Options options = a.settings->bag();
   const Model model = load_model(runtime.get(), a.model, *a.settings);
   const nf_model_info info = info_of(model.get());
-  Rows context;
-  if (!a.context.empty()) context = Rows::open(runtime.get(), a.context, *a.settings, info.dtype);
+  ColumnNames names = column_names(model.get());
+  const Rows context = open_context(runtime.get(), a.paths, *a.settings, info.dtype, names);
   if (info.context_size != context.cols())
-    throw Failure("the model's context has " + std::to_string(info.context_size) + " columns, but " +
-                      (context ? a.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
-                  info.context_size ? "--context FILE: one row per sample, or one for all" : "drop --context");
+    throw Failure(
+        "the model's context has " + std::to_string(info.context_size) + " columns, but " +
+            (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
+        info.context_size ? "--context FILE: one row per sample, or one for all" : "drop --context");
   const int64_t n = count_of(a, context), cols = info.event_size;
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
 
-  RowWriter writer(a.output, info.dtype, n, cols, false, column_names(model.get(), cols));
+  if (names.data.size() != static_cast<size_t>(cols)) names.data.clear();
+  RowWriter writer(a.output, info.dtype, n, cols, false, names.data);
   std::optional<RowWriter> densities;
   if (!a.log_prob.empty()) densities.emplace(a.log_prob, NF_F64, n, 1, true, std::vector<std::string>{"log_prob"});
   const int64_t chunk = std::max<int64_t>(1, std::min(n, kChunkNumbers / cols));
@@ -86,7 +77,10 @@ void add_sample(CLI::App& app, Action& action) {
   cmd->add_option("-n,--count", a->count, "how many rows")->check(CLI::NonNegativeNumber)->type_name("N");
   cmd->add_option("--seed", a->seed, "which stream of samples (0)")->type_name("S");
   cmd->add_option("--first", a->first, "number of the first sample of the stream (0)")->type_name("K");
-  cmd->add_option("--context", a->context, "context rows: one per sample, or one for all")->type_name("FILE");
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per sample, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")
+      ->type_name("A,B,..");
   cmd->add_option("-o,--output", a->output, ".npy or .csv; without it CSV on standard output")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");

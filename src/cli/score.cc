@@ -35,7 +35,7 @@ int score(const ScoreArgs& a) {
   const Options options = a.settings->bag();
   const Model model = load_model(runtime.get(), a.model, *a.settings);
   const nf_model_info info = info_of(model.get());
-  const Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype);
+  const Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype, column_names(model.get()));
   check_data(data, a.paths, info.event_size, info.context_size);
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
   const std::vector<double> values = log_probs(session.get(), data.x, data.context);
@@ -61,10 +61,11 @@ void add_score(CLI::App& app, Action& action) {
   CLI::App* cmd = app.add_subcommand("score", "Log-likelihood of data under a model: mean, spread, and per row");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
   cmd->add_option("--data", a->paths.data, "rows to score, .npy or .csv")->required()->type_name("FILE");
-  cmd->add_option("--context", a->paths.context, "context rows: one per row of data, or one for all")
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
       ->type_name("FILE");
   cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
-  cmd->add_option("--context-columns", a->paths.context_columns, "columns of the data file that are context")
+  cmd->add_option("--context-columns", a->paths.context_columns,
+                  "columns of the data file (or of --context) that are context")
       ->type_name("A,B,..");
   cmd->add_option("-o,--output", a->output, "log-likelihood per row: .npy, .csv, or - for standard output")
       ->type_name("FILE");

@@ -138,7 +138,7 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   file("--data", a.train.data, "training rows, .npy or .csv")->required();
   file("--valid", a.valid.data, "rows that choose the best model; without it a tenth of --data is held out");
   file("--test", a.test.data, "rows that only the final number is computed from");
-  file("--context-data", a.train.context, "context of --data, for conditional models: as many rows");
+  file("--context-data,--context", a.train.context, "context of --data, for conditional models: as many rows");
   file("--valid-context", a.valid.context, "context of --valid");
   file("--test-context", a.test.context, "context of --test");
   cmd.add_option("--columns", a.train.columns, "columns that are data, by name or index from 0")

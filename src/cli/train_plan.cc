@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "src/cli/spec.h"
 
@@ -110,8 +109,9 @@ void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
     p->context_columns = args.train.context_columns;
   }
   plan.train = open_data(plan.runtime.get(), args.train, *args.settings, dtype);
-  if (!args.valid.data.empty()) plan.valid = open_data(plan.runtime.get(), args.valid, *args.settings, dtype);
-  if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype);
+  const ColumnNames names{plan.train.x.names(), plan.train.context.names()};
+  if (!args.valid.data.empty()) plan.valid = open_data(plan.runtime.get(), args.valid, *args.settings, dtype, names);
+  if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype, names);
 }
 
 // ---- resume -----------------------------------------------------------------------------------
@@ -226,8 +226,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   }
   plan.state.fixed = fixed;
   plan.state.planned = plan.steps;
-  if (!plan.train.x.names().empty())
-    call(nf_model_set_note, plan.model.get(), "columns", nlohmann::json(plan.train.x.names()).dump().c_str());
+  set_column_names(plan.model.get(), {plan.train.x.names(), plan.train.context.names()});
   return plan;
 }
 

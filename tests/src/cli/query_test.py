@@ -125,6 +125,42 @@ def context_for_samples():
 
 
 @case
+def columns_are_found_by_name():
+    rows = rows_of(300, cols=3)
+    write_csv('t.csv', rows, ['a', 'b', 'c'])
+    train('--columns', 'a,b', '--context-columns', 'c', data='t.csv')
+    want = nf('score m.safetensors --data t.csv --columns a,b --context-columns c --json').stdout
+    assert nf('score m.safetensors --data t.csv --json').stdout == want
+    with open('other.csv', 'w') as f:  # another order, a text column with the separator in it
+        f.write('"id, text";c;b;a\n')
+        f.writelines(f'"x;{i}";{c!r};{b!r};{a!r}\n' for i, (a, b, c) in enumerate(rows))
+    assert nf('score m.safetensors --data other.csv --json').stdout == want
+    assert nf('score m.safetensors --data t.csv --columns b,a --json').stdout != want, '--columns overrides'
+    write_csv('c.csv', [[9.0, r[2]] for r in rows], ['z', 'c'])
+    write_csv('plain.csv', [[r[2]] for r in rows])
+    assert nf('score m.safetensors --data t.csv --context c.csv --json').stdout == want
+    assert nf('sample m.safetensors --context c.csv').stdout == nf('sample m.safetensors --context-data plain.csv').stdout
+    assert nf('sample m.safetensors --context c.csv --context-columns z').stdout != nf('sample m.safetensors --context c.csv').stdout
+    write_csv('bad.csv', rows, ['a', 'bb', 'c'])
+    harness.fails('score', 'm.safetensors', '--data', 'bad.csv', says=('bad.csv', "no column 'b'"), hint="did you mean 'bb'")
+    harness.fails('sample', 'm.safetensors', '--context', 'bad.csv', '--context-columns', 'd', says='d')
+    write_csv('turned.csv', [r[::-1] for r in rows], ['c', 'b', 'a'])
+    one = train('--columns', 'a,b', '--context-columns', 'c', '--valid', 'turned.csv', '--json', data='t.csv').stdout
+    two = train('--columns', 'a,b', '--context-columns', 'c', '--valid', 't.csv', '--json', data='t.csv').stdout
+    assert json.loads(one)['valid_log_likelihood'] == json.loads(two)['valid_log_likelihood']
+
+
+@case
+def validation_columns_follow_the_names():
+    rows = rows_of(300)
+    write_csv('t.csv', rows, ['a', 'b'])
+    write_csv('turned.csv', [r[::-1] for r in rows], ['b', 'a'])
+    one = json.loads(train('--valid', 't.csv', '--json', data='t.csv').stdout)
+    two = json.loads(train('--valid', 'turned.csv', '--json', data='t.csv').stdout)
+    assert one['valid_log_likelihood'] == two['valid_log_likelihood']
+
+
+@case
 def double_precision_throughout():
     write_npy('train.npy', rows_of(300), 'd')
     train('--set', 'dtype=float64')
