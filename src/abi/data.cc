@@ -67,6 +67,9 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
     need(path, "path");
     if (view.shape.rank < 1 || view.shape.rank > 2)
       fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
+    const bool csv = std::string_view(path).ends_with(".csv");
+    if (!csv && !std::string_view(path).ends_with(".npy"))
+      fail(Code::argument, "path must end in .npy or .csv: it says which of the two to write");
     // Strided memory is copied together first.
     Dims shape = view.shape;
     if (shape.rank == 1) shape = {shape[0], 1};
@@ -74,7 +77,7 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
                         "a table");
     const View packed = contiguous_view(memory.data(), view.dtype, shape);
     copy_rows(view, packed);
-    if (std::string_view(path).ends_with(".csv"))
+    if (csv)
       save_csv(path, packed, {});
     else
       save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));

@@ -2,6 +2,7 @@
 #include "src/cli/rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace nf::cli {
@@ -81,6 +82,27 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
     for (int64_t c = 0; c < cols_; ++c, to += element())
       std::memcpy(to, row(r) + static_cast<int64_t>(element()) * c * col_stride_, element());
   return out;
+}
+
+std::vector<Moments> Rows::moments() const {
+  const auto at = [&](int64_t r, int64_t c) {
+    const std::byte* from = row(r) + static_cast<int64_t>(element()) * c * col_stride_;
+    return dtype_ == NF_F64 ? *reinterpret_cast<const double*>(from) : *reinterpret_cast<const float*>(from);
+  };
+  std::vector<Moments> all(static_cast<size_t>(cols_));
+  const auto n = static_cast<double>(rows_);
+  for (int64_t r = 0; r < rows_; ++r)
+    for (int64_t c = 0; c < cols_; ++c) all[static_cast<size_t>(c)].mean += at(r, c) / n;
+  for (int64_t r = 0; r < rows_; ++r)
+    for (int64_t c = 0; c < cols_; ++c) {
+      const double off = at(r, c) - all[static_cast<size_t>(c)].mean;
+      all[static_cast<size_t>(c)].std += off * off / n;
+    }
+  for (Moments& m : all) {
+    m.std = std::sqrt(m.std);
+    if (m.std <= 1e-12 * std::abs(m.mean)) m.std = 0;  // a constant, but for the rounding of the mean
+  }
+  return all;
 }
 
 uint64_t Rows::fingerprint() const {

@@ -15,6 +15,10 @@ namespace nf::cli {
 nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols);  // row-major
 nf_view vector_view(double* data, int64_t n);
 
+struct Moments {
+  double mean = 0, std = 0;
+};
+
 class Rows {
  public:
   Rows() = default;
@@ -29,7 +33,8 @@ class Rows {
   const std::vector<std::string>& names() const { return names_; }  // one per column, or none
   nf_view view(int64_t from, int64_t count) const;
   nf_view view() const { return view(0, rows_); }
-  uint64_t fingerprint() const;  // of shape and bits: has the data changed?
+  std::vector<Moments> moments() const;  // of each column
+  uint64_t fingerprint() const;          // of shape and bits: has the data changed?
 
  private:
   size_t element() const { return dtype_ == NF_F64 ? 8 : 4; }

@@ -103,6 +103,26 @@ void split(TrainArgs& args, TrainPlan& plan) {
   plan.held_out = held;
 }
 
+// Networks start near the identity and the base is a standard normal: other scales cost many steps, or diverge.
+void warn_of_scales(const Rows& rows) {
+  std::vector<std::string> odd;
+  const std::vector<Moments> all = rows.moments();
+  for (size_t c = 0; c < all.size(); ++c) {
+    const double mean = all[c].mean, spread = all[c].std;
+    if (spread >= 0.1 && spread <= 10 && std::abs(mean) <= 3 * spread) continue;
+    if (!std::isfinite(mean) || !std::isfinite(spread)) continue;  // training itself refuses such rows
+    const std::string name = rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : rows.names()[c];
+    odd.push_back(name +
+                  text(spread > 0 ? " (mean %.3g, std %.3g)" : " (mean %.3g, std %.3g: constant)", mean, spread));
+  }
+  if (odd.empty()) return;
+  const size_t more = odd.size() > 8 ? odd.size() - 8 : 0;
+  odd.resize(odd.size() - more);
+  std::fprintf(stderr,
+               "nf: warning: badly scaled: %s%s; standardise the data first: the model starts near the identity\n",
+               join(odd, ", ").c_str(), more ? text(" and %zu more", more).c_str() : "");
+}
+
 void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
   for (DataPaths* p : {&args.valid, &args.test}) {
     p->columns = args.train.columns;
@@ -211,6 +231,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   check_data(plan.train, args.train, info.event_size, info.context_size);
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
+  if (!args.quiet) warn_of_scales(plan.train.x);
   split(args, plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume)

@@ -163,6 +163,9 @@ TEST_F(Files, FilesThatAreSomethingElse) {
   const std::string npy = dir / "x.npy";
   ASSERT_TRUE(ok(nf_table_save(banana(10).view(), npy.c_str(), &e), e));
   EXPECT_TRUE(failed(NF_ERR_FORMAT, load(read(npy), &e), e)) << "an npy file";
+  const std::string other = dir / "x.txt";
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_save(banana(10).view(), other.c_str(), &e), e, ".npy or .csv"));
+  EXPECT_FALSE(std::filesystem::exists(other));
 }
 
 TEST_F(Files, OperatingSystemErrors) {

@@ -161,6 +161,18 @@ def shipped_specs_are_valid():
 
 
 @case
+def warns_of_badly_scaled_columns():
+    rows = [[x, 100 + x, 50 * y, 7.0, 0.01 * y] for x, y in rows_of(300)]
+    write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
+    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'standardise' in line]
+    assert len(lines) == 1 and 'fine' not in lines[0], lines
+    for word in ('far (mean 100', 'wide (', 'constant (mean 7, std 0: constant)', 'narrow (', 'near the identity'):
+        assert word in lines[0], (word, lines)
+    write_npy('train.npy', rows_of(300))
+    assert train(steps=1).stderr == ''
+
+
+@case
 def quiet_is_quiet():
     write_npy('train.npy', rows_of(300))
     done = train('--quiet')
