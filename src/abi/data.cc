@@ -80,7 +80,7 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
     if (csv)
       save_csv(path, packed, {});
     else
-      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));
+      save_npy(path, packed);
   });
 }
 
