@@ -77,7 +77,7 @@ class Loop {
       call(nf_train_step, trainer_.get(), &x, context.data ? &context : nullptr, nullptr, &info);
     } catch (LibraryFailure& e) {
       if (e.status != NF_ERR_NUMERIC) throw;
-      throw Failure(text("step %llu: %s", static_cast<unsigned long long>(state_.step + 1), e.what()),
+      throw Failure(e.what(),  // names the step
                     "try a lower --lr, --clip-norm 5, or standardised data" +
                         (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
