@@ -2,7 +2,7 @@
 // Notation: y = f(x; a), a is the one parameter of the family (slope, alpha, beta); spans are of length n >= 0.
 // The result of an element depends on its value only, never on position, span length or alignment.
 // Total: NaN gives NaN, infinities and huge values give the mathematical limit. Domains: all reals, except where noted.
-// Errors of f, the same for float32 and float64 and on every SIMD target (measured in unary_test.cc, worst of 16,000
+// Errors of f, the same for float32 and float64 and on every SIMD target (measured in unary_test.cc, worst of 15,000
 // points each: normal, uniform to 800, log-uniform 1e-30..1e30, edges, denormals), in units of the last place:
 //   exact  neg abs sign relu hardtanh
 //   0.5    square reciprocal sqrt leaky_relu prelu
