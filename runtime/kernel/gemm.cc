@@ -12,6 +12,7 @@
 // foreach_target must come after targets.h, which narrows the list.
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "runtime/kernel/math-inl.h"
 #include "runtime/kernel/span-inl.h"
 
 #ifndef NF_GEMM_OPERANDS  // this file is read once per target
@@ -28,6 +29,7 @@ struct Operands {
   int64_t ldc;
   Into into;
   const T* bias;
+  Finish<T> finish;
 };
 }  // namespace nf::kernel
 #endif
@@ -77,6 +79,15 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
       for (int v = 0; v < NV; ++v) s[i][v] = hn::MulAdd(av, bv[v], s[i][v]);
     }
     for (int g = 0; g < kGroups; ++g) a[g] += col;
+  }
+  if (o.finish.add) {
+    for (int i = 0; i < MR; ++i)
+      for (int v = 0; v < NV; ++v)
+        s[i][v] = hn::Add(s[i][v], load(o.finish.add + (i0 + i) * o.finish.ld_add + j0 + v * lanes, v));
+  }
+  if (o.finish.relu) {
+    for (int i = 0; i < MR; ++i)
+      for (int v = 0; v < NV; ++v) s[i][v] = AtLeast(d, s[i][v], 0);
   }
   for (int i = 0; i < MR; ++i) {
     for (int v = 0; v < NV; ++v) {
@@ -221,14 +232,30 @@ HWY_INLINE bool Narrow(int64_t m, int64_t n, const Operands<T>& o) {
 }
 
 template <class T>
+HWY_INLINE void FinishNarrow(int64_t m, int64_t n, const Operands<T>& o) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      T& c = o.c[i * o.ldc + j];
+      if (o.finish.add) c += o.finish.add[i * o.finish.ld_add + j];
+      if (o.finish.relu && c < 0) c = 0;
+    }
+  }
+}
+
+template <class T>
 HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
-  if (Narrow(m, n, o)) return;
+  if (Narrow(m, n, o)) {
+    if (o.finish.add || o.finish.relu) FinishNarrow(m, n, o);
+    return;
+  }
+  const Finish<T> finish = o.finish;
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t k = o.k;
   int64_t p = 0;
   do {
     o.k = std::min(kBlockK, k - p);
+    o.finish = p + o.k < k ? Finish<T>{} : finish;
     int64_t j = m < 4 ? FewRows(o, m, n, lanes) : 0;
     for (; j + 2 * lanes <= n; j += 2 * lanes) Panel<2, false>(o, m, j, lanes);
     const int64_t rest = n - j;
@@ -257,9 +284,9 @@ namespace nf::kernel {
   HWY_EXPORT(Name);                                                                                                \
   template <>                                                                                                      \
   void gemm<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, \
-               T* c, int64_t ldc, Into into, const T* bias) {                                                      \
+               T* c, int64_t ldc, Into into, const T* bias, const Finish<T>& finish) {                             \
     if (m <= 0 || n <= 0) return;                                                                                  \
-    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias});                            \
+    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish});                    \
   }
 NF_GEMM(GemmF32, float)
 NF_GEMM(GemmF64, double)

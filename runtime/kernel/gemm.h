@@ -16,11 +16,20 @@ enum class Into : uint8_t {
   accumulate,  // C += A B
 };
 
+// What happens to C on its way to memory, for free: c = max(C + add, 0).
+template <class T>
+struct Finish {
+  const T* add = nullptr;  // [m, n], rows ld_add apart
+  int64_t ld_add = 0;
+  bool relu = false;  // NaN stays NaN
+};
+
 // C [m, n] from A [m, k] and B [k, n]. A(i, p) = a[i a_row + p a_col]; so a transposed A costs nothing.
-// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for Into::bias only. C may not overlap A or B.
+// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for Into::bias only. C may not overlap A, B
+// or finish.add.
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
-          int64_t ldc, Into into, const T* bias = nullptr);
+          int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {});
 
 // out [cols, rows] = transpose of x [rows, cols]; ldo, ldx are the distances of rows.
 template <class T>

@@ -267,60 +267,72 @@ namespace {
 size_t u(int64_t n) { return static_cast<size_t>(n); }
 }  // namespace
 
-#define NF_DEFINE(Name, T)                                                                                     \
-  HWY_EXPORT(RowSum##Name);                                                                                    \
-  HWY_EXPORT(RowMax##Name);                                                                                    \
-  HWY_EXPORT(RowLse##Name);                                                                                    \
-  HWY_EXPORT(RowDot##Name);                                                                                    \
-  HWY_EXPORT(Soft##Name);                                                                                      \
-  HWY_EXPORT(SoftBack##Name);                                                                                  \
-  HWY_EXPORT(ColSum##Name);                                                                                    \
-  HWY_EXPORT(Finite##Name);                                                                                    \
-  template <>                                                                                                  \
-  void row_sum(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                   \
-    HWY_DYNAMIC_DISPATCH(RowSum##Name)(x, u(ld), u(rows), u(cols), out);                                       \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void row_max(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                   \
-    HWY_DYNAMIC_DISPATCH(RowMax##Name)(x, u(ld), u(rows), u(cols), out);                                       \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void row_logsumexp(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                             \
-    HWY_DYNAMIC_DISPATCH(RowLse##Name)(x, u(ld), u(rows), u(cols), out);                                       \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void row_dot(const T* x, int64_t ldx, const T* y, int64_t ldy, int64_t rows, int64_t cols, T* out) {         \
-    HWY_DYNAMIC_DISPATCH(RowDot##Name)(x, u(ldx), y, u(ldy), u(rows), u(cols), out);                           \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols) {                       \
-    HWY_DYNAMIC_DISPATCH(Soft##Name)(false, x, u(ldx), y, u(ldy), u(rows), u(cols));                           \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void log_softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols) {                   \
-    HWY_DYNAMIC_DISPATCH(Soft##Name)(true, x, u(ldx), y, u(ldy), u(rows), u(cols));                            \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void softmax_grad(const T* y, int64_t ldy, const T* gy, int64_t ldgy, T* gx, int64_t ldgx, int64_t rows,     \
-                    int64_t cols) {                                                                            \
-    HWY_DYNAMIC_DISPATCH(SoftBack##Name)(false, y, u(ldy), gy, u(ldgy), gx, u(ldgx), u(rows), u(cols));        \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void log_softmax_grad(const T* y, int64_t ldy, const T* gy, int64_t ldgy, T* gx, int64_t ldgx, int64_t rows, \
-                        int64_t cols) {                                                                        \
-    HWY_DYNAMIC_DISPATCH(SoftBack##Name)(true, y, u(ldy), gy, u(ldgy), gx, u(ldgx), u(rows), u(cols));         \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void col_sum_add(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                               \
-    HWY_DYNAMIC_DISPATCH(ColSum##Name)(x, u(ld), nullptr, 0, u(rows), u(cols), out);                           \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  void col_dot_add(const T* x, int64_t ldx, const T* y, int64_t ldy, int64_t rows, int64_t cols, T* out) {     \
-    HWY_DYNAMIC_DISPATCH(ColSum##Name)(x, u(ldx), y, u(ldy), u(rows), u(cols), out);                           \
-  }                                                                                                            \
-  template <>                                                                                                  \
-  bool all_finite(const T* x, int64_t n) {                                                                     \
-    return HWY_DYNAMIC_DISPATCH(Finite##Name)(x, u(n));                                                        \
+// The log-dets of narrow couplings: rows too short for a vector.
+template <class T>
+bool few_columns(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {
+  if (cols < 1 || cols > 4) return false;
+  for (int64_t r = 0; r < rows; ++r) {
+    T s = x[r * ld];
+    for (int64_t c = 1; c < cols; ++c) s += x[r * ld + c];
+    out[r] = s;
+  }
+  return true;
+}
+
+#define NF_DEFINE(Name, T)                                                                                         \
+  HWY_EXPORT(RowSum##Name);                                                                                        \
+  HWY_EXPORT(RowMax##Name);                                                                                        \
+  HWY_EXPORT(RowLse##Name);                                                                                        \
+  HWY_EXPORT(RowDot##Name);                                                                                        \
+  HWY_EXPORT(Soft##Name);                                                                                          \
+  HWY_EXPORT(SoftBack##Name);                                                                                      \
+  HWY_EXPORT(ColSum##Name);                                                                                        \
+  HWY_EXPORT(Finite##Name);                                                                                        \
+  template <>                                                                                                      \
+  void row_sum(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                       \
+    if (!few_columns(x, ld, rows, cols, out)) HWY_DYNAMIC_DISPATCH(RowSum##Name)(x, u(ld), u(rows), u(cols), out); \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void row_max(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                       \
+    HWY_DYNAMIC_DISPATCH(RowMax##Name)(x, u(ld), u(rows), u(cols), out);                                           \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void row_logsumexp(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                 \
+    HWY_DYNAMIC_DISPATCH(RowLse##Name)(x, u(ld), u(rows), u(cols), out);                                           \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void row_dot(const T* x, int64_t ldx, const T* y, int64_t ldy, int64_t rows, int64_t cols, T* out) {             \
+    HWY_DYNAMIC_DISPATCH(RowDot##Name)(x, u(ldx), y, u(ldy), u(rows), u(cols), out);                               \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols) {                           \
+    HWY_DYNAMIC_DISPATCH(Soft##Name)(false, x, u(ldx), y, u(ldy), u(rows), u(cols));                               \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void log_softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols) {                       \
+    HWY_DYNAMIC_DISPATCH(Soft##Name)(true, x, u(ldx), y, u(ldy), u(rows), u(cols));                                \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void softmax_grad(const T* y, int64_t ldy, const T* gy, int64_t ldgy, T* gx, int64_t ldgx, int64_t rows,         \
+                    int64_t cols) {                                                                                \
+    HWY_DYNAMIC_DISPATCH(SoftBack##Name)(false, y, u(ldy), gy, u(ldgy), gx, u(ldgx), u(rows), u(cols));            \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void log_softmax_grad(const T* y, int64_t ldy, const T* gy, int64_t ldgy, T* gx, int64_t ldgx, int64_t rows,     \
+                        int64_t cols) {                                                                            \
+    HWY_DYNAMIC_DISPATCH(SoftBack##Name)(true, y, u(ldy), gy, u(ldgy), gx, u(ldgx), u(rows), u(cols));             \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void col_sum_add(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {                                   \
+    HWY_DYNAMIC_DISPATCH(ColSum##Name)(x, u(ld), nullptr, 0, u(rows), u(cols), out);                               \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void col_dot_add(const T* x, int64_t ldx, const T* y, int64_t ldy, int64_t rows, int64_t cols, T* out) {         \
+    HWY_DYNAMIC_DISPATCH(ColSum##Name)(x, u(ldx), y, u(ldy), u(rows), u(cols), out);                               \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  bool all_finite(const T* x, int64_t n) {                                                                         \
+    return HWY_DYNAMIC_DISPATCH(Finite##Name)(x, u(n));                                                            \
   }
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)

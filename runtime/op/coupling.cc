@@ -99,7 +99,8 @@ void affine_forward(Tape& t, Node& n) {
   T* slope = s + size;
   const Arena::Mark mark = t.arena().mark();
   T* log_s = t.scratch<T>(size);
-  for (int64_t r = 0; r < x.rows; ++r) std::memcpy(slope + r * m, h.row(r) + m, static_cast<size_t>(m) * sizeof(T));
+  for (int64_t r = 0; r < x.rows; ++r)  // m may be 1: a call per row would cost more than the row
+    for (int64_t j = 0; j < m; ++j) slope[r * m + j] = h.row(r)[m + j];
   scale_map<T>(static_cast<ScaleMap>(n.attr.i[1]), static_cast<T>(n.attr.f[0]), s, log_s, slope, size);
   T* log_det = n.extra->y<T>();
   kernel::row_sum<T>(log_s, m, x.rows, m, log_det);

@@ -42,12 +42,16 @@ template <class T>
 void forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW)), y = matrix_of<T>(n.out);
   const T* b = n.x<T>(kB);
-  kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b);
+  kernel::Finish<T> finish;
   if (n.in[kResidual]) {
-    for_runs<const T, T>(n.view(kResidual), n.out,
-                         [](const T* r, T* o, int64_t count) { kernel::accumulate(r, o, count); });
+    const auto r = matrix_of<T>(n.view(kResidual));
+    finish.add = r.p;
+    finish.ld_add = r.ld;
   }
-  if (has_act(n)) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y.p, y.p, y.rows * y.cols);
+  finish.relu = has_act(n) && act_of(n) == Unary::relu;
+  kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b,
+                  finish);
+  if (has_act(n) && !finish.relu) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y.p, y.p, y.rows * y.cols);
 }
 
 template <class T>

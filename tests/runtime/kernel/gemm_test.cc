@@ -97,6 +97,35 @@ TYPED_TEST(Gemm, CombinesWithCAndBias) {
   });
 }
 
+// The finish is the plain product and then the two steps, to the bit.
+TYPED_TEST(Gemm, FinishAddsAndRectifies) {
+  using T = TypeParam;
+  on_every_target([](int64_t) {
+    for (int64_t m : {1, 3, 13, 64})
+      for (int64_t n : {1, 2, 4, 5, 16, 37, 64})
+        for (int64_t k : {0, 1, 40, 300})
+          for (bool relu : {false, true})
+            for (bool residual : {false, true}) {
+              Problem<T> p(m, n, k, false);
+              if (k > 0) p.a[0] = std::numeric_limits<T>::quiet_NaN();
+              const Problem<T> r(m, n, 2, false, 5);
+              std::vector<T> want = p.run(Into::bias), got = p.c;
+              const Finish<T> finish{residual ? r.c.data() : nullptr, r.ldc(), relu};
+              gemm<T>(m, n, k, p.a.data(), p.lda(), 1, p.b.data(), p.ldb(), got.data(), p.ldc(), Into::bias,
+                      p.bias.data(), finish);
+              for (int64_t i = 0; i < m; ++i)
+                for (int64_t j = 0; j < n; ++j) {
+                  T& w = want[static_cast<size_t>(i * p.ldc() + j)];
+                  if (residual) w += r.c[static_cast<size_t>(i * r.ldc() + j)];
+                  if (relu && w < 0) w = 0;
+                  const T g = got[static_cast<size_t>(i * p.ldc() + j)];
+                  ASSERT_TRUE(g == w || (std::isnan(g) && std::isnan(w)))
+                      << m << "x" << n << "x" << k << " at " << i << ", " << j << ": " << g << " for " << w;
+                }
+            }
+  });
+}
+
 TYPED_TEST(Gemm, EmptyExtents) {
   for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
     for (const auto& s : {std::array<int64_t, 3>{0, 5, 3}, {5, 0, 3}, {5, 7, 0}, {0, 0, 0}, {1, 3, 0}})
