@@ -214,13 +214,17 @@ typedef struct nf_model_info {
   int64_t context_size; /* columns of the context, 0 = unconditional           */
   int64_t param_count;  /* trainable numbers                                   */
   int64_t tensor_count; /* named tensors, buffers included                     */
-  int64_t layer_count;  /* layers after repeats are written out                */
+  int64_t layer_count;  /* steps: layers after nesting and repeats are written out */
   uint64_t hash;        /* of all tensors' bits: equal hashes, equal models    */
 } nf_model_info;
 #define NF_MODEL_INFO_INIT \
   { (uint32_t)sizeof(nf_model_info), 0, 0, 0, 0, 0, 0, 0 }
 /* [shared] */
 NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT;
+
+/* [shared] Name of step `index` in [0, layer_count), in the order of forward: where the spec has it, its type, and its
+ * number among repetitions: "spec.layers[0].layers[1] (affine_coupling, repetition 3)". NULL when out of range. */
+NF_API const char *nf_model_step(const nf_model *m, int64_t index) NF_NOEXCEPT;
 
 typedef struct nf_tensor_info {
   uint32_t struct_size;
@@ -264,6 +268,11 @@ NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx,
                             const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_view *x,
                             const nf_view *log_det, nf_error *err) NF_NOEXCEPT;
+/* [excl] Every state on the way. `inverse` is 0 (from = x) or 1 (from = z). out: [layer_count + 1, n, event_size], where
+ * out[0] = from and out[k] is what the first k steps of that direction made of it; out[layer_count] has the bits of
+ * nf_forward or nf_inverse. Step k of forward is nf_model_step(m, k - 1), of inverse nf_model_step(m, layer_count - k). */
+NF_API nf_status nf_trace(nf_session *s, const nf_view *from, const nf_view *ctx, int32_t inverse, const nf_view *out,
+                          nf_error *err) NF_NOEXCEPT;
 /* [excl] Fills out [n, event_size] with samples number first_index .. first_index + n - 1 of `seed`: any split of a
  * run, on any threads, gives the same bits. log_prob (of the samples, from the same pass) may be NULL. */
 NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, const nf_view *out,

@@ -241,6 +241,12 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     detail::invoke(nf_model_get_info, get(), &i);
     return i;
   }
+  // Names of the layers after nesting and repeats are written out, in the order of forward.
+  std::vector<std::string> steps() const {
+    std::vector<std::string> names;
+    while (const char *name = nf_model_step(get(), static_cast<int64_t>(names.size()))) names.emplace_back(name);
+    return names;
+  }
   // name is borrowed from the model.
   nf_tensor_info tensor(int64_t index) const {
     nf_tensor_info i = NF_TENSOR_INFO_INIT;
@@ -268,7 +274,10 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
 class Session : public detail::Handle<nf_session, nf_session_free> {
  public:
   explicit Session(const Model &m, const Options &options = {})
-      : Handle(detail::make<nf_session>(nf_session_create, m.get(), options.get())), event_size_(m.info().event_size) {}
+      : Handle(detail::make<nf_session>(nf_session_create, m.get(), options.get())) {
+    const nf_model_info info = m.info();
+    event_size_ = info.event_size, steps_ = info.layer_count;
+  }
   template <class T = float>
   std::vector<T> log_prob(const View &x, const View &ctx = {}) {
     std::vector<T> out(static_cast<size_t>(x.rows()));
@@ -287,6 +296,16 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   template <class T = float>
   std::vector<T> inverse(const View &z, const Out &log_det = {}, const View &ctx = {}) {
     return map<T>(nf_inverse, z, ctx, log_det);
+  }
+  // Every state on the way: steps + 1 blocks of from.rows() rows, the first `from` itself.
+  template <class T = float>
+  std::vector<T> trace(const View &from, bool inverse = false, const View &ctx = {}) {
+    std::vector<T> out(static_cast<size_t>((steps_ + 1) * from.rows() * event_size_));
+    nf_view target = NF_VIEW_INIT;
+    target.dtype = detail::dtype<T>(), target.ndim = 3, target.data = out.data();
+    target.shape[0] = steps_ + 1, target.shape[1] = from.rows(), target.shape[2] = event_size_;
+    detail::invoke(nf_trace, get(), detail::Arg(from), detail::Arg(ctx), static_cast<int32_t>(inverse), &target);
+    return out;
   }
   // n rows: samples number first .. first + n - 1 of `seed`. log_prob (may be none) is filled.
   template <class T = float>
@@ -308,7 +327,7 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
     detail::invoke(f, get(), detail::Arg(in), detail::Arg(ctx), detail::Arg(target), detail::Arg(log_det));
     return out;
   }
-  int64_t event_size_ = 0;
+  int64_t event_size_ = 0, steps_ = 0;
 };
 
 // Rows of numbers from a .npy or .csv file.

@@ -150,6 +150,11 @@ nf_status nf_model_get_info(const nf_model* m, nf_model_info* info, nf_error* er
   });
 }
 
+const char* nf_model_step(const nf_model* m, int64_t index) NF_NOEXCEPT {
+  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->model->steps().size())) return nullptr;
+  return m->state->model->steps()[static_cast<size_t>(index)].where.c_str();
+}
+
 nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");

@@ -63,6 +63,20 @@ nf_status nf_inverse(nf_session* s, const nf_view* z, const nf_view* ctx, const 
   return map_rows(s, z, ctx, x, log_det, err, true);
 }
 
+nf_status nf_trace(nf_session* s, const nf_view* from, const nf_view* ctx, int32_t inverse, const nf_view* out,
+                   nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(s, "session");
+    const FlowModel& model = *s->model->model;
+    const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true), y = view_of(out, "out");
+    const int64_t n = check_rows(x, "from", model.event());
+    check_context(c, n, model.context());
+    if (inverse != 0 && inverse != 1) fail(Code::argument, "inverse is %d, expected 0 or 1", inverse);
+    need_shape(y, "out", {static_cast<int64_t>(model.steps().size()) + 1, n, model.event()});
+    s->session->trace(inverse == 1, x, c, y);
+  });
+}
+
 nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf_view* ctx, const nf_view* out,
                     const nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {

@@ -118,7 +118,14 @@ Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory m
     }
     return all;
   }
-  // Values only: two buffers take turns, and the arena is rewound after every layer.
+  return trace(s, x, context, inverse, {});
+}
+
+Mapped FlowModel::trace(const Scope& s, Var x, Var context, bool inverse, const After& after) const {
+  Tape& t = s.tape;
+  const size_t n = steps_.size();
+  Mapped all{x, nullptr};
+  // Two buffers take turns, and the arena is rewound after every layer.
   const Dims shape = x->out.shape;
   Var turn[2] = {t.empty(shape), t.empty(shape)};
   Var log_det = t.zeros({shape[0]});
@@ -126,11 +133,12 @@ Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory m
     for (size_t i = 0; i < n; ++i) {
       Var y = turn[i % 2];
       const Tape::Mark mark = t.mark();
-      const Mapped m = apply_step(s, step_at(i), all.y, context, inverse);
+      const Mapped m = apply_step(s, steps_[inverse ? n - 1 - i : i], all.y, context, inverse);
       for_runs<const T, T>(m.y->out, y->out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
       if (m.log_det) kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
       t.rewind(mark);
       all.y = y;
+      if (after) after(i + 1, y);
     }
   });
   all.log_det = log_det;

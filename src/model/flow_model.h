@@ -1,5 +1,6 @@
 // A flow: layers in order, a base distribution, and their parameters. forward is data to latent.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ class FlowModel {
   // x [n, event] -> z and its log_det (nullptr: zero); and back.
   Mapped forward(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   Mapped inverse(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
+  // Values only, with every state on the way: after(k, y) sees what k steps made of `from`, from k = 1; y is valid until
+  // it returns. The same bits as forward or inverse.
+  using After = std::function<void(size_t k, Var y)>;
+  Mapped trace(const Scope& s, Var from, Var context, bool inverse, const After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
   struct Sampled {

@@ -112,6 +112,27 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
   });
 }
 
+void Session::trace(bool inverse, const View& from, const View& context, const View& out) {
+  const auto plane = [&](size_t k) {
+    View v = out;
+    v.shape = {out.shape[1], out.shape[2]};
+    v.stride[0] = out.stride[1];
+    v.stride[1] = out.stride[2];
+    v.data = static_cast<char*>(out.data) + static_cast<int64_t>(k) * out.stride[0] * size_of(out.dtype);
+    return v;
+  };
+  for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+    Var xv = load_rows(w.tape, from, first, rows);
+    Var cv = context_rows(w.tape, context, first, rows);
+    store_rows(xv, plane(0), first);
+    const auto keep = [&](size_t k, Var y) { store_rows(y, plane(k), first); };
+    // By reference, so that std::function has nothing to allocate.
+    const Mapped m = model_.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
+    check(w, inverse, xv, cv, m.y, first);
+    check(w, inverse, xv, cv, m.log_det, first);
+  });
+}
+
 void Session::sample(uint64_t seed, uint64_t first_index, const View& context, const View& out, const View& log_prob) {
   for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random = {};

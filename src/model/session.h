@@ -21,6 +21,9 @@ class Session {
   // data.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
+  // Every state on the way: out [steps + 1, n, event], out[0] is `from`, out[k] what the first k steps of that direction
+  // made of it.
+  void trace(bool inverse, const View& from, const View& context, const View& out);
   void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);
   size_t bytes() const;
 

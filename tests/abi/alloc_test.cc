@@ -68,13 +68,15 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   const Session s = session(m.get());
   const Trainer t = trainer(trained.get());
   for (int64_t n : {1, 64, 100, 1000}) {
-    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f);
+    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f),
+           states({info(m.get()).layer_count + 1, n, 2});
     nf_step_info step = NF_STEP_INFO_INIT;
     Err e;
     const std::pair<const char*, std::function<nf_status()>> calls[] = {
         {"nf_log_prob", [&] { return nf_log_prob(s.get(), x.view(), ctx.view(), row.view(), &e); }},
         {"nf_forward", [&] { return nf_forward(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_trace", [&] { return nf_trace(s.get(), x.view(), ctx.view(), 0, states.view(), &e); }},
         {"nf_sample", [&] { return nf_sample(s.get(), 1, 0, ctx.view(), z.view(), row.view(), &e); }},
         {"nf_train_step", [&] { return nf_train_step(t.get(), x.view(), ctx.view(), weight.view(), &step, &e); }},
     };

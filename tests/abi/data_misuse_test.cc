@@ -30,7 +30,7 @@ class DataMisuse : public Counted {
 };
 
 TEST_F(DataMisuse, NoRows) {
-  Tensor x({0, 2}), out({0, 2}), row({0});
+  Tensor x({0, 2}), out({0, 2}), row({0}), states({info(m.get()).layer_count + 1, 0, 2});
   Err e;
   for (bool null_data : {false, true}) {
     auto v = [&](Tensor& t) {
@@ -41,10 +41,25 @@ TEST_F(DataMisuse, NoRows) {
     EXPECT_TRUE(ok(nf_log_prob(s.get(), v(x), nullptr, v(row), &e), e));
     EXPECT_TRUE(ok(nf_forward(s.get(), v(x), nullptr, v(out), v(row), &e), e));
     EXPECT_TRUE(ok(nf_inverse(s.get(), v(x), nullptr, v(out), nullptr, &e), e));
+    EXPECT_TRUE(ok(nf_trace(s.get(), v(x), nullptr, 0, v(states), &e), e));
     EXPECT_TRUE(ok(nf_sample(s.get(), 1, 0, nullptr, v(out), v(row), &e), e));
   }
   const Trainer t = trainer(m.get());
   EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e, "x"));
+}
+
+TEST_F(DataMisuse, TraceNeedsADirectionAndRoom) {
+  const int64_t steps = info(m.get()).layer_count;
+  Tensor x = banana(4), out({steps + 1, 4, 2}), small({steps, 4, 2}), flat({(steps + 1) * 4, 2});
+  Err e;
+  EXPECT_TRUE(ok(nf_trace(s.get(), x.view(), nullptr, 0, out.view(), &e), e));
+  for (int32_t bad : {-1, 2})
+    EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trace(s.get(), x.view(), nullptr, bad, out.view(), &e), e, "inverse"));
+  for (Tensor* t : {&small, &flat})
+    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_trace(s.get(), x.view(), nullptr, 0, t->view(), &e), e, "out"));
+  const Session strict = session(m.get(), options({{"nonfinite", "error"}}).get());
+  x.v[2 * 3] = NAN;
+  EXPECT_TRUE(failed(NF_ERR_NUMERIC, nf_trace(strict.get(), x.view(), nullptr, 0, out.view(), &e), e, "row 3"));
 }
 
 TEST_F(DataMisuse, ABadRowSpoilsOnlyItself) {

@@ -54,6 +54,43 @@ TEST_F(Hpp, SameNumbersAsTheCCalls) {
   EXPECT_EQ(s.bytes(), nf_session_bytes(s.get()));
 }
 
+TEST_F(Hpp, TracesEveryStep) {
+  constexpr int64_t n = 300;
+  nf::Model deep(rt, R"({"event": [2], "layers": [{"type": "shuffle"}, {"repeat": 2, "invert": true, "layers": [
+    {"type": "affine_coupling", "hidden": [8]}, {"type": "reverse"}]}]})",
+                 1);
+  const std::vector<std::string> steps = deep.steps();
+  EXPECT_EQ(steps,
+            (std::vector<std::string>{"spec.layers[0] (shuffle)", "spec.layers[1].layers[1] (reverse, repetition 0)",
+                                      "spec.layers[1].layers[0] (affine_coupling, repetition 0)",
+                                      "spec.layers[1].layers[1] (reverse, repetition 1)",
+                                      "spec.layers[1].layers[0] (affine_coupling, repetition 1)"}));
+  EXPECT_EQ(nf_model_step(deep.get(), -1), nullptr);
+  EXPECT_EQ(nf_model_step(deep.get(), deep.info().layer_count), nullptr);
+  EXPECT_EQ(nf_model_step(nullptr, 0), nullptr);
+
+  nf::Session s(deep);
+  const std::vector<float> there = s.trace(nf::View(x, 2)), z = s.forward(nf::View(x, 2));
+  ASSERT_EQ(there.size(), x.size() * (steps.size() + 1));
+  const auto state = [&](const std::vector<float>& all, size_t k) {
+    const auto first = all.begin() + static_cast<long>(k * x.size());
+    return std::vector<float>(first, first + static_cast<long>(x.size()));
+  };
+  EXPECT_TRUE(same_bits(state(there, 0), x));
+  EXPECT_TRUE(same_bits(state(there, steps.size()), z));
+  EXPECT_FALSE(same_bits(state(there, 2), state(there, 3)));
+  std::vector<float> swapped = state(there, 1);
+  for (size_t r = 0; r < n; ++r) std::swap(swapped[2 * r], swapped[2 * r + 1]);
+  EXPECT_TRUE(same_bits(state(there, 2), swapped)) << "step 1 is reverse";
+  const std::vector<float> back = s.trace(nf::View(z, 2), true);
+  EXPECT_TRUE(same_bits(state(back, 0), z));
+  EXPECT_TRUE(same_bits(state(back, steps.size()), s.inverse(nf::View(z, 2))));
+  for (size_t k = 0; k <= steps.size(); ++k)
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(state(back, steps.size() - k)[i], state(there, k)[i], 1e-4) << "step " << k;
+  EXPECT_THROW(s.trace(nf::View(x, 3)), nf::Exception);
+}
+
 TEST_F(Hpp, TrainSaveLoad) {
   const TempDir dir;
   nf::Trainer t(m, {{"lr", 1e-3}, {"optimizer", "adam"}});

@@ -20,6 +20,7 @@ void drop(void*, void* p, size_t, size_t) { std::free(p); }
 
 World::World(Runtime runtime) : rt(std::move(runtime)) {
   m = model(rt.get(), kContextSpec);
+  states = Tensor({abi_test::info(m.get()).layer_count + 1, 4, 2});
   trained = model(rt.get(), kContextSpec);
   s = session(m.get());
   t = trainer(trained.get());
@@ -94,6 +95,9 @@ std::vector<Row> World::table_of_rows() {
       row("nf_log_prob", nf_log_prob, {the_session, in_x, in_ctx, view("log_prob", Kind::out_view, rows)}),
       row("nf_forward", nf_forward, {the_session, in_x, in_ctx, view("z", Kind::out_view, z), log_det}),
       row("nf_inverse", nf_inverse, {the_session, in_z, in_ctx, view("x", Kind::out_view, z), log_det}),
+      row("nf_trace", nf_trace,
+          {the_session, view("from", Kind::in_view, x), in_ctx, number("inverse", 1),
+           view("out", Kind::out_view, states)}),
       row("nf_sample", nf_sample,
           {the_session, number("seed", 1), number("first_index", 0), in_ctx, view("out", Kind::out_view, z),
            view("log_prob", Kind::out_view, rows, kNullable)}),

@@ -111,7 +111,8 @@ struct World {
   Trainer t;
   Table table;
   Batches b;
-  Tensor x{{4, 2}, 0.5f}, ctx{{4, 1}, 0.25f}, weight{{4}, 1.0f}, z{{4, 2}}, rows{{4}}, bias{{1}}, batch_x{{4, 2}};
+  Tensor x{{4, 2}, 0.5f}, ctx{{4, 1}, 0.25f}, weight{{4}, 1.0f}, z{{4, 2}}, rows{{4}}, bias{{1}}, batch_x{{4, 2}},
+      states{{1}};
   std::vector<unsigned char> file;
   std::string model_path = dir / "m.safetensors", checkpoint = dir / "c.safetensors", csv = dir / "t.csv", tensor_name;
   nf_allocator allocator{};

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
+#include "src/model/segment.h"
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
@@ -89,6 +91,50 @@ TEST_F(SessionTest, ChunksAndThreadsDoNotChangeBits) {
   // Independent of the session: the model's own words.
   Rows2 in{kRows, Values(x.begin(), x.end()), Values(context.begin(), context.end())};
   EXPECT_TRUE(same_bits(Values(want.log_prob.begin(), want.log_prob.end()), f.log_prob(in)));
+}
+
+// Every state is what a single layer makes of the one before, to the bit, for any cut of the rows.
+TEST_F(SessionTest, TracesEveryStep) {
+  const auto& steps = f.model().steps();
+  const auto planes = static_cast<int64_t>(steps.size()) + 1;
+  std::vector<Node> params(f.model().params().slots().size());
+  f.model().params().bind(params.data(), nullptr, nullptr);
+  Tape tape(system_allocator(), DType::f32);
+  tape.recording = false;
+  for (const bool inverse : {false, true}) {
+    Executor two(2);
+    Session s = session(two);
+    Floats states(static_cast<size_t>(planes * kRows * kEvent), NAN);
+    const View all = contiguous_view(states.data(), DType::f32, {planes, kRows, kEvent});
+    const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
+    s.trace(inverse, xs, cs, all);
+    const auto plane = [&](int64_t k) {
+      return contiguous_view(states.data() + k * kRows * kEvent, DType::f32, {kRows, kEvent});
+    };
+    EXPECT_EQ(std::memcmp(plane(0).data, x.data(), x.size() * sizeof(float)), 0);
+    for (int64_t k = 1; k < planes; ++k) {
+      const TapeScope scope(tape);
+      const Step& step = steps[static_cast<size_t>(inverse ? planes - 1 - k : k - 1)];
+      const Mapped m =
+          apply_step({tape, params.data()}, step, tape.input(plane(k - 1), false), tape.input(cs, false), inverse);
+      EXPECT_EQ(values_of<float>(m.y->out), values_of<float>(plane(k))) << step.where;
+    }
+    Floats end(kRows * kEvent);
+    s.map(inverse, xs, cs, view_of(end, kEvent), View{});
+    EXPECT_EQ(std::memcmp(plane(planes - 1).data, end.data(), end.size() * sizeof(float)), 0);
+
+    // Pieces of 100 rows into every other column of float64.
+    std::vector<double> wide(states.size() * 2, -77.0);
+    for (int64_t first = 0; first < kRows; first += 100) {
+      View out = contiguous_view(wide.data() + first * 2 * kEvent, DType::f64, {planes, 100, kEvent});
+      out.stride[0] = kRows * kEvent * 2, out.stride[1] = kEvent * 2, out.stride[2] = 2;
+      s.trace(inverse, part(xs, first, 100), part(cs, first, 100), out);
+    }
+    for (size_t k = 0; k < states.size(); ++k) {
+      ASSERT_EQ(wide[2 * k], states[k]) << k;
+      ASSERT_EQ(wide[2 * k + 1], -77.0) << "wrote beside the column";
+    }
+  }
 }
 
 TEST_F(SessionTest, SamplesHaveTheirDensity) {
