@@ -1,0 +1,49 @@
+"""The cases of the comparison, and how every worker times them. Sizes are those of `./dev bench`."""
+import argparse
+import json
+import time
+
+MAF = {"features": 43, "layers": 5, "hidden": 512}  # two hidden layers each
+REALNVP = {"features": 2, "layers": 8, "hidden": 64}  # residual net of one block
+
+# name -> (model, what is timed, rows)
+CASES = {
+    "maf train step, batch 256": (MAF, "train", 256),
+    "maf log_prob, 256 rows": (MAF, "log_prob", 256),
+    "maf log_prob, 1 row": (MAF, "log_prob", 1),
+    "maf 1,000 samples": (MAF, "sample", 1000),
+    "realnvp train step, batch 512": (REALNVP, "train", 512),
+    "realnvp log_prob, 1 row": (REALNVP, "log_prob", 1),
+    "realnvp 10,000 samples": (REALNVP, "sample", 10000),
+}
+
+
+def milliseconds(call, seconds):
+    """Median time of one call, after two that are not counted (caches, compilation)."""
+    call()
+    call()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1e3 * sorted(times)[len(times) // 2]
+
+
+def work(library, build, threads):
+    """Runs every case: build(model, what, rows) gives something to call, or None where the library has nothing."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--only", default="")
+    args, _ = parser.parse_known_args()
+    for name, (model, what, rows) in CASES.items():
+        if args.only not in name:
+            continue
+        try:
+            call = build(model, what, rows)
+            if call is None:
+                continue
+            result = {"ms": milliseconds(call, args.seconds)}
+        except Exception as error:  # a peer that cannot do a case is a result too
+            result = {"error": f"{type(error).__name__}: {error}"[:200]}
+        print(json.dumps({"library": library, "threads": threads, "case": name, **result}), flush=True)
