@@ -4,12 +4,14 @@
 #pragma once
 #include <cstdint>
 
+#include "runtime/kernel/bijection.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {
 
+using kernel::Bijection;
 using kernel::Unary;
 
 // columns.cc: moving data
@@ -80,6 +82,27 @@ Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 // affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);
 // inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d]. Second output: log_det [n].
 Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse);
+
+// elementwise_flow.cc: y_j = f(x_j; a, b) for x [n, d]; second output log_det [n] = sum_j log f'(x_j).
+Var bijection(Tape& t, Bijection f, Var x, double a = 1, double b = 0);
+// y_j = x_j exp(l_j) where x_j < 0, else x_j, log_slope l [d]; second output log_det [n]. inverse: with -l.
+Var prelu(Tape& t, Var x, Var log_slope, bool inverse);
+
+// triangular.cc: y = A x for every row of x [n, d], A [d, d] triangular: entries [d (d - 1)/2] beside the diagonal, row
+// by row (nullptr for d = 1), and its diagonal [d] (nullptr: ones). triangular_solve: x with A x = y.
+enum class Triangle : uint8_t { lower, upper };
+Var triangular_product(Tape& t, Triangle part, Var x, Var entries, Var diagonal);
+Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal);
+
+// solve.cc: [..., d, d] -> [...], log |det w|; no jvp. Factored in float64; -inf for a singular matrix.
+Var slogdet(Tape& t, Var w);
+// y W = x for every row of x [n, d], W [d, d]: the inverse of matmul(y, W). Factored and solved in float64. Second
+// output: log_det [n] = -log |det W|. A singular W gives infinities and NaN.
+Var solve(Tape& t, Var x, Var w);
+
+// householder.cc: reflects every row x [n, d] in turn by the k rows of v [k, d], x <- x - 2 v (v.x)/(v.v): the first
+// row of v comes first, or last when reversed.
+Var householder(Tape& t, Var x, Var v, bool reversed);
 
 // coupling.cc: the transformed part of a coupling layer
 enum class ScaleMap : uint8_t {

@@ -1,0 +1,170 @@
+// Elementwise maps with their log-determinants, as one node each.
+//   bijection  y_j = f(x_j),  log_det = sum_j log f'(x_j)  (kernel/bijection.h lists f, its inverses and accuracy)
+//   prelu      y_j = x_j exp(l_j) where x_j < 0, else x_j;  log_det = sum of l_j where x_j < 0;  inverse: l -> -l
+// The log-det is summed over the columns in a fixed order.
+#include "runtime/kernel/bijection.h"
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kLogSlope };
+
+Shapes bijection_shape(const Node& n) {
+  need_rank(n, kX, 2);
+  Shapes s;
+  s.out = n.in[kX]->out.shape;
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  return s;
+}
+
+// One row: the whole tensor when it is contiguous.
+template <class T>
+void bijection_forward(Tape& t, Node& n) {
+  const auto x = runs_of<T>(n.view(kX));
+  const int64_t rows = n.out.shape[0], cols = n.out.shape[1];
+  const ScratchScope scope(t);
+  T* log_dy = t.scratch<T>(rows * cols);
+  for (int64_t r = 0; r < x.rows; ++r)
+    kernel::bijection<T>(static_cast<Bijection>(n.attr.i[0]), n.attr.f[0], n.attr.f[1], x.row(r), n.y<T>() + r * x.cols,
+                         log_dy + r * x.cols, x.cols);
+  kernel::row_sum<T>(log_dy, cols, rows, cols, n.extra->y<T>());
+}
+
+// The gradient of the log-det for every element: that of its row.
+template <class T>
+T* spread_rows(Tape& t, const T* gl, int64_t rows, int64_t cols) {
+  T* all = t.scratch<T>(rows * cols);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) all[r * cols + c] = gl[r];
+  return all;
+}
+
+template <class T>
+void bijection_vjp(Tape& t, Node& n) {
+  const auto x = runs_of<T>(n.view(kX)), gx = runs_of<T>(t.grad(*n.in[kX]));
+  const T* gy = t.grad_out(n).template as<T>();
+  const T* gl = t.grad_out(*n.extra).template as<T>();
+  const ScratchScope scope(t);
+  if (gl) gl = spread_rows(t, gl, n.out.shape[0], n.out.shape[1]);
+  for (int64_t r = 0; r < x.rows; ++r) {
+    const int64_t at = r * x.cols;
+    kernel::bijection_grad<T>(static_cast<Bijection>(n.attr.i[0]), n.attr.f[0], n.attr.f[1], x.row(r), n.y<T>() + at,
+                              gy ? gy + at : nullptr, gl ? gl + at : nullptr, gx.row(r), x.cols);
+  }
+}
+
+const Op kBijection = {"bijection", Layout::rows, bijection_shape, NF_BOTH(bijection_forward), NF_BOTH(bijection_vjp)};
+
+// ---- prelu -------------------------------------------------------------------------------------------------------
+
+bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+
+Shapes prelu_shape(const Node& n) {
+  Shapes s = bijection_shape(n);
+  need_rank(n, kLogSlope, 1);
+  need_extent(n, kLogSlope, 0, s.out[1]);
+  s.saved = {2, s.out[1]};  // the slope exp(+-l), +-l
+  s.has_saved = true;
+  return s;
+}
+
+template <class T>
+void prelu_forward(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
+  T* slope = static_cast<T*>(n.saved);
+  T* log_slope = slope + x.cols;
+  kernel::scale<T>(inverse_of(n) ? -1 : 1, n.x<T>(kLogSlope), log_slope, x.cols);
+  kernel::unary<T>(Unary::exp, 0, log_slope, slope, x.cols);
+  const ScratchScope scope(t);
+  T* log_dy = t.scratch<T>(x.cols);
+  for (int64_t r = 0; r < x.rows; ++r) {
+    const T* in = x.row(r);
+    T* out = y.row(r);
+    for (int64_t c = 0; c < x.cols; ++c) {
+      const bool below = in[c] < 0;
+      out[c] = below ? in[c] * slope[c] : in[c];
+      log_dy[c] = below ? log_slope[c] : T(0);
+    }
+    kernel::row_sum<T>(log_dy, x.cols, 1, x.cols, n.extra->y<T>() + r);
+  }
+}
+
+template <class T>
+void prelu_vjp(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
+  const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
+  const auto gy = matrix_of<T>(gy_view);
+  const T* gl = gl_view.as<T>();
+  const T* slope = static_cast<const T*>(n.saved);
+  if (gy.p && n.in[kX]->needs_grad) {
+    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    for (int64_t r = 0; r < x.rows; ++r)
+      for (int64_t c = 0; c < x.cols; ++c) gx.row(r)[c] += x.row(r)[c] < 0 ? gy.row(r)[c] * slope[c] : gy.row(r)[c];
+  }
+  if (n.in[kLogSlope]->needs_grad) {
+    const T sign = inverse_of(n) ? T(-1) : T(1);
+    T* g = t.grad(*n.in[kLogSlope]).template as<T>();
+    for (int64_t r = 0; r < x.rows; ++r)
+      for (int64_t c = 0; c < x.cols; ++c) {
+        if (!(x.row(r)[c] < 0)) continue;
+        if (gy.p) g[c] += sign * gy.row(r)[c] * y.row(r)[c];
+        if (gl) g[c] += sign * gl[r];
+      }
+  }
+}
+
+const Op kPrelu = {"prelu", Layout::rows, prelu_shape, NF_BOTH(prelu_forward), NF_BOTH(prelu_vjp)};
+
+// Cases. Constants are in thousandths, because a template argument has to be an integer.
+template <Bijection f, int a = 1000, int b = 0>
+Var apply(Tape& t, const Var* in) {
+  return bijection(t, f, in[0], a * 1e-3, b * 1e-3);
+}
+
+constexpr auto kPositive = Domain::positive, kNonzero = Domain::nonzero, kSymmetric = Domain::symmetric;
+
+const OpCase kCases[] = {
+    {"bijection_leaky_relu", {{"nd", kNonzero}}, apply<Bijection::leaky_relu, 200>},
+    {"bijection_sigmoid", {{"nd"}}, apply<Bijection::sigmoid>},
+    {"bijection_sigmoid_scaled", {{"nd"}}, apply<Bijection::sigmoid, 1700, 10>},
+    {"bijection_logit", {{"nd", Domain::unit}}, apply<Bijection::logit>},
+    {"bijection_logit_scaled", {{"nd", Domain::unit}}, apply<Bijection::logit, 1700, 10>},
+    {"bijection_tanh", {{"nd"}}, apply<Bijection::tanh>},
+    {"bijection_atanh", {{"nd", kSymmetric}}, apply<Bijection::atanh>},
+    {"bijection_softplus", {{"nd"}}, apply<Bijection::softplus>},
+    {"bijection_inverse_softplus", {{"nd", kPositive}}, apply<Bijection::inverse_softplus>},
+    {"bijection_exp", {{"nd"}}, apply<Bijection::exp>},
+    {"bijection_log", {{"nd", kPositive}}, apply<Bijection::log>},
+    {"prelu_flow", {{"nd", kNonzero}, {"d"}}, [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], false); }},
+    {"prelu_flow_inverse",
+     {{"nd", kNonzero}, {"d"}},
+     [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], true); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_elementwise_flow;
+const OpFamily family_elementwise_flow = {"elementwise_flow", kCases, std::size(kCases)};
+
+Var bijection(Tape& t, Bijection f, Var x, double a, double b) {
+  Attr attr;
+  attr.i[0] = static_cast<int64_t>(f);
+  attr.f[0] = a;
+  attr.f[1] = b;
+  return t.record(kBijection, {x}, attr);
+}
+
+Var prelu(Tape& t, Var x, Var log_slope, bool inverse) {
+  Attr attr;
+  attr.i[0] = inverse;
+  return t.record(kPrelu, {x, log_slope}, attr);
+}
+
+}  // namespace nf

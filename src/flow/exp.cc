@@ -1,0 +1,18 @@
+// Exponential: z = e^x, log_det = sum x;   inverse x = log z, NaN for z < 0. Inverted, it takes positive data to the reals.
+#include "src/flow/bijection_layer.h"
+
+namespace nf {
+namespace {
+
+class Exp final : public BijectionLayer {
+ public:
+  using Config = NoConfig;
+  Exp(const Config&, const Declare&) : BijectionLayer(Bijection::exp, Bijection::log) {}
+};
+
+}  // namespace
+
+NF_LAYER(exp, Exp, "z = e^x: to the positive numbers",
+         "Dillon et al. 2017, TensorFlow distributions, section 4 (Exp bijector)", Domain::real, Domain::positive);
+
+}  // namespace nf

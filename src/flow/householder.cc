@@ -1,0 +1,40 @@
+// Orthogonal map by K learned reflections, one after the other: x <- x - 2 v (v.x)/(v.v), log_det = 0; the inverse
+// applies them from the last to the first. K = number of columns reaches every orthogonal matrix of determinant (-1)^K.
+#include <algorithm>
+
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+
+namespace nf {
+namespace {
+
+class Householder final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    int64_t reflections = 0;
+    void fields(Fields& f) override {
+      f.integer("reflections", "how many; 0 = one per column, at most 16", reflections, 0, 4096);
+    }
+  };
+
+  Householder(const Config& c, Declare d)
+      : vectors_(d.param("vectors", {c.reflections ? c.reflections : std::min<int64_t>(d.event, 16), d.event},
+                         Init::gaussian(1))) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override {
+    return {householder(s.tape, x, s.param(vectors_), false), nullptr};
+  }
+  Mapped inverse(const Scope& s, Var z, Var) const override {
+    return {householder(s.tape, z, s.param(vectors_), true), nullptr};
+  }
+
+ private:
+  ParamId vectors_;
+};
+
+}  // namespace
+
+NF_LAYER(householder, Householder, "learned rotation by a sequence of reflections",
+         "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow, eq. 11");
+
+}  // namespace nf

@@ -1,0 +1,46 @@
+// Linear map with a free matrix: z = W x + b, log_det = log |det W| by LU factors with partial pivoting; the inverse
+// solves with them. The matrix starts as a random rotation, a pure function of (seed, layer). "weight" holds W transposed,
+// [in, out]. A singular W gives a log_det of -infinity and an inverse that is not finite.
+#include "src/flow/dense_matrix.h"
+
+namespace nf {
+namespace {
+
+class Linear final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    int64_t seed = 0;
+    bool bias = true;
+    void fields(Fields& f) override {
+      f.integer("seed", "which random rotation it starts as; layers of one model differ for equal seeds", seed, 0,
+                INT64_MAX);
+      f.flag("bias", "learn b", bias);
+    }
+  };
+
+  Linear(const Config& c, Declare d) {
+    check_dense(d, "type");
+    weight_ = d.param("weight", {d.event, d.event},
+                      Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)));
+    if (c.bias) bias_ = d.param("bias", {d.event}, Init::zeros());
+  }
+
+  Mapped forward(const Scope& s, Var x, Var) const override {
+    Var w = s.param(weight_);
+    return {linear(s.tape, x, w, s.param(bias_)), for_every_row(s, x, slogdet(s.tape, w))};
+  }
+  Mapped inverse(const Scope& s, Var z, Var) const override {
+    Var y = solve(s.tape, minus_bias(s, z, s.param(bias_)), s.param(weight_));
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+
+ private:
+  ParamId weight_ = -1, bias_ = -1;
+};
+
+}  // namespace
+
+NF_LAYER(linear, Linear, "learned matrix without constraints, its determinant by LU",
+         "Kingma & Dhariwal 2018, Glow, eq. 9");
+
+}  // namespace nf

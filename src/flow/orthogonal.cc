@@ -1,0 +1,36 @@
+// A fixed random rotation, uniform over the orthogonal matrices and a pure function of (seed, layer):
+// z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" holds Q transposed, and is saved with the model.
+#include "src/flow/dense_matrix.h"
+
+namespace nf {
+namespace {
+
+class Orthogonal final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    int64_t seed = 0;
+    void fields(Fields& f) override {
+      f.integer("seed", "which random rotation; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+    }
+  };
+
+  Orthogonal(const Config& c, Declare d) {
+    check_dense(d, "type");
+    rotation_ = d.buffer("rotation", {d.event, d.event},
+                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)));
+  }
+
+  Mapped forward(const Scope& s, Var x, Var) const override { return {matmul(s.tape, x, s.param(rotation_)), nullptr}; }
+  Mapped inverse(const Scope& s, Var z, Var) const override {
+    return {matmul(s.tape, z, transpose(s.tape, s.param(rotation_))), nullptr};
+  }
+
+ private:
+  ParamId rotation_ = -1;
+};
+
+}  // namespace
+
+NF_LAYER(orthogonal, Orthogonal, "fixed random rotation", "Mezzadri 2007, Random matrices, section 5");
+
+}  // namespace nf

@@ -1,0 +1,35 @@
+// PReLU with one learned slope per column: z_j = x_j for x_j >= 0, exp(l_j) x_j below, log_det = sum of l_j over the
+// negative x_j. The slope is learned as its logarithm, so it stays positive and the map invertible.
+#include <cmath>
+
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+
+namespace nf {
+namespace {
+
+class Prelu final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    double slope = 0.25;
+    void fields(Fields& f) override { f.real("slope", "slope of negative numbers before training", slope, 1e-3, 1e3); }
+  };
+  Prelu(const Config& c, Declare d) : log_slope_(d.param("log_slope", {d.event}, Init::fill(std::log(c.slope)))) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
+  Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, bool inverse) const {
+    Var y = prelu(s.tape, x, s.param(log_slope_), inverse);
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+  ParamId log_slope_;
+};
+
+}  // namespace
+
+NF_LAYER(prelu, Prelu, "scales negative numbers by a learned slope per column",
+         "He et al. 2015, Delving deep into rectifiers, eq. 1, as a bijection");
+
+}  // namespace nf

@@ -1,0 +1,18 @@
+// Tanh: z = tanh x, log_det = sum 2 (log 2 - |x| - log(1 + e^(-2 |x|)));   inverse x = atanh z, NaN for |z| > 1.
+#include "src/flow/bijection_layer.h"
+
+namespace nf {
+namespace {
+
+class Tanh final : public BijectionLayer {
+ public:
+  using Config = NoConfig;
+  Tanh(const Config&, const Declare&) : BijectionLayer(Bijection::tanh, Bijection::atanh) {}
+};
+
+}  // namespace
+
+NF_LAYER(tanh, Tanh, "z = tanh x: to (-1, 1)", "Durkan et al. 2019, Neural spline flows, reference code (Tanh)",
+         Domain::real, Domain::symmetric);
+
+}  // namespace nf
