@@ -2,7 +2,7 @@
 // layers of flows. Every one comes with its inverse, and each in the form that keeps its digits at the ends.
 // y within 4 ulp and log_dy within 4 ulp(max(|log_dy|, 1)), of float32 and float64 on every SIMD target
 // (bijection_test.cc), counted from the arguments and constants as they are in T; with an argument a x the rounding of
-// that product is not counted.
+// that product is not counted, and for logit x in [0, 1]: beyond, p or q is a small difference.
 // Total: outside of its range an inverse gives NaN, at the edge of it the infinite limit. An element's bits depend on
 // its value only. Notation: s(x) = 1/(1 + e^-x).
 #pragma once

@@ -217,6 +217,28 @@ TYPED_TEST(OpGolden, BroadcastMulAdd) {
   this->check(g, add(this->t, mul(this->t, in["a"], in["b"]), in["c"]));
 }
 
+TYPED_TEST(OpGolden, Slogdet) {
+  const Golden g = this->load("09_slogdet");
+  this->check(g, slogdet(this->t, this->leaves["x"]));
+}
+
+// (strictly lower part of l + I) X = b, by rows: the transposed of X and b. The gradient of l has zeros elsewhere.
+TYPED_TEST(OpGolden, SolveTriangularLower) {
+  const Golden g = Golden::load("09_solve_triangular_lower");
+  Tape& t = this->t;
+  const Values &l = g["in.l"].data, &gl = g["grad.l"].data;
+  GoldenTensor entries{{10}, {}}, grad{{10}, {}};
+  for (size_t i = 0; i < 5; ++i)
+    for (size_t j = 0; j < 5; ++j) {
+      if (j < i) entries.data.push_back(l[5 * i + j]), grad.data.push_back(gl[5 * i + j]);
+      EXPECT_TRUE(j < i || gl[5 * i + j] == 0);
+    }
+  Var e = this->leaf(entries, true);
+  this->leaves["b"] = this->leaf(g["in.b"], true);
+  this->check(g, transpose(t, triangular_solve(t, Triangle::lower, transpose(t, this->leaves["b"]), e, nullptr)));
+  expect_close(values_of<TypeParam>(t.grad(*e)), grad, golden_grad_tolerance<TypeParam>, "entries");
+}
+
 // Over the batch: sum, mean, max, 2-norm, and the sum of products along the last axis.
 TYPED_TEST(OpGolden, Reduce) {
   const Golden g = this->load("09_reduce");
