@@ -35,6 +35,6 @@ class Householder final : public Layer {
 }  // namespace
 
 NF_LAYER(householder, Householder, "learned rotation by a sequence of reflections",
-         "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow, eq. 11");
+         "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow");
 
 }  // namespace nf

@@ -17,6 +17,6 @@ class LeakyRelu final : public BijectionLayer {
 }  // namespace
 
 NF_LAYER(leaky_relu, LeakyRelu, "scales negative numbers by a given slope",
-         "Maas, Hannun & Ng 2013, Rectifier nonlinearities, eq. 2, as a bijection");
+         "Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models");
 
 }  // namespace nf

@@ -62,6 +62,6 @@ class LuLinear final : public Layer {
 }  // namespace
 
 NF_LAYER(lu_linear, LuLinear, "learned matrix L U of triangular factors",
-         "Oliva et al. 2018, Transformation autoregressive networks, section 3.2.1; Durkan et al. 2019, section 4");
+         "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
 
 }  // namespace nf

@@ -31,6 +31,7 @@ class Orthogonal final : public Layer {
 
 }  // namespace
 
-NF_LAYER(orthogonal, Orthogonal, "fixed random rotation", "Mezzadri 2007, Random matrices, section 5");
+NF_LAYER(orthogonal, Orthogonal, "fixed random rotation",
+         "Mezzadri 2007, How to generate random matrices from the classical compact groups");
 
 }  // namespace nf

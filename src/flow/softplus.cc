@@ -13,6 +13,6 @@ class Softplus final : public BijectionLayer {
 }  // namespace
 
 NF_LAYER(softplus, Softplus, "z = log(1 + e^x): to the positive numbers",
-         "Dillon et al. 2017, TensorFlow distributions, section 4 (Softplus bijector)", Domain::real, Domain::positive);
+         "Dillon et al. 2017, TensorFlow distributions (Softplus bijector)", Domain::real, Domain::positive);
 
 }  // namespace nf
