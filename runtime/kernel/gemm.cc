@@ -146,30 +146,51 @@ HWY_INLINE int64_t FewRows(Operands<T> o, int64_t m, int64_t n, int64_t lanes) {
 // Products with up to kNarrow columns (the output layers of 2-D flows) would leave most lanes of a tile idle.
 constexpr int64_t kNarrow = 4, kNarrowK = 512;
 
-// A transposed: a vector runs over rows of C instead, whose elements of A are neighbours. The chain over k is the same.
-template <int N, class T>
-HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
+// A transposed: V vectors run over rows of C instead, whose elements of A are neighbours. The chain over k is the same.
+// `last`: lanes in use of the last vector; Masked: that is fewer than all.
+template <int N, int V, bool Masked, class T>
+HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN T column[HWY_MAX_BYTES / sizeof(T)];
-  for (int64_t i = 0; i < m; i += lanes) {
-    const int64_t rows = std::min(lanes, m - i);
-    hn::Vec<decltype(d)> s[N];
+  HWY_ALIGN T column[HWY_MAX_BYTES / sizeof(T)] = {};
+  const auto in_use = [&](int v) HWY_ATTR { return Masked && v == V - 1 ? last : lanes; };
+  hn::Vec<decltype(d)> s[V][N];
+  for (int v = 0; v < V; ++v) {
     for (int j = 0; j < N; ++j) {
-      for (int64_t r = 0; r < rows; ++r) column[r] = o.into == Into::accumulate ? o.c[(i + r) * o.ldc + j] : T(0);
-      s[j] = o.into == Into::bias ? hn::Set(d, o.bias[j]) : hn::Load(d, column);
-    }
-    const T* a = o.a + i;
-    const T* b = o.b;
-    for (int64_t p = o.k; p > 0; --p, a += o.a_col, b += o.ldb) {
-      const auto av = rows == lanes ? hn::LoadU(d, a) : LoadTail(d, a, static_cast<size_t>(rows));
-      for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av, hn::Set(d, b[j]), s[j]);
-    }
-    for (int j = 0; j < N; ++j) {
-      hn::Store(s[j], d, column);
-      for (int64_t r = 0; r < rows; ++r) o.c[(i + r) * o.ldc + j] = column[r];
+      T* c = o.c + (i + v * lanes) * o.ldc + j;
+      if (o.into == Into::accumulate)
+        for (int64_t r = 0; r < in_use(v); ++r) column[r] = c[r * o.ldc];
+      s[v][j] = o.into == Into::bias ? hn::Set(d, o.bias[j]) : hn::Load(d, column);
     }
   }
+  const T* a = o.a + i;
+  const T* b = o.b;
+  for (int64_t p = o.k; p > 0; --p, a += o.a_col, b += o.ldb) {
+    for (int v = 0; v < V; ++v) {
+      const T* at = a + v * lanes;
+      const auto av = Masked && v == V - 1 ? LoadTail(d, at, static_cast<size_t>(last)) : hn::LoadU(d, at);
+      for (int j = 0; j < N; ++j) s[v][j] = hn::MulAdd(av, hn::Set(d, b[j]), s[v][j]);
+    }
+  }
+  for (int v = 0; v < V; ++v) {
+    for (int j = 0; j < N; ++j) {
+      hn::Store(s[v][j], d, column);
+      T* c = o.c + (i + v * lanes) * o.ldc + j;
+      for (int64_t r = 0; r < in_use(v); ++r) c[r * o.ldc] = column[r];
+    }
+  }
+}
+
+// Several vectors at once, for enough independent chains to hide the latency of the multiply-add.
+template <int N, class T>
+HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
+  constexpr int kWide = N == 1 ? 8 : N == 2 ? 4 : 2;
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + kWide * lanes <= m; i += kWide * lanes) NarrowTile<N, kWide, false>(o, i, lanes);
+  for (; i + lanes <= m; i += lanes) NarrowTile<N, 1, false>(o, i, lanes);
+  if (m > i) NarrowTile<N, 1, true>(o, i, m - i);
 }
 
 // Rows of A contiguous, k <= kNarrowK: dot products with the columns of B, gathered once. Sums over the lanes come
@@ -203,17 +224,19 @@ HWY_INLINE void NarrowDots(const Operands<T>& o, int64_t m) {
   }
 }
 
-// True when it did the product. Which way is taken depends on n, k and the layout of A, not on m.
-template <class T>
+// True when it did the product. Which way is taken depends on n, k and the layout of A, not on m; with OneChain only
+// the way that agrees with the wide products to the bit is open.
+template <bool OneChain, class T>
 HWY_INLINE bool Narrow(int64_t m, int64_t n, const Operands<T>& o) {
   if (n > kNarrow || o.k < 2) return false;
+  const bool transposed = o.a_row == 1 && (OneChain || o.a_col != 1);
   const auto run = [&](auto columns) HWY_ATTR {
-    if (o.a_row == 1 && o.a_col != 1)
+    if (OneChain || transposed)
       NarrowTransposed<columns()>(o, m);
     else
       NarrowDots<columns()>(o, m);
   };
-  if (!(o.a_row == 1 && o.a_col != 1) && (o.a_col != 1 || o.k > kNarrowK)) return false;
+  if (!transposed && (OneChain || o.a_col != 1 || o.k > kNarrowK)) return false;
   switch (n) {
     case 1:
       run(std::integral_constant<int, 1>());
@@ -242,9 +265,9 @@ HWY_INLINE void FinishNarrow(int64_t m, int64_t n, const Operands<T>& o) {
   }
 }
 
-template <class T>
+template <bool OneChain, class T>
 HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
-  if (Narrow(m, n, o)) {
+  if (Narrow<OneChain>(m, n, o)) {
     if (o.finish.add || o.finish.relu) FinishNarrow(m, n, o);
     return;
   }
@@ -272,8 +295,10 @@ HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
   } while (p < k);
 }
 
-void GemmF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm(m, n, o); }
-void GemmF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm(m, n, o); }
+void GemmF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm<false>(m, n, o); }
+void GemmF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<false>(m, n, o); }
+void ColumnsF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm<true>(m, n, o); }
+void ColumnsF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<true>(m, n, o); }
 
 }  // namespace nf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -291,6 +316,17 @@ namespace nf::kernel {
 NF_GEMM(GemmF32, float)
 NF_GEMM(GemmF64, double)
 #undef NF_GEMM
+#define NF_GEMM_COLUMNS(Name, T)                                                                              \
+  HWY_EXPORT(Name);                                                                                           \
+  template <>                                                                                                 \
+  void gemm_columns<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, \
+                       int64_t ldb, T* c, int64_t ldc) {                                                      \
+    if (m <= 0 || n <= 0 || k <= 0) return;                                                                   \
+    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, Into::accumulate, nullptr, {}});    \
+  }
+NF_GEMM_COLUMNS(ColumnsF32, float)
+NF_GEMM_COLUMNS(ColumnsF64, double)
+#undef NF_GEMM_COLUMNS
 
 template <class T>
 void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo) {

@@ -31,6 +31,11 @@ template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
           int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {});
 
+// C += A B for products whose columns are the rows of a batch: an element is one chain whatever n is, narrow or not.
+template <class T>
+void gemm_columns(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb,
+                  T* c, int64_t ldc);
+
 // out [cols, rows] = transpose of x [rows, cols]; ldo, ldx are the distances of rows.
 template <class T>
 void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo);

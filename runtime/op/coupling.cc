@@ -12,6 +12,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/scale_map.h"
 
 namespace nf {
 namespace {
@@ -50,44 +51,6 @@ Shapes affine_shape(const Node& n) {
   s.saved = {2, rows, count_of(n)};
   s.has_saved = true;
   return s;
-}
-
-// From raw (in `slope`, contiguous, n elements): scale s, log s (in `log_s`) and its slope.
-template <class T>
-void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n) {
-  using kernel::Binary;
-  switch (map) {
-    case ScaleMap::bounded_exp:
-      kernel::binary_scalar<T>(Binary::div, slope, cap, slope, n);
-      kernel::unary<T>(Unary::tanh, 0, slope, log_s, n);
-      kernel::fill<T>(1, slope, n);
-      kernel::mul_sub<T>(log_s, log_s, slope, n);  // 1 - tanh^2
-      kernel::scale<T>(cap, log_s, log_s, n);
-      kernel::unary<T>(Unary::exp, 0, log_s, s, n);
-      return;
-    case ScaleMap::exp:
-      kernel::copy<T>(slope, log_s, n);
-      kernel::unary<T>(Unary::exp, 0, log_s, s, n);
-      kernel::fill<T>(1, slope, n);
-      return;
-    case ScaleMap::sigmoid:
-      kernel::binary_scalar<T>(Binary::add, slope, T(2), log_s, n);
-      kernel::unary<T>(Unary::sigmoid, 0, log_s, slope, n);
-      kernel::binary_scalar<T>(Binary::add, slope, T(1e-3), s, n);
-      for (int64_t i = 0; i < n; ++i) slope[i] = slope[i] * (1 - slope[i]) / s[i];
-      kernel::unary<T>(Unary::log, 0, s, log_s, n);
-      return;
-    case ScaleMap::softplus:
-      kernel::unary<T>(Unary::softplus, 1, slope, s, n);
-      kernel::unary<T>(Unary::sigmoid, 0, slope, log_s, n);
-      for (int64_t i = 0; i < n; ++i) {
-        const T open = s[i] + T(1e-3);
-        s[i] = open > 3 ? T(3) : open;
-        slope[i] = open > 3 ? T(0) : log_s[i] / s[i];
-      }
-      kernel::unary<T>(Unary::log, 0, s, log_s, n);
-      return;
-  }
 }
 
 template <class T>
@@ -217,6 +180,9 @@ const OpCase kCases[] = {
     {"affine_coupling_sigmoid_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::sigmoid, true>},
     {"affine_coupling_softplus", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus, false>},
     {"affine_coupling_softplus_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus, true>},
+    {"affine_coupling_soft_exp", {{"n5"}, {"n4", Domain::nonzero}}, affine_case<ScaleMap::soft_exp, false>},
+    {"affine_coupling_soft_exp_inverse", {{"n5"}, {"n4", Domain::nonzero}}, affine_case<ScaleMap::soft_exp, true>},
+    {"affine_coupling_softplus_open", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus_open, false>},
     {"additive_coupling",
      {{"n5"}, {"n2"}},
      [](Tape& t, const Var* in) { return additive_coupling(t, in[0], in[1], kOdd, 2, false); }},

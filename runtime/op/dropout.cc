@@ -72,12 +72,14 @@ const OpCase kCases[] = {
 extern const OpFamily family_dropout;
 const OpFamily family_dropout = {"dropout", kCases, std::size(kCases)};
 
+uint32_t next_random_stream(Tape& t) { return stream_of(t.random.step, t.random.stream++); }
+
 Var dropout(Tape& t, Var x, double rate) {
   if (!(rate >= 0 && rate < 1)) fail(Code::argument, "dropout: rate is %g, expected a number in [0, 1)", rate);
   if (!t.training || rate == 0) return x;
   Attr a;
   a.f[0] = rate;
-  a.i[0] = stream_of(t.random.step, t.random.stream++);
+  a.i[0] = next_random_stream(t);
   return t.record(kDropout, {x}, a);
 }
 

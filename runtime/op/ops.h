@@ -6,6 +6,7 @@
 
 #include "runtime/kernel/bijection.h"
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/staircase.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/tape/tape.h"
 
@@ -28,6 +29,8 @@ Var transpose(Tape& t, Var x);
 // dropout.cc: in training, zeroes a share `rate` and divides the rest by 1 - rate, as a function of (seed, step, row);
 // x itself unless t.training
 Var dropout(Tape& t, Var x, double rate);
+// Its masks are drawn from this stream: distinct for every random op of a step.
+uint32_t next_random_stream(Tape& t);
 
 // activation.cc: y = f(x; a), elementwise, any shape (runtime/kernel/unary.h has the list)
 Var unary(Tape& t, Unary f, Var x, double a = 0);
@@ -79,6 +82,10 @@ Var linear_add(Tape& t, Var x, Var w, Var b, Var residual);
 Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act);
 Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 
+// masked_linear.cc: y = act(W^T x + b) + r, by unit: x [d, n], y and r [m, n] for n rows of the batch, b [m] or nullptr;
+// w holds the entries of a staircase of d rows and m columns, which is borrowed. Not both an activation and r.
+Var masked_linear(Tape& t, const kernel::Staircase& s, Var x, Var w, Var b, Var residual, const Activation& act);
+
 // affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);
 // inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d]. Second output: log_det [n].
 Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse);
@@ -106,10 +113,12 @@ Var householder(Tape& t, Var x, Var v, bool reversed);
 
 // coupling.cc: the transformed part of a coupling layer
 enum class ScaleMap : uint8_t {
-  bounded_exp,  // s = exp(cap tanh(raw / cap))
-  exp,          // s = exp(raw)
-  sigmoid,      // s = sigmoid(raw + 2) + 1e-3
-  softplus,     // s = min(softplus(raw) + 1e-3, 3)
+  bounded_exp,    // s = exp(cap tanh(raw / cap))
+  exp,            // s = exp(raw)
+  sigmoid,        // s = sigmoid(raw + 2) + 1e-3
+  softplus,       // s = min(softplus(raw) + 1e-3, 3)
+  soft_exp,       // s = exp(raw / (1 + |raw| / log(1000)))
+  softplus_open,  // s = softplus(raw) + 1e-3
 };
 // z[:, index[j]] = x[:, index[j]] s_j + t_j with (t | raw) = h [n, 2 m] (shift columns first), other columns pass.
 // Second output: log_det [n] = sum_j log s_j. inverse: the map z -> x and minus the log_det.

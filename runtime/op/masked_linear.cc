@@ -1,0 +1,150 @@
+// y = act(W^T x + b) + r with a staircase mask: the layers of masked autoregressive nets (Germain et al. 2015, eq. 8),
+// by unit: x [d, n], y [m, n]. Gradients, with g = gy act'(y): dx = W g, dW = x g^T where the mask is open, db = row
+// sums of g, dr = gy. Masked entries are neither stored nor computed (runtime/kernel/staircase.h).
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+using kernel::Staircase;
+enum { kX, kW, kB, kResidual };
+
+// attr: p[0] the staircase, i[0] whether there is an activation, i[1] which, f[0] its parameter. Its derivative is a
+// function of y.
+const Staircase& mask_of(const Node& n) { return *static_cast<const Staircase*>(n.attr.p[0]); }
+bool has_act(const Node& n) { return n.attr.i[0] != 0; }
+Unary act_of(const Node& n) { return static_cast<Unary>(n.attr.i[1]); }
+
+Shapes shape(const Node& n) {
+  const Staircase& m = mask_of(n);
+  need_rank(n, kX, 2);
+  need_extent(n, kX, 0, m.rows());
+  need_rank(n, kW, n.in[kW]->out.shape.rank == 2 ? 2 : 1);
+  if (n.in[kW]->out.shape.count() != m.size()) wrong_extent(n, kW, 0, m.size());
+  if (n.in[kB]) {
+    need_rank(n, kB, 1);
+    need_extent(n, kB, 0, m.cols());
+  }
+  Shapes s;
+  s.out = {m.cols(), n.in[kX]->out.shape[1]};
+  if (n.in[kResidual]) {
+    need_rank(n, kResidual, 2);
+    need_extent(n, kResidual, 0, s.out[0]);
+    need_extent(n, kResidual, 1, s.out[1]);
+  }
+  return s;
+}
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const Staircase& m = mask_of(n);
+  const int64_t rows = n.out.shape[1];
+  const T* b = n.x<T>(kB);
+  T* y = n.y<T>();
+  for (int64_t j = 0; j < m.cols(); ++j) kernel::fill<T>(b ? b[j] : T(0), y + j * rows, rows);
+  for (int64_t e = 0; e < m.steps(); ++e) kernel::staircase_add<T>(m, e, n.x<T>(kW), n.x<T>(kX), y, rows);
+  if (n.in[kResidual]) kernel::accumulate<T>(n.x<T>(kResidual), y, n.out.count());
+  if (has_act(n)) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y, y, n.out.count());
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const Staircase& m = mask_of(n);
+  const int64_t rows = n.out.shape[1], count = n.out.count();
+  const T* g = t.grad_out(n).template as<T>();
+  for (int i = 0; i < n.n_in; ++i)  // storage of gradients comes before scratch memory
+    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
+  const ScratchScope scope(t);
+  if (n.in[kResidual] && n.in[kResidual]->needs_grad)
+    kernel::accumulate<T>(g, t.grad(*n.in[kResidual]).template as<T>(), count);
+  if (has_act(n)) {
+    T* before = t.scratch<T>(count);
+    kernel::fill<T>(0, before, count);
+    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), g, before, count);
+    g = before;
+  }
+  if (n.in[kX]->needs_grad) {
+    T* gx = t.grad(*n.in[kX]).template as<T>();
+    for (int64_t e = m.steps() - 1; e >= 0; --e) kernel::staircase_back<T>(m, e, n.x<T>(kW), g, gx, rows);
+  }
+  if (n.in[kW]->needs_grad) {
+    bool fresh;
+    T* gw = t.grad_for_write(*n.in[kW], &fresh).template as<T>();
+    T* scratch = t.scratch<T>(widest_group(m) * rows);
+    kernel::staircase_weights<T>(m, n.x<T>(kX), g, gw, rows, !fresh, scratch);
+  }
+  if (n.in[kB] && n.in[kB]->needs_grad) {
+    T* gb = t.grad(*n.in[kB]).template as<T>();
+    T* sums = t.scratch<T>(m.cols());
+    kernel::row_sum<T>(g, rows, m.cols(), rows, sums);
+    kernel::accumulate<T>(sums, gb, m.cols());
+  }
+}
+
+constexpr Activation kNone;
+
+// d(W^T x + b) = W^T dx + dW^T x + db, times act' of the sum; + dr
+Var tangent(Tape& t, Node& n, const Var* d) {
+  const Staircase& m = mask_of(n);
+  Var y = d[kResidual];
+  if (d[kX]) y = masked_linear(t, m, d[kX], n.in[kW], nullptr, y, kNone);
+  if (d[kW]) y = masked_linear(t, m, n.in[kX], d[kW], nullptr, y, kNone);
+  if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), reshape(t, d[kB], {m.cols(), 1}));
+  if (!has_act(n)) return y;
+  Var before = masked_linear(t, m, n.in[kX], n.in[kW], n.in[kB], nullptr, kNone);
+  return mul(t, unary_derivative(t, act_of(n), before, n.attr.f[0]), y);
+}
+
+const Op kMaskedLinear = {"masked_linear", Layout::contiguous, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+
+// Three inputs of degree 0, 1, 2; four columns that read 1, 2, 2 and 3 of them: 8 entries.
+const Staircase& small_mask() {
+  static constexpr int32_t kDegree[] = {0, 1, 2}, kNeed[] = {0, 1, 1, 2};
+  static const Staircase mask(kDegree, kNeed);
+  return mask;
+}
+
+template <bool kBias, bool kAdd>
+Var masked_case(Tape& t, const Var* in) {
+  return masked_linear(t, small_mask(), in[0], in[1], kBias ? in[2] : nullptr, kAdd ? in[3] : nullptr, kNone);
+}
+
+const OpCase kCases[] = {
+    {"masked_linear", {{"3n"}, {"8"}, {"4"}}, masked_case<true, false>},
+    {"masked_linear_no_bias", {{"3n"}, {"8"}}, masked_case<false, false>},
+    {"masked_linear_add", {{"3n"}, {"8"}, {"4"}, {"4n"}}, masked_case<true, true>},
+    {"masked_linear_tanh",
+     {{"3n"}, {"8"}, {"4"}},
+     [](Tape& t, const Var* in) {
+       return masked_linear(t, small_mask(), in[0], in[1], in[2], nullptr, {false, Unary::tanh, 0});
+     }},
+    {"masked_linear_silu",
+     {{"3n"}, {"8"}, {"4"}},
+     [](Tape& t, const Var* in) {
+       return masked_linear(t, small_mask(), in[0], in[1], in[2], nullptr, {false, Unary::silu, 0});
+     }},
+};
+
+}  // namespace
+
+extern const OpFamily family_masked_linear;
+const OpFamily family_masked_linear = {"masked_linear", kCases, std::size(kCases)};
+
+Var masked_linear(Tape& t, const Staircase& s, Var x, Var w, Var b, Var residual, const Activation& act) {
+  if (residual && !act.identity) fail(Code::internal, "masked_linear: an activation and a residual");
+  const bool fused = !act.identity && kernel::grad_from_output(act.f);
+  Attr a;
+  a.p[0] = &s;
+  a.i[0] = fused;
+  a.i[1] = static_cast<int64_t>(act.f);
+  a.f[0] = act.a;
+  Var y = t.record(kMaskedLinear, {x, w, b, residual}, a);
+  return fused ? y : activate(t, act, y);
+}
+
+}  // namespace nf

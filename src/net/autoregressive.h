@@ -1,0 +1,75 @@
+// Autoregressive maps z_i = tau(x_i; h_i), h_i a function of the x before i in some order and of the context, computed
+// by a MADE (src/net/made.h): what layers share that differ in tau only.
+//
+// The inverse goes through the inputs in order, but computes every hidden unit exactly once, when the last input that
+// it depends on is known: D inputs for the arithmetic of one pass of the net, where running the whole net for every
+// input costs D passes. Gradients of the inverse go the same way backwards, one pass again: with x = tau^-1(z; h),
+// the gradient of x_i is complete once all units that depend on it are, and gives those of z_i and h_i.
+// Values are the bits of the net run in one go. Dropout applies in training in both directions.
+#pragma once
+#include "src/net/made.h"
+
+namespace nf {
+
+// One column of n rows; `params` holds its numbers, [per, n].
+template <class T>
+struct Column {
+  int64_t n;
+  const T *z, *params;
+  T *x, *log_det;  // log_det += log |dx / dz|
+  T* scratch;
+};
+template <class T>
+struct ColumnGrad {
+  int64_t n;
+  const T *z, *params, *x;
+  const T *gx, *g_log_det;  // g_log_det may be nullptr: zero
+  T *gz, *g_params;         // are overwritten
+  T* scratch;
+};
+
+// x = tau^-1(z; h), column by column.
+class ColumnMap {
+ public:
+  virtual ~ColumnMap() = default;
+  virtual int64_t per() const = 0;      // numbers for a column
+  virtual int64_t scratch() const = 0;  // numbers for a row of a column
+  virtual void inverse(const Column<float>& c) const = 0;
+  virtual void inverse(const Column<double>& c) const = 0;
+  virtual void inverse_vjp(const ColumnGrad<float>& c) const = 0;
+  virtual void inverse_vjp(const ColumnGrad<double>& c) const = 0;
+};
+
+enum class OrderKind : uint8_t { natural, reversed, random };
+
+struct AutoregressiveConfig {
+  OrderKind order = OrderKind::natural;
+  int64_t order_seed = 0;
+  MadeConfig made;
+  void fields(Fields& f);
+};
+
+class Autoregressive {
+ public:
+  // `map` is borrowed.
+  Autoregressive(const AutoregressiveConfig& config, const Declare& d, const ColumnMap& map);
+  Autoregressive(const Autoregressive&) = delete;  // graphs point to it
+  Autoregressive& operator=(const Autoregressive&) = delete;
+
+  // Column order()[i] of x is number i of the autoregressive order.
+  const std::vector<int32_t>& order() const { return order_; }
+  const Made& made() const { return made_; }
+  const ColumnMap& map() const { return map_; }
+
+  // h [D * per, n], by unit and in autoregressive order.
+  Var parameters(const Scope& s, Var x, Var context) const;
+  Mapped inverse(const Scope& s, Var z, Var context) const;
+
+ private:
+  const ColumnMap& map_;
+  std::vector<int32_t> order_;
+  bool natural_;
+  Made made_;
+};
+
+}  // namespace nf

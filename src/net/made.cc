@@ -1,0 +1,177 @@
+#include "src/net/made.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "runtime/kernel/random.h"
+#include "runtime/kernel/unary.h"
+
+namespace nf {
+namespace {
+constexpr uint32_t kDegreeStream = 0x64656772;  // apart from the streams of samples, orders and initial values
+constexpr double kNearZero = 1e-3;              // a fresh flow is near the identity
+
+double fan(int64_t n) { return 1 / std::sqrt(static_cast<double>(n > 0 ? n : 1)); }
+}  // namespace
+
+void MadeConfig::fields(Fields& f) {
+  static constexpr const char* kDegrees[] = {"even", "random"};
+  net.fields(f);
+  f.choice("degrees", "how many inputs a hidden unit sees: all numbers in turn, or drawn at random", degrees, kDegrees);
+  f.integer("degree_seed", "seed of random degrees; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+}
+
+Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
+  const bool residual = c.net.kind == NetKind::residual;
+  if (residual && c.net.hidden.size() != 1)
+    d.reject("hidden", "a residual net takes one hidden size, the width of all its blocks");
+  int64_t low = d.context || d.event == 1 ? 0 : 1;
+  Degrees all;
+  uint32_t draw = 0;
+  for (const int64_t size : c.net.hidden) {
+    const int64_t count = d.event - low;
+    std::vector<int32_t> layer;
+    for (int64_t j = 0; j < size; ++j) {
+      int64_t k = j % count;
+      if (size < count) k = (2 * j + 1) * count / (2 * size);  // too few for all degrees: spread over their range
+      if (c.degrees == DegreeKind::random)
+        k = static_cast<int64_t>(kernel::random_below({static_cast<uint64_t>(c.seed), kDegreeStream},
+                                                      static_cast<int64_t>(d.key), draw++,
+                                                      static_cast<uint64_t>(count)));
+      layer.push_back(static_cast<int32_t>(low + k));
+    }
+    std::sort(layer.begin(), layer.end());
+    low = layer.front();  // a lower degree in the next layer would read nothing
+    all.push_back(std::move(layer));
+  }
+  return all;
+}
+
+Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
+    : units_(checked_add(d.context, d.event)),
+      event_(d.event),
+      context_(d.context),
+      per_(per),
+      act_(activation_of(c.activation)),
+      dropout_(c.dropout) {
+  const std::vector<int32_t> none(static_cast<size_t>(d.context), 0);
+  std::vector<int32_t> inputs, outputs;
+  for (int64_t i = 0; i < d.event; ++i) {
+    inputs.push_back(static_cast<int32_t>(i + 1));
+    outputs.insert(outputs.end(), static_cast<size_t>(per), static_cast<int32_t>(i));
+  }
+  int h = 0;
+  if (c.kind == NetKind::mlp) {
+    inputs.insert(inputs.begin(), none.begin(), none.end());
+    const std::vector<int32_t>* from = &inputs;
+    for (size_t i = 0; i < hidden.size(); ++i) {
+      const auto width = static_cast<int64_t>(from->size());
+      h = linear(d.inside("hidden." + std::to_string(i)), h, 0, *from, hidden[i], fan(width), -1, true);
+      h = drop(h);
+      from = &hidden[i];
+    }
+    linear(d.inside("output"), h, 0, *from, outputs, kNearZero, -1, false);
+    return;
+  }
+  const std::vector<int32_t>& units = hidden[0];
+  const std::vector<int32_t> at_once(units.size(), 0);  // what the context gives is complete from the start
+  const auto from_context = [&](Declare inside, bool activated) {
+    if (!d.context) return -1;
+    return linear(inside.inside("context"), 0, 0, none, at_once, fan(d.context), -1, activated);
+  };
+  const int given = from_context(d, true);
+  h = linear(d.inside("input"), 0, d.context, inputs, units, fan(d.event), given, false);
+  for (int64_t b = 0; b < c.blocks; ++b) {
+    const Declare inside = d.inside("blocks." + std::to_string(b));
+    const double bound = fan(static_cast<int64_t>(units.size()));
+    const int extra = from_context(inside, false);
+    int a = linear(inside.inside("0"), activate(h), 0, units, units, bound, extra, extra < 0);
+    if (extra >= 0) a = activate(a);
+    h = linear(inside.inside("1"), drop(a), 0, units, units, kNearZero, h, false);
+  }
+  linear(d.inside("output"), h, 0, units, outputs, kNearZero, -1, false);
+}
+
+int Made::add(Stage stage, int64_t units) {
+  stage.units = units;
+  stage.offset = units_;
+  units_ = checked_add(units_, checked_mul(units, stage.kind == Stage::dropout ? 2 : 1));
+  stages_.push_back(std::move(stage));
+  return static_cast<int>(stages_.size());
+}
+
+int Made::linear(Declare d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
+                 double bound, int residual, bool activated) {
+  Stage s;
+  s.in = in;
+  s.first = first;
+  s.residual = residual;
+  s.range = static_cast<int>(stages_.size());
+  s.mask = kernel::Staircase(from, to);
+  const auto units = static_cast<int64_t>(to.size());
+  // Without masked entries and in one piece it is an ordinary matrix [in, out].
+  bool dense = false;
+  for (int64_t e = 0; e < s.mask.steps(); ++e)
+    dense |= s.mask.piece(e).rows == s.mask.rows() && s.mask.piece(e).cols == s.mask.cols();
+  s.weight =
+      d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()}, Init::uniform_pm(bound));
+  s.bias = d.param("bias", {units}, Init::uniform_pm(bound));
+  const bool later = activated && !act_.identity && !kernel::grad_from_output(act_.f);
+  s.activated = activated && !later;
+  const int y = add(std::move(s), units);
+  return later ? activate(y) : y;
+}
+
+int Made::activate(int in) {
+  Stage s;
+  s.kind = Stage::activate;
+  s.in = in;
+  s.range = stages_[static_cast<size_t>(in - 1)].range;
+  return add(std::move(s), stages_[static_cast<size_t>(in - 1)].units);
+}
+
+int Made::drop(int in) {
+  if (dropout_ == 0) return in;
+  Stage s;
+  s.kind = Stage::dropout;
+  s.in = in;
+  s.range = stages_[static_cast<size_t>(in - 1)].range;
+  return add(std::move(s), stages_[static_cast<size_t>(in - 1)].units);
+}
+
+int64_t Made::first_unit(const Stage& stage, int64_t step) const {
+  const kernel::Staircase& mask = stages_[static_cast<size_t>(stage.range)].mask;
+  return step <= mask.steps() ? mask.first_col(step) : mask.cols();
+}
+
+Var Made::operator()(const Scope& s, Var x, Var context) const {
+  Tape& t = s.tape;
+  // By unit. A net reads the context and x together or each on its own.
+  Var both = nullptr, only_x = nullptr, only_context = nullptr;
+  const auto by_unit = [&](Var& v, Var rows) {
+    if (!v) v = contiguous(t, transpose(t, rows));
+    return v;
+  };
+  const auto input = [&](const Stage& stage) {
+    if (!context_ || stage.first == context_) return by_unit(only_x, x);
+    if (stage.mask.rows() == context_) return by_unit(only_context, context);
+    return by_unit(both, both ? nullptr : concat_columns(t, context, x));
+  };
+  Var* v = t.scratch<Var>(static_cast<int64_t>(stages_.size()) + 1);
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    const Stage& stage = stages_[i];
+    Var in = stage.in == 0 ? input(stage) : v[stage.in];
+    if (stage.kind == Stage::activate) {
+      v[i + 1] = nf::activate(t, act_, in);
+    } else if (stage.kind == Stage::dropout) {
+      v[i + 1] = t.training ? transpose(t, nf::dropout(t, transpose(t, in), dropout_)) : in;
+    } else {
+      v[i + 1] = masked_linear(t, stage.mask, in, s.param(stage.weight), s.param(stage.bias),
+                               stage.residual < 0 ? nullptr : v[stage.residual], stage.activated ? act_ : Activation());
+    }
+  }
+  return v[stages_.size()];
+}
+
+}  // namespace nf

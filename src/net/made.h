@@ -1,0 +1,80 @@
+// Masked autoregressive nets, MADE (Germain et al. 2015): of D inputs and a context, `per` numbers for every input i,
+// which depend on the inputs before i and on the context only.
+//   mlp       h = act(W_i h + b_i) over the hidden sizes, then a linear output; the context beside x at the input
+//   residual  h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;
+//             linear output (Papamakarios et al. 2017 with the blocks of Durkan et al. 2019, without their gate)
+// Unit degrees: the context 0, input i (from 0) i + 1; a hidden unit reads units of its own degree or less, output i
+// those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
+// output sees it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h) and
+// the net can be run degree by degree (src/net/autoregressive.h).
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "runtime/kernel/staircase.h"
+#include "src/net/net.h"
+
+namespace nf {
+
+enum class DegreeKind : uint8_t { even, random };
+
+struct MadeConfig {
+  NetConfig net;
+  DegreeKind degrees = DegreeKind::even;
+  int64_t seed = 0;
+  void fields(Fields& f);
+};
+
+class Made {
+ public:
+  // Sorted degrees of hidden units: of every hidden layer, or one list for all layers of a residual net.
+  using Degrees = std::vector<std::vector<int32_t>>;
+  static Degrees hidden_degrees(const MadeConfig& config, const Declare& d);
+
+  Made(const MadeConfig& config, Declare d, int64_t per) : Made(config.net, d, per, hidden_degrees(config, d)) {}
+  Made(const NetConfig& config, Declare d, int64_t per, const Degrees& hidden);
+
+  // x [n, D] with the columns in autoregressive order -> [D * per, n], the numbers of an input one after the other.
+  Var operator()(const Scope& s, Var x, Var context) const;
+
+  // What to run, in order. Vector 0 is the input [context, x], vector i > 0 the result of stage i - 1, all by unit.
+  struct Stage {
+    enum Kind : uint8_t {
+      linear,    // W^T in + b, then + residual, or then the activation
+      activate,  // act(in)
+      dropout,   // in times a random mask
+    } kind = linear;
+    int in = 0;         // vector
+    int64_t first = 0;  // its first unit that is read
+    int residual = -1;  // vector
+    bool activated = false;
+    ParamId weight = -1, bias = -1;
+    kernel::Staircase mask;
+    int range = 0;      // the linear stage whose columns are the units of this one
+    int64_t units = 0;  // of the result
+    int64_t offset =
+        0;  // in units: where the result lies when all vectors are stored together; a dropout's mask follows
+  };
+  const std::vector<Stage>& stages() const { return stages_; }
+  int64_t units() const { return units_; }  // of all vectors together
+  int64_t event() const { return event_; }
+  int64_t context() const { return context_; }
+  int64_t per() const { return per_; }
+  const Activation& activation() const { return act_; }
+  double dropout_rate() const { return dropout_; }
+  // Units of a stage that are complete after step e: [first_unit(e), first_unit(e + 1)).
+  int64_t first_unit(const Stage& stage, int64_t step) const;
+
+ private:
+  int add(Stage stage, int64_t units);
+  int linear(Declare d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
+             double bound, int residual, bool activated);
+  int activate(int in);
+  int drop(int in);
+  std::vector<Stage> stages_;
+  int64_t units_, event_, context_, per_;
+  Activation act_;
+  double dropout_;
+};
+
+}  // namespace nf
