@@ -101,12 +101,13 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   }
 }
 
-Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory memory) const {
+Mapped FlowModel::run(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse,
+                      Memory memory) const {
   Tape& t = s.tape;
-  const size_t n = steps_.size();
-  const auto step_at = [&](size_t i) -> const Step& { return steps_[inverse ? n - 1 - i : i]; };
+  const size_t n = steps.size();
+  const auto step_at = [&](size_t i) -> const Step& { return steps[inverse ? n - 1 - i : i]; };
   Mapped all{x, nullptr};
-  if (t.recording && memory == Memory::full) return apply_steps(s, steps_, x, context, inverse);
+  if (t.recording && memory == Memory::full) return apply_steps(s, steps, x, context, inverse);
   if (t.recording) {
     // A layer with parameters makes a segment, together with the layers without (permutations) that follow it.
     for (size_t i = 0, end; i < n; i = end) {
@@ -146,11 +147,15 @@ Mapped FlowModel::trace(const Scope& s, Var x, Var context, bool inverse, const 
 }
 
 Mapped FlowModel::forward(const Scope& s, Var x, Var context, Memory memory) const {
-  return run(s, x, context, false, memory);
+  return run(s, steps_, x, context, false, memory);
 }
 
 Mapped FlowModel::inverse(const Scope& s, Var z, Var context, Memory memory) const {
-  return run(s, z, context, true, memory);
+  return run(s, steps_, z, context, true, memory);
+}
+
+Mapped FlowModel::part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory) const {
+  return run(s, std::span<const Step>(steps_).subspan(first, last - first), x, context, false, memory);
 }
 
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
@@ -191,7 +196,7 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bo
     if (!finite(m.y) || (m.log_det && !finite(m.log_det))) return step.where;
     keep(m.y);
   }
-  return "the base density";
+  return kAllFinite;
 }
 
 }  // namespace nf
