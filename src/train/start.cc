@@ -24,12 +24,18 @@ bool waits(const FlowModel& model, const Step& step) {
 // The rows on their way through the chain, in memory of their own from the first layer on.
 class Journey {
  public:
-  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const View& x, const View& context)
+  // As far as step `last`, exclusive.
+  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const View& x, const View& context,
+          size_t last)
       : allocator_(allocator), executor_(executor), model_(model), x_(x), context_(context) {
-    for (int64_t i = 0; i < lanes(); ++i) {
-      lanes_.push_back(std::make_unique<Reader>(allocator, model));
-      model.params().bind(lanes_.back()->params.data(), nullptr, nullptr);
-    }
+    Reader measuring(model, Tape(allocator, model.dtype()));
+    Tape& t = measuring.tape;
+    const int64_t n = model.block_rows();
+    Var from = t.zeros({n, model.event()});
+    model.part(measuring.scope(), 0, last, from, context.data ? t.zeros({n, model.context()}) : nullptr);
+    for (int64_t i = 0; i < lanes(); ++i)
+      lanes_.push_back(
+          std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
   }
   int64_t lanes() const { return lane_count(rows()); }
   int64_t rows() const { return x_.shape[0]; }
@@ -59,7 +65,7 @@ class Journey {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
         Var c = nullptr;
         if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
-        store_rows(model_.part({r.tape, r.params.data()}, at_, to, x, c).y, now_, first);
+        store_rows(model_.part(r.scope(), at_, to, x, c).y, now_, first);
       });
     });
     if (fresh.data()) copy_ = std::move(fresh);
@@ -68,10 +74,11 @@ class Journey {
 
  private:
   struct Reader {
-    Reader(const Allocator& allocator, const FlowModel& model)
-        : tape(allocator, model.dtype()), params(model.params().slots().size()) {
+    Reader(const FlowModel& model, Tape on) : tape(std::move(on)), params(model.params().slots().size()) {
       tape.recording = false;
+      model.params().bind(params.data(), nullptr, nullptr);
     }
+    Scope scope() { return {tape, params.data()}; }
     Tape tape;
     std::vector<Node> params;
   };
@@ -168,11 +175,12 @@ void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& 
          waiting[0]->where.c_str(), rows);
 
   Undo undo(allocator, model, waiting);
-  Journey journey(allocator, executor, model, x, context);
+  const auto index = [&](const Step* s) { return static_cast<size_t>(s - model.steps().data()); };
+  Journey journey(allocator, executor, model, x, context, index(waiting.back()));
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
   for (const Step* step : waiting) {
-    journey.advance(static_cast<size_t>(step - model.steps().data()));
+    journey.advance(index(step));
     const auto each_block = [&](int64_t lane, auto&& add) {
       journey.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });
     };
