@@ -243,6 +243,14 @@ NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_inf
 NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_view *out,
                                      nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
+/* [excl] Starts the layers that take parameters from data ("actnorm", "standardise", "batch_norm") and have not yet: in
+ * the order of the chain, each by mean and unbiased standard deviation of the rows of x [n, event_size] as they arrive
+ * at it. A constant column is centred only. Happens once in the life of a model: a flag, tensor "...initialised", is
+ * saved with it; NF_OK and no change when no layer waits. Without this call the first training step does it with its
+ * batch. "standardise" wants all of the training data. Takes the memory of one copy of the rows, unless the first layer
+ * of the chain is the only one that waits.
+ * Errors, which change nothing: ARGUMENT (fewer than 2 rows), NUMERIC (names a row that is not finite, and where). */
+NF_API nf_status nf_model_fit_data(nf_model *m, const nf_view *x, const nf_view *ctx, nf_error *err) NF_NOEXCEPT;
 /* Notes travel with the model's file: column names, units, who trained it. [excl] set (NULL value removes); [shared]
  * get (NULL when there is none). */
 NF_API nf_status nf_model_set_note(nf_model *m, const char *key, const char *value, nf_error *err) NF_NOEXCEPT;
@@ -309,7 +317,8 @@ NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *
 NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
 /* [excl] One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be
  * NULL. When loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the
- * parameters stay. */
+ * parameters stay. Layers that wait for data start from the first batch, as by nf_model_fit_data. "batch_norm" needs 2
+ * rows of weight above 0; those count alike in its statistics, and it keeps the graph of the whole batch in memory. */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
                                nf_step_info *info, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_source {

@@ -258,6 +258,10 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     detail::invoke(nf_model_get_tensor, get(), name, &out);
   }
   void set_tensor(const char *name, const nf_view &value) { detail::invoke(nf_model_set_tensor, get(), name, &value); }
+  // Starts layers that take parameters from data.
+  void fit_data(const View &x, const View &ctx = {}) {
+    detail::invoke(nf_model_fit_data, get(), detail::Arg(x), detail::Arg(ctx));
+  }
   void set_note(const char *key, const char *value) { detail::invoke(nf_model_set_note, get(), key, value); }
   std::string note(const char *key) const { return detail::text(nf_model_note(get(), key)); }
   std::vector<std::string> note_keys() const {

@@ -135,8 +135,8 @@ View Tape::grad_out(const Node& n) const {
   return v;
 }
 
-void Tape::backward(const Node* stop) {
-  for (Node* n = head_; n && n != stop; n = n->prev) {
+void Tape::backward(Node* from, const Node* stop) {
+  for (Node* n = from; n && n != stop; n = n->prev) {
     const auto fn = n->op->vjp[dtype_ == DType::f64];
     if (!fn) continue;
     const bool arrived = grad_out(*n).data || (n->extra && grad_out(*n->extra).data);

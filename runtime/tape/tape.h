@@ -121,7 +121,9 @@ class Tape {
   View grad_out(const Node& n) const;
 
   // Runs the VJPs of everything recorded after `stop`, newest first. Seed gradients with grad() before.
-  void backward(const Node* stop = nullptr);
+  void backward(const Node* stop = nullptr) { backward(head_, stop); }
+  // The same from `from` on, for a gradient that is taken in parts: the next part starts at this one's `stop`.
+  void backward(Node* from, const Node* stop);
 
   struct Mark {
     Arena::Mark arena;

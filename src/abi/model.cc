@@ -9,6 +9,7 @@
 #include "src/io/atomic_file.h"
 #include "src/io/utf8.h"
 #include "src/model/rows.h"
+#include "src/train/start.h"
 
 using namespace nf;
 
@@ -196,6 +197,18 @@ nf_status nf_model_set_tensor(nf_model* m, const char* name, const nf_view* valu
       if (const double v = scalar_at(flat, i); v - v != 0)
         fail(Code::numeric, "value of \"%s\" is not finite at element %lld", name, static_cast<long long>(i));
     if (staged.bytes()) std::memcpy(tensor.data, staged.data(), staged.bytes());
+    m->state->version.fetch_add(1);
+  });
+}
+
+nf_status nf_model_fit_data(nf_model* m, const nf_view* x, const nf_view* ctx, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(m, "model");
+    FlowModel& model = *m->state->model;
+    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
+    check_context(c, check_rows(xv, "x", model.event()), model.context());
+    RuntimeState& rt = *m->state->runtime;
+    start_from_data(rt.allocator(), *rt.executor, model, xv, c, {}, {});
     m->state->version.fetch_add(1);
   });
 }

@@ -13,6 +13,7 @@
 namespace nf::cli {
 namespace {
 using Json = nlohmann::ordered_json;
+constexpr char kStandardise[] = "standardise";
 
 Json parse(const std::string& spec) { return Json::parse(spec, nullptr, /*allow_exceptions=*/false); }
 
@@ -83,6 +84,33 @@ std::string override_spec(const std::string& spec, const std::vector<std::string
     *at = value.is_discarded() ? Json(raw) : value;
   }
   return json.dump(2);
+}
+
+std::string standardise_spec(const std::string& original) {
+  Json json = parse(original);
+  if (!json.is_object() || !json.contains("layers") || !json["layers"].is_array()) return original;
+  // The whole chain may be inverted or repeated: the layer goes in front of all that.
+  if (json.contains("invert") || json.contains("repeat")) {
+    Json chain = {{"layers", json["layers"]}};
+    for (const char* key : {"invert", "repeat"})
+      if (json.contains(key)) {
+        chain[key] = json[key];
+        json.erase(key);
+      }
+    json["layers"] = Json::array({chain});
+  }
+  Json& layers = json["layers"];
+  if (layers.empty() || !layers[0].is_object() || layers[0].value("type", Json()) != kStandardise)
+    layers.insert(layers.begin(), Json{{"type", kStandardise}});
+  return json.dump(2);
+}
+
+bool is_standardised(const std::string& spec) {
+  const Json json = parse(spec);
+  if (!json.is_object() || !json.contains("layers") || !json["layers"].is_array() || json["layers"].empty())
+    return false;
+  const Json& first = json["layers"][0];
+  return !json.value("invert", false) && first.is_object() && first.value("type", Json()) == kStandardise;
 }
 
 std::string complete_spec(const std::string& original, int64_t event, int64_t context) {

@@ -12,6 +12,10 @@ std::string read_spec(const std::string& source);
 // "layers.0.layers.0.hidden=[64, 64]": keys and indices of arrays joined by dots; the value is JSON, or else a string.
 std::string override_spec(const std::string& spec, const std::vector<std::string>& assignments);
 
+// Puts a layer "standardise" at the data end of the chain, unless there is one.
+std::string standardise_spec(const std::string& spec);
+bool is_standardised(const std::string& spec);
+
 // Inserts "event" and "context" where they are missing or "auto". A spec that names both comes back byte for byte, and
 // one that is not a JSON object too: the library says what is wrong with it.
 std::string complete_spec(const std::string& spec, int64_t event, int64_t context);

@@ -95,7 +95,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const TrainResult& r, con
 std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const RunState& state) {
   if (state.best_step == 0)
     throw Failure("no validation gave a finite log-likelihood, so there is no model to keep",
-                  "try a lower --lr, --clip-norm 5, or standardised data");
+                  "try a lower --lr, --clip-norm 5, or --standardize");
   const Options options = a.settings->bag();
   const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
   std::unique_ptr<Summary> test;
@@ -146,6 +146,10 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
       ->group(group);
   cmd.add_option("--context-columns", a.train.context_columns, "columns of the same files that are context")
       ->type_name("A,B,..")
+      ->group(group);
+  cmd.add_flag(
+         "--standardize,--standardise", a.standardize,
+         "begin the model with a layer that takes every column to mean 0 and deviation 1, as in the training rows")
       ->group(group);
   cmd.add_option("--holdout", a.holdout,
                  "part of --data to validate with when there is no --valid (0.1); 0: no validation")

@@ -118,9 +118,17 @@ void warn_of_scales(const Rows& rows) {
   if (odd.empty()) return;
   const size_t more = odd.size() > 8 ? odd.size() - 8 : 0;
   odd.resize(odd.size() - more);
-  std::fprintf(stderr,
-               "nf: warning: badly scaled: %s%s; standardise the data first: the model starts near the identity\n",
-               join(odd, ", ").c_str(), more ? text(" and %zu more", more).c_str() : "");
+  std::fprintf(
+      stderr,
+      "nf: warning: badly scaled: %s%s; the model starts near the identity: --standardize gives it a layer that "
+      "takes care of scales\n",
+      join(odd, ", ").c_str(), more ? text(" and %zu more", more).c_str() : "");
+}
+
+// Layers that take parameters from data get all of the training rows.
+void fit_data(const TrainPlan& plan) {
+  const nf_view x = plan.train.x.view(), context = plan.train.context.view();
+  call(nf_model_fit_data, plan.model.get(), &x, plan.train.context ? &context : nullptr);
 }
 
 void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
@@ -214,6 +222,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.runtime = args.settings->runtime();
   check_destinations(args, plan.runtime.get());
   std::string spec = override_spec(read_spec(args.spec), args.overrides);
+  if (args.standardize) spec = standardise_spec(spec);
   if (args.resume) {
     plan.model = load_checkpoint(args, plan);
     adopt(args, plan.state);
@@ -231,8 +240,9 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   check_data(plan.train, args.train, info.event_size, info.context_size);
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
-  if (!args.quiet) warn_of_scales(plan.train.x);
+  if (!args.quiet && !is_standardised(spec)) warn_of_scales(plan.train.x);
   split(args, plan);
+  if (!args.resume) fit_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume)
     for (const auto& [flag, value] : fixed)

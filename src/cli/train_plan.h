@@ -18,7 +18,7 @@ struct TrainArgs {
   double holdout = -1;  // not given
   uint64_t steps = 0, valid_every = 0, patience = 0;
   double epochs = 0;
-  bool resume = false, force = false, quiet = false, json = false;
+  bool standardize = false, resume = false, force = false, quiet = false, json = false;
   std::shared_ptr<Settings> settings;
 };
 

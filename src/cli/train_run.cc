@@ -78,7 +78,7 @@ class Loop {
     } catch (LibraryFailure& e) {
       if (e.status != NF_ERR_NUMERIC) throw;
       throw Failure(e.what(),  // names the step
-                    "try a lower --lr, --clip-norm 5, or standardised data" +
+                    "try a lower --lr, --clip-norm 5, or --standardize" +
                         (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
     ++state_.step;

@@ -4,7 +4,9 @@
 #include <memory>
 #include <span>
 
+#include "runtime/op/batch_columns.h"
 #include "runtime/op/family.h"
+#include "runtime/tape/params.h"
 #include "runtime/tape/tape.h"
 #include "src/flow/declare.h"
 #include "src/flow/fields.h"
@@ -14,7 +16,8 @@ namespace nf {
 // A graph under construction: the tape and the parameters as its leaves.
 struct Scope {
   Tape& tape;
-  Node* params;  // indexed by ParamId
+  Node* params;                // indexed by ParamId
+  BatchPart* batch = nullptr;  // training a layer that couples rows: these rows' part of the batch
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
 };
 
@@ -30,6 +33,17 @@ class Layer {
   virtual Mapped forward(const Scope& s, Var x, Var context) const = 0;
   // Latent to data; log_det is that of this direction.
   virtual Mapped inverse(const Scope& s, Var z, Var context) const = 0;
+
+  // A layer whose parameters start from data has a saved flag, a buffer [1] that is 0 until then. -1: it does not.
+  virtual ParamId started() const { return -1; }
+  // Sets parameters by the rows that arrive: x, or z where the chain has the layer inverted.
+  virtual void start(const ParamStore&, const ColumnStats&, bool /*inverted*/) const {}
+
+  // Training couples the rows of a batch: forward finds statistics of x in s.batch; without (scoring, the inverse) rows
+  // are independent.
+  virtual bool couples_rows() const { return false; }
+  // After a step was applied: what the batch was like.
+  virtual void observe(const ParamStore&, const ColumnStats&) const {}
 };
 
 struct LayerConfig {

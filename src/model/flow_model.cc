@@ -75,6 +75,31 @@ class Flatten {
   std::vector<Step>& steps_;
 };
 
+// Values only. Two buffers take turns, and the arena is rewound after every layer.
+Mapped values_of_steps(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse,
+                       const FlowModel::After& after) {
+  Tape& t = s.tape;
+  const size_t n = steps.size();
+  Mapped all{x, nullptr};
+  const Dims shape = x->out.shape;
+  Var turn[2] = {t.empty(shape), t.empty(shape)};
+  Var log_det = t.zeros({shape[0]});
+  with_dtype(t.dtype(), [&]<class T>() {
+    for (size_t i = 0; i < n; ++i) {
+      Var y = turn[i % 2];
+      const Tape::Mark mark = t.mark();
+      const Mapped m = apply_step(s, steps[inverse ? n - 1 - i : i], all.y, context, inverse);
+      for_runs<const T, T>(m.y->out, y->out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
+      if (m.log_det) kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
+      t.rewind(mark);
+      all.y = y;
+      if (after) after(i + 1, y);
+    }
+  });
+  all.log_det = log_det;
+  return all;
+}
+
 }  // namespace
 
 FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params)
@@ -101,12 +126,13 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   }
 }
 
-Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory memory) const {
+Mapped FlowModel::run(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse,
+                      Memory memory) const {
   Tape& t = s.tape;
-  const size_t n = steps_.size();
-  const auto step_at = [&](size_t i) -> const Step& { return steps_[inverse ? n - 1 - i : i]; };
+  const size_t n = steps.size();
+  const auto step_at = [&](size_t i) -> const Step& { return steps[inverse ? n - 1 - i : i]; };
   Mapped all{x, nullptr};
-  if (t.recording && memory == Memory::full) return apply_steps(s, steps_, x, context, inverse);
+  if (t.recording && memory == Memory::full) return apply_steps(s, steps, x, context, inverse);
   if (t.recording) {
     // A layer with parameters makes a segment, together with the layers without (permutations) that follow it.
     for (size_t i = 0, end; i < n; i = end) {
@@ -118,39 +144,23 @@ Mapped FlowModel::run(const Scope& s, Var x, Var context, bool inverse, Memory m
     }
     return all;
   }
-  return trace(s, x, context, inverse, {});
+  return values_of_steps(s, steps, x, context, inverse, {});
 }
 
 Mapped FlowModel::trace(const Scope& s, Var x, Var context, bool inverse, const After& after) const {
-  Tape& t = s.tape;
-  const size_t n = steps_.size();
-  Mapped all{x, nullptr};
-  // Two buffers take turns, and the arena is rewound after every layer.
-  const Dims shape = x->out.shape;
-  Var turn[2] = {t.empty(shape), t.empty(shape)};
-  Var log_det = t.zeros({shape[0]});
-  with_dtype(t.dtype(), [&]<class T>() {
-    for (size_t i = 0; i < n; ++i) {
-      Var y = turn[i % 2];
-      const Tape::Mark mark = t.mark();
-      const Mapped m = apply_step(s, steps_[inverse ? n - 1 - i : i], all.y, context, inverse);
-      for_runs<const T, T>(m.y->out, y->out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
-      if (m.log_det) kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
-      t.rewind(mark);
-      all.y = y;
-      if (after) after(i + 1, y);
-    }
-  });
-  all.log_det = log_det;
-  return all;
+  return values_of_steps(s, steps_, x, context, inverse, after);
 }
 
 Mapped FlowModel::forward(const Scope& s, Var x, Var context, Memory memory) const {
-  return run(s, x, context, false, memory);
+  return run(s, steps_, x, context, false, memory);
 }
 
 Mapped FlowModel::inverse(const Scope& s, Var z, Var context, Memory memory) const {
-  return run(s, z, context, true, memory);
+  return run(s, steps_, z, context, true, memory);
+}
+
+Mapped FlowModel::part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory) const {
+  return run(s, std::span<const Step>(steps_).subspan(first, last - first), x, context, false, memory);
 }
 
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
@@ -191,7 +201,7 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bo
     if (!finite(m.y) || (m.log_det && !finite(m.log_det))) return step.where;
     keep(m.y);
   }
-  return "the base density";
+  return kAllFinite;
 }
 
 }  // namespace nf

@@ -49,6 +49,8 @@ class FlowModel {
   using After = std::function<void(size_t k, Var y)>;
   Mapped trace(const Scope& s, Var from, Var context, bool inverse, const After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
+  // The steps [first, last) only, data to latent.
+  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
   // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
   struct Sampled {
     Var x, log_prob, z;
@@ -56,12 +58,12 @@ class FlowModel {
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
 
   // Where values stop being finite on the way of these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
-  // or "the data" or "the latent" when they are not finite themselves, "the base density" after all layers. For
-  // messages; slow.
+  // or "the data" or "the latent" when they are not finite themselves, kAllFinite after all layers. For messages; slow.
+  static constexpr char kAllFinite[] = "the base density";
   std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const;
 
  private:
-  Mapped run(const Scope& s, Var x, Var context, bool inverse, Memory memory) const;
+  Mapped run(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse, Memory memory) const;
   ModelSpec spec_;
   std::string canonical_;
   std::vector<Step> steps_;

@@ -3,24 +3,62 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/op/layout.h"
+#include "src/model/rows.h"
+
 namespace nf {
+namespace {
+
+constexpr int64_t kRows = 128, kWorthSplitting = 32;
+
+// Rows without weight count for nothing whatever they hold, but 0 * NaN is NaN: one that has weight takes their place.
+// False when there is none.
+bool hide_weightless(const View& weight, int64_t first, Var x, Var context) {
+  const int64_t rows = x->out.shape[0];
+  const auto counts = [&](int64_t r) { return scalar_at(weight, first + r) > 0; };
+  int64_t good = 0;
+  while (good < rows && !counts(good)) ++good;
+  if (good == rows) return false;
+  for (int64_t r = 0; r < rows; ++r) {
+    if (counts(r)) continue;
+    for (Var v : {x, context}) {
+      if (!v) continue;
+      const auto bytes = static_cast<size_t>(v->out.shape[1] * size_of(v->out.dtype));
+      char* data = v->out.as<char>();
+      std::memcpy(data + static_cast<size_t>(r) * bytes, data + static_cast<size_t>(good) * bytes, bytes);
+    }
+  }
+  return true;
+}
+
+}  // namespace
 
 // Enough rows per lane to pay for summing its gradient, at least two lanes where two cores could share the work.
 int64_t lane_count(int64_t batch) {
-  constexpr int64_t kRows = 128, kWorthSplitting = 32;
   return std::clamp<int64_t>(batch / kRows, batch >= kWorthSplitting ? 2 : 1, kMaxLanes);
 }
 
-Lane::Lane(const Allocator& allocator, const FlowModel& model, size_t arena_bytes, void* mirror)
+int64_t most_lane_rows(int64_t batch) {
+  int64_t most = 0;
+  const auto take = [&](int64_t n) { most = std::max(most, (n + lane_count(n) - 1) / lane_count(n)); };
+  take(batch);
+  // From kMaxLanes * kRows on it only grows.
+  for (int64_t n = std::min(batch, kMaxLanes * kRows); n > 0; --n) take(n);
+  return most;
+}
+
+Lane::Lane(const Allocator& allocator, const FlowModel& model, Tape on, void* mirror)
     : grads(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
             "a lane's gradient"),
-      tape(allocator, model.dtype(), arena_bytes),
-      params(model.params().slots().size()) {
+      tape(std::move(on)),
+      params(model.params().slots().size()),
+      empty_(tape.mark()) {
   tape.training = true;
   model.params().bind(params.data(), grads.data() ? grads.data() : this, mirror);
 }
 
 void Lane::begin_step() {
+  tape.rewind(empty_);
   for (Node& n : params) n.grad_fresh = n.needs_grad;
 }
 
@@ -28,6 +66,28 @@ void Lane::end_step(const ParamStore& store) {
   for (Node& n : params)
     if (n.needs_grad && n.grad_fresh)
       std::memset(n.grad, 0, static_cast<size_t>(n.out.count() * size_of(store.dtype())));
+}
+
+bool Lane::load(const Batch& b, int64_t first, int64_t rows, Var* x, Var* context) {
+  tape.random = b.random;
+  tape.random.first_row = first;
+  *x = load_rows(tape, b.x, first, rows);
+  *context = b.context.data ? load_rows(tape, b.context, b.context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+  if (!b.weight.data || hide_weightless(b.weight, first, *x, *context)) return true;
+  std::fill_n(b.row_loss + first, rows, 0.0);
+  return false;
+}
+
+void Lane::seed(const Batch& b, int64_t first, Var log_prob) {
+  with_dtype(tape.dtype(), [&]<class T>() {
+    const T* values = log_prob->out.as<T>();
+    T* seed = log_prob->needs_grad ? tape.grad(*log_prob).template as<T>() : nullptr;
+    for (int64_t r = 0; r < log_prob->out.shape[0]; ++r) {
+      const double w = b.weight.data ? scalar_at(b.weight, first + r) : 1;
+      b.row_loss[first + r] = w == 0 ? 0 : -w * static_cast<double>(values[r]);
+      if (seed) seed[r] = static_cast<T>(-w / b.total_weight);
+    }
+  });
 }
 
 }  // namespace nf

@@ -7,31 +7,12 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/op/layout.h"
 #include "src/model/rows.h"
+#include "src/train/start.h"
 
 namespace nf {
 namespace {
 
 double* doubles(const Buffer& b) { return b.as<double>(); }
-
-// Rows without weight count for nothing whatever they hold, but 0 * NaN is NaN: one that has weight takes their place.
-// False when there is none.
-bool hide_weightless(const View& weight, int64_t first, Var x, Var context) {
-  const int64_t rows = x->out.shape[0];
-  const auto counts = [&](int64_t r) { return scalar_at(weight, first + r) > 0; };
-  int64_t good = 0;
-  while (good < rows && !counts(good)) ++good;
-  if (good == rows) return false;
-  for (int64_t r = 0; r < rows; ++r) {
-    if (counts(r)) continue;
-    for (Var v : {x, context}) {
-      if (!v) continue;
-      const auto bytes = static_cast<size_t>(v->out.shape[1] * size_of(v->out.dtype));
-      char* data = v->out.as<char>();
-      std::memcpy(data + static_cast<size_t>(r) * bytes, data + static_cast<size_t>(good) * bytes, bytes);
-    }
-  }
-  return true;
-}
 
 size_t trainable_bytes(const FlowModel& model) {
   return static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype()));
@@ -41,7 +22,12 @@ size_t trainable_bytes(const FlowModel& model) {
 
 Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& model, const TrainerConfig& config,
                  const Collective& collective)
-    : allocator_(allocator), executor_(executor), model_(model), config_(config), collective_(collective) {
+    : allocator_(allocator),
+      executor_(executor),
+      model_(model),
+      config_(config),
+      collective_(collective),
+      phases_(allocator, model, config.memory) {
   check(config_.optimizer);
   check(config_.schedule, config_.optimizer.lr);
   config_.schedule = resolve(config_.schedule, config_.max_steps);
@@ -51,82 +37,80 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
   const int64_t chunks = chunk_count(model.params().trainable_size());
   partials_ = Buffer(allocator, static_cast<size_t>(chunks) * sizeof(double), "gradient norms");
-  arena_bytes_ = measure();
   need_lanes(1);
   parameters_changed();
 }
 
-// One block of training on a tape that grows.
-size_t Trainer::measure() const {
-  Buffer grads(allocator_, trainable_bytes(model_), "measuring a graph");
-  Tape t(allocator_, model_.dtype());
-  t.training = true;
-  std::vector<Node> params(model_.params().slots().size());
-  model_.params().bind(params.data(), grads.data(), mirror_.data());
-  const Scope s{t, params.data()};
-  const int64_t n = model_.block_rows();
-  Var x = t.zeros({n, model_.event()});
-  Var c = model_.context() ? t.zeros({n, model_.context()}) : nullptr;
-  Var lp = model_.log_prob(s, x, c, config_.memory);
-  if (lp->needs_grad) {
-    t.grad(*lp);
-    t.backward();
+// One block, or the rows of a lane that trains in phases, on a tape that grows.
+size_t Trainer::measure(int64_t rows) {
+  Lane lane(allocator_, model_, Tape(allocator_, model_.dtype()), mirror_.data());
+  const Buffer losses(allocator_, static_cast<size_t>(checked_mul(rows, sizeof(double))), "measuring a graph");
+  double zero = 0;
+  View zeros;  // all elements are that one
+  zeros.data = &zero;
+  zeros.dtype = DType::f64;
+  Batch batch{zeros, {}, {}, 1, {}, losses.as<double>()};
+  batch.x.shape = {rows, model_.event()};
+  if (model_.context()) {
+    batch.context = zeros;
+    batch.context.shape = {rows, model_.context()};
   }
-  return t.arena().high_water();
+  if (!phases_.needed()) {
+    run_block(lane, batch, 0, rows);
+    return lane.tape.arena().high_water();
+  }
+  phases_.measure(lane, batch);
+  lane.begin_step();
+  blame(lane, batch, 0);
+  return lane.tape.arena().high_water();
 }
 
 void Trainer::need_lanes(int64_t batch) {
-  const int64_t lanes = lane_count(batch);
-  while (static_cast<int64_t>(lanes_.size()) < lanes)
-    lanes_.push_back(std::make_unique<Lane>(allocator_, model_, arena_bytes_, mirror_.data()));
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
   if (row_loss_.bytes() < bytes) row_loss_ = Buffer(allocator_, bytes, "losses of the rows");
+  if (phases_.needed() && row_weight_.bytes() < bytes) row_weight_ = Buffer(allocator_, bytes, "weights of the rows");
+  const int64_t rows = phases_.needed() ? most_lane_rows(batch) : model_.block_rows();
+  if (rows > arena_rows_) {
+    lanes_.clear();
+    arena_rows_ = 0;
+    arena_bytes_ = measure(rows);
+    arena_rows_ = rows;
+  }
+  const int64_t lanes = lane_count(batch);
+  while (static_cast<int64_t>(lanes_.size()) < lanes)
+    lanes_.push_back(
+        std::make_unique<Lane>(allocator_, model_, Tape(allocator_, model_.dtype(), arena_bytes_), mirror_.data()));
 }
 
 size_t Trainer::bytes() const {
-  size_t n = mirror_.bytes() + row_loss_.bytes() + partials_.bytes();
+  size_t n = mirror_.bytes() + row_loss_.bytes() + row_weight_.bytes() + partials_.bytes() + phases_.bytes();
   for (const Buffer& b : slots_) n += b.bytes();
   for (const auto& l : lanes_) n += l->bytes();
   return n;
 }
 
 void Trainer::parameters_changed() {
+  waits_ = waits_for_data(model_);
   const auto count = static_cast<uint32_t>(model_.params().slots().size());
   if (mirror_.data())
     executor_.parallel_for(count, [&](uint32_t i) { model_.params().refresh_mirror(i, mirror_.data()); });
 }
 
-void Trainer::run_lane(Lane& lane, int64_t index, int64_t lanes, const View& x, const View& context, const View& weight,
-                       double total_weight) {
-  const int64_t n = x.shape[0];
-  const int64_t begin = n * index / lanes, end = n * (index + 1) / lanes;
+void Trainer::run_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows) {
   Tape& t = lane.tape;
+  const TapeScope scope(t);
+  Var x, context;
+  if (!lane.load(batch, first, rows, &x, &context)) return;
+  Var lp = model_.log_prob(lane.scope(), x, context, config_.memory);
+  lane.seed(batch, first, lp);
+  if (lp->needs_grad) t.backward();
+}
+
+void Trainer::run_lane(Lane& lane, int64_t index, int64_t lanes, const Batch& batch) {
+  const int64_t n = batch.x.shape[0], end = lane_begin(n, index + 1, lanes);
   lane.begin_step();
-  for (int64_t first = begin; first < end; first += model_.block_rows()) {
-    const int64_t rows = std::min(model_.block_rows(), end - first);
-    const TapeScope scope(t);
-    t.random = {};
-    t.random.seed = config_.seed;
-    t.random.step = step_;
-    t.random.first_row = first;
-    Var xv = load_rows(t, x, first, rows);
-    Var cv = context.data ? load_rows(t, context, context.shape[0] == 1 ? 0 : first, rows) : nullptr;
-    if (weight.data && !hide_weightless(weight, first, xv, cv)) {
-      std::fill_n(doubles(row_loss_) + first, rows, 0.0);
-      continue;
-    }
-    Var lp = model_.log_prob({t, lane.params.data()}, xv, cv, config_.memory);
-    with_dtype(t.dtype(), [&]<class T>() {
-      const T* values = lp->out.as<T>();
-      T* seed = lp->needs_grad ? t.grad(*lp).template as<T>() : nullptr;
-      for (int64_t r = 0; r < rows; ++r) {
-        const double w = weight.data ? scalar_at(weight, first + r) : 1;
-        doubles(row_loss_)[first + r] = w == 0 ? 0 : -w * static_cast<double>(values[r]);
-        if (seed) seed[r] = static_cast<T>(-w / total_weight);
-      }
-    });
-    if (lp->needs_grad) t.backward();
-  }
+  for (int64_t first = lane_begin(n, index, lanes); first < end; first += model_.block_rows())
+    run_block(lane, batch, first, std::min(model_.block_rows(), end - first));
   lane.end_step(model_.params());
 }
 
@@ -143,9 +127,7 @@ double Trainer::sum_gradients(int64_t lanes) {
     const auto measure = [&](uint32_t c) { doubles(partials_)[c] = chunk_sumsq(total, n, c); };
     if (collective_.world > 1) {
       executor_.parallel_for(static_cast<uint32_t>(chunks), add);
-      if (collective_.allreduce_sum(collective_.user, total, static_cast<size_t>(n),
-                                    static_cast<int32_t>(model_.dtype())) != 0)
-        fail(Code::callback, "allreduce_sum failed on the gradient");
+      collective_.sum(total, n, model_.dtype(), "gradient");
       executor_.parallel_for(static_cast<uint32_t>(chunks), measure);
     } else {
       executor_.parallel_for(static_cast<uint32_t>(chunks), [&](uint32_t c) {
@@ -180,65 +162,93 @@ void Trainer::update(double lr, double factor) {
 
 StepResult Trainer::step(const View& x, const View& context, const View& weight) {
   const int64_t n = x.shape[0];
-  double total = static_cast<double>(n);
+  double sums[2] = {static_cast<double>(n), static_cast<double>(n)};  // of weights, of rows that count
+  double &total = sums[0], &counting = sums[1];
   if (weight.data) {
-    total = 0;
+    total = counting = 0;
     for (int64_t r = 0; r < n; ++r) {
       const double w = scalar_at(weight, r);
       if (!(w >= 0) || std::isinf(w))
         fail(Code::argument, "weight[%lld] = %g; weights are finite and not negative", static_cast<long long>(r), w);
       total += w;
+      counting += w > 0;
     }
   }
-  const auto allreduce = [&](double& v, const char* what) {
-    if (collective_.world > 1 &&
-        collective_.allreduce_sum(collective_.user, &v, 1, static_cast<int32_t>(DType::f64)) != 0)
-      fail(Code::callback, "allreduce_sum failed on the %s", what);
-  };
-  allreduce(total, "weights");
+  collective_.sum(sums, 2, DType::f64, "weights");
   if (!(total > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
+  if (waits_) {
+    start_from_data(allocator_, executor_, model_, x, context, weight, collective_);
+    parameters_changed();
+  }
   need_lanes(n);
   const int64_t lanes = lane_count(n);
-  executor_.parallel_for(static_cast<uint32_t>(lanes),
-                         [&](uint32_t i) { run_lane(*lanes_[i], i, lanes, x, context, weight, total); });
+  Batch batch{x, context, weight, total, {}, doubles(row_loss_)};
+  batch.random.seed = config_.seed;
+  batch.random.step = step_;
+  if (phases_.needed()) {
+    for (int64_t r = 0; weight.data && r < n; ++r) doubles(row_weight_)[r] = scalar_at(weight, r);
+    phases_.run(executor_, std::span(lanes_).first(static_cast<size_t>(lanes)), batch,
+                weight.data ? doubles(row_weight_) : nullptr, counting, collective_);
+  } else {
+    executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) { run_lane(*lanes_[i], i, lanes, batch); });
+  }
   double loss = 0;
   for (int64_t r = 0; r < n; ++r) loss += doubles(row_loss_)[r];
-  allreduce(loss, "loss");
+  collective_.sum(&loss, 1, DType::f64, "loss");
   loss /= total;
-  if (!std::isfinite(loss)) report_nonfinite(x, context, n);
+  if (!std::isfinite(loss)) report_nonfinite(batch);
   const double norm = sum_gradients(lanes);
   if (!std::isfinite(norm))
     fail(Code::numeric, "step %llu: the loss is %g but its gradient is not finite; the step is not applied",
          static_cast<unsigned long long>(step_ + 1), loss);
   const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_);
   update(lr, norm_factor(norm, config_.clip.max_norm));
+  phases_.observe();
   ++step_;
   return {step_, loss, norm, lr};
 }
 
-void Trainer::report_nonfinite(const View& x, const View& context, int64_t n) {
+// Where values of a row stop being finite, when it is scored alone.
+std::string Trainer::blame(Lane& lane, const Batch& batch, int64_t row) {
+  Tape& t = lane.tape;
+  const TapeScope scope(t);
+  t.recording = t.training = false;
+  Var x = load_rows(t, batch.x, row, 1);
+  Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
+  std::string where = model_.first_nonfinite(lane.scope(), x, c);
+  t.recording = t.training = true;
+  return where;
+}
+
+void Trainer::report_nonfinite(const Batch& batch) {
+  const int64_t n = batch.x.shape[0];
+  const auto step = static_cast<unsigned long long>(step_ + 1);
   int64_t bad = 0, first = -1;
   for (int64_t r = 0; r < n; ++r) {
-    if (std::isfinite(doubles(row_loss_)[r])) continue;
+    if (std::isfinite(batch.row_loss[r])) continue;
     if (first < 0) first = r;
     ++bad;
   }
   if (first < 0)
-    fail(Code::numeric, "step %llu: the loss of another rank is not finite; the step is not applied",
-         static_cast<unsigned long long>(step_ + 1));
-  Lane& lane = *lanes_[0];
-  const TapeScope scope(lane.tape);
-  lane.tape.recording = false;
-  lane.tape.training = false;
-  Var xv = load_rows(lane.tape, x, first, 1);
-  Var cv = context.data ? load_rows(lane.tape, context, context.shape[0] == 1 ? 0 : first, 1) : nullptr;
-  const std::string where = model_.first_nonfinite({lane.tape, lane.params.data()}, xv, cv);
-  lane.tape.recording = true;
-  lane.tape.training = true;
+    fail(Code::numeric, "step %llu: the loss of another rank is not finite; the step is not applied", step);
+  lanes_[0]->begin_step();  // an empty tape
+  std::string where = blame(*lanes_[0], batch, first);
+  if (const Step* coupled = phases_.not_finite()) {
+    // One row spoils the statistics, and so the loss, of all: one that is not finite by itself is to blame.
+    for (int64_t r = 0; r < n; ++r) {
+      if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
+      where = blame(*lanes_[0], batch, r);
+      if (where != FlowModel::kAllFinite)
+        fail(Code::numeric,
+             "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
+             step, static_cast<long long>(r), where.c_str(), coupled->where.c_str());
+    }
+    fail(Code::numeric, "step %llu: the statistics of the batch at %s are not finite; the step is not applied", step,
+         coupled->where.c_str());
+  }
   fail(Code::numeric,
-       "step %llu: the loss of row %lld (%lld rows in all) is not finite; first at %s; the step is not applied",
-       static_cast<unsigned long long>(step_ + 1), static_cast<long long>(first), static_cast<long long>(bad),
-       where.c_str());
+       "step %llu: the loss of row %lld (%lld rows in all) is not finite; first at %s; the step is not applied", step,
+       static_cast<long long>(first), static_cast<long long>(bad), where.c_str());
 }
 
 std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {

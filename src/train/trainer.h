@@ -8,8 +8,10 @@
 #include "runtime/core/executor.h"
 #include "src/model/flow_model.h"
 #include "src/train/clip.h"
+#include "src/train/collective.h"
 #include "src/train/lanes.h"
 #include "src/train/optimizer.h"
+#include "src/train/phases.h"
 #include "src/train/schedule.h"
 
 namespace nf {
@@ -21,13 +23,6 @@ struct TrainerConfig {
   Memory memory = Memory::full;
   uint64_t seed = 0;       // of dropout
   uint64_t max_steps = 0;  // what schedules with an end aim at
-};
-
-// Sums over processes; nullptr function: one process.
-struct Collective {
-  int world = 1;
-  void* user = nullptr;
-  int32_t (*allreduce_sum)(void* user, void* buf, size_t n, int32_t dtype) = nullptr;
 };
 
 struct StepResult {
@@ -42,7 +37,7 @@ class Trainer {
           const Collective& collective);
 
   // Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no data; weight [n] or no
-  // data.
+  // data. Layers that wait for data start from the first batch.
   StepResult step(const View& x, const View& context, const View& weight);
 
   uint64_t steps() const { return step_; }
@@ -59,12 +54,13 @@ class Trainer {
 
  private:
   void need_lanes(int64_t batch);
-  size_t measure() const;
-  void run_lane(Lane& lane, int64_t index, int64_t lanes, const View& x, const View& context, const View& weight,
-                double total_weight);
+  size_t measure(int64_t rows);
+  void run_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows);
+  void run_lane(Lane& lane, int64_t index, int64_t lanes, const Batch& batch);
   double sum_gradients(int64_t lanes);
   void update(double lr, double factor);
-  [[noreturn]] void report_nonfinite(const View& x, const View& context, int64_t rows);
+  std::string blame(Lane& lane, const Batch& batch, int64_t row);
+  [[noreturn]] void report_nonfinite(const Batch& batch);
 
   Allocator allocator_;
   Executor& executor_;
@@ -77,8 +73,12 @@ class Trainer {
   std::vector<Buffer> slots_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   size_t arena_bytes_ = 0;
-  Buffer row_loss_;  // doubles, one per row of the batch
-  Buffer partials_;  // doubles, one per chunk of the gradient
+  int64_t arena_rows_ = 0;  // that a lane's arena has room for
+  Phases phases_;
+  bool waits_ = true;  // some layer may not have started from data
+  Buffer row_loss_;    // doubles, one per row of the batch
+  Buffer row_weight_;  // likewise, of models that train in phases
+  Buffer partials_;    // doubles, one per chunk of the gradient
 };
 
 }  // namespace nf

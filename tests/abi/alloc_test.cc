@@ -91,6 +91,32 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   }
 }
 
+constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardise"},
+  {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
+
+// Layers that couple rows keep the graph of a whole batch: it grows with the largest batch so far, and then no more.
+TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
+  if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
+  for (const char* memory : {"full", "recompute"}) {
+    const Model m = model(rt.get(), kCoupledSpec);
+    const int64_t without = allocator.live;
+    const Trainer t = trainer(m.get(), options({{"memory", memory}}).get());
+    const auto step = [&](int64_t n) {
+      Tensor x = banana(n);
+      nf_step_info info = NF_STEP_INFO_INIT;
+      Err e;
+      const int64_t before = news, hooked = allocator.calls;
+      EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &info, &e), e));
+      EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
+      return news - before + allocator.calls - hooked;
+    };
+    step(100);
+    EXPECT_EQ(step(100), 0) << memory;
+    EXPECT_GT(step(1000), 0) << memory;
+    for (int64_t n : {1000, 2, 383, 513, 1000}) EXPECT_EQ(step(n), 0) << memory << ", " << n << " rows";
+  }
+}
+
 TEST_F(Memory, ErrorsAllocateNothingFromTheHook) {
   const Model m = model(rt.get());
   const Session s = session(m.get());
@@ -221,6 +247,21 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_trainer_free(p);
     return status;
   });
+  out_of_memory("nf_model_create and fit_data", allocator, [&](nf_error* err) {
+    nf_model* p = nullptr;
+    nf_status status = nf_model_create(rt.get(), kCoupledSpec, sizeof(kCoupledSpec) - 1, 1, &p, err);
+    if (status == NF_OK) status = nf_model_fit_data(p, x.view(), nullptr, err);
+    nf_model_free(p);
+    return status;
+  });
+  const Model coupled = model(rt.get(), kCoupledSpec);
+  out_of_memory("nf_trainer_create and step, rows coupled", allocator, [&](nf_error* err) {
+    nf_trainer* p = nullptr;
+    nf_status status = nf_trainer_create(coupled.get(), nullptr, nullptr, &p, err);
+    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    nf_trainer_free(p);
+    return status;
+  });
   out_of_memory("nf_trainer_create, step, save and restore", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
@@ -286,11 +327,14 @@ TEST_F(Memory, ErrorsThatRunOut) {
 }
 
 // A step that runs out of memory is not applied, and the next one goes through.
-TEST_F(Memory, ATrainerSurvivesRunningOut) {
-  const Model m = model(rt.get()), twin = model(rt.get());
+void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const char* spec) {
+  SCOPED_TRACE(spec);
+  const Model m = model(rt, spec), twin = model(rt, spec);
   const Trainer t = trainer(m.get()), u = trainer(twin.get());
-  Tensor x = banana(3000);
+  Tensor x = banana(3000), few = banana(40);
   Err e;
+  for (nf_trainer* p : {t.get(), u.get()})
+    ASSERT_TRUE(ok(nf_train_step(p, few.view(), nullptr, nullptr, nullptr, &e), e));
   const uint64_t before = info(m.get()).hash;
   for (int64_t k = 0;; ++k) {
     ASSERT_LT(k, 10000);
@@ -303,6 +347,11 @@ TEST_F(Memory, ATrainerSurvivesRunningOut) {
   }
   ASSERT_TRUE(ok(nf_train_step(u.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
   EXPECT_EQ(info(m.get()).hash, info(twin.get()).hash);
+}
+
+TEST_F(Memory, ATrainerSurvivesRunningOut) {
+  survives_running_out(rt.get(), allocator, kSpec);
+  survives_running_out(rt.get(), allocator, kCoupledSpec);
 }
 
 }  // namespace

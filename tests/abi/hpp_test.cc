@@ -91,6 +91,22 @@ TEST_F(Hpp, TracesEveryStep) {
   EXPECT_THROW(s.trace(nf::View(x, 3)), nf::Exception);
 }
 
+TEST_F(Hpp, FitsLayersToData) {
+  nf::Model fitted(rt, R"({"event": [2], "layers": [{"type": "standardise"}]})", 1);
+  fitted.fit_data(nf::View(x, 2));
+  const std::vector<float> z = nf::Session(fitted).forward(nf::View(x, 2));
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < z.size(); i += 2) {
+    sum += z[i];
+    squares += z[i] * z[i];
+  }
+  EXPECT_NEAR(sum / 300, 0, 1e-5);
+  EXPECT_NEAR(squares / 299, 1, 1e-5);
+  EXPECT_THROW(
+      nf::Model(rt, R"({"event": [2], "layers": [{"type": "actnorm"}]})", 1).fit_data(nf::View(x.data(), 1, 2)),
+      nf::Exception);
+}
+
 TEST_F(Hpp, TrainSaveLoad) {
   const TempDir dir;
   nf::Trainer t(m, {{"lr", 1e-3}, {"optimizer", "adam"}});

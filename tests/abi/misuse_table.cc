@@ -90,6 +90,7 @@ std::vector<Row> World::table_of_rows() {
           {the_model, plain("name", tensor_name.c_str()), view("out", Kind::out_view, bias)}),
       row("nf_model_set_tensor", nf_model_set_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("value", Kind::in_view, bias)}),
+      row("nf_model_fit_data", nf_model_fit_data, {the_model, in_x, in_ctx}),
       row("nf_model_set_note", nf_model_set_note, {the_model, plain("key", "who"), plain("value", "me", kNullable)}),
       row("nf_session_create", nf_session_create, {the_model, any_bag, made_by(release<nf_session_free, nf_session>)}),
       row("nf_log_prob", nf_log_prob, {the_session, in_x, in_ctx, view("log_prob", Kind::out_view, rows)}),

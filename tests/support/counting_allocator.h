@@ -1,5 +1,6 @@
 // An allocator for tests: counts what is alive, remembers what was asked, and refuses on demand.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,7 @@ class CountingAllocator {
 
   int64_t refuse_after = -1;  // that many more succeed, later ones get nullptr; negative: never refuse
   std::vector<Block> alive;
+  size_t bytes = 0, peak = 0;  // alive now, and at most
   int64_t calls = 0;
   int64_t wrong_frees = 0;  // a free whose pointer, size or alignment is not that of its allocation
 
@@ -38,12 +40,15 @@ class CountingAllocator {
     if (refuse_after > 0) --refuse_after;
     void* p = system_.alloc(system_.user, size, align);
     alive.push_back({p, size, align});
+    bytes += size;
+    peak = std::max(peak, bytes);
     return p;
   }
   void drop(void* p, size_t size, size_t align) {
     for (auto b = alive.begin(); b != alive.end(); ++b) {
       if (b->p != p || b->bytes != size || b->align != align) continue;
       alive.erase(b);
+      bytes -= size;
       system_.free(system_.user, p, size, align);
       return;
     }

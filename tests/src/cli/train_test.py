@@ -1,10 +1,11 @@
 """nf train: data formats, validation, best model, learning curve, summaries, spec conveniences."""
 import csv
 import json
+import math
 import os
 
 import harness
-from harness import SPEC, case, info, nf, rows_of, train, write_csv, write_npy
+from harness import SPEC, case, fails, info, nf, rows_of, train, write_csv, write_npy
 
 
 @case
@@ -59,6 +60,52 @@ def keeps_the_best_validation():
     score = json.loads(nf('score', 'm.safetensors', '--data', 'valid.npy', '--json').stdout)
     assert abs(score['mean'] - summary['valid_log_likelihood']) < 1e-12
     assert info('m.safetensors.checkpoint')['hash'] != info('m.safetensors')['hash']
+
+
+@case
+def standardize_takes_raw_columns():
+    raw = [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(600)]
+    write_csv('raw.csv', raw, ['year', 'share'])
+    write_csv('test.csv', [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(200, seed=2)], ['year', 'share'])
+    assert '--standardize' in train(data='raw.csv').stderr, 'the warning names the cure'
+    out = train('--standardize', '--test', 'test.csv', '--lr', '0.01', '--json', data='raw.csv', steps=300)
+    assert 'badly scaled' not in out.stderr, out.stderr
+    # The density is that of the raw columns: scales move it by their logarithms only.
+    write_npy('plain.npy', rows_of(600), 'd')
+    write_npy('plain_test.npy', rows_of(200, seed=2), 'd')
+    plain = train('--test', 'plain_test.npy', '--lr', '0.01', '--json', data='plain.npy', steps=300, output='p')
+    got, want = (json.loads(o.stdout)['test_log_likelihood'] for o in (out, plain))
+    assert abs(got - (want - math.log(300 * 1e-4))) < 0.25, (got, want)
+    layers = json.loads(nf('info --spec m.safetensors').stdout)['layers']
+    assert layers[0] == {'type': 'standardise'} and len(layers) == 2, layers
+    samples = [[float(v) for v in line.split(',')] for line in nf('sample m.safetensors -n 500').stdout.splitlines()[1:]]
+    mean = sum(row[0] for row in samples) / 500
+    assert abs(mean - 2000) < 100 and all(abs(row[1]) < 0.1 for row in samples), mean
+
+
+@case
+def standardize_goes_to_the_data_end():
+    def layers(spec):
+        write_npy('train.npy', [[7 + v for v in row] for row in rows_of(100)])
+        nf('train', json.dumps(spec), '--data', 'train.npy', '--standardize', '--steps', 1, '-o', 'm.safetensors')
+        return json.loads(nf('info --spec m.safetensors').stdout)['layers']
+    coupling = {'type': 'affine_coupling', 'hidden': [4]}
+    got = layers({'layers': [coupling], 'invert': True, 'repeat': 2})
+    assert got[0] == {'type': 'standardise'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
+    assert len(layers({'layers': [{'type': 'standardise'}, coupling]})) == 2
+
+
+@case
+def layers_start_from_all_training_rows():
+    spec = json.dumps({'layers': [{'type': 'actnorm'}, {'type': 'affine_coupling', 'hidden': [4]}, {'type': 'batch_norm'}]})
+    write_npy('train.npy', [[7 + 5 * v for v in row] for row in rows_of(400)])
+    run = ['train', spec, '--data', 'train.npy', '--batch', 50, '--lr', '0.01', '--valid-every', 10, '-o']
+    nf(*run, 'whole', '--steps', 40)
+    nf(*run, 'part', '--steps', 20)
+    nf(*run, 'part', '--steps', 40, '--resume')
+    assert info('whole.checkpoint')['hash'] == info('part.checkpoint')['hash'], 'a resumed run starts no layer again'
+    write_npy('one.npy', rows_of(1))
+    fails('train', spec, '--data', 'one.npy', '--holdout', 0, '--quiet', '-o', 'm', says=('actnorm', 'needs at least 2 rows'))
 
 
 @case
@@ -164,9 +211,9 @@ def shipped_specs_are_valid():
 def warns_of_badly_scaled_columns():
     rows = [[x, 100 + x, 50 * y, 7.0, 0.01 * y] for x, y in rows_of(300)]
     write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
-    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'standardise' in line]
+    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'badly scaled' in line]
     assert len(lines) == 1 and 'fine' not in lines[0], lines
-    for word in ('far (mean 100', 'wide (', 'constant (mean 7, std 0: constant)', 'narrow (', 'near the identity'):
+    for word in ('far (mean 100', 'wide (', 'constant (mean 7, std 0: constant)', 'narrow (', '--standardize'):
         assert word in lines[0], (word, lines)
     write_npy('train.npy', rows_of(300))
     assert train(steps=1).stderr == ''

@@ -1,0 +1,167 @@
+// Columns to mean 0 and variance 1 over a batch (Ioffe & Szegedy 2015, algorithm 1), with N rows and r = (v + eps)^-1/2:
+//   z = (x - m) r,  v = sum (x - m)^2 / (N - 1) or / N,  log_det = sum_j log r_j
+//   gx = r (gz - sum gz / N - z (sum gz z + sum g_log_det) / (N - 1 or N)),  sums over the rows of the batch
+// The statistics are in double, and so is x - m: columns far from 0 lose nothing.
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/op/batch_columns.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+enum { kBiased };  // attr.i
+enum { kEps };     // attr.f
+enum { kPart };    // attr.p
+
+const BatchPart* part_of(const Node& n) { return static_cast<const BatchPart*>(n.attr.p[kPart]); }
+bool counts(const double* weight, int64_t r) { return !weight || weight[r] > 0; }
+
+Shapes shape(const Node& n) {
+  need_rank(n, 0, 2);
+  Shapes s;
+  s.out = n.in[0]->out.shape;
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  s.saved = {s.out[1]};  // r
+  s.has_saved = true;
+  return s;
+}
+
+// Statistics of x alone, in scratch.
+ColumnStats own_stats(Tape& t, const View& x) {
+  const int64_t d = x.shape[1];
+  const auto n = static_cast<double>(x.shape[0]);
+  double* mean = t.scratch<double>(d);
+  double* dev = t.scratch<double>(2 * d);
+  for (int64_t j = 0; j < d; ++j) mean[j] = dev[j] = dev[d + j] = 0;
+  column_sums(x, nullptr, mean);
+  for (int64_t j = 0; j < d; ++j) mean[j] /= n;
+  column_deviations(x, nullptr, mean, dev);
+  return {n, d, mean, dev + d};
+}
+
+double divisor_of(const Node& n, double rows) { return std::max(rows - (n.attr.i[kBiased] ? 0 : 1), 1.0); }
+
+template <class T>
+void forward(Tape& t, Node& n) {
+  const ScratchScope scope(t);
+  const ColumnStats s = part_of(n) ? part_of(n)->stats : own_stats(t, n.view(0));
+  const auto x = matrix_of<T>(n.view(0)), z = matrix_of<T>(n.out);
+  T* rate = static_cast<T*>(n.saved);
+  double* r = t.scratch<double>(x.cols);
+  double log_det = 0;
+  for (int64_t j = 0; j < x.cols; ++j) {
+    const double v = s.squares[j] / divisor_of(n, s.rows) + n.attr.f[kEps];
+    r[j] = 1 / std::sqrt(v);
+    rate[j] = static_cast<T>(r[j]);
+    log_det -= std::log(v) / 2;
+  }
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.cols; ++j) z.row(i)[j] = static_cast<T>((x.row(i)[j] - s.mean[j]) * r[j]);
+  kernel::fill<T>(static_cast<T>(log_det), n.extra->y<T>(), x.rows);
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto gx = matrix_of<T>(t.grad(*n.in[0]));
+  const ScratchScope scope(t);
+  const auto gz = matrix_of<T>(t.grad_out(n)), z = matrix_of<T>(n.out);
+  const int64_t d = z.cols;
+  const BatchPart* part = part_of(n);
+  const double* totals = part ? part->totals : nullptr;
+  if (!part) {
+    double* own = t.scratch<double>(2 * d + 1);
+    for (int64_t j = 0; j <= 2 * d; ++j) own[j] = 0;
+    batch_grad_sums(t, n, nullptr, own);
+    totals = own;
+  }
+  const double rows = part ? part->stats.rows : static_cast<double>(z.rows);
+  const T* rate = static_cast<const T*>(n.saved);
+  T* shift = t.scratch<T>(d);
+  T* slope = t.scratch<T>(d);
+  for (int64_t j = 0; j < d; ++j) {
+    shift[j] = static_cast<T>(totals[j] / rows);
+    slope[j] = static_cast<T>((totals[d + j] + totals[2 * d]) / divisor_of(n, rows));
+  }
+  for (int64_t i = 0; i < z.rows; ++i) {
+    if (part && !counts(part->weight, i)) continue;
+    for (int64_t j = 0; j < d; ++j)
+      gx.row(i)[j] += rate[j] * ((gz.p ? gz.row(i)[j] : T{0}) - shift[j] - z.row(i)[j] * slope[j]);
+  }
+}
+
+template <class T>
+void grad_sums(const Tape& t, const Node& n, const double* weight, double* out) {
+  const auto gz = matrix_of<T>(t.grad_out(n)), z = matrix_of<T>(n.out);
+  const T* gl = t.grad_out(*n.extra).template as<T>();
+  double* dot = out + z.cols;
+  for (int64_t i = 0; i < z.rows; ++i) {
+    if (!counts(weight, i)) continue;
+    for (int64_t j = 0; gz.p && j < z.cols; ++j) {
+      const double g = gz.row(i)[j];
+      out[j] += g;
+      dot[j] += g * z.row(i)[j];
+    }
+    if (gl) out[2 * z.cols] += gl[i];
+  }
+}
+
+const Op kBatchNormalise = {"batch_normalise", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+// "md" rather than "nd": rows are not independent.
+const OpCase kCases[] = {
+    {"batch_normalise",
+     {{"md"}},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false); }},
+    {"batch_normalise_biased",
+     {{"md"}},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_batch_normalise;
+const OpFamily family_batch_normalise = {"batch_normalise", kCases, std::size(kCases)};
+
+Var batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
+  Attr a;
+  a.i[kBiased] = biased;
+  a.f[kEps] = eps;
+  a.p[kPart] = part;
+  Var z = t.record(kBatchNormalise, {x}, a);
+  if (part) part->node = z;
+  return z;
+}
+
+void column_sums(const View& x, const double* weight, double* out) {
+  with_dtype(x.dtype, [&]<class T>() {
+    const auto m = matrix_of<const T>(x);
+    for (int64_t i = 0; i < m.rows; ++i)
+      for (int64_t j = 0; counts(weight, i) && j < m.cols; ++j) out[j] += m.row(i)[j];
+  });
+}
+
+void column_deviations(const View& x, const double* weight, const double* mean, double* out) {
+  with_dtype(x.dtype, [&]<class T>() {
+    const auto m = matrix_of<const T>(x);
+    double* squares = out + m.cols;
+    for (int64_t i = 0; i < m.rows; ++i) {
+      if (!counts(weight, i)) continue;
+      for (int64_t j = 0; j < m.cols; ++j) {
+        const double d = m.row(i)[j] - mean[j];
+        out[j] += d;
+        squares[j] += d * d;
+      }
+    }
+  });
+}
+
+void batch_grad_sums(const Tape& t, const Node& n, const double* weight, double* out) {
+  with_dtype(t.dtype(), [&]<class T>() { grad_sums<T>(t, n, weight, out); });
+}
+
+}  // namespace nf

@@ -1,0 +1,46 @@
+// ActNorm (Kingma & Dhariwal 2018, section 3.1): a scale and a shift per column, learned, that start so that the first
+// rows come out with mean 0 and unbiased standard deviation 1:
+//   z_j = x_j exp(l_j) + b_j,  log_det = sum_j l_j;   inverse x_j = (z_j - b_j) exp(-l_j)
+// start: l = -log s, b = -m / s from mean m and deviation s of x; inverted: l = log s, b = m of z.
+// A constant column has s = 1.
+#include <cmath>
+
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+#include "src/flow/start.h"
+
+namespace nf {
+namespace {
+
+class ActNorm final : public Layer {
+ public:
+  using Config = NoConfig;
+
+  ActNorm(const Config&, Declare d)
+      : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
+        shift_(d.param("shift", {d.event}, Init::zeros())),
+        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
+  Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+
+  ParamId started() const override { return started_; }
+  void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
+    write_param(store, log_scale_, [&](int64_t j) { return (inverted ? 1 : -1) * std::log(in.spread(j)); });
+    write_param(store, shift_, [&](int64_t j) { return inverted ? in.mean[j] : -in.mean[j] / in.spread(j); });
+  }
+
+ private:
+  Mapped map(const Scope& s, Var x, bool inverse) const {
+    Var y = affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+  ParamId log_scale_, shift_, started_;
+};
+
+}  // namespace
+
+NF_LAYER(actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardised",
+         "Kingma & Dhariwal 2018, Glow, section 3.1");
+
+}  // namespace nf

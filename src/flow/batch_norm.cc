@@ -1,0 +1,93 @@
+// Batch normalisation as a flow (Dinh et al. 2017, section 3.7; Papamakarios et al. 2017, eq. 11):
+//   z_j = w_j (x_j - m_j) / sqrt(v_j + eps) + b_j,  w = softplus(u) + eps,  log_det = sum_j log w_j - log(v_j + eps) / 2
+// Training takes m and v from the batch, with gradients through them; log_det is that of the map with the statistics
+// held fixed. Scoring and the inverse take the running statistics, r <- (1 - momentum) r + momentum batch with the
+// unbiased variance, which start as those of the first rows. An inverted layer uses its running statistics in
+// training too, and leaves them alone.
+#include <cmath>
+
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+#include "src/flow/start.h"
+
+namespace nf {
+namespace {
+
+enum class Variance : uint8_t { unbiased, biased };
+
+class BatchNorm final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    double eps = 1e-5;
+    double momentum = 0.1;
+    bool affine = true;
+    Variance variance = Variance::unbiased;
+    void fields(Fields& f) override {
+      static constexpr const char* kVariances[] = {"unbiased", "biased"};
+      f.real("eps", "added to variances, and to the scale", eps, 1e-12, 0.5);
+      f.real("momentum", "share of the newest batch in the running statistics", momentum, 0, 1);
+      f.flag("affine", "whether a learned scale and shift follow", affine);
+      f.choice("variance", "what training divides squared deviations by: rows - 1, or rows", variance, kVariances);
+    }
+  };
+
+  BatchNorm(const Config& c, Declare d)
+      : config_(c),
+        // softplus(u) + eps = 1 at the start
+        weight_(c.affine ? d.param("unconstrained_weight", {d.event}, Init::fill(std::log(std::expm1(1 - c.eps))))
+                         : -1),
+        bias_(c.affine ? d.param("bias", {d.event}, Init::zeros()) : -1),
+        mean_(d.buffer("running_mean", {d.event}, Init::zeros())),
+        var_(d.buffer("running_var", {d.event}, Init::fill(1))),
+        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override {
+    Tape& t = s.tape;
+    Var y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
+                    : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
+    if (!config_.affine) return {y, y->extra};
+    Var z = nf::affine(t, y, log_weight(s), s.param(bias_), false);
+    return {z, add(t, y->extra, z->extra)};
+  }
+
+  Mapped inverse(const Scope& s, Var z, Var) const override {
+    Tape& t = s.tape;
+    Var y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : z;
+    Var x = nf::affine(t, y, log_deviation(s), s.param(mean_), false);
+    return {x, config_.affine ? add(t, y->extra, x->extra) : x->extra};
+  }
+
+  ParamId started() const override { return started_; }
+  void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
+    if (!inverted) blend(store, in, 1);
+  }
+  bool couples_rows() const override { return true; }
+  void observe(const ParamStore& store, const ColumnStats& batch) const override {
+    blend(store, batch, config_.momentum);
+  }
+
+ private:
+  Var log_weight(const Scope& s) const {
+    Tape& t = s.tape;
+    return unary(t, Unary::log, add_scalar(t, unary(t, Unary::softplus, s.param(weight_), 1), config_.eps));
+  }
+  Var log_deviation(const Scope& s) const {
+    Tape& t = s.tape;
+    return scale(t, unary(t, Unary::log, add_scalar(t, s.param(var_), config_.eps)), 0.5);
+  }
+  void blend(const ParamStore& store, const ColumnStats& in, double share) const {
+    const auto mix = [share](double old, double now) { return share == 1 ? now : old + share * (now - old); };
+    update_param(store, mean_, [&](int64_t j, double old) { return mix(old, in.mean[j]); });
+    update_param(store, var_, [&](int64_t j, double old) { return mix(old, in.variance(j)); });
+  }
+
+  Config config_;
+  ParamId weight_, bias_, mean_, var_, started_;
+};
+
+}  // namespace
+
+NF_LAYER(batch_norm, BatchNorm, "normalises columns by batch statistics in training, by running statistics otherwise",
+         "Dinh et al. 2017, Density estimation using Real NVP, section 3.7");
+
+}  // namespace nf

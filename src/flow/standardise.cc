@@ -1,0 +1,44 @@
+// Columns to mean 0 and standard deviation 1, fitted on data once and not trained, so that raw numbers go in and out:
+//   z_j = (x_j - m_j) / s_j,  log_det = -sum_j log s_j;   inverse x_j = z_j s_j + m_j
+// m and the unbiased s are those of the rows that arrive; inverted, the inverse takes them to 0 and 1. s = 1 for a
+// constant column. The difference is taken before the scaling: columns far from 0 lose nothing.
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+#include "src/flow/start.h"
+
+namespace nf {
+namespace {
+
+class Standardise final : public Layer {
+ public:
+  using Config = NoConfig;
+
+  Standardise(const Config&, Declare d)
+      : mean_(d.buffer("mean", {d.event}, Init::zeros())),
+        std_(d.buffer("std", {d.event}, Init::fill(1))),
+        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+
+  Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, true); }
+  Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, false); }
+
+  ParamId started() const override { return started_; }
+  void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
+    write_param(store, mean_, [&](int64_t j) { return inverted ? -in.mean[j] / in.spread(j) : in.mean[j]; });
+    write_param(store, std_, [&](int64_t j) { return inverted ? 1 / in.spread(j) : in.spread(j); });
+  }
+
+ private:
+  // The op's inverse is (x - shift) exp(-log_scale).
+  Mapped map(const Scope& s, Var x, bool inverse) const {
+    Var y = affine(s.tape, x, unary(s.tape, Unary::log, s.param(std_)), s.param(mean_), inverse);
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+  ParamId mean_, std_, started_;
+};
+
+}  // namespace
+
+NF_LAYER(standardise, Standardise, "columns to mean 0 and standard deviation 1, as fitted on the training data",
+         "elementwise affine map with constants of the data");
+
+}  // namespace nf

@@ -1,0 +1,24 @@
+// Writing parameters from numbers that data gave.
+#pragma once
+#include "runtime/op/layout.h"
+#include "runtime/tape/params.h"
+#include "src/flow/declare.h"
+
+namespace nf {
+
+// Element j of a tensor becomes value(j, what it was).
+template <class F>
+void update_param(const ParamStore& store, ParamId id, F&& value) {
+  const View v = store.view(static_cast<size_t>(id));
+  with_dtype(v.dtype, [&]<class T>() {
+    T* p = v.as<T>();
+    for (int64_t j = 0; j < v.count(); ++j) p[j] = static_cast<T>(value(j, static_cast<double>(p[j])));
+  });
+}
+
+template <class F>
+void write_param(const ParamStore& store, ParamId id, F&& value) {
+  update_param(store, id, [&](int64_t j, double) { return value(j); });
+}
+
+}  // namespace nf

@@ -1,0 +1,24 @@
+// Data parallel training over processes: sums over ranks, in the host's hands.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/core/status.h"
+#include "runtime/core/view.h"
+
+namespace nf {
+
+// nullptr function: one process.
+struct Collective {
+  int world = 1;
+  void* user = nullptr;
+  int32_t (*allreduce_sum)(void* user, void* buf, size_t n, int32_t dtype) = nullptr;
+
+  // In place; Error{callback} naming `what`. Every rank calls it in the same order.
+  void sum(void* buf, int64_t n, DType dtype, const char* what) const {
+    if (world > 1 && allreduce_sum(user, buf, static_cast<size_t>(n), static_cast<int32_t>(dtype)) != 0)
+      fail(Code::callback, "allreduce_sum failed on the %s", what);
+  }
+};
+
+}  // namespace nf

@@ -1,0 +1,203 @@
+#include "src/train/start.h"
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/layout.h"
+#include "src/flow/start.h"
+#include "src/model/rows.h"
+#include "src/train/lane_sums.h"
+
+namespace nf {
+namespace {
+
+bool waits(const FlowModel& model, const Step& step) {
+  const ParamId flag = step.layer->started();
+  if (flag < 0) return false;
+  const View v = model.params().view(static_cast<size_t>(flag));
+  return with_dtype(v.dtype, [&]<class T>() { return *v.as<T>() == 0; });
+}
+
+// The rows on their way through the chain, in memory of their own from the first layer on.
+class Journey {
+ public:
+  // As far as step `last`, exclusive.
+  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const View& x, const View& context,
+          size_t last)
+      : allocator_(allocator), executor_(executor), model_(model), x_(x), context_(context) {
+    Reader measuring(model, Tape(allocator, model.dtype()));
+    Tape& t = measuring.tape;
+    const int64_t n = model.block_rows();
+    Var from = t.zeros({n, model.event()});
+    model.part(measuring.scope(), 0, last, from, context.data ? t.zeros({n, model.context()}) : nullptr);
+    for (int64_t i = 0; i < lanes(); ++i)
+      lanes_.push_back(
+          std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
+  }
+  int64_t lanes() const { return lane_count(rows()); }
+  int64_t rows() const { return x_.shape[0]; }
+
+  // body(rows as they are now, number of the first) for the blocks of a lane, in order.
+  template <class F>
+  void blocks(int64_t lane, F&& body) const {
+    Reader& r = *lanes_[static_cast<size_t>(lane)];
+    const int64_t end = lane_begin(rows(), lane + 1, lanes());
+    for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += model_.block_rows()) {
+      const TapeScope scope(r.tape);
+      body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(model_.block_rows(), end - first)), first);
+    }
+  }
+
+  // Up to step `to`, exclusive.
+  void advance(size_t to) {
+    if (to == at_) return;
+    Buffer fresh;
+    if (!copy_.data()) {
+      const Dims shape{rows(), model_.event()};
+      fresh = Buffer(allocator_, static_cast<size_t>(checked_mul(shape.count(), size_of(model_.dtype()))),
+                     "rows on their way to a layer that starts from data");
+      now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
+    }
+    executor_.parallel_for(static_cast<uint32_t>(lanes()), [&](uint32_t i) {
+      blocks(i, [&](Reader& r, Var x, int64_t first) {
+        Var c = nullptr;
+        if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
+        store_rows(model_.part(r.scope(), at_, to, x, c).y, now_, first);
+      });
+    });
+    if (fresh.data()) copy_ = std::move(fresh);
+    at_ = to;
+  }
+
+ private:
+  struct Reader {
+    Reader(const FlowModel& model, Tape on) : tape(std::move(on)), params(model.params().slots().size()) {
+      tape.recording = false;
+      model.params().bind(params.data(), nullptr, nullptr);
+    }
+    Scope scope() { return {tape, params.data()}; }
+    Tape tape;
+    std::vector<Node> params;
+  };
+  const Allocator& allocator_;
+  Executor& executor_;
+  const FlowModel& model_;
+  View x_, context_, now_;
+  std::vector<std::unique_ptr<Reader>> lanes_;
+  size_t at_ = 0;
+  Buffer copy_;
+};
+
+[[noreturn]] void report_nonfinite(const Journey& journey, const double* weight, const Step& step) {
+  for (int64_t lane = 0; lane < journey.lanes(); ++lane)
+    journey.blocks(lane, [&](auto&, Var x, int64_t first) {
+      for (int64_t r = 0; r < x->out.shape[0]; ++r) {
+        const bool finite = with_dtype(x->out.dtype, [&]<class T>() {
+          return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
+        });
+        if (!finite && (!weight || weight[first + r] > 0))
+          fail(Code::numeric, "row %lld is not finite where it arrives at %s, which starts from data",
+               static_cast<long long>(first + r), step.where.c_str());
+      }
+    });
+  fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
+       step.where.c_str());
+}
+
+// Puts back what the steps' tensors were unless it is told that all went well.
+class Undo {
+ public:
+  Undo(const Allocator& allocator, const FlowModel& model, const std::vector<const Step*>& steps)
+      : model_(model), steps_(steps) {
+    size_t bytes = 0;
+    each([&](const View&, size_t n) { bytes += n; });
+    old_ = Buffer(allocator, bytes, "tensors that start from data");
+    char* p = old_.as<char>();
+    each([&](const View& v, size_t n) {
+      std::memcpy(p, v.data, n);
+      p += n;
+    });
+  }
+  ~Undo() {
+    if (done) return;
+    const char* p = old_.as<char>();
+    each([&](const View& v, size_t n) {
+      std::memcpy(v.data, p, n);
+      p += n;
+    });
+  }
+  Undo(const Undo&) = delete;
+  Undo& operator=(const Undo&) = delete;
+  bool done = false;
+
+ private:
+  template <class F>
+  void each(F&& body) const {
+    for (const Step* s : steps_)
+      for (ParamId i = s->first; i < s->first + s->count; ++i) {
+        const View v = model_.params().view(static_cast<size_t>(i));
+        if (v.count()) body(v, static_cast<size_t>(v.count() * size_of(v.dtype)));
+      }
+  }
+  const FlowModel& model_;
+  const std::vector<const Step*>& steps_;
+  Buffer old_;
+};
+
+}  // namespace
+
+bool waits_for_data(const FlowModel& model) {
+  for (const Step& s : model.steps())
+    if (waits(model, s)) return true;
+  return false;
+}
+
+void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const View& x,
+                     const View& context, const View& weight, const Collective& collective) {
+  std::vector<const Step*> waiting;
+  for (const Step& s : model.steps())
+    if (waits(model, s)) waiting.push_back(&s);
+  if (waiting.empty()) return;
+  const int64_t n = x.shape[0], d = model.event();
+  const auto doubles = [&](int64_t count) {
+    return Buffer(allocator, static_cast<size_t>(checked_mul(count, sizeof(double))), "statistics of columns");
+  };
+  const Buffer weights = doubles(weight.data ? n : 0), memory = doubles(2 * d);
+  const double* w = weight.data ? weights.as<double>() : nullptr;
+  double rows = weight.data ? 0 : static_cast<double>(n);
+  for (int64_t r = 0; w && r < n; ++r) rows += (weights.as<double>()[r] = scalar_at(weight, r)) > 0;
+  collective.sum(&rows, 1, DType::f64, "number of rows");
+  if (rows < 2)
+    fail(Code::argument, "%s starts from the data and needs at least 2 rows for that, got %g",
+         waiting[0]->where.c_str(), rows);
+
+  Undo undo(allocator, model, waiting);
+  const auto index = [&](const Step* s) { return static_cast<size_t>(s - model.steps().data()); };
+  Journey journey(allocator, executor, model, x, context, index(waiting.back()));
+  const LaneSums sums(allocator, d);
+  double* mean = memory.as<double>();
+  for (const Step* step : waiting) {
+    journey.advance(index(step));
+    const auto each_block = [&](int64_t lane, auto&& add) {
+      journey.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });
+    };
+    executor.parallel_for(static_cast<uint32_t>(journey.lanes()), [&](uint32_t i) {
+      double* out = sums.clear(i);
+      each_block(i, [&](const View& v, const double* counts) { column_sums(v, counts, out); });
+    });
+    sums.finish(executor, journey.lanes(), rows, collective, mean, mean + d,
+                [&](int64_t i, const double* m, double* out) {
+                  each_block(i, [&](const View& v, const double* counts) { column_deviations(v, counts, m, out); });
+                });
+    for (int64_t j = 0; j < 2 * d; ++j)
+      if (!std::isfinite(mean[j])) report_nonfinite(journey, w, *step);
+    step->layer->start(model.params(), {rows, d, mean, mean + d}, step->inverted);
+    write_param(model.params(), step->layer->started(), [](int64_t) { return 1; });
+  }
+  undo.done = true;
+}
+
+}  // namespace nf

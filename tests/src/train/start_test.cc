@@ -1,0 +1,286 @@
+// Layers that start from data: every one sends the rows that arrive at it to mean 0 and deviation 1, however it is
+// nested, repeated or inverted; once; with the same bits for any number of threads; and bad data changes nothing.
+#include "src/train/start.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "runtime/op/layout.h"
+#include "src/train/checkpoint.h"
+#include "tests/src/train/training.h"
+#include "tests/support/counting_allocator.h"
+#include "tests/support/expect_error.h"
+
+namespace nf::test {
+namespace {
+
+constexpr char kActNorm[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": "actnorm"}]})";
+// Every way in which a layer can sit in a chain; additive couplings keep moments away from where they were.
+constexpr char kNested[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
+  {"type": "standardise"},
+  {"repeat": 2, "layers": [{"type": "additive_coupling", "hidden": [8]}, {"type": "actnorm"}, {"type": "reverse"}]},
+  {"type": "additive_coupling", "hidden": [8], "dropout": 0.4},
+  {"invert": true, "layers": [{"type": "elementwise_affine"}, {"type": "actnorm"},
+    {"invert": true, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "actnorm"}]},
+    {"type": "additive_coupling", "hidden": [8]}, {"type": "standardise"}]},
+  {"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm", "repeat": 2}]})";
+
+Data shifted(int64_t n) {
+  Data d(n);
+  for (size_t k = 0; k < d.x.size(); ++k) d.x[k] = 3 * d.x[k] + 100 * static_cast<double>(k % 3);
+  return d;
+}
+
+std::unique_ptr<FlowModel> model_of(const char* spec) {
+  auto m = std::make_unique<FlowModel>(system_allocator(), parse_spec(spec), 5);
+  // Nets start at 0 output: make them do something.
+  std::mt19937_64 random(3);
+  for (size_t i = 0; i < m->params().slots().size(); ++i) {
+    const ParamSlot& s = m->params().slots()[i];
+    if (s.name.find("net.") == std::string::npos) continue;
+    for (int64_t k = 0; k < s.shape.count(); ++k) {
+      const double v = 0.3 * draw_normal(1, random)[0];
+      with_dtype(m->dtype(), [&]<class T>() { m->params().view(i).as<T>()[k] = static_cast<T>(v); });
+    }
+  }
+  return m;
+}
+
+struct Given {  // the rest of the arguments
+  View weight;
+  Collective collective;
+  uint32_t threads = 1;
+};
+void start(FlowModel& m, Data& d, const Given& given = {}) {
+  Executor executor(given.threads);
+  start_from_data(system_allocator(), executor, m, d.xs(), d.contexts(), given.weight, given.collective);
+}
+
+// The rows after step `last`.
+Values after(const FlowModel& m, Data& d, size_t last) {
+  Tape t(system_allocator(), m.dtype());
+  t.recording = false;
+  std::vector<Node> nodes(m.params().slots().size());
+  m.params().bind(nodes.data(), nullptr, nullptr);
+  return values_of<double>(
+      m.part({t, nodes.data()}, 0, last + 1, t.input(d.xs(), false), t.input(d.contexts(), false)).y->out);
+}
+
+struct Moments {
+  double mean, std;
+};
+Moments moments(const Values& v, size_t column) {
+  double sum = 0, squares = 0;
+  const double n = static_cast<double>(v.size()) / 3;
+  for (size_t k = column; k < v.size(); k += 3) sum += v[k];
+  for (size_t k = column; k < v.size(); k += 3) squares += (v[k] - sum / n) * (v[k] - sum / n);
+  return {sum / n, std::sqrt(squares / (n - 1))};
+}
+
+double& value(FlowModel& m, const std::string& name, int64_t k = 0) {
+  return m.params().view(static_cast<size_t>(m.params().find(name))).as<double>()[k];
+}
+
+TEST(Start, ReachesEveryLayerOfTheChain) {
+  const auto m = model_of(kNested);
+  Data d = shifted(300);
+  EXPECT_TRUE(waits_for_data(*m));
+  start(*m, d);
+  EXPECT_FALSE(waits_for_data(*m));
+  size_t started = 0;
+  for (size_t i = 0; i < m->steps().size(); ++i) {
+    if (m->steps()[i].layer->started() < 0) continue;
+    SCOPED_TRACE(m->steps()[i].where + (m->steps()[i].inverted ? " inverted" : ""));
+    ++started;
+    const Values v = after(*m, d, i);
+    for (size_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(moments(v, c).mean, 0, 1e-9);
+      EXPECT_NEAR(moments(v, c).std, 1, m->steps()[i].layer->couples_rows() ? 1e-4 : 1e-9);  // batch_norm has eps
+    }
+  }
+  EXPECT_EQ(started, 9u);
+  for (const ParamSlot& s : m->params().slots()) {
+    if (s.name.find("initialised") != std::string::npos) {
+      EXPECT_EQ(value(*m, s.name), 1) << s.name;
+    }
+  }
+}
+
+TEST(Start, HappensOnce) {
+  const auto m = model_of(kNested);
+  Data d = shifted(300), other(300);
+  start(*m, d);
+  const uint64_t hash = m->params().hash();
+  start(*m, other);
+  EXPECT_EQ(m->params().hash(), hash);
+  // A layer that was started in another way, by a file or by hand, stays as it is.
+  const auto by_hand = model_of(kActNorm);
+  value(*by_hand, "layers.0.initialised") = 1;
+  start(*by_hand, d);
+  EXPECT_EQ(value(*by_hand, "layers.0.shift"), 0);
+}
+
+TEST(Start, ThreadsAndDtypeOfDataDoNotChangeBits) {
+  for (const int64_t n : {2, 31, 300, 3000}) {
+    Data d = shifted(n);
+    const auto want = model_of(kNested);
+    start(*want, d);
+    for (const uint32_t threads : {2u, 3u, 8u}) {
+      const auto m = model_of(kNested);
+      start(*m, d, {{}, {}, threads});
+      EXPECT_EQ(m->params().hash(), want->params().hash()) << n << " rows, " << threads << " threads";
+    }
+  }
+}
+
+TEST(Start, TheTrainerStartsFromItsFirstBatch) {
+  Data d = shifted(300);
+  for (const char* spec : {kNested, kActNorm}) {
+    Training run(spec, adam());
+    FlowModel alone(system_allocator(), parse_spec(spec), 5);
+    Executor executor(1);
+    start_from_data(system_allocator(), executor, alone, d.xs(0, 100), d.contexts(0, 100), {}, {});
+    const auto slot = static_cast<size_t>(alone.params().find("layers.0.initialised"));
+    TrainerConfig still = adam();
+    still.schedule.warmup_steps = 1;
+    still.schedule.warmup_start = 0;  // the first step moves nothing that is trained
+    Training unmoved(kActNorm, still);
+    if (spec == kActNorm) {
+      unmoved.steps(d, 1, 100);
+      EXPECT_EQ(unmoved.hash(), alone.params().hash());
+    }
+    EXPECT_EQ(*run.model.params().view(slot).as<double>(), 0);
+    run.steps(d, 1, 100);
+    EXPECT_EQ(*run.model.params().view(slot).as<double>(), 1);
+    // From then on they are parameters like others, and files carry them.
+    MemorySink file, checkpoint;
+    write_model(file, run.model, {});
+    write_checkpoint(checkpoint, run.model, {}, run.trainer);
+    LoadedModel loaded = read_model(system_allocator(), file.bytes());
+    EXPECT_FALSE(waits_for_data(*loaded.model));
+    Data other(300);
+    start(*loaded.model, other);
+    EXPECT_EQ(loaded.model->params().hash(), run.hash());
+    Training resumed(spec, adam());
+    Notes notes;
+    read_checkpoint(checkpoint.bytes(), resumed.model, notes, resumed.trainer);
+    resumed.steps(d, 2, 100);
+    run.steps(d, 2, 100);
+    EXPECT_EQ(resumed.hash(), run.hash());
+  }
+}
+
+TEST(Start, ConstantColumnsAreOnlyCentred) {
+  for (const double constant : {0.1, -7e12, 0.0}) {
+    Data d(1001);
+    for (size_t k = 1; k < d.x.size(); k += 3) d.x[k] = constant;
+    for (const char* type : {"actnorm", "standardise"}) {
+      const auto m = model_of(
+          (R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": ")" + std::string(type) + "\"}]}")
+              .c_str());
+      start(*m, d);
+      const Values v = after(*m, d, 0);
+      EXPECT_NEAR(moments(v, 0).std, 1, 1e-9);
+      EXPECT_NEAR(moments(v, 1).mean, 0, 1e-13 * std::abs(constant));
+      EXPECT_LE(moments(v, 1).std, 1e-13 * std::abs(constant)) << "scaled by its rounding errors";
+    }
+  }
+}
+
+// The difference is taken before the scaling: a year in float32 keeps its digits.
+TEST(Start, StandardiseKeepsDigitsOfColumnsFarFromZero) {
+  FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "layers": [{"type": "standardise"}]})"), 5);
+  Data d(500);
+  for (size_t k = 0; k < d.x.size(); ++k) d.x[k] = static_cast<float>(20070 + 0.25 * std::floor(8 * d.x[k]));
+  start(m, d);
+  Tape t(system_allocator(), DType::f32);
+  t.recording = false;
+  std::vector<Node> nodes(m.params().slots().size());
+  m.params().bind(nodes.data(), nullptr, nullptr);
+  Var x = t.empty({500, 3});
+  for (size_t k = 0; k < d.x.size(); ++k) x->out.as<float>()[k] = static_cast<float>(d.x[k]);
+  const Mapped z = m.forward({t, nodes.data()}, x, t.zeros({500, 1}));
+  const double mean = *m.params().view(0).as<float>(), std = *m.params().view(1).as<float>();
+  for (size_t k = 0; k < d.x.size(); k += 3)
+    EXPECT_NEAR(z.y->out.as<float>()[k], (d.x[k] - mean) / std, 1e-6) << "row " << k / 3;
+  EXPECT_EQ(values_of<float>(m.inverse({t, nodes.data()}, z.y, t.zeros({500, 1})).y->out), values_of<float>(x->out));
+}
+
+TEST(Start, BadDataChangesNothing) {
+  const auto m = model_of(kNested);
+  const uint64_t hash = m->params().hash();
+  Data d = shifted(100), one(1), none(0);
+  EXPECT_ERROR(start(*m, one), Code::argument, "needs at least 2 rows for that, got 1");
+  d.x[3 * 41 + 2] = NAN;
+  EXPECT_ERROR(start(*m, d), Code::numeric, "row 41 is not finite where it arrives at spec.layers[0] (standardise)");
+  EXPECT_EQ(m->params().hash(), hash);
+  // A layer that makes them so: those before it are put back too.
+  Data good = shifted(100);
+  value(*m, "layers.13.log_scale") = -1e4;  // inverted: times e^10000
+  const uint64_t broken = m->params().hash();
+  ASSERT_NE(broken, hash);
+  EXPECT_ERROR(start(*m, good), Code::numeric, "row 0 is not finite where it arrives at spec.layers[");
+  EXPECT_EQ(m->params().hash(), broken);
+  EXPECT_TRUE(waits_for_data(*m));
+}
+
+TEST(Start, RowsWithoutWeightDoNotCount) {
+  Data d = shifted(100), cut = shifted(100);
+  Values weight(100, 2.0);
+  for (size_t r = 70; r < 100; ++r) weight[r] = 0;
+  d.x[3 * 80] = NAN;
+  cut.rows = 70;
+  const auto a = model_of(kActNorm), b = model_of(kActNorm);
+  start(*a, d, {contiguous_view(weight.data(), DType::f64, {100}), {}, 1});
+  start(*b, cut);
+  for (const char* name : {"layers.0.log_scale", "layers.0.shift"})
+    for (int64_t k = 0; k < 3; ++k) EXPECT_NEAR(value(*a, name, k), value(*b, name, k), 1e-12) << name;
+}
+
+TEST(Start, RanksAreOneProcessWithAllRows) {
+  Data whole = shifted(200);
+  const auto want = model_of(kNested);
+  start(*want, whole);
+  Meeting meeting(2);
+  Data parts[2] = {whole, whole};
+  parts[0].rows = 130;
+  parts[1].rows = 70;
+  parts[1].x.erase(parts[1].x.begin(), parts[1].x.begin() + 390);
+  parts[1].context.erase(parts[1].context.begin(), parts[1].context.begin() + 130);
+  const std::unique_ptr<FlowModel> models[2] = {model_of(kNested), model_of(kNested)};
+  const auto work = [&](int r) { start(*models[r], parts[r], {{}, meeting.rank(r), 1}); };
+  std::thread other([&] { work(1); });
+  work(0);
+  other.join();
+  EXPECT_EQ(models[0]->params().hash(), models[1]->params().hash());
+  for (size_t i = 0; i < want->params().slots().size(); ++i)
+    EXPECT_TRUE(same(values_of<double>(models[0]->params().view(i)), values_of<double>(want->params().view(i)), 1e-9));
+
+  // Bad rows of one rank stop both.
+  const std::unique_ptr<FlowModel> fresh[2] = {model_of(kNested), model_of(kNested)};
+  parts[1].x[0] = NAN;
+  const auto fails = [&](int r, const char* text) {
+    EXPECT_ERROR(start(*fresh[r], parts[r], {{}, meeting.rank(r), 1}), Code::numeric, text);
+  };
+  std::thread bad([&] { fails(1, "row 0 is not finite"); });
+  fails(0, "rows of another rank");
+  bad.join();
+}
+
+TEST(Start, NeedsNoCopyOfTheRowsForTheFirstLayer) {
+  CountingAllocator counting;
+  const Allocator hook = counting.hook();
+  FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
+    {"type": "standardise"}, {"type": "affine_coupling", "hidden": [8]}]})"),
+              5);
+  Data d = shifted(300000);
+  Executor executor(2);
+  start_from_data(hook, executor, m, d.xs(), d.contexts(), {}, {});
+  EXPECT_FALSE(waits_for_data(m));
+  EXPECT_TRUE(counting.alive.empty());
+  EXPECT_LT(counting.peak, d.x.size() * sizeof(double) / 4);
+}
+
+}  // namespace
+}  // namespace nf::test
