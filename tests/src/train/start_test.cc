@@ -21,7 +21,7 @@ constexpr char kNested[] = R"({"event": 3, "context": 1, "dtype": "float64", "la
   {"type": "standardise"},
   {"repeat": 2, "layers": [{"type": "additive_coupling", "hidden": [8]}, {"type": "actnorm"}, {"type": "reverse"}]},
   {"type": "additive_coupling", "hidden": [8], "dropout": 0.4},
-  {"invert": true, "layers": [{"type": "elementwise_affine"}, {"type": "actnorm"},
+  {"invert": true, "layers": [{"type": "elementwise_affine"}, {"type": "actnorm"}, {"type": "additive_coupling", "hidden": [8]},
     {"invert": true, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "actnorm"}]},
     {"type": "additive_coupling", "hidden": [8]}, {"type": "standardise"}]},
   {"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm", "repeat": 2}]})";
@@ -217,7 +217,7 @@ TEST(Start, BadDataChangesNothing) {
   EXPECT_EQ(m->params().hash(), hash);
   // A layer that makes them so: those before it are put back too.
   Data good = shifted(100);
-  value(*m, "layers.13.log_scale") = -1e4;  // inverted: times e^10000
+  value(*m, "layers.14.log_scale") = -1e4;  // inverted: times e^10000
   const uint64_t broken = m->params().hash();
   ASSERT_NE(broken, hash);
   EXPECT_ERROR(start(*m, good), Code::numeric, "row 0 is not finite where it arrives at spec.layers[");
