@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   add_info(app, action);
   add_layers(app, action);
   add_options(app, action);
+  add_toy(app, action);
   app.footer(
       "A first model, from a CSV file with a header:\n"
       "  nf train '{\"layers\": [{\"repeat\": 6, \"layers\": [{\"type\": \"affine_coupling\"}, {\"type\": "
