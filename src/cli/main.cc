@@ -27,9 +27,11 @@ std::vector<std::string> flags_of(const CLI::App& app) {
 
 int usage_error(const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App* at = &app;
-  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
   std::string command = "nf";
-  if (at != &app) command += " " + at->get_name();
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
   const std::string help = "`" + command + " --help` shows what it takes";
   const std::vector<std::string> extra = at->remaining();
   if (dynamic_cast<const CLI::ExtrasError*>(&e) && !extra.empty()) {
@@ -61,6 +63,8 @@ int run(int argc, char** argv) {
   add_info(app, action);
   add_layers(app, action);
   add_options(app, action);
+  add_toy(app, action);
+  add_plot(app, action);
   app.footer(
       "A first model, from a CSV file with a header:\n"
       "  nf train '{\"layers\": [{\"repeat\": 6, \"layers\": [{\"type\": \"affine_coupling\"}, {\"type\": "

@@ -1,0 +1,19 @@
+// The density of a model over a window of the plane, one value per pixel.
+#pragma once
+#include <vector>
+
+#include "src/cli/plot.h"
+
+namespace nf::cli {
+
+struct DensityMap {
+  int side = 0;
+  std::vector<double> values;  // densities, or log-densities; row by row from the top
+  Range range;                 // of the colours: all but the brightest 0.1 % of the pixels are inside
+  double integral = 0;         // over the window, by the midpoint rule
+};
+
+DensityMap density_map(const Scene& scene, const Range& x, const Range& y, int side, bool log);
+void draw(Canvas& canvas, const DensityMap& map, const Box& box);
+
+}  // namespace nf::cli

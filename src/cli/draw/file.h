@@ -1,0 +1,11 @@
+// Bytes into a file that appears under its name only when it is whole.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace nf::cli {
+
+void write_file(const std::string& path, std::span<const uint8_t> bytes);
+
+}  // namespace nf::cli

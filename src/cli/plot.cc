@@ -1,0 +1,150 @@
+// nf plot: pictures of models. This file is the command line; plot_*.cc draw.
+#include "src/cli/plot.h"
+
+#include <cstdio>
+
+#include "src/cli/commands.h"
+
+namespace nf::cli {
+namespace {
+constexpr int kMinSize = 120, kMaxSize = 2000;
+constexpr int64_t kMaxPoints = 1000000;
+
+using Draw = int (*)(const PlotArgs&);
+
+void check(const PlotArgs& a) {
+  if (a.size < kMinSize || a.size > kMaxSize)
+    throw Failure("--size " + std::to_string(a.size) + ": a panel is 120 to 2000 pixels wide", {}, kUsage);
+  if (a.points < 1 || a.points > kMaxPoints)
+    throw Failure("--points " + std::to_string(a.points) + ": 1 to 1000000 points", {}, kUsage);
+}
+
+void add_output(CLI::App& cmd, PlotArgs& a, const char* kind) {
+  cmd.add_option("-o,--output", a.output, std::string("where the picture goes (") + kind + ")")
+      ->required()
+      ->type_name("FILE");
+  cmd.add_option("--size", a.size, "side of a panel in pixels (" + std::to_string(a.size) + ")")->type_name("PIXELS");
+}
+
+void add_scene(CLI::App& cmd, PlotArgs& a) {
+  cmd.add_option("--data", a.data, "rows to show beside the model, .npy or .csv")->type_name("FILE");
+  cmd.add_option("--data-columns", a.data_columns,
+                 "columns of that file that are data, by name or index from 0; found by the model's names if there are")
+      ->type_name("A,B,..");
+  cmd.add_option("--context", a.context, "for conditional models: a file of one row")->type_name("FILE");
+  cmd.add_option("--points", a.points, "draw at most so many (" + std::to_string(a.points) + ")")->type_name("N");
+  cmd.add_option("--seed", a.seed, "of the samples (0)")->type_name("S");
+  a.settings = Settings::flags(cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+}
+
+CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const char* doc, const char* kind, Draw draw,
+                      PlotArgs defaults = {}) {
+  auto a = std::make_shared<PlotArgs>(defaults);
+  CLI::App* cmd = plot.add_subcommand(name, doc);
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  add_output(*cmd, *a, kind);
+  if (draw == plot_density) cmd->add_flag("--log", a->log, "the logarithm of the density: shows the tails");
+  if (draw != plot_density)
+    cmd->add_option("--columns", a->columns, "the two columns to show, by name or index from 0")->type_name("A,B");
+  add_scene(*cmd, *a);
+  cmd->callback([a, draw, &action] {
+    action = [a, draw] {
+      check(*a);
+      return draw(*a);
+    };
+  });
+  return cmd;
+}
+
+void add_curve(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  CLI::App* cmd = plot.add_subcommand("curve", "A learning curve: log-likelihood over the steps of a training run");
+  cmd->add_option("FILE", a->data, "what `nf train --curve FILE` wrote")->required();
+  add_output(*cmd, *a, ".png");
+  cmd->footer(
+      "Examples:\n"
+      "  nf train spec.json --data moons.npy --curve moons.csv -o moons.safetensors\n"
+      "  nf plot curve moons.csv -o curve.png");
+  cmd->callback([a, &action] {
+    action = [a] {
+      check(*a);
+      return plot_curve(*a);
+    };
+  });
+}
+
+void add_sheet(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  auto models = std::make_shared<std::vector<std::string>>(), data = std::make_shared<std::vector<std::string>>();
+  a->size = 150;
+  CLI::App* cmd = plot.add_subcommand("sheet", "Many models of two columns on one sheet: data above, density below");
+  cmd->add_option("MODELS", *models, "models; each panel is called as its file")->required();
+  cmd->add_option("--data", *data, "rows of each model, in the same order")->required()->type_name("FILES");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--points", a->points, "draw at most so many (4000)")->type_name("N");
+  a->settings = Settings::flags(*cmd, {"session", "runtime", "load"}, {"dtype", "seed"});
+  cmd->footer(
+      "Examples:\n"
+      "  nf plot sheet moons.safetensors rings.safetensors --data moons.npy rings.npy -o sheet.png\n"
+      "  examples/toys.sh        # all toy sets");
+  cmd->callback([a, models, data, &action] {
+    action = [a, models, data] {
+      check(*a);
+      return plot_sheet(*a, *models, *data);
+    };
+  });
+}
+}  // namespace
+
+void add_plot(CLI::App& app, Action& action) {
+  CLI::App* plot = app.add_subcommand("plot", "Pictures: density, samples, layers, learning curve, animation");
+  plot->require_subcommand(0, 1);
+  add_picture(*plot, action, "density", "Density of a model of one or two columns, beside the data", ".png",
+              plot_density)
+      ->footer(
+          "Bright is dense. The integral over the window tells how much of the model is inside it.\n\n"
+          "Examples:\n"
+          "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
+          "  nf plot density moons.safetensors --log -o tails.png");
+  add_picture(*plot, action, "samples", "Samples of a model beside the data, in two columns", ".png", plot_samples)
+      ->footer(
+          "Examples:\n"
+          "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
+          "  nf plot samples power.safetensors --data test.npy --columns 0,3 -o power.png");
+  PlotArgs layers;
+  layers.size = 200;
+  layers.points = 3000;
+  add_picture(*plot, action, "layers", "What every layer makes of the data: scatters from x to z", ".png", plot_layers,
+              layers)
+      ->footer(
+          "A point has one colour on all panels, by its place in the latent space, so that one sees how the flow folds "
+          "the plane.\nLayers that only reorder columns have no panel; the axes follow the columns.\n\n"
+          "Examples:\n"
+          "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
+          "  nf plot layers power.safetensors --columns 0,3 -o layers.png    # without --data: of samples");
+  PlotArgs flow;
+  flow.size = 380;
+  flow.points = 1200;
+  add_picture(*plot, action, "flow", "An animation of samples on their way from the latent space to the data", ".gif",
+              plot_flow, flow)
+      ->footer("Examples:\n  nf plot flow moons.safetensors -o flow.gif");
+  add_curve(*plot, action);
+  add_sheet(*plot, action);
+  plot->footer(
+      "Examples:\n"
+      "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
+      "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
+      "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
+      "  nf plot flow moons.safetensors -o flow.gif\n"
+      "  nf plot curve moons.csv -o curve.png\n\n"
+      "`nf plot PICTURE --help` has more of each.");
+  plot->callback([plot, &action] {
+    if (!plot->get_subcommands().empty()) return;
+    action = [plot]() -> int {
+      std::printf("%s", plot->help("nf").c_str());
+      return kUsage;
+    };
+  });
+}
+
+}  // namespace nf::cli

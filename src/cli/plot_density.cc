@@ -1,0 +1,111 @@
+// nf plot density: the density of a model of one or two columns, beside the data.
+#include <algorithm>
+#include <cmath>
+
+#include "src/cli/density_map.h"
+#include "src/cli/plot.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kBar = 18, kRight = 78;
+
+void one_column(const PlotArgs& a, const Scene& scene) {
+  const bool data = scene.has_data();
+  const std::vector<double> values = (data ? scene.data() : scene.sample(a.points)).column(0);
+  const Range x = range_of(values);
+  const int width = a.size * 3 / 2, height = a.size * 9 / 10;
+  const auto curve = [&] {
+    Matrix grid{2 * width + 1, 1, {}};
+    for (int64_t i = 0; i < grid.rows; ++i)
+      grid.values.push_back(x.low + x.extent() * static_cast<double>(i) / static_cast<double>(grid.rows - 1));
+    std::vector<double> density = scene.log_prob(grid);
+    for (double& d : density) d = std::exp(d);
+    return density;
+  }();
+  double top = 0, area = 0;
+  for (double d : curve)
+    if (std::isfinite(d)) top = std::max(top, d), area += d * x.extent() / static_cast<double>(curve.size() - 1);
+
+  const auto bins = static_cast<size_t>(std::clamp(std::cbrt(static_cast<double>(values.size())) * 4, 10.0, 80.0));
+  std::vector<double> histogram(bins, 0);
+  const double share = static_cast<double>(bins) / x.extent() / static_cast<double>(values.size());
+  for (double v : values)
+    if (v >= x.low && v < x.high)
+      histogram[static_cast<size_t>((v - x.low) / x.extent() * static_cast<double>(bins))] += share;
+  top = std::max(top, *std::max_element(histogram.begin(), histogram.end()));
+
+  Canvas canvas(static_cast<int>(kLeft) + width + 30, static_cast<int>(kTop + kBottom) + height);
+  Axes axes(canvas, {kLeft, kTop, kLeft + width, kTop + height}, x, {0, 1.08 * top});
+  axes.grid();
+  canvas.clip(axes.box());
+  for (size_t b = 0; b < bins; ++b) {
+    const double left = x.low + x.extent() * static_cast<double>(b) / static_cast<double>(bins);
+    const Spot from = axes.spot(left, histogram[b]), to = axes.spot(left + x.extent() / static_cast<double>(bins), 0);
+    canvas.fill({from.x, from.y, to.x - 1, to.y}, kFaintBlue);
+  }
+  std::vector<Spot> path;
+  for (size_t i = 0; i < curve.size(); ++i)
+    path.push_back(
+        axes.spot(x.low + x.extent() * static_cast<double>(i) / static_cast<double>(curve.size() - 1), curve[i]));
+  canvas.stroke(path, 2.5, kOrange);
+  canvas.unclip();
+  axes.frame();
+  axes.title("Density");
+  axes.note(text("integral %.4f", area));
+  axes.labels(scene.name(0), "density");
+  const Axes::Entry entries[] = {{data ? "data" : "samples of the model", kFaintBlue}, {"model", kOrange}};
+  const size_t half = curve.size() / 2;
+  double left = 0, right = 0;
+  for (size_t i = 0; i < curve.size(); ++i) (i < half ? left : right) += curve[i];
+  axes.legend(entries, left > right, false);
+  save(canvas, a.output);
+}
+
+void two_columns(const PlotArgs& a, const Scene& scene) {
+  const bool data = scene.has_data();
+  const Matrix points = data ? scene.data() : scene.sample(a.points);
+  const double side = a.size;
+  Range x = range_of(points.column(0)), y = range_of(points.column(1));
+  const Box left{kLeft, kTop, kLeft + side, kTop + side};
+  const Box right{left.x1 + kGap, kTop, left.x1 + kGap + side, kTop + side};
+  equal_units(left, x, y);
+  Canvas canvas(static_cast<int>(right.x1 + 16 + kBar + kRight), static_cast<int>(kTop + side + kBottom));
+
+  Axes of_points(canvas, left, x, y);
+  of_points.grid();
+  scatter(canvas, of_points, points, 0, 1, data ? kBlue : kOrange);
+  of_points.frame();
+  of_points.title(data ? "Data" : "Samples of the model");
+  const int64_t all = data ? scene.data_rows() : points.rows;
+  of_points.note(all > points.rows ? grouped(points.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");
+  of_points.labels(scene.name(0), scene.name(1));
+
+  Axes of_density(canvas, right, x, y);
+  const DensityMap map = density_map(scene, x, y, a.size, a.log);
+  draw(canvas, map, right);
+  of_density.frame();
+  of_density.title(a.log ? "Log-density of the model" : "Density of the model");
+  of_density.note(text("integral %.4f", map.integral));
+  of_density.labels(scene.name(0), scene.name(1));
+  colour_bar(canvas, {right.x1 + 16, right.y0, right.x1 + 16 + kBar, right.y1}, map.range, "");
+  save(canvas, a.output);
+}
+}  // namespace
+
+int plot_density(const PlotArgs& a) {
+  check_picture(a.output, ".png");
+  const Scene scene(a, a.model, a.data);
+  if (scene.cols() == 1) {
+    one_column(a, scene);
+  } else if (scene.cols() == 2) {
+    two_columns(a, scene);
+  } else {
+    throw Failure(
+        "a density can be drawn for one or two columns, and " + a.model + " has " + std::to_string(scene.cols()),
+        "`nf plot samples` shows pairs of columns of any model", kUsage);
+  }
+  return kOk;
+}
+
+}  // namespace nf::cli

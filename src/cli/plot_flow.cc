@@ -1,0 +1,86 @@
+// nf plot flow: an animation of points of the latent space moving through the layers until they are samples.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "src/cli/draw/file.h"
+#include "src/cli/draw/gif.h"
+#include "src/cli/plot_states.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+constexpr double kLeft = 46, kTop = 58, kBottom = 34, kRight = 20;
+constexpr size_t kFrames = 96;                              // of movement, about
+constexpr int kHoldFirst = 70, kHoldLast = 160, kStep = 4;  // hundredths of a second
+
+class Film {
+ public:
+  Film(const States& states, double side)
+      : states_(states),
+        box_{kLeft, kTop, kLeft + side, kTop + side},
+        x_(range_x(states.list[0])),
+        y_(range_y(states.list[0])) {
+    for (const State& s : states.list) x_ = either(x_, range_x(s)), y_ = either(y_, range_y(s));
+    equal_units(box_, x_, y_);
+  }
+
+  // Between state k and the next, t in [0, 1].
+  Image frame(size_t k, double t) const {
+    Canvas canvas(static_cast<int>(box_.x1 + kRight), static_cast<int>(box_.y1 + kBottom));
+    Axes axes(canvas, box_, x_, y_);
+    axes.grid();
+    canvas.clip(box_);
+    const std::vector<Spot>& from = states_.list[k].points;
+    const std::vector<Spot>& to = states_.list[std::min(k + 1, states_.list.size() - 1)].points;
+    const double soft = t * t * (3 - 2 * t);
+    for (size_t i = 0; i < from.size(); ++i)
+      canvas.disc(axes.spot(from[i].x + soft * (to[i].x - from[i].x), from[i].y + soft * (to[i].y - from[i].y)), 1.9,
+                  states_.colours[i], 0.75);
+    canvas.unclip();
+    axes.frame();
+    const size_t moves = states_.list.size() - 1;
+    const bool last = k >= moves;
+    draw_text(canvas, {kLeft, 22},
+              last               ? "data"
+              : k == 0 && t == 0 ? "latent space"
+                                 : "latent space \u2192 data",
+              {17, kInk, true});
+    if (!last && (k > 0 || t > 0))
+      draw_text(canvas, {box_.x1, 22}, text("layer %zu of %zu", k + 1, moves), {13, kPale, false}, Align::right);
+    const double done = moves ? (static_cast<double>(k) + t) / static_cast<double>(moves) : 1;
+    canvas.fill({box_.x0, 36, box_.x1, 40}, kGrid);
+    canvas.fill({box_.x0, 36, box_.x0 + std::min(done, 1.0) * box_.width(), 40}, kOrange);
+    return canvas.image();
+  }
+
+ private:
+  const States& states_;
+  Box box_;
+  Range x_, y_;
+};
+}  // namespace
+
+int plot_flow(const PlotArgs& a) {
+  check_picture(a.output, ".gif");
+  const Scene scene(a, a.model, a.data);
+  const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
+  // The latent points of samples, or of the data.
+  const Matrix x = scene.has_data() ? scene.data() : scene.sample(a.points);
+  const Matrix z = scene.trace(x, false).back();
+  const States states = states_of(scene, z, true, pair);
+  const Film film(states, a.size);
+  const size_t moves = states.list.size() - 1,
+               per_move = std::clamp<size_t>(kFrames / std::max<size_t>(moves, 1), 2, 24);
+  std::vector<Frame> frames{{film.frame(0, 0), kHoldFirst}};
+  for (size_t k = 0; k < moves; ++k)
+    for (size_t i = 1; i <= per_move; ++i)
+      if (k + 1 < moves || i < per_move)
+        frames.push_back({film.frame(k, static_cast<double>(i) / static_cast<double>(per_move)), kStep});
+  frames.push_back({film.frame(moves, 0), kHoldLast});
+  write_file(a.output, gif(frames));
+  std::printf("animation  %s  (%zu frames)\n", a.output.c_str(), frames.size());
+  return kOk;
+}
+
+}  // namespace nf::cli

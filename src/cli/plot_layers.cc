@@ -1,0 +1,88 @@
+// nf plot layers: one small scatter per layer, from the data to the latent space.
+#include <algorithm>
+#include <cmath>
+
+#include "src/cli/plot_states.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+constexpr double kLeft = 40, kTop = 66, kGapX = 46, kGapY = 62, kBottom = 34, kRight = 22;
+constexpr size_t kMost = 24;      // panels
+constexpr double kSimilar = 1.5;  // ranges that differ less share one
+
+// Ends and evenly spaced ones between.
+std::vector<size_t> chosen(size_t count) {
+  std::vector<size_t> out;
+  const size_t shown = std::min(count, kMost);
+  for (size_t i = 0; i < shown; ++i) out.push_back(shown > 1 ? i * (count - 1) / (shown - 1) : 0);
+  return out;
+}
+
+size_t columns_for(size_t count) {
+  if (count <= 5) return count;
+  size_t best = 5;
+  for (size_t c = 4; c <= 6; ++c)  // the fullest last row
+    if ((c - count % c) % c < (best - count % best) % best) best = c;
+  return best;
+}
+
+void points(Canvas& canvas, const Axes& axes, const State& state, const std::vector<Colour>& colours) {
+  const double area = axes.box().width() * axes.box().height();
+  const double alpha = std::clamp(30 * std::sqrt(area / 40000 / static_cast<double>(colours.size())), 0.25, 0.9);
+  canvas.clip(axes.box());
+  for (size_t i = 0; i < colours.size(); ++i)
+    canvas.disc(axes.spot(state.points[i].x, state.points[i].y), 1.4, colours[i], alpha);
+  canvas.unclip();
+}
+}  // namespace
+
+int plot_layers(const PlotArgs& a) {
+  check_picture(a.output, ".png");
+  const Scene scene(a, a.model, a.data);
+  const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
+  const States states = states_of(scene, scene.has_data() ? scene.data() : scene.sample(a.points), false, pair);
+  const std::vector<size_t> shown = chosen(states.list.size());
+  const size_t columns = columns_for(shown.size()), rows = (shown.size() + columns - 1) / columns;
+  const double side = a.size;
+  const std::string heading =
+      scene.cols() == 2 ? "From data to latent space, layer by layer"
+                        : "From data to latent space: " + scene.name(pair.first) + ", " + scene.name(pair.second);
+  const Style bold{18, kInk, true};
+  const double width = static_cast<double>(columns) * (side + kGapX) - kGapX;
+  Canvas canvas(static_cast<int>(kLeft + std::max(width, text_width(heading, bold)) + kRight),
+                static_cast<int>(kTop + static_cast<double>(rows) * (side + kGapY) - kGapY + kBottom));
+  draw_text(canvas, {kLeft, 26}, heading, bold);
+
+  std::vector<std::pair<Range, Range>> ranges;
+  for (size_t k : shown) {
+    Range x = range_x(states.list[k]), y = range_y(states.list[k]);
+    equal_units({0, 0, 1, 1}, x, y);
+    ranges.emplace_back(x, y);
+  }
+  Range x = ranges[0].first, y = ranges[0].second;
+  double smallest = x.extent();
+  for (const auto& [rx, ry] : ranges) x = either(x, rx), y = either(y, ry), smallest = std::min(smallest, rx.extent());
+  equal_units({0, 0, 1, 1}, x, y);
+  if (x.extent() < kSimilar * smallest) std::fill(ranges.begin(), ranges.end(), std::pair{x, y});
+
+  for (size_t n = 0; n < shown.size(); ++n) {
+    const size_t k = shown[n];
+    const double x0 = kLeft + static_cast<double>(n % columns) * (side + kGapX);
+    const double y0 = kTop + static_cast<double>(n / columns) * (side + kGapY);
+    Axes axes(canvas, {x0, y0, x0 + side, y0 + side}, ranges[n].first, ranges[n].second);
+    axes.grid();
+    points(canvas, axes, states.list[k], states.colours);
+    axes.frame();
+    const bool first = k == 0, last = k + 1 == states.list.size();
+    axes.title(first  ? (scene.has_data() ? "x: data" : "x: samples")
+               : last ? "z: latent"
+                      : std::to_string(k),
+               first || last);
+    if (!first) axes.note(states.list[k].name);
+  }
+  save(canvas, a.output);
+  return kOk;
+}
+
+}  // namespace nf::cli

@@ -1,0 +1,43 @@
+// nf plot samples: two columns of the data and of samples of the model, on the same axes; of one column, histograms.
+#include <cmath>
+
+#include "src/cli/plot.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kRight = 26;
+}
+
+int plot_samples(const PlotArgs& a) {
+  check_picture(a.output, ".png");
+  const Scene scene(a, a.model, a.data);
+  if (scene.cols() == 1) return plot_density(a);
+  const auto [i, j] = pair_of(scene, a.columns);
+  const Matrix samples = scene.sample(scene.has_data() ? scene.data().rows : a.points);
+  // The data decides what is shown, so that samples that stray do not.
+  const Matrix& shown = scene.has_data() ? scene.data() : samples;
+  Range x = range_of(shown.column(i)), y = range_of(shown.column(j));
+  const double side = a.size;
+  const Box box{kLeft, kTop, kLeft + side, kTop + side};
+  // One unit of length for a plane; the columns of a table have units of their own.
+  if (scene.cols() == 2) equal_units(box, x, y);
+
+  const double step = scene.has_data() ? side + kGap : 0;
+  Canvas canvas(static_cast<int>(box.x1 + step + kRight), static_cast<int>(box.y1 + kBottom));
+  const auto panel = [&](const Matrix& rows, double shift, Colour colour, const std::string& title, int64_t all) {
+    Axes axes(canvas, {box.x0 + shift, box.y0, box.x1 + shift, box.y1}, x, y);
+    axes.grid();
+    scatter(canvas, axes, rows, i, j, colour);
+    axes.frame();
+    axes.title(title);
+    axes.note(all > rows.rows ? grouped(rows.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");
+    axes.labels(scene.name(i), scene.name(j));
+  };
+  if (scene.has_data()) panel(scene.data(), 0, kBlue, "Data", scene.data_rows());
+  panel(samples, step, kOrange, "Samples of the model", samples.rows);
+  save(canvas, a.output);
+  return kOk;
+}
+
+}  // namespace nf::cli

@@ -1,0 +1,172 @@
+// See plot.h.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "src/cli/draw/file.h"
+#include "src/cli/draw/png.h"
+#include "src/cli/plot.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+constexpr int64_t kChunk = int64_t{1} << 16;
+
+Matrix picked(const Rows& rows, int64_t most) {
+  const nf_view v = rows.view();
+  const auto* from = static_cast<const double*>(v.data);
+  Matrix m{std::min(rows.count(), most), rows.cols(), {}};
+  for (int64_t i = 0; i < m.rows; ++i) {
+    const int64_t row = i * rows.count() / m.rows;
+    for (int64_t c = 0; c < m.cols; ++c) m.values.push_back(from[row * v.strides[0] + c * v.strides[1]]);
+  }
+  return m;
+}
+
+nf_view view_of(const Matrix& m, int64_t from, int64_t rows) {
+  return matrix_view(const_cast<double*>(m.values.data()) + from * m.cols, NF_F64, rows, m.cols);
+}
+}  // namespace
+
+std::vector<double> Matrix::column(int64_t c) const {
+  std::vector<double> out;
+  for (int64_t r = 0; r < rows; ++r) out.push_back(at(r, c));
+  return out;
+}
+
+Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& data)
+    : path_(model),
+      seed_(args.seed),
+      runtime_(args.settings->runtime()),
+      model_(load_model(runtime_.get(), model, *args.settings)),
+      info_(info_of(model_.get())) {
+  const Options options = args.settings->bag();
+  const ColumnNames names = column_names(model_.get());
+  const DataPaths paths{data, args.context, args.data_columns, {}};
+  if (!args.context.empty()) context_ = open_context(runtime_.get(), paths, *args.settings, NF_F64, names);
+  if (context_ && context_.count() != 1)
+    throw Failure(args.context + " has " + grouped(context_.count()) + " rows, but a picture shows one context",
+                  "give a file of a single row");
+  if (context_.cols() != info_.context_size)
+    throw Failure(model + " takes a context of " + std::to_string(info_.context_size) + " columns, but " +
+                      (context_ ? args.context + " has " + std::to_string(context_.cols()) : "none was given"),
+                  info_.context_size ? "--context FILE, a single row" : "drop --context");
+  if (!data.empty()) {
+    const std::string columns =
+        args.data_columns.empty() ? find_columns(data, *args.settings, names.data) : args.data_columns;
+    const Rows rows = Rows::open(runtime_.get(), data, *args.settings, NF_F64, columns);
+    if (rows.cols() != info_.event_size)
+      throw Failure(data + " has " + std::to_string(rows.cols()) + " columns, but the model's event has " +
+                        std::to_string(info_.event_size),
+                    "--data-columns picks those that are data");
+    data_rows_ = rows.count();
+    data_ = picked(rows, args.points);
+  }
+  for (int64_t c = 0; c < cols(); ++c) {
+    const auto i = static_cast<size_t>(c);
+    const bool named = names.data.size() == static_cast<size_t>(cols()) && !names.data[i].empty();
+    names_.push_back(named ? names.data[i] : "column " + std::to_string(c));
+  }
+  session_ = make<Session>(nf_session_create, model_.get(), options.get());
+}
+
+Matrix Scene::sample(int64_t n) const {
+  Matrix m{n, cols(), std::vector<double>(static_cast<size_t>(n * cols()))};
+  const nf_view out = view_of(m, 0, n), context = context_ ? context_.view() : nf_view{};
+  call(nf_sample, session_.get(), seed_, uint64_t{0}, context_ ? &context : nullptr, &out, nullptr);
+  return m;
+}
+
+std::vector<double> Scene::log_prob(const Matrix& x) const {
+  std::vector<double> out(static_cast<size_t>(x.rows));
+  const nf_view context = context_ ? context_.view() : nf_view{};
+  for (int64_t from = 0; from < x.rows; from += kChunk) {
+    const int64_t n = std::min(kChunk, x.rows - from);
+    const nf_view rows = view_of(x, from, n), lp = vector_view(out.data() + from, n);
+    call(nf_log_prob, session_.get(), &rows, context_ ? &context : nullptr, &lp);
+  }
+  return out;
+}
+
+std::vector<Matrix> Scene::trace(const Matrix& from, bool inverse) const {
+  const auto numbers = static_cast<size_t>(from.rows * cols());
+  std::vector<double> all(numbers * static_cast<size_t>(steps() + 1));
+  nf_view out = matrix_view(all.data(), NF_F64, steps() + 1, from.rows);
+  out.ndim = 3;
+  out.shape[2] = cols();
+  const nf_view rows = view_of(from, 0, from.rows), context = context_ ? context_.view() : nf_view{};
+  call(nf_trace, session_.get(), &rows, context_ ? &context : nullptr, int32_t{inverse}, &out);
+  std::vector<Matrix> states;
+  for (size_t k = 0; k < all.size(); k += numbers)
+    states.push_back(
+        {from.rows,
+         cols(),
+         {all.begin() + static_cast<std::ptrdiff_t>(k), all.begin() + static_cast<std::ptrdiff_t>(k + numbers)}});
+  return states;
+}
+
+std::string Scene::step_name(int64_t index) const {
+  const char* full = nf_model_step(model_.get(), index);  // "spec.layers[0] (affine_coupling, repetition 3)"
+  const std::string s = full ? full : "";
+  const size_t from = s.find('(') + 1;  // 0 when there is none
+  return s.substr(from, s.find_first_of(",)", from) - from);
+}
+
+std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wanted) {
+  std::vector<std::string> names;
+  for (int64_t c = 0; c < scene.cols(); ++c) names.push_back(scene.name(c));
+  if (wanted.empty()) {
+    if (scene.cols() == 2) return {0, 1};
+    throw Failure(scene.path() + " has " + std::to_string(scene.cols()) + " columns, and this picture shows two",
+                  "--columns A,B picks them, by name or index from 0; there are: " + join(names, ", "), kUsage);
+  }
+  const auto find = [&](const std::string& word) -> int64_t {
+    for (size_t c = 0; c < names.size(); ++c)
+      if (names[c] == word) return static_cast<int64_t>(c);
+    int64_t index = -1;
+    const char* const end = word.data() + word.size();
+    if (std::from_chars(word.data(), end, index).ptr == end && index >= 0 && index < scene.cols()) return index;
+    const std::string near = nearest(word, names);
+    throw Failure("--columns " + wanted + ": the model has no column '" + word + "'",
+                  near.empty() ? "there are: " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
+  };
+  const size_t comma = wanted.find(',');
+  if (comma == std::string::npos || wanted.find(',', comma + 1) != std::string::npos)
+    throw Failure("--columns " + wanted + ": two columns, as in --columns 0,1", {}, kUsage);
+  return {find(wanted.substr(0, comma)), find(wanted.substr(comma + 1))};
+}
+
+Range range_of(std::vector<double> values) {
+  constexpr double kTail = 0.0025, kRoom = 0.12;
+  std::erase_if(values, [](double v) { return !std::isfinite(v); });
+  if (values.empty()) return {-1, 1};
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double part) {
+    return values[static_cast<size_t>(std::lround(part * static_cast<double>(values.size() - 1)))];
+  };
+  const double low = at(kTail), high = at(1 - kTail), room = std::max(kRoom * (high - low), 1e-6 * std::abs(high));
+  return high > low ? Range{low - room, high + room} : Range{low - 1, low + 1};
+}
+
+Range either(const Range& a, const Range& b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
+
+void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Colour colour) {
+  canvas.clip(axes.box());
+  const double crowd = static_cast<double>(rows.rows) * 420 * 420 / (axes.box().width() * axes.box().height());
+  const double alpha = std::clamp(20 / std::sqrt(crowd), 0.12, 0.7);
+  for (int64_t r = 0; r < rows.rows; ++r) canvas.disc(axes.spot(rows.at(r, i), rows.at(r, j)), 1.6, colour, alpha);
+  canvas.unclip();
+}
+
+void check_picture(const std::string& path, const char* extension) {
+  if (!path.ends_with(extension))
+    throw Failure(path + ": this picture is written as " + (extension + 1) + "; its name must end in " + extension, {},
+                  kUsage);
+}
+
+void save(const Canvas& canvas, const std::string& path) {
+  write_file(path, png(canvas.image()));
+  std::printf("picture  %s  (%d x %d)\n", path.c_str(), canvas.width(), canvas.height());
+}
+
+}  // namespace nf::cli

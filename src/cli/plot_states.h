@@ -1,0 +1,27 @@
+// Two columns of the points on their way through the layers, as the pictures of layers and flows show them.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "src/cli/plot.h"
+
+namespace nf::cli {
+
+struct State {
+  std::string name;  // the layer that led here; "" of the first
+  std::vector<Spot> points;
+};
+
+struct States {
+  std::vector<State> list;      // at least the first; steps that move nothing are left out
+  std::vector<Colour> colours;  // of each point, by its place in the latent space
+};
+
+// Both columns shown are those of `pair`. In the plane a step that swaps the columns (reverse, a permutation) would turn
+// the picture over: the axes follow the columns instead.
+States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair<int64_t, int64_t> pair);
+
+Range range_x(const State& state);
+Range range_y(const State& state);
+
+}  // namespace nf::cli

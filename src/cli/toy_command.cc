@@ -1,0 +1,101 @@
+// nf toy: rows drawn from a toy density, to try flows on.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "src/cli/commands.h"
+#include "src/cli/handle.h"
+#include "src/cli/text.h"
+#include "src/cli/toy.h"
+#include "src/cli/writer.h"
+
+namespace nf::cli {
+namespace {
+constexpr int64_t kChunk = int64_t{1} << 16;
+
+struct ToyArgs {
+  std::string name, output, dtype = "float32";
+  int64_t count = 2000;
+  uint64_t seed = 0;
+  double noise = 0;
+  bool list = false;
+};
+
+const Toy& toy_of(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Toy& t : toys()) {
+    if (name == t.name) return t;
+    names.emplace_back(t.name);
+  }
+  const std::string near = nearest(name, names);
+  throw Failure(name.empty() ? "which toy set? NAME is missing" : "no toy set is called '" + name + "'",
+                near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
+}
+
+int list() {
+  const Screen screen(stdout);
+  for (const Toy& t : toys())
+    std::printf("  %s%s\n", screen.name(text("%-14s", t.name)).c_str(),
+                wrapped(t.doc, 16, std::min<size_t>(screen.width(), 110)).c_str());
+  return kOk;
+}
+
+template <class T>
+void write_rows(const ToyArgs& a, const Toy& t, RowWriter& writer) {
+  Random random(a.seed);
+  std::vector<T> rows;
+  for (int64_t from = 0; from < a.count; from += kChunk) {
+    const int64_t n = std::min(kChunk, a.count - from);
+    rows.clear();
+    for (int64_t i = 0; i < n; ++i) {
+      Point p = t.draw(random);
+      if (a.noise > 0) {
+        p.x += a.noise * random.normal();
+        p.y += a.noise * random.normal();
+      }
+      rows.push_back(static_cast<T>(p.x));
+      rows.push_back(static_cast<T>(p.y));
+    }
+    writer.write(rows.data(), n);
+  }
+}
+
+int toy(const ToyArgs& a) {
+  if (a.list) return list();
+  const Toy& t = toy_of(a.name);
+  if (a.count < 1) throw Failure("-n " + std::to_string(a.count) + ": at least one row", {}, kUsage);
+  if (!(a.noise >= 0) || !std::isfinite(a.noise))
+    throw Failure("--noise " + plain_number(a.noise) + ": a standard deviation is 0 or more", {}, kUsage);
+  const bool wide = a.dtype == "float64";
+  RowWriter writer(a.output, wide ? NF_F64 : NF_F32, a.count, 2, false, {"x", "y"});
+  if (wide)
+    write_rows<double>(a, t, writer);
+  else
+    write_rows<float>(a, t, writer);
+  writer.commit();
+  return kOk;
+}
+}  // namespace
+
+void add_toy(CLI::App& app, Action& action) {
+  auto a = std::make_shared<ToyArgs>();
+  CLI::App* cmd = app.add_subcommand("toy", "Rows of a toy density in the plane: moons, spirals, a checkerboard, ..");
+  cmd->add_option("NAME", a->name, "which set; --list shows them");
+  cmd->add_option("-n,--count", a->count, "how many rows (2000)")->type_name("N");
+  cmd->add_option("--seed", a->seed, "of the rows (0); row number i of a seed is always the same")->type_name("S");
+  cmd->add_option("--noise", a->noise, "standard deviation of more normal noise on both columns (0)")->type_name("SD");
+  cmd->add_option("--dtype", a->dtype, "of the rows: float32 or float64 (float32)")
+      ->check(CLI::IsMember({"float32", "float64"}))
+      ->type_name("TYPE");
+  cmd->add_option("-o,--output", a->output, ".npy or .csv; without it CSV on standard output")->type_name("FILE");
+  cmd->add_flag("--list", a->list, "name every set, with its definition");
+  cmd->footer(
+      "Examples:\n"
+      "  nf toy --list\n"
+      "  nf toy moons -n 20000 -o moons.npy\n"
+      "  nf toy moons -n 2000 --seed 1 -o moons_test.npy     # other rows of the same density\n"
+      "  nf toy line --noise 0.1 -n 20000 -o line.npy");
+  cmd->callback([a, &action] { action = [a] { return toy(*a); }; });
+}
+
+}  // namespace nf::cli
