@@ -141,7 +141,10 @@ typedef struct nf_executor { /* the host's thread pool; without one, libnf start
 } nf_executor;
 #define NF_EXECUTOR_INIT \
   { (uint32_t)sizeof(nf_executor), 0, NULL, NULL }
-typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8); /* level: 0 info, 1 warning */
+/* Notes on what the library chose to do, none of them an error. level 0, info: SIMD target and threads of the runtime,
+ * files used in place, batches cut to the rows there are. level 1, warning: a file that "map" = "on" could not use in
+ * place and read instead. */
+typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8);
 
 /* [any] All of options, allocator, executor and log may be NULL. Results never depend on the number of threads.
  * Errors: ARGUMENT (struct_size), VERSION (header newer than library), NOMEM, INTERNAL (self-test of the kernels). */
@@ -344,14 +347,23 @@ NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_er
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_trainer_restore(nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* [excl] steps applied so far */
+/* [excl] With option "ema_decay": on = 1 puts the averaged parameters into the model, to score, sample and save with
+ * them; on = 0 puts those of the last step back, and nf_train_step does so by itself. What already holds is no error.
+ * Checkpoints hold both, and are written with on = 0. Errors: STATE (no average is kept), ARGUMENT. */
+NF_API nf_status nf_trainer_use_average(nf_trainer *t, int32_t on, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 /* [any] Reads a whole .npy (1-D or 2-D, any real dtype) or .csv/.tsv file. Missing or non-numeric values are
- * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_file_bytes". */
+ * NF_ERR_FORMAT naming row and column. Options "dtype", "columns", "header", "separator", "max_file_bytes".
+ * Option "map" = "auto" (from 1 GiB) | "on" | "off" leaves a .npy of little-endian float32 or float64 in its file, which
+ * may be larger than memory: the view has the file's dtype and may be strided. If another program cuts the file short
+ * meanwhile, nf_batches_get notices (NF_ERR_IO); whoever else reads the view gets SIGBUS. */
 NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_table **out, nf_error *err) NF_NOEXCEPT;
-/* [shared] The whole table [rows, cols], borrowed. */
+/* [shared] 1 when the rows are used in place in the file ("map"), else 0. */
+NF_API int32_t nf_table_mapped(const nf_table *t) NF_NOEXCEPT;
+/* [shared] The whole table [rows, cols], borrowed, to be read only. */
 NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT;
 /* [shared] "" when the file has no names; NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
@@ -360,8 +372,11 @@ NF_API nf_status nf_table_save(const nf_view *v, const char *path, nf_error *err
 NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
 
 /* [any] Mini-batches of rows held by the caller (borrowed: they must outlive it). ctx and weight may be NULL. Options
- * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential". Batch k is a pure function of options
- * and k, so that a resumed run sees the same data. */
+ * "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential" | "blocks" (epochs that read runs of
+ * "block" rows, shuffled within 16 runs: for mapped tables). Batch k is a pure function of options and k, so that a
+ * resumed run sees the same data. "part_begin" and "part_end" take the blocks of a share of the rows, drawn by
+ * "part_seed": shares that do not overlap have no row in common. Views of mapped tables keep them alive, and pages that
+ * have been read are let go. */
 NF_API NF_MUST_CHECK nf_status nf_batches_create(nf_runtime *rt, const nf_view *x, const nf_view *ctx,
                                                  const nf_view *weight, const nf_options *options, nf_batches **out,
                                                  nf_error *err) NF_NOEXCEPT;

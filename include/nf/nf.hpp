@@ -344,6 +344,7 @@ class Table : public detail::Handle<nf_table, nf_table_free> {
     detail::invoke(nf_table_view, get(), &v);
     return View(v);
   }
+  bool mapped() const { return nf_table_mapped(get()) != 0; }
   std::string column(int64_t index) const { return detail::text(nf_table_column(get(), index)); }
 };
 
@@ -415,6 +416,7 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
   void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
   void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
   uint64_t step_count() const { return nf_trainer_step_count(get()); }
+  void use_average(bool on) { detail::invoke(nf_trainer_use_average, get(), int32_t{on}); }
   size_t bytes() const { return nf_trainer_bytes(get()); }
 };
 

@@ -20,6 +20,26 @@ void fill_view(nf_view* out, const View& v) {
   out->ndim = v.shape.rank;
   for (int i = 0; i < v.shape.rank; ++i) out->shape[i] = v.shape[i];
   out->data = v.data;
+  if (v.contiguous()) return;
+  out->flags = NF_STRIDED;
+  for (int i = 0; i < v.shape.rank; ++i) out->strides[i] = v.stride[i];
+}
+
+// Pages of mapped files that batches have read are let go after so many bytes: they would otherwise fill the memory.
+constexpr size_t kLetGo = size_t{256} << 20;
+constexpr size_t kFaultAround = 16 << 10;  // what one row, whose neighbours are not wanted, brings in beside itself
+
+void watch_file(nf_batches& b, const View& rows) {
+  if (!rows.data) return;
+  auto file = b.runtime->mapping_of(rows.data);
+  if (!file) return;
+  b.row_pages += static_cast<size_t>(rows.shape[1] * size_of(rows.dtype)) + kFaultAround;
+  if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
+}
+
+void check_files(const nf_batches& b) {
+  for (const auto& file : b.files)
+    if (!file->intact()) fail(Code::io, "the mapped file of the rows was cut short by another program");
 }
 
 int32_t next_batch(void* user, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight) {
@@ -40,9 +60,17 @@ nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* opti
     auto t = std::make_unique<nf_table>();
     t->runtime = rt->state;
     t->table = load_table(rt->state->allocator(), path, table_options(options));
+    if (t->table.file) {
+      rt->state->add_mapping(t->table.file);
+      rt->state->note(0, "%s: %zu bytes are used in place", path, t->table.file->bytes().size());
+    } else if (!t->table.why_not_mapped.empty()) {
+      rt->state->note(1, "%s: read into memory, not mapped: %s", path, t->table.why_not_mapped.c_str());
+    }
     *out = t.release();
   });
 }
+
+int32_t nf_table_mapped(const nf_table* t) NF_NOEXCEPT { return t && t->table.file ? 1 : 0; }
 
 nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
@@ -98,7 +126,12 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx
     const BatchOptions o = batch_options(options);
     auto b = std::make_unique<nf_batches>();
     b->runtime = rt->state;
-    b->batches = std::make_unique<Batches>(rt->state->allocator(), xv, c, w, o.batch, o.order, o.seed);
+    b->batches = std::make_unique<Batches>(rt->state->allocator(), xv, c, w, o.batch, o.order, o.seed, o.part);
+    watch_file(*b, xv);
+    watch_file(*b, c);
+    if (o.order != Order::replacement && b->batches->rows() < o.batch)
+      rt->state->note(0, "\"batch\" = %lld: there are %lld rows, which make one batch", static_cast<long long>(o.batch),
+                      static_cast<long long>(b->batches->rows()));
     *out = b.release();
   });
 }
@@ -112,7 +145,13 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx,
     need_struct(x, "x");
     if (ctx) need_struct(ctx, "ctx");
     if (weight) need_struct(weight, "weight");
+    check_files(*b);
     b->batches->gather(step);
+    b->resident += static_cast<size_t>(b->batches->x().shape[0]) * b->row_pages;
+    if (b->resident > kLetGo) {
+      for (const auto& file : b->files) file->let_go();
+      b->resident = 0;
+    }
     fill_view(x, b->batches->x());
     if (ctx) fill_view(ctx, b->batches->context());
     if (weight) fill_view(weight, b->batches->weight());

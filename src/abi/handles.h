@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "nf/nf.h"
 #include "runtime/core/executor.h"
@@ -25,11 +26,18 @@ class RuntimeState {
   std::unique_ptr<Executor> executor;
   nf_log_fn log = nullptr;
   void* log_user = nullptr;
+  // To the host's log, if there is one.
+  [[gnu::format(printf, 3, 4)]] void note(int32_t level, const char* format, ...);
+  // Mapped files whose rows hosts may hold views of.
+  void add_mapping(std::shared_ptr<const FileBytes> file);
+  std::shared_ptr<const FileBytes> mapping_of(const void* data);  // null: none of them
 
  private:
   Allocator base_;
   size_t limit_;
   std::atomic<size_t> used_{0};
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<const FileBytes>> mappings_;
 };
 
 struct ModelState {
@@ -69,4 +77,7 @@ struct nf_table {
 struct nf_batches {
   std::shared_ptr<nf::RuntimeState> runtime;
   std::unique_ptr<nf::Batches> batches;
+  std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped, that the rows are in
+  size_t row_pages = 0;                                     // bytes of pages that one row may bring in
+  size_t resident = 0;                                      // at most, since they were last let go
 };

@@ -30,7 +30,8 @@ constexpr const char* kMemory[] = {"full", "recompute"};
 constexpr const char* kNonFinite[] = {"propagate", "error"};
 constexpr const char* kDtype[] = {"float32", "float64"};
 constexpr const char* kHeader[] = {"detect", "present", "absent"};
-constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential"};
+constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential", "blocks"};
+constexpr const char* kMap[] = {"auto", "on", "off"};
 
 const char* type_name(FieldType t) {
   return t == FieldType::flag      ? "boolean"
@@ -72,8 +73,30 @@ const std::vector<Key>& keys() {
         {"max_steps", "trainer", "length of the run that schedules with an end aim at", "integer", 0, kMax, 0, {}},
         {"seed", "trainer, batches", "seed of dropout and of the order of the data", "integer", 0, kMax, 0, {}},
         {"batch", "batches", "rows of a batch", "integer", 1, 1 << 30, 256, {}},
-        {"order", "batches", "epochs in random order, rows drawn with replacement, or epochs in the order of the file",
-         "choice", 0, 2, 0, kOrder},
+        {"order", "batches",
+         "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
+         "block for files larger than memory",
+         "choice", 0, 3, 0, kOrder},
+        {"block",
+         "batches",
+         "rows that stay together in order blocks, and in parts",
+         "integer",
+         1,
+         1 << 30,
+         Part{}.block,
+         {}},
+        {"part_begin",
+         "batches",
+         "take part in the batches: blocks from this share of the rows on",
+         "number",
+         0,
+         1,
+         0,
+         {}},
+        {"part_end", "batches", "take part in the batches: blocks up to this share of the rows", "number", 0, 1, 1, {}},
+        {"part_seed", "batches", "which blocks are in which share", "integer", 0, kMax, 0, {}},
+        {"map", "table", "use the rows of a .npy in place in its file: from 1 GiB, always or never", "choice", 0, 2, 0,
+         kMap},
         {"dtype", "table", "type of the numbers in memory", "choice", 0, 1, 0, kDtype},
         {"columns",
          "table",
@@ -89,6 +112,7 @@ const std::vector<Key>& keys() {
     add_fields(k, optimizer_fields());
     add_fields(k, schedule_fields());
     add_fields(k, clip_fields());
+    add_fields(k, ema_fields());
     return k;
   }();
   return all;
@@ -217,6 +241,7 @@ TrainerConfig trainer_options(const nf_options* o) {
   read_fields(o, optimizer_fields(), c.optimizer);
   read_fields(o, schedule_fields(), c.schedule);
   read_fields(o, clip_fields(), c.clip);
+  read_fields(o, ema_fields(), c.ema);
   c.memory = static_cast<Memory>(number(o, "memory"));
   c.seed = static_cast<uint64_t>(number(o, "seed"));
   c.max_steps = static_cast<uint64_t>(number(o, "max_steps"));
@@ -226,6 +251,7 @@ TrainerConfig trainer_options(const nf_options* o) {
 TableOptions table_options(const nf_options* o) {
   TableOptions t;
   t.dtype = number(o, "dtype") == 0 ? DType::f32 : DType::f64;
+  t.map = static_cast<MapFile>(number(o, "map"));
   t.csv.header = static_cast<CsvOptions::Header>(number(o, "header"));
   const std::string separator = text(o, "separator");
   if (separator.size() > 1)
@@ -237,8 +263,11 @@ TableOptions table_options(const nf_options* o) {
 }
 
 BatchOptions batch_options(const nf_options* o) {
-  return {static_cast<int64_t>(number(o, "batch")), static_cast<Order>(number(o, "order")),
-          static_cast<uint64_t>(number(o, "seed"))};
+  return {static_cast<int64_t>(number(o, "batch")),
+          static_cast<Order>(number(o, "order")),
+          static_cast<uint64_t>(number(o, "seed")),
+          {static_cast<int64_t>(number(o, "block")), number(o, "part_begin"), number(o, "part_end"),
+           static_cast<uint64_t>(number(o, "part_seed"))}};
 }
 
 }  // namespace nf

@@ -17,6 +17,7 @@ struct BatchOptions {
   int64_t batch;
   Order order;
   uint64_t seed;
+  Part part;
 };
 BatchOptions batch_options(const nf_options* o);
 }  // namespace nf

@@ -1,4 +1,5 @@
 // nf_runtime, versions and status names.
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
@@ -25,6 +26,32 @@ Allocator RuntimeState::allocator() {
     s.used_.fetch_sub(size);
   };
   return a;
+}
+
+void RuntimeState::note(int32_t level, const char* format, ...) {
+  if (!log) return;
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  std::vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  log(log_user, level, text);
+}
+
+void RuntimeState::add_mapping(std::shared_ptr<const FileBytes> file) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(mappings_, [](const auto& m) { return m.expired(); });
+  mappings_.push_back(std::move(file));
+}
+
+std::shared_ptr<const FileBytes> RuntimeState::mapping_of(const void* data) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : mappings_)
+    if (auto file = weak.lock()) {
+      const auto begin = reinterpret_cast<uintptr_t>(file->bytes().data()), at = reinterpret_cast<uintptr_t>(data);
+      if (at - begin < file->bytes().size()) return file;
+    }
+  return nullptr;
 }
 
 extern "C" {
@@ -103,6 +130,8 @@ nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options
     state->executor = executor ? std::make_unique<Executor>(host) : std::make_unique<Executor>(o.threads);
     state->log = log;
     state->log_user = log_user;
+    state->note(0, "libnf %s, %u threads%s", nf_version_string(), executor ? executor->concurrency : o.threads,
+                executor ? " of the host" : "");
     *out = new nf_runtime{std::move(state)};
   });
 }

@@ -116,6 +116,8 @@ nf_status nf_trainer_save(const nf_trainer* t, const char* path, nf_error* err) 
   return guard(err, [&] {
     need(t, "trainer");
     need(path, "path");
+    if (t->trainer->averaged())
+      fail(Code::state, "the model holds the averaged parameters: nf_trainer_use_average(trainer, 0) goes first");
     AtomicFile file(path);
     write_checkpoint(file, *t->model->model, t->model->notes, *t->trainer);
     file.commit();
@@ -128,6 +130,14 @@ nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_
     need(path, "path");
     const FileBytes file = FileBytes::read(t->model->runtime->allocator(), path);
     read_checkpoint(file.bytes(), *t->model->model, t->model->notes, *t->trainer);
+  });
+}
+
+nf_status nf_trainer_use_average(nf_trainer* t, int32_t on, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (on != 0 && on != 1) fail(Code::argument, "on is %d, expected 0 or 1", on);
+    t->trainer->use_average(on == 1);
   });
 }
 

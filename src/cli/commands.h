@@ -10,6 +10,7 @@ using Action = std::function<int()>;  // the exit code
 void add_train(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_layers(CLI::App& app, Action& action);
 void add_options(CLI::App& app, Action& action);

@@ -26,10 +26,21 @@ Model load_model(nf_runtime* runtime, const std::string& path, const Settings& s
   }
 }
 
-std::vector<double> log_probs(nf_session* session, const Rows& x, const Rows& context) {
-  std::vector<double> values(static_cast<size_t>(x.count()));
-  const nf_view xv = x.view(), cv = context.view(), out = vector_view(values.data(), x.count());
-  call(nf_log_prob, session, &xv, context ? &cv : nullptr, &out);
+std::vector<double> log_probs(nf_session* session, const Data& data) {
+  std::vector<double> values(static_cast<size_t>(data.count()));
+  if (!data.stream) {
+    const nf_view x = data.x.view(), context = data.context.view(), out = vector_view(values.data(), data.count());
+    call(nf_log_prob, session, &x, data.context ? &context : nullptr, &out);
+    return values;
+  }
+  double* to = values.data();
+  for (uint64_t k = 0; k < nf_batches_per_epoch(data.stream.get()); ++k) {
+    nf_view x = NF_VIEW_INIT, context = NF_VIEW_INIT;
+    call(nf_batches_get, data.stream.get(), k, &x, &context, nullptr);
+    const nf_view out = vector_view(to, x.shape[0]);
+    call(nf_log_prob, session, &x, context.data ? &context : nullptr, &out);
+    to += x.shape[0];
+  }
   return values;
 }
 
@@ -55,7 +66,9 @@ Summary summarise(std::vector<double> values) {
   return s;
 }
 
-std::string mean_and_errors(const Summary& s) { return text("%.4f +- %.4f", s.mean, s.two_errors); }
+std::string mean_and_errors(const Summary& s) {
+  return std::isnan(s.two_errors) ? text("%.4f", s.mean) : text("%.4f +- %.4f", s.mean, s.two_errors);
+}
 
 Rows open_context(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
                   const ColumnNames& names) {
@@ -79,7 +92,7 @@ Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& sett
 
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context) {
   if (data.x.cols() != event)
-    throw Failure(paths.data + " has " + std::to_string(data.x.cols()) + " columns, but the model's event has " +
+    throw Failure(paths.data + " has " + counted(data.x.cols(), "column") + ", but the model's event has " +
                       std::to_string(event),
                   size_hint(data, event));
   const std::string source = paths.context.empty() ? paths.data : paths.context;
@@ -87,15 +100,15 @@ void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t
     throw Failure("the model takes no context, but " + source + " was given as one",
                   "set \"context\" in the spec, or drop it");
   if (context > 0 && !data.context)
-    throw Failure("the model needs a context of " + std::to_string(context) + " columns beside " + paths.data,
+    throw Failure("the model needs a context of " + counted(context, "column") + " beside " + paths.data,
                   "give it as a file or as --context-columns");
   if (!data.context) return;
   if (data.context.cols() != context)
-    throw Failure(source + " has " + std::to_string(data.context.cols()) +
-                  " context columns, but the model's context has " + std::to_string(context));
+    throw Failure(source + " has " + counted(data.context.cols(), "context column") + ", but the model's context has " +
+                  std::to_string(context));
   if (data.context.count() != data.x.count() && data.context.count() != 1)
-    throw Failure(source + " has " + grouped(data.context.count()) + " rows of context for the " +
-                  grouped(data.x.count()) + " rows of " + paths.data);
+    throw Failure(source + " has " + counted(data.context.count(), "row") + " of context for the " +
+                  counted(data.x.count(), "row") + " of " + paths.data);
 }
 
 }  // namespace nf::cli

@@ -20,7 +20,6 @@ struct Summary {
 // nf_model_load, whose failures do not always name the file.
 Model load_model(nf_runtime* runtime, const std::string& path, const Settings& settings);
 
-std::vector<double> log_probs(nf_session* session, const Rows& x, const Rows& context);
 Summary summarise(std::vector<double> values);
 std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
 
@@ -31,9 +30,14 @@ struct DataPaths {
 };
 struct Data {
   Rows x, context;
+  Batches stream;        // instead of x: batches of the rows of a mapped file, to be scored one after the other
+  int64_t streamed = 0;  // rows of it
+  explicit operator bool() const { return x || stream; }
+  int64_t count() const { return stream ? streamed : x.count(); }
 };
 Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
                const ColumnNames& names = {});
+std::vector<double> log_probs(nf_session* session, const Data& data);
 Rows open_context(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
                   const ColumnNames& names);
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context);

@@ -164,11 +164,12 @@ int info(const InfoArgs& a) {
     return kOk;
   }
   std::printf("%s\n", screen.bold(a.model).c_str());
-  std::printf("  event       %s columns of %s\n", grouped(info.event_size).c_str(),
+  std::printf("  event       %s of %s\n", counted(info.event_size, "column").c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
-  if (info.context_size) std::printf("  context     %s columns\n", grouped(info.context_size).c_str());
+  if (info.context_size) std::printf("  context     %s\n", counted(info.context_size, "column").c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
-  std::printf("  parameters  %s in %s layers\n", grouped(info.param_count).c_str(), grouped(info.layer_count).c_str());
+  std::printf("  parameters  %s in %s\n", grouped(info.param_count).c_str(),
+              counted(info.layer_count, "layer").c_str());
   std::printf("  hash        %s\n", hex(info.hash).c_str());
   for (const auto& [key, note] : notes_of(model.get()))
     std::printf("  %-10s  %s\n", key.c_str(),

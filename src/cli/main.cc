@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   add_train(app, action);
   add_score(app, action);
   add_sample(app, action);
+  add_check(app, action);
   add_info(app, action);
   add_layers(app, action);
   add_options(app, action);
@@ -71,7 +72,8 @@ int run(int argc, char** argv) {
       "\"reverse\"}]}]}' \\\n"
       "           --data train.csv -o model.safetensors\n"
       "  nf score model.safetensors --data test.csv\n"
-      "  nf sample model.safetensors -n 1000 -o samples.csv\n\n"
+      "  nf sample model.safetensors -n 1000 -o samples.csv\n"
+      "  nf check model.safetensors --data test.csv\n\n"
       "`nf COMMAND --help` has examples of each. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
   try {
     app.parse(argc, argv);

@@ -81,6 +81,8 @@ void Progress::validation(const CurvePoint& p, bool best) {
   valid_ = p.valid;
   if (quiet_) return;
   if (screen_.terminal()) return draw();
+  if (!headed_) note("mean log-likelihood in nats per row, higher is better; * = best so far, saved");
+  headed_ = true;
   std::string line = text("step %llu/%llu  train %.4f", static_cast<unsigned long long>(p.step),
                           static_cast<unsigned long long>(steps_), p.train);
   if (!std::isnan(p.valid)) line += text("  valid %.4f%s", p.valid, best ? " *" : "");

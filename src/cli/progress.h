@@ -31,7 +31,7 @@ class Progress {
   int64_t rows_ = 0;
   double smooth_ = 0, weight_ = 0;  // exponential mean of the loss, and of 1
   double valid_ = 0;
-  bool validated_ = false, shown_ = false;
+  bool validated_ = false, shown_ = false, headed_ = false;
 };
 
 }  // namespace nf::cli

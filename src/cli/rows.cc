@@ -6,16 +6,6 @@
 #include <cstring>
 
 namespace nf::cli {
-namespace {
-// SplitMix64 (Steele, Lea & Flood 2014): the same hold-out on every machine, which std::shuffle does not promise.
-uint64_t mixed(uint64_t& state) {
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-}  // namespace
-
 nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols) {
   nf_view v = NF_VIEW_INIT;
   v.dtype = dtype;
@@ -84,20 +74,37 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
   return out;
 }
 
+std::vector<std::pair<int64_t, int64_t>> Rows::runs() const {
+  constexpr int64_t kRuns = 64, kRun = 1024;
+  if (!mapped() || rows_ <= kRuns * kRun) return {{0, rows_}};
+  std::vector<std::pair<int64_t, int64_t>> out;
+  for (int64_t i = 0; i < kRuns; ++i) out.emplace_back((rows_ - kRun) / (kRuns - 1) * i, kRun);
+  return out;
+}
+
 std::vector<Moments> Rows::moments() const {
   const auto at = [&](int64_t r, int64_t c) {
     const std::byte* from = row(r) + static_cast<int64_t>(element()) * c * col_stride_;
-    return dtype_ == NF_F64 ? *reinterpret_cast<const double*>(from) : *reinterpret_cast<const float*>(from);
+    double wide = 0;  // rows in a file may have any alignment
+    float narrow = 0;
+    if (dtype_ == NF_F64)
+      std::memcpy(&wide, from, sizeof wide);
+    else
+      std::memcpy(&narrow, from, sizeof narrow);
+    return dtype_ == NF_F64 ? wide : narrow;
   };
   std::vector<Moments> all(static_cast<size_t>(cols_));
-  const auto n = static_cast<double>(rows_);
-  for (int64_t r = 0; r < rows_; ++r)
-    for (int64_t c = 0; c < cols_; ++c) all[static_cast<size_t>(c)].mean += at(r, c) / n;
-  for (int64_t r = 0; r < rows_; ++r)
-    for (int64_t c = 0; c < cols_; ++c) {
-      const double off = at(r, c) - all[static_cast<size_t>(c)].mean;
-      all[static_cast<size_t>(c)].std += off * off / n;
-    }
+  double n = 0;
+  for (const auto& [from, count] : runs()) n += static_cast<double>(count);
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols_; ++c) all[static_cast<size_t>(c)].mean += at(r, c) / n;
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols_; ++c) {
+        const double off = at(r, c) - all[static_cast<size_t>(c)].mean;
+        all[static_cast<size_t>(c)].std += off * off / n;
+      }
   for (Moments& m : all) {
     m.std = std::sqrt(m.std);
     if (m.std <= 1e-12 * std::abs(m.mean)) m.std = 0;  // a constant, but for the rounding of the mean
@@ -107,26 +114,15 @@ std::vector<Moments> Rows::moments() const {
 
 uint64_t Rows::fingerprint() const {
   uint64_t h = static_cast<uint64_t>(rows_) * 31 + static_cast<uint64_t>(cols_);
-  for (int64_t r = 0; r < rows_; ++r)
-    for (int64_t c = 0; c < cols_; ++c) {
-      uint64_t bits = 0;
-      std::memcpy(&bits, row(r) + static_cast<int64_t>(element()) * c * col_stride_, element());
-      h = (h ^ bits) * 0x100000001b3u;
-      h ^= h >> 29;
-    }
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols_; ++c) {
+        uint64_t bits = 0;
+        std::memcpy(&bits, row(r) + static_cast<int64_t>(element()) * c * col_stride_, element());
+        h = (h ^ bits) * 0x100000001b3u;
+        h ^= h >> 29;
+      }
   return h;
-}
-
-std::pair<std::vector<int64_t>, std::vector<int64_t>> hold_out(int64_t n, int64_t held, uint64_t seed) {
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
-  for (int64_t i = 0; i < held; ++i) {  // the first `held` steps of a Fisher-Yates shuffle
-    const uint64_t left = static_cast<uint64_t>(n - i);
-    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(i) + mixed(seed) % left]);
-  }
-  std::sort(order.begin(), order.begin() + held);
-  std::sort(order.begin() + held, order.end());
-  return {{order.begin(), order.begin() + held}, {order.begin() + held, order.end()}};
 }
 
 }  // namespace nf::cli

@@ -30,14 +30,17 @@ class Rows {
   explicit operator bool() const { return data_ != nullptr; }
   int64_t count() const { return rows_; }
   int64_t cols() const { return cols_; }
-  const std::vector<std::string>& names() const { return names_; }  // one per column, or none
+  bool mapped() const { return table_ && nf_table_mapped(table_.get()); }  // used in place in a file: may be huge
+  const std::vector<std::string>& names() const { return names_; }         // one per column, or none
   nf_view view(int64_t from, int64_t count) const;
   nf_view view() const { return view(0, rows_); }
+  // Of a mapped file these look at 64 runs of 1,024 rows.
   std::vector<Moments> moments() const;  // of each column
   uint64_t fingerprint() const;          // of shape and bits: has the data changed?
 
  private:
   size_t element() const { return dtype_ == NF_F64 ? 8 : 4; }
+  std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all, or a sample
   const std::byte* row(int64_t r) const { return data_ + static_cast<int64_t>(element()) * r * row_stride_; }
 
   Table table_;
@@ -47,8 +50,5 @@ class Rows {
   int64_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 1;
   std::vector<std::string> names_;
 };
-
-// `held` of n row numbers drawn by seed, and the others, both ascending.
-std::pair<std::vector<int64_t>, std::vector<int64_t>> hold_out(int64_t n, int64_t held, uint64_t seed);
 
 }  // namespace nf::cli

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "src/cli/bounds.h"
 #include "src/cli/commands.h"
 #include "src/cli/evaluate.h"
 #include "src/cli/text.h"
@@ -25,9 +26,9 @@ int64_t count_of(const SampleArgs& a, const Rows& context) {
   if (a.count < 0)
     throw Failure("how many samples? -n is missing", "nf sample " + shell_word(a.model) + " -n 1000", kUsage);
   if (context && context.count() != 1 && context.count() != a.count)
-    throw Failure(a.paths.context + " has " + grouped(context.count()) + " rows, but -n asks for " + grouped(a.count) +
-                      " samples",
-                  "one context row per sample, or a single one for all");
+    throw Failure(
+        a.paths.context + " has " + counted(context.count(), "row") + ", but -n asks for " + counted(a.count, "sample"),
+        "one context row per sample, or a single one for all");
   return a.count;
 }
 
@@ -42,7 +43,7 @@ int sample(const SampleArgs& a) {
   const Rows context = open_context(runtime.get(), a.paths, *a.settings, info.dtype, names);
   if (info.context_size != context.cols())
     throw Failure(
-        "the model's context has " + std::to_string(info.context_size) + " columns, but " +
+        "the model's context has " + counted(info.context_size, "column") + ", but " +
             (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
         info.context_size ? "--context FILE: one row per sample, or one for all" : "drop --context");
   const int64_t n = count_of(a, context), cols = info.event_size;
@@ -74,9 +75,11 @@ void add_sample(CLI::App& app, Action& action) {
   auto a = std::make_shared<SampleArgs>();
   CLI::App* cmd = app.add_subcommand("sample", "Draw rows from a model");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
-  cmd->add_option("-n,--count", a->count, "how many rows")->check(CLI::NonNegativeNumber)->type_name("N");
-  cmd->add_option("--seed", a->seed, "which stream of samples (0)")->type_name("S");
-  cmd->add_option("--first", a->first, "number of the first sample of the stream (0)")->type_name("K");
+  cmd->add_option("-n,--count", a->count, "how many rows")->check(at_least(0))->type_name("N");
+  cmd->add_option("--seed", a->seed, "which stream of samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_option("--first", a->first, "number of the first sample of the stream (0)")
+      ->check(at_least(0))
+      ->type_name("K");
   cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per sample, or one for all")
       ->type_name("FILE");
   cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")

@@ -24,8 +24,8 @@ void print(const Summary& s, const ScoreArgs& a, const Screen& screen) {
     std::printf("%s\n", j.dump().c_str());
     return;
   }
-  std::printf("log-likelihood  %s nats per row (mean of %s rows, 2 standard errors)\n",
-              screen.bold(mean_and_errors(s)).c_str(), grouped(s.rows - s.nonfinite).c_str());
+  std::printf("log-likelihood  %s nats per row (mean of %s, 2 standard errors)\n",
+              screen.bold(mean_and_errors(s)).c_str(), counted(s.rows - s.nonfinite, "row").c_str());
   std::printf("min, median, max  %.4f, %.4f, %.4f\n", s.min, s.median, s.max);
 }
 
@@ -38,15 +38,15 @@ int score(const ScoreArgs& a) {
   const Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype, column_names(model.get()));
   check_data(data, a.paths, info.event_size, info.context_size);
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
-  const std::vector<double> values = log_probs(session.get(), data.x, data.context);
+  const std::vector<double> values = log_probs(session.get(), data);
   const Summary s = summarise(values);
 
   // With the rows on standard output, the summary would be one more row.
   const bool rows_on_stdout = a.output == "-";
   if (!rows_on_stdout) print(s, a, Screen(stdout));
   if (s.nonfinite)
-    std::fprintf(stderr, "nf: warning: %s of %s rows have no finite log-likelihood; the numbers are of the others\n",
-                 grouped(s.nonfinite).c_str(), grouped(s.rows).c_str());
+    std::fprintf(stderr, "nf: warning: %s of %s without a finite log-likelihood; the numbers are of the others\n",
+                 grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str());
   if (a.output.empty()) return kOk;
   RowWriter writer(a.output, NF_F64, s.rows, 1, true, {"log_prob"});
   writer.write(values.data(), s.rows);

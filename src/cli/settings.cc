@@ -2,6 +2,7 @@
 #include "src/cli/settings.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "src/cli/text.h"
 
@@ -77,7 +78,10 @@ Runtime Settings::runtime() const {
   nf_runtime* rt = nullptr;
   nf_error err = NF_ERROR_INIT;
   const Options options = bag();
-  if (const nf_status s = nf_runtime_create(options.get(), nullptr, nullptr, nullptr, nullptr, &rt, &err); s != NF_OK)
+  const nf_log_fn warn = [](void*, int32_t level, const char* words) {
+    if (level > 0) std::fprintf(stderr, "nf: warning: %s\n", words);
+  };
+  if (const nf_status s = nf_runtime_create(options.get(), nullptr, nullptr, warn, nullptr, &rt, &err); s != NF_OK)
     throw LibraryFailure(s, err);
   return Runtime(rt);
 }

@@ -17,34 +17,6 @@ constexpr char kStandardise[] = "standardise";
 
 Json parse(const std::string& spec) { return Json::parse(spec, nullptr, /*allow_exceptions=*/false); }
 
-std::vector<std::string> keys_of(const Json& object) {
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : object.items()) keys.push_back(key);
-  return keys;
-}
-
-// One step down a path; the last step may name a new key of an object.
-Json& step(Json& at, const std::string& part, const std::string& path, bool last) {
-  if (at.is_array()) {
-    size_t used = 0, index = 0;
-    try {
-      index = std::stoul(part, &used);
-    } catch (const std::exception&) {
-    }
-    if (used == part.size() && index < at.size()) return at[index];
-    throw Failure("--set " + path + ": '" + part + "' is not an index of a list of " + std::to_string(at.size()), {},
-                  kUsage);
-  }
-  if (!at.is_object())
-    throw Failure("--set " + path + ": there is nothing below a plain value at '" + part + "'", {}, kUsage);
-  if (!last && !at.contains(part)) {
-    const std::string near = nearest(part, keys_of(at));
-    throw Failure("--set " + path + ": the spec has no '" + part + "' there",
-                  near.empty() ? "" : "did you mean '" + near + "'?", kUsage);
-  }
-  return at[part];
-}
-
 void insert(std::string& spec, const char* key, int64_t size) {
   const size_t brace = spec.find('{');
   const size_t next = spec.find_first_not_of(" \t\r\n", brace + 1);
@@ -63,27 +35,6 @@ std::string read_spec(const std::string& source) {
   if (!file.good() && !file.eof())
     throw Failure("cannot read the spec " + source, "SPEC is a JSON file, '-' for standard input, or the JSON itself");
   return spec;
-}
-
-std::string override_spec(const std::string& spec, const std::vector<std::string>& assignments) {
-  if (assignments.empty()) return spec;
-  Json json = parse(spec);
-  if (!json.is_object()) return spec;
-  for (const std::string& a : assignments) {
-    const size_t equals = a.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw Failure("--set " + a + ": expected path=value", "for example --set layers.0.hidden=[64,64]", kUsage);
-    const std::string path = a.substr(0, equals), raw = a.substr(equals + 1);
-    Json* at = &json;
-    for (size_t from = 0; from <= path.size();) {
-      const size_t dot = std::min(path.find('.', from), path.size());
-      at = &step(*at, path.substr(from, dot - from), path, dot == path.size());
-      from = dot + 1;
-    }
-    const Json value = parse(raw);
-    *at = value.is_discarded() ? Json(raw) : value;
-  }
-  return json.dump(2);
 }
 
 std::string standardise_spec(const std::string& original) {

@@ -1,16 +1,12 @@
-// Model specs as the command takes them: a file, "-" for standard input, or the JSON itself; with --set overrides and
-// the sizes that the data decides filled in. Everything else about a spec is the library's business.
+// Model specs as the command takes them: a file, "-" for standard input, or the JSON itself; with the sizes that
+// the data decides filled in. Overrides are in set.h; everything else about a spec is the library's business.
 #pragma once
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace nf::cli {
 
 std::string read_spec(const std::string& source);
-
-// "layers.0.layers.0.hidden=[64, 64]": keys and indices of arrays joined by dots; the value is JSON, or else a string.
-std::string override_spec(const std::string& spec, const std::vector<std::string>& assignments);
 
 // Puts a layer "standardise" at the data end of the chain, unless there is one.
 std::string standardise_spec(const std::string& spec);

@@ -30,6 +30,8 @@ std::string grouped(int64_t n) {
   return s;
 }
 
+std::string counted(int64_t n, const char* noun) { return grouped(n) + " " + noun + (n == 1 ? "" : "s"); }
+
 std::string duration(double seconds) {
   if (!(seconds < 1e9)) return "?";
   if (seconds < 9.95) return text("%.1f s", seconds);

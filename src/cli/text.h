@@ -12,9 +12,10 @@
 namespace nf::cli {
 
 [[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...);
-std::string grouped(int64_t n);          // 1,234,567
-std::string duration(double seconds);    // 0.4 s, 12 s, 3 min 20 s, 2 h 05 min
-std::string plain_number(double value);  // shortest decimal that reads back to the same double
+std::string grouped(int64_t n);                    // 1,234,567
+std::string counted(int64_t n, const char* noun);  // 1 row, 1,234 rows
+std::string duration(double seconds);              // 0.4 s, 12 s, 3 min 20 s, 2 h 05 min
+std::string plain_number(double value);            // shortest decimal that reads back to the same double
 std::string join(std::span<const std::string> words, const char* between);
 std::string shell_word(const std::string& argument);  // for a shell, when it needs quotes
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "src/cli/bounds.h"
 #include "src/cli/chart.h"
 #include "src/cli/commands.h"
 #include "src/cli/train_run.h"
@@ -14,24 +15,41 @@ using Json = nlohmann::ordered_json;
 
 void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) {
   const nf_model_info info = info_of(plan.model.get());
-  std::printf("%s  %s parameters in %s layers, %s\n", screen.bold("model").c_str(), grouped(info.param_count).c_str(),
-              grouped(info.layer_count).c_str(), info.dtype == NF_F64 ? "float64" : "float32");
-  std::printf("%s   %s rows x %s columns", screen.bold("data").c_str(), grouped(plan.train.x.count()).c_str(),
-              grouped(plan.train.x.cols()).c_str());
+  std::printf("%s  %s in %s, %s\n", screen.bold("model").c_str(), counted(info.param_count, "parameter").c_str(),
+              counted(info.layer_count, "layer").c_str(), info.dtype == NF_F64 ? "float64" : "float32");
+  const int64_t elsewhere = plan.large ? plan.valid.streamed + plan.test.streamed : 0;
+  std::printf("%s   %s x %s", screen.bold("data").c_str(), counted(plan.train.x.count() - elsewhere, "row").c_str(),
+              counted(plan.train.x.cols(), "column").c_str());
   if (info.context_size) std::printf(" + %s of context", grouped(info.context_size).c_str());
-  if (plan.held_out)
-    std::printf("; %s more rows (%g%%) held out by seed for validation\n", grouped(plan.held_out).c_str(),
-                100 * a.holdout);
-  else if (plan.valid.x)
-    std::printf("; validation on %s rows\n", grouped(plan.valid.x.count()).c_str());
+  if (plan.large) std::printf(", used in place in the file");
+  std::printf("\n");
+  const std::string seed = std::to_string(plan.split_seed), by = plan.large ? "blocks drawn by seed " : "by seed ";
+  if (plan.held_out > 0)
+    std::printf("%s  %s, held out: %.3g %% of the data, %s%s\n", screen.bold("valid").c_str(),
+                counted(plan.valid.count(), "row").c_str(), 100 * plan.held_out, by.c_str(), seed.c_str());
+  else if (plan.valid)
+    std::printf("%s  %s of %s\n", screen.bold("valid").c_str(), counted(plan.valid.count(), "row").c_str(),
+                a.valid.data.c_str());
   else
-    std::printf("; no validation: the last model is kept\n");
-  std::printf("%s    %s steps", screen.bold("run").c_str(), grouped(static_cast<int64_t>(plan.steps)).c_str());
+    std::printf("%s  no validation: the last model is kept\n", screen.bold("valid").c_str());
+  if (plan.test && a.test.data.empty())
+    std::printf("%s   %s, held out %s%s\n", screen.bold("test").c_str(), counted(plan.test.count(), "row").c_str(),
+                by.c_str(), seed.c_str());
+  if (plan.replaces && !a.resume) std::printf("%s    replaces %s\n", screen.bold("out").c_str(), a.output.c_str());
+  if (a.resume && plan.state.step >= plan.steps) {
+    std::printf("%s    nothing left to do: all %s were done before; --steps with a larger number goes on\n",
+                screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.state.step), "step").c_str());
+    std::fflush(stdout);
+    return;
+  }
+  std::printf("%s    %s", screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.steps), "step").c_str());
   if (plan.per_epoch)
     std::printf(" (%.3g epochs of %s)", static_cast<double>(plan.steps) / static_cast<double>(plan.per_epoch),
                 grouped(static_cast<int64_t>(plan.per_epoch)).c_str());
   std::printf(", validation every %s", grouped(static_cast<int64_t>(plan.valid_every)).c_str());
-  if (a.resume) std::printf("; resumed at step %s", grouped(static_cast<int64_t>(plan.state.step)).c_str());
+  if (a.resume)
+    std::printf("; resumed at step %s%s", grouped(static_cast<int64_t>(plan.state.step)).c_str(),
+                a.resume_best ? ", the best so far" : "");
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -64,19 +82,19 @@ void report(const TrainArgs& a, const TrainPlan& plan, const TrainResult& r, con
   const RunState& s = r.state;
   const std::string picture = screen.terminal() ? chart(s.curve, screen) : "";
   std::printf("%s", picture.c_str());
-  std::printf("%s    %s steps in %s, %s rows/s%s\n", screen.bold("done").c_str(),
-              grouped(static_cast<int64_t>(s.step)).c_str(), duration(s.seconds).c_str(),
-              grouped(static_cast<int64_t>(r.rows_per_second)).c_str(),
-              r.stopped_early ? ", stopped early: no better validation" : "");
-  if (plan.valid.x)
+  std::printf("%s    %s in %s", screen.bold("done").c_str(), counted(static_cast<int64_t>(s.step), "step").c_str(),
+              duration(s.seconds).c_str());
+  if (r.rows_per_second > 0) std::printf(", %s rows/s", grouped(static_cast<int64_t>(r.rows_per_second)).c_str());
+  std::printf("%s\n", r.stopped_early ? ", stopped early: no better validation" : "");
+  if (plan.valid)
     std::printf("%s   validation log-likelihood %s nats at step %s\n", screen.bold("best").c_str(),
                 screen.good(text("%.4f", s.best)).c_str(), grouped(static_cast<int64_t>(s.best_step)).c_str());
   if (test) {
-    std::printf("%s   log-likelihood %s nats (2 standard errors, %s rows)\n", screen.bold("test").c_str(),
-                screen.good(mean_and_errors(*test)).c_str(), grouped(test->rows - test->nonfinite).c_str());
+    std::printf("%s   log-likelihood %s nats (2 standard errors, %s)\n", screen.bold("test").c_str(),
+                screen.good(mean_and_errors(*test)).c_str(), counted(test->rows - test->nonfinite, "row").c_str());
     if (test->nonfinite)
-      std::fprintf(stderr, "nf: warning: %s test rows have no finite log-likelihood\n",
-                   grouped(test->nonfinite).c_str());
+      std::fprintf(stderr, "nf: warning: %s without a finite log-likelihood\n",
+                   counted(test->nonfinite, "test row").c_str());
   }
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
@@ -99,9 +117,9 @@ std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const
   const Options options = a.settings->bag();
   const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
   std::unique_ptr<Summary> test;
-  if (plan.test.x) {
+  if (plan.test) {
     const Session session = make<Session>(nf_session_create, best.get(), options.get());
-    test = std::make_unique<Summary>(summarise(log_probs(session.get(), plan.test.x, plan.test.context)));
+    test = std::make_unique<Summary>(summarise(log_probs(session.get(), plan.test)));
   }
   call(nf_model_set_note, best.get(), "training", summary_of(state, test.get()).dump().c_str());
   call(nf_model_save, best.get(), a.output.c_str());
@@ -156,6 +174,18 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
       ->check(CLI::Range(0.0, 0.9))
       ->type_name("PART")
       ->group(group);
+  cmd.add_option("--split", a.split,
+                 "shares of --data that train, validate and, if there is a third, test: 0.8,0.1,0.1")
+      ->type_name("A,B[,C]")
+      ->group(group);
+  cmd.add_option("--split-seed", a.split_seed, "which rows are held out (--seed)")
+      ->check(at_least(0))
+      ->type_name("S")
+      ->group(group);
+  cmd.add_option("--split-out", a.split_out,
+                 "write what became of each row of --data, .npy or .csv: 0 train, 1 valid, 2 test")
+      ->type_name("FILE")
+      ->group(group);
 }
 
 void add_run(CLI::App& cmd, TrainArgs& a) {
@@ -165,26 +195,33 @@ void add_run(CLI::App& cmd, TrainArgs& a) {
       ->type_name("FILE")
       ->group(group);
   cmd.add_option("--steps", a.steps, "how long to train, in batches (4000)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N")
       ->group(group);
   cmd.add_option("--epochs", a.epochs, "how long to train, in passes over the data")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->type_name("N")
       ->group(group);
   cmd.add_option("--valid-every", a.valid_every, "steps between validations (an epoch, but 16 to 64 times per run)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N")
       ->group(group);
-  cmd.add_option("--patience", a.patience, "stop early after so many validations without a better one")
-      ->check(CLI::PositiveNumber)
+  cmd.add_option("--patience", a.patience, "stop early after so many validations without a better one (never)")
+      ->check(at_least(1))
       ->type_name("N")
       ->group(group);
   cmd.add_option("--checkpoint", a.checkpoint, "where the state of the run goes (OUTPUT.checkpoint)")
       ->type_name("FILE")
       ->group(group);
   cmd.add_flag("--resume", a.resume, "go on from the checkpoint: the same bits as never having stopped")->group(group);
-  cmd.add_option("--set", a.overrides, "override a field of the spec, as in layers.0.hidden=[64,64]")
+  cmd.add_flag(
+         "--resume-best", a.resume_best,
+         "go back to the best validation, CHECKPOINT.best, optimiser state included, and go on from there, perhaps "
+         "with another --lr or --schedule")
+      ->group(group);
+  cmd.add_option(
+         "--set", a.overrides,
+         "override a field of the spec: by path, as in layers[0].repeat=5, or by name, wherever it is: hidden=[64,64]")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false)
       ->group(group);
@@ -202,7 +239,12 @@ void add_train(CLI::App& app, Action& action) {
   add_data(*cmd, *a);
   add_run(*cmd, *a);
   a->settings = Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
-                                {"dtype", "columns", "patience", "max_steps"});
+                                {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed"});
+  cmd->add_option_function<std::string>(
+         "--plateau-patience", [s = a->settings](const std::string& value) { s->set("patience", value); },
+         "schedule plateau: validations without a better one before the rate falls (10)")
+      ->type_name("integer")
+      ->group("Options of the trainer");
   cmd->footer(
       "\"event\" and \"context\" may be left out of the spec: the data decides. Ctrl-C saves a checkpoint; --resume "
       "goes on.\n\n"
@@ -210,7 +252,7 @@ void add_train(CLI::App& app, Action& action) {
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"
       "  nf train spec.json --data table.csv --columns height,weight --context-columns age -o people.safetensors\n"
-      "  nf train spec.json --data train.npy --set layers.0.repeat=12 --patience 10 --epochs 200 -o deep.safetensors");
+      "  nf train spec.json --data train.npy --set layers[0].repeat=12 --patience 10 --epochs 200 -o deep.safetensors");
   cmd->callback([a, &action] { action = [a] { return train(*a); }; });
 }
 

@@ -8,12 +8,14 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "src/cli/set.h"
 #include "src/cli/spec.h"
+#include "src/cli/split.h"
+#include "src/cli/writer.h"
 
 namespace nf::cli {
 namespace {
 namespace fs = std::filesystem;
-constexpr double kHoldout = 0.1;
 constexpr uint64_t kSteps = 4000;
 constexpr uint64_t kMinValidations = 16, kMaxValidations = 64;
 
@@ -52,6 +54,7 @@ void check_destinations(const TrainArgs& args, nf_runtime* runtime) {
   check_destination(args, args.output, "-o");
   check_destination(args, args.checkpoint, "--checkpoint");
   if (!args.curve.empty()) check_destination(args, args.curve, "--curve");
+  if (!args.split_out.empty()) check_destination(args, args.split_out, "--split-out"), check_output(args.split_out);
   if (args.output == args.checkpoint) throw Failure("-o and --checkpoint name the same file", {}, kUsage);
   for (const std::string& path : {args.output, args.checkpoint})
     if (!args.force && fs::exists(path) && !is_model(runtime, path, *args.settings))
@@ -80,28 +83,6 @@ void set_aside(const TrainArgs& args, nf_runtime* runtime, const Screen& screen)
 }
 
 // ---- data -------------------------------------------------------------------------------------
-
-void split(TrainArgs& args, TrainPlan& plan) {
-  if (args.holdout < 0) args.holdout = args.valid.data.empty() ? kHoldout : 0;
-  if (!args.valid.data.empty() || args.holdout == 0) return;
-  const int64_t n = plan.train.x.count();
-  const auto held = static_cast<int64_t>(std::llround(args.holdout * static_cast<double>(n)));
-  if (held < 1 || held >= n)
-    throw Failure(text("--holdout %g of %s rows leaves nothing to %s", args.holdout, grouped(n).c_str(),
-                       held < 1 ? "validate with" : "train on"),
-                  "give --valid FILE, or --holdout 0 to train without validation");
-  const auto [valid, train] = hold_out(n, held, plan.seed);
-  plan.valid.x = plan.train.x.pick(valid);
-  plan.train.x = plan.train.x.pick(train);
-  if (plan.train.context.count() > 1) {
-    plan.valid.context = plan.train.context.pick(valid);
-    plan.train.context = plan.train.context.pick(train);
-  } else if (plan.train.context) {
-    const int64_t only[] = {0};
-    plan.valid.context = plan.train.context.pick(only);
-  }
-  plan.held_out = held;
-}
 
 // Networks start near the identity and the base is a standard normal: other scales cost many steps, or diverge.
 void warn_of_scales(const Rows& rows) {
@@ -150,6 +131,13 @@ bool shapes_the_run(const std::string& key) {
   return doc != docs.end() && (doc->belongs_to("trainer") || doc->belongs_to("batches"));
 }
 
+// From the best validation on another learning rate may be tried; the data and its order stay.
+bool may_change(const std::string& key) {
+  const auto& docs = option_docs();
+  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.key == key; });
+  return doc != docs.end() && !doc->belongs_to("batches");
+}
+
 [[noreturn]] void differs(const std::string& flag, const std::string& was, const std::string& is) {
   throw Failure("--resume continues the same run, but " + flag + " is " + is + " and was " + was,
                 "leave the options of a resumed run away, or start a new run with another -o");
@@ -160,28 +148,44 @@ void adopt(TrainArgs& args, const RunState& state) {
   Settings& s = *args.settings;
   const std::map<std::string, std::string> given = s.values();
   for (const auto& [key, value] : given) {
-    if (!shapes_the_run(key)) continue;
+    if (!shapes_the_run(key) || (args.resume_best && may_change(key))) continue;
     const auto was = state.options.find(key);
     if (was == state.options.end()) differs(key, "not set", value);
     if (was->second != value) differs(key, was->second, value);
   }
   for (const auto& [key, value] : state.options)
-    if (!s.has(key)) s.set(key, value);
-  const auto holdout = state.fixed.find("--holdout");
-  if (args.holdout < 0 && holdout != state.fixed.end()) args.holdout = std::stod(holdout->second);
+    if (!s.has(key) && !(args.resume_best && key == "max_steps" && args.steps)) s.set(key, value);
+  const auto fixed = [&](const char* flag) {
+    const auto found = state.fixed.find(flag);
+    return found == state.fixed.end() ? std::string() : found->second;
+  };
+  if (args.split.empty() && args.holdout < 0) args.split = fixed("--split");
+  if (args.split.empty() && args.holdout < 0 && !fixed("--holdout").empty())
+    args.holdout = std::stod(fixed("--holdout"));
+  if (args.split_seed.empty()) args.split_seed = fixed("--split-seed");
+  if (!fixed("--map").empty() && !s.has("map")) s.set("map", fixed("--map"));
   if (args.steps == 0 && args.epochs == 0) args.steps = state.planned;
 }
 
 Model load_checkpoint(const TrainArgs& args, TrainPlan& plan) {
-  if (!fs::exists(args.checkpoint))
-    throw Failure("--resume: there is no checkpoint " + args.checkpoint, "without --resume a new run starts");
-  Model model = load_model(plan.runtime.get(), args.checkpoint, *args.settings);
-  plan.state = read_state(model.get(), args.checkpoint);
+  const std::string from = args.resumed();
+  if (!fs::exists(from))
+    throw Failure(
+        (args.resume_best ? "--resume-best: there is no checkpoint " : "--resume: there is no checkpoint ") + from,
+        args.resume_best && fs::exists(args.checkpoint)
+            ? "no validation was the best yet; --resume goes on from the last step"
+            : "without it a new run starts");
+  Model model = load_model(plan.runtime.get(), from, *args.settings);
+  plan.state = read_state(model.get(), from);
   return model;
 }
 
 std::map<std::string, std::string> fingerprints(const TrainArgs& args, const TrainPlan& plan) {
-  std::map<std::string, std::string> fixed{{"--holdout", plain_number(args.holdout)}};
+  std::map<std::string, std::string> fixed;
+  if (args.split.empty()) fixed["--holdout"] = plain_number(args.holdout);
+  if (!args.split.empty()) fixed["--split"] = args.split;
+  if (!args.split_seed.empty()) fixed["--split-seed"] = args.split_seed;
+  if (args.settings->has("map")) fixed["--map"] = args.settings->get("map", "");
   const auto add = [&](const char* flag, const Rows& rows) {
     if (rows) fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint()));
   };
@@ -215,12 +219,14 @@ Batches make_batches(const TrainArgs& args, const TrainPlan& plan) {
 }
 
 TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
+  args.resume |= args.resume_best;
   if (args.steps && args.epochs > 0)
     throw Failure("--steps and --epochs both say how long to train: give one", {}, kUsage);
   if (args.checkpoint.empty()) args.checkpoint = args.output + ".checkpoint";
   TrainPlan plan;
   plan.runtime = args.settings->runtime();
   check_destinations(args, plan.runtime.get());
+  plan.replaces = fs::exists(args.output);
   std::string spec = override_spec(read_spec(args.spec), args.overrides);
   if (args.standardize) spec = standardise_spec(spec);
   if (args.resume) {
@@ -228,12 +234,13 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
     adopt(args, plan.state);
   }
   plan.seed = static_cast<uint64_t>(std::stod(args.settings->get("seed", "0")));
+  plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
   open_all(args, plan, spec_dtype(spec));
   spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
   Model fresh = make<Model>(nf_model_create, plan.runtime.get(), spec.c_str(), spec.size(), plan.seed);
   if (args.resume && std::string(nf_model_spec(fresh.get())) != nf_model_spec(plan.model.get()))
-    throw Failure("--resume: the spec is not the one that " + args.checkpoint + " was trained with",
-                  "`nf info --spec " + shell_word(args.checkpoint) + "` prints that one");
+    throw Failure("--resume: the spec is not the one that " + args.resumed() + " was trained with",
+                  "`nf info --spec " + shell_word(args.resumed()) + "` prints that one");
   if (!args.resume) plan.model = std::move(fresh);
 
   const nf_model_info info = info_of(plan.model.get());
@@ -241,7 +248,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
   if (!args.quiet && !is_standardised(spec)) warn_of_scales(plan.train.x);
-  split(args, plan);
+  split_rows(args, plan);
   if (!args.resume) fit_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume)

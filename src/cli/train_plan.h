@@ -16,19 +16,25 @@ struct TrainArgs {
   std::vector<std::string> overrides;
   DataPaths train, valid, test;
   double holdout = -1;  // not given
+  std::string split, split_seed, split_out;
   uint64_t steps = 0, valid_every = 0, patience = 0;
   double epochs = 0;
-  bool standardize = false, resume = false, force = false, quiet = false, json = false;
+  bool standardize = false, resume = false, resume_best = false, force = false, quiet = false, json = false;
+  std::string best_state() const { return checkpoint + ".best"; }  // the checkpoint of the best validation
+  std::string resumed() const { return resume_best ? best_state() : checkpoint; }
   std::shared_ptr<Settings> settings;
 };
 
 struct TrainPlan {
   Runtime runtime;
-  Data train, valid, test;  // valid.x and test.x may be empty
+  Data train, valid, test;  // valid and test may be empty
   Model model;
   RunState state;
-  int64_t held_out = 0;  // rows that validation took from the training data
-  uint64_t seed = 0;
+  double held_out = 0;        // share of --data that validates
+  bool large = false;         // --data stays in its file, perhaps larger than memory
+  bool replaces = false;      // -o was there before
+  std::vector<int8_t> parts;  // of each row of --data: 0 train, 1 valid, 2 test
+  uint64_t seed = 0, split_seed = 0;
   uint64_t per_epoch = 0, steps = 0, valid_every = 0;
 };
 

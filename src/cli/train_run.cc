@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 
 #include "src/cli/progress.h"
 
@@ -42,14 +43,16 @@ class Loop {
         progress_(screen, args.quiet || args.json, plan.state.step, plan.steps) {
     const Options options = args.settings->bag();
     trainer_ = make<Trainer>(nf_trainer_create, plan.model.get(), options.get(), nullptr);
-    if (args.resume) call(nf_trainer_restore, trainer_.get(), args.checkpoint.c_str());
-    if (plan.valid.x) session_ = make<Session>(nf_session_create, plan.model.get(), options.get());
+    if (args.resume) call(nf_trainer_restore, trainer_.get(), args.resumed().c_str());
+    if (plan.valid) session_ = make<Session>(nf_session_create, plan.model.get(), options.get());
     batches_ = make_batches(args, plan);
     earlier_ = state_.seconds;
+    averages_ = std::stod(args.settings->get("ema_decay", "0")) > 0;
   }
 
   TrainResult run() {
     TrainResult result;
+    result.stopped_early = args_.resume && stale();
     while (state_.step < plan_.steps && !result.stopped_early) {
       if (interrupted) {
         checkpoint();
@@ -58,9 +61,10 @@ class Loop {
       }
       one_step();
       if (state_.step % plan_.valid_every != 0 && state_.step != plan_.steps) continue;
-      validate();
+      const bool best = validate();
       checkpoint();
-      result.stopped_early = args_.patience > 0 && state_.stale >= args_.patience && state_.step < plan_.steps;
+      if (best && session_) keep_best();
+      result.stopped_early = stale();
     }
     result.seconds = progress_.seconds();
     result.rows_per_second = progress_.rows_per_second();
@@ -69,6 +73,8 @@ class Loop {
   }
 
  private:
+  bool stale() const { return args_.patience > 0 && state_.stale >= args_.patience && state_.step < plan_.steps; }
+
   void one_step() {
     nf_view x = NF_VIEW_INIT, context = NF_VIEW_INIT, weight = NF_VIEW_INIT;
     nf_step_info info = NF_STEP_INFO_INIT;
@@ -90,14 +96,16 @@ class Loop {
 
   // The mean over all rows: one row without a finite density makes the model unfit to be the best one.
   double validation_mean() {
-    const std::vector<double> values = log_probs(session_.get(), plan_.valid.x, plan_.valid.context);
+    const std::vector<double> values = log_probs(session_.get(), plan_.valid);
     double sum = 0;
     for (double v : values) sum += v;
     const double mean = sum / static_cast<double>(values.size());
     return std::isnan(mean) ? -std::numeric_limits<double>::infinity() : mean;
   }
 
-  void validate() {
+  // True when the model is the best so far, and has been saved.
+  bool validate() {
+    if (averages_) call(nf_trainer_use_average, trainer_.get(), 1);  // what is measured is what is kept
     CurvePoint p;
     p.step = state_.step;
     p.train = -state_.loss_sum / static_cast<double>(state_.loss_count);
@@ -117,13 +125,27 @@ class Loop {
       call(nf_model_set_note, plan_.model.get(), "run", nullptr);  // belongs to checkpoints only
       call(nf_model_save, plan_.model.get(), args_.output.c_str());
     }
+    if (averages_) call(nf_trainer_use_average, trainer_.get(), 0);
     progress_.validation(p, best);
+    return best;
   }
 
   void checkpoint() {
     state_.seconds = earlier_ + progress_.seconds();
     write_state(plan_.model.get(), state_);
     call(nf_trainer_save, trainer_.get(), args_.checkpoint.c_str());
+  }
+
+  // The checkpoint that was just written, under a second name. Later ones replace the first name, not the file.
+  void keep_best() {
+    namespace fs = std::filesystem;
+    const std::string to = args_.best_state(), temporary = to + ".tmp";
+    std::error_code error;
+    fs::remove(temporary, error);
+    fs::create_hard_link(args_.checkpoint, temporary, error);
+    if (error) fs::copy_file(args_.checkpoint, temporary, error);  // a file system without links
+    if (!error) fs::rename(temporary, to, error);
+    if (error) throw Failure("cannot write " + to + ": " + error.message());
   }
 
   const TrainArgs& args_;
@@ -134,6 +156,7 @@ class Loop {
   Session session_;
   Batches batches_;
   double earlier_ = 0, lr_ = 0;
+  bool averages_ = false;
 };
 }  // namespace
 

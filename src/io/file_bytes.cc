@@ -7,7 +7,6 @@
 #include <cerrno>
 
 #include "runtime/core/status.h"
-#include "src/io/posix.h"
 #include "src/io/quote.h"
 
 namespace nf {
@@ -58,13 +57,23 @@ FileBytes FileBytes::read(const Allocator& allocator, const char* path, size_t l
 FileBytes FileBytes::map(const char* path, size_t limit) {
   FileBytes f;
   size_t size = 0;
-  const Fd fd = open_regular(path, limit, &size);
+  Fd fd = open_regular(path, limit, &size);
   if (size == 0) return f;  // mmap refuses empty files
   f.data_ = sys_map(fd.get(), size);
   if (!f.data_) fail_os(Code::io, errno, "cannot map %s", quote_path(path).c_str());
+  f.fd_ = std::move(fd);
   f.size_ = size;
   f.mapped_ = true;
   return f;
+}
+
+bool FileBytes::intact() const {
+  struct stat st;
+  return !mapped_ || (sys_stat(fd_.get(), &st) == 0 && static_cast<size_t>(st.st_size) >= size_);
+}
+
+void FileBytes::let_go() const {
+  if (mapped_) ::madvise(data_, size_, MADV_DONTNEED);  // private and never written: nothing is lost
 }
 
 FileBytes::~FileBytes() {

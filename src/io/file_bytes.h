@@ -6,6 +6,7 @@
 #include <span>
 
 #include "runtime/core/allocator.h"
+#include "src/io/posix.h"
 
 namespace nf {
 
@@ -16,7 +17,7 @@ class FileBytes {
   // Error{io} with errno and path; a file above `limit` bytes is refused (EFBIG) before anything is allocated.
   static FileBytes read(const Allocator& allocator, const char* path, size_t limit = kNoLimit);
   // No copy, but if another program truncates the file while it is mapped, reading it kills the process (SIGBUS):
-  // only for data larger than memory.
+  // only for data larger than memory. intact() tells before, as long as nobody truncates between it and the read.
   static FileBytes map(const char* path, size_t limit = kNoLimit);
 
   FileBytes() = default;
@@ -28,6 +29,9 @@ class FileBytes {
   ~FileBytes();
 
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
+  bool mapped() const { return mapped_; }
+  bool intact() const;  // the mapped file is still as long as it was
+  void let_go() const;  // of the pages of a mapped file; whoever reads them gets them from the file again
 
  private:
   void swap(FileBytes& o) noexcept {
@@ -35,11 +39,13 @@ class FileBytes {
     std::swap(data_, o.data_);
     std::swap(size_, o.size_);
     std::swap(mapped_, o.mapped_);
+    std::swap(fd_, o.fd_);
   }
   Buffer buffer_;
   void* data_ = nullptr;
   size_t size_ = 0;
   bool mapped_ = false;
+  Fd fd_;  // of a mapped file
 };
 
 }  // namespace nf

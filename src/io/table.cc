@@ -26,10 +26,7 @@ void refuse_known_formats(std::string_view bytes, const char* source) {
     if (bytes.starts_with(k.magic)) fail(Code::format, "%s: %s", source, k.advice);
 }
 
-template <class T>
-void select_npy(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
-                const Allocator& allocator, const char* source, Table* t) {
-  const int64_t width = h.row_elements();
+std::vector<int64_t> column_indices(std::span<const ColumnRef> columns, int64_t width, const char* source) {
   std::vector<int64_t> from;
   for (const ColumnRef& c : columns) {
     if (c.index < 0)
@@ -40,6 +37,14 @@ void select_npy(const NpyHeader& h, std::span<const std::byte> data, std::span<c
            static_cast<long long>(c.index), static_cast<long long>(width));
     from.push_back(c.index);
   }
+  return from;
+}
+
+template <class T>
+void select_npy(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
+                const Allocator& allocator, const char* source, Table* t) {
+  const int64_t width = h.row_elements();
+  const std::vector<int64_t> from = column_indices(columns, width, source);
   t->cols = columns.empty() ? width : static_cast<int64_t>(from.size());
   const int64_t bytes = checked_mul(checked_mul(t->rows, t->cols), sizeof(T));
   t->data = Buffer(allocator, static_cast<size_t>(bytes), "a table");
@@ -72,6 +77,50 @@ void load_as(const Allocator& allocator, std::span<const std::byte> file, const 
   t->names = std::move(m.names);
 }
 
+// Rows and columns as a strided view of the file, or why that cannot be.
+const char* place(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
+                  const char* source, Table* t) {
+  if (h.kind != NpyHeader::Kind::real || h.big_endian || h.item_bytes < 4)
+    return "only little-endian float32 and float64 can be used in place";
+  if (h.fortran_order && h.shape.rank > 2) return "Fortran order of rank above 2 has no rows in place";
+  const int64_t width = h.row_elements();
+  const std::vector<int64_t> from = column_indices(columns, width, source);
+  const int64_t apart = from.size() > 1 ? from[1] - from[0] : 1;
+  for (size_t i = 1; i < from.size(); ++i)
+    if (from[i] - from[i - 1] != apart) return "its columns are not evenly spaced, as a strided view needs them";
+  t->dtype = h.item_bytes == 8 ? DType::f64 : DType::f32;
+  t->rows = h.rows();
+  t->cols = columns.empty() ? width : static_cast<int64_t>(from.size());
+  t->shape = columns.empty() && h.shape.rank > 0 ? h.shape : Dims{t->rows, t->cols};
+  const int64_t row = h.fortran_order ? 1 : width, column = h.fortran_order ? t->rows : 1;
+  View& v = t->in_place;
+  v = contiguous_view(nullptr, t->dtype, {t->rows, t->cols});
+  // Readers never write: the ABI says so of borrowed tables.
+  v.data = const_cast<std::byte*>(data.data()) + (from.empty() ? 0 : from[0] * column * h.item_bytes);
+  v.stride[0] = row;
+  v.stride[1] = apart * column;
+  return nullptr;
+}
+
+// False when the file is to be read instead.
+bool map_table(const char* path, const TableOptions& options, const std::string& source, Table* t) {
+  if (options.map == MapFile::off) return false;
+  auto file = std::make_shared<FileBytes>(FileBytes::map(path, options.max_bytes));
+  if (options.map == MapFile::automatic && file->bytes().size() < kMapFrom) return false;
+  const char* why = "it is not a .npy file";
+  if (is_npy(file->bytes())) {
+    const NpyHeader h = parse_npy_header(file->bytes(), source.c_str());
+    const auto data = npy_data(file->bytes(), h, source.c_str());
+    why = data.empty() ? "it is empty" : place(h, data, options.csv.columns, source.c_str(), t);
+  }
+  if (why) {
+    if (options.map == MapFile::on) t->why_not_mapped = why;
+    return false;
+  }
+  t->file = std::move(file);
+  return true;
+}
+
 void check_matrix(const View& m) {
   if (m.shape.rank != 2 || !m.contiguous()) fail(Code::argument, "a table to save must be a contiguous matrix");
 }
@@ -79,11 +128,12 @@ void check_matrix(const View& m) {
 }  // namespace
 
 Table load_table(const Allocator& allocator, const char* path, const TableOptions& options) {
-  const FileBytes file = FileBytes::read(allocator, path, options.max_bytes);
   const std::string source = quote_path(path);
+  Table t;
+  if (map_table(path, options, source, &t)) return t;
+  const FileBytes file = FileBytes::read(allocator, path, options.max_bytes);
   if (std::string_view(path).ends_with(".npy") && !is_npy(file.bytes()))
     fail(Code::format, "%s: not a .npy file (it does not start with \\x93NUMPY)", source.c_str());
-  Table t;
   t.dtype = options.dtype;
   if (t.dtype == DType::f64)
     load_as<double>(allocator, file.bytes(), options, source.c_str(), &t);

@@ -1,24 +1,42 @@
 #include "src/train/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/kernel/random.h"
 
 namespace nf {
 namespace {
-constexpr uint32_t kBatchStream = 0x62617463;  // apart from the streams of samples
+// Apart from the streams of samples, and from each other.
+constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63, kPartStream = 0x70617274;
+
+// The blocks of a part, ascending.
+std::vector<int64_t> blocks_of(const Part& part, int64_t rows) {
+  const int64_t n = (rows + part.block - 1) / part.block;
+  const auto place = [&](double share) { return static_cast<int64_t>(std::llround(share * static_cast<double>(n))); };
+  const int64_t begin = place(part.begin), end = place(part.end);
+  if (begin >= end)
+    fail(Code::shape, "rows %g to %g of %lld blocks of %lld rows are none: smaller blocks divide more finely",
+         part.begin, part.end, static_cast<long long>(n), static_cast<long long>(part.block));
+  const kernel::Permutation shuffled({part.seed, kPartStream}, 0, static_cast<uint64_t>(n));
+  std::vector<int64_t> blocks;
+  for (int64_t i = begin; i < end; ++i) blocks.push_back(static_cast<int64_t>(shuffled(static_cast<uint64_t>(i))));
+  std::sort(blocks.begin(), blocks.end());
+  return blocks;
 }
+}  // namespace
 
 Batches::Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
-                 Order order, uint64_t seed)
-    : source_{x, context, weight},
-      rows_(x.shape[0]),
-      batch_(std::min(batch, std::max<int64_t>(rows_, 1))),
-      order_(order),
-      seed_(seed) {
+                 Order order, uint64_t seed, const Part& part)
+    : source_{x, context, weight}, rows_(x.shape[0]), batch_(batch), block_(part.block), order_(order), seed_(seed) {
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
-  if (order == Order::replacement) batch_ = batch;
+  if (part.begin > 0 || part.end < 1) {
+    part_ = blocks_of(part, rows_);
+    const int64_t last = part_.back() * block_;
+    rows_ = static_cast<int64_t>(part_.size() - 1) * block_ + std::min(block_, rows_ - last);
+  }
+  if (order != Order::replacement) batch_ = std::min(batch, rows_);
   per_epoch_ = static_cast<uint64_t>((rows_ + batch_ - 1) / batch_);
   for (int i = 0; i < 3; ++i) {
     const View& s = source_[i];
@@ -32,6 +50,22 @@ Batches::Batches(const Allocator& allocator, const View& x, const View& context,
   }
 }
 
+// Row number of the place-th row that takes part.
+int64_t Batches::row_of(int64_t place) const {
+  return part_.empty() ? place : part_[static_cast<size_t>(place / block_)] * block_ + place % block_;
+}
+
+// Whole blocks come in random order, a short one last; kWindow neighbours in that order are shuffled together.
+uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
+  const auto n = static_cast<uint64_t>(rows_), block = static_cast<uint64_t>(block_), window = kWindow * block;
+  const uint64_t w = at / window, first = w * window;
+  const kernel::Permutation rows({seed_, kBatchStream}, epoch * (n / window + 1) + w, std::min(window, n - first));
+  const uint64_t mixed = first + rows(at - first), whole = n / block;
+  if (mixed >= whole * block) return mixed;
+  const kernel::Permutation blocks({seed_, kBlockStream}, epoch, whole);
+  return blocks(mixed / block) * block + mixed % block;
+}
+
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
   if (order_ != Order::replacement) rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
@@ -41,20 +75,22 @@ void Batches::gather(uint64_t step) {
   const kernel::RandomKey key{seed_, kBatchStream};
   const uint64_t first = step % per_epoch_ * static_cast<uint64_t>(batch_);
   const kernel::Permutation shuffled(key, step / per_epoch_, n);
-  const auto row_at = [&](int64_t i) {
+  const auto place_at = [&](int64_t i) {
     const uint64_t at = first + static_cast<uint64_t>(i);
     switch (order_) {
       case Order::replacement:
         return static_cast<int64_t>(kernel::random_below(key, static_cast<int64_t>(step), static_cast<uint32_t>(i), n));
       case Order::shuffle:
         return static_cast<int64_t>(shuffled(at));
+      case Order::blocks:
+        return static_cast<int64_t>(place_in_blocks(step / per_epoch_, at));
       case Order::sequential:
         break;
     }
     return static_cast<int64_t>(at);
   };
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t from = row_at(r);
+    const int64_t from = row_of(place_at(r));
     for (int i = 0; i < 3; ++i) {
       const View& s = source_[i];
       const View& o = out_[i];

@@ -1,6 +1,7 @@
 // Mini-batches as a pure function of (seed, step): a resumed run sees the same data, and nothing needs to be stored.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "runtime/core/allocator.h"
 #include "runtime/core/view.h"
@@ -11,14 +12,25 @@ enum class Order : uint8_t {
   shuffle,      // epochs: each row once, in a new random order; the last batch of an epoch may be short
   replacement,  // every row of every batch drawn at random
   sequential,   // epochs in the order of the rows
+  blocks,       // epochs that touch few places at a time: runs of rows in random order, shuffled kWindow runs at a time
+};
+inline constexpr uint64_t kWindow = 16;
+
+// Which rows take part: those of the blocks at places [begin n, end n) of the n blocks, shuffled by seed. Parts that
+// share a border share no row; the last block may be short.
+struct Part {
+  int64_t block = 1024;  // rows; also the runs of Order::blocks
+  double begin = 0, end = 1;
+  uint64_t seed = 0;
 };
 
 class Batches {
  public:
   // Views are borrowed. context: [n or 1, c] or no data; weight: [n] or no data. 1 <= batch.
   Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
-          Order order, uint64_t seed);
+          Order order, uint64_t seed, const Part& part = {});
   uint64_t per_epoch() const { return per_epoch_; }
+  int64_t rows() const { return rows_; }  // that take part
   // Gathers batch number `step` into memory of its own: [rows, ...] views of the dtype of their sources.
   void gather(uint64_t step);
   const View& x() const { return out_[0]; }
@@ -26,10 +38,13 @@ class Batches {
   const View& weight() const { return out_[2]; }
 
  private:
+  int64_t row_of(int64_t place) const;
+  uint64_t place_in_blocks(uint64_t epoch, uint64_t at) const;
   View source_[3];
   View out_[3];
   Buffer memory_[3];
-  int64_t rows_, batch_;
+  int64_t rows_, batch_, block_;
+  std::vector<int64_t> part_;  // its blocks, ascending; empty: all rows
   Order order_;
   uint64_t seed_, per_epoch_;
 };

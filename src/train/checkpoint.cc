@@ -41,7 +41,9 @@ uint64_t count(const Json& j, const char* key) {
 // The arrays of an optimiser tell which of its options were on.
 void check_options(const SafeTensors& file, const Trainer& trainer) {
   const auto tensors = trainer.state_tensors();
-  for (const SlotOption& o : slot_options()) {
+  std::vector<SlotOption> options(slot_options().begin(), slot_options().end());
+  options.push_back({"average", "ema_decay"});
+  for (const SlotOption& o : options) {
     const bool saved = file.find(std::string(kOptimizerPrefix) + o.slot) != nullptr;
     const bool here = std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == o.slot; });
     if (saved != here)

@@ -35,6 +35,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
                    "transposed weights");
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
+  check_fields(ema_fields(), config_.ema);
+  if (config_.ema.decay > 0) average_ = Buffer(allocator, trainable_bytes(model), "averaged parameters");
   const int64_t chunks = chunk_count(model.params().trainable_size());
   partials_ = Buffer(allocator, static_cast<size_t>(chunks) * sizeof(double), "gradient norms");
   need_lanes(1);
@@ -83,7 +85,8 @@ void Trainer::need_lanes(int64_t batch) {
 }
 
 size_t Trainer::bytes() const {
-  size_t n = mirror_.bytes() + row_loss_.bytes() + row_weight_.bytes() + partials_.bytes() + phases_.bytes();
+  size_t n = mirror_.bytes() + average_.bytes() + row_loss_.bytes() + row_weight_.bytes() + partials_.bytes() +
+             phases_.bytes();
   for (const Buffer& b : slots_) n += b.bytes();
   for (const auto& l : lanes_) n += l->bytes();
   return n;
@@ -145,6 +148,8 @@ void Trainer::update(double lr, double factor) {
     T* grads = lanes_[0]->grads.template as<T>();
     T* slots[8] = {};
     for (size_t i = 0; i < slots_.size(); ++i) slots[i] = slots_[i].template as<T>();
+    T* const params = static_cast<T*>(model_.params().data());
+    T* const average = average_.template as<T>();
     executor_.parallel_for(static_cast<uint32_t>(chunk_count(n)), [&](uint32_t c) {
       const int64_t begin = c * kNormChunk, end = std::min(n, begin + kNormChunk);
       double scale = factor;
@@ -153,14 +158,41 @@ void Trainer::update(double lr, double factor) {
         clip_value(grads, config_.clip.max_value, begin, end);
         scale = 1;
       }
-      apply<T>(config_.optimizer, lr, step_ + 1, scale, static_cast<T*>(model_.params().data()), grads, slots, begin,
-               end);
+      if (average && step_ == 0) std::copy(params + begin, params + end, average + begin);
+      apply<T>(config_.optimizer, lr, step_ + 1, scale, params, grads, slots, begin, end);
+      if (average) ema_update(config_.ema, step_ + 1, average, params, begin, end);
     });
   });
   parameters_changed();
 }
 
+void Trainer::swap_average() {
+  const int64_t n = model_.params().trainable_size();
+  with_dtype(model_.dtype(), [&]<class T>() {
+    T* const params = static_cast<T*>(model_.params().data());
+    T* const average = average_.template as<T>();
+    executor_.parallel_for(static_cast<uint32_t>(chunk_count(n)), [&](uint32_t c) {
+      const int64_t begin = c * kNormChunk, end = std::min(n, begin + kNormChunk);
+      if (step_ == 0)
+        std::copy(params + begin, params + end, average + begin);
+      else
+        std::swap_ranges(params + begin, params + end, average + begin);
+    });
+  });
+}
+
+void Trainer::use_average(bool on) {
+  if (!average_.data())
+    fail(Code::state, "no average of the parameters is kept: set the option \"ema_decay\", for example 0.999");
+  if (on != averaged_) swap_average();
+  averaged_ = on;
+}
+
 StepResult Trainer::step(const View& x, const View& context, const View& weight) {
+  if (averaged_) {
+    use_average(false);
+    parameters_changed();  // the mirror may be of the average, if somebody wrote a tensor meanwhile
+  }
   const int64_t n = x.shape[0];
   double sums[2] = {static_cast<double>(n), static_cast<double>(n)};  // of weights, of rows that count
   double &total = sums[0], &counting = sums[1];
@@ -256,12 +288,15 @@ std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {
   for (size_t i = 0; i < slots_.size(); ++i)
     all.emplace_back(slot_name(config_.optimizer, static_cast<int>(i)),
                      contiguous_view(slots_[i].data(), model_.dtype(), {model_.params().trainable_size()}));
+  if (average_.data())
+    all.emplace_back("average", contiguous_view(average_.data(), model_.dtype(), {model_.params().trainable_size()}));
   return all;
 }
 
 void Trainer::restore_state(uint64_t step, const PlateauState& plateau) {
   step_ = step;
   plateau_ = plateau;
+  averaged_ = false;
   parameters_changed();
 }
 

@@ -9,6 +9,7 @@
 #include "src/model/flow_model.h"
 #include "src/train/clip.h"
 #include "src/train/collective.h"
+#include "src/train/ema.h"
 #include "src/train/lanes.h"
 #include "src/train/optimizer.h"
 #include "src/train/phases.h"
@@ -20,6 +21,7 @@ struct TrainerConfig {
   OptimizerConfig optimizer = default_optimizer();
   ScheduleConfig schedule = default_schedule();
   ClipConfig clip = default_clip();
+  EmaConfig ema = default_ema();
   Memory memory = Memory::full;
   uint64_t seed = 0;       // of dropout
   uint64_t max_steps = 0;  // what schedules with an end aim at
@@ -47,6 +49,10 @@ class Trainer {
   std::vector<std::pair<std::string, View>> state_tensors() const;
   void restore_state(uint64_t step, const PlateauState& plateau);
   void parameters_changed();  // somebody else wrote the model's parameters
+  // Puts the averaged parameters into the model, or takes the last step's back: step() does so first. Error{state}
+  // when no average is kept.
+  void use_average(bool on);
+  bool averaged() const { return averaged_; }
   const PlateauState& plateau() const { return plateau_; }
   void observe_validation(double loss) {
     if (config_.schedule.kind == ScheduleKind::plateau) observe(config_.schedule, plateau_, loss);
@@ -59,6 +65,7 @@ class Trainer {
   void run_lane(Lane& lane, int64_t index, int64_t lanes, const Batch& batch);
   double sum_gradients(int64_t lanes);
   void update(double lr, double factor);
+  void swap_average();
   std::string blame(Lane& lane, const Batch& batch, int64_t row);
   [[noreturn]] void report_nonfinite(const Batch& batch);
 
@@ -71,6 +78,8 @@ class Trainer {
   PlateauState plateau_;
   Buffer mirror_;
   std::vector<Buffer> slots_;
+  Buffer average_;  // of the parameters; while averaged_, the parameters themselves
+  bool averaged_ = false;
   std::vector<std::unique_ptr<Lane>> lanes_;
   size_t arena_bytes_ = 0;
   int64_t arena_rows_ = 0;  // that a lane's arena has room for

@@ -107,6 +107,22 @@ TEST_F(Hpp, FitsLayersToData) {
       nf::Exception);
 }
 
+TEST_F(Hpp, AveragesAndMappedTables) {
+  const TempDir dir;
+  nf::Trainer t(m, {{"ema_decay", "0.5"}});
+  t.step(nf::View(x, 2));
+  t.step(nf::View(x, 2));
+  const uint64_t last = info(m.get()).hash;
+  t.use_average(true);
+  EXPECT_NE(info(m.get()).hash, last);
+  t.use_average(false);
+  EXPECT_EQ(info(m.get()).hash, last);
+  const std::string path = dir / "x.npy";
+  nf::save_table(nf::View(x, 2), path);
+  EXPECT_TRUE(nf::Table(rt, path, {{"map", "on"}}).mapped());
+  EXPECT_FALSE(nf::Table(rt, path).mapped());
+}
+
 TEST_F(Hpp, TrainSaveLoad) {
   const TempDir dir;
   nf::Trainer t(m, {{"lr", 1e-3}, {"optimizer", "adam"}});

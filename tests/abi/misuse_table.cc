@@ -23,7 +23,7 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   states = Tensor({abi_test::info(m.get()).layer_count + 1, 4, 2});
   trained = model(rt.get(), kContextSpec);
   s = session(m.get());
-  t = trainer(trained.get());
+  t = trainer(trained.get(), options({{"ema_decay", "0.9"}}).get());
   file = bytes_of(m.get());
   std::ofstream(model_path, std::ios::binary)
       .write(reinterpret_cast<const char*>(file.data()), static_cast<long>(file.size()));
@@ -112,6 +112,7 @@ std::vector<Row> World::table_of_rows() {
           {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
            plain("on_step", go_on, kNullable), user}),
       row("nf_trainer_observe", nf_trainer_observe, {the_trainer, number("validation_loss", 1)}),
+      row("nf_trainer_use_average", nf_trainer_use_average, {the_trainer, number("on", 0)}),
       row("nf_trainer_save", nf_trainer_save, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_trainer_restore", nf_trainer_restore, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_table_open", nf_table_open,

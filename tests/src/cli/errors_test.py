@@ -84,7 +84,35 @@ def bad_overrides():
     bad_train('--set', 'nonsense', says=('--set', 'path=value'), code=2)
     bad_train('--set', 'layers.7.repeat=3', says=('7', 'list of 1'), code=2)
     bad_train('--set', 'leyers.0.repeat=3', says='leyers', hint='layers', code=2)
-    bad_train('--set', 'layers.0.repeet=3', says=('repeet', 'repeat'))
+    bad_train('--set', 'layers.0.repeet=3', says=('layers[0], a chain, has no', 'repeet'), hint='repeat', code=2)
+    bad_train('--set', 'layers[0].layers[0].hiden=[8]', says=('affine_coupling', 'hiden'), hint='hidden', code=2)
+    bad_train('--set', 'layers[0].layers[0].hidden[0].x=1', says='hidden', code=2)
+    bad_train('--set', 'layers[0=3', says="']'", code=2)
+    bad_train('--set', 'layers[0]x=3', says="']'", code=2)
+    bad_train('--set', 'layers..repeat=3', says='empty', code=2)
+    bad_train('--set', 'layers[0].layers[9].hidden=[8]', says=('9', 'list of 2'), hint='from 0 to 1', code=2)
+    bad_train('--set', 'dtype.x=3', says='nothing below', code=2)
+    bad_train('--set', 'hiden=[8]', says='hiden', hint='hidden', code=2)
+    bad_train('--set', 'zzzzzz=8', says='zzzzzz', hint='nf layers', code=2)
+    bad_train('--set', 'base.hidden=[8]', says='normal', code=2)
+    bad_train('--set', 'hidden=[0]', says='hidden')  # a field, but no value for it: the library says so
+    twice = '{"layers": [{"repeat": 2, "layers": [{"repeat": 3, "layers": [{"type": "reverse"}]}]}]}'
+    bad_train('--set', 'repeat=4', spec=twice, says=('layers[0].repeat', 'layers[0].layers[0].repeat'), hint='whole path', code=2)
+
+
+@case
+def bad_splits():
+    data()
+    for split, says in (('0.8', 'two or three'), ('0.8,0.1,0.05,0.05', 'two or three'), ('0.8,x', 'two or three'),
+                        ('0.8,0.1', 'add up to 0.9'), ('0,1', 'train on'), ('1.5,-0.5', 'two or three'), ('0.8,0.2,', 'two or three')):
+        bad_train('--split', split, says=says, code=2)
+    bad_train('--split', '0.9,0.1', '--holdout', '0.1', says=('--split', '--holdout'), code=2)
+    bad_train('--split', '0.9,0.1', '--valid', 'train.npy', says=('--split', '--valid'), code=2)
+    bad_train('--split', '0.8,0.1,0.1', '--test', 'train.npy', says=('--split', '--test'), code=2)
+    bad_train('--split', '0.999,0.001', says='nothing to validate with')
+    bad_train('--split', '0.8,0.199,0.001', says='nothing to test with')
+    bad_train('--split-seed', '-1', says='whole number', code=2)
+    bad_train('--split-out', 'parts.txt', says='parts.txt', code=2)
 
 
 @case
@@ -114,7 +142,10 @@ def bad_usage():
     bad_train('--holdout', '1.5', says='holdout', code=2)
     train()
     fails('sample', 'm.safetensors', code=2, says='-n')
-    fails('sample', 'm.safetensors', '-n', '-3', code=2, says='n')
+    fails('sample', 'm.safetensors', '-n', '-3', code=2, says='-3 is not a whole number from 0 on')
+    fails('sample', 'm.safetensors', '-n', 'few', code=2, says='few is not a whole number')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--steps', '-3', code=2, says='-3 is not a whole number from 1 on')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--epochs', '-0.5', code=2, says='-0.5 is not a number above 0')
     fails('sample', 'm.safetensors', '-n', '3', '-o', 'x.txt', code=2, says=('x.txt', '.npy', '.csv'))
     fails('sample', 'm.safetensors', '-n', '3', '-o', 'no/such/x.csv', says='no/such/x.csv')
     fails('score', 'm.safetensors', '--data', 'train.npy', '-o', 'x.txt', code=2, says='x.txt')

@@ -121,7 +121,7 @@ def context_for_samples():
     three = nf('sample m.safetensors -n 3 --context three.csv').stdout.splitlines()
     assert one[1] == three[1] and one[2] != three[2] and one[3] == three[3]
     harness.fails('sample', 'm.safetensors', '-n', 4, '--context', 'three.csv', says=('three.csv', '3 rows', '4 samples'))
-    harness.fails('sample', 'm.safetensors', '-n', 4, says=('context has 1 columns', 'none'), hint='--context')
+    harness.fails('sample', 'm.safetensors', '-n', 4, says=('context has 1 column', 'none'), hint='--context')
 
 
 @case

@@ -71,8 +71,69 @@ def resuming_a_finished_run_changes_nothing():
     train()
     before = info('m.safetensors')
     out = train('--resume').stdout
-    assert 'resumed at step 40' in out
+    assert 'nothing left to do: all 40 steps were done before' in out and 'rows/s' not in out, out
     assert info('m.safetensors') == before
+
+
+@case
+def resuming_a_run_that_stopped_early_changes_nothing():
+    write_npy('train.npy', rows_of(120))
+    write_npy('valid.npy', rows_of(200, seed=3))
+    more = ('--valid', 'valid.npy', '--lr', '0.03', '--valid-every', '5', '--patience', '4')
+    train(*more, steps=2000)
+    before = state_of('m.safetensors')
+    assert 'stopped early' in train(*more, '--resume', steps=2000).stdout
+    assert state_of('m.safetensors') == before
+
+
+@case
+def averages_are_resumed_too():
+    write_npy('train.npy', rows_of(500))
+    more = ('--valid-every', '20', '--ema-decay', '0.95')
+    train(*more, steps=60, output='a')
+    train(*more, '--resume', steps=100, output='a')
+    train(*more, steps=100, output='b')
+    assert state_of('a')[:2] == state_of('b')[:2]
+
+
+@case
+def splits_are_resumed_too():
+    write_npy('train.npy', rows_of(500))
+    more = ('--split', '0.7,0.2,0.1', '--split-seed', '3')
+    train(*more, '--valid-every', '20', steps=60, output='a')
+    nf('train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume', '--steps', 100, '--valid-every', 20)
+    train(*more, '--valid-every', '20', steps=100, output='b')
+    assert state_of('a')[:2] == state_of('b')[:2]
+    again = ['train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume']
+    fails(*again, '--split-seed', '4', says='is not what it was')
+    fails(*again, '--split', '0.8,0.2', says='is not what it was')
+
+
+@case
+def goes_back_to_the_best_validation():
+    write_npy('train.npy', rows_of(120))
+    write_npy('valid.npy', rows_of(200, seed=3))
+    more = ('--valid', 'valid.npy', '--lr', '0.03', '--valid-every', '10')
+    train(*more, steps=400)
+    note = info('m.safetensors.checkpoint')['notes']['run']
+    best = info('m.safetensors.checkpoint.best')
+    assert best['notes']['run']['step'] == note['best_step'] < 400, note
+    assert best['hash'] == info('m.safetensors')['hash']
+    # The same options go the same way again, optimiser state included.
+    last = state_of('m.safetensors')
+    out = train(*more, '--resume-best', steps=400).stdout
+    assert f'resumed at step {note["best_step"]}, the best so far' in out, out
+    assert state_of('m.safetensors') == last
+    # Another rate does not, and the data must stay.
+    train(*more[:2], '--valid-every', '10', '--lr', '0.003', '--schedule', 'cosine', '--resume-best', steps=500)
+    after = info('m.safetensors.checkpoint')['notes']['run']
+    assert after['step'] == 500 and after['best'] >= note['best'], after
+    assert after['curve'][-1][3] < 1e-4 < 0.001 < [p for p in after['curve'] if p[0] == note['best_step'] + 10][0][3] < 0.003
+    again = ['train', SPEC, '--data', 'train.npy', '--valid', 'valid.npy', '-o', 'm.safetensors', '--resume-best']
+    fails(*again, '--batch', '32', says='batch')
+    fails(*again, '--optimizer', 'sgd', says='optimizer')
+    os.remove('m.safetensors.checkpoint.best')
+    fails(*again, says='m.safetensors.checkpoint.best', hint='--resume')
 
 
 @case

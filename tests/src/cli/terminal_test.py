@@ -95,6 +95,9 @@ def pipes_get_plain_lines():
     assert '\033' not in done.stdout and '\r' not in done.stdout and done.stdout.isascii()
     steps = re.findall(r'^step (\d+)/100  train -?[\d.]+  valid -?[\d.]+', done.stdout, re.M)
     assert [int(s) for s in steps] == list(range(10, 101, 10)), done.stdout
+    lines = done.stdout.splitlines()
+    head = [i for i, line in enumerate(lines) if 'nats' in line and 'higher is better' in line and '* = best' in line]
+    assert head == [next(i for i, line in enumerate(lines) if line.startswith('step 10/')) - 1], done.stdout
     assert 'nf score m.safetensors' in done.stdout and 'nf sample m.safetensors' in done.stdout
 
 

@@ -36,9 +36,11 @@ def learns_from_csv_and_remembers_the_names():
 def holds_out_a_tenth_and_says_so():
     write_npy('train.npy', rows_of(500))
     out = train().stdout
-    assert '450 rows' in out and '50 more rows (10%) held out' in out, out
-    out = train('--holdout', '0.2').stdout
-    assert '400 rows' in out and '100 more rows (20%)' in out, out
+    assert 'data   450 rows x 2 columns\nvalid  50 rows, held out: 10 % of the data, by seed 0\n' in out, out
+    assert 'replaces' not in out, out
+    out = train('--holdout', '0.2', '--seed', '7').stdout
+    assert '400 rows' in out and 'valid  100 rows, held out: 20 % of the data, by seed 7\n' in out, out
+    assert 'out    replaces m.safetensors\n' in out, out
     out = train('--holdout', '0').stdout
     assert 'no validation' in out and '500 rows' in out, out
     assert info('m.safetensors')['notes']['training']['best_step'] == 40
@@ -174,12 +176,71 @@ def spec_from_file_stdin_and_auto():
 
 
 @case
+def patience_and_plateau_patience_are_two_things():
+    write_npy('train.npy', rows_of(300))
+    help = nf('train --help').stdout
+    assert '--patience' in help and '--plateau-patience' in help and 'stop early' in help, help
+    more = ('--schedule', 'plateau', '--valid-every', '1', '--lr', '1e-9', '--threshold', '1', '--curve', 'c.csv', '--json')
+    out = json.loads(train(*more, '--plateau-patience', '3').stdout)
+    with open('c.csv') as f:
+        rates = [float(r['lr']) for r in csv.DictReader(f)]
+    # The first validation improves on none; four without improvement, and the rate is halved from the next step on.
+    assert rates[:6] == [1e-9] * 5 + [5e-10] and not out['stopped_early'], rates[:8]
+    fails = harness.fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--plateau-patience', '3', says='patience')
+    assert 'plateau' in fails.stderr or 'constant' in fails.stderr, fails.stderr
+
+
+@case
+def averaged_weights_are_evaluated_and_saved():
+    write_npy('train.npy', rows_of(300))
+    write_npy('valid.npy', rows_of(200, seed=3))
+    out = train('--valid', 'valid.npy', '--ema-decay', '0.9', '--lr', '0.01', '--json', output='a')
+    train('--valid', 'valid.npy', '--lr', '0.01', output='b')
+    score = json.loads(nf('score a --data valid.npy --json').stdout)
+    assert abs(score['mean'] - json.loads(out.stdout)['valid_log_likelihood']) < 1e-12
+    assert info('a')['hash'] != info('b')['hash'], 'the average is not the last step'
+    assert info('a.checkpoint')['hash'] == info('b.checkpoint')['hash'], 'training itself does not see the average'
+
+
+@case
+def splits_by_seed():
+    write_npy('train.npy', rows_of(500))
+    out = train('--split', '0.7,0.2,0.1', '--split-seed', '3', '--split-out', 'parts.csv', output='a').stdout
+    assert '350 rows' in out and 'valid  100 rows, held out: 20 % of the data, by seed 3' in out, out
+    assert 'test   50 rows, held out by seed 3' in out and '(2 standard errors, 50 rows)' in out, out
+    with open('parts.csv') as f:
+        parts = [int(v) for v in f.read().split()[1:]]
+    assert [parts.count(i) for i in range(3)] == [350, 100, 50], parts
+    # The same run by hand: the parts are what the file says.
+    rows = rows_of(500)
+    for part, name in enumerate(('t', 'v', 'e')):
+        write_npy(name + '.npy', [r for r, p in zip(rows, parts) if p == part])
+    again = json.loads(train('--valid', 'v.npy', '--test', 'e.npy', '--json', data='t.npy', output='b').stdout)
+    assert info('a')['hash'] == info('b')['hash'] and info('a')['notes']['training']['test_rows'] == 50
+    assert info('a')['notes']['training']['test_log_likelihood'] == again['test_log_likelihood']
+    train('--split', '0.7,0.3', '--split-seed', '4', '--split-out', 'other.npy', output='c')
+    assert harness.read_npy('other.npy')[0] == (500,) and info('c')['hash'] != info('a')['hash']
+    train('--split', '0.9,0.1', output='d')
+    train(output='e')
+    assert info('d')['hash'] == info('e')['hash'], 'the default is 0.9,0.1 by --seed'
+
+
+@case
 def set_overrides_the_spec():
     write_npy('train.npy', rows_of(300))
     train('--set', 'layers.0.repeat=3', '--set', 'layers.0.layers.0.hidden=[8, 8]', '--set', 'dtype=float64', steps=2)
     got = info('m.safetensors')
     assert got['layer_count'] == 6 and got['dtype'] == 'float64'
     assert got['spec']['layers'][0]['layers'][0]['hidden'] == [8, 8]
+    train('--set', 'layers[0].repeat=3', '--set', 'hidden=[8, 8]', '--set', 'dtype=float64', steps=2, output='n')
+    assert info('n')['hash'] == got['hash'], 'brackets and bare names mean the same fields'
+    train('--set', 'repeat=3', '--set', 'base=diagonal_normal', steps=2, output='o')
+    train('--set', 'base.type=diagonal_normal', '--set', 'repeat=3', steps=2, output='p')
+    assert info('o')['layer_count'] == 6 and info('o')['spec']['base']['type'] == 'diagonal_normal'
+    assert info('o')['hash'] == info('p')['hash']
+    two = '{"layers": [{"type": "affine_coupling", "hidden": [4]}, {"type": "additive_coupling"}]}'
+    train('--set', 'hidden=[6]', '--set', 'layers[1].hidden=[7]', spec=two, steps=2, output='q')
+    assert [layer['hidden'] for layer in info('q')['spec']['layers']] == [[6], [7]]
 
 
 @case

@@ -28,6 +28,21 @@ TEST(FileBytes, ReadsAndMaps) {
   EXPECT_EQ(text_of(target.bytes()), content);
 }
 
+TEST(FileBytes, MappedFilesNoticeTruncationAndLetGo) {
+  const TempDir dir;
+  put(dir / "f", std::string(100000, 'a'));
+  const FileBytes mapped = FileBytes::map((dir / "f").c_str()), copy = read(dir / "f");
+  EXPECT_TRUE(mapped.mapped() && mapped.intact() && copy.intact() && !copy.mapped());
+  mapped.let_go();
+  copy.let_go();
+  EXPECT_EQ(text_of(mapped.bytes()), text_of(copy.bytes())) << "pages come back";
+  std::filesystem::resize_file(dir / "f", 50000);
+  EXPECT_FALSE(mapped.intact());
+  EXPECT_TRUE(copy.intact());
+  std::filesystem::resize_file(dir / "f", 100000);
+  EXPECT_TRUE(mapped.intact());
+}
+
 TEST(FileBytes, EmptyIsFine) {
   const TempDir dir;
   put(dir / "f", "");

@@ -67,6 +67,52 @@ TEST(Table, RanksOfNpy) {
   EXPECT_EQ(values<float>(load(dir / "x.npy", {.csv = {.columns = {{999999, ""}}}})), std::vector<float>{});
 }
 
+// What a mapped table shows is what a read one holds, in the file's dtype.
+TEST(Table, MappedInPlace) {
+  const TempDir dir;
+  double x[12];
+  for (int i = 0; i < 12; ++i) x[i] = i + 0.5;
+  save_npy((dir / "m.npy").c_str(), contiguous_view(x, DType::f64, {3, 4}));
+  const auto numbers = [](const Table& t) {
+    std::vector<double> out;
+    const View v = t.view();
+    for (int64_t r = 0; r < t.rows; ++r)
+      for (int64_t c = 0; c < t.cols; ++c) out.push_back(v.as<double>()[r * v.stride[0] + c * v.stride[1]]);
+    return out;
+  };
+  using Columns = std::vector<ColumnRef>;
+  for (const Columns& columns : {Columns{}, Columns{{2, ""}}, Columns{{1, ""}, {2, ""}, {3, ""}},
+                                 Columns{{3, ""}, {1, ""}}, Columns{{0, ""}, {0, ""}}}) {
+    TableOptions o{.map = MapFile::on, .csv = {.columns = columns}};
+    const Table mapped = load(dir / "m.npy", o);
+    o.map = MapFile::off;
+    o.dtype = DType::f64;
+    const Table read = load(dir / "m.npy", o);
+    EXPECT_TRUE(mapped.file && !read.file && mapped.why_not_mapped.empty());
+    EXPECT_EQ(mapped.dtype, DType::f64);
+    EXPECT_EQ(numbers(mapped), numbers(read)) << columns.size() << " columns";
+    EXPECT_EQ(mapped.shape, read.shape);
+  }
+  EXPECT_FALSE(load(dir / "m.npy").file) << "small files are read";
+  const Columns uneven{{0, ""}, {1, ""}, {3, ""}};
+  const Table gathered = load(dir / "m.npy", {.map = MapFile::on, .csv = {.columns = uneven}});
+  EXPECT_FALSE(gathered.file);
+  EXPECT_NE(gathered.why_not_mapped.find("evenly"), std::string::npos);
+  save_csv((dir / "m.csv").c_str(), contiguous_view(x, DType::f64, {3, 4}), {});
+  EXPECT_NE(load(dir / "m.csv", {.map = MapFile::on}).why_not_mapped, "");
+  std::string fortran = get(dir / "m.npy");
+  fortran.replace(fortran.find("False"), 5, "True ");
+  put(dir / "f.npy", fortran);
+  EXPECT_EQ(numbers(load(dir / "f.npy", {.map = MapFile::on})), numbers(load(dir / "f.npy", {.dtype = DType::f64})));
+  std::string big = get(dir / "m.npy");
+  big.replace(big.find("<f8"), 3, ">f8");
+  put(dir / "b.npy", big);
+  EXPECT_FALSE(load(dir / "b.npy", {.map = MapFile::on}).file);
+  put(dir / "short.npy", get(dir / "m.npy").substr(0, 200));
+  expect_error(Code::format, "short.npy", [&] { load(dir / "short.npy", {.map = MapFile::on}); });
+  expect_error(Code::io, "limit", [&] { load(dir / "m.npy", {.map = MapFile::on, .max_bytes = 100}); });
+}
+
 TEST(Table, ErrorsNameTheFile) {
   const TempDir dir;
   const auto bad = [&](const std::string& name, std::string_view content, std::string_view part,

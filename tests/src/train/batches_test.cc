@@ -27,8 +27,8 @@ struct Data {
   View xs() { return contiguous_view(x.data(), DType::f32, {rows, 2}); }
   View contexts() { return contiguous_view(context.data(), DType::f64, {rows, 1}); }
   View weights() { return contiguous_view(weight.data(), DType::f32, {rows}); }
-  Batches batches(int64_t batch, Order order, uint64_t seed = 1) {
-    return {system_allocator(), xs(), contexts(), weights(), batch, order, seed};
+  Batches batches(int64_t batch, Order order, uint64_t seed = 1, const Part& part = {}) {
+    return {system_allocator(), xs(), contexts(), weights(), batch, order, seed, part};
   }
   int64_t rows;
   std::vector<float> x, weight;
@@ -84,13 +84,67 @@ TEST(Batches, EveryEpochIsAPermutation) {
 
 TEST(Batches, AreAFunctionOfSeedAndStep) {
   Data data(100);
-  for (const Order order : {Order::shuffle, Order::replacement, Order::sequential}) {
+  for (const Order order : {Order::shuffle, Order::replacement, Order::sequential, Order::blocks}) {
     Batches a = data.batches(32, order), b = data.batches(32, order), other = data.batches(32, order, 2);
     std::vector<std::vector<int64_t>> rows;
     for (uint64_t k = 0; k < 10; ++k) rows.push_back(rows_of(a, k));
     for (uint64_t k = 10; k-- > 0;) EXPECT_EQ(rows_of(b, k), rows[k]) << "out of order";
     EXPECT_EQ(rows_of(other, 0) == rows[0], order == Order::sequential);
   }
+}
+
+TEST(Batches, BlocksArePermutationsThatTouchFewPlaces) {
+  for (const int64_t n : {1, 7, 160, 1000, 5003})
+    for (const int64_t block : {1, 10, 64}) {
+      Data data(n);
+      Batches b = data.batches(50, Order::blocks, 1, {.block = block});
+      std::vector<std::vector<int64_t>> seen;
+      for (const uint64_t e : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 40}) {
+        const auto rows = epoch(b, e);
+        for (const auto& other : seen) EXPECT_FALSE(n >= 160 && rows == other) << "epochs repeat";
+        seen.push_back(rows);
+        // A window draws from as many blocks, one more where a short block is at the end.
+        const auto window = static_cast<size_t>(kWindow) * static_cast<size_t>(block);
+        for (size_t at = 0; at < rows.size(); at += window) {
+          std::vector<int64_t> places;
+          for (size_t i = at; i < std::min(at + window, rows.size()); ++i) places.push_back(rows[i] / block);
+          EXPECT_FALSE(places.size() > 100 && std::is_sorted(places.begin(), places.end())) << "rows stay in order";
+          std::sort(places.begin(), places.end());
+          const auto distinct = std::unique(places.begin(), places.end()) - places.begin();
+          EXPECT_LE(distinct, static_cast<int64_t>(kWindow)) << n << " rows in blocks of " << block;
+        }
+        auto sorted = rows;
+        std::sort(sorted.begin(), sorted.end());
+        for (int64_t r = 0; r < n; ++r) ASSERT_EQ(sorted[static_cast<size_t>(r)], r);
+      }
+    }
+}
+
+TEST(Batches, PartsShareNothingAndCoverAll) {
+  Data data(1003);
+  for (const Order order : {Order::sequential, Order::shuffle, Order::blocks}) {
+    std::vector<int64_t> all;
+    std::vector<std::vector<int64_t>> parts;
+    const double border[] = {0, 0.7, 0.9, 1};
+    for (int i = 0; i < 3; ++i) {
+      Batches b = data.batches(32, order, 1, {.block = 8, .begin = border[i], .end = border[i + 1], .seed = 5});
+      auto rows = epoch(b, 0);
+      EXPECT_EQ(static_cast<int64_t>(rows.size()), b.rows());
+      EXPECT_NEAR(static_cast<double>(rows.size()), (border[i + 1] - border[i]) * 1003, 8);
+      EXPECT_EQ(order == Order::sequential, std::is_sorted(rows.begin(), rows.end()));
+      all.insert(all.end(), rows.begin(), rows.end());
+      std::sort(rows.begin(), rows.end());
+      parts.push_back(rows);
+    }
+    std::sort(all.begin(), all.end());
+    ASSERT_EQ(all.size(), 1003u);
+    for (int64_t r = 0; r < 1003; ++r) ASSERT_EQ(all[static_cast<size_t>(r)], r);
+    Batches other = data.batches(32, order, 1, {.block = 8, .begin = 0.9, .end = 1, .seed = 6});
+    auto rows = epoch(other, 0);
+    std::sort(rows.begin(), rows.end());
+    EXPECT_NE(rows, parts[2]) << "the seed of the parts";
+  }
+  EXPECT_ERROR(data.batches(32, Order::shuffle, 1, {.end = 0.3}), Code::shape, "smaller blocks");
 }
 
 TEST(Batches, TheLastOfAnEpochIsShort) {

@@ -48,6 +48,36 @@ TEST(Trainer, ThreadsDoNotChangeBits) {
       }
 }
 
+// The average against its definition, taken from the parameters after every step; and that training never sees it.
+TEST(Trainer, AverageOfTheParameters) {
+  Data data(200);
+  for (const bool corrected : {true, false}) {
+    TrainerConfig config = adam();
+    Training plain(kDouble, config);
+    config.ema = {0.8, corrected};
+    Training run(kDouble, config, 2);
+    Values sum = corrected ? Values(run.params().size()) : run.params();
+    double weight = corrected ? 0 : 1;
+    run.trainer.use_average(true);
+    EXPECT_EQ(run.hash(), plain.hash()) << "before the first step the average is what there is";
+    for (int k = 0; k < 12; ++k) {
+      run.steps(data, 1, 50);  // takes the parameters back by itself
+      plain.steps(data, 1, 50);
+      ASSERT_EQ(run.hash(), plain.hash()) << "step " << k;
+      const Values p = run.params();
+      weight = 0.8 * weight + 0.2;
+      for (size_t i = 0; i < p.size(); ++i) sum[i] = 0.8 * sum[i] + 0.2 * p[i];
+      run.trainer.use_average(true);
+      run.trainer.use_average(true);  // holds already
+      const Values average = run.params();
+      for (size_t i = 0; i < p.size(); ++i) ASSERT_NEAR(average[i], sum[i] / weight, 1e-13) << "step " << k;
+      if (k % 2) run.trainer.use_average(false);
+    }
+  }
+  Training none(kSpec, adam());
+  EXPECT_ERROR(none.trainer.use_average(true), Code::state, "ema_decay");
+}
+
 TEST(Trainer, SeedsOfDropoutMatter) {
   Data data(100);
   TrainerConfig config = adam();

@@ -1,0 +1,129 @@
+// nf check: a report on a model to trust before it is deployed. The checks are in check_maps.cc and check_density.cc.
+#include "src/cli/check.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "src/cli/bounds.h"
+#include "src/cli/commands.h"
+#include "src/cli/text.h"
+
+namespace nf::cli {
+namespace {
+using Json = nlohmann::ordered_json;
+
+struct CheckArgs {
+  std::string model;
+  DataPaths paths;
+  int64_t rows = 2000;
+  uint64_t seed = 0;
+  bool json = false;
+  std::shared_ptr<Settings> settings;
+};
+
+const char* word(Verdict v) {
+  switch (v) {
+    case Verdict::ok:
+      return "ok";
+    case Verdict::look:
+      return "look";
+    case Verdict::fail:
+      return "FAIL";
+    case Verdict::none:
+      break;
+  }
+  return "-";
+}
+
+void print(const Finding& f, const Screen& screen) {
+  const std::string verdict = text("%-4s", word(f.verdict));
+  const std::string painted = f.verdict == Verdict::ok     ? screen.good(verdict)
+                              : f.verdict == Verdict::fail ? screen.bad(verdict)
+                              : f.verdict == Verdict::look ? screen.bold(verdict)
+                                                           : screen.dim(verdict);
+  std::printf("  %s  %-17s  %s\n", painted.c_str(), f.name.c_str(),
+              wrapped(f.says, 27, std::max<size_t>(screen.width(), 80)).c_str());
+  std::fflush(stdout);
+}
+
+int check(const CheckArgs& a) {
+  const Runtime runtime = a.settings->runtime();
+  const Model model = load_model(runtime.get(), a.model, *a.settings);
+  const nf_model_info info = info_of(model.get());
+  Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype, column_names(model.get()));
+  check_data(data, a.paths, info.event_size, info.context_size);
+  const int64_t all = data.x.count();
+  const Subject subject(runtime.get(), model.get(), std::move(data), a.rows, *a.settings);
+  const Screen screen(stdout);
+  if (!a.json)
+    std::printf("%s  %s of %s, %s\n%s  %s of %s%s\n\n", screen.bold("model").c_str(),
+                counted(info.event_size, "column").c_str(), info.dtype == NF_F64 ? "float64" : "float32",
+                counted(info.layer_count, "layer").c_str(), screen.bold("data ").c_str(), counted(all, "row").c_str(),
+                a.paths.data.c_str(),
+                subject.rows < all ? (", looked at: " + grouped(subject.rows) + " evenly spread").c_str() : "");
+  int failed = 0, odd = 0;
+  Json findings = Json::array();
+  const auto take = [&](const Finding& f) {
+    failed += f.verdict == Verdict::fail;
+    odd += f.verdict == Verdict::look;
+    if (!a.json) print(f, screen);
+    Json j = {{"name", f.name}, {"verdict", word(f.verdict)}, {"says", f.says}, {"numbers", f.numbers}};
+    findings.push_back(std::move(j));
+  };
+  take(check_data_rows(subject));
+  take(check_round_trip_x(subject));
+  take(check_round_trip_z(subject, a.seed));
+  take(check_jacobian(subject, a.seed));
+  if (info.dtype == NF_F32) take(check_float32(subject));
+  take(check_mass(subject, a.seed));
+  take(check_stress(subject));
+  take(check_samples(subject, a.seed));
+  take(check_sample_densities(subject, a.seed));
+  take(check_single_rows(subject));
+  take(measure_speed(subject, a.seed));
+  const char* verdict = failed ? "FAIL" : odd ? "look" : "ok";
+  if (a.json) {
+    const Json out = {{"model", a.model},   {"data", a.paths.data}, {"rows", all}, {"rows_examined", subject.rows},
+                      {"verdict", verdict}, {"checks", findings}};
+    std::printf("%s\n", out.dump(2).c_str());
+  } else if (failed) {
+    std::printf(
+        "\n%s\n",
+        screen.bad(text("FAIL: %d of %zu checks failed; do not rely on this model", failed, findings.size())).c_str());
+  } else if (odd) {
+    std::printf("\n%s\n",
+                screen.bold(text("look: nothing failed, %s to look at", counted(odd, "check").c_str())).c_str());
+  } else {
+    std::printf("\n%s\n", screen.good("ok: nothing to object to").c_str());
+  }
+  return failed ? kFailed : kOk;
+}
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  auto a = std::make_shared<CheckArgs>();
+  CLI::App* cmd =
+      app.add_subcommand("check", "Can this model be trusted? Inverse, log-det, mass, samples, limits, speed");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  cmd->add_option("--data", a->paths.data, "rows like those it will see, .npy or .csv")->required()->type_name("FILE");
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
+  cmd->add_option("--context-columns", a->paths.context_columns,
+                  "columns of the data file (or of --context) that are context")
+      ->type_name("A,B,..");
+  cmd->add_option("--rows", a->rows, "how many rows to look at closely (2000); every row is scored")
+      ->check(at_least(1))
+      ->type_name("N");
+  cmd->add_option("--seed", a->seed, "of the samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_flag("--json", a->json, "the report as JSON, with more numbers");
+  a->settings = Settings::flags(*cmd, {"table", "runtime", "load"}, {"dtype", "columns"});
+  cmd->footer(
+      "Each line is ok, look (a person should) or FAIL; - has no verdict. Exit code 1 if any check fails.\n\n"
+      "Examples:\n"
+      "  nf check power.safetensors --data test.npy\n"
+      "  nf check power.safetensors --data test.npy --json | jq .verdict");
+  cmd->callback([a, &action] { action = [a] { return check(*a); }; });
+}
+
+}  // namespace nf::cli

@@ -1,0 +1,237 @@
+// Checks of the density and of the samples: mass, stress, agreement; and how fast it all is. See check.h.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "src/cli/check.h"
+#include "src/cli/check_numbers.h"
+
+namespace nf::cli {
+namespace {
+using Clock = std::chrono::steady_clock;
+constexpr int64_t kGridRows = 1 << 16;  // of one call
+
+int64_t samples_for(const Subject& s) {
+  return std::clamp<int64_t>((int64_t{1} << 21) / s.info.event_size, 100, 10'000);
+}
+
+struct Box {
+  std::vector<double> low, high;
+  std::string words() const {
+    std::string out;
+    for (size_t j = 0; j < low.size(); ++j) out += text("%s[%.3g, %.3g]", j ? " x " : "", low[j], high[j]);
+    return out;
+  }
+};
+
+// Midpoint sums of exp(log_prob) over cells of the box.
+double integral(const Subject& s, const Box& box, int64_t per_axis, const std::vector<double>& context) {
+  const auto dims = static_cast<size_t>(s.info.event_size);
+  double cell = 1, sum = 0;
+  for (size_t j = 0; j < dims; ++j) cell *= (box.high[j] - box.low[j]) / static_cast<double>(per_axis);
+  const int64_t all = dims == 1 ? per_axis : per_axis * per_axis;
+  std::vector<double> points;
+  for (int64_t i = 0; i < all; ++i) {
+    for (size_t j = 0; j < dims; ++j) {
+      const auto k = static_cast<double>(j == 0 ? i % per_axis : i / per_axis);
+      points.push_back(box.low[j] + (k + 0.5) / static_cast<double>(per_axis) * (box.high[j] - box.low[j]));
+    }
+    if (static_cast<int64_t>(points.size() / dims) < kGridRows && i + 1 < all) continue;
+    for (const double v : s.log_prob(points, context)) sum += std::exp(v);
+    points.clear();
+  }
+  return sum * cell;
+}
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Rows per second of f(), which does `rows` of them: repeated for a quarter of a second.
+template <class F>
+double rate(int64_t rows, const F& f) {
+  f();
+  int64_t done = 0;
+  const auto start = Clock::now();
+  while (seconds_since(start) < 0.25) {
+    f();
+    done += rows;
+  }
+  return static_cast<double>(done) / seconds_since(start);
+}
+
+std::string shown_rate(double n) {
+  return n >= 1e6 ? text("%.1f M", n / 1e6) : n >= 1e4 ? text("%.0f k", n / 1e3) : text("%.0f", n);
+}
+}  // namespace
+
+Finding check_data_rows(const Subject& s) {
+  const std::vector<double> values = log_probs(s.session(), s.data);
+  const Summary all = summarise(values);
+  int64_t of_numbers = 0;  // rows without a density although they are numbers
+  if (all.nonfinite) {
+    const size_t cols = static_cast<size_t>(s.info.event_size);
+    const std::vector<double> some = s.log_prob(s.x, s.c);
+    for (size_t r = 0; r < some.size(); ++r) {
+      const bool numbers =
+          std::all_of(s.x.begin() + static_cast<int64_t>(r * cols), s.x.begin() + static_cast<int64_t>((r + 1) * cols),
+                      [](double v) { return std::isfinite(v); });
+      of_numbers += numbers && !std::isfinite(some[r]);
+    }
+  }
+  Finding f{"data", Verdict::ok, {}, {}};
+  if (all.nonfinite) f.verdict = all.nonfinite == all.rows || of_numbers ? Verdict::fail : Verdict::look;
+  const std::string mean = "log-likelihood " + mean_and_errors(all) + " (2 standard errors)";
+  f.says = all.nonfinite
+               ? text("%s of %s without a finite log-likelihood; of the others %s", grouped(all.nonfinite).c_str(),
+                      counted(all.rows, "row").c_str(), mean.c_str())
+               : text("%s, every one with a finite density; %s", counted(all.rows, "row").c_str(), mean.c_str());
+  f.numbers = {
+      {"rows", all.rows}, {"nonfinite", all.nonfinite}, {"mean", all.mean}, {"two_standard_errors", all.two_errors},
+      {"min", all.min},   {"median", all.median},       {"max", all.max}};
+  return f;
+}
+
+Finding check_mass(const Subject& s, uint64_t seed) {
+  const auto dims = static_cast<size_t>(s.info.event_size);
+  Finding f{"mass", Verdict::none, {}, {}};
+  if (dims > 2) {
+    f.says = "not integrated: a grid serves one or two columns, and there are " + std::to_string(dims);
+    f.numbers = {{"integrated", false}};
+    return f;
+  }
+  const std::vector<double> context = s.one_context(0);
+  // Where samples and data are, and as much again on every side.
+  std::vector<double> points = s.sample(10'000, seed).x;
+  if (context.empty()) points.insert(points.end(), s.x.begin(), s.x.end());
+  Box box{std::vector<double>(dims, std::numeric_limits<double>::infinity()),
+          std::vector<double>(dims, -std::numeric_limits<double>::infinity())};
+  for (size_t i = 0; i < points.size(); ++i)
+    if (std::isfinite(points[i])) {
+      box.low[i % dims] = std::min(box.low[i % dims], points[i]);
+      box.high[i % dims] = std::max(box.high[i % dims], points[i]);
+    }
+  for (size_t j = 0; j < dims; ++j) {
+    const double more = std::max(0.5 * (box.high[j] - box.low[j]), 0.5 * s.spread[j]);
+    box.low[j] -= more;
+    box.high[j] += more;
+  }
+  const int64_t first = dims == 1 ? 1 << 14 : 256, last = dims == 1 ? 1 << 20 : 2048;
+  double mass = 0, change = 0;
+  int64_t per_axis = first;
+  for (int widened = 0;; ++widened) {
+    per_axis = first;
+    mass = integral(s, box, per_axis, context);
+    do {  // until a grid twice as fine changes nothing
+      per_axis *= 2;
+      const double finer = integral(s, box, per_axis, context);
+      change = std::abs(finer - mass);
+      mass = finer;
+    } while (change > 1e-4 && per_axis < last);
+    if (!(mass < 1 - 1e-3) || change > 1e-3 || widened == 2) break;
+    for (size_t j = 0; j < dims; ++j) {  // tails: look further out
+      const double more = (box.high[j] - box.low[j]) / 2;
+      box.low[j] -= more;
+      box.high[j] += more;
+    }
+  }
+  const double off = std::abs(mass - 1);
+  f.verdict = off <= 1e-3 ? Verdict::ok : off <= 1e-2 || change > off / 2 ? Verdict::look : Verdict::fail;
+  f.says = text("the density integrates to %.5f over %s, on a grid of %s%s", mass, box.words().c_str(),
+                counted(per_axis, "step").c_str(), dims == 2 ? " per side" : "");
+  if (!context.empty()) f.says += ", for the first context";
+  if (change > 1e-3) f.says += text("; finer grids still change it by %.1e", change);
+  f.numbers = {{"integrated", true}, {"mass", mass},   {"change", change},
+               {"steps", per_axis},  {"low", box.low}, {"high", box.high}};
+  return f;
+}
+
+Finding check_stress(const Subject& s) {
+  Finding f{"stress", Verdict::ok, {}, nlohmann::ordered_json::array()};
+  std::string words;
+  bool calm = true;
+  for (const double factor : {10.0, 100.0, 1e6}) {
+    std::vector<double> x = s.x;
+    for (double& v : x) v = std::isfinite(v) ? v * factor : 0;
+    int64_t nan = 0, below = 0, above = 0;
+    for (const double v : s.log_prob(x, s.c)) {
+      nan += std::isnan(v);
+      below += v == -std::numeric_limits<double>::infinity();
+      above += v == std::numeric_limits<double>::infinity();
+    }
+    if (above) f.verdict = Verdict::fail;
+    if (nan && f.verdict == Verdict::ok) f.verdict = Verdict::look;
+    calm = calm && !nan && !below && !above;
+    words += text("%stimes %g: ", words.empty() ? "data " : "; ", factor);
+    if (!nan && !below && !above) words += "all finite";
+    if (nan) words += text("%lld NaN ", static_cast<long long>(nan));
+    if (below) words += text("%lld at -infinity ", static_cast<long long>(below));
+    if (above) words += text("%lld at +infinity ", static_cast<long long>(above));
+    if (words.back() == ' ') words.pop_back();
+    f.numbers.push_back(
+        {{"factor", factor}, {"rows", s.rows}, {"nan", nan}, {"minus_infinity", below}, {"plus_infinity", above}});
+  }
+  f.says = calm ? "data times 10, 100 and a million: all densities stay finite"
+                : words + text(" (of %s)", counted(s.rows, "row").c_str());
+  return f;
+}
+
+Finding check_samples(const Subject& s, uint64_t seed) {
+  const int64_t n = samples_for(s);
+  const Subject::Samples samples = s.sample(n, seed);
+  const auto cols = static_cast<size_t>(s.info.event_size);
+  int64_t finite = 0;
+  for (int64_t r = 0; r < n; ++r) {
+    const auto at = samples.x.begin() + r * s.info.event_size;
+    finite += std::all_of(at, at + static_cast<int64_t>(cols), [](double v) { return std::isfinite(v); });
+  }
+  Finding f{"samples", Verdict::ok, {}, {}};
+  if (finite < n)
+    f.verdict = static_cast<double>(finite) >= 0.999 * static_cast<double>(n) ? Verdict::look : Verdict::fail;
+  const Summary mean = summarise(samples.log_prob);
+  f.says = text("%s of %s finite; their log-likelihood %s", finite == n ? "all" : grouped(finite).c_str(),
+                counted(n, "sample").c_str(), mean_and_errors(mean).c_str());
+  f.numbers = {{"samples", n}, {"finite", finite}, {"mean", mean.mean}, {"two_standard_errors", mean.two_errors}};
+  return f;
+}
+
+Finding check_sample_densities(const Subject& s, uint64_t seed) {
+  const int64_t n = std::min<int64_t>(samples_for(s), 2000);
+  const Subject::Samples samples = s.sample(n, seed);
+  const std::vector<double> again = s.log_prob(samples.x, s.contexts(n));
+  std::vector<double> errors;
+  for (size_t r = 0; r < again.size(); ++r)
+    errors.push_back(std::abs(again[r] - samples.log_prob[r]) / std::max(1.0, std::abs(again[r])));
+  const Spread e = spread_of(errors);
+  Finding f{"sample log-prob", Verdict::ok, {}, {}};
+  if (e.p99 > 1e6 * s.epsilon() || (e.nonfinite && e.nonfinite * 1000 > n))
+    f.verdict = Verdict::fail;
+  else if (e.max > 1e5 * s.epsilon() || e.nonfinite)
+    f.verdict = Verdict::look;
+  f.says = "of nf_sample against nf_log_prob of the same rows: off by " + e.words();
+  f.numbers = {{"samples", n}, {"error", e.json()}};
+  return f;
+}
+
+Finding measure_speed(const Subject& s, uint64_t seed) {
+  const int64_t n = samples_for(s);
+  const double scored = rate(s.rows, [&] { (void)s.log_prob(s.x, s.c); });
+  const double sampled = rate(n, [&] { (void)s.sample(n, seed); });
+  const std::vector<double> one = s.row(0), context = s.one_context(0);
+  std::vector<double> times;
+  for (int i = 0; i < 200 && (i < 20 || times.size() < 20 || i * times.back() < 0.5); ++i) {
+    const auto start = Clock::now();
+    (void)s.log_prob(one, context);
+    times.push_back(seconds_since(start));
+  }
+  const Spread t = spread_of(times);
+  Finding f{"speed", Verdict::none, {}, {}};
+  f.says = text("scores %s rows/s, samples %s rows/s; one row in %.0f us (99 %%: %.0f us)", shown_rate(scored).c_str(),
+                shown_rate(sampled).c_str(), t.median * 1e6, t.p99 * 1e6);
+  f.numbers = {{"log_prob_rows_per_second", scored},
+               {"sample_rows_per_second", sampled},
+               {"one_row_median_seconds", t.median},
+               {"one_row_p99_seconds", t.p99}};
+  return f;
+}
+
+}  // namespace nf::cli

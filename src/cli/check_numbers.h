@@ -1,0 +1,20 @@
+// Order statistics of errors, with the values that are not numbers counted apart.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "src/cli/text.h"
+
+namespace nf::cli {
+
+struct Spread {
+  double median = 0, p99 = 0, max = 0;
+  int64_t nonfinite = 0;
+  std::string words() const;  // "median 2.1e-07, 99 % 1.3e-06, worst 4.0e-06"
+  nlohmann::ordered_json json() const;
+};
+Spread spread_of(std::vector<double> values);
+
+}  // namespace nf::cli

@@ -1,0 +1,109 @@
+"""nf check: sound models pass with numbers that mean something, broken ones fail; every size, dtype and kind of data."""
+import json
+import math
+
+import harness
+from harness import SPEC, case, fails, nf, rows_of, train, write_csv, write_npy
+
+NAMES = ['data', 'data -> z -> data', 'z -> data -> z', 'log-det', 'float32', 'mass', 'stress', 'samples', 'sample log-prob',
+         'one row', 'speed']
+
+
+def report(*args, code=0):
+    out = json.loads(nf('check', *args, '--json', code=code).stdout)
+    return out, {c['name']: c for c in out['checks']}
+
+
+@case
+def a_sound_model_passes():
+    write_npy('train.npy', rows_of(1000))
+    train('--lr', '0.01', steps=300)
+    out, checks = report('m.safetensors', '--data', 'train.npy')
+    assert out['verdict'] == 'ok' and list(checks) == NAMES, out
+    assert all(c['verdict'] in ('ok', '-') for c in checks.values()), out
+    score = json.loads(nf('score m.safetensors --data train.npy --json').stdout)
+    assert checks['data']['numbers']['mean'] == score['mean']
+    assert 0 < checks['data -> z -> data']['numbers']['error']['max'] < 1e-5
+    assert 0 < checks['log-det']['numbers']['error']['max'] < 1e-6, checks['log-det']
+    assert abs(checks['mass']['numbers']['mass'] - 1) < 1e-3
+    assert checks['samples']['numbers']['finite'] == 10_000
+    assert checks['speed']['numbers']['log_prob_rows_per_second'] > 0
+    text = nf('check m.safetensors --data train.npy').stdout
+    for word in ('ok    data ', 'integrates to 1.00', 'ok: nothing to object to', '1,000 rows', '2 columns'):
+        assert word in text, text
+    starts = [line for line in text.splitlines() if line.startswith(('  ok', '  -'))]
+    assert len(starts) == len(NAMES) and all(line[27] != ' ' and line[26] == ' ' for line in starts), text
+
+
+@case
+def every_size_and_dtype():
+    for cols, dtype in ((1, 'float32'), (2, 'float64'), (3, 'float32')):
+        write_npy('train.npy', rows_of(300, cols=2 if cols == 1 else cols) if cols > 1 else [[r[0]] for r in rows_of(300)])
+        spec = '{"layers": [{"type": "elementwise_affine"}, {"type": "affine_coupling", "hidden": [8]}]}' if cols > 1 else \
+            '{"layers": [{"type": "elementwise_affine"}]}'
+        train('--set', f'dtype={dtype}', spec=spec, steps=20)
+        out, checks = report('m.safetensors', '--data', 'train.npy')
+        assert out['verdict'] == 'ok', (cols, dtype, out)
+        assert ('float32' in checks) == (dtype == 'float32')
+        assert checks['mass']['numbers']['integrated'] == (cols < 3)
+        if dtype == 'float64':
+            assert checks['data -> z -> data']['numbers']['error']['max'] < 1e-13
+    write_npy('one.npy', rows_of(1, cols=3))
+    out, checks = report('m.safetensors', '--data', 'one.npy')
+    assert out['verdict'] == 'ok' and checks['log-det']['numbers']['rows'] == 1, out
+
+
+@case
+def contexts_and_columns():
+    rows = rows_of(400, cols=3)
+    write_csv('all.csv', rows, ['a', 'b', 'c'])
+    train('--columns', 'a,b', '--context-columns', 'c', data='all.csv', steps=30)
+    out, checks = report('m.safetensors', '--data', 'all.csv', '--rows', 100)
+    assert out['verdict'] == 'ok' and out['rows_examined'] == 100 and 'first context' in checks['mass']['says'], out
+    write_npy('x.npy', [r[:2] for r in rows])
+    write_npy('c.npy', [rows[0][2:]])
+    out, _ = report('m.safetensors', '--data', 'x.npy', '--context', 'c.npy')
+    assert out['verdict'] == 'ok', out
+    fails('check', 'm.safetensors', '--data', 'x.npy', says='needs a context')
+    fails('check', 'm.safetensors', '--data', 'none.npy', says='none.npy')
+    fails('check', 'm.safetensors', '--data', 'x.npy', '--rows', '0', code=2, says='whole number from 1')
+
+
+@case
+def wide_models_in_bounded_work():
+    cols = 600
+    write_npy('train.npy', [[v for _ in range(cols // 2) for v in r] for r in rows_of(40)])
+    train(spec=SPEC, steps=3)
+    out, checks = report('m.safetensors', '--data', 'train.npy')
+    assert out['verdict'] == 'ok' and '16 random directions' in checks['log-det']['says'], out
+    assert checks['log-det']['numbers']['error']['median'] < 1e-5
+
+
+@case
+def rows_that_are_not_finite_are_found():
+    write_npy('train.npy', rows_of(300))
+    train()
+    rows = rows_of(300)
+    rows[7][1] = math.nan
+    write_npy('x.npy', rows)
+    out, checks = report('m.safetensors', '--data', 'x.npy', code=1)
+    assert checks['data']['verdict'] == 'look' and checks['data']['numbers']['nonfinite'] == 1, checks['data']
+    assert checks['data -> z -> data']['verdict'] == 'FAIL' and out['verdict'] == 'FAIL'
+    done = nf('check m.safetensors --data x.npy', code=1)
+    assert 'do not rely on this model' in done.stdout, done.stdout
+
+
+@case
+def a_map_too_steep_for_float32_fails():
+    """Twenty layers that scale by e^5 and back lose all digits of float32: the round trips say so, float64 does not."""
+    write_npy('train.npy', rows_of(300))
+    write_npy('far.npy', [[1e6 * a, 1e6 * b] for a, b in rows_of(300)])
+    spec = '{"layers": [{"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [16], "scale": "exp"}, {"type": "reverse"}]}]}'
+    nf('train', spec, '--data', 'train.npy', '--steps', 300, '--lr', '0.05', '--clip-norm', '5', '-o', 'm.safetensors')
+    out, checks = report('m.safetensors', '--data', 'far.npy', code=1)
+    assert out['verdict'] == 'FAIL', out
+    assert 'FAIL' in (checks['data -> z -> data']['verdict'], checks['data']['verdict'], checks['log-det']['verdict']), out
+    assert any(v['nan'] + v['minus_infinity'] > 0 for v in checks['stress']['numbers']), checks['stress']
+
+
+harness.main(__doc__)
