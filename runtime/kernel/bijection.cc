@@ -196,6 +196,52 @@ HWY_NOINLINE void Slopes(const BijectionConstants<T>& k, const T* x, const T* y,
   }
 }
 
+template <class T>
+HWY_NOINLINE void Prelu(const T* slope, const T* log_slope, const T* x, T* y, T* log_dy, size_t n) {
+  const hn::ScalableTag<T> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < n; i += lanes) {
+    const size_t m = n - i;
+    const bool whole = m >= lanes;
+    const auto load = [&](const T* p) HWY_ATTR { return whole ? hn::LoadU(d, p + i) : LoadTail(d, p + i, m); };
+    const auto v = load(x);
+    const auto below = hn::Lt(v, hn::Zero(d));
+    const auto out = hn::IfThenElse(below, hn::Mul(v, load(slope)), v);
+    const auto l = hn::IfThenElseZero(below, load(log_slope));
+    if (whole) {
+      hn::StoreU(out, d, y + i);
+      hn::StoreU(l, d, log_dy + i);
+    } else {
+      StoreTail(out, d, y + i, m);
+      StoreTail(l, d, log_dy + i, m);
+    }
+  }
+}
+
+template <class T>
+HWY_NOINLINE void PreluGrad(const T* slope, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, size_t n) {
+  const hn::ScalableTag<T> d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < n; i += lanes) {
+    const size_t m = n - i;
+    const bool whole = m >= lanes;
+    const auto load = [&](const T* p) HWY_ATTR { return whole ? hn::LoadU(d, p + i) : LoadTail(d, p + i, m); };
+    const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR {
+      if (whole)
+        hn::StoreU(v, d, p + i);
+      else
+        StoreTail(v, d, p + i, m);
+    };
+    const auto below = hn::Lt(load(x), hn::Zero(d));
+    if (gx && gy) store(hn::MulAdd(load(gy), hn::IfThenElse(below, load(slope), Const(d, 1)), load(gx)), gx);
+    if (gs) {
+      const auto row = hn::Set(d, gl);
+      const auto g = gy ? hn::MulAdd(load(gy), load(y), row) : row;
+      store(hn::MulAdd(hn::Set(d, sign), hn::IfThenElseZero(below, g), load(gs)), gs);
+    }
+  }
+}
+
 // Calls f with the rule's type.
 template <class F>
 HWY_INLINE void WithRule(Bijection b, const F& f) {
@@ -228,6 +274,10 @@ HWY_INLINE void WithRule(Bijection b, const F& f) {
   void Slopes##Name(Bijection f, const BijectionConstants<T>& k, const T* x, const T* y, const T* gy, const T* gl, \
                     T* gx, size_t n) {                                                                             \
     WithRule(f, [&](auto rule) HWY_ATTR { Slopes<decltype(rule)>(k, x, y, gy, gl, gx, n); });                      \
+  }                                                                                                                \
+  void Prelu##Name(const T* s, const T* ls, const T* x, T* y, T* l, size_t n) { Prelu(s, ls, x, y, l, n); }        \
+  void PreluGrad##Name(const T* s, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, size_t n) {    \
+    PreluGrad(s, sign, x, y, gy, gl, gx, gs, n);                                                                   \
   }
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
@@ -250,6 +300,16 @@ namespace nf::kernel {
   void bijection_grad(Bijection f, double a, double b, const T* x, const T* y, const T* gy, const T* gl, T* gx,   \
                       int64_t n) {                                                                                \
     HWY_DYNAMIC_DISPATCH(Slopes##Name)(f, BijectionConstants<T>(a, b), x, y, gy, gl, gx, static_cast<size_t>(n)); \
+  }                                                                                                               \
+  HWY_EXPORT(Prelu##Name);                                                                                        \
+  HWY_EXPORT(PreluGrad##Name);                                                                                    \
+  template <>                                                                                                     \
+  void prelu(const T* slope, const T* log_slope, const T* x, T* y, T* log_dy, int64_t n) {                        \
+    HWY_DYNAMIC_DISPATCH(Prelu##Name)(slope, log_slope, x, y, log_dy, static_cast<size_t>(n));                    \
+  }                                                                                                               \
+  template <>                                                                                                     \
+  void prelu_grad(const T* slope, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, int64_t n) {   \
+    HWY_DYNAMIC_DISPATCH(PreluGrad##Name)(slope, sign, x, y, gy, gl, gx, gs, static_cast<size_t>(n));             \
   }
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)

@@ -32,4 +32,11 @@ template <class T>
 void bijection_grad(Bijection f, double a, double b, const T* x, const T* y, const T* gy, const T* gl, T* gx,
                     int64_t n);
 
+// leaky_relu with a slope for every element: y = x < 0 ? slope x : x, log_dy = x < 0 ? log_slope : 0.
+template <class T>
+void prelu(const T* slope, const T* log_slope, const T* x, T* y, T* log_dy, int64_t n);
+// gx += gy dy/dx, and gs += sign (gy y + gl) where x < 0, the gradient of log_slope; gy, gx or gs may be null.
+template <class T>
+void prelu_grad(const T* slope, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, int64_t n);
+
 }  // namespace nf::kernel

@@ -85,13 +85,7 @@ void prelu_forward(Tape& t, Node& n) {
   const ScratchScope scope(t);
   T* log_dy = t.scratch<T>(x.cols);
   for (int64_t r = 0; r < x.rows; ++r) {
-    const T* in = x.row(r);
-    T* out = y.row(r);
-    for (int64_t c = 0; c < x.cols; ++c) {
-      const bool below = in[c] < 0;
-      out[c] = below ? in[c] * slope[c] : in[c];
-      log_dy[c] = below ? log_slope[c] : T(0);
-    }
+    kernel::prelu<T>(slope, log_slope, x.row(r), y.row(r), log_dy, x.cols);
     kernel::row_sum<T>(log_dy, x.cols, 1, x.cols, n.extra->y<T>() + r);
   }
 }
@@ -103,21 +97,11 @@ void prelu_vjp(Tape& t, Node& n) {
   const auto gy = matrix_of<T>(gy_view);
   const T* gl = gl_view.as<T>();
   const T* slope = static_cast<const T*>(n.saved);
-  if (gy.p && n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
-    for (int64_t r = 0; r < x.rows; ++r)
-      for (int64_t c = 0; c < x.cols; ++c) gx.row(r)[c] += x.row(r)[c] < 0 ? gy.row(r)[c] * slope[c] : gy.row(r)[c];
-  }
-  if (n.in[kLogSlope]->needs_grad) {
-    const T sign = inverse_of(n) ? T(-1) : T(1);
-    T* g = t.grad(*n.in[kLogSlope]).template as<T>();
-    for (int64_t r = 0; r < x.rows; ++r)
-      for (int64_t c = 0; c < x.cols; ++c) {
-        if (!(x.row(r)[c] < 0)) continue;
-        if (gy.p) g[c] += sign * gy.row(r)[c] * y.row(r)[c];
-        if (gl) g[c] += sign * gl[r];
-      }
-  }
+  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
+  T* gs = n.in[kLogSlope]->needs_grad ? t.grad(*n.in[kLogSlope]).template as<T>() : nullptr;
+  for (int64_t r = 0; r < x.rows; ++r)
+    kernel::prelu_grad<T>(slope, inverse_of(n) ? T(-1) : T(1), x.row(r), y.row(r), gy.p ? gy.row(r) : nullptr,
+                          gl ? gl[r] : T(0), gx.p ? gx.row(r) : nullptr, gs, x.cols);
 }
 
 const Op kPrelu = {"prelu", Layout::rows, prelu_shape, NF_BOTH(prelu_forward), NF_BOTH(prelu_vjp)};
