@@ -109,7 +109,7 @@ TEST_F(Hpp, FitsLayersToData) {
 
 TEST_F(Hpp, AveragesAndMappedTables) {
   const TempDir dir;
-  nf::Trainer t(m, {{"ema_decay", "0.5"}});
+  nf::Trainer t(m, {{"ema_decay", 0.5}});
   t.step(nf::View(x, 2));
   t.step(nf::View(x, 2));
   const uint64_t last = info(m.get()).hash;
