@@ -328,17 +328,6 @@ NF_GEMM_COLUMNS(ColumnsF32, float)
 NF_GEMM_COLUMNS(ColumnsF64, double)
 #undef NF_GEMM_COLUMNS
 
-template <class T>
-void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo) {
-  constexpr int64_t kTile = 16;  // a tile of both matrices stays in L1
-  for (int64_t r0 = 0; r0 < rows; r0 += kTile)
-    for (int64_t c0 = 0; c0 < cols; c0 += kTile)
-      for (int64_t c = c0; c < std::min(cols, c0 + kTile); ++c)
-        for (int64_t r = r0; r < std::min(rows, r0 + kTile); ++r) out[c * ldo + r] = x[r * ldx + c];
-}
-template void transpose<float>(int64_t, int64_t, const float*, int64_t, float*, int64_t);
-template void transpose<double>(int64_t, int64_t, const double*, int64_t, double*, int64_t);
-
 const char* simd_target() {
   const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
   return hwy::TargetName(usable & -usable);  // the best one is the lowest bit

@@ -1,16 +1,46 @@
-// The columns are cut into groups of whole needs, about kGroupColumns each. Of a group, the inputs that all its columns
-// read make one piece, which is most of the work and wide enough for the product to run at full speed; then comes one
-// small piece for every further degree, read by the columns whose need is not below it.
+// The columns are cut into groups of whole needs. Of a group, the inputs that all its columns read make one piece,
+// which is most of the work and wide enough for the product to run at full speed; then comes one small piece for every
+// further degree, read by the columns whose need is not below it. Products with everything at once put these together
+// in scratch memory, with zeros where the mask is closed, because they are too small to be fast on their own.
 #include "runtime/kernel/staircase.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/kernel/gemm.h"
 
 namespace nf::kernel {
 namespace {
-constexpr int64_t kGroupColumns = 64;
+
+// A group is about this wide, and about this high is its part with zeros.
+constexpr int64_t kGroupColumns = 64, kGroupRows = 64;
+
+// The entries of a group below its first piece, as a dense matrix [all_rows - rows, cols].
+template <class T>
+void gather_corner(const Staircase& s, const Staircase::Group& g, const T* w, T* corner) {
+  std::fill_n(corner, (g.all_rows - g.rows) * g.cols, T(0));
+  for (int64_t e = g.step + 1; e < g.end; ++e) {
+    const Staircase::Piece& p = s.piece(e);
+    for (int64_t r = 0; r < p.rows; ++r)
+      std::memcpy(corner + (p.row + r - g.rows) * g.cols + p.col - g.col, w + p.offset + r * p.cols,
+                  static_cast<size_t>(p.cols) * sizeof(T));
+  }
 }
+
+// Open entries of such a matrix to where they are stored.
+template <class T>
+void scatter_corner(const Staircase& s, const Staircase::Group& g, const T* corner, T* w, bool accumulate) {
+  for (int64_t e = g.step + 1; e < g.end; ++e) {
+    const Staircase::Piece& p = s.piece(e);
+    for (int64_t r = 0; r < p.rows; ++r) {
+      const T* from = corner + (p.row + r - g.rows) * g.cols + p.col - g.col;
+      T* to = w + p.offset + r * p.cols;
+      for (int64_t c = 0; c < p.cols; ++c) to[c] = accumulate ? to[c] + from[c] : from[c];
+    }
+  }
+}
+
+}  // namespace
 
 Staircase::Staircase(std::span<const int32_t> degree, std::span<const int32_t> need)
     : rows_(static_cast<int64_t>(degree.size())), cols_(static_cast<int64_t>(need.size())) {
@@ -20,16 +50,19 @@ Staircase::Staircase(std::span<const int32_t> degree, std::span<const int32_t> n
   for (int64_t e = 0; e <= steps; ++e)
     first_col_.push_back(std::lower_bound(need.begin(), need.end(), e) - need.begin());
   for (int64_t begin = 0, end; begin < steps; begin = end) {
-    const int64_t group = first_col(begin);
-    for (end = begin + 1; end < steps && first_col(end + 1) - group <= kGroupColumns;) ++end;
-    const int64_t group_end = first_col(end);
+    end = begin + 1;
+    const int64_t col = first_col(begin), rows = reads(begin);
+    if (first_col(end) == col) continue;
+    while (end < steps && first_col(end + 1) - col <= kGroupColumns && reads(end) - rows <= kGroupRows) ++end;
+    const Group g = {col, first_col(end) - col, rows, reads(end - 1), begin, end};
     for (int64_t e = begin; e < end; ++e) {
       const int64_t row = e == begin ? 0 : reads(e - 1);
-      const Piece p = {row, reads(e) - row, first_col(e), group_end - first_col(e), size_, group, group_end - group};
+      const Piece p = {row, reads(e) - row, first_col(e), g.col + g.cols - first_col(e), size_};
       if (p.rows == 0 || p.cols == 0) continue;
       pieces_[static_cast<size_t>(e)] = p;
       size_ += p.rows * p.cols;
     }
+    groups_.push_back(g);
   }
 }
 
@@ -40,43 +73,65 @@ int64_t Staircase::index(int64_t row, int64_t col) const {
   return -1;
 }
 
-int64_t widest_group(const Staircase& s) {
-  int64_t widest = 0;
-  for (int64_t e = 0; e < s.steps(); ++e) widest = std::max(widest, s.piece(e).group_cols);
-  return widest;
+int64_t Staircase::scratch(int64_t n) const {
+  int64_t most = 0;
+  for (const Group& g : groups_) most = std::max(most, (g.all_rows - g.rows + n) * g.cols);
+  return most;
 }
 
 template <class T>
-void staircase_add(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n) {
-  const Staircase::Piece& p = s.piece(step);
-  if (p.cols == 0) return;
-  gemm_columns<T>(p.cols, n, p.rows, w + p.offset, 1, p.cols, x + p.row * n, n, y + p.col * n, n);
+void staircase_add(const Staircase& s, const T* w, const T* x, T* y, int64_t n, T* scratch) {
+  for (const Staircase::Group& g : s.groups()) {
+    staircase_add_step(s, g.step, w, x, y, n);
+    if (g.all_rows == g.rows) continue;
+    gather_corner(s, g, w, scratch);
+    gemm_columns<T>(g.cols, n, g.all_rows - g.rows, scratch, 1, g.cols, x + g.rows * n, n, y + g.col * n, n);
+  }
 }
 
 template <class T>
-void staircase_back(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n) {
-  const Staircase::Piece& p = s.piece(step);
-  if (p.cols == 0) return;
-  gemm_columns<T>(p.rows, n, p.cols, w + p.offset, p.cols, 1, gy + p.col * n, n, gx + p.row * n, n);
+void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, T* scratch) {
+  for (auto g = s.groups().rbegin(); g != s.groups().rend(); ++g) {
+    if (g->all_rows > g->rows) {
+      gather_corner(s, *g, w, scratch);
+      gemm_columns<T>(g->all_rows - g->rows, n, g->cols, scratch, g->cols, 1, gy + g->col * n, n, gx + g->rows * n, n);
+    }
+    staircase_back_step(s, g->step, w, gy, gx, n);
+  }
 }
 
 template <class T>
 void staircase_weights(const Staircase& s, const T* x, const T* gy, T* gw, int64_t n, bool accumulate, T* scratch) {
-  int64_t group = -1;
-  for (int64_t e = 0; e < s.steps(); ++e) {
-    const Staircase::Piece& p = s.piece(e);
-    if (p.cols == 0) continue;
-    if (p.group != group) transpose(p.group_cols, n, gy + p.group * n, n, scratch, p.group_cols);
-    group = p.group;
-    gemm<T>(p.rows, p.cols, n, x + p.row * n, n, 1, scratch + p.col - p.group, p.group_cols, gw + p.offset, p.cols,
+  for (const Staircase::Group& g : s.groups()) {
+    transpose(g.cols, n, gy + g.col * n, n, scratch, g.cols);
+    const Staircase::Piece& p = s.piece(g.step);
+    gemm<T>(p.rows, p.cols, n, x, n, 1, scratch, g.cols, gw + p.offset, p.cols,
             accumulate ? Into::accumulate : Into::overwrite);
+    if (g.all_rows == g.rows) continue;
+    T* corner = scratch + n * g.cols;
+    gemm<T>(g.all_rows - g.rows, g.cols, n, x + g.rows * n, n, 1, scratch, g.cols, corner, g.cols, Into::overwrite);
+    scatter_corner(s, g, corner, gw, accumulate);
   }
 }
 
-#define NF_STAIRCASE(T)                                                                        \
-  template void staircase_add<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t);  \
-  template void staircase_back<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t); \
-  template void staircase_weights<T>(const Staircase&, const T*, const T*, T*, int64_t, bool, T*);
+template <class T>
+void staircase_add_step(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n) {
+  const Staircase::Piece& p = s.piece(step);
+  gemm_columns<T>(p.cols, n, p.rows, w + p.offset, 1, p.cols, x + p.row * n, n, y + p.col * n, n);
+}
+
+template <class T>
+void staircase_back_step(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n) {
+  const Staircase::Piece& p = s.piece(step);
+  gemm_columns<T>(p.rows, n, p.cols, w + p.offset, p.cols, 1, gy + p.col * n, n, gx + p.row * n, n);
+}
+
+#define NF_STAIRCASE(T)                                                                            \
+  template void staircase_add<T>(const Staircase&, const T*, const T*, T*, int64_t, T*);           \
+  template void staircase_back<T>(const Staircase&, const T*, const T*, T*, int64_t, T*);          \
+  template void staircase_weights<T>(const Staircase&, const T*, const T*, T*, int64_t, bool, T*); \
+  template void staircase_add_step<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t); \
+  template void staircase_back_step<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t);
 NF_STAIRCASE(float)
 NF_STAIRCASE(double)
 #undef NF_STAIRCASE

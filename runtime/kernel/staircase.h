@@ -5,8 +5,7 @@
 //
 // Activations are stored by unit, [units, n] for n rows of the batch: a unit's values are neighbours, so that a few
 // units can be completed on their own (the inverse of an autoregressive map) as fast as all of them.
-// An element of a product is one chain of multiply-adds over the inputs in order: its bits do not depend on n, nor on
-// whether all pieces were added in one go or step by step.
+// An element of a product is one chain of multiply-adds over the inputs in order: its bits do not depend on n.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -16,10 +15,13 @@ namespace nf::kernel {
 
 class Staircase {
  public:
-  // Rows [row, row + rows) x columns [col, col + cols), row-major at `offset`. Pieces that share columns form a group
-  // of columns [group, group + group_cols).
+  // Columns of neighbouring needs that share the inputs [0, rows), and read some of [rows, all_rows).
+  struct Group {
+    int64_t col = 0, cols = 0, rows = 0, all_rows = 0, step = 0, end = 0;  // needs [step, end)
+  };
+  // Rows [row, row + rows) x columns [col, col + cols), row-major at `offset`.
   struct Piece {
-    int64_t row = 0, rows = 0, col = 0, cols = 0, offset = 0, group = 0, group_cols = 0;
+    int64_t row = 0, rows = 0, col = 0, cols = 0, offset = 0;
   };
 
   Staircase() = default;
@@ -35,24 +37,34 @@ class Staircase {
   int64_t steps() const { return static_cast<int64_t>(pieces_.size()); }
   const Piece& piece(int64_t step) const { return pieces_[static_cast<size_t>(step)]; }
   int64_t first_col(int64_t step) const { return first_col_[static_cast<size_t>(step)]; }
+  const std::vector<Group>& groups() const { return groups_; }
   // Where W[row, col] is stored; -1: masked. For imports and tests.
   int64_t index(int64_t row, int64_t col) const;
+  // Numbers of scratch that products with n rows of the batch need.
+  int64_t scratch(int64_t n) const;
 
  private:
   int64_t rows_ = 0, cols_ = 0, size_ = 0;
+  std::vector<Group> groups_;       // of at least one column each
   std::vector<Piece> pieces_;       // by step; cols = 0: there is nothing to add
   std::vector<int64_t> first_col_;  // steps + 1
 };
 
-// y += W^T x, the piece of one step; x [rows, n], y [cols, n].
+// y += W^T x; x [rows, n], y [cols, n].
 template <class T>
-void staircase_add(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n);
-// gx += W gy, the piece of one step. In decreasing order of steps, gx of degree e is complete after step e.
+void staircase_add(const Staircase& s, const T* w, const T* x, T* y, int64_t n, T* scratch);
+// gx += W gy
 template <class T>
-void staircase_back(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n);
-// gw = x gy^T, or += when `accumulate`. scratch: n * widest_group numbers.
+void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, T* scratch);
+// gw = x gy^T, or += when `accumulate`
 template <class T>
 void staircase_weights(const Staircase& s, const T* x, const T* gy, T* gw, int64_t n, bool accumulate, T* scratch);
-int64_t widest_group(const Staircase& s);
+
+// The first two, one step at a time: staircase_add in increasing order of steps, reading inputs of degree <= step;
+// staircase_back in decreasing order, after which gx of degree = step is complete.
+template <class T>
+void staircase_add_step(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n);
+template <class T>
+void staircase_back_step(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n);
 
 }  // namespace nf::kernel

@@ -41,13 +41,16 @@ Shapes shape(const Node& n) {
 }
 
 template <class T>
-void forward(Tape&, Node& n) {
+void forward(Tape& t, Node& n) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1];
   const T* b = n.x<T>(kB);
   T* y = n.y<T>();
   for (int64_t j = 0; j < m.cols(); ++j) kernel::fill<T>(b ? b[j] : T(0), y + j * rows, rows);
-  for (int64_t e = 0; e < m.steps(); ++e) kernel::staircase_add<T>(m, e, n.x<T>(kW), n.x<T>(kX), y, rows);
+  {
+    const ScratchScope scope(t);
+    kernel::staircase_add<T>(m, n.x<T>(kW), n.x<T>(kX), y, rows, t.scratch<T>(m.scratch(rows)));
+  }
   if (n.in[kResidual]) kernel::accumulate<T>(n.x<T>(kResidual), y, n.out.count());
   if (has_act(n)) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y, y, n.out.count());
 }
@@ -68,15 +71,15 @@ void vjp(Tape& t, Node& n) {
     kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), g, before, count);
     g = before;
   }
+  T* products = t.scratch<T>(m.scratch(rows));
   if (n.in[kX]->needs_grad) {
     T* gx = t.grad(*n.in[kX]).template as<T>();
-    for (int64_t e = m.steps() - 1; e >= 0; --e) kernel::staircase_back<T>(m, e, n.x<T>(kW), g, gx, rows);
+    kernel::staircase_back<T>(m, n.x<T>(kW), g, gx, rows, products);
   }
   if (n.in[kW]->needs_grad) {
     bool fresh;
     T* gw = t.grad_for_write(*n.in[kW], &fresh).template as<T>();
-    T* scratch = t.scratch<T>(widest_group(m) * rows);
-    kernel::staircase_weights<T>(m, n.x<T>(kX), g, gw, rows, !fresh, scratch);
+    kernel::staircase_weights<T>(m, n.x<T>(kX), g, gw, rows, !fresh, products);
   }
   if (n.in[kB] && n.in[kB]->needs_grad) {
     T* gb = t.grad(*n.in[kB]).template as<T>();

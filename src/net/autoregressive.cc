@@ -79,7 +79,7 @@ void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) 
   switch (s.kind) {
     case Stage::linear:
       if (step < s.mask.steps())
-        kernel::staircase_add<T>(s.mask, step, values_of<T>(node, s.weight), in + s.first * n, y - first * n, n);
+        kernel::staircase_add_step<T>(s.mask, step, values_of<T>(node, s.weight), in + s.first * n, y - first * n, n);
       if (s.residual >= 0) kernel::accumulate<T>(v(s.residual) + first * n, y, count);
       if (s.activated) kernel::unary<T>(act.f, static_cast<T>(act.a), y, y, count);
       return;
@@ -143,7 +143,7 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
       }
       if (s.residual >= 0) kernel::accumulate<T>(gy, g(s.residual) + first * n, count);
       if (step < s.mask.steps())
-        kernel::staircase_back<T>(s.mask, step, values_of<T>(node, s.weight), gy - first * n, g_in + s.first * n, n);
+        kernel::staircase_back_step<T>(s.mask, step, values_of<T>(node, s.weight), gy - first * n, g_in + s.first * n, n);
       return;
     case Stage::activate:
       kernel::unary_grad<T>(act.f, static_cast<T>(act.a), in + first * n, y, gy, g_in + first * n, count);
@@ -175,9 +175,9 @@ void vjp(Tape& t, Node& node) {
   T* by_unit = t.scratch<T>(event * n);
   kernel::transpose(n, event, z.p, z.ld, by_unit, n);
   T* gz_column = t.scratch<T>(n);
-  int64_t most = net.map().scratch();
-  for (const Stage& s : made.stages()) most = std::max({most, s.units, widest_group(s.mask)});
-  T* scratch = t.scratch<T>(most * n);
+  int64_t most = net.map().scratch() * n;
+  for (const Stage& s : made.stages()) most = std::max({most, s.units * n, s.mask.scratch(n)});
+  T* scratch = t.scratch<T>(most);
   const int outputs = static_cast<int>(made.stages().size());
   for (int64_t i = event - 1; i >= 0; --i) {
     const int64_t column = net.order()[static_cast<size_t>(i)];

@@ -1,5 +1,6 @@
 // Masked products against dense ones in long double, for masks of many shapes on every SIMD target; every open entry of
-// a mask is stored exactly once and no other; a row's bits depend neither on the batch nor on doing it step by step.
+// a mask is stored exactly once and no other; a
+// row's bits do not depend on the batch.
 #include "runtime/kernel/staircase.h"
 
 #include <gtest/gtest.h>
@@ -82,9 +83,9 @@ void check(const Problem<T>& p) {
   const auto at = [n](const std::vector<T>& v, int64_t i, int64_t r) -> long double {
     return v[static_cast<size_t>(i * n + r)];
   };
-  std::vector<T> y = p.y, gx = p.gx;
+  std::vector<T> y = p.y, gx = p.gx, scratch(static_cast<size_t>(p.s.scratch(n)));
   for (int64_t e = 0; e < p.s.steps(); ++e) {
-    staircase_add<T>(p.s, e, p.w.data(), p.x.data(), y.data(), n);
+    staircase_add_step<T>(p.s, e, p.w.data(), p.x.data(), y.data(), n);
     // Complete are the columns of this need.
     for (int64_t j = p.s.first_col(e); j < p.s.first_col(e + 1); ++j) {
       for (int64_t r = 0; r < n; ++r) {
@@ -99,7 +100,7 @@ void check(const Problem<T>& p) {
     }
   }
   for (int64_t e = p.s.steps() - 1; e >= 0; --e) {
-    staircase_back<T>(p.s, e, p.w.data(), p.y.data(), gx.data(), n);
+    staircase_back_step<T>(p.s, e, p.w.data(), p.y.data(), gx.data(), n);
     for (int64_t i = 0; i < rows; ++i) {
       if (p.shape.degree[static_cast<size_t>(i)] != e) continue;
       for (int64_t r = 0; r < n; ++r) {
@@ -113,8 +114,15 @@ void check(const Problem<T>& p) {
       }
     }
   }
+  std::vector<T> at_once = p.y;
+  staircase_add<T>(p.s, p.w.data(), p.x.data(), at_once.data(), n, scratch.data());
+  EXPECT_EQ(at_once, y);
+  at_once = p.gx;
+  staircase_back<T>(p.s, p.w.data(), p.y.data(), at_once.data(), n, scratch.data());
+  for (size_t k = 0; k < gx.size(); ++k)
+    ASSERT_NEAR(at_once[k], gx[k], 1e3 * std::numeric_limits<T>::epsilon() * (1 + std::fabs(gx[k]))) << k;
   for (const bool accumulate : {false, true}) {
-    std::vector<T> gw = p.w, scratch(static_cast<size_t>(widest_group(p.s) * n));
+    std::vector<T> gw = p.w;
     staircase_weights<T>(p.s, p.x.data(), p.y.data(), gw.data(), n, accumulate, scratch.data());
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < cols; ++j) {
@@ -157,16 +165,22 @@ TYPED_TEST(StaircaseTest, RowsDoNotDependOnTheBatch) {
           return out;
         };
         std::vector<T> x = part(p.x, p.s.rows()), y = part(p.y, p.s.cols()), gx = part(p.gx, p.s.rows());
-        const std::vector<T> gy = y;
-        for (int64_t e = 0; e < p.s.steps(); ++e) staircase_add<T>(p.s, e, p.w.data(), x.data(), y.data(), n);
-        for (int64_t e = p.s.steps() - 1; e >= 0; --e) staircase_back<T>(p.s, e, p.w.data(), gy.data(), gx.data(), n);
-        y.insert(y.end(), gx.begin(), gx.end());
+        std::vector<T> scratch(static_cast<size_t>(p.s.scratch(n)));
+        const std::vector<T> gy = y, gx_before = gx;
+        staircase_add<T>(p.s, p.w.data(), x.data(), y.data(), n, scratch.data());
+        staircase_back<T>(p.s, p.w.data(), gy.data(), gx.data(), n, scratch.data());
+        std::vector<T> y_steps = gy, gx_steps = gx_before;
+        for (int64_t e = 0; e < p.s.steps(); ++e)
+          staircase_add_step<T>(p.s, e, p.w.data(), x.data(), y_steps.data(), n);
+        for (int64_t e = p.s.steps() - 1; e >= 0; --e)
+          staircase_back_step<T>(p.s, e, p.w.data(), gy.data(), gx_steps.data(), n);
+        for (const auto* more : {&gx, &y_steps, &gx_steps}) y.insert(y.end(), more->begin(), more->end());
         return y;
       };
       const std::vector<T> whole = run(0, p.n);
       for (const auto& [first, n] : {std::pair<int64_t, int64_t>{0, 1}, {44, 1}, {3, 2}, {7, 4}, {9, 5}, {16, 29}}) {
         const std::vector<T> part = run(first, n);
-        for (int64_t i = 0; i < p.s.cols() + p.s.rows(); ++i)
+        for (int64_t i = 0; i < 2 * (p.s.cols() + p.s.rows()); ++i)
           ASSERT_EQ(0, std::memcmp(&part[static_cast<size_t>(i * n)], &whole[static_cast<size_t>(i * p.n + first)],
                                    static_cast<size_t>(n) * sizeof(T)))
               << "unit " << i << ", rows " << first << " + " << n;
