@@ -109,7 +109,7 @@ def swissroll():
 
 @case
 def pinwheel():
-    counts, radii = [0] * 5, []
+    counts, radii, across = [0] * 5, [], []
     for x, y in rows('pinwheel'):
         r = math.hypot(x, y) / 2
         radii.append(r)
@@ -117,8 +117,10 @@ def pinwheel():
         k = round(turned / (2 * math.pi / 5))
         counts[k % 5] += 1
         if r > 0.7:
-            assert abs(turned - k * 2 * math.pi / 5) < 0.6, (x, y)
+            across.append(r * (turned - k * 2 * math.pi / 5))
     even(counts)
+    close(statistics.fmean(across), 0, 0.015)
+    close(statistics.pstdev(across), 0.1, 0.01)
     close(statistics.fmean(radii), 1.005, 0.03)
     close(statistics.pstdev(radii), 0.3, 0.02)
 
