@@ -13,7 +13,8 @@ int plot_samples(const PlotArgs& a) {
   check_picture(a.output, ".png");
   const Scene scene(a, a.model, a.data);
   if (scene.cols() == 1) return plot_density(a);
-  const auto [i, j] = pair_of(scene, a.columns);
+  const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
+  const int64_t i = pair.first, j = pair.second;
   const Matrix samples = scene.sample(scene.has_data() ? scene.data().rows : a.points);
   // The data decides what is shown, so that samples that stray do not.
   const Matrix& shown = scene.has_data() ? scene.data() : samples;
