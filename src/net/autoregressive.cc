@@ -143,7 +143,8 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
       }
       if (s.residual >= 0) kernel::accumulate<T>(gy, g(s.residual) + first * n, count);
       if (step < s.mask.steps())
-        kernel::staircase_back_step<T>(s.mask, step, values_of<T>(node, s.weight), gy - first * n, g_in + s.first * n, n);
+        kernel::staircase_back_step<T>(s.mask, step, values_of<T>(node, s.weight), gy - first * n, g_in + s.first * n,
+                                       n);
       return;
     case Stage::activate:
       kernel::unary_grad<T>(act.f, static_cast<T>(act.a), in + first * n, y, gy, g_in + first * n, count);
