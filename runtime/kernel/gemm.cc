@@ -61,6 +61,7 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
       const int64_t j = j0 + v * lanes;
       s[i][v] = o.into == Into::accumulate ? load(o.c + (i0 + i) * o.ldc + j, v)
                 : o.into == Into::bias     ? load(o.bias + j, v)
+                : o.into == Into::row_bias ? hn::Set(d, o.bias[i0 + i])
                                            : hn::Zero(d);
     }
   }
@@ -156,10 +157,14 @@ HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   const auto in_use = [&](int v) HWY_ATTR { return Masked && v == V - 1 ? last : lanes; };
   hn::Vec<decltype(d)> s[V][N];
   for (int v = 0; v < V; ++v) {
+    const int64_t row = i + v * lanes;
     for (int j = 0; j < N; ++j) {
-      T* c = o.c + (i + v * lanes) * o.ldc + j;
-      if (o.into == Into::accumulate)
+      if (o.into == Into::accumulate) {
+        const T* c = o.c + row * o.ldc + j;
         for (int64_t r = 0; r < in_use(v); ++r) column[r] = c[r * o.ldc];
+      }
+      if (o.into == Into::row_bias)
+        for (int64_t r = 0; r < in_use(v); ++r) column[r] = o.bias[row + r];
       s[v][j] = o.into == Into::bias ? hn::Set(d, o.bias[j]) : hn::Load(d, column);
     }
   }
@@ -184,12 +189,16 @@ HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
 // Several vectors at once, for enough independent chains to hide the latency of the multiply-add.
 template <int N, class T>
 HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
-  constexpr int kWide = N == 1 ? 8 : N == 2 ? 4 : 2;
+  constexpr int kWide = N == 1 ? 4 : 2;
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + kWide * lanes <= m; i += kWide * lanes) NarrowTile<N, kWide, false>(o, i, lanes);
-  for (; i + lanes <= m; i += lanes) NarrowTile<N, 1, false>(o, i, lanes);
+  if constexpr (kWide == 4) {
+    if (m - i > 3 * lanes) return NarrowTile<N, 4, true>(o, i, m - i - 3 * lanes);
+    if (m - i > 2 * lanes) return NarrowTile<N, 3, true>(o, i, m - i - 2 * lanes);
+  }
+  if (m - i > lanes) return NarrowTile<N, 2, true>(o, i, m - i - lanes);
   if (m > i) NarrowTile<N, 1, true>(o, i, m - i);
 }
 
@@ -219,7 +228,10 @@ HWY_INLINE void NarrowDots(const Operands<T>& o, int64_t m) {
     }
     for (int j = 0; j < N; ++j) {
       const T sum = hn::GetLane(hn::SumOfLanes(d, s[j]));
-      c[j] = o.into == Into::overwrite ? sum : o.into == Into::bias ? o.bias[j] + sum : c[j] + sum;
+      c[j] = o.into == Into::overwrite  ? sum
+             : o.into == Into::bias     ? o.bias[j] + sum
+             : o.into == Into::row_bias ? o.bias[i] + sum
+                                        : c[j] + sum;
     }
   }
 }
@@ -305,28 +317,19 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace nf::kernel {
-#define NF_GEMM(Name, T)                                                                                           \
-  HWY_EXPORT(Name);                                                                                                \
-  template <>                                                                                                      \
-  void gemm<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, \
-               T* c, int64_t ldc, Into into, const T* bias, const Finish<T>& finish) {                             \
-    if (m <= 0 || n <= 0) return;                                                                                  \
-    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish});                    \
+#define NF_GEMM(function, Name, T)                                                                                     \
+  HWY_EXPORT(Name);                                                                                                    \
+  template <>                                                                                                          \
+  void function<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, \
+                   T* c, int64_t ldc, Into into, const T* bias, const Finish<T>& finish) {                             \
+    if (m <= 0 || n <= 0) return;                                                                                      \
+    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish});                        \
   }
-NF_GEMM(GemmF32, float)
-NF_GEMM(GemmF64, double)
+NF_GEMM(gemm, GemmF32, float)
+NF_GEMM(gemm, GemmF64, double)
+NF_GEMM(gemm_columns, ColumnsF32, float)
+NF_GEMM(gemm_columns, ColumnsF64, double)
 #undef NF_GEMM
-#define NF_GEMM_COLUMNS(Name, T)                                                                              \
-  HWY_EXPORT(Name);                                                                                           \
-  template <>                                                                                                 \
-  void gemm_columns<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, \
-                       int64_t ldb, T* c, int64_t ldc) {                                                      \
-    if (m <= 0 || n <= 0 || k <= 0) return;                                                                   \
-    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, Into::accumulate, nullptr, {}});    \
-  }
-NF_GEMM_COLUMNS(ColumnsF32, float)
-NF_GEMM_COLUMNS(ColumnsF64, double)
-#undef NF_GEMM_COLUMNS
 
 const char* simd_target() {
   const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;

@@ -14,6 +14,7 @@ enum class Into : uint8_t {
   overwrite,   // C = A B
   bias,        // C = bias + A B, one bias per column
   accumulate,  // C += A B
+  row_bias,    // C = bias + A B, one bias per row
 };
 
 // What happens to C on its way to memory, for free: c = max(C + add, 0).
@@ -25,16 +26,16 @@ struct Finish {
 };
 
 // C [m, n] from A [m, k] and B [k, n]. A(i, p) = a[i a_row + p a_col]; so a transposed A costs nothing.
-// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for Into::bias only. C may not overlap A, B
+// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for the two kinds of bias only. C may not overlap A, B
 // or finish.add.
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
           int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {});
 
-// C += A B for products whose columns are the rows of a batch: an element is one chain whatever n is, narrow or not.
+// The same for products whose columns are the rows of a batch: an element is one chain whatever n is, narrow or not.
 template <class T>
 void gemm_columns(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb,
-                  T* c, int64_t ldc);
+                  T* c, int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {});
 
 // out [cols, rows] = transpose of x [rows, cols]; ldo, ldx are the distances of rows.
 template <class T>

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/kernel/gemm.h"
-
 namespace nf::kernel {
 namespace {
 
@@ -57,8 +55,8 @@ Staircase::Staircase(std::span<const int32_t> degree, std::span<const int32_t> n
     const Group g = {col, first_col(end) - col, rows, reads(end - 1), begin, end};
     for (int64_t e = begin; e < end; ++e) {
       const int64_t row = e == begin ? 0 : reads(e - 1);
-      const Piece p = {row, reads(e) - row, first_col(e), g.col + g.cols - first_col(e), size_};
-      if (p.rows == 0 || p.cols == 0) continue;
+      const Piece p = {row, reads(e) - row, first_col(e), g.col + g.cols - first_col(e), size_, e == begin};
+      if (p.rows == 0 && !p.opens) continue;
       pieces_[static_cast<size_t>(e)] = p;
       size_ += p.rows * p.cols;
     }
@@ -80,23 +78,38 @@ int64_t Staircase::scratch(int64_t n) const {
 }
 
 template <class T>
-void staircase_add(const Staircase& s, const T* w, const T* x, T* y, int64_t n, T* scratch) {
+void staircase_forward(const Staircase& s, const T* w, const T* bias, const T* x, T* y, int64_t n, T* scratch,
+                       const Finish<T>& finish) {
+  const Into begin = bias ? Into::row_bias : Into::overwrite;
   for (const Staircase::Group& g : s.groups()) {
-    staircase_add_step(s, g.step, w, x, y, n);
-    if (g.all_rows == g.rows) continue;
+    const Staircase::Piece& p = s.piece(g.step);
+    const bool corner = g.all_rows > g.rows;
+    Finish<T> last = finish;
+    if (last.add) last.add += g.col * n;
+    gemm_columns<T>(g.cols, n, p.rows, w + p.offset, 1, p.cols, x, n, y + g.col * n, n, begin,
+                    bias ? bias + g.col : bias, corner ? Finish<T>() : last);
+    if (!corner) continue;
     gather_corner(s, g, w, scratch);
-    gemm_columns<T>(g.cols, n, g.all_rows - g.rows, scratch, 1, g.cols, x + g.rows * n, n, y + g.col * n, n);
+    gemm_columns<T>(g.cols, n, g.all_rows - g.rows, scratch, 1, g.cols, x + g.rows * n, n, y + g.col * n, n,
+                    Into::accumulate, nullptr, last);
   }
 }
 
+// The last group reads most: it can overwrite what the others then add to.
 template <class T>
-void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, T* scratch) {
+void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, bool accumulate, T* scratch) {
+  const int64_t read = s.groups().empty() ? 0 : s.groups().back().all_rows;
+  if (!accumulate) std::fill(gx + read * n, gx + s.rows() * n, T(0));
+  Into into = accumulate ? Into::accumulate : Into::overwrite;
   for (auto g = s.groups().rbegin(); g != s.groups().rend(); ++g) {
     if (g->all_rows > g->rows) {
       gather_corner(s, *g, w, scratch);
-      gemm_columns<T>(g->all_rows - g->rows, n, g->cols, scratch, g->cols, 1, gy + g->col * n, n, gx + g->rows * n, n);
+      gemm_columns<T>(g->all_rows - g->rows, n, g->cols, scratch, g->cols, 1, gy + g->col * n, n, gx + g->rows * n, n,
+                      into);
     }
-    staircase_back_step(s, g->step, w, gy, gx, n);
+    const Staircase::Piece& p = s.piece(g->step);
+    gemm_columns<T>(p.rows, n, p.cols, w + p.offset, p.cols, 1, gy + p.col * n, n, gx, n, into);
+    into = Into::accumulate;
   }
 }
 
@@ -115,22 +128,25 @@ void staircase_weights(const Staircase& s, const T* x, const T* gy, T* gw, int64
 }
 
 template <class T>
-void staircase_add_step(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n) {
+void staircase_forward_step(const Staircase& s, int64_t step, const T* w, const T* bias, const T* x, T* y, int64_t n) {
   const Staircase::Piece& p = s.piece(step);
-  gemm_columns<T>(p.cols, n, p.rows, w + p.offset, 1, p.cols, x + p.row * n, n, y + p.col * n, n);
+  const Into into = !p.opens ? Into::accumulate : bias ? Into::row_bias : Into::overwrite;
+  gemm_columns<T>(p.cols, n, p.rows, w + p.offset, 1, p.cols, x + p.row * n, n, y + p.col * n, n, into,
+                  bias ? bias + p.col : bias);
 }
 
 template <class T>
 void staircase_back_step(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n) {
   const Staircase::Piece& p = s.piece(step);
-  gemm_columns<T>(p.rows, n, p.cols, w + p.offset, p.cols, 1, gy + p.col * n, n, gx + p.row * n, n);
+  gemm_columns<T>(p.rows, n, p.cols, w + p.offset, p.cols, 1, gy + p.col * n, n, gx + p.row * n, n, Into::accumulate);
 }
 
-#define NF_STAIRCASE(T)                                                                            \
-  template void staircase_add<T>(const Staircase&, const T*, const T*, T*, int64_t, T*);           \
-  template void staircase_back<T>(const Staircase&, const T*, const T*, T*, int64_t, T*);          \
-  template void staircase_weights<T>(const Staircase&, const T*, const T*, T*, int64_t, bool, T*); \
-  template void staircase_add_step<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t); \
+#define NF_STAIRCASE(T)                                                                                          \
+  template void staircase_forward<T>(const Staircase&, const T*, const T*, const T*, T*, int64_t, T*,            \
+                                     const Finish<T>&);                                                          \
+  template void staircase_back<T>(const Staircase&, const T*, const T*, T*, int64_t, bool, T*);                  \
+  template void staircase_weights<T>(const Staircase&, const T*, const T*, T*, int64_t, bool, T*);               \
+  template void staircase_forward_step<T>(const Staircase&, int64_t, const T*, const T*, const T*, T*, int64_t); \
   template void staircase_back_step<T>(const Staircase&, int64_t, const T*, const T*, T*, int64_t);
 NF_STAIRCASE(float)
 NF_STAIRCASE(double)

@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "runtime/kernel/gemm.h"
+
 namespace nf::kernel {
 
 class Staircase {
@@ -19,9 +21,10 @@ class Staircase {
   struct Group {
     int64_t col = 0, cols = 0, rows = 0, all_rows = 0, step = 0, end = 0;  // needs [step, end)
   };
-  // Rows [row, row + rows) x columns [col, col + cols), row-major at `offset`.
+  // Rows [row, row + rows) x columns [col, col + cols), row-major at `offset`; `opens`: the first one of its group.
   struct Piece {
     int64_t row = 0, rows = 0, col = 0, cols = 0, offset = 0;
+    bool opens = false;
   };
 
   Staircase() = default;
@@ -50,20 +53,21 @@ class Staircase {
   std::vector<int64_t> first_col_;  // steps + 1
 };
 
-// y += W^T x; x [rows, n], y [cols, n].
+// y = finish(W^T x + bias); x [rows, n], y [cols, n], bias [cols] or nullptr.
 template <class T>
-void staircase_add(const Staircase& s, const T* w, const T* x, T* y, int64_t n, T* scratch);
-// gx += W gy
+void staircase_forward(const Staircase& s, const T* w, const T* bias, const T* x, T* y, int64_t n, T* scratch,
+                       const Finish<T>& finish = {});
+// gx = W gy, or += when `accumulate`
 template <class T>
-void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, T* scratch);
+void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, bool accumulate, T* scratch);
 // gw = x gy^T, or += when `accumulate`
 template <class T>
 void staircase_weights(const Staircase& s, const T* x, const T* gy, T* gw, int64_t n, bool accumulate, T* scratch);
 
-// The first two, one step at a time: staircase_add in increasing order of steps, reading inputs of degree <= step;
-// staircase_back in decreasing order, after which gx of degree = step is complete.
+// The first two, one step at a time: forward in increasing order of steps, reading inputs of degree <= step; back in
+// decreasing order, adding to gx, of which degree = step is complete afterwards.
 template <class T>
-void staircase_add_step(const Staircase& s, int64_t step, const T* w, const T* x, T* y, int64_t n);
+void staircase_forward_step(const Staircase& s, int64_t step, const T* w, const T* bias, const T* x, T* y, int64_t n);
 template <class T>
 void staircase_back_step(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n);
 

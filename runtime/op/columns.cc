@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -29,8 +30,11 @@ void for_elements(const View& v, F&& f) {
 
 template <class T>
 void contiguous_forward(Tape&, Node& n) {
+  const View& v = n.in[0]->out;
   const T* x = n.x<T>(0);
   T* y = n.y<T>();
+  if (v.shape.rank == 2 && v.stride[0] == 1)
+    return kernel::transpose(v.shape[1], v.shape[0], x, v.stride[1], y, v.shape[1]);
   for_elements(n.view(0), [&](int64_t at, int64_t k) { y[k] = x[at]; });
 }
 

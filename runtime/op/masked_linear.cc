@@ -44,15 +44,12 @@ template <class T>
 void forward(Tape& t, Node& n) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1];
-  const T* b = n.x<T>(kB);
   T* y = n.y<T>();
-  for (int64_t j = 0; j < m.cols(); ++j) kernel::fill<T>(b ? b[j] : T(0), y + j * rows, rows);
-  {
-    const ScratchScope scope(t);
-    kernel::staircase_add<T>(m, n.x<T>(kW), n.x<T>(kX), y, rows, t.scratch<T>(m.scratch(rows)));
-  }
-  if (n.in[kResidual]) kernel::accumulate<T>(n.x<T>(kResidual), y, n.out.count());
-  if (has_act(n)) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y, y, n.out.count());
+  const bool relu = has_act(n) && act_of(n) == Unary::relu;
+  const ScratchScope scope(t);
+  kernel::staircase_forward<T>(m, n.x<T>(kW), n.x<T>(kB), n.x<T>(kX), y, rows, t.scratch<T>(m.scratch(rows)),
+                               {n.x<T>(kResidual), rows, relu});
+  if (has_act(n) && !relu) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y, y, n.out.count());
 }
 
 template <class T>
@@ -67,14 +64,15 @@ void vjp(Tape& t, Node& n) {
     kernel::accumulate<T>(g, t.grad(*n.in[kResidual]).template as<T>(), count);
   if (has_act(n)) {
     T* before = t.scratch<T>(count);
-    kernel::fill<T>(0, before, count);
-    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), g, before, count);
+    kernel::unary_deriv<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), before, count);
+    kernel::binary<T>(kernel::Binary::mul, g, before, before, count);
     g = before;
   }
   T* products = t.scratch<T>(m.scratch(rows));
   if (n.in[kX]->needs_grad) {
-    T* gx = t.grad(*n.in[kX]).template as<T>();
-    kernel::staircase_back<T>(m, n.x<T>(kW), g, gx, rows, products);
+    bool fresh;
+    T* gx = t.grad_for_write(*n.in[kX], &fresh).template as<T>();
+    kernel::staircase_back<T>(m, n.x<T>(kW), g, gx, rows, !fresh, products);
   }
   if (n.in[kW]->needs_grad) {
     bool fresh;

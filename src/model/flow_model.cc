@@ -1,6 +1,7 @@
 #include "src/model/flow_model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
@@ -114,6 +115,9 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable});
     if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
+    // A masked matrix is stored as the list of its open entries, about half of them.
+    if (p.shape.rank == 1)
+      widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
   }
   // Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights.
   constexpr int64_t kMaxBlock = int64_t{1} << 20;  // columns x rows: huge events take fewer rows

@@ -79,7 +79,8 @@ void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) 
   switch (s.kind) {
     case Stage::linear:
       if (step < s.mask.steps())
-        kernel::staircase_add_step<T>(s.mask, step, values_of<T>(node, s.weight), in + s.first * n, y - first * n, n);
+        kernel::staircase_forward_step<T>(s.mask, step, values_of<T>(node, s.weight), values_of<T>(node, s.bias),
+                                          in + s.first * n, y - first * n, n);
       if (s.residual >= 0) kernel::accumulate<T>(v(s.residual) + first * n, y, count);
       if (s.activated) kernel::unary<T>(act.f, static_cast<T>(act.a), y, y, count);
       return;
@@ -102,12 +103,6 @@ void forward(Tape& t, Node& node) {
   if (made.context()) {
     const auto context = matrix_of<T>(node.view(kContext));
     kernel::transpose(n, made.context(), context.p, context.ld, v.base, n);
-  }
-  for (size_t i = 0; i < made.stages().size(); ++i) {
-    const Stage& s = made.stages()[i];
-    if (s.kind != Stage::linear) continue;
-    T* y = v(static_cast<int>(i) + 1);
-    for (int64_t j = 0; j < s.units; ++j) kernel::fill<T>(values_of<T>(node, s.bias)[j], y + j * n, n);
   }
   if (v.dropping) drop_masks(t, node, v);
   const ScratchScope scope(t);

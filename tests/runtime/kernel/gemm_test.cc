@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -40,7 +41,7 @@ struct Problem {
     fill(a, (trans ? k : m) * lda());
     fill(b, k * ldb());
     fill(c, m * ldc());
-    fill(bias, n);
+    fill(bias, std::max(m, n));
   }
   std::vector<T> run(Into into) const {
     std::vector<T> out = c;
@@ -60,7 +61,10 @@ void compare(const Problem<T>& p, Into into) {
         ASSERT_EQ(out[at], p.c[at]) << "wrote beyond row " << i;
         continue;
       }
-      long double sum = into == Into::accumulate ? p.c[at] : into == Into::bias ? p.bias[static_cast<size_t>(j)] : 0;
+      long double sum = into == Into::accumulate ? p.c[at]
+                        : into == Into::bias     ? p.bias[static_cast<size_t>(j)]
+                        : into == Into::row_bias ? p.bias[static_cast<size_t>(i)]
+                                                 : 0;
       long double size = std::fabs(sum);
       for (int64_t q = 0; q < p.k; ++q) {
         const long double term = static_cast<long double>(p.at(i, q)) * p.b[static_cast<size_t>(q * p.ldb() + j)];
@@ -90,7 +94,7 @@ TYPED_TEST(Gemm, MatchesReference) {
 
 TYPED_TEST(Gemm, CombinesWithCAndBias) {
   on_every_target([](int64_t) {
-    for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
+    for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
       for (int64_t k : {1, 255, 256, 257, 600})  // around the blocks of k
         for (bool trans : {false, true})
           for (int64_t n : {2, 37}) compare(Problem<TypeParam>(13, n, k, trans), into);
@@ -127,7 +131,7 @@ TYPED_TEST(Gemm, FinishAddsAndRectifies) {
 }
 
 TYPED_TEST(Gemm, EmptyExtents) {
-  for (Into into : {Into::overwrite, Into::bias, Into::accumulate})
+  for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
     for (const auto& s : {std::array<int64_t, 3>{0, 5, 3}, {5, 0, 3}, {5, 7, 0}, {0, 0, 0}, {1, 3, 0}})
       compare(Problem<TypeParam>(s[0], s[1], s[2], false), into);
 }

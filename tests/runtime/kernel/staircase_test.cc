@@ -1,6 +1,5 @@
 // Masked products against dense ones in long double, for masks of many shapes on every SIMD target; every open entry of
-// a mask is stored exactly once and no other; a
-// row's bits do not depend on the batch.
+// a mask is stored exactly once and no other; a row's bits do not depend on the batch.
 #include "runtime/kernel/staircase.h"
 
 #include <gtest/gtest.h>
@@ -55,8 +54,8 @@ struct Problem {
   Problem(const Shape& shape, int64_t rows) : shape(shape), s(shape.degree, shape.need), n(rows) {
     std::mt19937 random(static_cast<unsigned>(s.rows() * 131 + s.cols() * 17 + n));
     std::normal_distribution<double> normal;
-    for (std::vector<T>* v : {&w, &x, &y, &gx}) {
-      v->resize(static_cast<size_t>(v == &w ? s.size() : (v == &y ? s.cols() : s.rows()) * n));
+    for (std::vector<T>* v : {&w, &bias, &x, &y, &gx}) {
+      v->resize(static_cast<size_t>(v == &w ? s.size() : v == &bias ? s.cols() : (v == &y ? s.cols() : s.rows()) * n));
       for (T& e : *v) e = static_cast<T>(normal(random));
     }
   }
@@ -68,7 +67,7 @@ struct Problem {
   const Shape& shape;
   const Staircase s;
   const int64_t n;
-  std::vector<T> w, x, y, gx;
+  std::vector<T> w, bias, x, y, gx;
 };
 
 template <class T>
@@ -85,11 +84,11 @@ void check(const Problem<T>& p) {
   };
   std::vector<T> y = p.y, gx = p.gx, scratch(static_cast<size_t>(p.s.scratch(n)));
   for (int64_t e = 0; e < p.s.steps(); ++e) {
-    staircase_add_step<T>(p.s, e, p.w.data(), p.x.data(), y.data(), n);
+    staircase_forward_step<T>(p.s, e, p.w.data(), p.bias.data(), p.x.data(), y.data(), n);
     // Complete are the columns of this need.
     for (int64_t j = p.s.first_col(e); j < p.s.first_col(e + 1); ++j) {
       for (int64_t r = 0; r < n; ++r) {
-        long double sum = at(p.y, j, r), size = std::fabs(sum);
+        long double sum = p.bias[static_cast<size_t>(j)], size = std::fabs(sum);
         for (int64_t i = 0; i < rows; ++i) {
           if (!p.open(i, j)) continue;
           sum += p.weight(i, j) * at(p.x, i, r);
@@ -114,13 +113,21 @@ void check(const Problem<T>& p) {
       }
     }
   }
-  std::vector<T> at_once = p.y;
-  staircase_add<T>(p.s, p.w.data(), p.x.data(), at_once.data(), n, scratch.data());
+  std::vector<T> at_once = p.y, sum = y;
+  staircase_forward<T>(p.s, p.w.data(), p.bias.data(), p.x.data(), at_once.data(), n, scratch.data());
   EXPECT_EQ(at_once, y);
+  staircase_forward<T>(p.s, p.w.data(), p.bias.data(), p.x.data(), at_once.data(), n, scratch.data(),
+                       {p.y.data(), n, true});
+  for (size_t k = 0; k < sum.size(); ++k) sum[k] = std::max(sum[k] + p.y[k], T(0));
+  EXPECT_EQ(at_once, sum);
   at_once = p.gx;
-  staircase_back<T>(p.s, p.w.data(), p.y.data(), at_once.data(), n, scratch.data());
-  for (size_t k = 0; k < gx.size(); ++k)
-    ASSERT_NEAR(at_once[k], gx[k], 1e3 * std::numeric_limits<T>::epsilon() * (1 + std::fabs(gx[k]))) << k;
+  staircase_back<T>(p.s, p.w.data(), p.y.data(), at_once.data(), n, true, scratch.data());
+  const auto near = [&](T got, T want) {
+    return std::fabs(got - want) <= 1e3 * std::numeric_limits<T>::epsilon() * (1 + std::fabs(want));
+  };
+  for (size_t k = 0; k < gx.size(); ++k) ASSERT_TRUE(near(at_once[k], gx[k])) << k;
+  staircase_back<T>(p.s, p.w.data(), p.y.data(), at_once.data(), n, false, scratch.data());
+  for (size_t k = 0; k < gx.size(); ++k) ASSERT_TRUE(near(at_once[k] + p.gx[k], gx[k])) << k;
   for (const bool accumulate : {false, true}) {
     std::vector<T> gw = p.w;
     staircase_weights<T>(p.s, p.x.data(), p.y.data(), gw.data(), n, accumulate, scratch.data());
@@ -167,11 +174,12 @@ TYPED_TEST(StaircaseTest, RowsDoNotDependOnTheBatch) {
         std::vector<T> x = part(p.x, p.s.rows()), y = part(p.y, p.s.cols()), gx = part(p.gx, p.s.rows());
         std::vector<T> scratch(static_cast<size_t>(p.s.scratch(n)));
         const std::vector<T> gy = y, gx_before = gx;
-        staircase_add<T>(p.s, p.w.data(), x.data(), y.data(), n, scratch.data());
-        staircase_back<T>(p.s, p.w.data(), gy.data(), gx.data(), n, scratch.data());
+        staircase_forward<T>(p.s, p.w.data(), p.bias.data(), x.data(), y.data(), n, scratch.data(),
+                             {gy.data(), n, true});
+        staircase_back<T>(p.s, p.w.data(), gy.data(), gx.data(), n, true, scratch.data());
         std::vector<T> y_steps = gy, gx_steps = gx_before;
         for (int64_t e = 0; e < p.s.steps(); ++e)
-          staircase_add_step<T>(p.s, e, p.w.data(), x.data(), y_steps.data(), n);
+          staircase_forward_step<T>(p.s, e, p.w.data(), p.bias.data(), x.data(), y_steps.data(), n);
         for (int64_t e = p.s.steps() - 1; e >= 0; --e)
           staircase_back_step<T>(p.s, e, p.w.data(), gy.data(), gx_steps.data(), n);
         for (const auto* more : {&gx, &y_steps, &gx_steps}) y.insert(y.end(), more->begin(), more->end());
