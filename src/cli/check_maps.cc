@@ -38,6 +38,7 @@ Finding round_trip(const Subject& s, const char* name, const std::vector<double>
   }
   const Spread e = spread_of(errors), d = spread_of(cancel);
   Finding f{name, judge_round_trip(s, e), "error " + e.words(), {}};
+  if (d.median > 0.1) f.verdict = Verdict::fail;
   if (d.max > 0.01 && f.verdict == Verdict::ok) f.verdict = Verdict::look;
   f.says += text("; the two log-dets cancel to %.1e", d.max);
   f.numbers = {{"rows", errors.size()}, {"error", e.json()}, {"log_det_sum", d.json()}};
