@@ -10,7 +10,7 @@
 namespace nf {
 namespace {
 constexpr uint32_t kDegreeStream = 0x64656772;  // apart from the streams of samples, orders and initial values
-constexpr double kNearZero = 1e-3;              // a fresh flow is near the identity
+constexpr double kNearZero = 1e-3;              // a fresh block adds next to nothing
 
 double fan(int64_t n) { return 1 / std::sqrt(static_cast<double>(n > 0 ? n : 1)); }
 }  // namespace
@@ -71,7 +71,8 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
       h = drop(h);
       from = &hidden[i];
     }
-    linear(d.inside("output"), h, 0, *from, outputs, kNearZero, -1, false);
+    const double bound = c.output_bound(static_cast<int64_t>(from->size()));
+    linear(d.inside("output"), h, 0, *from, outputs, bound, -1, false);
     return;
   }
   const std::vector<int32_t>& units = hidden[0];
@@ -90,7 +91,8 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
     if (extra >= 0) a = activate(a);
     h = linear(inside.inside("1"), drop(a), 0, units, units, kNearZero, h, false);
   }
-  linear(d.inside("output"), h, 0, units, outputs, kNearZero, -1, false);
+  const double bound = c.output_bound(static_cast<int64_t>(units.size()));
+  linear(d.inside("output"), h, 0, units, outputs, bound, -1, false);
 }
 
 int Made::add(Stage stage, int64_t units) {

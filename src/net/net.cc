@@ -5,6 +5,7 @@
 namespace nf {
 
 void NetConfig::fields(Fields& f) {
+  static constexpr const char* kInits[] = {"identity", "random"};
   static constexpr const char* kKinds[] = {"mlp", "residual"};
   static constexpr const char* kActivations[] = {"relu", "tanh", "elu", "leaky_relu", "silu", "gelu", "softplus"};
   f.choice("net", "conditioner: a multilayer perceptron, or a residual net of the width hidden[0]", kind, kKinds);
@@ -12,6 +13,12 @@ void NetConfig::fields(Fields& f) {
   f.integer("blocks", "number of residual blocks, each of two layers", blocks, 0, 256);
   f.choice("activation", "activation function of the net", activation, kActivations);
   f.real("dropout", "share of hidden units dropped in training", dropout, 0, 0.99);
+  f.choice("init", "output layer: near zero, so that a fresh flow is near the identity, or random as the other layers",
+           init, kInits);
+}
+
+double NetConfig::output_bound(int64_t width) const {
+  return init == NetInit::identity ? 1e-3 : 1 / std::sqrt(static_cast<double>(width > 0 ? width : 1));
 }
 
 Activation activation_of(ActivationKind kind) {
@@ -63,7 +70,7 @@ Net::Net(const NetConfig& c, Declare d, int64_t in, int64_t out)
       blocks_.push_back(block);
     }
   }
-  output_ = dense(d, "output", width, out, kNearZero);
+  output_ = dense(d, "output", width, out, c.output_bound(width));
 }
 
 Var Net::apply(const Scope& s, const Dense& layer, Var x, Var residual) {

@@ -15,6 +15,7 @@
 namespace nf {
 
 enum class NetKind : uint8_t { mlp, residual };
+enum class NetInit : uint8_t { identity, random };
 enum class ActivationKind : uint8_t { relu, tanh, elu, leaky_relu, silu, gelu, softplus };
 
 struct NetConfig {
@@ -23,14 +24,16 @@ struct NetConfig {
   int64_t blocks = 2;
   ActivationKind activation = ActivationKind::relu;
   double dropout = 0;
+  NetInit init = NetInit::identity;
   void fields(Fields& f);
+  // Bound of the uniform initial weights of an output layer that reads `width` units.
+  double output_bound(int64_t width) const;
 };
 
 Activation activation_of(ActivationKind kind);
 
 class Net {
  public:
-  // The output layer starts near zero, so that a fresh flow is near the identity.
   Net(const NetConfig& config, Declare d, int64_t in, int64_t out);
   Var operator()(const Scope& s, Var x, Var context) const;
 
