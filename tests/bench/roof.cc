@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <numeric>
+#include <thread>
 #include <vector>
 
 #include "runtime/kernel/gemm.h"
@@ -53,9 +55,11 @@ void openblas_sgemm(bool trans_a, bool trans_b, int m, int n, int k, const float
               lda, b, ldb, 0, c, ldc);
 }
 
-double roof() {
+namespace {
+
+double rate_of_one() {
   static const std::vector<float> a(kSize * kSize, 0.5f), b(kSize * kSize, 0.25f);
-  static std::vector<float> c(kSize * kSize);
+  std::vector<float> c(kSize * kSize);
   const double ours = mean_rate([&] {
     kernel::gemm<float>(kSize, kSize, kSize, a.data(), kSize, 1, b.data(), kSize, c.data(), kSize,
                         kernel::Into::overwrite);
@@ -65,11 +69,25 @@ double roof() {
   return std::max(ours, theirs);
 }
 
-void report(benchmark::State& state, double flop, int threads, double seconds, double roof) {
+}  // namespace
+
+Roof roof(int threads) {
+  const double alone = rate_of_one();
+  if (threads == 1) return {alone, alone};
+  std::vector<double> rates(static_cast<size_t>(threads));
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < rates.size(); ++i) others.emplace_back([&rates, i] { rates[i] = rate_of_one(); });
+  rates[0] = rate_of_one();
+  for (std::thread& t : others) t.join();
+  return {alone, std::accumulate(rates.begin(), rates.end(), 0.0)};
+}
+
+void report(benchmark::State& state, double flop, int threads, double seconds, const Roof& roof) {
   const double each = seconds / static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = flop / each * 1e-9;
-  state.counters["of_roof"] = each / (flop / (roof * threads));
-  state.counters["roof_GFLOP/s"] = roof * threads * 1e-9;
+  state.counters["of_roof"] = each / (flop / (roof.alone * threads));
+  state.counters["of_together"] = each / (flop / roof.together);
+  state.counters["roof_GFLOP/s"] = roof.alone * threads * 1e-9;
 }
 
 }  // namespace nf::bench
