@@ -61,6 +61,8 @@ RUNS = {
                       "--steps 4000", "no reference; nflows' MAF(5) 0.437 +- 0.045"),
     "power_maf": (power, "maf_power", "--batch 512 --order replacement --lr 5e-4 --schedule cosine --clip-norm 5 "
                   "--steps 4000", "nflows 0.437 +- 0.045"),
+    "power_maf_tuned": (power, "maf_power_tuned", "--batch 512 --order replacement --lr 1e-3 --schedule cosine "
+                        "--clip-norm 5 --steps 4000", "nflows 0.437 +- 0.045"),
     "miniboone_maf": (miniboone, "maf_miniboone", "--batch 128 --order replacement --lr 1e-4 --weight-decay 1e-6 "
                       "--clip-norm 5 --steps 3000 --valid-every 250", "nflows -16.27 +- 0.52"),
 }
