@@ -155,16 +155,23 @@ HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   HWY_ALIGN T column[HWY_MAX_BYTES / sizeof(T)] = {};
   const auto in_use = [&](int v) HWY_ATTR { return Masked && v == V - 1 ? last : lanes; };
+  const auto load = [&](const T* p, int v) HWY_ATTR {
+    return Masked && v == V - 1 ? LoadTail(d, p, static_cast<size_t>(last)) : hn::LoadU(d, p);
+  };
+  const bool run = N == 1 && o.ldc == 1;  // a column of C without gaps
   hn::Vec<decltype(d)> s[V][N];
   for (int v = 0; v < V; ++v) {
     const int64_t row = i + v * lanes;
+    if (o.into == Into::row_bias || (run && o.into == Into::accumulate)) {
+      const auto from = load((o.into == Into::row_bias ? o.bias : o.c) + row, v);
+      for (int j = 0; j < N; ++j) s[v][j] = from;
+      continue;
+    }
     for (int j = 0; j < N; ++j) {
       if (o.into == Into::accumulate) {
         const T* c = o.c + row * o.ldc + j;
         for (int64_t r = 0; r < in_use(v); ++r) column[r] = c[r * o.ldc];
       }
-      if (o.into == Into::row_bias)
-        for (int64_t r = 0; r < in_use(v); ++r) column[r] = o.bias[row + r];
       s[v][j] = o.into == Into::bias ? hn::Set(d, o.bias[j]) : hn::Load(d, column);
     }
   }
@@ -172,12 +179,19 @@ HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   const T* b = o.b;
   for (int64_t p = o.k; p > 0; --p, a += o.a_col, b += o.ldb) {
     for (int v = 0; v < V; ++v) {
-      const T* at = a + v * lanes;
-      const auto av = Masked && v == V - 1 ? LoadTail(d, at, static_cast<size_t>(last)) : hn::LoadU(d, at);
+      const auto av = load(a + v * lanes, v);
       for (int j = 0; j < N; ++j) s[v][j] = hn::MulAdd(av, hn::Set(d, b[j]), s[v][j]);
     }
   }
   for (int v = 0; v < V; ++v) {
+    if (run) {
+      T* c = o.c + i + v * lanes;
+      if (Masked && v == V - 1)
+        StoreTail(s[v][0], d, c, static_cast<size_t>(last));
+      else
+        hn::StoreU(s[v][0], d, c);
+      continue;
+    }
     for (int j = 0; j < N; ++j) {
       hn::Store(s[v][j], d, column);
       T* c = o.c + (i + v * lanes) * o.ldc + j;

@@ -5,7 +5,6 @@
 #include "runtime/kernel/staircase.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace nf::kernel {
 namespace {
@@ -16,12 +15,14 @@ constexpr int64_t kGroupColumns = 64, kGroupRows = 64;
 // The entries of a group below its first piece, as a dense matrix [all_rows - rows, cols].
 template <class T>
 void gather_corner(const Staircase& s, const Staircase::Group& g, const T* w, T* corner) {
-  std::fill_n(corner, (g.all_rows - g.rows) * g.cols, T(0));
   for (int64_t e = g.step + 1; e < g.end; ++e) {
     const Staircase::Piece& p = s.piece(e);
-    for (int64_t r = 0; r < p.rows; ++r)
-      std::memcpy(corner + (p.row + r - g.rows) * g.cols + p.col - g.col, w + p.offset + r * p.cols,
-                  static_cast<size_t>(p.cols) * sizeof(T));
+    const T* from = w + p.offset;
+    const int64_t closed = p.col - g.col;
+    for (int64_t r = 0; r < p.rows; ++r, corner += g.cols, from += p.cols) {
+      std::fill_n(corner, closed, T(0));
+      std::copy_n(from, p.cols, corner + closed);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 //   z_i = x_i s_i + t_i with (t_i, raw s_i) a MADE of x_<i and the context,  log_det = sum log s_i;
 //   inverse x_i = (z_i - t_i) / s_i, one i after the other for the arithmetic of one pass of the net.
 // With "invert": true it is an inverse autoregressive flow, IAF (Kingma et al. 2016): dear to score, cheap to sample.
+#include "runtime/kernel/binary.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/scale_map.h"
 #include "src/flow/layer.h"
@@ -17,43 +18,45 @@ ScaleMap map_of(Scale s) {
   return kMaps[static_cast<size_t>(s)];
 }
 
-// (t, raw s) of a column; x = (z - t) / s, log_det = -log s.
+// (t, raw s) of a column: z = x s + t, log_det = log s; inverse x = (z - t) / s, log_det = -log s.
 class AffineColumn final : public ColumnMap {
  public:
   AffineColumn(ScaleMap map, double cap) : map_(map), cap_(cap) {}
   int64_t per() const override { return 2; }
   int64_t scratch() const override { return 3; }
-  void inverse(const Column<float>& c) const override { invert(c); }
-  void inverse(const Column<double>& c) const override { invert(c); }
-  void inverse_vjp(const ColumnGrad<float>& c) const override { differentiate(c); }
-  void inverse_vjp(const ColumnGrad<double>& c) const override { differentiate(c); }
+  void map(const Column<float>& c, bool inverse) const override { apply(c, inverse); }
+  void map(const Column<double>& c, bool inverse) const override { apply(c, inverse); }
+  void vjp(const ColumnGrad<float>& c, bool inverse) const override { differentiate(c, inverse); }
+  void vjp(const ColumnGrad<double>& c, bool inverse) const override { differentiate(c, inverse); }
 
  private:
   template <class T, class C>
   void scale(const C& c, T* s, T* log_s, T* slope) const {
-    for (int64_t r = 0; r < c.n; ++r) slope[r] = c.params[c.n + r];
+    kernel::copy<T>(c.params + c.n, slope, c.n);
     scale_map<T>(map_, static_cast<T>(cap_), s, log_s, slope, c.n);
   }
 
   template <class T>
-  void invert(const Column<T>& c) const {
+  void apply(const Column<T>& c, bool inverse) const {
     T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
     scale(c, s, log_s, slope);
-    for (int64_t r = 0; r < c.n; ++r) {
-      c.x[r] = (c.z[r] - c.params[r]) / s[r];
-      c.log_det[r] -= log_s[r];
-    }
+    for (int64_t r = 0; r < c.n; ++r)
+      c.out[r] = inverse ? (c.in[r] - c.params[r]) / s[r] : c.in[r] * s[r] + c.params[r];
+    kernel::axpy<T>(inverse ? T(-1) : T(1), log_s, c.log_det, c.n);
   }
 
-  // gz = gx / s,  gt = -gx / s,  graw = -(gx x + gl) slope
+  // z = x s + t:     gx = gz s,  gt = gz,       graw = (gz x s + gl) slope
+  // x = (z - t)/s:   gz = gx/s,  gt = -gx/s,    graw = -(gx x + gl) slope
   template <class T>
-  void differentiate(const ColumnGrad<T>& c) const {
+  void differentiate(const ColumnGrad<T>& c, bool inverse) const {
     T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
     scale(c, s, log_s, slope);
+    T *gt = c.g_params, *graw = gt + c.n;
     for (int64_t r = 0; r < c.n; ++r) {
-      c.gz[r] = c.gx[r] / s[r];
-      c.g_params[r] = -c.gz[r];
-      c.g_params[c.n + r] = -(c.gx[r] * c.x[r] + (c.g_log_det ? c.g_log_det[r] : T(0))) * slope[r];
+      const T g = c.g_out[r], gl = c.g_log_det ? c.g_log_det[r] : T(0);
+      c.g_in[r] = inverse ? g / s[r] : g * s[r];
+      gt[r] = inverse ? -c.g_in[r] : g;
+      graw[r] = inverse ? -(g * c.out[r] + gl) * slope[r] : (c.g_in[r] * c.in[r] + gl) * slope[r];
     }
   }
 
@@ -78,29 +81,14 @@ class MaskedAutoregressive final : public Layer {
     }
   };
 
-  MaskedAutoregressive(const Config& c, const Declare& d)
-      : scale_(map_of(c.scale)), cap_(c.cap), column_(scale_, cap_), net_(c.net, d, column_) {
-    // The op takes all t, then all raw s.
-    for (const int32_t part : {0, 1})
-      for (int32_t i = 0; i < static_cast<int32_t>(d.event); ++i) apart_.push_back(2 * i + part);
-  }
+  MaskedAutoregressive(const Config& c, const Declare& d) : column_(map_of(c.scale), c.cap), net_(c.net, d, column_) {}
 
-  Mapped forward(const Scope& s, Var x, Var context) const override {
-    Tape& t = s.tape;
-    Var h = transpose(t, net_.parameters(s, x, context));
-    h = gather_columns(t, h, apart_.data(), static_cast<int64_t>(apart_.size()));
-    Var z =
-        affine_coupling(t, x, h, net_.order().data(), static_cast<int64_t>(net_.order().size()), scale_, cap_, false);
-    return {z, z->extra};
-  }
+  Mapped forward(const Scope& s, Var x, Var context) const override { return net_.forward(s, x, context); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return net_.inverse(s, z, context); }
 
  private:
-  ScaleMap scale_;
-  double cap_;
   AffineColumn column_;
   Autoregressive net_;
-  std::vector<int32_t> apart_;
 };
 
 }  // namespace

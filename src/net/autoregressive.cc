@@ -115,7 +115,7 @@ void forward(Tape& t, Node& node) {
   for (int64_t i = 0; i < event; ++i) {
     for (size_t k = 0; k < made.stages().size(); ++k) advance(node, v, k, i);
     const int64_t column = net.order()[static_cast<size_t>(i)];
-    net.map().inverse(Column<T>{n, by_unit + column * n, h + i * per * n, v.x(i), log_det, scratch});
+    net.map().map(Column<T>{n, by_unit + column * n, h + i * per * n, v.x(i), log_det, scratch}, true);
     for (int64_t r = 0; r < n; ++r) x.row(r)[column] = v.x(i)[r];
   }
 }
@@ -179,8 +179,9 @@ void vjp(Tape& t, Node& node) {
     const int64_t column = net.order()[static_cast<size_t>(i)];
     if (gy.p)
       for (int64_t r = 0; r < n; ++r) g.x(i)[r] += gy.row(r)[column];
-    net.map().inverse_vjp(ColumnGrad<T>{n, by_unit + column * n, v(outputs) + i * per * n, v.x(i), g.x(i),
-                                        gl_view.as<T>(), gz_column, g(outputs) + i * per * n, scratch});
+    net.map().vjp(ColumnGrad<T>{n, by_unit + column * n, v(outputs) + i * per * n, v.x(i), g.x(i), gl_view.as<T>(),
+                                gz_column, g(outputs) + i * per * n, scratch},
+                  true);
     if (gz.p)
       for (int64_t r = 0; r < n; ++r) gz.row(r)[column] += gz_column[r];
     for (size_t k = made.stages().size(); k-- > 0;) retreat(node, v, g, k, i, scratch);
@@ -230,9 +231,9 @@ Autoregressive::Autoregressive(const AutoregressiveConfig& config, const Declare
       natural_(std::is_sorted(order_.begin(), order_.end())),
       made_(config.made, d.inside("net"), map.per()) {}
 
-Var Autoregressive::parameters(const Scope& s, Var x, Var context) const {
-  if (!natural_) x = gather_columns(s.tape, x, order_.data(), static_cast<int64_t>(order_.size()));
-  return made_(s, x, context);
+Mapped Autoregressive::forward(const Scope& s, Var x, Var context) const {
+  Var sorted = natural_ ? x : gather_columns(s.tape, x, order_.data(), static_cast<int64_t>(order_.size()));
+  return map_columns(s.tape, map_, order_.data(), x, made_(s, sorted, context));
 }
 
 Mapped Autoregressive::inverse(const Scope& s, Var z, Var context) const {

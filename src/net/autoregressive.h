@@ -7,38 +7,10 @@
 // the gradient of x_i is complete once all units that depend on it are, and gives those of z_i and h_i.
 // Values are the bits of the net run in one go. Dropout applies in training in both directions.
 #pragma once
+#include "src/net/column_map.h"
 #include "src/net/made.h"
 
 namespace nf {
-
-// One column of n rows; `params` holds its numbers, [per, n].
-template <class T>
-struct Column {
-  int64_t n;
-  const T *z, *params;
-  T *x, *log_det;  // log_det += log |dx / dz|
-  T* scratch;
-};
-template <class T>
-struct ColumnGrad {
-  int64_t n;
-  const T *z, *params, *x;
-  const T *gx, *g_log_det;  // g_log_det may be nullptr: zero
-  T *gz, *g_params;         // are overwritten
-  T* scratch;
-};
-
-// x = tau^-1(z; h), column by column.
-class ColumnMap {
- public:
-  virtual ~ColumnMap() = default;
-  virtual int64_t per() const = 0;      // numbers for a column
-  virtual int64_t scratch() const = 0;  // numbers for a row of a column
-  virtual void inverse(const Column<float>& c) const = 0;
-  virtual void inverse(const Column<double>& c) const = 0;
-  virtual void inverse_vjp(const ColumnGrad<float>& c) const = 0;
-  virtual void inverse_vjp(const ColumnGrad<double>& c) const = 0;
-};
 
 enum class OrderKind : uint8_t { natural, reversed, random };
 
@@ -61,8 +33,7 @@ class Autoregressive {
   const Made& made() const { return made_; }
   const ColumnMap& map() const { return map_; }
 
-  // h [D * per, n], by unit and in autoregressive order.
-  Var parameters(const Scope& s, Var x, Var context) const;
+  Mapped forward(const Scope& s, Var x, Var context) const;
   Mapped inverse(const Scope& s, Var z, Var context) const;
 
  private:

@@ -1,0 +1,94 @@
+#include "src/net/column_map.h"
+
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kH };
+
+// attr: p[0] the map, p[1] the order. saved: x and z by unit, [2, D, n].
+const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
+const int32_t* order_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
+
+Shapes shape(const Node& n) {
+  const Dims& x = n.in[kX]->out.shape;
+  need_rank(n, kX, 2);
+  need_rank(n, kH, 2);
+  need_extent(n, kH, 0, checked_mul(x[1], map_of(n).per()));
+  need_extent(n, kH, 1, x[0]);
+  Shapes s;
+  s.out = x;
+  s.extra = {x[0]};
+  s.has_extra = true;
+  s.saved = {2, x[1], x[0]};
+  s.has_saved = true;
+  return s;
+}
+
+template <class T>
+void forward(Tape& t, Node& node) {
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
+  const ColumnMap& map = map_of(node);
+  const int64_t n = x.rows, event = x.cols, per = map.per();
+  T* in = static_cast<T*>(node.saved);
+  T* out = in + event * n;
+  T* log_det = node.extra->y<T>();
+  kernel::transpose(n, event, x.p, x.ld, in, n);
+  kernel::fill<T>(0, log_det, n);
+  const ScratchScope scope(t);
+  T* scratch = t.scratch<T>(map.scratch() * n);
+  for (int64_t i = 0; i < event; ++i) {
+    const int64_t at = order_of(node)[i] * n;
+    map.map(Column<T>{n, in + at, node.x<T>(kH) + i * per * n, out + at, log_det, scratch}, false);
+  }
+  kernel::transpose(event, n, out, n, z.p, z.ld);
+}
+
+template <class T>
+void vjp(Tape& t, Node& node) {
+  const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
+  const auto gz = matrix_of<T>(gz_view);
+  const ColumnMap& map = map_of(node);
+  const int64_t n = node.out.shape[0], event = node.out.shape[1], per = map.per(), count = n * event;
+  for (Node* in : {node.in[kX], node.in[kH]})  // storage of gradients comes before scratch memory
+    if (in->needs_grad) t.grad_storage(*in);
+  const ScratchScope scope(t);
+  const T* in = static_cast<const T*>(node.saved);
+  T *g_out = t.scratch<T>(count), *g_in = t.scratch<T>(count), *g_params = t.scratch<T>(per * count);
+  T* scratch = t.scratch<T>(map.scratch() * n);
+  if (gz.p)
+    kernel::transpose(n, event, gz.p, gz.ld, g_out, n);
+  else
+    std::memset(g_out, 0, static_cast<size_t>(count) * sizeof(T));
+  for (int64_t i = 0; i < event; ++i) {
+    const int64_t at = order_of(node)[i] * n;
+    map.vjp(ColumnGrad<T>{n, in + at, node.x<T>(kH) + i * per * n, in + count + at, g_out + at, gl_view.as<T>(),
+                          g_in + at, g_params + i * per * n, scratch},
+            false);
+  }
+  if (node.in[kH]->needs_grad) kernel::accumulate<T>(g_params, t.grad(*node.in[kH]).template as<T>(), per * count);
+  if (node.in[kX]->needs_grad) {
+    const auto gx = matrix_of<T>(t.grad(*node.in[kX]));
+    kernel::transpose(event, n, g_in, n, g_out, event);
+    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(g_out + r * event, gx.row(r), event);
+  }
+}
+
+const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+}  // namespace
+
+Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
+  Attr a;
+  a.p[0] = &map;
+  a.p[1] = order;
+  Var z = t.record(kColumns, {x, h}, a);
+  return {z, z->extra};
+}
+
+}  // namespace nf

@@ -1,0 +1,40 @@
+// Maps of one column at a time, with parameters for every row: what an autoregressive layer does to x_i given h_i, on
+// data stored by unit, so that a column of the rows of a block is one run of memory.
+#pragma once
+#include "src/flow/layer.h"
+
+namespace nf {
+
+// One column of n rows; `params` holds its numbers, [per, n].
+template <class T>
+struct Column {
+  int64_t n;
+  const T *in, *params;
+  T *out, *log_det;  // log_det += log |d out / d in|
+  T* scratch;
+};
+template <class T>
+struct ColumnGrad {
+  int64_t n;
+  const T *in, *params, *out;
+  const T *g_out, *g_log_det;  // g_log_det may be nullptr: zero
+  T *g_in, *g_params;          // are overwritten
+  T* scratch;
+};
+
+// z = tau(x; h), or its inverse.
+class ColumnMap {
+ public:
+  virtual ~ColumnMap() = default;
+  virtual int64_t per() const = 0;      // numbers for a column
+  virtual int64_t scratch() const = 0;  // numbers for a row of a column
+  virtual void map(const Column<float>& c, bool inverse) const = 0;
+  virtual void map(const Column<double>& c, bool inverse) const = 0;
+  virtual void vjp(const ColumnGrad<float>& c, bool inverse) const = 0;
+  virtual void vjp(const ColumnGrad<double>& c, bool inverse) const = 0;
+};
+
+// z[:, order[i]] = tau(x[:, order[i]]; h_i) for x [n, D] and h [D * per, n] by unit; `map` and `order` are borrowed.
+Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h);
+
+}  // namespace nf
