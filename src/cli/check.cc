@@ -70,14 +70,16 @@ int check(const CheckArgs& a) {
     Json j = {{"name", f.name}, {"verdict", word(f.verdict)}, {"says", f.says}, {"numbers", f.numbers}};
     findings.push_back(std::move(j));
   };
-  take(check_data_rows(subject));
+  const Finding rows = check_data_rows(subject), samples = check_samples(subject, a.seed);
+  take(rows);
   take(check_round_trip_x(subject));
   take(check_round_trip_z(subject, a.seed));
   take(check_jacobian(subject, a.seed));
   if (info.dtype == NF_F32) take(check_float32(subject));
   take(check_mass(subject, a.seed));
   take(check_stress(subject));
-  take(check_samples(subject, a.seed));
+  take(samples);
+  take(check_fit(subject, rows, samples));
   take(check_sample_densities(subject, a.seed));
   take(check_single_rows(subject));
   take(measure_speed(subject, a.seed));
@@ -109,8 +111,9 @@ void add_check(CLI::App& app, Action& action) {
   cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
       ->type_name("FILE");
   cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
-  cmd->add_option("--context-columns", a->paths.context_columns,
-                  "columns of the data file (or of --context) that are context")
+  cmd->add_option(
+         "--context-columns", a->paths.context_columns,
+         "columns of the data file (or of --context) that are context; all others are data unless --columns says")
       ->type_name("A,B,..");
   cmd->add_option("--rows", a->rows, "how many rows to look at closely (2000); every row is scored")
       ->check(at_least(1))
@@ -119,7 +122,10 @@ void add_check(CLI::App& app, Action& action) {
   cmd->add_flag("--json", a->json, "the report as JSON, with more numbers");
   a->settings = Settings::flags(*cmd, {"table", "runtime", "load"}, {"dtype", "columns"});
   cmd->footer(
-      "Each line is ok, look (a person should) or FAIL; - has no verdict. Exit code 1 if any check fails.\n\n"
+      "Each line is ok, look (a person should) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
+      "Judged: that the numbers are right (inverse, log-det, mass, samples), and in one number whether the model fits: "
+      "the mean log-likelihood of the data against that of its own samples. Not judged: whether another model fits "
+      "better, nor the shape of single columns; `nf plot --data` shows that.\n\n"
       "Examples:\n"
       "  nf check power.safetensors --data test.npy\n"
       "  nf check power.safetensors --data test.npy --json | jq .verdict");

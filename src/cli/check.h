@@ -63,6 +63,8 @@ Finding check_float32(const Subject& s);
 Finding check_mass(const Subject& s, uint64_t seed);
 Finding check_stress(const Subject& s);
 Finding check_samples(const Subject& s, uint64_t seed);
+// Of the findings of check_data_rows and check_samples: is the data as likely as what the model draws?
+Finding check_fit(const Subject& s, const Finding& data, const Finding& samples);
 Finding check_sample_densities(const Subject& s, uint64_t seed);
 Finding check_single_rows(const Subject& s);
 Finding measure_speed(const Subject& s, uint64_t seed);

@@ -194,6 +194,28 @@ Finding check_samples(const Subject& s, uint64_t seed) {
   return f;
 }
 
+// A model that fits gives data and its own samples the same mean log-likelihood. What training did not reach, and what
+// it overfitted, is some loss in every fit; one half of the spread that a normal of as many columns has is more.
+Finding check_fit(const Subject& s, const Finding& data, const Finding& samples) {
+  Finding f{"fit", Verdict::none, {}, {}};
+  const double gap = samples.numbers["mean"].get<double>() - data.numbers["mean"].get<double>();
+  const double error = std::hypot(samples.numbers["two_standard_errors"].get<double>(),
+                                  data.numbers["two_standard_errors"].get<double>()) /
+                       2;
+  const double allowed = 0.5 * std::sqrt(std::max(1.0, static_cast<double>(s.info.event_size) / 2));
+  f.numbers = {{"gap", gap}, {"standard_error", error}, {"allowed", allowed}};
+  if (!std::isfinite(gap) || !std::isfinite(error)) {
+    f.says = "not judged: it takes two rows and two samples with a finite density";
+    return f;
+  }
+  f.verdict = gap > allowed && gap > 5 * error ? Verdict::look : Verdict::ok;
+  f.says = f.verdict == Verdict::look
+               ? text("the model's own samples are %.3g nats likelier than the data: it does not fit these rows", gap)
+               : text("the data is %.3g nats %s likely than the model's own samples (up to %.2g less is ok)",
+                      std::abs(gap), gap > 0 ? "less" : "more", allowed);
+  return f;
+}
+
 Finding check_sample_densities(const Subject& s, uint64_t seed) {
   const int64_t n = std::min<int64_t>(samples_for(s), 2000);
   const Subject::Samples samples = s.sample(n, seed);

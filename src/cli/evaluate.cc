@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/cli/context_columns.h"
+#include "src/cli/file_kind.h"
 #include "src/cli/text.h"
 
 namespace nf::cli {
 namespace {
 std::string size_hint(const Data& data, int64_t event) {
-  std::string hint = "pick columns with --columns, or change \"event\" in the spec";
+  std::string hint =
+      "pick columns with --columns; in training, \"event\" may be left out of the spec, or --set event=" +
+      std::to_string(data.x.cols());
   if (!data.x.names().empty()) hint += "; the file has: " + join(data.x.names(), ", ");
   if (data.x.cols() == event + 1) hint += "; is one of them an index or a label?";
   return hint;
@@ -21,6 +25,9 @@ Model load_model(nf_runtime* runtime, const std::string& path, const Settings& s
   try {
     return make<Model>(nf_model_load, runtime, path.c_str(), limits.get());
   } catch (const LibraryFailure& e) {
+    if (const std::string kind = kind_of_file(path); !kind.empty() && kind != "a model")
+      throw Failure(path + " is not a model: it looks like " + kind,
+                    "models are the .safetensors files of nf train -o");
     const std::string message = e.what();
     throw Failure(message.find(path) == std::string::npos ? path + ": " + message : message);
   }
@@ -81,10 +88,12 @@ Rows open_context(nf_runtime* runtime, const DataPaths& paths, const Settings& s
 
 Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& settings, int32_t dtype,
                const ColumnNames& names) {
-  if (!paths.context_columns.empty() && paths.context.empty() && paths.columns.empty() && names.data.empty())
-    throw Failure("--context-columns needs --columns too: the columns that are data", {}, kUsage);
   Data d;
-  const std::string columns = paths.columns.empty() ? find_columns(paths.data, settings, names.data) : paths.columns;
+  std::string columns = paths.columns.empty() ? find_columns(paths.data, settings, names.data) : paths.columns;
+  if (!paths.context_columns.empty() && paths.context.empty()) {
+    if (columns.empty()) columns = other_columns(runtime, paths.data, settings, paths.context_columns);
+    check_disjoint(paths.data, settings, columns, paths.context_columns);
+  }
   d.x = Rows::open(runtime, paths.data, settings, dtype, columns);
   d.context = open_context(runtime, paths, settings, dtype, names);
   return d;

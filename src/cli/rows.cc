@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "src/cli/file_kind.h"
+
 namespace nf::cli {
 nf_view matrix_view(void* data, int32_t dtype, int64_t rows, int64_t cols) {
   nf_view v = NF_VIEW_INIT;
@@ -32,7 +34,13 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   if (!columns.empty()) mine.set("columns", columns);
   const Options bag = mine.bag();
   Rows r;
-  r.table_ = make<Table>(nf_table_open, runtime, path.c_str(), bag.get());
+  try {
+    r.table_ = make<Table>(nf_table_open, runtime, path.c_str(), bag.get());
+  } catch (const LibraryFailure&) {
+    const std::string kind = kind_of_file(path);
+    if (kind != "a model" && kind != "JSON") throw;
+    throw Failure(path + " is not a table: it looks like " + kind, "rows of numbers are read from .npy or CSV files");
+  }
   nf_view view = NF_VIEW_INIT;
   call(nf_table_view, r.table_.get(), &view);
   r.data_ = static_cast<std::byte*>(view.data);

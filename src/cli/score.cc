@@ -64,8 +64,9 @@ void add_score(CLI::App& app, Action& action) {
   cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
       ->type_name("FILE");
   cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
-  cmd->add_option("--context-columns", a->paths.context_columns,
-                  "columns of the data file (or of --context) that are context")
+  cmd->add_option(
+         "--context-columns", a->paths.context_columns,
+         "columns of the data file (or of --context) that are context; all others are data unless --columns says")
       ->type_name("A,B,..");
   cmd->add_option("-o,--output", a->output, "log-likelihood per row: .npy, .csv, or - for standard output")
       ->type_name("FILE");

@@ -117,8 +117,9 @@ Shares parse_shares(const std::string& words) {
     at = stop + 1;
   }
   if (shares.size() < 2 || shares.size() > 3)
-    throw Failure("--split " + words + ": expected two or three shares",
-                  "for example --split 0.8,0.1,0.1: train, validate, test", kUsage);
+    throw Failure("--split " + words + ": expected two or three shares, each from 0 to 1",
+                  "parts of the rows that add up to 1, not per cent: --split 0.8,0.1,0.1 for train, validate, test",
+                  kUsage);
   if (std::abs(sum - 1) > 1e-9)
     throw Failure(text("--split %s: the shares add up to %g, not 1", words.c_str(), sum), {}, kUsage);
   if (shares[0] == 0) throw Failure("--split " + words + " leaves nothing to train on", {}, kUsage);

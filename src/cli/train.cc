@@ -162,7 +162,8 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   cmd.add_option("--columns", a.train.columns, "columns that are data, by name or index from 0")
       ->type_name("A,B,..")
       ->group(group);
-  cmd.add_option("--context-columns", a.train.context_columns, "columns of the same files that are context")
+  cmd.add_option("--context-columns", a.train.context_columns,
+                 "columns of the same files that are context; all others are data unless --columns says")
       ->type_name("A,B,..")
       ->group(group);
   cmd.add_flag(
@@ -217,7 +218,7 @@ void add_run(CLI::App& cmd, TrainArgs& a) {
   cmd.add_flag(
          "--resume-best", a.resume_best,
          "go back to the best validation, CHECKPOINT.best, optimiser state included, and go on from there, perhaps "
-         "with another --lr or --schedule")
+         "with another --lr or --schedule; schedules count from step 0 of the run, not from there")
       ->group(group);
   cmd.add_option(
          "--set", a.overrides,

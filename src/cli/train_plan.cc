@@ -84,26 +84,44 @@ void set_aside(const TrainArgs& args, nf_runtime* runtime, const Screen& screen)
 
 // ---- data -------------------------------------------------------------------------------------
 
+std::string some_of(std::vector<std::string> words) {
+  const size_t more = words.size() > 8 ? words.size() - 8 : 0;
+  words.resize(words.size() - more);
+  return join(words, ", ") + (more ? text(" and %zu more", more) : std::string());
+}
+
 // Networks start near the identity and the base is a standard normal: other scales cost many steps, or diverge.
-void warn_of_scales(const Rows& rows) {
-  std::vector<std::string> odd;
+// A column that never changes has no density: its likelihood grows without end, and the mean with it.
+void warn_of_columns(const Rows& rows, bool standardised) {
+  std::vector<std::string> odd, constant;
   const std::vector<Moments> all = rows.moments();
   for (size_t c = 0; c < all.size(); ++c) {
     const double mean = all[c].mean, spread = all[c].std;
     if (spread >= 0.1 && spread <= 10 && std::abs(mean) <= 3 * spread) continue;
     if (!std::isfinite(mean) || !std::isfinite(spread)) continue;  // training itself refuses such rows
     const std::string name = rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : rows.names()[c];
-    odd.push_back(name +
-                  text(spread > 0 ? " (mean %.3g, std %.3g)" : " (mean %.3g, std %.3g: constant)", mean, spread));
+    if (spread > 0)
+      odd.push_back(name + text(" (mean %.3g, std %.3g)", mean, spread));
+    else if (rows.count() > 1)
+      constant.push_back(name + text(" (%.6g)", mean));
   }
-  if (odd.empty()) return;
-  const size_t more = odd.size() > 8 ? odd.size() - 8 : 0;
-  odd.resize(odd.size() - more);
-  std::fprintf(
-      stderr,
-      "nf: warning: badly scaled: %s%s; the model starts near the identity: --standardize gives it a layer that "
-      "takes care of scales\n",
-      join(odd, ", ").c_str(), more ? text(" and %zu more", more).c_str() : "");
+  if (!constant.empty())
+    std::fprintf(stderr,
+                 "nf: warning: the same number in every row: %s; a constant has no density, and the likelihood grows "
+                 "without end: leave it out with --columns\n",
+                 some_of(std::move(constant)).c_str());
+  if (odd.empty() || standardised) return;
+  std::fprintf(stderr,
+               "nf: warning: badly scaled: %s; the model starts near the identity: --standardize gives it a layer that "
+               "takes care of scales\n",
+               some_of(std::move(odd)).c_str());
+}
+
+void warn_of_model(const nf_model_info& info) {
+  if (info.param_count > 0) return;
+  std::fprintf(stderr, "nf: warning: %s: training changes nothing\n",
+               info.layer_count ? "no layer of the spec has trainable parameters"
+                                : "the spec has no layers and no trainable parameters");
 }
 
 // Layers that take parameters from data get all of the training rows.
@@ -123,6 +141,20 @@ void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype, names);
 }
 
+// The error, if any, is that of the spec as it was typed: a layer put in front would shift the paths it names.
+Model create_model(const TrainPlan& plan, const std::string& spec, const std::string& typed) {
+  const auto create = [&](const std::string& s) {
+    return make<Model>(nf_model_create, plan.runtime.get(), s.c_str(), s.size(), plan.seed);
+  };
+  try {
+    return create(spec);
+  } catch (const LibraryFailure& e) {
+    if (e.status == NF_ERR_SPEC && !is_standardised(typed))
+      (void)create(complete_spec(typed, plan.train.x.cols(), plan.train.context.cols()));
+    throw;
+  }
+}
+
 // ---- resume -----------------------------------------------------------------------------------
 
 bool shapes_the_run(const std::string& key) {
@@ -138,9 +170,10 @@ bool may_change(const std::string& key) {
   return doc != docs.end() && !doc->belongs_to("batches");
 }
 
-[[noreturn]] void differs(const std::string& flag, const std::string& was, const std::string& is) {
-  throw Failure("--resume continues the same run, but " + flag + " is " + is + " and was " + was,
-                "leave the options of a resumed run away, or start a new run with another -o");
+[[noreturn]] void differs(const std::string& key, const std::string& was, const std::string& is) {
+  throw Failure("--resume continues the same run, but " + key + " is " + is + " and was " + was,
+                std::string("leave the options of a resumed run away, or start a new run with another -o") +
+                    (may_change(key) ? "; --resume-best goes on from the best validation with other options" : ""));
 }
 
 // Options of the first part hold; those given again must agree.
@@ -227,8 +260,8 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.runtime = args.settings->runtime();
   check_destinations(args, plan.runtime.get());
   plan.replaces = fs::exists(args.output);
-  std::string spec = override_spec(read_spec(args.spec), args.overrides);
-  if (args.standardize) spec = standardise_spec(spec);
+  const std::string typed = override_spec(read_spec(args.spec), args.overrides);
+  std::string spec = args.standardize ? standardise_spec(typed) : typed;
   if (args.resume) {
     plan.model = load_checkpoint(args, plan);
     adopt(args, plan.state);
@@ -237,7 +270,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
   open_all(args, plan, spec_dtype(spec));
   spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
-  Model fresh = make<Model>(nf_model_create, plan.runtime.get(), spec.c_str(), spec.size(), plan.seed);
+  Model fresh = create_model(plan, spec, typed);
   if (args.resume && std::string(nf_model_spec(fresh.get())) != nf_model_spec(plan.model.get()))
     throw Failure("--resume: the spec is not the one that " + args.resumed() + " was trained with",
                   "`nf info --spec " + shell_word(args.resumed()) + "` prints that one");
@@ -247,8 +280,14 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   check_data(plan.train, args.train, info.event_size, info.context_size);
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
-  if (!args.quiet && !is_standardised(spec)) warn_of_scales(plan.train.x);
+  if (!args.quiet) {
+    warn_of_columns(plan.train.x, is_standardised(spec));
+    warn_of_model(info);
+  }
   split_rows(args, plan);
+  if (args.patience && !plan.valid)
+    throw Failure("--patience waits for a better validation, and there are no rows to validate with",
+                  "give --valid FILE or a --holdout above 0", kUsage);
   if (!args.resume) fit_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume)

@@ -34,6 +34,22 @@ class SignalGuard {
   struct sigaction old_[2];
 };
 
+// Before anything was learned, a row without a density at one of these layers is outside of what the layer takes.
+std::string domain_advice(const std::string& message, const std::string& spec) {
+  if (message.find("(logit") == std::string::npos && spec.find("\"invert\"") == std::string::npos) return {};
+  const std::pair<const char*, const char*> domains[] = {
+      {"(logit", "logit takes numbers in [0, 1] only"},
+      {"(exp", "exp, inverted, takes positive numbers only"},
+      {"(softplus", "softplus, inverted, takes positive numbers only"},
+      {"(sigmoid", "sigmoid, inverted, takes numbers in [0, 1] only"},
+      {"(tanh", "tanh, inverted, takes numbers in (-1, 1) only"},
+  };
+  for (const auto& [layer, takes] : domains)
+    if (message.find(layer) != std::string::npos)
+      return std::string(takes) + ": bring the data there first, or put another layer in its place";
+  return {};
+}
+
 class Loop {
  public:
   Loop(const TrainArgs& args, TrainPlan& plan, const Screen& screen)
@@ -83,8 +99,10 @@ class Loop {
       call(nf_train_step, trainer_.get(), &x, context.data ? &context : nullptr, nullptr, &info);
     } catch (LibraryFailure& e) {
       if (e.status != NF_ERR_NUMERIC) throw;
+      const std::string domain =
+          state_.step == 0 ? domain_advice(e.what(), nf_model_spec(plan_.model.get())) : std::string();
       throw Failure(e.what(),  // names the step
-                    "try a lower --lr, --clip-norm 5, or --standardize" +
+                    (domain.empty() ? "try a lower --lr, --clip-norm 5, or --standardize" : domain) +
                         (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
     ++state_.step;

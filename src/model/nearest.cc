@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace nf {
 namespace {
@@ -36,6 +37,35 @@ std::string nearest(std::string_view word, const std::vector<std::string>& names
     }
   }
   return best;
+}
+
+std::string layer_alias(std::string_view word) {
+  static constexpr std::pair<std::string_view, const char*> kAliases[] = {
+      {"maf", "\"masked_autoregressive\""},
+      {"made", "\"masked_autoregressive\""},
+      {"iaf", "\"masked_autoregressive\" with \"invert\": true"},
+      {"realnvp", "\"affine_coupling\""},
+      {"nice", "\"additive_coupling\""},
+      {"glow", "\"plu_linear\""},
+      {"1x1", "\"plu_linear\""},
+      {"conv1x1", "\"plu_linear\""},
+  };
+  std::string plain;
+  for (const char c : word)
+    if (c != '_' && c != '-' && c != ' ') plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (const auto& [alias, layer] : kAliases)
+    if (plain == alias) return layer;
+  return {};
+}
+
+std::string known_names(const std::vector<std::string>& names, size_t room) {
+  constexpr std::string_view kRest = ", ... (`nf layers` and nf_layers_describe list all)";
+  std::string all, some;
+  for (const std::string& n : names) {
+    all += (all.empty() ? "" : ", ") + n;
+    if (all.size() + kRest.size() <= room) some = all;
+  }
+  return all.size() <= room ? all : some + std::string(kRest);
 }
 
 }  // namespace nf

@@ -1,5 +1,7 @@
 #include "src/model/spec.h"
 
+#include <algorithm>
+
 #include "src/io/json.h"
 #include "src/model/nearest.h"
 #include "src/model/spec_fields.h"
@@ -12,12 +14,12 @@ template <class Kind>
                                std::span<const Kind* const> kinds) {
   std::vector<std::string> names;
   for (const Kind* k : kinds) names.emplace_back(k->name);
-  const std::string near = nearest(name, names);
-  if (!near.empty())
-    fail(Code::spec, "%s: unknown %s \"%.40s\", did you mean \"%s\"?", path.c_str(), what, name.c_str(), near.c_str());
-  std::string list;
-  for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
-  fail(Code::spec, "%s: unknown %s \"%.40s\"; known: %s", path.c_str(), what, name.c_str(), list.c_str());
+  const std::string alias = what == std::string_view("layer") ? layer_alias(name) : "", near = nearest(name, names);
+  const std::string meant = !alias.empty() ? alias : near.empty() ? near : "\"" + near + "\"";
+  if (!meant.empty())
+    fail(Code::spec, "%s: unknown %s \"%.40s\", did you mean %s?", path.c_str(), what, name.c_str(), meant.c_str());
+  const std::string known = known_names(names, Error::kMessageBytes - std::min<size_t>(path.size(), 110) - 75);
+  fail(Code::spec, "%s: unknown %s \"%.40s\"; known: %s", path.c_str(), what, name.c_str(), known.c_str());
 }
 
 std::string type_of(const Json& object, const std::string& path) {

@@ -5,7 +5,7 @@ import math
 import harness
 from harness import SPEC, case, fails, nf, rows_of, train, write_csv, write_npy
 
-NAMES = ['data', 'data -> z -> data', 'z -> data -> z', 'log-det', 'float32', 'mass', 'stress', 'samples', 'sample log-prob',
+NAMES = ['data', 'data -> z -> data', 'z -> data -> z', 'log-det', 'float32', 'mass', 'stress', 'samples', 'fit', 'sample log-prob',
          'one row', 'speed']
 
 
@@ -91,6 +91,25 @@ def rows_that_are_not_finite_are_found():
     assert checks['data -> z -> data']['verdict'] == 'FAIL' and out['verdict'] == 'FAIL'
     done = nf('check m.safetensors --data x.npy', code=1)
     assert 'do not rely on this model' in done.stdout, done.stdout
+
+
+@case
+def a_model_that_does_not_fit_is_looked_at():
+    """A sound map trained on other rows: every identity holds, and its own samples are far likelier than the data."""
+    write_npy('train.npy', rows_of(500))
+    train('--lr', '0.01', steps=200)
+    write_npy('far.npy', [[a + 4, b - 4] for a, b in rows_of(500)])
+    out, checks = report('m.safetensors', '--data', 'far.npy')
+    fit = checks['fit']
+    assert out['verdict'] == fit['verdict'] == 'look' and "does not fit these rows" in fit['says'], out
+    gap = checks['samples']['numbers']['mean'] - checks['data']['numbers']['mean']
+    assert fit['numbers']['gap'] == gap > 5 * fit['numbers']['standard_error'] > 0, fit
+    _, checks = report('m.safetensors', '--data', 'train.npy')
+    assert checks['fit']['verdict'] == 'ok', checks['fit']
+    write_npy('one.npy', [[9.0, 9.0]])
+    _, checks = report('m.safetensors', '--data', 'one.npy')
+    assert checks['fit']['verdict'] == '-' and 'two rows' in checks['fit']['says'], checks['fit']
+    assert 'Not judged' in nf('check --help').stdout
 
 
 @case

@@ -37,8 +37,10 @@ def files_of_the_wrong_kind():
         f.write(b'\x93NUMPY\x01\x00junk')
     bad_train(data='junk.npy', says='junk.npy')
     fails('info', 'train.npy', says='train.npy')
-    fails('score', 'train.npy', '--data', 'train.npy', says='train.npy')
+    fails('score', 'train.npy', '--data', 'train.npy', says=('train.npy is not a model', '.npy table'))
+    fails('score', 'text.csv', '--data', 'train.npy', says=('text.csv is not a model', 'CSV'))
     train()
+    fails('score', 'm.safetensors', '--data', 'm.safetensors', says=('m.safetensors is not a table', 'a model'))
     with open('m.safetensors', 'r+b') as f:
         f.seek(-3, os.SEEK_END)
         f.write(b'xyz')
@@ -64,7 +66,7 @@ def wrong_context():
     write_npy('c.npy', rows_of(299, cols=1))
     bad_train('--context-data', 'c.npy', says=('c.npy', '299', '300'))
     bad_train(spec='{"context": [2], ' + SPEC[1:], says='context of 2 columns')
-    bad_train('--context-columns', '0', says='--columns', code=2)
+    bad_train('--context-columns', '0,1', says='leaves no column')
 
 
 @case
@@ -72,6 +74,11 @@ def bad_specs():
     data()
     bad_train(spec='{"layers": [{"type": "afine_coupling"}]}', says=('afine_coupling', 'affine_coupling'))
     bad_train(spec=SPEC.replace('hidden', 'hiden'), says=('hiden', 'hidden'))
+    bad_train('--standardize', spec=SPEC.replace('[16]', '[0]'), says='spec.layers[0].layers[0].hidden')
+    bad_train('--quiet', spec='{"layers": [{"type": "logit"}]}', says='step 1', hint='[0, 1]')
+    bad_train(spec='{"event": 3, "layers": []}', says='3', hint='--set event=2')
+    bad_train('--split', '80,10,10', says='each from 0 to 1', hint='0.8,0.1,0.1', code=2)
+    bad_train('--patience', '3', '--holdout', '0', says='--patience', hint='--holdout', code=2)
     bad_train(spec='{"layers": [', says='JSON')
     bad_train(spec='{"layers": [], "layers": []}', says='duplicate')
     bad_train(spec='{}', says='layers')

@@ -142,7 +142,7 @@ def resume_refuses_another_run():
     write_npy('other.npy', rows_of(500, seed=9))
     train('--lr', '0.002')
     again = ['train', SPEC, '--data', 'train.npy', '-o', 'm.safetensors', '--resume']
-    fails(*again, '--lr', '0.004', says=('lr', '0.002', '0.004'))
+    fails(*again, '--lr', '0.004', says=('lr', '0.002', '0.004'), hint='--resume-best')
     fails(*again, '--clip-norm', '1', says='clip_norm')
     fails(*again, '--holdout', '0.3', says='--data')
     fails('train', SPEC, '--data', 'other.npy', '-o', 'm.safetensors', '--resume', says='--data')

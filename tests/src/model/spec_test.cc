@@ -151,6 +151,10 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   bad(R"({"event": 2, "layers": [], "event": 3})", "event");
   bad(with_layers(R"([{"type": "revers"}])"),
       "spec.layers[0].type: unknown layer \"revers\", did you mean \"reverse\"?");
+  bad(with_layers(R"([{"type": "MAF"}])"), "did you mean \"masked_autoregressive\"?");
+  bad(with_layers(R"([{"type": "real_nvp"}])"), "did you mean \"affine_coupling\"?");
+  bad(with_layers(R"([{"type": "iaf"}])"), "did you mean \"masked_autoregressive\" with \"invert\": true?");
+  bad(with_layers(R"([{"type": "nothing_like_it_at_all"}])"), "list all)");
   bad(with_layers(R"([{"type": "reverse", "layers": []}])"), "either \"type\" or \"layers\", not both");
   bad(with_layers(R"([{}])"), "spec.layers[0]: a layer has either");
   bad(with_layers(R"([{"type": "affine_coupling", "cap": 0}])"),
