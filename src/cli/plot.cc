@@ -26,12 +26,18 @@ void add_output(CLI::App& cmd, PlotArgs& a, const char* kind) {
   cmd.add_option("--size", a.size, "side of a panel in pixels (" + std::to_string(a.size) + ")")->type_name("PIXELS");
 }
 
-void add_scene(CLI::App& cmd, PlotArgs& a) {
+void add_scene(CLI::App& cmd, PlotArgs& a, bool own_contexts) {
   cmd.add_option("--data", a.data, "rows to show beside the model, .npy or .csv")->type_name("FILE");
   cmd.add_option("--data-columns", a.data_columns,
                  "columns of that file that are data, by name or index from 0; found by the model's names if there are")
       ->type_name("A,B,..");
-  cmd.add_option("--context", a.context, "for conditional models: a file of one row")->type_name("FILE");
+  cmd.add_option("--context", a.context,
+                 own_contexts ? "for conditional models: a file of one row; without it each row of data has its own"
+                              : "for conditional models: a file of one row")
+      ->type_name("FILE");
+  cmd.add_option("--context-columns", a.context_columns,
+                 "columns of that file (or of --data) that are context, by name or index from 0")
+      ->type_name("A,B,..");
   cmd.add_option("--points", a.points, "draw at most so many (" + std::to_string(a.points) + ")")->type_name("N");
   cmd.add_option("--seed", a.seed, "of the samples (0)")->type_name("S");
   a.settings = Settings::flags(cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
@@ -46,7 +52,7 @@ CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const ch
   if (draw == plot_density) cmd->add_flag("--log", a->log, "the logarithm of the density: shows the tails");
   if (draw != plot_density)
     cmd->add_option("--columns", a->columns, "the two columns to show, by name or index from 0")->type_name("A,B");
-  add_scene(*cmd, *a);
+  add_scene(*cmd, *a, draw != plot_density);
   cmd->callback([a, draw, &action] {
     action = [a, draw] {
       check(*a);
@@ -102,7 +108,7 @@ void add_plot(CLI::App& app, Action& action) {
   add_picture(*plot, action, "density", "Density of a model of one or two columns, beside the data", ".png",
               plot_density)
       ->footer(
-          "Bright is dense. The integral over the window tells how much of the model is inside it.\n\n"
+          "Bright is dense. The mass in the window tells how much of the model is inside it.\n\n"
           "Examples:\n"
           "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
           "  nf plot density moons.safetensors --log -o tails.png");

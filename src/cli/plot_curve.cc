@@ -57,9 +57,11 @@ int plot_curve(const PlotArgs& a) {
   check_picture(a.output, ".png");
   const std::vector<CurvePoint> curve = read(a.data);
   const int width = a.size * 3 / 2, height = a.size * 9 / 10;
-  Canvas canvas(static_cast<int>(kLeft + kRight) + width, static_cast<int>(kTop + kBottom) + height);
+  const Range values = interesting(curve);
+  const double left = std::max(kLeft, room_left(values, height, true));
+  Canvas canvas(static_cast<int>(left + kRight) + width, static_cast<int>(kTop + kBottom) + height);
   const Range steps{0, static_cast<double>(std::max<uint64_t>(curve.back().step, 1))};
-  Axes axes(canvas, {kLeft, kTop, kLeft + width, kTop + height}, steps, interesting(curve));
+  Axes axes(canvas, {left, kTop, left + width, kTop + height}, steps, values);
   axes.grid();
   std::vector<Spot> train, valid;
   const CurvePoint* best = nullptr;

@@ -1,6 +1,7 @@
 // nf plot density: the density of a model of one or two columns, beside the data.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "src/cli/density_map.h"
 #include "src/cli/plot.h"
@@ -9,6 +10,19 @@
 namespace nf::cli {
 namespace {
 constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kBar = 18, kRight = 78;
+
+std::string mass_note(double mass) { return text("mass in the window %.4f", mass); }
+
+// What the note says, which a narrow picture has no room for; on standard error too when the window misses some.
+void tell_mass(double mass) {
+  constexpr double kNearOne = 0.02, kNone = 0.02;
+  std::printf("mass in the window  %.4f\n", mass);
+  if (std::abs(mass - 1) <= kNearOne) return;
+  std::fprintf(stderr, "nf: note: the window holds %.4f of the mass%s\n", mass,
+               mass > 1       ? ": more than all, so the density is too sharp for a grid of pixels"
+               : mass < kNone ? ": the model lies elsewhere, or is narrower than a pixel"
+                              : "");
+}
 
 void one_column(const PlotArgs& a, const Scene& scene) {
   const bool data = scene.has_data();
@@ -35,8 +49,10 @@ void one_column(const PlotArgs& a, const Scene& scene) {
       histogram[static_cast<size_t>((v - x.low) / x.extent() * static_cast<double>(bins))] += share;
   top = std::max(top, *std::max_element(histogram.begin(), histogram.end()));
 
-  Canvas canvas(static_cast<int>(kLeft) + width + 30, static_cast<int>(kTop + kBottom) + height);
-  Axes axes(canvas, {kLeft, kTop, kLeft + width, kTop + height}, x, {0, 1.08 * top});
+  const Range y{0, 1.08 * top};
+  const double margin = std::max(kLeft, room_left(y, height, true));
+  Canvas canvas(static_cast<int>(margin) + width + 30, static_cast<int>(kTop + kBottom) + height);
+  Axes axes(canvas, {margin, kTop, margin + width, kTop + height}, x, y);
   axes.grid();
   canvas.clip(axes.box());
   for (size_t b = 0; b < bins; ++b) {
@@ -51,15 +67,20 @@ void one_column(const PlotArgs& a, const Scene& scene) {
   canvas.stroke(path, 2.5, kOrange);
   canvas.unclip();
   axes.frame();
-  axes.title("Density");
-  axes.note(text("integral %.4f", area));
+  axes.title("Density" + scene.at_context());
+  axes.note(mass_note(area));
   axes.labels(scene.name(0), "density");
-  const Axes::Entry entries[] = {{data ? "data" : "samples of the model", kFaintBlue}, {"model", kOrange}};
+  const Axes::Entry entries[] = {{!data                        ? "samples of the model"
+                                  : scene.at_context().empty() ? "data"
+                                                               : "data of all contexts",
+                                  kFaintBlue},
+                                 {"model", kOrange}};
   const size_t half = curve.size() / 2;
   double left = 0, right = 0;
   for (size_t i = 0; i < curve.size(); ++i) (i < half ? left : right) += curve[i];
   axes.legend(entries, left > right, false);
   save(canvas, a.output);
+  tell_mass(area);
 }
 
 void two_columns(const PlotArgs& a, const Scene& scene) {
@@ -67,16 +88,18 @@ void two_columns(const PlotArgs& a, const Scene& scene) {
   const Matrix points = data ? scene.data() : scene.sample(a.points);
   const double side = a.size;
   Range x = range_of(points.column(0)), y = range_of(points.column(1));
-  const Box left{kLeft, kTop, kLeft + side, kTop + side};
-  const Box right{left.x1 + kGap, kTop, left.x1 + kGap + side, kTop + side};
-  equal_units(left, x, y);
+  fit_units({0, 0, side, side}, x, y);
+  const double room = room_left(y, side, true), margin = std::max(kLeft, room), gap = std::max(kGap, room);
+  const Box left{margin, kTop, margin + side, kTop + side};
+  const Box right{left.x1 + gap, kTop, left.x1 + gap + side, kTop + side};
   Canvas canvas(static_cast<int>(right.x1 + 16 + kBar + kRight), static_cast<int>(kTop + side + kBottom));
 
   Axes of_points(canvas, left, x, y);
   of_points.grid();
   scatter(canvas, of_points, points, 0, 1, data ? kBlue : kOrange);
   of_points.frame();
-  of_points.title(data ? "Data" : "Samples of the model");
+  const std::string at = scene.at_context();
+  of_points.title(!data ? "Samples of the model" + at : at.empty() ? "Data" : "Data of all contexts");
   const int64_t all = data ? scene.data_rows() : points.rows;
   of_points.note(all > points.rows ? grouped(points.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");
   of_points.labels(scene.name(0), scene.name(1));
@@ -85,17 +108,19 @@ void two_columns(const PlotArgs& a, const Scene& scene) {
   const DensityMap map = density_map(scene, x, y, a.size, a.log);
   draw(canvas, map, right);
   of_density.frame();
-  of_density.title(a.log ? "Log-density of the model" : "Density of the model");
-  of_density.note(text("integral %.4f", map.integral));
+  of_density.title((a.log ? "Log-density of the model" : "Density of the model") + at);
+  of_density.note(mass_note(map.integral));
   of_density.labels(scene.name(0), scene.name(1));
   colour_bar(canvas, {right.x1 + 16, right.y0, right.x1 + 16 + kBar, right.y1}, map.range, "");
   save(canvas, a.output);
+  tell_mass(map.integral);
 }
 }  // namespace
 
 int plot_density(const PlotArgs& a) {
   check_picture(a.output, ".png");
   const Scene scene(a, a.model, a.data);
+  scene.mention_contexts();
   if (scene.cols() == 1) {
     one_column(a, scene);
   } else if (scene.cols() == 2) {

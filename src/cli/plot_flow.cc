@@ -16,34 +16,40 @@ constexpr int kHoldFirst = 70, kHoldLast = 160, kStep = 4;  // hundredths of a s
 
 class Film {
  public:
-  Film(const States& states, double side)
-      : states_(states),
-        box_{kLeft, kTop, kLeft + side, kTop + side},
-        x_(range_x(states.list[0])),
-        y_(range_y(states.list[0])) {
-    for (const State& s : states.list) x_ = either(x_, range_x(s)), y_ = either(y_, range_y(s));
-    equal_units(box_, x_, y_);
+  Film(const States& states, double side, std::string words) : states_(states), words_(std::move(words)) {
+    for (const State& s : states.list) {
+      x_.push_back(range_x(s)), y_.push_back(range_y(s));
+      fit_units({0, 0, side, side}, x_.back(), y_.back());
+    }
+    double left = kLeft;
+    for (size_t k = 0; k < y_.size(); ++k)
+      for (double t : {0.0, 0.25, 0.5, 0.75}) left = std::max(left, room_left(between(y_, k, t), side, false));
+    box_ = {left, kTop, left + side, kTop + side};
   }
 
   // Between state k and the next, t in [0, 1].
   Image frame(size_t k, double t) const {
     Canvas canvas(static_cast<int>(box_.x1 + kRight), static_cast<int>(box_.y1 + kBottom));
-    Axes axes(canvas, box_, x_, y_);
+    const double soft = t * t * (3 - 2 * t);
+    Axes axes(canvas, box_, between(x_, k, soft), between(y_, k, soft));
     axes.grid();
     canvas.clip(box_);
-    const std::vector<Spot>& from = states_.list[k].points;
-    const std::vector<Spot>& to = states_.list[std::min(k + 1, states_.list.size() - 1)].points;
-    const double soft = t * t * (3 - 2 * t);
-    for (size_t i = 0; i < from.size(); ++i)
-      canvas.disc(axes.spot(from[i].x + soft * (to[i].x - from[i].x), from[i].y + soft * (to[i].y - from[i].y)), 1.9,
-                  states_.colours[i], 0.75);
+    // Between the places on the picture, not the values: where a layer changes the scale a thousandfold, blended values
+    // would jump to the larger scale at once.
+    const size_t next = std::min(k + 1, states_.list.size() - 1);
+    const Axes start(canvas, box_, x_[k], y_[k]), end(canvas, box_, x_[next], y_[next]);
+    for (size_t i = 0; i < states_.colours.size(); ++i) {
+      const Spot a = start.spot(states_.list[k].points[i].x, states_.list[k].points[i].y);
+      const Spot b = end.spot(states_.list[next].points[i].x, states_.list[next].points[i].y);
+      canvas.disc({a.x + soft * (b.x - a.x), a.y + soft * (b.y - a.y)}, 1.9, states_.colours[i], 0.75);
+    }
     canvas.unclip();
     axes.frame();
     const size_t moves = states_.list.size() - 1;
     const bool last = k >= moves;
-    draw_text(canvas, {kLeft, 22},
-              last               ? "data"
-              : k == 0 && t == 0 ? "latent space"
+    draw_text(canvas, {box_.x0, 22},
+              last               ? "data" + words_
+              : k == 0 && t == 0 ? "latent space" + words_
                                  : "latent space \u2192 data",
               {17, kInk, true});
     if (!last && (k > 0 || t > 0))
@@ -55,21 +61,29 @@ class Film {
   }
 
  private:
+  // The window moves with the points, so that each state fills the frame.
+  static Range between(const std::vector<Range>& all, size_t k, double t) {
+    const Range &a = all[k], &b = all[std::min(k + 1, all.size() - 1)];
+    return {a.low + t * (b.low - a.low), a.high + t * (b.high - a.high)};
+  }
+
   const States& states_;
-  Box box_;
-  Range x_, y_;
+  std::string words_;
+  std::vector<Range> x_, y_;  // of each state
+  Box box_{};
 };
 }  // namespace
 
 int plot_flow(const PlotArgs& a) {
   check_picture(a.output, ".gif");
-  const Scene scene(a, a.model, a.data);
+  const Scene scene(a, a.model, a.data, Contexts::of_rows);
+  scene.mention_contexts();
   const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
   // The latent points of samples, or of the data.
   const Matrix x = scene.has_data() ? scene.data() : scene.sample(a.points);
   const Matrix z = scene.trace(x, false).back();
   const States states = states_of(scene, z, true, pair);
-  const Film film(states, a.size);
+  const Film film(states, a.size, scene.at_context());
   const size_t moves = states.list.size() - 1,
                per_move = std::clamp<size_t>(kFrames / std::max<size_t>(moves, 1), 2, 24);
   std::vector<Frame> frames{{film.frame(0, 0), kHoldFirst}};

@@ -39,36 +39,46 @@ void points(Canvas& canvas, const Axes& axes, const State& state, const std::vec
 
 int plot_layers(const PlotArgs& a) {
   check_picture(a.output, ".png");
-  const Scene scene(a, a.model, a.data);
+  const Scene scene(a, a.model, a.data, Contexts::of_rows);
+  scene.mention_contexts();
   const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
   const States states = states_of(scene, scene.has_data() ? scene.data() : scene.sample(a.points), false, pair);
   const std::vector<size_t> shown = chosen(states.list.size());
   const size_t columns = columns_for(shown.size()), rows = (shown.size() + columns - 1) / columns;
   const double side = a.size;
-  const std::string heading =
-      scene.cols() == 2 ? "From data to latent space, layer by layer"
-                        : "From data to latent space: " + scene.name(pair.first) + ", " + scene.name(pair.second);
-  const Style bold{18, kInk, true};
-  const double width = static_cast<double>(columns) * (side + kGapX) - kGapX;
-  Canvas canvas(static_cast<int>(kLeft + std::max(width, text_width(heading, bold)) + kRight),
-                static_cast<int>(kTop + static_cast<double>(rows) * (side + kGapY) - kGapY + kBottom));
-  draw_text(canvas, {kLeft, 26}, heading, bold);
 
   std::vector<std::pair<Range, Range>> ranges;
   for (size_t k : shown) {
     Range x = range_x(states.list[k]), y = range_y(states.list[k]);
-    equal_units({0, 0, 1, 1}, x, y);
+    fit_units({0, 0, 1, 1}, x, y);
     ranges.emplace_back(x, y);
   }
   Range x = ranges[0].first, y = ranges[0].second;
-  double smallest = x.extent();
-  for (const auto& [rx, ry] : ranges) x = either(x, rx), y = either(y, ry), smallest = std::min(smallest, rx.extent());
-  equal_units({0, 0, 1, 1}, x, y);
-  if (x.extent() < kSimilar * smallest) std::fill(ranges.begin(), ranges.end(), std::pair{x, y});
+  double least_x = x.extent(), least_y = y.extent();
+  for (const auto& [rx, ry] : ranges) {
+    x = either(x, rx), y = either(y, ry);
+    least_x = std::min(least_x, rx.extent()), least_y = std::min(least_y, ry.extent());
+  }
+  fit_units({0, 0, 1, 1}, x, y);
+  if (x.extent() < kSimilar * least_x && y.extent() < kSimilar * least_y)
+    std::fill(ranges.begin(), ranges.end(), std::pair{x, y});
+
+  double left = kLeft;
+  for (const auto& [rx, ry] : ranges) left = std::max(left, room_left(ry, side, false));
+  const double gap = left + (kGapX - kLeft);
+  const std::string heading =
+      (scene.cols() == 2 ? "From data to latent space, layer by layer"
+                         : "From data to latent space: " + scene.name(pair.first) + ", " + scene.name(pair.second)) +
+      scene.at_context();
+  const Style bold{18, kInk, true};
+  const double width = static_cast<double>(columns) * (side + gap) - gap;
+  Canvas canvas(static_cast<int>(left + std::max(width, text_width(heading, bold)) + kRight),
+                static_cast<int>(kTop + static_cast<double>(rows) * (side + kGapY) - kGapY + kBottom));
+  draw_text(canvas, {left, 26}, heading, bold);
 
   for (size_t n = 0; n < shown.size(); ++n) {
     const size_t k = shown[n];
-    const double x0 = kLeft + static_cast<double>(n % columns) * (side + kGapX);
+    const double x0 = left + static_cast<double>(n % columns) * (side + gap);
     const double y0 = kTop + static_cast<double>(n / columns) * (side + kGapY);
     Axes axes(canvas, {x0, y0, x0 + side, y0 + side}, ranges[n].first, ranges[n].second);
     axes.grid();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 
 #include "src/cli/draw/file.h"
 #include "src/cli/draw/png.h"
@@ -34,23 +35,26 @@ std::vector<double> Matrix::column(int64_t c) const {
   return out;
 }
 
-Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& data)
+Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& data, Contexts contexts)
     : path_(model),
+      data_path_(data),
       seed_(args.seed),
       runtime_(args.settings->runtime()),
       model_(load_model(runtime_.get(), model, *args.settings)),
       info_(info_of(model_.get())) {
   const Options options = args.settings->bag();
   const ColumnNames names = column_names(model_.get());
-  const DataPaths paths{data, args.context, args.data_columns, {}};
-  if (!args.context.empty()) context_ = open_context(runtime_.get(), paths, *args.settings, NF_F64, names);
-  if (context_ && context_.count() != 1)
-    throw Failure(args.context + " has " + grouped(context_.count()) + " rows, but a picture shows one context",
-                  "give a file of a single row");
-  if (context_.cols() != info_.context_size)
+  const bool of_rows = contexts == Contexts::of_rows && !data.empty() && info_.context_size > 0;
+  const DataPaths paths{data, args.context, args.data_columns, args.context_columns};
+  Rows context;
+  if (!args.context.empty() || of_rows) context = open_context(runtime_.get(), paths, *args.settings, NF_F64, names);
+  const std::string source = args.context.empty() ? data : args.context;
+  if (context.cols() != info_.context_size)
     throw Failure(model + " takes a context of " + std::to_string(info_.context_size) + " columns, but " +
-                      (context_ ? args.context + " has " + std::to_string(context_.cols()) : "none was given"),
-                  info_.context_size ? "--context FILE, a single row" : "drop --context");
+                      (context ? source + " has " + std::to_string(context.cols()) : "none was given"),
+                  info_.context_size == 0 ? "drop --context"
+                  : of_rows               ? "--context FILE, or --context-columns, those of the data"
+                                          : "--context FILE, a single row");
   if (!data.empty()) {
     const std::string columns =
         args.data_columns.empty() ? find_columns(data, *args.settings, names.data) : args.data_columns;
@@ -62,28 +66,54 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
     data_rows_ = rows.count();
     data_ = picked(rows, args.points);
   }
+  own_contexts_ = of_rows && context.count() == data_rows_ && (args.context.empty() || data_rows_ > 1);
+  if (context && !own_contexts_ && context.count() != 1)
+    throw Failure(source + " has " + counted(context.count(), "row") + ", but " +
+                      (of_rows ? data + " has " + grouped(data_rows_) : "this picture shows one context"),
+                  of_rows ? "one context for each row of the data, or a single one" : "give a file of a single row");
+  if (context) context_ = picked(context, args.points);
   for (int64_t c = 0; c < cols(); ++c) {
     const auto i = static_cast<size_t>(c);
     const bool named = names.data.size() == static_cast<size_t>(cols()) && !names.data[i].empty();
     names_.push_back(named ? names.data[i] : "column " + std::to_string(c));
   }
+  for (int64_t c = 0; c < info_.context_size; ++c) {
+    const auto i = static_cast<size_t>(c);
+    const bool named = names.context.size() == static_cast<size_t>(info_.context_size) && !names.context[i].empty();
+    context_names_.push_back(named ? names.context[i] : "context " + std::to_string(c));
+  }
   session_ = make<Session>(nf_session_create, model_.get(), options.get());
+}
+
+std::string Scene::at_context() const {
+  constexpr int64_t kNamed = 3;
+  std::string words;
+  if (own_contexts_) return words;
+  for (int64_t c = 0; c < std::min(context_.cols, kNamed); ++c)
+    words += ", " + context_names_[static_cast<size_t>(c)] + " = " + text("%.4g", context_.at(0, c));
+  return context_.cols > kNamed ? words + ", .." : words;
+}
+
+void Scene::mention_contexts() const {
+  if (context_.rows == 0 || own_contexts_ || !has_data()) return;
+  std::fprintf(stderr, "nf: note: the rows of %s are of all contexts; the model is shown at one%s\n",
+               data_path_.c_str(), at_context().c_str());
 }
 
 Matrix Scene::sample(int64_t n) const {
   Matrix m{n, cols(), std::vector<double>(static_cast<size_t>(n * cols()))};
-  const nf_view out = view_of(m, 0, n), context = context_ ? context_.view() : nf_view{};
-  call(nf_sample, session_.get(), seed_, uint64_t{0}, context_ ? &context : nullptr, &out, nullptr);
+  const nf_view out = view_of(m, 0, n), context = view_of(context_, 0, context_.rows);
+  call(nf_sample, session_.get(), seed_, uint64_t{0}, context_.rows ? &context : nullptr, &out, nullptr);
   return m;
 }
 
 std::vector<double> Scene::log_prob(const Matrix& x) const {
   std::vector<double> out(static_cast<size_t>(x.rows));
-  const nf_view context = context_ ? context_.view() : nf_view{};
+  const nf_view context = view_of(context_, 0, context_.rows);
   for (int64_t from = 0; from < x.rows; from += kChunk) {
     const int64_t n = std::min(kChunk, x.rows - from);
     const nf_view rows = view_of(x, from, n), lp = vector_view(out.data() + from, n);
-    call(nf_log_prob, session_.get(), &rows, context_ ? &context : nullptr, &lp);
+    call(nf_log_prob, session_.get(), &rows, context_.rows ? &context : nullptr, &lp);
   }
   return out;
 }
@@ -94,8 +124,8 @@ std::vector<Matrix> Scene::trace(const Matrix& from, bool inverse) const {
   nf_view out = matrix_view(all.data(), NF_F64, steps() + 1, from.rows);
   out.ndim = 3;
   out.shape[2] = cols();
-  const nf_view rows = view_of(from, 0, from.rows), context = context_ ? context_.view() : nf_view{};
-  call(nf_trace, session_.get(), &rows, context_ ? &context : nullptr, int32_t{inverse}, &out);
+  const nf_view rows = view_of(from, 0, from.rows), context = view_of(context_, 0, context_.rows);
+  call(nf_trace, session_.get(), &rows, context_.rows ? &context : nullptr, int32_t{inverse}, &out);
   std::vector<Matrix> states;
   for (size_t k = 0; k < all.size(); k += numbers)
     states.push_back(
@@ -156,6 +186,12 @@ void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, in
   const double alpha = std::clamp(20 / std::sqrt(crowd), 0.12, 0.7);
   for (int64_t r = 0; r < rows.rows; ++r) canvas.disc(axes.spot(rows.at(r, i), rows.at(r, j)), 1.6, colour, alpha);
   canvas.unclip();
+}
+
+void fit_units(const Box& box, Range& x, Range& y) {
+  constexpr double kApart = 4;
+  const double ratio = x.extent() / y.extent();
+  if (std::max(ratio, 1 / ratio) < kApart) equal_units(box, x, y);
 }
 
 void check_picture(const std::string& path, const char* extension) {

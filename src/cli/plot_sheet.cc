@@ -35,7 +35,7 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
     const double y0 = kEdge + static_cast<double>(n / columns) * block + kTitle;
     const Box above{x0, y0, x0 + side, y0 + side}, below{x0, y0 + side + kGapY, x0 + side, y0 + 2 * side + kGapY};
     Range x = range_of(scene.data().column(0)), y = range_of(scene.data().column(1));
-    equal_units(above, x, y);
+    fit_units(above, x, y);
     const Axes axes(canvas, above, x, y);
     draw_text(canvas, {x0 + side / 2, y0 - 9}, std::filesystem::path(models[n]).stem().string(), {15, kInk, true},
               Align::centre);

@@ -2,6 +2,7 @@
 #include "src/cli/plot_states.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace nf::cli {
@@ -18,9 +19,23 @@ double moved(const std::vector<Spot>& a, const std::vector<Spot>& b) {
 
 double spread(const std::vector<Spot>& a) { return moved(a, std::vector<Spot>(a.size(), Spot{0, 0})); }
 
-std::vector<Spot> swapped(std::vector<Spot> points) {
-  for (Spot& s : points) std::swap(s.x, s.y);
-  return points;
+// Where the columns of `from` are in `to` when that only reorders them, to the bit; otherwise empty.
+std::vector<int64_t> reordered(const Matrix& from, const Matrix& to) {
+  const auto same = [&](int64_t a, int64_t b) {
+    for (int64_t r = 0; r < from.rows; ++r)
+      if (std::bit_cast<uint64_t>(from.at(r, a)) != std::bit_cast<uint64_t>(to.at(r, b))) return false;
+    return true;
+  };
+  std::vector<int64_t> places;
+  std::vector<bool> taken(static_cast<size_t>(to.cols));
+  for (int64_t c = 0; c < from.cols; ++c) {
+    int64_t place = 0;
+    while (place < to.cols && (taken[static_cast<size_t>(place)] || !same(c, place))) ++place;
+    if (place == to.cols) return {};
+    taken[static_cast<size_t>(place)] = true;
+    places.push_back(place);
+  }
+  return places;
 }
 
 template <double Spot::*kPart>
@@ -33,26 +48,23 @@ Range range_along(const State& state) {
 
 States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair<int64_t, int64_t> pair) {
   const std::vector<Matrix> trace = scene.trace(from, inverse);
-  const auto steps = static_cast<int64_t>(trace.size()) - 1;
-  States out;
-  std::vector<Spot> last;
-  bool turned = false;
-  for (int64_t k = 0; k <= steps; ++k) {
-    const Matrix& m = trace[static_cast<size_t>(k)];
-    std::vector<Spot> now;
-    for (int64_t r = 0; r < m.rows; ++r) now.push_back({m.at(r, pair.first), m.at(r, pair.second)});
-    if (turned) now = swapped(std::move(now));
-    if (k > 0 && scene.cols() == 2) {
-      const std::vector<Spot> other = swapped(now);
-      // A step that swaps exactly; a layer that happens to come out nearer the other way round does not turn the axes.
-      if (moved(last, other) <= 1e-9 * spread(last) && moved(last, now) > 1e-9 * spread(last)) {
-        now = other;
-        turned = !turned;
-      }
+  const size_t steps = trace.size() - 1;
+  // The pair is of columns of the data, whichever end of the trace that is: followed from there.
+  std::vector<std::vector<Spot>> points(trace.size());
+  for (size_t n = 0; n <= steps; ++n) {
+    const size_t k = inverse ? steps - n : n;
+    const Matrix& m = trace[k];
+    if (n > 0) {
+      const std::vector<int64_t> places = reordered(trace[inverse ? k + 1 : k - 1], m);
+      if (!places.empty()) pair = {places[static_cast<size_t>(pair.first)], places[static_cast<size_t>(pair.second)]};
     }
-    if (k == 0 || moved(last, now) > 1e-9 * spread(last))
-      out.list.push_back({k ? scene.step_name(inverse ? steps - k : k - 1) : "", now});
-    last = std::move(now);
+    for (int64_t r = 0; r < m.rows; ++r) points[k].push_back({m.at(r, pair.first), m.at(r, pair.second)});
+  }
+  States out;
+  for (size_t k = 0; k <= steps; ++k) {
+    if (k > 0 && moved(points[k - 1], points[k]) <= 1e-9 * spread(points[k - 1])) continue;
+    const auto layer = static_cast<int64_t>(inverse ? steps - k : k - 1);
+    out.list.push_back({k ? scene.step_name(layer) : "", points[k]});
   }
   const std::vector<Spot>& latent = inverse ? out.list.front().points : out.list.back().points;
   for (const Spot& s : latent) out.colours.push_back(wheel(s.x, s.y));

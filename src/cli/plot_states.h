@@ -17,8 +17,8 @@ struct States {
   std::vector<Colour> colours;  // of each point, by its place in the latent space
 };
 
-// Both columns shown are those of `pair`. In the plane a step that swaps the columns (reverse, a permutation) would turn
-// the picture over: the axes follow the columns instead.
+// `pair`: columns of the data. A step that only reorders columns (reverse, a permutation) would swap the picture for that
+// of other columns: the axes follow the columns instead, and such a step is no state.
 States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair<int64_t, int64_t> pair);
 
 Range range_x(const State& state);

@@ -27,6 +27,10 @@ double widest(const std::vector<Tick>& all) {
   for (const Tick& t : all) width = std::max(width, text_width(t.label, kNumbers));
   return width;
 }
+
+std::vector<Tick> upright_ticks(const Range& range, double height) {
+  return ticks(range, std::clamp(static_cast<int>(height / kSpacing), 3, 9));
+}
 }  // namespace
 
 std::vector<Tick> ticks(const Range& range, int most) {
@@ -64,8 +68,12 @@ std::vector<Tick> Axes::ticks_x() const {
   }
 }
 
-std::vector<Tick> Axes::ticks_y() const {
-  return ticks(y_, std::clamp(static_cast<int>(box_.height() / kSpacing), 3, 9));
+std::vector<Tick> Axes::ticks_y() const { return upright_ticks(y_, box_.height()); }
+
+double room_left(const Range& y, double height, bool label) {
+  constexpr double kEdge = 6;
+  const double numbers = kTick + 5 + widest(upright_ticks(y, height));
+  return std::ceil(numbers + kEdge + (label ? 9 + capital(kLabels) : 0));
 }
 
 void Axes::grid() {
@@ -136,7 +144,7 @@ void colour_bar(Canvas& canvas, const Box& box, const Range& range, const std::s
     canvas.fill({box.x0, double(y), box.x1, y + 1.0}, c);
   }
   canvas.outline(box, kPale);
-  for (const Tick& t : ticks(range, std::clamp(static_cast<int>(box.height() / kSpacing), 3, 9))) {
+  for (const Tick& t : upright_ticks(range, box.height())) {
     const double y = std::floor(box.y1 - (t.value - range.low) / range.extent() * box.height());
     canvas.fill({box.x1 + 1, y, box.x1 + 1 + kTick, y + 1}, kPale);
     draw_text(canvas, {box.x1 + kTick + 5, y + capital(kNumbers) / 2}, t.label, kNumbers);

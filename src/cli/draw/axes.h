@@ -54,6 +54,9 @@ class Axes {
   double titled_ = 0;  // pixels of the title
 };
 
+// Pixels that the numbers (and the upright label) at the left of a box `height` high take: what a margin must leave.
+double room_left(const Range& y, double height, bool label);
+
 // A vertical bar of the sequential map from range.low (bottom) to range.high, its numbers to the right.
 void colour_bar(Canvas& canvas, const Box& box, const Range& range, const std::string& title);
 

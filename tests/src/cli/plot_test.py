@@ -152,6 +152,8 @@ def columns_by_name_and_index():
     assert content('n.png') == content('i.png') != content('o.png')
     nf('plot layers m.safetensors --columns a,e -o l.png')
     nf('plot flow m.safetensors --columns a,e --points 50 --size 120 -o f.gif')
+    # Two couplings, one for each of the two columns; the reverses have no panel though they move other columns there.
+    assert 3 * 200 < read_png('l.png')[0] < 4 * 200 + 40, read_png('l.png')[0]
     fails('plot', 'density', 'm.safetensors', '-o', 'd.png', code=2, says=('one or two columns', '5'), hint='nf plot samples')
     fails('plot', 'samples', 'm.safetensors', '-o', 'd.png', code=2, says='5 columns', hint='a, b, c, d, e')
     fails('plot', 'layers', 'm.safetensors', '-o', 'd.png', code=2, says='5 columns', hint='--columns')
@@ -173,6 +175,103 @@ def context():
     fails('plot', 'density', 'm.safetensors', '--context', 'two.csv', '-o', 'e.png', says=('two.csv', '2 rows'))
     models()
     fails('plot', 'density', 'm.safetensors', '--context', 'one.csv', '-o', 'e.png', says='context')
+
+
+def extent(rows, x0, y0, side, is_point):
+    """Width and height of what is drawn in a panel, as parts of its side."""
+    spots = [(x, y) for y in range(y0 + 2, y0 + side - 2) for x in range(x0 + 2, x0 + side - 2) if is_point(rows[y][x])]
+    assert spots, 'nothing drawn'
+    return [(max(s[i] for s in spots) - min(s[i] for s in spots)) / side for i in (0, 1)]
+
+
+def panels(rows, side):
+    """Left and top of each panel: its frame is a line of `side` pale pixels or more along the top."""
+    grey = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
+    for y, row in enumerate(grey):
+        starts = [x for x in range(len(row) - side) if all(row[x:x + side]) and not row[x - 1]]
+        if starts:
+            return [(x, y) for x in starts]
+    raise AssertionError('no frame')
+
+
+@case
+def columns_of_unequal_scales_fill_their_panels():
+    wide = [[4000 * x, 0.05 * y] for x, y in rows_of(400)]
+    write_npy('wide.npy', wide)
+    coupling = '{"type": "affine_coupling", "hidden": [16]}'
+    train(data='wide.npy', steps=200, spec=f'{{"layers": [{{"type": "standardise"}}, {coupling}, {{"type": "reverse"}}, {coupling}]}}')
+    done = nf('plot samples m.safetensors --data wide.npy --size 200 -o s.png')
+    rows = read_png('s.png')[2]
+    (x, y), _ = panels(rows, 200)
+    for part in extent(rows, x, y, 200, lambda p: p[2] > p[0] + 40):
+        assert part > 0.6, part
+    assert all(min(row[0]) > 250 for row in rows), 'ink at the left edge'
+    # The grid of the density follows the window: on one scale it would be a line, and its mass anything.
+    done = nf('plot density m.safetensors --data wide.npy --size 200 -o d.png')
+    mass = float(done.stdout.split('mass in the window')[1].split()[0])
+    assert 0.8 < mass < 1.02, mass
+    assert ('the window holds' in done.stderr) == (abs(mass - 1) > 0.02), done.stderr
+    nf('plot layers m.safetensors --data wide.npy --size 120 -o l.png')
+    rows = read_png('l.png')[2]
+    x, y = panels(rows, 120)[0]
+    for part in extent(rows, x, y, 120, lambda p: max(p) - min(p) > 40):
+        assert part > 0.6, part
+    assert all(min(row[x]) > 250 for row in rows for x in range(3)), 'ink at the left edge'
+    nf('plot flow m.safetensors --points 50 --size 120 -o f.gif')
+
+
+@case
+def mass_outside_the_window_is_told():
+    models()
+    write_npy('middle.npy', [[x, y] for x in (-0.5, 0.5) for y in (-0.5, 0.5)])
+    done = nf('plot density normal.safetensors --data middle.npy --size 120 -o d.png')
+    mass = float(done.stdout.split('mass in the window')[1].split()[0])
+    assert 0.1 < mass < 0.4, mass
+    assert done.stderr == f'nf: note: the window holds {mass:.4f} of the mass\n', done.stderr
+    write_npy('far.npy', [[90.0, 90.0], [91.0, 91.0]])
+    assert 'lies elsewhere' in nf('plot density normal.safetensors --data far.npy --size 120 -o d.png').stderr
+    write_npy('all.npy', [[x, y] for x in (-4, 4) for y in (-4, 4)])
+    assert nf('plot density normal.safetensors --data all.npy --size 120 -o d.png').stderr == ''
+
+
+@case
+def each_row_has_its_own_context():
+    # The first column is the context and a little noise: under one context the samples could not spread as the data do.
+    table = [[c + 0.02 * x, y, c] for c, (x, y) in zip([(i % 40) / 4 for i in range(800)], rows_of(800))]
+    write_csv('t.csv', table, ['a', 'b', 'c'])
+    spec = '{"layers": [{"type": "affine_coupling", "hidden": [16]}, {"type": "reverse"}, {"type": "affine_coupling", "hidden": [16]}]}'
+    train('--columns', 'a,b', '--context-columns', 'c', '--lr', '0.01', data='t.csv', spec=spec, steps=600)
+
+    def orange(picture):
+        rows = read_png(picture)[2]
+        x, y = panels(rows, 200)[1]
+        return extent(rows, x, y, 200, lambda p: p[0] > p[2] + 40)[0]
+    done = nf('plot samples m.safetensors --data t.csv --size 200 -o own.png')
+    assert done.stderr == '', done.stderr
+    write_csv('one.csv', [[5.0]])
+    done = nf('plot samples m.safetensors --data t.csv --context one.csv --size 200 -o one.png')
+    assert done.stderr.startswith('nf: note: the rows of t.csv are of all contexts') and 'c = 5' in done.stderr, done.stderr
+    assert done.stderr.count('\n') == 1
+    assert orange('own.png') > 0.7 > 0.5 > orange('one.png'), (orange('own.png'), orange('one.png'))
+    for picture in ('layers', 'flow'):
+        name = 'o.gif' if picture == 'flow' else 'o.png'
+        assert nf(f'plot {picture} m.safetensors --data t.csv --points 50 --size 120 -o {name}').stderr == ''
+        own = content(name)
+        assert 'all contexts' in nf(f'plot {picture} m.safetensors --data t.csv --context one.csv --points 50 --size 120 -o {name}').stderr
+        assert own != content(name)
+    # The columns may be picked by hand, and come from a file of their own.
+    write_csv('bare.csv', table)
+    write_csv('c.csv', [[row[2]] for row in table], ['c'])
+    nf('plot samples m.safetensors --data bare.csv --data-columns 0,1 --context-columns 2 --size 200 -o same.png')
+    assert content('same.png') == content('own.png')
+    nf('plot samples m.safetensors --data t.csv --context c.csv --size 200 -o same.png')
+    assert content('same.png') == content('own.png')
+    fails('plot', 'samples', 'm.safetensors', '--data', 'bare.csv', '--data-columns', '0,1', '-o', 'e.png', says='context',
+          hint='--context-columns')
+    write_csv('two.csv', [[0.5], [1.0]])
+    fails('plot', 'layers', 'm.safetensors', '--data', 't.csv', '--context', 'two.csv', '-o', 'e.png',
+          says=('two.csv', '2 rows', '800'))
+    nf('plot samples m.safetensors --context one.csv -o alone.png')
 
 
 @case
