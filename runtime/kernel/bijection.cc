@@ -153,6 +153,60 @@ struct LogMap {
     dl = hn::Neg(dy);
   }
 };
+struct CbrtMap {
+  NF_VALUE {
+    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
+    return Cbrt(d, x);
+  }
+  NF_SLOPES {
+    dy = hn::Div(hn::Div(Const(d, 1.0 / 3), y), y);
+    dl = hn::Div(Const(d, -2.0 / 3), x);
+  }
+};
+struct CubeMap {
+  NF_VALUE {
+    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, 2), Const(d, 1.0986122886681098));
+    return hn::Mul(hn::Mul(x, x), x);
+  }
+  NF_SLOPES {
+    dy = hn::Mul(hn::Mul(Const(d, 3), x), x);
+    dl = hn::Div(Const(d, 2), x);
+  }
+};
+struct SoftclipMap {
+  // y = x/(1 + r) for |x| <= a, else +-a/(1 + r), with r <= 1: no overflow, and all digits of small x.
+  NF_VALUE {
+    const V a = hn::Set(d, k.a), m = hn::Abs(x);
+    const auto far = hn::Gt(m, a);
+    const V u = hn::Div(m, a), r = hn::IfThenElse(far, hn::Div(a, m), u);
+    l = hn::Mul(Const(d, -2), Log1p(d, u));
+    return hn::Div(hn::IfThenElse(far, hn::CopySign(a, x), x), hn::Add(Const(d, 1), r));
+  }
+  NF_SLOPES {
+    const V a = hn::Set(d, k.a), m = hn::Abs(x);
+    const V q = hn::Div(Const(d, 1), hn::Add(Const(d, 1), hn::Div(m, a)));
+    dy = hn::Mul(q, q);
+    dl = hn::Div(hn::CopySign(Const(d, 2), hn::Neg(x)), hn::Add(a, m));
+    dl = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), hn::Zero(d), dl);  // a kink
+  }
+};
+struct InverseSoftclipMap {
+  // a - |x| is exact where it matters, near the end.
+  NF_VALUE {
+    const V a = hn::Set(d, k.a), m = hn::Abs(x);
+    const V gap = hn::Sub(a, m), q = hn::Div(gap, a);
+    const V near = Log1p(d, hn::Neg(hn::Div(m, a)));
+    l = hn::Mul(Const(d, -2), hn::IfThenElse(hn::Gt(m, gap), Log(d, q), near));
+    return hn::IfThenElse(hn::Lt(gap, hn::Zero(d)), hn::NaN(d), hn::Div(x, q));
+  }
+  NF_SLOPES {
+    const V a = hn::Set(d, k.a);
+    const V gap = hn::Sub(a, hn::Abs(x)), q = hn::Div(a, gap);
+    dy = hn::Mul(q, q);
+    dl = hn::Div(hn::CopySign(Const(d, 2), x), gap);
+    dl = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), hn::Zero(d), dl);
+  }
+};
 #undef NF_VALUE
 #undef NF_SLOPES
 
@@ -264,6 +318,14 @@ HWY_INLINE void WithRule(Bijection b, const F& f) {
       return f(ExpMap());
     case Bijection::log:
       return f(LogMap());
+    case Bijection::cbrt:
+      return f(CbrtMap());
+    case Bijection::cube:
+      return f(CubeMap());
+    case Bijection::softclip:
+      return f(SoftclipMap());
+    case Bijection::inverse_softclip:
+      return f(InverseSoftclipMap());
   }
 }
 

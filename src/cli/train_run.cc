@@ -5,6 +5,7 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <span>
 
 #include "src/cli/progress.h"
 
@@ -36,18 +37,26 @@ class SignalGuard {
 
 // Before anything was learned, a row without a density at one of these layers is outside of what the layer takes.
 std::string domain_advice(const std::string& message, const std::string& spec) {
-  if (message.find("(logit") == std::string::npos && spec.find("\"invert\"") == std::string::npos) return {};
-  const std::pair<const char*, const char*> domains[] = {
+  const std::pair<const char*, const char*> forward[] = {
       {"(logit", "logit takes numbers in [0, 1] only"},
+      {"(circular_shift", "circular_shift takes numbers on its circle (range, bound), or half a turn outside"},
+      {"(cbrt", "cbrt has no density at exactly 0"},
+  };
+  const std::pair<const char*, const char*> inverted[] = {
       {"(exp", "exp, inverted, takes positive numbers only"},
       {"(softplus", "softplus, inverted, takes positive numbers only"},
       {"(sigmoid", "sigmoid, inverted, takes numbers in [0, 1] only"},
       {"(tanh", "tanh, inverted, takes numbers in (-1, 1) only"},
+      {"(softclip", "softclip, inverted, takes numbers in (-bound, bound) only"},
   };
-  for (const auto& [layer, takes] : domains)
-    if (message.find(layer) != std::string::npos)
-      return std::string(takes) + ": bring the data there first, or put another layer in its place";
-  return {};
+  const auto find = [&](std::span<const std::pair<const char*, const char*>> domains) {
+    for (const auto& [layer, takes] : domains)
+      if (message.find(layer) != std::string::npos)
+        return std::string(takes) + ": bring the data there first, or put another layer in its place";
+    return std::string();
+  };
+  const std::string advice = find(forward);
+  return advice.empty() && spec.find("\"invert\"") != std::string::npos ? find(inverted) : advice;
 }
 
 class Loop {

@@ -51,6 +51,14 @@ Exact exact(Bijection f, T a, T b, T w, T log_slope, T at) {
       return {std::exp(x), x};
     case Bijection::log:
       return {std::log(x), -std::log(x)};
+    case Bijection::cbrt:
+      return {std::cbrt(x), -std::log(Real(3)) - 2 * std::log(std::fabs(x)) / 3};
+    case Bijection::cube:
+      return {x * x * x, std::log(Real(3)) + 2 * std::log(std::fabs(x))};
+    case Bijection::softclip:
+      return {x / (1 + std::fabs(x) / a), -2 * std::log1p(std::fabs(x) / a)};
+    case Bijection::inverse_softclip:
+      return {x * a / (a - std::fabs(x)), -2 * std::log((a - std::fabs(x)) / a)};
   }
   return {};
 }
@@ -75,6 +83,10 @@ const Case kCases[] = {
     {"inverse_softplus", Bijection::inverse_softplus, 1, 0, 0, kInf, 1},
     {"exp", Bijection::exp, 1, 0, -kInf, kInf, 0},
     {"log", Bijection::log, 1, 0, 0, kInf, 0},
+    {"cbrt", Bijection::cbrt, 1, 0, -kInf, kInf, 0},
+    {"cube", Bijection::cube, 1, 0, -kInf, kInf, 0},
+    {"softclip", Bijection::softclip, 0.7, 0, -kInf, kInf, 0},
+    {"inverse_softclip", Bijection::inverse_softclip, 2.5, 0, -2.5, 2.5, 0},
 };
 
 // Inside of the range, dense at its ends.
@@ -155,10 +167,20 @@ TYPED_TEST(BijectionKernel, EndsAndOutside) {
     EXPECT_EQ(at(Bijection::tanh, -inf), pair(-1, -inf));
     EXPECT_EQ(at(Bijection::softplus, -inf), pair(0, -inf));
     EXPECT_EQ(at(Bijection::softplus, inf), pair(inf, 0));
+    EXPECT_EQ(at(Bijection::cbrt, 0), pair(0, inf));
+    EXPECT_TRUE(std::signbit(at(Bijection::cbrt, T(-0.0)).first));
+    EXPECT_EQ(at(Bijection::cbrt, -inf), pair(-inf, -inf));
+    EXPECT_EQ(at(Bijection::cube, 0), pair(0, -inf));
+    EXPECT_EQ(at(Bijection::cube, -inf), pair(-inf, inf));
+    EXPECT_EQ(at(Bijection::softclip, inf), pair(1, -inf));
+    EXPECT_EQ(at(Bijection::softclip, -std::numeric_limits<T>::max()).first, -1);
+    EXPECT_EQ(at(Bijection::inverse_softclip, 1), pair(inf, inf));
+    EXPECT_EQ(at(Bijection::inverse_softclip, -1), pair(-inf, inf));
     const std::pair<Bijection, T> outside[] = {
         {Bijection::logit, T(-1e-3)},        {Bijection::logit, T(1.001)}, {Bijection::atanh, T(1.001)},
         {Bijection::atanh, T(-1.001)},       {Bijection::log, T(-1e-3)},   {Bijection::inverse_softplus, T(-1e-3)},
-        {Bijection::inverse_softplus, -inf}, {Bijection::logit, inf},
+        {Bijection::inverse_softplus, -inf}, {Bijection::logit, inf},      {Bijection::inverse_softclip, T(1.001)},
+        {Bijection::inverse_softclip, -inf},
     };
     for (const auto& [f, x] : outside) EXPECT_TRUE(std::isnan(at(f, x).first)) << static_cast<int>(f) << " at " << x;
     for (const Case& c : kCases) EXPECT_TRUE(std::isnan(at(c.f, nan).first)) << c.name;

@@ -76,6 +76,7 @@ def bad_specs():
     bad_train(spec=SPEC.replace('hidden', 'hiden'), says=('hiden', 'hidden'))
     bad_train('--standardize', spec=SPEC.replace('[16]', '[0]'), says='spec.layers[0].layers[0].hidden')
     bad_train('--quiet', spec='{"layers": [{"type": "logit"}]}', says='step 1', hint='[0, 1]')
+    bad_train('--quiet', spec='{"layers": [{"type": "softclip", "bound": 1, "invert": true}]}', says='step 1', hint='(-bound, bound)')
     bad_train(spec='{"event": 3, "layers": []}', says='3', hint='--set event=2')
     bad_train('--split', '80,10,10', says='each from 0 to 1', hint='0.8,0.1,0.1', code=2)
     bad_train('--patience', '3', '--holdout', '0', says='--patience', hint='--holdout', code=2)

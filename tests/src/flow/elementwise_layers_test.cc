@@ -31,6 +31,10 @@ TEST(ElementwiseLayers, OutsideOfTheRangeIsNamed) {
       {R"({"type": "softplus"})", "softplus", true, 0.5f, -0.25f},
       {R"({"type": "tanh"})", "tanh", true, -0.5f, -1.25f},
       {R"({"type": "exp"})", "exp", true, 2.0f, -1.0f},
+      {R"({"type": "cbrt"})", "cbrt", false, -2.0f, 0.0f},
+      {R"({"type": "softclip", "bound": 2})", "softclip", true, -1.5f, 2.25f},
+      {R"({"type": "circular_shift", "bound": 2})", "circular_shift", false, -2.0f, 4.25f},
+      {R"({"type": "circular_shift", "range": "positive", "bound": 2})", "circular_shift", true, 2.0f, -1.25f},
   };
   for (const Outside& c : cases) {
     SCOPED_TRACE(c.layer);
@@ -48,8 +52,7 @@ TEST(ElementwiseLayers, OutsideOfTheRangeIsNamed) {
                  ("row 3 is not finite; first at spec.layers[1] (" + std::string(c.name) + ")").c_str());
     quiet.map(c.inverse, xs, View{}, ys, ls);
     for (size_t r = 0; r < 5; ++r) {
-      EXPECT_EQ(std::isnan(log_det[r]), r == 3) << r;
-      EXPECT_EQ(std::isnan(y[2 * r]) || std::isnan(y[2 * r + 1]), r == 3) << r;
+      EXPECT_EQ(std::isfinite(log_det[r]) && std::isfinite(y[2 * r]) && std::isfinite(y[2 * r + 1]), r != 3) << r;
       EXPECT_TRUE(r == 3 || y[2 * r] == good[2 * r]) << r;
     }
   }
@@ -96,6 +99,44 @@ TEST(ElementwiseLayers, LeakySlopes) {
   const MappedValues b = learned.map(false, {2, {-8, -3, 2, -1}, {}});
   EXPECT_TRUE(same(b.y, {-4, -12, 2, -4}, 1e-14));
   EXPECT_TRUE(same(b.log_det, {std::log(2.0), std::log(4.0)}, 1e-15));
+}
+
+TEST(ElementwiseLayers, CubeRootsOfBothSigns) {
+  FlowCase<double> f(parse_spec(spec(2, "float64", R"({"type": "cbrt"})")));
+  const MappedValues m = f.map(false, {3, {-27, 8, 1e-300, 1, 0.0, -0.0}, {}});
+  EXPECT_TRUE(same(m.y, {-3, 2, 1e-100, 1, 0, 0}, 1e-15));
+  EXPECT_TRUE(std::signbit(m.y[5]));
+  EXPECT_NEAR(m.log_det[0], -2 * std::log(3) - 2.0 / 3 * std::log(27 * 8), 1e-14);
+  EXPECT_NEAR(m.log_det[1], -2 * std::log(3) + 200 * std::log(10), 1e-12);
+  EXPECT_EQ(m.log_det[2], HUGE_VAL);
+  const MappedValues back = f.map(true, {3, m.y, {}});
+  EXPECT_TRUE(same(back.y, {-27, 8, 1e-300, 1, 0, 0}, 1e-14));
+  EXPECT_NEAR(back.log_det[0], -m.log_det[0], 1e-14);
+  EXPECT_EQ(back.log_det[2], -HUGE_VAL);
+}
+
+TEST(ElementwiseLayers, SoftclipKeepsSmallNumbersAndTheBound) {
+  FlowCase<float> f(parse_spec(spec(1, "float32", R"({"type": "softclip", "bound": 11})")));
+  const MappedValues m = f.map(false, {5, {11, -5.5, 1e-30, 1e38, -1e38}, {}});
+  EXPECT_TRUE(same(m.y, {5.5, -5.5 / 1.5, static_cast<float>(1e-30), 11, -11}, 1e-6));
+  EXPECT_EQ(m.y[2], static_cast<float>(1e-30));
+  EXPECT_TRUE(same(
+      m.log_det, {-2 * std::log(2), -2 * std::log(1.5), 0, -2 * std::log(1e38 / 11), -2 * std::log(1e38 / 11)}, 2e-5));
+}
+
+TEST(ElementwiseLayers, ShiftsOnACircle) {
+  FlowCase<double> f(parse_spec(spec(3, "float64", R"({"type": "circular_shift", "bound": 2, "turns": 0.25})")));
+  f.param(0)[1] = -0.5, f.param(0)[2] = 3.75;  // by 1, -2 and 15 of 4
+  const Values x = {-2, -2, -2, 0.5, 0.5, 0.5, 1.5, 1.5, 1.5, 2, 2, 2};
+  const MappedValues m = f.map(false, {4, x, {}});
+  EXPECT_EQ(m.y, (Values{-1, 0, 1, 1.5, -1.5, -0.5, -1.5, -0.5, 0.5, -1, 0, 1}));
+  EXPECT_EQ(m.log_det, Values(4, 0.0));
+  EXPECT_EQ(f.map(false, {2, {-4, -4, -4, 4, 4, 4}, {}}).y, (Values{1, -2, -1, 1, -2, -1}));  // half a turn outside
+  EXPECT_EQ(f.map(true, {4, m.y, {}}).y, (Values{-2, -2, -2, 0.5, 0.5, 0.5, 1.5, 1.5, 1.5, -2, -2, -2}));
+  FlowCase<double> unit(parse_spec(spec(
+      1, "float64", R"({"type": "circular_shift", "range": "positive", "bound": 1, "turns": 0.5, "learned": false})")));
+  EXPECT_EQ(unit.map(false, {3, {0, 0.25, 0.75}, {}}).y, (Values{0.5, 0.75, 0.25}));
+  EXPECT_FALSE(unit.model().params().slots()[0].trainable);
 }
 
 }  // namespace

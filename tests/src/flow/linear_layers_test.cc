@@ -101,9 +101,10 @@ TEST(LinearLayers, ManyColumnsInFloat32) {
   constexpr int64_t n = 300, rows = 20;
   std::mt19937_64 random(3);
   const Values x = draw_normal(rows * n, random);
-  for (const char* layer : {R"({"type": "orthogonal"})", R"({"type": "linear"})", R"({"type": "plu_linear"})",
-                            R"({"type": "lu_linear"})", R"({"type": "lu_linear", "init": "random"})",
-                            R"({"type": "householder"})", R"({"type": "householder", "reflections": 300})"}) {
+  for (const char* layer :
+       {R"({"type": "orthogonal"})", R"({"type": "linear"})", R"({"type": "plu_linear"})", R"({"type": "lu_linear"})",
+        R"({"type": "lu_linear", "init": "random"})", R"({"type": "affine"})", R"({"type": "affine", "rank": 40})",
+        R"({"type": "householder"})", R"({"type": "householder", "reflections": 300})"}) {
     SCOPED_TRACE(layer);
     FlowCase<float> f(parse_spec(spec(n, "float32", layer)));
     FlowCase<double> g(parse_spec(spec(n, "float64", layer)));
@@ -119,6 +120,55 @@ TEST(LinearLayers, ManyColumnsInFloat32) {
     EXPECT_TRUE(same(back.y, x, 2e-4));
     for (size_t r = 0; r < rows; ++r) EXPECT_NEAR(back.log_det[r], -got.log_det[r], 1e-5 * largest(want.log_det));
   }
+}
+
+// The matrix and its determinant in full, by hand: L (I + V^T V) with columns of L's rows; also with more directions than
+// columns, and directions so long that the perturbation is nearly all there is.
+TEST(LinearLayers, AffineIsATriangleTimesOnePlusLowRank) {
+  constexpr int64_t n = 4;
+  for (const int64_t rank : {0, 1, 3, 7})
+    for (const double length : {1.0, 1e4}) {
+      SCOPED_TRACE(testing::Message() << "rank " << rank << ", length " << length);
+      FlowCase<double> f(parse_spec(spec(n, "float64", R"({"type": "affine", "rank": )" + std::to_string(rank) + "}")));
+      f.randomise(5, 1);
+      const double *lower = f.param(0), *log_diagonal = f.param(1), *bias = f.param(rank ? 3 : 2);
+      double* v = rank ? f.param(2) : nullptr;
+      for (int64_t k = 0; k < rank * n; ++k) v[k] *= length;
+      double want[n][n] = {};  // [row, column] of L (I + V^T V)
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t m = 0; m <= i; ++m) {
+            double s = m == j;
+            for (int64_t k = 0; k < rank; ++k) s += v[k * n + m] * v[k * n + j];
+            want[i][j] += (m == i ? std::exp(log_diagonal[i]) : lower[i * (i - 1) / 2 + m]) * s;
+          }
+      Values unit(static_cast<size_t>((n + 1) * n), 0.0);
+      for (int64_t i = 0; i < n; ++i) unit[static_cast<size_t>(i * n + i)] = 1;
+      const MappedValues got = f.map(false, {n + 1, unit, {}});
+      const double size = largest(got.y);
+      for (int64_t j = 0; j < n; ++j)
+        for (int64_t i = 0; i < n; ++i)
+          EXPECT_NEAR(got.y[static_cast<size_t>(j * n + i)] - bias[i], want[i][j], 1e-14 * size);
+      // det by elimination with row pivoting
+      double log_det = 0;
+      for (int64_t c = 0; c < n; ++c) {
+        int64_t p = c;
+        for (int64_t i = c; i < n; ++i)
+          if (std::abs(want[i][c]) > std::abs(want[p][c])) p = i;
+        std::swap(want[c], want[p]);
+        log_det += std::log(std::abs(want[c][c]));
+        for (int64_t i = c + 1; i < n; ++i) {
+          const double factor = want[i][c] / want[c][c];
+          for (int64_t j = c; j < n; ++j) want[i][j] -= factor * want[c][j];
+        }
+      }
+      // Cancellation in I + V V^T of few long directions costs length^2 roundings, here as in the elimination.
+      const double tolerance = 1e-13 * length * length;
+      EXPECT_NEAR(got.log_det[0], log_det, tolerance);
+      const MappedValues back = f.map(true, {n + 1, got.y, {}});
+      EXPECT_TRUE(same(back.y, unit, 10 * tolerance));
+      EXPECT_EQ(back.log_det[0], -got.log_det[0]);
+    }
 }
 
 TEST(LinearLayers, ASingularMatrixIsNamed) {
@@ -139,7 +189,7 @@ TEST(LinearLayers, ASingularMatrixIsNamed) {
 }
 
 TEST(LinearLayers, TooManyColumnsAreRefused) {
-  for (const char* type : {"linear", "orthogonal", "plu_linear", "lu_linear"}) {
+  for (const char* type : {"linear", "orthogonal", "plu_linear", "lu_linear", "affine"}) {
     const std::string layer = R"({"type": ")" + std::string(type) + R"("})";
     EXPECT_ERROR(FlowModel(system_allocator(), parse_spec(spec(16777216, "float32", layer)), 0), Code::spec,
                  "at most 4096 columns");

@@ -1,0 +1,89 @@
+// Shift on a circle, shared by rows: y = x + period turns, modulo the period, in [low, low + period). Whole turns are
+// dropped exactly. Away from the cut, which has no measure: gx = gy, gturns = period sum over rows of gy.
+#include "runtime/op/circular.h"
+
+#include <cmath>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/circular.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kTurns };
+
+// By how much a turn moves columns, with the sign of the direction.
+double reach(const Node& n) { return n.attr.i[0] ? -n.attr.f[1] : n.attr.f[1]; }
+
+Shapes shape(const Node& n) {
+  need_rank(n, kX, 2);
+  need_rank(n, kTurns, 1);
+  need_extent(n, kTurns, 0, n.in[kX]->out.shape[1]);
+  return same_as_first(n);
+}
+
+template <class T>
+void forward(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
+  const ScratchScope scope(t);
+  T* shift = t.scratch<T>(x.cols);
+  for (int64_t j = 0; j < x.cols; ++j) shift[j] = static_cast<T>(reach(n)) * std::remainder(n.x<T>(kTurns)[j], T(1));
+  for (int64_t r = 0; r < x.rows; ++r)
+    kernel::circular_shift<T>(static_cast<T>(n.attr.f[0]), static_cast<T>(n.attr.f[1]), shift, x.row(r), y.row(r),
+                              x.cols);
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto gy = matrix_of<T>(t.grad_out(n));
+  for (int i : {kX, kTurns})
+    if (n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
+  if (n.in[kX]->needs_grad) {
+    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), gy.cols);
+  }
+  if (!n.in[kTurns]->needs_grad) return;
+  T* g = t.grad(*n.in[kTurns]).template as<T>();
+  const ScratchScope scope(t);
+  T* sums = t.scratch<T>(gy.cols);
+  kernel::fill<T>(0, sums, gy.cols);
+  kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, sums);
+  for (int64_t j = 0; j < gy.cols; ++j) g[j] += static_cast<T>(reach(n)) * sums[j];
+}
+
+Var tangent(Tape& t, Node& n, const Var* dx) {
+  if (!dx[kTurns]) return dx[kX];
+  return add(t, dx[kX] ? dx[kX] : t.zeros(n.out.shape), scale(t, dx[kTurns], reach(n)));
+}
+
+const Op kCircularShift = {"circular_shift", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+
+// Differences across the cut are no slopes: small shifts, after three whole turns, of numbers that are far from it.
+template <bool kInverse>
+Var apply(Tape& t, const Var* in) {
+  return circular_shift(t, in[0], add_scalar(t, scale(t, in[1], 1.0 / 64), 3), -2, 4, kInverse);
+}
+
+const OpCase kCases[] = {
+    {"circular_shift", {{"nd", Domain::unit}, {"d"}}, apply<false>},
+    {"circular_shift_inverse", {{"nd", Domain::symmetric}, {"d"}}, apply<true>},
+};
+
+}  // namespace
+
+extern const OpFamily family_circular;
+const OpFamily family_circular = {"circular", kCases, std::size(kCases)};
+
+Var circular_shift(Tape& t, Var x, Var turns, double low, double period, bool inverse) {
+  Attr a;
+  a.i[0] = inverse;
+  a.f[0] = low;
+  a.f[1] = period;
+  return t.record(kCircularShift, {x, turns}, a);
+}
+
+}  // namespace nf
