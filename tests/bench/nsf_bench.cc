@@ -17,9 +17,9 @@ struct Case {
 
 const Case kCoupling = {R"({"event": [6], "layers": [{"repeat": 5, "layers": [
     {"type": "lu_linear"},
-    {"type": "spline_coupling", "mask": "even", "net": "residual", "hidden": [256], "blocks": 2, "bins": 8},
+    {"type": "spline_coupling", "mask": "alternating", "net": "residual", "hidden": [256], "blocks": 2, "bins": 8},
     {"type": "lu_linear"},
-    {"type": "spline_coupling", "mask": "odd", "net": "residual", "hidden": [256], "blocks": 2, "bins": 8}]}]})",
+    {"type": "spline_coupling", "mask": "alternating", "swap": true, "net": "residual", "hidden": [256], "blocks": 2, "bins": 8}]}]})",
                         kLayers*(3 * kHidden + 4 * kHidden * kHidden + kHidden * 3 * kPer)};
 
 const Case kAutoregressive = {R"({"event": [6], "layers": [{"repeat": 10, "layers": [

@@ -49,7 +49,8 @@ def spec(model):
     if model is cases.NSF:
         spline = {"type": "spline_coupling", "bins": model["bins"], "tail_bound": 3, "net": "residual",
                   "hidden": [model["hidden"]], "blocks": 2}
-        layers = [{"type": "lu_linear"}, {**spline, "mask": "even"}, {"type": "lu_linear"}, {**spline, "mask": "odd"}]
+        layers = [{"type": "lu_linear"}, {**spline, "mask": "alternating"}, {"type": "lu_linear"},
+                  {**spline, "mask": "alternating", "swap": True}]
         return json.dumps({"event": [model["features"]],
                            "layers": [{"repeat": model["layers"] // 2, "layers": layers}]}).encode()
     if model is cases.PLANAR:
