@@ -5,6 +5,10 @@ import time
 
 MAF = {"features": 43, "layers": 5, "hidden": 512}  # two hidden layers each
 REALNVP = {"features": 2, "layers": 8, "hidden": 64}  # residual net of one block
+# Rational-quadratic splines. Couplings: LU and a residual net of two blocks each; autoregressive: two hidden layers.
+NSF = {"kind": "coupling", "features": 6, "layers": 10, "hidden": 256, "bins": 8}
+NSF_AR = {"kind": "autoregressive", "features": 6, "layers": 10, "hidden": 256, "bins": 8}
+PLANAR = {"features": 2, "layers": 16}  # fitted to the ring U1 of Rezende & Mohamed by reverse KL
 
 # name -> (model, what is timed, rows)
 CASES = {
@@ -15,6 +19,12 @@ CASES = {
     "realnvp train step, batch 512": (REALNVP, "train", 512),
     "realnvp log_prob, 1 row": (REALNVP, "log_prob", 1),
     "realnvp 10,000 samples": (REALNVP, "sample", 10000),
+    "nsf coupling train step, batch 512": (NSF, "train", 512),
+    "nsf coupling log_prob, 1 row": (NSF, "log_prob", 1),
+    "nsf coupling 10,000 samples": (NSF, "sample", 10000),
+    "nsf autoregressive train step, batch 512": (NSF_AR, "train", 512),
+    "nsf autoregressive 1,000 samples": (NSF_AR, "sample", 1000),
+    "planar reverse KL step, batch 1000": (PLANAR, "reverse_kl", 1000),
 }
 
 

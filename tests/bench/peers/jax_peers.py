@@ -20,11 +20,15 @@ def flowjax_flow(model):
     import equinox as eqx
     from flowjax.distributions import Normal
     from flowjax.flows import coupling_flow, masked_autoregressive_flow
-    from flowjax.bijections import Affine
+    from flowjax.bijections import Affine, RationalQuadraticSpline
+    if model is cases.PLANAR:
+        return None
     base = Normal(jnp.zeros(model["features"]))
-    make = masked_autoregressive_flow if model is cases.MAF else coupling_flow
-    flow = make(key, base_dist=base, transformer=Affine(), flow_layers=model["layers"], nn_width=model["hidden"],
-                nn_depth=2)
+    make = masked_autoregressive_flow if model in (cases.MAF, cases.NSF_AR) else coupling_flow
+    transformer = RationalQuadraticSpline(knots=model["bins"], interval=3) if "bins" in model else Affine()
+    # It has no residual nets: as many hidden layers as those of the residual net.
+    flow = make(key, base_dist=base, transformer=transformer, flow_layers=model["layers"], nn_width=model["hidden"],
+                nn_depth=5 if model is cases.NSF else 2)
     parameters, static = eqx.partition(flow, eqx.is_inexact_array)
     return (parameters, lambda p, x: eqx.combine(p, static).log_prob(x),
             lambda p, k, n: eqx.combine(p, static).sample(k, (n,)))
@@ -32,8 +36,8 @@ def flowjax_flow(model):
 
 def distrax_flow(model):
     import distrax
-    if model is cases.MAF:
-        return None  # distrax has no masked autoregressive net
+    if model is not cases.REALNVP:
+        return None  # distrax has no masked autoregressive net and no linear layer
 
     def dense(k, a, b):
         return jax.random.normal(k, (a, b)) / a**0.5, jnp.zeros(b)

@@ -12,9 +12,21 @@ torch.manual_seed(1)
 
 def nflows_flow(model):
     from nflows import distributions, flows, nn, transforms
+    if model is cases.PLANAR:
+        return None  # its planar layer is not in the package
     steps = []
     for i in range(model["layers"]):
-        if model is cases.MAF:
+        if model is cases.NSF:
+            steps += [transforms.LULinear(model["features"], identity_init=True),
+                      transforms.PiecewiseRationalQuadraticCouplingTransform(
+                          torch.arange(model["features"]) % 2 if i % 2 else 1 - torch.arange(model["features"]) % 2,
+                          lambda a, b: nn.nets.ResidualNet(a, b, model["hidden"], num_blocks=2),
+                          num_bins=model["bins"], tails="linear", tail_bound=3)]
+        elif model is cases.NSF_AR:
+            steps.append(transforms.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
+                model["features"], model["hidden"], num_blocks=1, use_residual_blocks=False, num_bins=model["bins"],
+                tails="linear", tail_bound=3))
+        elif model is cases.MAF:
             steps.append(transforms.MaskedAffineAutoregressiveTransform(
                 model["features"], model["hidden"], num_blocks=1, use_residual_blocks=False))
         else:
@@ -28,6 +40,10 @@ def nflows_flow(model):
 
 def zuko_flow(model):
     import zuko
+    if model is cases.NSF_AR:
+        flow = zuko.flows.NSF(model["features"], transforms=model["layers"], bins=model["bins"],
+                              hidden_features=[model["hidden"]] * 2)
+        return flow, lambda x: flow().log_prob(x), lambda n: flow().sample((n,))
     if model is not cases.MAF:
         return None
     flow = zuko.flows.MAF(model["features"], transforms=model["layers"], hidden_features=[model["hidden"]] * 2)
@@ -36,8 +52,14 @@ def zuko_flow(model):
 
 def normflows_flow(model):
     import normflows as nf
-    if model is cases.MAF:
+    if model is cases.MAF or model is cases.NSF_AR:
         return None  # its autoregressive layer is an IAF: fast to sample, and D passes for a density
+    if model is cases.NSF:
+        return None  # the code of nflows
+    if model is cases.PLANAR:
+        flow = nf.NormalizingFlow(nf.distributions.DiagGaussian(2),
+                                  [nf.flows.Planar((2,)) for _ in range(model["layers"])], Ring())
+        return flow, None, None
     steps = []
     for _ in range(model["layers"]):
         steps.append(nf.flows.AffineCouplingBlock(nf.nets.MLP([1, model["hidden"], model["hidden"], model["hidden"], 2],
@@ -45,6 +67,13 @@ def normflows_flow(model):
         steps.append(nf.flows.Permute(2, mode="swap"))
     flow = nf.NormalizingFlow(nf.distributions.DiagGaussian(model["features"]), steps)
     return flow, flow.log_prob, lambda n: flow.sample(n)[0]
+
+
+class Ring:
+    """log density of U1, not normalised: a ring of radius 4 with two bright sides."""
+    def log_prob(self, z):
+        radial = -0.5 * ((z.norm(dim=1) - 4) / 0.4) ** 2
+        return radial + torch.logaddexp(-0.5 * ((z[:, 0] - 2) / 0.8) ** 2, -0.5 * ((z[:, 0] + 2) / 0.8) ** 2)
 
 
 flows = {"nflows": nflows_flow, "zuko": zuko_flow, "normflows": normflows_flow}[library]
@@ -56,12 +85,12 @@ def build(model, what, rows):
         return None
     flow, log_prob, sample = made
     x = torch.randn(rows, model["features"])
-    if what == "train":
+    if what in ("train", "reverse_kl"):
         optimizer = torch.optim.Adam(flow.parameters(), lr=1e-3)
 
         def step():
             optimizer.zero_grad()
-            (-log_prob(x).mean()).backward()
+            (flow.reverse_kld(rows) if what == "reverse_kl" else -log_prob(x).mean()).backward()
             optimizer.step()
         return step
     flow.eval()
