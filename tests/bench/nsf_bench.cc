@@ -52,7 +52,11 @@ BENCHMARK_CAPTURE(train_step, coupling, kCoupling)->UseRealTime()->Unit(benchmar
 BENCHMARK_CAPTURE(log_prob, coupling, kCoupling)->Arg(1)->Arg(512)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(sample, coupling, kCoupling)->Arg(10000)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(train_step, autoregressive, kAutoregressive)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(log_prob, autoregressive, kAutoregressive)->Arg(1)->Arg(512)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(log_prob, autoregressive, kAutoregressive)
+    ->Arg(1)
+    ->Arg(512)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(sample, autoregressive, kAutoregressive)->Arg(1000)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
