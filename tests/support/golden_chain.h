@@ -109,7 +109,7 @@ class Chain {
                                             {"upper", "upper_entries"},
                                             {"diagonal", "unconstrained_upper_diag"},
                                             {"bias", "bias"}})
-      place(prefix + theirs, {ours(ours_name), all_of(prefix + theirs)});
+      place(prefix + theirs, Place{ours(ours_name), all_of(prefix + theirs)});
   }
   void permutation(const std::string& prefix) {
     layer({{"type", "permutation"}, {"order", g_["param." + prefix + "_permutation"].as<int64_t>()}});
@@ -159,14 +159,19 @@ class Chain {
   Json spec(DType dtype) const {
     return {{"event", {event_}}, {"context", {context_}}, {"dtype", name_of(dtype)}, {"layers", layers_}};
   }
-  const std::map<std::string, Place>& places() const { return places_; }  // by their name, without "param."
+  const std::map<std::string, std::vector<Place>>& places() const {
+    return places_;
+  }  // by their name, without "param."
   // The layer added last.
   std::string ours(const std::string& name) const {
     return "layers." + std::to_string(layers_.size() - 1) + "." + name;
   }
 
-  // Number k of their tensor is number p.at[k] of p.tensor.
-  void place(const std::string& theirs, Place p) { places_[theirs] = std::move(p); }
+  // Number k of their tensor is number p.at[k] of one of these.
+  template <class... P>
+  void place(const std::string& theirs, const P&... p) {
+    places_[theirs] = {p...};
+  }
 
  private:
   std::vector<int64_t> all_of(const std::string& theirs) const {
@@ -204,14 +209,14 @@ class Chain {
     for (const auto& [name, tensor] : g_.tensors()) {
       const std::string full = "param." + prefix;
       if (name.rfind(full, 0) != 0 || !(name.ends_with(".weight") || name.ends_with(".bias"))) continue;
-      places_[name.substr(6)] = place(name.substr(full.size()), tensor);
+      places_[name.substr(6)] = {place(name.substr(full.size()), tensor)};
     }
   }
 
   const Golden& g_;
   int64_t event_, context_;
   Json layers_ = Json::array();
-  std::map<std::string, Place> places_;
+  std::map<std::string, std::vector<Place>> places_;
 };
 
 // nflows batch norm with fixed statistics as an elementwise affine layer:
@@ -244,12 +249,13 @@ class ChainGolden : public testing::Test {
       EXPECT_GE(s, 0) << name;
       return static_cast<size_t>(std::max<int64_t>(s, 0));
     };
-    for (const auto& [name, p] : chain.places()) {
-      const Values& v = g["param." + name].data;
-      ASSERT_EQ(v.size(), p.at.size()) << name;
-      for (size_t k = 0; k < v.size(); ++k)
-        if (p.at[k] >= 0) f.param(slot(p.tensor))[p.at[k]] = static_cast<T>(v[k]);
-    }
+    for (const auto& [name, places] : chain.places())
+      for (const Place& p : places) {
+        const Values& v = g["param." + name].data;
+        ASSERT_EQ(v.size(), p.at.size()) << name;
+        for (size_t k = 0; k < v.size(); ++k)
+          if (p.at[k] >= 0) f.param(slot(p.tensor))[p.at[k]] = static_cast<T>(v[k]);
+      }
     for (const FixedNorm& n : norms) {
       const auto theirs = [&](const char* what) { return g["param." + n.prefix + what].data; };
       const Values u = theirs("unconstrained_weight"), bias = theirs("bias"), mean = theirs("running_mean"),
@@ -295,9 +301,10 @@ class ChainGolden : public testing::Test {
       if (name.rfind("grad.param.", 0) == 0) {
         const std::string of = name.substr(11);
         if (const auto it = chain.places().find(of); it != chain.places().end()) {
-          const Values& all = out.params[slot(it->second.tensor)];
-          ours.emplace();
-          for (const int64_t k : it->second.at) ours->push_back(k < 0 ? 0 : all[static_cast<size_t>(k)]);
+          ours.emplace(tensor.data.size(), 0.0);
+          for (const Place& p : it->second)
+            for (size_t k = 0; k < p.at.size(); ++k)
+              if (p.at[k] >= 0) (*ours)[k] = out.params[slot(p.tensor)][static_cast<size_t>(p.at[k])];
         }
         for (const FixedNorm& n : norms) {
           if (of.rfind(n.prefix, 0) != 0) continue;

@@ -72,5 +72,53 @@ TYPED_TEST(SplineGolden, Zuko) {
   }
 }
 
+// Two passes: columns of order 0 get splines of their own, the last biases; the others those of a net that sees columns
+// of order 0. Which are the first ones or the last ones: a reversal around makes them our first half.
+TYPED_TEST(SplineGolden, ZukoCoupling) {
+  const Golden g = Golden::load("08_zuko_nsf_coupling");
+  const int64_t event = g["x"].cols(), bins = static_cast<int64_t>(g.number("bins")), per = 3 * bins - 1;
+  Chain chain(g, event, 0);
+  for (int i = 0; i < 3; ++i) {
+    const std::string prefix = "transform.transforms." + std::to_string(i) + ".";
+    const auto order = g["param." + prefix + "order"].template as<int64_t>();
+    const bool reversed = order[0] == 0;
+    const int64_t moving = std::accumulate(order.begin(), order.end(), int64_t{0}), passing = event - moving;
+    if (reversed) chain.layer({{"type", "reverse"}});
+    chain.layer({{"type", "spline_coupling"},
+                 {"swap", true},
+                 {"bins", bins},
+                 {"bound", g.number("bound")},
+                 {"parameters", "zuko"},
+                 {"scale_by_width", false},
+                 {"unconditional", true},
+                 {"hidden", {16, 16}}});
+    // Our columns of their column c: those that move first, then those that pass.
+    const auto ours = [&](int64_t c) { return reversed ? event - 1 - c : c; };
+    for (int l = 0; l < 3; ++l) {
+      const std::string theirs = prefix + "hyper." + std::to_string(2 * l);
+      const std::string net = "net." + (l == 2 ? "output" : "hidden." + std::to_string(l));
+      const GoldenTensor& w = g["param." + theirs + ".weight"];
+      const int64_t units = w.shape[0], in = w.shape[1], width = l == 2 ? moving * per : units;
+      Place weight{chain.ours(net + ".weight"), {}}, bias{chain.ours(net + ".bias"), {}};
+      Place free{chain.ours("unconditional"), {}};
+      for (int64_t o = 0; o < units; ++o) {
+        const int64_t to = l == 2 ? ours(o / per) * per + o % per : o;
+        const bool moves = l < 2 || order[static_cast<size_t>(o / per)] == 1;
+        for (int64_t k = 0; k < in; ++k) {
+          const int64_t from = l == 0 ? ours(k) - moving : k;
+          weight.at.push_back(moves && from >= 0 ? from * width + to : -1);
+        }
+        bias.at.push_back(moves ? to : -1);
+        free.at.push_back(moves ? -1 : to - moving * per);
+      }
+      chain.place(theirs + ".weight", weight);
+      chain.place(theirs + ".bias", bias, free);
+    }
+    if (reversed) chain.layer({{"type", "reverse"}});
+    ASSERT_EQ(passing + moving, event);
+  }
+  this->check(g, chain);
+}
+
 }  // namespace
 }  // namespace nf::test
