@@ -23,6 +23,9 @@ class Fields {
   // A list of up to max_count integers in [low, high].
   virtual void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                         int64_t max_count) = 0;
+  // A list of up to max_count numbers in [low, high].
+  virtual void reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
+                     int64_t max_count) = 0;
   // An enum whose enumerators are 0, 1, ... in the order of names.
   template <class E>
   void choice(const char* name, const char* doc, E& value, std::span<const char* const> names) {

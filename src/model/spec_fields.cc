@@ -11,8 +11,18 @@ const Json* ReadFields::get(const char* name) {
   return object_.find(name);
 }
 
-void ReadFields::wrong(const char* name, const Json& value, const char* right) const {
-  fail(Code::spec, "%s.%s: %s is not %s", path_.c_str(), name, shown(value).c_str(), right);
+void ReadFields::wrong(const std::string& at, const Json& value, const char* right) const {
+  fail(Code::spec, "%s.%s: %s is not %s", path_.c_str(), at.c_str(), shown(value).c_str(), right);
+}
+
+double ReadFields::one_number(const std::string& at, const Json& value, double low, double high) const {
+  const auto number = value.number();
+  if (!number || *number < low || *number > high) {
+    char right[80];
+    std::snprintf(right, sizeof right, "a number in [%g, %g]", low, high);
+    wrong(at, value, right);
+  }
+  return *number;
 }
 
 int64_t ReadFields::one_integer(const std::string& at, const Json& value, int64_t low, int64_t high) const {
@@ -28,15 +38,7 @@ void ReadFields::integer(const char* name, const char*, int64_t& value, int64_t 
 }
 
 void ReadFields::real(const char* name, const char*, double& value, double low, double high) {
-  const Json* v = get(name);
-  if (!v) return;
-  const auto number = v->number();
-  if (!number || *number < low || *number > high) {
-    char right[80];
-    std::snprintf(right, sizeof right, "a number in [%g, %g]", low, high);
-    wrong(name, *v, right);
-  }
-  value = *number;
+  if (const Json* v = get(name)) value = one_number(name, *v, low, high);
 }
 
 void ReadFields::flag(const char* name, const char*, bool& value) {
@@ -46,18 +48,33 @@ void ReadFields::flag(const char* name, const char*, bool& value) {
   value = *v->boolean();
 }
 
-void ReadFields::integers(const char* name, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
-                          int64_t max_count) {
+const Json::Array* ReadFields::list(const char* name, const char* right, int64_t max_count) {
   const Json* v = get(name);
-  if (!v) return;
+  if (!v) return nullptr;
   const Json::Array* items = v->array();
-  if (!items) wrong(name, *v, "a list of integers");
+  if (!items) wrong(name, *v, right);
   if (static_cast<int64_t>(items->size()) > max_count)
     fail(Code::spec, "%s.%s: a list of %zu entries, at most %lld are allowed", path_.c_str(), name, items->size(),
          static_cast<long long>(max_count));
+  return items;
+}
+
+void ReadFields::integers(const char* name, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
+                          int64_t max_count) {
+  const Json::Array* items = list(name, "a list of integers", max_count);
+  if (!items) return;
   value.clear();
   for (size_t i = 0; i < items->size(); ++i)
     value.push_back(one_integer(std::string(name) + "[" + std::to_string(i) + "]", (*items)[i], low, high));
+}
+
+void ReadFields::reals(const char* name, const char*, std::vector<double>& value, double low, double high,
+                       int64_t max_count) {
+  const Json::Array* items = list(name, "a list of numbers", max_count);
+  if (!items) return;
+  value.clear();
+  for (size_t i = 0; i < items->size(); ++i)
+    value.push_back(one_number(std::string(name) + "[" + std::to_string(i) + "]", (*items)[i], low, high));
 }
 
 void ReadFields::choose(const char* name, const char*, int& value, std::span<const char* const> names) {
@@ -100,6 +117,16 @@ void DescribeFields::integers(const char* name, const char* doc, std::vector<int
                               int64_t max_count) {
   list.append({{"name", name},
                {"type", "integers"},
+               {"default", value},
+               {"min", low},
+               {"max", high},
+               {"max_count", max_count},
+               {"doc", doc}});
+}
+void DescribeFields::reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
+                           int64_t max_count) {
+  list.append({{"name", name},
+               {"type", "numbers"},
                {"default", value},
                {"min", low},
                {"max", high},

@@ -17,6 +17,8 @@ class ReadFields final : public Fields {
   void flag(const char* name, const char* doc, bool& value) override;
   void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                 int64_t max_count) override;
+  void reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
+             int64_t max_count) override;
   // Fails on the first key of the object that is neither a field nor in `others`, suggesting the nearest.
   void finish(std::initializer_list<const char*> others);
 
@@ -25,7 +27,9 @@ class ReadFields final : public Fields {
 
  private:
   const Json* get(const char* name);
-  [[noreturn]] void wrong(const char* name, const Json& value, const char* right) const;
+  const Json::Array* list(const char* name, const char* right, int64_t max_count);  // nullptr: not there
+  [[noreturn]] void wrong(const std::string& at, const Json& value, const char* right) const;
+  double one_number(const std::string& at, const Json& value, double low, double high) const;
   int64_t one_integer(const std::string& at, const Json& value, int64_t low, int64_t high) const;
   const Json& object_;
   std::string path_;
@@ -39,6 +43,9 @@ class WriteFields final : public Fields {
   void real(const char* name, const char*, double& value, double, double) override { object_[name] = value; }
   void flag(const char* name, const char*, bool& value) override { object_[name] = value; }
   void integers(const char* name, const char*, std::vector<int64_t>& value, int64_t, int64_t, int64_t) override {
+    object_[name] = value;
+  }
+  void reals(const char* name, const char*, std::vector<double>& value, double, double, int64_t) override {
     object_[name] = value;
   }
 
@@ -60,6 +67,8 @@ class DescribeFields final : public Fields {
   void flag(const char* name, const char* doc, bool& value) override;
   void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                 int64_t max_count) override;
+  void reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
+             int64_t max_count) override;
 
  protected:
   void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;

@@ -115,7 +115,7 @@ void forward(Tape& t, Node& node) {
   for (int64_t i = 0; i < event; ++i) {
     for (size_t k = 0; k < made.stages().size(); ++k) advance(node, v, k, i);
     const int64_t column = net.order()[static_cast<size_t>(i)];
-    net.map().map(Column<T>{n, by_unit + column * n, h + i * per * n, v.x(i), log_det, scratch}, true);
+    net.map().map(Column<T>{n, by_unit + column * n, h + i * per * n, v.x(i), log_det, scratch, column}, true);
     for (int64_t r = 0; r < n; ++r) x.row(r)[column] = v.x(i)[r];
   }
 }
@@ -180,7 +180,7 @@ void vjp(Tape& t, Node& node) {
     if (gy.p)
       for (int64_t r = 0; r < n; ++r) g.x(i)[r] += gy.row(r)[column];
     net.map().vjp(ColumnGrad<T>{n, by_unit + column * n, v(outputs) + i * per * n, v.x(i), g.x(i), gl_view.as<T>(),
-                                gz_column, g(outputs) + i * per * n, scratch},
+                                gz_column, g(outputs) + i * per * n, scratch, column},
                   true);
     if (gz.p)
       for (int64_t r = 0; r < n; ++r) gz.row(r)[column] += gz_column[r];

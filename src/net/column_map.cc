@@ -43,8 +43,8 @@ void forward(Tape& t, Node& node) {
   const ScratchScope scope(t);
   T* scratch = t.scratch<T>(map.scratch() * n);
   for (int64_t i = 0; i < event; ++i) {
-    const int64_t at = order_of(node)[i] * n;
-    map.map(Column<T>{n, in + at, node.x<T>(kH) + i * per * n, out + at, log_det, scratch}, false);
+    const int64_t column = order_of(node)[i], at = column * n;
+    map.map(Column<T>{n, in + at, node.x<T>(kH) + i * per * n, out + at, log_det, scratch, column}, false);
   }
   kernel::transpose(event, n, out, n, z.p, z.ld);
 }
@@ -66,9 +66,9 @@ void vjp(Tape& t, Node& node) {
   else
     std::memset(g_out, 0, static_cast<size_t>(count) * sizeof(T));
   for (int64_t i = 0; i < event; ++i) {
-    const int64_t at = order_of(node)[i] * n;
+    const int64_t column = order_of(node)[i], at = column * n;
     map.vjp(ColumnGrad<T>{n, in + at, node.x<T>(kH) + i * per * n, in + count + at, g_out + at, gl_view.as<T>(),
-                          g_in + at, g_params + i * per * n, scratch},
+                          g_in + at, g_params + i * per * n, scratch, column},
             false);
   }
   if (node.in[kH]->needs_grad) kernel::accumulate<T>(g_params, t.grad(*node.in[kH]).template as<T>(), per * count);

@@ -12,6 +12,7 @@ struct Column {
   const T *in, *params;
   T *out, *log_det;  // log_det += log |d out / d in|
   T* scratch;
+  int64_t column;  // of the event
 };
 template <class T>
 struct ColumnGrad {
@@ -20,6 +21,7 @@ struct ColumnGrad {
   const T *g_out, *g_log_det;  // g_log_det may be nullptr: zero
   T *g_in, *g_params;          // are overwritten
   T* scratch;
+  int64_t column;
 };
 
 // z = tau(x; h), or its inverse.
@@ -36,5 +38,10 @@ class ColumnMap {
 
 // z[:, order[i]] = tau(x[:, order[i]]; h_i) for x [n, D] and h [D * per, n] by unit; `map` and `order` are borrowed.
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h);
+
+// z[:, index[j]] = tau(x[:, index[j]]; h_j) for j < m, or its inverse; other columns pass. h is [n, m * per], the numbers
+// of a column one after the other in every row, or [m, per]: the same numbers for all rows. `map` and `index` are
+// borrowed.
+Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse);
 
 }  // namespace nf

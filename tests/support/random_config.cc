@@ -52,6 +52,15 @@ void RandomFields::integers(const char*, const char*, std::vector<int64_t>& valu
   for (int64_t& v : value) v = low + below(std::min(high - low, kListSizes) + 1);
 }
 
+// In turn below and above zero, as the ends of intervals are, of one column or of all of them.
+void RandomFields::reals(const char*, const char*, std::vector<double>& value, double low, double high,
+                         int64_t max_count) {
+  const int64_t counts[] = {0, 2, event_, 2 * event_};
+  value.resize(static_cast<size_t>(std::min(max_count, counts[below(std::size(counts))])));
+  std::uniform_real_distribution<double> size(0.5, 4);
+  for (size_t i = 0; i < value.size(); ++i) value[i] = std::clamp((i % 2 ? 1 : -1) * size(random_), low, high);
+}
+
 void RandomFields::choose(const char*, const char*, int& value, std::span<const char* const> names) {
   value = static_cast<int>(below(static_cast<int64_t>(names.size())));
 }

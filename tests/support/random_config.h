@@ -18,6 +18,8 @@ class RandomFields final : public Fields {
   void flag(const char* name, const char* doc, bool& value) override;
   void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                 int64_t max_count) override;
+  void reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
+             int64_t max_count) override;
 
  protected:
   void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;

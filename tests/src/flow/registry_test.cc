@@ -42,7 +42,8 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
 }
 
 // x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the way back amplifies it; by
-// how much is measured with two perturbations of y of relative size `delta`. The bound of a row is
+// how much is measured with four perturbations of y: of size `delta` relative to that column, and to each column's own
+// size, which sees what a small column loses beside a large one (a flat piece of a spline). The bound of a row is
 // tolerance * max(1, |x|, amplification), with a tolerance a thousand roundings wide in float32. Two far smaller
 // perturbations tell where that estimate means nothing: what is amplified more than 1/delta (a chain of exponentials)
 // saturates and looks tame at delta. Such rows are left out, as those whose values leave the range of the dtype on the
@@ -61,16 +62,18 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   pull_back(f, from, to, in, 2, random);
   const MappedValues there = f.map(false, in);
   const MappedValues back = f.map(true, {rows, there.y, in.context});
-  MappedValues moved[4];
-  for (int k = 0; k < 4; ++k) {
-    const double delta = deltas[k / 2];
+  MappedValues moved[8];
+  for (int k = 0; k < 8; ++k) {
+    const double delta = deltas[k / 4];
     // Denormal numbers round by an absolute amount: at least as many roundings of those.
     const double least = delta / std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::denorm_min();
     Rows2 near{rows, there.y, in.context};
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t j = 0; j < d; ++j)
-        near.x[static_cast<size_t>(r * d + j)] +=
-            (j % 2 == k % 2 ? 1 : -1) * std::max(delta * magnitude(&there.y[static_cast<size_t>(r * d)], d), least);
+      for (int64_t j = 0; j < d; ++j) {
+        const double* y = &there.y[static_cast<size_t>(r * d)];
+        const double size = k / 2 % 2 ? std::abs(y[j]) : magnitude(y, d);
+        near.x[static_cast<size_t>(r * d + j)] += (j % 2 == k % 2 ? 1 : -1) * std::max(delta * size, least);
+      }
     moved[k] = f.map(true, near);
   }
   int64_t checked = 0;
@@ -78,11 +81,11 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     const auto at = static_cast<size_t>(r * d), row = static_cast<size_t>(r);
     double amplified[2] = {}, amplified_det[2] = {};  // by delta, by the far smaller one
     bool usable = finite(&there.y[at], d) && finite(&there.log_det[row], 1);
-    for (int k = 0; k < 4; ++k) {
+    for (int k = 0; k < 8; ++k) {
       const MappedValues& m = moved[k];
-      const double delta = deltas[k / 2];
+      const double delta = deltas[k / 4];
       usable &= finite(&m.y[at], d) && finite(&m.log_det[row], 1);
-      double &a = amplified[k / 2], &a_det = amplified_det[k / 2];
+      double &a = amplified[k / 4], &a_det = amplified_det[k / 4];
       a = std::max(a, distance(&m.y[at], &back.y[at], d) / delta);
       a_det = std::max(a_det, std::abs(m.log_det[row] - back.log_det[row]) / delta);
     }

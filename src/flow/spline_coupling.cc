@@ -1,0 +1,103 @@
+// Neural spline flow with coupling, NSF (C) (Durkan et al. 2019, section 3.1-3.2), columns a that pass, b that move:
+//   z_b = spline(x_b; net(x_a, c)) column by column,  z_a = x_a, or a spline of free parameters of every x_a
+//   log_det = sum of log slopes;   inverse: z_a first, then x_b by the same net, exactly.
+// The net's output is, for every column of b, [widths | heights | derivatives] (runtime/kernel/spline.h). Columns of a
+// that are circles enter the net as sine and cosine.
+#include <cmath>
+#include <numbers>
+
+#include "runtime/op/ops.h"
+#include "src/flow/layer.h"
+#include "src/flow/mask.h"
+#include "src/net/net.h"
+#include "src/net/periodic.h"
+#include "src/net/spline_column.h"
+
+namespace nf {
+namespace {
+
+class SplineCoupling final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    MaskConfig mask;
+    SplineConfig spline;
+    bool unconditional = false;
+    bool scale_by_width = true;
+    NetConfig net;
+    void fields(Fields& f) override {
+      mask.fields(f);
+      spline.fields(f);
+      f.flag("unconditional", "columns that pass go through splines of their own, with free parameters", unconditional);
+      f.flag("scale_by_width", "divide raw widths and heights by the square root of the net's width", scale_by_width);
+      net.fields(f);
+    }
+    double raw_scale() const {
+      const double width = net.hidden.empty() ? 1.0 : static_cast<double>(net.hidden.back());
+      return scale_by_width ? 1 / std::sqrt(width) : 1;
+    }
+  };
+
+  SplineCoupling(const Config& c, Declare d)
+      : mask_(c.mask, d),
+        column_(c.spline, d, c.raw_scale()),
+        free_column_(c.spline, d),
+        seen_(seen_of(mask_, column_)),
+        free_(c.unconditional && passing() ? d.param("unconditional", {passing(), free_column_.per()}, Init::zeros())
+                                           : -1),
+        net_(c.net, d.inside("net"), static_cast<int64_t>(seen_.size()), moving() * column_.per()) {}
+
+  Mapped forward(const Scope& s, Var x, Var context) const override {
+    const Mapped z = move(s, x, x, context, false);
+    return free_ < 0 ? z : both(s, z, pass(s, z.y, false));
+  }
+  Mapped inverse(const Scope& s, Var z, Var context) const override {
+    if (free_ < 0) return move(s, z, z, context, true);
+    const Mapped passed = pass(s, z, true);
+    return both(s, passed, move(s, passed.y, passed.y, context, true));
+  }
+
+ private:
+  int64_t passing() const { return static_cast<int64_t>(mask_.pass.size()); }
+  int64_t moving() const { return static_cast<int64_t>(mask_.transform.size()); }
+
+  static std::vector<Seen> seen_of(const Mask& mask, const SplineColumn& spline) {
+    std::vector<Seen> seen;
+    for (const int32_t c : mask.pass) {
+      const kernel::SplineBox& b = spline.box(c);
+      if (b.tails != kernel::SplineTails::circular) {
+        seen.push_back({Seen::plain, c});
+        continue;
+      }
+      const double centre = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
+      seen.push_back({Seen::sine, c, centre, factor});
+      seen.push_back({Seen::cosine, c, centre, factor});
+    }
+    return seen;
+  }
+
+  // Splines of the moving columns of y, by what the net makes of x.
+  Mapped move(const Scope& s, Var x, Var y, Var context, bool inverse) const {
+    Var h = net_(s, see_columns(s.tape, seen_, x), context);
+    return couple_columns(s.tape, column_, mask_.transform.data(), moving(), y, h, inverse);
+  }
+  Mapped pass(const Scope& s, Var y, bool inverse) const {
+    return couple_columns(s.tape, free_column_, mask_.pass.data(), passing(), y, s.param(free_), inverse);
+  }
+  // The second step after the first.
+  static Mapped both(const Scope& s, const Mapped& first, const Mapped& second) {
+    return {second.y, add(s.tape, first.log_det, second.log_det)};
+  }
+
+  Mask mask_;
+  SplineColumn column_, free_column_;
+  std::vector<Seen> seen_;
+  ParamId free_;
+  Net net_;
+};
+
+}  // namespace
+
+NF_LAYER(spline_coupling, SplineCoupling, "monotone splines of some columns, given by a net of the others (NSF)",
+         "Durkan et al. 2019, Neural spline flows, section 3; Rezende et al. 2020 for circles");
+
+}  // namespace nf

@@ -1,0 +1,155 @@
+// couple_columns of column_map.h: rows go in blocks whose parameters, turned so that a number's rows are one run of
+// memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
+// shared parameters are summed within a block, then over blocks in row order.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/layout.h"
+#include "src/net/column_map.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kH };
+constexpr int64_t kBlock = 64;
+
+// attr: p[0] the map, p[1] the index, i[0] its length m, i[1] inverse.
+const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
+const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
+int64_t count_of(const Node& n) { return n.attr.i[0]; }
+bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+bool shared(const Node& n) {
+  const Dims& h = n.in[kH]->out.shape;
+  return h[0] == count_of(n) && h[1] == map_of(n).per();
+}
+
+Shapes shape(const Node& n) {
+  const Dims& x = n.in[kX]->out.shape;
+  need_rank(n, kX, 2);
+  need_rank(n, kH, 2);
+  if (!shared(n)) {
+    need_extent(n, kH, 0, x[0]);
+    need_extent(n, kH, 1, checked_mul(count_of(n), map_of(n).per()));
+  }
+  Shapes s;
+  s.out = x;
+  s.extra = {x[0]};
+  s.has_extra = true;
+  return s;
+}
+
+// Rows [first, first + n) of one column after the other.
+template <class T>
+struct Block {
+  Block(Tape& t, const Node& node)
+      : h(matrix_of<T>(node.view(kH))),
+        per(map_of(node).per()),
+        same(shared(node)),
+        params(t.scratch<T>(per * kBlock)),
+        in(t.scratch<T>(kBlock)),
+        out(t.scratch<T>(kBlock)),
+        scratch(t.scratch<T>(map_of(node).scratch() * kBlock)) {}
+
+  void load(const Rows<T>& x, int64_t first_row, int64_t rows, int64_t j, int64_t column) {
+    n = rows;
+    for (int64_t r = 0; r < n; ++r) in[r] = x.row(first_row + r)[column];
+    if (same)
+      for (int64_t i = 0; i < per; ++i) kernel::fill<T>(h.row(j)[i], params + i * n, n);
+    else
+      kernel::transpose(n, per, h.row(first_row) + j * per, h.ld, params, n);
+  }
+
+  Rows<T> h;
+  int64_t per, n = 0;
+  bool same;
+  T *params, *in, *out, *scratch;
+};
+
+template <class T>
+void forward(Tape& t, Node& node) {
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
+  const ColumnMap& map = map_of(node);
+  T* log_det = node.extra->y<T>();
+  kernel::fill<T>(0, log_det, x.rows);
+  for (int64_t r = 0; r < x.rows; ++r) std::memcpy(z.row(r), x.row(r), static_cast<size_t>(x.cols) * sizeof(T));
+  const ScratchScope scope(t);
+  Block<T> b(t, node);
+  for (int64_t first = 0; first < x.rows; first += kBlock)
+    for (int64_t j = 0; j < count_of(node); ++j) {
+      const int64_t column = index_of(node)[j];
+      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
+      map.map(Column<T>{b.n, b.in, b.params, b.out, log_det + first, b.scratch, column}, inverse_of(node));
+      for (int64_t r = 0; r < b.n; ++r) z.row(first + r)[column] = b.out[r];
+    }
+}
+
+template <class T>
+void vjp(Tape& t, Node& node) {
+  const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out), gz = matrix_of<T>(gz_view);
+  const T* gl = gl_view.as<T>();
+  const ColumnMap& map = map_of(node);
+  const int64_t m = count_of(node);
+  // Storage of gradients comes before scratch memory.
+  Rows<T> gx{}, gh{};
+  bool fresh = false;
+  if (node.in[kX]->needs_grad) gx = matrix_of<T>(t.grad(*node.in[kX]));
+  if (node.in[kH]->needs_grad)
+    gh = matrix_of<T>(shared(node) ? t.grad(*node.in[kH]) : t.grad_for_write(*node.in[kH], &fresh));
+  const ScratchScope scope(t);
+  Block<T> b(t, node);
+  T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);
+  T *g_params = t.scratch<T>(b.per * kBlock), *turned = t.scratch<T>(b.per * kBlock), *row = t.scratch<T>(x.cols);
+  for (int64_t first = 0; first < x.rows; first += kBlock) {
+    for (int64_t j = 0; j < m; ++j) {
+      const int64_t column = index_of(node)[j];
+      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
+      for (int64_t r = 0; r < b.n; ++r) {
+        b.out[r] = z.row(first + r)[column];
+        g_out[r] = gz.p ? gz.row(first + r)[column] : T(0);
+      }
+      map.vjp(ColumnGrad<T>{b.n, b.in, b.params, b.out, g_out, gl ? gl + first : nullptr, g_in + j * kBlock, g_params,
+                            b.scratch, column},
+              inverse_of(node));
+      if (!gh.p) continue;
+      if (b.same) {
+        kernel::row_sum<T>(g_params, b.n, b.per, b.n, turned);
+        kernel::accumulate<T>(turned, gh.row(j), b.per);
+      } else if (fresh) {
+        kernel::transpose(b.per, b.n, g_params, b.n, gh.row(first) + j * b.per, gh.ld);
+      } else {
+        kernel::transpose(b.per, b.n, g_params, b.n, turned, b.per);
+        for (int64_t r = 0; r < b.n; ++r)
+          kernel::accumulate<T>(turned + r * b.per, gh.row(first + r) + j * b.per, b.per);
+      }
+    }
+    if (!gx.p) continue;
+    for (int64_t r = 0; r < std::min(kBlock, x.rows - first); ++r) {
+      if (gz.p)
+        kernel::copy<T>(gz.row(first + r), row, x.cols);
+      else
+        kernel::fill<T>(0, row, x.cols);
+      for (int64_t j = 0; j < m; ++j) row[index_of(node)[j]] = g_in[j * kBlock + r];
+      kernel::accumulate<T>(row, gx.row(first + r), x.cols);
+    }
+  }
+}
+
+const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+}  // namespace
+
+Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse) {
+  Attr a;
+  a.p[0] = &map;
+  a.p[1] = index;
+  a.i[0] = m;
+  a.i[1] = inverse;
+  Var z = t.record(kCouple, {x, h}, a);
+  return {z, z->extra};
+}
+
+}  // namespace nf

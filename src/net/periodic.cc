@@ -1,0 +1,65 @@
+#include "src/net/periodic.h"
+
+#include <cmath>
+
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+const std::vector<Seen>& seen_of(const Node& n) { return *static_cast<const std::vector<Seen>*>(n.attr.p[0]); }
+
+Shapes shape(const Node& n) {
+  need_rank(n, 0, 2);
+  Shapes s;
+  s.out = {n.in[0]->out.shape[0], static_cast<int64_t>(seen_of(n).size())};
+  return s;
+}
+
+double angle(const Seen& s, double x) { return s.factor * (x - s.centre); }
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
+  const std::vector<Seen>& seen = seen_of(n);
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (size_t j = 0; j < seen.size(); ++j) {
+      const Seen& s = seen[j];
+      const T v = x.row(r)[s.column];
+      T& to = y.row(r)[j];
+      if (s.kind == Seen::plain)
+        to = v;
+      else
+        to = static_cast<T>(s.kind == Seen::sine ? std::sin(angle(s, v)) : std::cos(angle(s, v)));
+    }
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto x = matrix_of<T>(n.view(0)), gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
+  const std::vector<Seen>& seen = seen_of(n);
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (size_t j = 0; j < seen.size(); ++j) {
+      const Seen& s = seen[j];
+      const T g = gy.row(r)[j];
+      const double a = angle(s, x.row(r)[s.column]);
+      T& to = gx.row(r)[s.column];
+      if (s.kind == Seen::plain)
+        to += g;
+      else
+        to += g * static_cast<T>(s.factor * (s.kind == Seen::sine ? std::cos(a) : -std::sin(a)));
+    }
+}
+
+const Op kSee = {"see_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+}  // namespace
+
+Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) {
+  Attr a;
+  a.p[0] = &seen;
+  return t.record(kSee, {x}, a);
+}
+
+}  // namespace nf

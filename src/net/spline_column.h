@@ -1,0 +1,48 @@
+// Splines as maps of columns: what the layers spline, spline_coupling and spline_autoregressive share. Formulas,
+// accuracy and what happens outside of the interval are in runtime/kernel/spline.h.
+#pragma once
+#include <vector>
+
+#include "runtime/kernel/spline.h"
+#include "src/net/column_map.h"
+
+namespace nf {
+
+enum class SplineTailsKind : uint8_t { linear, none, circular };
+enum class SplineParameters : uint8_t { identity, nflows, zuko };
+
+struct SplineConfig {
+  int64_t bins = 8;
+  SplineTailsKind tails = SplineTailsKind::linear;
+  std::vector<int64_t> circular;
+  double bound = 3;
+  std::vector<double> interval;
+  SplineParameters parameters = SplineParameters::identity;
+  double min_bin_width = 1e-3, min_bin_height = 1e-3, min_derivative = 1e-3;
+  void fields(Fields& f);
+};
+
+class SplineColumn final : public ColumnMap {
+ public:
+  // Raw widths and heights are multiplied by raw_scale.
+  SplineColumn(const SplineConfig& c, const Declare& d, double raw_scale = 1);
+
+  const kernel::SplineBox& box(int64_t column) const { return boxes_[static_cast<size_t>(column)]; }
+  int64_t per() const override { return per_; }
+  int64_t scratch() const override { return 0; }
+  void map(const Column<float>& c, bool inverse) const override;
+  void map(const Column<double>& c, bool inverse) const override;
+  void vjp(const ColumnGrad<float>& c, bool inverse) const override;
+  void vjp(const ColumnGrad<double>& c, bool inverse) const override;
+
+ private:
+  template <class T>
+  void apply(const Column<T>& c, bool inverse) const;
+  template <class T>
+  void differentiate(const ColumnGrad<T>& c, bool inverse) const;
+  kernel::SplineShape shape_;
+  std::vector<kernel::SplineBox> boxes_;  // of the columns of the event
+  int64_t per_;                           // as many as the column that needs most; others leave the last ones unused
+};
+
+}  // namespace nf
