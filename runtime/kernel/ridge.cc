@@ -21,10 +21,15 @@ namespace nf::kernel::HWY_NAMESPACE {
 
 struct TanhRidge {
   NF_AT {
-    h = Tanh(d, a);
-    const V e = Exp(d, hn::Mul(Const(d, -2), hn::Abs(a)));
-    const V u = hn::Add(Const(d, 1), e);
-    dh = hn::Div(hn::Mul(Const(d, 4), e), hn::Mul(u, u));
+    // One exponential e = e^(-2|a|) for both: tanh |a| = (1 - e)/(1 + e), sech^2 a = 4 e/(1 + e)^2.
+    using T = hn::TFromD<D>;
+    V n;
+    const V x = AtLeast(d, hn::Mul(hn::Abs(a), Const(d, -2)), sizeof(T) == 8 ? T(-700) : T(-80));
+    const V p = ExpReduced(d, x, hn::Zero(d), n), s = PowerOfTwo(d, n);
+    const V e = hn::MulAdd(s, p, s), minus = hn::MulAdd(s, p, hn::Sub(s, Const(d, 1)));
+    const V inverse = hn::Div(Const(d, 1), hn::Add(minus, Const(d, 2)));
+    h = hn::CopySign(hn::Mul(minus, inverse), a);
+    dh = hn::Mul(hn::Mul(Const(d, 4), e), hn::Mul(inverse, inverse));
     gap = hn::Mul(h, h);
   }
   NF_BEND { return hn::Mul(Const(d, -2), hn::Mul(h, dh)); }

@@ -39,13 +39,13 @@ bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 template <class T>
 struct Saved {
   int64_t d, n, sets;
-  bool rows;                // a set for every row
-  T *in, *a, *h;            // the input [d, n]; [n]
-  T *s, *q, *m, *k, *uhat;  // w.u, |w|^2, m, k [sets]; u^ [d, sets]
-  T* p;                     // [2 d + 1, sets]; copied for `rows` only
+  bool rows;                          // a set for every row
+  T *in, *a, *h;                      // the input [d, n]; [n]
+  T *s, *minus_s, *q, *m, *k, *uhat;  // w.u, |w|^2, m, k [sets]; u^ [d, sets]
+  T* p;                               // [2 d + 1, sets]; copied for `rows` only
   static int64_t size(int64_t d, int64_t n, bool rows) {
     const int64_t sets = rows ? n : 1;
-    const int64_t kept = checked_add(checked_mul(d + 2, n), checked_mul(d + 4, sets));
+    const int64_t kept = checked_add(checked_mul(d + 2, n), checked_mul(d + 5, sets));
     return rows ? checked_add(kept, checked_mul(2 * d + 1, n)) : kept;
   }
   explicit Saved(const Node& node)
@@ -55,7 +55,8 @@ struct Saved {
     in = take(d * n);
     a = take(n);
     h = take(n);
-    s = take(sets);
+    s = take(sets);  // s and -s side by side, as m and k: functions of both are one call
+    minus_s = take(sets);
     q = take(sets);
     m = take(sets);
     k = take(sets);
@@ -114,7 +115,7 @@ Shapes shape(const Node& n) {
 
 // u^ and what it is made of.
 template <class T>
-void constrain(Tape& t, const Saved<T>& v) {
+void constrain(const Saved<T>& v) {
   if (v.rows) {
     kernel::fill<T>(0, v.s, v.sets);
     kernel::fill<T>(0, v.q, v.sets);
@@ -127,11 +128,8 @@ void constrain(Tape& t, const Saved<T>& v) {
     kernel::row_dot(v.u(), v.d, v.w(), v.d, 1, v.d, v.s);
     kernel::row_dot(v.w(), v.d, v.w(), v.d, 1, v.d, v.q);
   }
-  const ScratchScope scope(t);
-  T* minus_s = t.scratch<T>(v.sets);
-  kernel::scale<T>(-1, v.s, minus_s, v.sets);
-  kernel::unary<T>(Unary::softplus, 1, minus_s, v.k, v.sets);  // softplus(s) - s, without cancellation
-  kernel::unary<T>(Unary::softplus, 1, v.s, v.m, v.sets);
+  kernel::scale<T>(-1, v.s, v.minus_s, v.sets);
+  kernel::unary<T>(Unary::softplus, 1, v.s, v.m, 2 * v.sets);  // m, and softplus(s) - s without cancellation
   for (int64_t i = 0; i < v.sets; ++i) {
     const bool none = v.q[i] < std::numeric_limits<T>::min();
     v.m[i] = none ? T(1) : v.m[i];
@@ -207,7 +205,7 @@ void forward(Tape& t, Node& node) {
     const auto p = matrix_of<T>(node.view(kP));
     kernel::transpose(n, p.cols, p.p, p.ld, v.p, n);
   }
-  constrain(t, v);
+  constrain(v);
   v.dots(v.w(), v.in, v.b(), v.a);
   const ScratchScope scope(t);
   T* out = t.scratch<T>(d * n);
@@ -231,16 +229,14 @@ template <class T>
 void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
   const int64_t sets = v.sets, d = v.d;
   const ScratchScope scope(t);
-  T *gs = t.scratch<T>(sets), *gk = t.scratch<T>(sets), *sigma = t.scratch<T>(sets), *other = t.scratch<T>(sets);
+  T *gs = t.scratch<T>(sets), *gk = t.scratch<T>(sets), *sigma = t.scratch<T>(2 * sets), *other = sigma + sets;
   if (v.rows) {
     kernel::fill<T>(0, gk, sets);
     for (int64_t j = 0; j < d; ++j) kernel::mul_add(guhat + j * sets, v.w() + j * sets, gk, sets);
   } else {
     kernel::row_dot(guhat, d, v.w(), d, 1, d, gk);
   }
-  kernel::scale<T>(-1, v.s, other, sets);
-  kernel::unary<T>(Unary::sigmoid, 0, other, other, sets);
-  kernel::unary<T>(Unary::sigmoid, 0, v.s, sigma, sets);
+  kernel::unary<T>(Unary::sigmoid, 0, v.s, sigma, 2 * sets);  // and of -s
   for (int64_t i = 0; i < sets; ++i) {
     const bool none = v.q[i] < std::numeric_limits<T>::min();
     gk[i] = none ? T(0) : gk[i] / v.q[i];

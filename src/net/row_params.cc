@@ -12,7 +12,8 @@ void RowParamsConfig::fields(Fields& f) {
 RowParams::RowParams(const RowParamsConfig& c, Declare d, int64_t count, Init init)
     : free_(d.param("parameters", {count}, std::move(init))) {
   if (c.source == ParamSource::free) return;
-  if (d.context == 0) d.reject("parameters", "\"context\" needs a model with a context");
+  if (d.context == 0)
+    fail(Code::spec, "spec.context: a layer with \"parameters\": \"context\" needs a context of at least one column");
   net_.emplace(c.net, d.inside("net"), 0, count);
 }
 
