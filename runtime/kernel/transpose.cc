@@ -1,4 +1,5 @@
-// Transposed copies in squares of 4 x 4 (float32) or 2 x 2 (float64) that stay in registers, in tiles that stay in L1.
+// Transposed copies in squares of 4 x 4 (float32) or 2 x 2 (float64) that stay in registers, in tiles that stay in L1;
+// two rows or two columns as pairs.
 #include <algorithm>
 
 #include "runtime/kernel/gemm.h"
@@ -45,8 +46,43 @@ HWY_INLINE void Square(const float* x, int64_t ldx, float* out, int64_t ldo) {
 }
 #endif
 
+// Rows of two columns, as in every picture: pairs apart, and together. Returns how many rows are done.
+template <class T>
+HWY_INLINE int64_t PairsApart(int64_t rows, const T* x, T* out, int64_t ldo) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t r = 0;
+  for (; r + lanes <= rows; r += lanes) {
+    hn::Vec<decltype(d)> a, b;
+    hn::LoadInterleaved2(d, x + 2 * r, a, b);
+    hn::StoreU(a, d, out + r);
+    hn::StoreU(b, d, out + ldo + r);
+  }
+  return r;
+}
+template <class T>
+HWY_INLINE int64_t PairsTogether(int64_t cols, const T* x, int64_t ldx, T* out) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t c = 0;
+  for (; c + lanes <= cols; c += lanes)
+    hn::StoreInterleaved2(hn::LoadU(d, x + c), hn::LoadU(d, x + ldx + c), d, out + 2 * c);
+  return c;
+}
+
 template <class T>
 HWY_INLINE void Transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo) {
+  if (cols == 2 && ldx == 2) {
+    const int64_t done = PairsApart(rows, x, out, ldo);
+    x += 2 * done;
+    out += done;
+    rows -= done;
+  } else if (rows == 2 && ldo == 2) {
+    const int64_t done = PairsTogether(cols, x, ldx, out);
+    x += done;
+    out += 2 * done;
+    cols -= done;
+  }
   constexpr int64_t kTile = 16, kStep = kSquare<T>;
   const int64_t whole_rows = rows - rows % kStep, whole_cols = cols - cols % kStep;
   for (int64_t r0 = 0; r0 < whole_rows; r0 += kTile)

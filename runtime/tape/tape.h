@@ -136,8 +136,9 @@ class Tape {
   }
   Node* head() const { return head_; }
 
-  bool recording = true;  // off: values only, no gradients
-  bool training = false;  // dropout and batch statistics on
+  bool recording = true;   // off: values only, no gradients
+  bool training = false;   // dropout and batch statistics on
+  bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
   RandomKey random;
 
   template <class T>

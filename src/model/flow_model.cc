@@ -119,9 +119,10 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
     if (p.shape.rank == 1)
       widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
   }
-  // Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights.
+  // Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights, and
+  // those of a few numbers to make up for recording a node.
   constexpr int64_t kMaxBlock = int64_t{1} << 20;  // columns x rows: huge events take fewer rows
-  block_rows_ = std::clamp<int64_t>(kMaxBlock / spec_.event, 1, widest <= 128 ? 64 : 128);
+  block_rows_ = std::clamp<int64_t>(kMaxBlock / spec_.event, 1, widest <= 16 ? 256 : widest <= 128 ? 64 : 128);
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);

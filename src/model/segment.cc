@@ -20,6 +20,19 @@ std::span<const Step> steps_of(const Node& n) {
 }
 Scope scope_of(Tape& t, const Node& n) { return {t, static_cast<Node*>(const_cast<void*>(n.attr.p[1]))}; }
 
+// Nothing is recorded in this scope. The tape is used again after an error (a root that was missed, say).
+class Unrecorded {
+ public:
+  explicit Unrecorded(Tape& t) : tape_(t), recording_(t.recording) { t.recording = false; }
+  ~Unrecorded() { tape_.recording = recording_; }
+  Unrecorded(const Unrecorded&) = delete;
+  Unrecorded& operator=(const Unrecorded&) = delete;
+
+ private:
+  Tape& tape_;
+  bool recording_;
+};
+
 Shapes shape(const Node& n) {
   Shapes s;
   s.out = n.in[kX]->out.shape;
@@ -31,10 +44,10 @@ Shapes shape(const Node& n) {
 template <class T>
 void forward(Tape& t, Node& n) {
   const Tape::Mark mark = t.mark();
-  const bool recording = t.recording;
-  t.recording = false;
-  const Mapped m = apply_steps(scope_of(t, n), steps_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
-  t.recording = recording;
+  const Mapped m = [&] {
+    const Unrecorded scope(t);
+    return apply_steps(scope_of(t, n), steps_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
+  }();
   for_runs<const T, T>(m.y->out, n.out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
   T* log_det = n.extra->y<T>();
   if (m.log_det)
@@ -81,7 +94,12 @@ const Op kSegment = {"layer", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp
 }  // namespace
 
 Mapped apply_step(const Scope& s, const Step& step, Var x, Var context, bool inverse) {
-  return inverse == step.inverted ? step.layer->forward(s, x, context) : step.layer->inverse(s, x, context);
+  try {
+    return inverse == step.inverted ? step.layer->forward(s, x, context) : step.layer->inverse(s, x, context);
+  } catch (const Error& e) {  // an op knows the row, not the layer
+    if (e.code() != Code::not_inverted) throw;
+    fail(e.code(), "%s: %s", step.where.c_str(), e.what());
+  }
 }
 
 Mapped apply_steps(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse) {

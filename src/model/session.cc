@@ -31,6 +31,7 @@ Session::Session(const Allocator& allocator, Executor& executor, FlowModel& mode
 size_t Session::measure(const Allocator& allocator) {
   Tape t(allocator, model_.dtype());
   t.recording = false;
+  t.measuring = true;
   std::vector<Node> params(model_.params().slots().size());
   model_.params().bind(params.data(), nullptr, nullptr);
   const Scope s{t, params.data()};
@@ -60,6 +61,8 @@ void Session::for_blocks(int64_t n, const Body& body) {
   const int64_t blocks = (n + block - 1) / block;
   const auto one = [&](Worker& w, int64_t b) {
     const TapeScope scope(w.tape);
+    w.tape.random = {};
+    w.tape.random.first_row = b * block;
     body(w, b * block, std::min(block, n - b * block));
   };
   const auto threads = static_cast<uint32_t>(std::min<int64_t>(blocks, static_cast<int64_t>(workers_.size())));
@@ -135,7 +138,6 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
 
 void Session::sample(uint64_t seed, uint64_t first_index, const View& context, const View& out, const View& log_prob) {
   for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
-    w.tape.random = {};
     w.tape.random.seed = seed;
     w.tape.random.first_row = static_cast<int64_t>(first_index) + first;
     Var cv = context_rows(w.tape, context, first, rows);

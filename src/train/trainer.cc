@@ -47,6 +47,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
 size_t Trainer::measure(int64_t rows) {
   Lane lane(allocator_, model_, Tape(allocator_, model_.dtype()), mirror_.data());
   const Buffer losses(allocator_, static_cast<size_t>(checked_mul(rows, sizeof(double))), "measuring a graph");
+  lane.tape.measuring = true;
   double zero = 0;
   View zeros;  // all elements are that one
   zeros.data = &zero;

@@ -1,0 +1,357 @@
+// Planar flow (Rezende & Mohamed 2015, eq. 10-12 and appendix A.1), per row:
+//   z = x + u^ h(a),  a = w.x + b,  log_det = log(1 + h'(a) w.u^),
+//   u^ = u + k w,  k = (softplus(s) - 1 - s) / |w|^2,  s = w.u,  so that w.u^ = m - 1 with m = softplus(s) > 0.
+// tanh, leaky_relu and elu all have 0 < h' <= 1, so w.u^ > -1 makes each of them invertible: the same u^ for all.
+// Inverse: a solves a + (w.u^) h(a) = w.z + b, in closed form for leaky_relu, else by runtime/op/root.h; x = z - u^ h(a).
+// Gradients of the inverse are those of the implicit function at the solution. With w = 0 (|w|^2 below the smallest
+// normal number) the map is the shift by u h(b), and gradients are those of u^ = u.
+//
+// Accuracy: a few ULP of the terms, forwards. The inverse multiplies an error of z by at most 1 + |u^||w| / det: with m
+// near 0 and a near 0 (a strong contraction), det = h^2 + m h' is small and digits are lost in the same proportion.
+//
+// Everything runs on data by unit, [d, n]: small d is no burden, and a row's bits are its own.
+#include "runtime/op/planar.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+using kernel::Into;
+using kernel::Unary;
+enum { kX, kP };
+
+// attr: i[0] h, i[1] inverse, i[2] max_iterations; f[0] slope, f[1] tolerance.
+Ridge ridge_of(const Node& n) { return static_cast<Ridge>(n.attr.i[0]); }
+bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
+
+// Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
+template <class T>
+struct Saved {
+  int64_t d, n, sets;
+  bool rows;                          // a set for every row
+  T *in, *a, *h;                      // the input [d, n]; [n]
+  T *s, *minus_s, *q, *m, *k, *uhat;  // w.u, |w|^2, m, k [sets]; u^ [d, sets]
+  T* p;                               // [2 d + 1, sets]; copied for `rows` only
+  static int64_t size(int64_t d, int64_t n, bool rows) {
+    const int64_t sets = rows ? n : 1;
+    const int64_t kept = checked_add(checked_mul(d + 2, n), checked_mul(d + 5, sets));
+    return rows ? checked_add(kept, checked_mul(2 * d + 1, n)) : kept;
+  }
+  explicit Saved(const Node& node)
+      : d(node.out.shape[1]), n(node.out.shape[0]), sets(by_row(node) ? n : 1), rows(by_row(node)) {
+    T* at = static_cast<T*>(node.saved);
+    const auto take = [&at](int64_t count) { return at += count, at - count; };
+    in = take(d * n);
+    a = take(n);
+    h = take(n);
+    s = take(sets);  // s and -s side by side, as m and k: functions of both are one call
+    minus_s = take(sets);
+    q = take(sets);
+    m = take(sets);
+    k = take(sets);
+    uhat = take(d * sets);
+    p = rows ? at : const_cast<T*>(node.x<T>(kP));
+  }
+  const T* u() const { return p; }
+  const T* w() const { return p + d * sets; }
+  const T* b() const { return p + 2 * d * sets; }
+  int64_t m_step() const { return rows ? 1 : 0; }
+
+  // out[r] = offset + sum_j v_j x_j[r], with v of a set and x by unit.
+  void dots(const T* v, const T* x, const T* offset, T* out) const {
+    if (!rows) {
+      kernel::gemm_columns<T>(1, n, d, v, d, 1, x, n, out, n, offset ? Into::row_bias : Into::overwrite, offset);
+      return;
+    }
+    if (offset)
+      kernel::copy(offset, out, n);
+    else
+      kernel::fill<T>(0, out, n);
+    for (int64_t j = 0; j < d; ++j) kernel::mul_add(v + j * n, x + j * n, out, n);
+  }
+  // y_j[r] += v_j g[r].
+  void add_outer(const T* v, const T* g, T* y) const {
+    if (!rows) {
+      kernel::gemm_columns<T>(d, n, 1, v, 1, 1, g, n, y, n, Into::accumulate);
+      return;
+    }
+    for (int64_t j = 0; j < d; ++j) kernel::mul_add(v + j * n, g, y + j * n, n);
+  }
+  // The gradient of v in v_j x_j: out_j = sum_r g[r] x_j[r], or one for every row.
+  void products(const T* g, const T* x, T* out) const {
+    if (!rows) return kernel::row_dot(x, n, g, 0, d, n, out);
+    kernel::fill<T>(0, out, d * n);
+    for (int64_t j = 0; j < d; ++j) kernel::mul_add(g, x + j * n, out + j * n, n);
+  }
+};
+
+Shapes shape(const Node& n) {
+  need_rank(n, kX, 2);
+  Shapes s;
+  s.out = n.in[kX]->out.shape;
+  const int64_t numbers = checked_add(checked_mul(2, s.out[1]), 1);
+  if (by_row(n))
+    need_extent(n, kP, 0, s.out[0]);
+  else
+    need_rank(n, kP, 1);
+  need_extent(n, kP, by_row(n) ? 1 : 0, numbers);
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  s.saved = {Saved<float>::size(s.out[1], s.out[0], by_row(n))};
+  s.has_saved = true;
+  return s;
+}
+
+// u^ and what it is made of.
+template <class T>
+void constrain(const Saved<T>& v) {
+  if (v.rows) {
+    kernel::fill<T>(0, v.s, v.sets);
+    kernel::fill<T>(0, v.q, v.sets);
+    for (int64_t j = 0; j < v.d; ++j) {
+      const T *u = v.u() + j * v.sets, *w = v.w() + j * v.sets;
+      kernel::mul_add(u, w, v.s, v.sets);
+      kernel::mul_add(w, w, v.q, v.sets);
+    }
+  } else {
+    kernel::row_dot(v.u(), v.d, v.w(), v.d, 1, v.d, v.s);
+    kernel::row_dot(v.w(), v.d, v.w(), v.d, 1, v.d, v.q);
+  }
+  kernel::scale<T>(-1, v.s, v.minus_s, v.sets);
+  kernel::unary<T>(Unary::softplus, 1, v.s, v.m, 2 * v.sets);  // m, and softplus(s) - s without cancellation
+  for (int64_t i = 0; i < v.sets; ++i) {
+    const bool none = v.q[i] < std::numeric_limits<T>::min();
+    v.m[i] = none ? T(1) : v.m[i];
+    v.k[i] = none ? T(0) : (v.k[i] - 1) / v.q[i];
+  }
+  kernel::copy(v.u(), v.uhat, v.d * v.sets);
+  if (v.rows)
+    for (int64_t j = 0; j < v.d; ++j) kernel::mul_add(v.w() + j * v.sets, v.k, v.uhat + j * v.sets, v.sets);
+  else
+    kernel::axpy(v.k[0], v.w(), v.uhat, v.d);
+}
+
+template <class T>
+class Equation final : public RootFunction<T> {
+ public:
+  Equation(Ridge h, T slope, const Saved<T>& v, T* gathered) : h_(h), slope_(slope), v_(v), m_(gathered) {}
+  void evaluate(int64_t count, const int32_t* which, const T* a, T* y, T* det) const override {
+    if (v_.rows)
+      for (int64_t k = 0; k < count; ++k) m_[k] = v_.m[which[k]];
+    kernel::ridge_equation(h_, slope_, a, v_.rows ? m_ : v_.m, v_.m_step(), y, det, count);
+  }
+
+ private:
+  Ridge h_;
+  T slope_;
+  const Saved<T>& v_;
+  T* m_;
+};
+
+// From y = w.z + b in v.a to a. tanh is odd, elu the identity above 0, both are concave or convex on one side of 0: from
+// this start Newton's steps go to the root without passing it.
+template <class T>
+void solve(Tape& t, const Node& node, const Saved<T>& v) {
+  const Ridge h = ridge_of(node);
+  const T slope = static_cast<T>(node.attr.f[0]);
+  const int64_t n = v.n;
+  const auto m_of = [&](int64_t r) { return v.m[v.rows ? r : 0]; };
+  if (h == Ridge::leaky_relu) {
+    for (int64_t r = 0; r < n; ++r) {
+      const T m = m_of(r);
+      v.a[r] = v.a[r] / (v.a[r] < 0 ? (1 - slope) + slope * m : m);
+    }
+    return;
+  }
+  const ScratchScope scope(t);
+  T *y = t.scratch<T>(n), *low = t.scratch<T>(n), *high = t.scratch<T>(n), *gathered = t.scratch<T>(n);
+  kernel::copy(v.a, y, n);
+  for (int64_t r = 0; r < n; ++r) {
+    const T m = m_of(r), c = m - 1, size = std::abs(y[r]);
+    T first = size / m, least = 0, most = std::numeric_limits<T>::infinity();  // of |a|
+    if (h == Ridge::tanh || y[r] < 0) {
+      least = c < 0 ? size : std::max(T(0), size - c);
+      most = c < 0 ? size - c : size;
+      first = !(first > least) ? least : !(first < most) ? most : first;
+    }
+    const bool below = y[r] < 0;
+    v.a[r] = below ? -first : first;
+    low[r] = below ? -most : least;
+    high[r] = below ? -least : most;
+  }
+  const RootLimits limits{node.attr.f[1], node.attr.i[2]};
+  find_roots<T>(t, limits, Equation<T>(h, slope, v, gathered), {n, y, v.a, low, high});
+}
+
+template <class T>
+void forward(Tape& t, Node& node) {
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
+  const Saved<T> v(node);
+  const int64_t n = v.n, d = v.d;
+  if (n == 0) return;
+  kernel::transpose(n, d, x.p, x.ld, v.in, n);
+  if (v.rows) {
+    const auto p = matrix_of<T>(node.view(kP));
+    kernel::transpose(n, p.cols, p.p, p.ld, v.p, n);
+  }
+  constrain(v);
+  v.dots(v.w(), v.in, v.b(), v.a);
+  const ScratchScope scope(t);
+  T* out = t.scratch<T>(d * n);
+  T* by = v.h;  // z = x + u^ by
+  T* log_det = node.extra->y<T>();
+  if (inverse_of(node)) solve(t, node, v);
+  kernel::ridge(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), v.h, log_det, n);
+  if (inverse_of(node)) {
+    by = t.scratch<T>(n);
+    kernel::scale<T>(-1, v.h, by, n);
+    kernel::scale<T>(-1, log_det, log_det, n);
+  }
+  kernel::copy(v.in, out, d * n);
+  v.add_outer(v.uhat, by, out);
+  kernel::transpose(d, n, out, n, z.p, z.ld);
+}
+
+// From the gradients of u^, m and, in part, of w (in gw) to those of u and w. With t = -2 g_k / |w|^2, g_k = g_u^.w:
+//   g_s = g_m sigmoid(s) - (g_k / |w|^2) sigmoid(-s);  gu = g_u^ + g_s w;  gw += k g_u^ + g_s u + (k w) t
+template <class T>
+void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
+  const int64_t sets = v.sets, d = v.d;
+  const ScratchScope scope(t);
+  T *gs = t.scratch<T>(sets), *gk = t.scratch<T>(sets), *sigma = t.scratch<T>(2 * sets), *other = sigma + sets;
+  if (v.rows) {
+    kernel::fill<T>(0, gk, sets);
+    for (int64_t j = 0; j < d; ++j) kernel::mul_add(guhat + j * sets, v.w() + j * sets, gk, sets);
+  } else {
+    kernel::row_dot(guhat, d, v.w(), d, 1, d, gk);
+  }
+  kernel::unary<T>(Unary::sigmoid, 0, v.s, sigma, 2 * sets);  // and of -s
+  for (int64_t i = 0; i < sets; ++i) {
+    const bool none = v.q[i] < std::numeric_limits<T>::min();
+    gk[i] = none ? T(0) : gk[i] / v.q[i];
+    gs[i] = none ? T(0) : gm[i] * sigma[i] - gk[i] * other[i];
+  }
+  for (int64_t j = 0; j < d; ++j) {
+    const T *u = v.u() + j * sets, *w = v.w() + j * sets;
+    T *gu_j = guhat + j * sets, *gw_j = gw + j * sets;
+    for (int64_t i = 0; i < sets; ++i) {
+      gw_j[i] += v.k[i] * gu_j[i] + gs[i] * u[i] - 2 * (v.k[i] * w[i]) * gk[i];
+      gu_j[i] += gs[i] * w[i];
+    }
+  }
+}
+
+//   z = x + u^ h:  ga = h' (gz.u^) + gl dl/da,     gx = gz + ga w,  gw = ga x,  gb = ga,  gu^ = h gz,  gm = gl dl/dm
+//   x = z - u^ h:  ga = -h' (gx.u^) - gl dl/da,    with gy = ga / det of y = w.z + b:
+//                  gz = gx + gy w,  gw = gy z,  gb = gy,  gu^ = -h gx,  gm = -gy h - gl dl/dm
+template <class T>
+void vjp(Tape& t, Node& node) {
+  const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
+  const auto g = matrix_of<T>(g_view);
+  const T* gl = gl_view.as<T>();
+  const Saved<T> v(node);
+  const int64_t n = v.n, d = v.d, sets = v.sets;
+  const bool inverse = inverse_of(node);
+  for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
+    if (in->needs_grad) t.grad_storage(*in);
+  if (n == 0) return;
+  const ScratchScope scope(t);
+  T *gz = t.scratch<T>(d * n), *ga = t.scratch<T>(n), *dh = t.scratch<T>(n), *det = t.scratch<T>(n);
+  T *dl = t.scratch<T>(n), *dm = t.scratch<T>(n), *h = t.scratch<T>(n), *back = t.scratch<T>(d * n);
+  if (g.p)
+    kernel::transpose(n, d, g.p, g.ld, gz, n);
+  else
+    kernel::fill<T>(0, gz, d * n);
+  v.dots(v.uhat, gz, nullptr, ga);
+  kernel::ridge_slopes(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
+  const T sign = inverse ? T(-1) : T(1);
+  for (int64_t r = 0; r < n; ++r) {
+    const T gld = gl ? sign * gl[r] : T(0);
+    ga[r] = sign * dh[r] * ga[r] + gld * dl[r];
+    dm[r] *= gld;
+    h[r] = sign * v.h[r];
+  }
+  if (inverse)
+    for (int64_t r = 0; r < n; ++r) {
+      ga[r] /= det[r];
+      dm[r] += ga[r] * h[r];
+    }
+  if (node.in[kP]->needs_grad) {
+    T* gp = t.scratch<T>((2 * d + 1) * sets);
+    T *gu = gp, *gw = gp + d * sets, *gb = gp + 2 * d * sets, *gm = dm;
+    v.products(h, gz, gu);
+    v.products(ga, v.in, gw);
+    if (v.rows) {
+      kernel::copy(ga, gb, n);
+    } else {
+      gm = h;  // done with h
+      kernel::row_sum(ga, n, 1, n, gb);
+      kernel::row_sum(dm, n, 1, n, gm);
+    }
+    constrain_vjp(t, v, gm, gu, gw);
+    const View out = t.grad(*node.in[kP]);
+    if (v.rows) {
+      const auto rows = matrix_of<T>(out);
+      T* turned = t.scratch<T>((2 * d + 1) * n);
+      kernel::transpose(2 * d + 1, n, gp, n, turned, 2 * d + 1);
+      for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * (2 * d + 1), rows.row(r), 2 * d + 1);
+    } else {
+      kernel::accumulate<T>(gp, out.as<T>(), 2 * d + 1);
+    }
+  }
+  if (node.in[kX]->needs_grad) {
+    v.add_outer(v.w(), ga, gz);
+    bool fresh;
+    const auto gx = matrix_of<T>(t.grad_for_write(*node.in[kX], &fresh));
+    if (fresh) return kernel::transpose(d, n, gz, n, gx.p, gx.ld);
+    kernel::transpose(d, n, gz, n, back, d);
+    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(back + r * d, gx.row(r), d);
+  }
+}
+
+const Op kPlanar = {"planar", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+template <Ridge kH, bool kInverse>
+Var apply(Tape& t, const Var* in) {
+  return planar(t, in[0], in[1], {kH, 0.2, kInverse, {}});
+}
+
+const OpCase kCases[] = {
+    {"planar_tanh", {{"n4"}, {"9"}}, apply<Ridge::tanh, false>},
+    {"planar_tanh_inverse", {{"n4"}, {"9"}}, apply<Ridge::tanh, true>},
+    {"planar_tanh_rows", {{"n4"}, {"n9"}}, apply<Ridge::tanh, false>},
+    {"planar_tanh_rows_inverse", {{"n4"}, {"n9"}}, apply<Ridge::tanh, true>},
+    {"planar_tanh_one_column", {{"n1"}, {"3"}}, apply<Ridge::tanh, false>},
+    {"planar_leaky_relu", {{"n4"}, {"9"}}, apply<Ridge::leaky_relu, false>},
+    {"planar_leaky_relu_rows_inverse", {{"n3"}, {"n7"}}, apply<Ridge::leaky_relu, true>},
+    {"planar_elu", {{"n4"}, {"9"}}, apply<Ridge::elu, false>},
+    {"planar_elu_rows_inverse", {{"n3"}, {"n7"}}, apply<Ridge::elu, true>},
+};
+
+}  // namespace
+
+extern const OpFamily family_planar;
+const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
+
+Var planar(Tape& t, Var x, Var p, const PlanarMap& map) {
+  Attr a;
+  a.i[0] = static_cast<int64_t>(map.h);
+  a.i[1] = map.inverse;
+  a.i[2] = map.limits.max_iterations;
+  a.f[0] = map.slope;
+  a.f[1] = map.limits.tolerance;
+  return t.record(kPlanar, {x, p}, a);
+}
+
+}  // namespace nf

@@ -1,0 +1,54 @@
+// Planar flow (Rezende & Mohamed 2015, eq. 10), written as z0 -> zK of the paper:
+//   z = x + u^ h(w.x + b),  log_det = log(1 + h'(w.x + b) w.u^),
+// u^ being u with its part along w replaced so that w.u^ > -1, which makes tanh, leaky_relu and elu invertible. The
+// inverse is a root in one variable (runtime/op/planar.cc has formulas and accuracy).
+#include "runtime/op/planar.h"
+
+#include <cmath>
+
+#include "src/flow/layer.h"
+#include "src/flow/root_fields.h"
+#include "src/net/row_params.h"
+
+namespace nf {
+namespace {
+
+class Planar final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    PlanarMap map;
+    RowParamsConfig params;
+    void fields(Fields& f) override {
+      static constexpr const char* kFunctions[] = {"tanh", "leaky_relu", "elu"};
+      f.choice("function", "h: tanh, leaky_relu or elu", map.h, kFunctions);
+      f.real("slope", "of leaky_relu below 0", map.slope, 1e-3, 1);
+      root_fields(f, map.limits);
+      params.fields(f);
+    }
+  };
+
+  Planar(const Config& c, const Declare& d)
+      : map_(c.map),
+        params_(c.params, d, 2 * d.event + 1, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.event)))) {}
+
+  Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
+  Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
+    PlanarMap m = map_;
+    m.inverse = inverse;
+    Var y = planar(s.tape, x, params_(s, context), m);
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+
+  PlanarMap map_;
+  RowParams params_;  // (u | w | b)
+};
+
+}  // namespace
+
+NF_LAYER(planar, Planar, "adds a vector times a function of one projection of the row; inverts",
+         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 10-12, A.1");
+
+}  // namespace nf

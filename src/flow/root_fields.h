@@ -1,0 +1,16 @@
+// The fields of a layer whose inverse is found by iteration (runtime/op/root.h).
+#pragma once
+#include "runtime/op/root.h"
+#include "src/flow/fields.h"
+
+namespace nf {
+
+inline void root_fields(Fields& f, RootLimits& limits) {
+  f.real("tolerance",
+         "of the inverse: what it may miss of a target y, relative to max(1, |y|); what the dtype cannot resolve is "
+         "always allowed",
+         limits.tolerance, 0, 1e-2);
+  f.integer("max_iterations", "of the inverse; a row that needs more is an error", limits.max_iterations, 1, 10000);
+}
+
+}  // namespace nf

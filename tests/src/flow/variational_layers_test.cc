@@ -1,0 +1,141 @@
+// What the registry suites do not ask of planar layers: w = 0, strong contractions against their condition, many
+// columns, and that parameters of a context are the same map as free ones.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/flow_case.h"
+#include "tests/support/op_check.h"
+
+namespace nf::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr const char* kFunctions[] = {"tanh", "leaky_relu", "elu"};
+
+template <class T>
+FlowCase<T> make(const Json& layer, int64_t event, int64_t context = 0) {
+  const Json spec = {{"event", {event}}, {"context", {context}}, {"dtype", name_of(dtype_of<T>)}, {"layers", {layer}}};
+  return FlowCase<T>(parse_spec(spec.dump()));
+}
+
+template <class T>
+class PlanarLayer : public testing::Test {
+ protected:
+  static constexpr bool kF64 = sizeof(T) == 8;
+  // With parameters u, w, b.
+  static FlowCase<T> planar(const char* function, const Values& u, const Values& w, double b) {
+    FlowCase<T> f = make<T>({{"type", "planar"}, {"function", function}}, static_cast<int64_t>(u.size()));
+    T* p = f.param(0);
+    for (double v : u) *p++ = static_cast<T>(v);
+    for (double v : w) *p++ = static_cast<T>(v);
+    *p = static_cast<T>(b);
+    return f;
+  }
+  static bool all_finite(const Values& v) {
+    return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
+  }
+};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(PlanarLayer, Types);
+
+// Then the map shifts by u h(b), whatever the constraint says about w.u = 0.
+TYPED_TEST(PlanarLayer, NoDirectionIsAShift) {
+  const Values x = {0.5, -1, 2, 3, 0, 0.25};
+  for (const char* function : kFunctions)
+    for (const double w : {0.0, 1e-30 * (this->kF64 ? 1e-200 : 1)}) {
+      auto f = this->planar(function, {1, -2}, {w, -w}, -0.5);
+      const double b = -0.5, h = function == kFunctions[0]   ? std::tanh(b)
+                                 : function == kFunctions[1] ? 0.01 * b
+                                                             : std::expm1(b);
+      for (const bool inverse : {false, true}) {
+        const MappedGradients m = f.gradients(inverse, {3, x, {}}, {{1, 2, 3, 4, 5, 6}, {1, 1, 1}});
+        for (size_t r = 0; r < 3; ++r) {
+          EXPECT_NEAR(m.value.y[2 * r], x[2 * r] + (inverse ? -h : h), 1e-6);
+          EXPECT_NEAR(m.value.y[2 * r + 1], x[2 * r + 1] - 2 * (inverse ? -h : h), 1e-6);
+          EXPECT_EQ(m.value.log_det[r], 0);
+        }
+        EXPECT_EQ(m.x, (Values{1, 2, 3, 4, 5, 6}));
+        EXPECT_TRUE(this->all_finite(m.params[0]));
+        EXPECT_NEAR(m.params[0][0], (inverse ? -h : h) * (1 + 3 + 5), 1e-5) << "gradient of u";
+      }
+    }
+}
+
+// Where m = softplus(w.u) is near 0 the map squeezes the rows near a = 0 by det = h^2 + m h'. What z no longer tells
+// apart cannot come back: an error of z of a rounding returns as one of |u^||w| / det roundings. Rows of ordinary
+// condition come back to 1e-9 in float64, 1e-4 in float32.
+TYPED_TEST(PlanarLayer, StrongContractionsLoseWhatTheirConditionSays) {
+  constexpr double tolerance = this->kF64 ? 1e-9 : 1e-4, roundings = this->kF64 ? 1e-12 : 1e-6;
+  std::mt19937_64 random(5);
+  int64_t ordinary = 0;
+  for (const char* function : kFunctions)
+    for (const double s : {-3.0, -8.0, -20.0, -60.0}) {
+      const Values w = {0.6, -0.8, 0.5}, u = {s * 0.6 / 1.25 + 0.3, -s * 0.8 / 1.25, s * 0.5 / 1.25 + 0.1};
+      auto f = this->planar(function, u, w, 0.1);
+      constexpr int64_t n = 300;
+      const Values x = draw_normal(3 * n, random);
+      const MappedValues there = f.map(false, {n, x, {}}), back = f.map(true, {n, there.y, {}});
+      for (size_t r = 0; r < n; ++r) {
+        const double det = std::exp(there.log_det[r]), condition = 1 + 1 / det;
+        ordinary += condition < 20;
+        for (size_t j = 3 * r; j < 3 * r + 3; ++j)
+          ASSERT_NEAR(back.y[j], x[j], roundings * condition * (1 + std::abs(x[j])))
+              << function << " " << s << " row " << r << " det " << det;
+        if (condition < 20) {
+          ASSERT_NEAR(back.y[3 * r], x[3 * r], tolerance * std::max(1.0, std::abs(x[3 * r])));
+          ASSERT_NEAR(back.log_det[r] + there.log_det[r], 0, tolerance);
+        }
+      }
+    }
+  EXPECT_GT(ordinary, 1000);
+}
+
+// Far more columns than rows of a block: sums over columns, their gradients, and the way back.
+TYPED_TEST(PlanarLayer, ManyColumns) {
+  constexpr int64_t d = 784, n = 5;
+  auto f = make<TypeParam>({{"type", "planar"}}, d);
+  f.randomise(1, 0.1);
+  std::mt19937_64 random(2);
+  const Values x = draw_normal(d * n, random);
+  const MappedValues there = f.map(false, {n, x, {}}), back = f.map(true, {n, there.y, {}});
+  for (size_t k = 0; k < x.size(); ++k) ASSERT_NEAR(back.y[k], x[k], this->kF64 ? 1e-12 : 1e-5);
+  for (size_t r = 0; r < n; ++r) EXPECT_NEAR(there.log_det[r] + back.log_det[r], 0, this->kF64 ? 1e-12 : 1e-5);
+}
+
+// A net that adds nothing leaves the free parameters, row by row.
+TYPED_TEST(PlanarLayer, ContextIsTheSameMap) {
+  constexpr int64_t n = 20, d = 3;
+  auto free = make<TypeParam>({{"type", "planar"}}, d);
+  auto rows = make<TypeParam>({{"type", "planar"}, {"parameters", "context"}, {"hidden", {4}}}, d, 2);
+  free.randomise(1, 0.5);
+  std::mt19937_64 random(2);
+  const Values x = draw_normal(d * n, random), context = draw_normal(2 * n, random);
+  const auto& slots = rows.model().params().slots();
+  for (size_t i = 0; i < slots.size(); ++i)
+    for (int64_t k = 0; k < slots[i].shape.count(); ++k) {
+      const bool output = slots[i].name.find("output") != std::string::npos;
+      rows.param(i)[k] = slots[i].name == "layers.0.parameters" ? free.param(0)[k]
+                         : output                               ? TypeParam(0)
+                                                                : TypeParam(0.1) * static_cast<TypeParam>(k);
+    }
+  for (const bool inverse : {false, true}) {
+    const MappedValues a = free.map(inverse, {n, x, {}}), b = rows.map(inverse, {n, x, context});
+    EXPECT_TRUE(same(a.y, b.y, this->kF64 ? 1e-13 : 1e-5));
+    EXPECT_TRUE(same(a.log_det, b.log_det, this->kF64 ? 1e-13 : 1e-5));
+  }
+}
+
+TEST(PlanarLayerSpec, ContextNeedsAContext) {
+  try {
+    make<double>({{"type", "planar"}, {"parameters", "context"}}, 2);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::spec);
+    EXPECT_NE(std::string(e.what()).find("spec.context"), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace nf::test
