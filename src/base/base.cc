@@ -13,4 +13,17 @@ Var standard_normal(Tape& t, int64_t rows, int64_t event) {
   return z;
 }
 
+Var draws(Tape& t, int64_t rows, int64_t event, double (*quantile)(double u)) {
+  Var z = t.empty({rows, event});
+  const kernel::RandomKey key{t.random.seed, t.random.stream++};
+  const ScratchScope scope(t);
+  double* u = t.scratch<double>(checked_mul(rows, event));
+  kernel::uniform_open(key, t.random.first_row, rows, event, u, event);
+  with_dtype(t.dtype(), [&]<class T>() {
+    T* out = z->out.as<T>();
+    for (int64_t k = 0; k < rows * event; ++k) out[k] = static_cast<T>(quantile(u[k]));
+  });
+  return z;
+}
+
 }  // namespace nf

@@ -7,10 +7,13 @@ namespace nf {
 class Base {
  public:
   virtual ~Base() = default;
-  // Row log-densities [n] of z [n, event].
+  // Row log-densities [n] of z [n, event]; context [n, context] or nullptr.
   virtual Var log_prob(const Scope& s, Var z, Var context) const = 0;
-  // Rows tape.random.first_row ... of tape.random.seed; differentiable in the parameters (reparametrised).
+  // Rows tape.random.first_row ... of tape.random.seed. Differentiable in the parameters and the context: gradients of
+  // expectations over samples are unbiased.
   virtual Var sample(const Scope& s, int64_t rows, Var context) const = 0;
+  // What is wrong with the first row of this context, for messages; "" when nothing is.
+  virtual std::string complaint(Var /*context*/) const { return {}; }
 };
 
 struct BaseKind {
@@ -26,6 +29,8 @@ const BaseKind* find_base_kind(const char* name);  // nullptr when there is none
 
 // [rows, event] standard normal numbers of the tape's key.
 Var standard_normal(Tape& t, int64_t rows, int64_t event);
+// [rows, event] numbers quantile(u), u uniform on (0, 1), of the tape's key. Computed in float64.
+Var draws(Tape& t, int64_t rows, int64_t event, double (*quantile)(double u));
 
 #define NF_BASE(word, B, doc, source)                                                                           \
   extern const BaseKind base_##word;                                                                            \

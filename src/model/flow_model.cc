@@ -190,8 +190,10 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bo
       return kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols) < 0;
     });
   };
-  if (!finite(from)) return inverse ? "the latent" : "the data";
   if (context && !finite(context)) return "the context";
+  const std::string complaint = context ? base_->complaint(context) : "";
+  if (!complaint.empty()) return complaint;
+  if (!finite(from)) return inverse ? "the latent" : "the data";
   Var at = t.empty(from->out.shape);
   const auto keep = [&](Var v) {
     with_dtype(t.dtype(), [&]<class T>() {

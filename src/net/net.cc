@@ -79,7 +79,7 @@ Var Net::apply(const Scope& s, const Dense& layer, Var x, Var residual) {
 
 Var Net::operator()(const Scope& s, Var x, Var context) const {
   Tape& t = s.tape;
-  Var h = context ? concat_columns(t, x, context) : x;
+  Var h = !x ? context : context ? concat_columns(t, x, context) : x;
   if (kind_ == NetKind::mlp) {
     for (const Dense& layer : layers_)
       h = dropout(t, linear_activated(t, h, s.param(layer.weight), s.param(layer.bias), act_), dropout_);

@@ -34,6 +34,7 @@ Activation activation_of(ActivationKind kind);
 
 class Net {
  public:
+  // in = 0: a net of the context alone, x is nullptr.
   Net(const NetConfig& config, Declare d, int64_t in, int64_t out);
   Var operator()(const Scope& s, Var x, Var context) const;
 

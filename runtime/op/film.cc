@@ -1,0 +1,60 @@
+// y = h (1 + g) + b and its gradients gh = gy (1 + g), gg = gy h, gb = gy: correctly rounded operations.
+#include "runtime/op/film.h"
+
+#include "runtime/kernel/binary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+enum { kH, kScale, kShift };
+
+Shapes shape(const Node& n) {
+  need_rank(n, kH, 2);
+  for (int i : {kScale, kShift}) {
+    need_rank(n, i, 2);
+    for (int axis : {0, 1}) need_extent(n, i, axis, n.in[kH]->out.shape[axis]);
+  }
+  return same_as_first(n);
+}
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), b = matrix_of<T>(n.view(kShift)),
+             y = matrix_of<T>(n.out);
+  for (int64_t r = 0; r < h.rows; ++r) {
+    const T *hr = h.row(r), *gr = g.row(r), *br = b.row(r);
+    T* yr = y.row(r);
+    for (int64_t c = 0; c < h.cols; ++c) yr[c] = hr[c] * (1 + gr[c]) + br[c];
+  }
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto target = [&](int i) { return n.in[i]->needs_grad ? matrix_of<T>(t.grad(*n.in[i])) : Rows<T>{}; };
+  const auto gh = target(kH), gg = target(kScale), gb = target(kShift);
+  const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), gy = matrix_of<T>(t.grad_out(n));
+  for (int64_t r = 0; r < h.rows; ++r) {
+    const T *up = gy.row(r), *gr = g.row(r);
+    if (gh.p)
+      for (int64_t c = 0; c < h.cols; ++c) gh.row(r)[c] += up[c] * (1 + gr[c]);
+    if (gg.p) kernel::mul_add<T>(up, h.row(r), gg.row(r), h.cols);
+    if (gb.p) kernel::accumulate<T>(up, gb.row(r), h.cols);
+  }
+}
+
+const Op kFilm = {"film", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+const OpCase kCases[] = {
+    {"film", {{"nd"}, {"nd"}, {"nd"}}, [](Tape& t, const Var* in) { return film(t, in[0], in[1], in[2]); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_film;
+const OpFamily family_film = {"film", kCases, std::size(kCases)};
+
+Var film(Tape& t, Var h, Var scale, Var shift) { return t.record(kFilm, {h, scale, shift}); }
+
+}  // namespace nf

@@ -1,0 +1,249 @@
+// Row log-densities of independent columns with locations and scales, u_j = (z_j - loc_j) exp(-log_scale_j):
+//   log p(z) = sum_j (log f(u_j) - log_scale_j)
+//   logistic   log f = -|u| - 2 log(1 + e^-|u|)
+//   laplace    log f = -|u| - log 2
+//   student    log f = g(nu/2) - log(2 pi)/2 - (nu + 1)/2 log(1 + u^2/nu),  nu = exp(log_dof) within [1e-15, 1e15]
+// with g of runtime/kernel/gamma_ratio.h. Student's t is computed in float64. The sum over j runs in a fixed order.
+// Draws of Student's t (Bailey 1994, "Polar generation of random variates with the t-distribution"), exact for every
+// nu: T = sqrt(nu (U^(-2/nu) - 1)) cos(2 pi V), smooth in nu.
+#include "runtime/op/location_scale.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gamma_ratio.h"
+#include "runtime/kernel/random.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/per_row.h"
+
+namespace nf {
+namespace {
+
+using kernel::Binary;
+constexpr double kLog2 = 0.69314718055994530942, kHalfLog2Pi = 0.91893853320467274178;
+
+enum { kZ, kLoc, kLogScale, kLogDof };
+enum class Family { logistic, laplace, student };
+
+Shapes shape(const Node& n) {
+  need_rank(n, kZ, 2);
+  const Dims& z = n.in[kZ]->out.shape;
+  for (int i = kLoc; i < n.n_in; ++i) need_row_params(n, i, z[0], z[1]);
+  Shapes s;
+  s.out = {z[0]};
+  s.saved = z;  // u
+  s.has_saved = true;
+  return s;
+}
+
+double degrees(double log_dof) {
+  const double nu = std::exp(log_dof);
+  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
+}
+
+// a = |u| / sqrt(nu); the square of a large one would overflow.
+double log1p_square(double a) { return a < 1e100 ? std::log1p(a * a) : 2 * std::log(a); }
+
+struct Student {
+  explicit Student(double log_dof)
+      : nu(degrees(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
+  double nu, root;
+  kernel::GammaRatio normaliser;
+  double log_density(double u) const {
+    return normaliser.log - kHalfLog2Pi - (nu + 1) / 2 * log1p_square(std::abs(u) / root);
+  }
+  double slope(double u) const {  // d log f / du
+    const double a = u / root;
+    return -(nu + 1) / root * (std::abs(a) < 1e100 ? a / (1 + a * a) : 1 / a);
+  }
+  double by_log_dof(double u) const {
+    const double a = std::abs(u) / root;
+    const double share = a < 1e100 ? a * a / (1 + a * a) : 1;
+    return normaliser.slope - nu / 2 * log1p_square(a) + (nu + 1) / 2 * share;
+  }
+};
+
+// f(r, c, Student) for all columns; the constants of shared degrees of freedom are computed once.
+template <class T, class F>
+void each_student(Tape& t, const Rows<T>& log_dof, F&& f) {
+  const ScratchScope scope(t);
+  Student* shared = log_dof.ld == 0 ? t.scratch<Student>(log_dof.cols) : nullptr;
+  for (int64_t c = 0; shared && c < log_dof.cols; ++c) shared[c] = Student(static_cast<double>(log_dof.p[c]));
+  for (int64_t r = 0; r < log_dof.rows; ++r)
+    for (int64_t c = 0; c < log_dof.cols; ++c)
+      f(r, c, shared ? shared[c] : Student(static_cast<double>(log_dof.row(r)[c])));
+}
+
+template <Family family, class T>
+void forward(Tape& t, Node& n) {
+  const auto z = matrix_of<T>(n.view(kZ));
+  const int64_t d = z.cols;
+  const auto loc = per_row<T>(n.view(kLoc), z.rows, d), ls = per_row<T>(n.view(kLogScale), z.rows, d);
+  T* u = static_cast<T*>(n.saved);
+  const ScratchScope scope(t);
+  T *factor = t.scratch<T>(d), *f = t.scratch<T>(checked_mul(z.rows, d));
+  for (int64_t r = 0; r < z.rows; ++r) {
+    T* ur = u + r * d;
+    if (r == 0 || ls.ld != 0) {
+      kernel::scale<T>(-1, ls.row(r), factor, d);
+      kernel::unary<T>(Unary::exp, 0, factor, factor, d);
+    }
+    kernel::binary<T>(Binary::sub, z.row(r), loc.row(r), ur, d);
+    kernel::binary<T>(Binary::mul, ur, factor, ur, d);
+  }
+  const int64_t all = z.rows * d;
+  if constexpr (family == Family::student) {
+    each_student(t, per_row<T>(n.view(kLogDof), z.rows, d), [&](int64_t r, int64_t c, const Student& s) {
+      f[r * d + c] = static_cast<T>(s.log_density(static_cast<double>(u[r * d + c])));
+    });
+  } else {
+    for (int64_t k = 0; k < all; ++k) f[k] = -std::abs(u[k]);
+    if constexpr (family == Family::laplace) {
+      kernel::binary_scalar<T>(Binary::sub, f, static_cast<T>(kLog2), f, all);
+    } else {
+      T* s = t.scratch<T>(all);
+      kernel::unary<T>(Unary::softplus, 1, f, s, all);
+      kernel::axpy<T>(-2, s, f, all);
+    }
+  }
+  for (int64_t r = 0; r < z.rows; ++r) kernel::binary<T>(Binary::sub, f + r * d, ls.row(r), f + r * d, d);
+  kernel::row_sum<T>(f, d, z.rows, d, n.y<T>());
+}
+
+template <Family family, class T>
+void vjp(Tape& t, Node& n) {
+  const auto z = matrix_of<T>(n.view(kZ));
+  const int64_t d = z.cols, all = z.rows * d;
+  const auto ls = per_row<T>(n.view(kLogScale), z.rows, d);
+  const T* g = t.grad_out(n).template as<T>();
+  const T* u = static_cast<const T*>(n.saved);
+  const auto target = [&](int i) { return n.in[i]->needs_grad ? per_row<T>(t.grad(*n.in[i]), z.rows, d) : Rows<T>{}; };
+  const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale),
+             gdof = family == Family::student ? target(kLogDof) : Rows<T>{};
+  const ScratchScope scope(t);
+  T *slope = t.scratch<T>(all), *factor = t.scratch<T>(d);
+  if constexpr (family == Family::student) {
+    each_student(t, per_row<T>(n.view(kLogDof), z.rows, d), [&](int64_t r, int64_t c, const Student& s) {
+      const auto v = static_cast<double>(u[r * d + c]);
+      slope[r * d + c] = static_cast<T>(s.slope(v));
+      if (gdof.p) gdof.row(r)[c] += g[r] * static_cast<T>(s.by_log_dof(v));
+    });
+  } else if constexpr (family == Family::laplace) {
+    kernel::unary<T>(Unary::sign, 0, u, slope, all);
+    kernel::scale<T>(-1, slope, slope, all);
+  } else {
+    kernel::scale<T>(T(0.5), u, slope, all);
+    kernel::unary<T>(Unary::tanh, 0, slope, slope, all);
+    kernel::scale<T>(-1, slope, slope, all);
+  }
+  for (int64_t r = 0; r < z.rows; ++r) {
+    T* s = slope + r * d;
+    if (gls.p)
+      for (int64_t c = 0; c < d; ++c) gls.row(r)[c] -= g[r] * (u[r * d + c] * s[c] + 1);
+    kernel::scale<T>(-1, ls.row(r), factor, d);
+    kernel::unary<T>(Unary::exp, 0, factor, factor, d);
+    kernel::binary<T>(Binary::mul, s, factor, s, d);
+    if (gz.p) kernel::axpy<T>(g[r], s, gz.row(r), d);
+    if (gloc.p) kernel::axpy<T>(-g[r], s, gloc.row(r), d);
+  }
+}
+
+template <Family f>
+constexpr Op op_of(const char* name) {
+  return {name, Layout::rows, shape, {forward<f, float>, forward<f, double>}, {vjp<f, float>, vjp<f, double>}};
+}
+const Op kLogistic = op_of<Family::logistic>("logistic_log_prob"),
+         kLaplace = op_of<Family::laplace>("laplace_log_prob"), kStudent = op_of<Family::student>("student_log_prob");
+
+// ---- draws -------------------------------------------------------------------------------------------------------
+// attr: i[0] rows, i[1] columns, i[2] the stream. saved: dT / d log nu.
+
+Shapes draws_shape(const Node& n) {
+  need_row_params(n, 0, n.attr.i[0], n.attr.i[1]);
+  Shapes s;
+  s.out = s.saved = {n.attr.i[0], n.attr.i[1]};
+  s.has_saved = true;
+  return s;
+}
+
+template <class T>
+void draws_forward(Tape& t, Node& n) {
+  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto log_dof = per_row<T>(n.view(0), rows, d);
+  T *y = n.y<T>(), *slope = static_cast<T*>(n.saved);
+  const ScratchScope scope(t);
+  double* u = t.scratch<double>(checked_mul(rows, 2 * d));
+  kernel::uniform_open<double>({t.random.seed, static_cast<uint32_t>(n.attr.i[2])}, t.random.first_row, rows, 2 * d, u,
+                               2 * d);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < d; ++c) {
+      const double* uv = u + (r * d + c) * 2;
+      const double nu = degrees(static_cast<double>(log_dof.row(r)[c]));
+      const double e = -2 / nu * std::log(uv[0]), grown = std::expm1(e);
+      const double x = std::sqrt(nu * grown) * std::cos(2 * M_PI * uv[1]);
+      y[r * d + c] = static_cast<T>(x);
+      slope[r * d + c] = static_cast<T>(x * (1 + e / std::expm1(-e)) / 2);
+    }
+}
+
+template <class T>
+void draws_vjp(Tape& t, Node& n) {
+  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(t.grad(*n.in[0]), rows, d);
+  const T* slope = static_cast<const T*>(n.saved);
+  for (int64_t r = 0; r < rows; ++r) kernel::mul_add<T>(g.row(r), slope + r * d, out.row(r), d);
+}
+
+const Op kDraws = {"student_draws", Layout::rows, draws_shape, NF_BOTH(draws_forward), NF_BOTH(draws_vjp)};
+
+const OpCase kCases[] = {
+    {"logistic",
+     {{"nd"}, {"d"}, {"d"}},
+     [](Tape& t, const Var* in) { return logistic_log_prob(t, in[0], in[1], in[2]); }},
+    {"logistic_per_row",
+     {{"nd"}, {"nd"}, {"nd"}},
+     [](Tape& t, const Var* in) { return logistic_log_prob(t, in[0], in[1], in[2]); }},
+    {"laplace",
+     {{"nd", Domain::nonzero}, {"d"}, {"d"}},  // a kink at z = loc
+     [](Tape& t, const Var* in) { return laplace_log_prob(t, in[0], scale(t, in[1], 0.01), in[2]); },
+     false},
+    {"student",
+     {{"nd"}, {"d"}, {"d"}, {"d"}},
+     [](Tape& t, const Var* in) { return student_log_prob(t, in[0], in[1], in[2], in[3]); }},
+    {"student_per_row",
+     {{"nd"}, {"nd"}, {"nd"}, {"nd"}},
+     [](Tape& t, const Var* in) { return student_log_prob(t, in[0], in[1], in[2], in[3]); }},
+    {"located_per_row",
+     {{"nd"}, {"nd"}, {"nd"}},
+     [](Tape& t, const Var* in) { return located(t, in[0], in[1], in[2]); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_location_scale;
+const OpFamily family_location_scale = {"location_scale", kCases, std::size(kCases)};
+
+Var logistic_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kLogistic, {z, loc, log_scale}); }
+Var laplace_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kLaplace, {z, loc, log_scale}); }
+Var student_log_prob(Tape& t, Var z, Var loc, Var log_scale, Var log_dof) {
+  return t.record(kStudent, {z, loc, log_scale, log_dof});
+}
+
+Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
+  Attr a;
+  a.i[0] = rows;
+  a.i[1] = event;
+  a.i[2] = t.random.stream++;
+  return t.record(kDraws, {log_dof}, a);
+}
+
+Var located(Tape& t, Var u, Var loc, Var log_scale) {
+  if (loc->out.shape.rank == 1) return affine(t, u, log_scale, loc, false);
+  return add(t, mul(t, u, unary(t, Unary::exp, log_scale)), loc);
+}
+
+}  // namespace nf

@@ -1,0 +1,52 @@
+// y[r] = x[0] for n rows: exact copies; gx = sum_r gy[r] in row order.
+#include "runtime/op/repeat_rows.h"
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+Shapes shape(const Node& n) {
+  need_rank(n, 0, 2);
+  need_extent(n, 0, 0, 1);
+  Shapes s;
+  s.out = {n.attr.i[0], n.in[0]->out.shape[1]};
+  return s;
+}
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const auto y = matrix_of<T>(n.out);
+  for (int64_t r = 0; r < y.rows; ++r) kernel::copy<T>(n.x<T>(0), y.row(r), y.cols);
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  T* gx = t.grad(*n.in[0]).template as<T>();
+  const auto gy = matrix_of<T>(t.grad_out(n));
+  kernel::col_sum_add<T>(gy.p, gy.ld, gy.rows, gy.cols, gx);
+}
+
+const Op kRepeatRows = {
+    "repeat_rows",    Layout::rows, shape,
+    NF_BOTH(forward), NF_BOTH(vjp), [](Tape& t, Node& n, const Var* d) { return repeat_rows(t, d[0], n.attr.i[0]); }};
+
+const OpCase kCases[] = {
+    {"repeat_rows", {{"1d"}}, [](Tape& t, const Var* in) { return repeat_rows(t, in[0], 5); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_repeat_rows;
+const OpFamily family_repeat_rows = {"repeat_rows", kCases, std::size(kCases)};
+
+Var repeat_rows(Tape& t, Var x, int64_t n) {
+  Attr a;
+  a.i[0] = n;
+  return t.record(kRepeatRows, {x}, a);
+}
+
+}  // namespace nf

@@ -1,0 +1,9 @@
+// One row as many equal ones: x [1, d] -> [n, d]; the gradient of the row is the sum over the rows, in order.
+#pragma once
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+Var repeat_rows(Tape& t, Var x, int64_t n);
+
+}  // namespace nf

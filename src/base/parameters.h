@@ -1,0 +1,44 @@
+// Parameters of a base distribution: fixed, free (one set for all rows), or from the context (one set per row):
+//   context   free value + net(context), the net starting near zero, so that a fresh base is that of the free values
+#pragma once
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/base.h"
+#include "src/net/net.h"
+
+namespace nf {
+
+enum class ParametersKind : uint8_t { free, context, fixed };
+
+struct ParametersConfig : LayerConfig {
+  ParametersKind parameters = ParametersKind::free;
+  NetConfig net;
+  void fields(Fields& f) override;
+};
+
+class Parameters {
+ public:
+  struct Tensor {
+    std::string name;
+    Dims shape;
+    Init init;
+  };
+  Parameters(const ParametersConfig& config, Declare d, std::initializer_list<Tensor> tensors);
+
+  // Tensor i: in its shape, or one row of its elements per row of the context.
+  struct Values {
+    Var at[4];
+    Var operator[](size_t i) const { return at[i]; }
+  };
+  Values operator()(const Scope& s, Var context) const;
+
+ private:
+  std::vector<ParamId> ids_;
+  std::vector<int64_t> counts_;
+  std::optional<Net> net_;
+};
+
+}  // namespace nf
