@@ -136,7 +136,7 @@ void set_number(nf_options& o, const Key& k, double v) {
   if (is(k, "text")) fail(Code::spec, "option \"%s\" takes a text, not a number: %s", k.name, k.doc);
   if (is(k, "choice")) fail(Code::spec, "option \"%s\" takes a name, not a number: %s", k.name, k.doc);
   if (!(v >= k.low && v <= k.high))
-    fail(Code::spec, "option \"%s\" = %g is outside [%g, %g]: %s", k.name, v, k.low, k.high, k.doc);
+    fail(Code::spec, "option \"%s\" = %g is outside [%.9g, %.9g]: %s", k.name, v, k.low, k.high, k.doc);
   if (!is(k, "number") && v != std::floor(v))
     fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name, v, k.doc);
   o.numbers[k.name] = v;

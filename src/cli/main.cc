@@ -34,8 +34,10 @@ int usage_error(const CLI::App& app, const CLI::ParseError& e) {
   }
   const std::string help = "`" + command + " --help` shows what it takes";
   const std::vector<std::string> extra = at->remaining();
-  if (dynamic_cast<const CLI::ExtrasError*>(&e) && !extra.empty()) {
-    const bool flag = extra.front().starts_with("-");
+  // A misspelt option leaves the one that was meant missing, which is what the parser finds first.
+  const bool flag = !extra.empty() && extra.front().starts_with("-");
+  if (!extra.empty() &&
+      (dynamic_cast<const CLI::ExtrasError*>(&e) || (flag && dynamic_cast<const CLI::RequiredError*>(&e)))) {
     std::vector<std::string> known = flags_of(*at);
     if (!flag) {
       known.clear();

@@ -8,6 +8,7 @@
 #include "src/cli/draw/png.h"
 #include "src/cli/plot.h"
 #include "src/cli/text.h"
+#include "src/cli/writer.h"
 
 namespace nf::cli {
 namespace {
@@ -198,6 +199,7 @@ void check_picture(const std::string& path, const char* extension) {
   if (!path.ends_with(extension))
     throw Failure(path + ": this picture is written as " + (extension + 1) + "; its name must end in " + extension, {},
                   kUsage);
+  check_folder(path);
 }
 
 void save(const Canvas& canvas, const std::string& path) {

@@ -1,8 +1,6 @@
 // See train_plan.h.
 #include "src/cli/train_plan.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -42,12 +40,7 @@ void check_destination(const TrainArgs& args, const std::string& path, const cha
     if (!input->empty() && (path == *input || fs::equivalent(path, *input, ignored)))
       throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite", {},
                     kUsage);
-  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
-  if (!fs::is_directory(folder, ignored))
-    throw Failure(std::string(flag) + " " + path + ": there is no folder " + folder.string(),
-                  "mkdir -p " + shell_word(folder.string()));
-  if (access(folder.c_str(), W_OK) != 0)
-    throw Failure(std::string(flag) + " " + path + ": the folder " + folder.string() + " cannot be written");
+  check_folder(path, flag);
 }
 
 void check_destinations(const TrainArgs& args, nf_runtime* runtime) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 #include "src/cli/handle.h"
 #include "src/cli/text.h"
@@ -37,9 +38,20 @@ std::string csv_cell(const std::string& name) {
 }
 }  // namespace
 
+void check_folder(const std::string& path, const std::string& flag) {
+  std::error_code ignored;
+  const std::string what = (flag.empty() ? "" : flag + " ") + path;
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  if (!std::filesystem::is_directory(folder, ignored))
+    throw Failure(what + ": there is no folder " + folder.string(), "mkdir -p " + shell_word(folder.string()));
+  if (access(folder.c_str(), W_OK) != 0) throw Failure(what + ": the folder " + folder.string() + " cannot be written");
+}
+
 void check_output(const std::string& path) {
   if (!to_stdout(path) && !path.ends_with(".npy") && !path.ends_with(".csv"))
     throw Failure(path + ": the name of the output decides its format, and must end in .npy or .csv", {}, kUsage);
+  if (!to_stdout(path)) check_folder(path);
 }
 
 RowWriter::RowWriter(const std::string& path, int32_t dtype, int64_t rows, int64_t cols, bool flat,

@@ -29,7 +29,9 @@ class RowWriter {
   int64_t cols_;
 };
 
-// Refuses a path whose format is not known before any work is spent on it.
+// Refuses a path whose folder is not there or cannot be written, before any work is spent on it; `flag` leads the message.
+void check_folder(const std::string& path, const std::string& flag = {});
+// The same, and a path whose format is not known.
 void check_output(const std::string& path);
 
 }  // namespace nf::cli

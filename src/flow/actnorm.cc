@@ -19,7 +19,7 @@ class ActNorm final : public Layer {
   ActNorm(const Config&, Declare d)
       : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
         shift_(d.param("shift", {d.event}, Init::zeros())),
-        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }

@@ -38,8 +38,8 @@ class BatchNorm final : public Layer {
                          : -1),
         bias_(c.affine ? d.param("bias", {d.event}, Init::zeros()) : -1),
         mean_(d.buffer("running_mean", {d.event}, Init::zeros())),
-        var_(d.buffer("running_var", {d.event}, Init::fill(1))),
-        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+        var_(d.buffer("running_var", {d.event}, Init::fill(1), Must::nonnegative)),
+        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;

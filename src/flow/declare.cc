@@ -2,9 +2,9 @@
 
 namespace nf {
 
-ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable) {
+ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable, Must must) {
   shape.count();  // refuses an overflow here, where the name is known
-  all_.push_back({prefix_ + name, shape, std::move(init), trainable});
+  all_.push_back({prefix_ + name, shape, std::move(init), trainable, must});
   return static_cast<ParamId>(all_.size() - 1);
 }
 

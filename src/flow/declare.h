@@ -21,6 +21,9 @@ struct Init {
   static Init exactly(std::vector<double> v) { return {values, 0, std::move(v)}; }
 };
 
+// What a buffer has to be for its layer to tell the truth: checked when a file is read (src/model/buffer_check.h).
+enum class Must : uint8_t { anything, flag, sign, positive, nonnegative, rotation };
+
 using ParamId = int32_t;  // -1: absent
 
 struct ParamInfo {
@@ -28,6 +31,7 @@ struct ParamInfo {
   Dims shape;
   Init init;
   bool trainable = true;
+  Must must = Must::anything;
 };
 
 class Declare {
@@ -38,11 +42,11 @@ class Declare {
       : event(event), context(context), key(key), all_(all), prefix_(std::move(prefix)), path_(std::move(path)) {}
 
   ParamId param(const std::string& name, const Dims& shape, Init init) {
-    return add(name, shape, std::move(init), true);
+    return add(name, shape, std::move(init), true, Must::anything);
   }
   // State that is saved but not trained.
-  ParamId buffer(const std::string& name, const Dims& shape, Init init) {
-    return add(name, shape, std::move(init), false);
+  ParamId buffer(const std::string& name, const Dims& shape, Init init, Must must = Must::anything) {
+    return add(name, shape, std::move(init), false, must);
   }
   // The same under "prefix.name.".
   Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, key, path_}; }
@@ -55,7 +59,7 @@ class Declare {
   const uint64_t key;     // differs between layers of a model: for choices such as a random order
 
  private:
-  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable);
+  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Must must);
   std::vector<ParamInfo>& all_;
   std::string prefix_;
   std::string path_;

@@ -17,7 +17,7 @@ class Orthogonal final : public Layer {
   Orthogonal(const Config& c, Declare d) {
     check_dense(d, "type");
     rotation_ = d.buffer("rotation", {d.event, d.event},
-                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)));
+                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)), Must::rotation);
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override { return {matmul(s.tape, x, s.param(rotation_)), nullptr}; }

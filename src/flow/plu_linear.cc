@@ -44,7 +44,7 @@ class PluLinear final : public Layer {
       upper_ = d.param("upper", {entries}, Init::exactly(std::move(f.upper)));
     }
     log_s_ = d.param("log_s", {n}, Init::exactly(std::move(f.log_s)));
-    sign_ = d.buffer("sign", {n}, Init::exactly(std::move(f.sign)));
+    sign_ = d.buffer("sign", {n}, Init::exactly(std::move(f.sign)), Must::sign);
     if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());
   }
 

@@ -15,8 +15,8 @@ class Standardise final : public Layer {
 
   Standardise(const Config&, Declare d)
       : mean_(d.buffer("mean", {d.event}, Init::zeros())),
-        std_(d.buffer("std", {d.event}, Init::fill(1))),
-        started_(d.buffer("initialised", {1}, Init::zeros())) {}
+        std_(d.buffer("std", {d.event}, Init::fill(1), Must::positive)),
+        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, true); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, false); }

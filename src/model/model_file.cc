@@ -4,6 +4,7 @@
 
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/layout.h"
+#include "src/model/buffer_check.h"
 
 namespace nf {
 namespace {
@@ -56,7 +57,8 @@ const std::string& spec_of(const SafeTensors& file) {
 void read_params(const SafeTensors& file, FlowModel& model) {
   ParamStore& params = model.params();
   const auto& slots = params.slots();
-  for (const ParamSlot& slot : slots) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const ParamSlot& slot = slots[i];
     const SafeTensors::Entry* e = file.find(slot.name);
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
@@ -72,6 +74,11 @@ void read_params(const SafeTensors& file, FlowModel& model) {
           fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(),
                at / sizeof(T));
       }
+      check_buffer(model.must(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
+        T v;
+        std::memcpy(&v, e->data + static_cast<size_t>(k) * sizeof v, sizeof v);
+        return static_cast<double>(v);
+      });
     });
   }
   for (const SafeTensors::Entry& e : file.entries())

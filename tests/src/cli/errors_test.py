@@ -25,6 +25,21 @@ def missing_files():
     fails('sample', 'none.safetensors', '-n', 1, says='none.safetensors')
     fails('info', 'none.safetensors', says='none.safetensors')
     fails('train', SPEC, '--data', 'train.npy', '-o', 'no/such/m.safetensors', says='no/such')
+    train()
+    for words in (('score', 'm.safetensors', '--data', 'train.npy', '-o', 'no/such/x.csv'),
+                  ('sample', 'm.safetensors', '-n', 9, '-o', 'no/such/x.npy'),
+                  ('plot', 'samples', 'm.safetensors', '-o', 'no/such/x.png')):
+        fails(*words, says=('no/such/x', 'there is no folder no/such'), hint='mkdir -p no/such')
+
+
+@case
+def misspelt_options_are_named():
+    data()
+    for words in (('score', 'm.safetensors', '--dat', 'train.npy'), ('train', SPEC, '--dat', 'train.npy', '-o', 'm.safetensors')):
+        fails(*words, code=2, says=('no option --dat', 'did you mean --data?'))
+    fails('score', '--frob', 'm.safetensors', code=2, says='no option --frob')
+    fails('score', 'm.safetensors', code=2, says='--data is required')
+    bad_train('--ema-decay', '2', says='[0, 0.99999999]')
 
 
 @case

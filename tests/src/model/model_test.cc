@@ -214,6 +214,45 @@ TEST(FlowModel, NamesTheLayerThatBreaks) {
 }
 
 // What a file says is compared with what its spec asks for, tensor by tensor.
+// Values that no training makes would answer with densities that are not: a file with them is refused.
+TEST(ModelFile, BuffersHaveToBeWhatTheyAre) {
+  struct Bad {
+    const char *layer, *tensor;
+    double value;
+    const char* says;
+  };
+  const Bad cases[] = {
+      {"standardise", "std", 0, "0 at index 2, but has to be positive"},
+      {"standardise", "std", -1, "-1 at index 2, but has to be positive"},
+      {"batch_norm", "running_var", -1e-3, "-0.001 at index 2, but has to be 0 or more"},
+      {"batch_norm", "initialised", 2, "2 at index 0, but has to be 0 or 1"},
+      {"actnorm", "initialised", 0.5, "0.5 at index 0, but has to be 0 or 1"},
+      {"plu_linear", "sign", 0.5, "0.5 at index 2, but has to be 1 or -1"},
+      {"orthogonal", "rotation", 0.99, "is no rotation"},
+  };
+  for (const char* dtype : {"float32", "float64"})
+    for (const Bad& c : cases) {
+      SCOPED_TRACE(std::string(c.layer) + " " + c.tensor + " " + dtype);
+      const auto model = std::make_unique<FlowModel>(system_allocator(),
+                                                     parse_spec(R"({"event": 5, "dtype": ")" + std::string(dtype) +
+                                                                R"(", "layers": [{"type": ")" + c.layer + "\"}]}"),
+                                                     1);
+      MemorySink good, bad;
+      write_model(good, *model, {});
+      EXPECT_NO_THROW(read_model(system_allocator(), good.bytes()));
+      const int64_t slot = model->params().find("layers.0." + std::string(c.tensor));
+      ASSERT_GE(slot, 0) << model->params().slots()[0].name;
+      const View v = model->params().view(static_cast<size_t>(slot));
+      const int64_t at = std::min<int64_t>(2, v.count() - 1);
+      if (v.dtype == DType::f32)
+        v.as<float>()[at] = static_cast<float>(c.value);
+      else
+        v.as<double>()[at] = c.value;
+      write_model(bad, *model, {});
+      EXPECT_ERROR(read_model(system_allocator(), bad.bytes()), Code::format, c.says);
+    }
+}
+
 TEST(ModelFile, RefusesWhatDoesNotFit) {
   FlowCase<double> f = chain();
   MemorySink sink;

@@ -1,0 +1,72 @@
+// See buffer_check.h.
+#include "src/model/buffer_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "runtime/core/status.h"
+
+namespace nf {
+namespace {
+using At = std::function<double(int64_t)>;
+
+bool allowed(Must must, double v) {
+  switch (must) {
+    case Must::flag:
+      return v == 0 || v == 1;
+    case Must::sign:
+      return v == 1 || v == -1;
+    case Must::positive:
+      return v > 0;
+    case Must::nonnegative:
+      return v >= 0;
+    default:
+      return true;
+  }
+}
+
+const char* words(Must must) {
+  switch (must) {
+    case Must::flag:
+      return "0 or 1";
+    case Must::sign:
+      return "1 or -1";
+    case Must::positive:
+      return "positive";
+    default:
+      return "0 or more";
+  }
+}
+
+// How far R^T R v is from v. Signs without a pattern, so that errors of several elements do not cancel.
+double distance_from_rotation(int64_t n, const At& at) {
+  const auto v = [](int64_t j) { return (static_cast<uint64_t>(j) * 0x9e3779b97f4a7c15u >> 40) % 2 ? 1.0 : -1.0; };
+  std::vector<double> back(static_cast<size_t>(n), 0.0);
+  for (int64_t i = 0; i < n; ++i) {
+    double y = 0;
+    for (int64_t j = 0; j < n; ++j) y += at(i * n + j) * v(j);
+    for (int64_t j = 0; j < n; ++j) back[static_cast<size_t>(j)] += at(i * n + j) * y;
+  }
+  double worst = 0;
+  for (int64_t j = 0; j < n; ++j) worst = std::max(worst, std::abs(back[static_cast<size_t>(j)] - v(j)));
+  return worst;
+}
+}  // namespace
+
+void check_buffer(Must must, const std::string& name, const Dims& shape, DType dtype, const At& at) {
+  if (must == Must::anything) return;
+  if (must == Must::rotation) {
+    // 4096 columns of rounded elements are 2e-6 off in float32.
+    const double off = distance_from_rotation(shape[0], at);
+    if (!(off <= (dtype == DType::f64 ? 1e-9 : 1e-4)))
+      fail(Code::format, "tensor \"%s\" is no rotation: R^T R differs from 1 by %.2g", name.c_str(), off);
+    return;
+  }
+  for (int64_t k = 0; k < shape.count(); ++k)
+    if (!allowed(must, at(k)))
+      fail(Code::format, "tensor \"%s\" is %g at index %lld, but has to be %s", name.c_str(), at(k),
+           static_cast<long long>(k), words(must));
+}
+
+}  // namespace nf
