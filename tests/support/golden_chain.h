@@ -3,10 +3,10 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <optional>
 
 #include "tests/support/flow_case.h"
 #include "tests/support/golden.h"
@@ -167,6 +167,18 @@ class Chain {
     return "layers." + std::to_string(layers_.size() - 1) + "." + name;
   }
 
+  // An ordinary net, the conditioner of the layer added last.
+  void dense_net(const std::string& prefix) {
+    each_under(prefix, [&](const std::string& theirs, const GoldenTensor& tensor) {
+      // [out, in] there, [in, out] here.
+      Place p{ours("net." + our_net_name(theirs)), {}};
+      const int64_t out = tensor.rows(), in = tensor.shape.size() == 2 ? tensor.shape[1] : 1;
+      for (int64_t o = 0; o < out; ++o)
+        for (int64_t i = 0; i < in; ++i) p.at.push_back(i * out + o);
+      return p;
+    });
+  }
+  void drop(const std::string& theirs) { places_.erase(theirs); }
   // Number k of their tensor is number p.at[k] of one of these.
   template <class... P>
   void place(const std::string& theirs, const P&... p) {
@@ -178,16 +190,6 @@ class Chain {
     std::vector<int64_t> v(g_["param." + theirs].data.size());
     std::iota(v.begin(), v.end(), int64_t{0});
     return v;
-  }
-  void dense_net(const std::string& prefix) {
-    each_under(prefix, [&](const std::string& theirs, const GoldenTensor& tensor) {
-      // [out, in] there, [in, out] here.
-      Place p{ours("net." + our_net_name(theirs)), {}};
-      const int64_t out = tensor.rows(), in = tensor.shape.size() == 2 ? tensor.shape[1] : 1;
-      for (int64_t o = 0; o < out; ++o)
-        for (int64_t i = 0; i < in; ++i) p.at.push_back(i * out + o);
-      return p;
-    });
   }
   void made(const std::string& prefix, const TheirMade& theirs, const MadeConfig& c, Json j) {
     layer(std::move(j));
@@ -230,6 +232,36 @@ struct FixedNorm {
 template <class T>
 class ChainGolden : public testing::Test {
  protected:
+  static size_t slot_of(FlowCase<T>& f, const std::string& name) {
+    const int64_t s = f.model().params().find(name);
+    EXPECT_GE(s, 0) << name;
+    return static_cast<size_t>(std::max<int64_t>(s, 0));
+  }
+
+  static void load(const Golden& g, const Chain& chain, FlowCase<T>& f) {
+    for (const auto& [name, places] : chain.places())
+      for (const Place& p : places) {
+        const Values& v = g["param." + name].data;
+        ASSERT_EQ(v.size(), p.at.size()) << name;
+        for (size_t k = 0; k < v.size(); ++k)
+          if (p.at[k] >= 0) f.param(slot_of(f, p.tensor))[p.at[k]] = static_cast<T>(v[k]);
+      }
+  }
+
+  // Of all tensors of the chain; returns their number.
+  static size_t compare_gradients(const Golden& g, const Chain& chain, FlowCase<T>& f, const MappedGradients& got,
+                                  double tolerance) {
+    for (const auto& [name, places] : chain.places()) {
+      const GoldenTensor& want = g["grad.param." + name];
+      Values ours(want.data.size(), 0.0);
+      for (const Place& p : places)
+        for (size_t k = 0; k < p.at.size(); ++k)
+          if (p.at[k] >= 0) ours[k] = got.params[slot_of(f, p.tensor)][static_cast<size_t>(p.at[k])];
+      expect_close(ours, want, tolerance, name);
+    }
+    return chain.places().size();
+  }
+
   void check(const Golden& g, const Chain& chain, const std::vector<FixedNorm>& norms = {}) {
     SCOPED_TRACE(g.name());
     // Log-determinants and gradients of splines with steep bins lose more in float32, theirs too.
@@ -244,18 +276,8 @@ class ChainGolden : public testing::Test {
     const Values context = g.has("context") ? g["context"].data : Values{};
     FlowCase<T> f(parse_spec(chain.spec(dtype_of<T>).dump()));
     f.fill_params(0);  // units that theirs does not have
-    const auto slot = [&](const std::string& name) {
-      const int64_t s = f.model().params().find(name);
-      EXPECT_GE(s, 0) << name;
-      return static_cast<size_t>(std::max<int64_t>(s, 0));
-    };
-    for (const auto& [name, places] : chain.places())
-      for (const Place& p : places) {
-        const Values& v = g["param." + name].data;
-        ASSERT_EQ(v.size(), p.at.size()) << name;
-        for (size_t k = 0; k < v.size(); ++k)
-          if (p.at[k] >= 0) f.param(slot(p.tensor))[p.at[k]] = static_cast<T>(v[k]);
-      }
+    const auto slot = [&](const std::string& name) { return slot_of(f, name); };
+    load(g, chain, f);
     for (const FixedNorm& n : norms) {
       const auto theirs = [&](const char* what) { return g["param." + n.prefix + what].data; };
       const Values u = theirs("unconstrained_weight"), bias = theirs("bias"), mean = theirs("running_mean"),
@@ -291,38 +313,29 @@ class ChainGolden : public testing::Test {
       expect_close(sampled.log_det, g["log_det_s"], log_det_tolerance, "log_det_s");
     }
 
-    size_t grads = 0;
-    for (const auto& [name, tensor] : g.tensors()) {
-      if (name.rfind("grad.", 0) != 0) continue;
+    size_t grads = compare_gradients(g, chain, f, out, grad_tolerance) + 1;
+    expect_close(out.x, g["grad.x"], grad_tolerance, "grad.x");
+    if (!context.empty()) {
       ++grads;
-      std::optional<Values> ours;
-      if (name == "grad.x") ours = out.x;
-      if (name == "grad.context") ours = out.context;
-      if (name.rfind("grad.param.", 0) == 0) {
-        const std::string of = name.substr(11);
-        if (const auto it = chain.places().find(of); it != chain.places().end()) {
-          ours.emplace(tensor.data.size(), 0.0);
-          for (const Place& p : it->second)
-            for (size_t k = 0; k < p.at.size(); ++k)
-              if (p.at[k] >= 0) (*ours)[k] = out.params[slot(p.tensor)][static_cast<size_t>(p.at[k])];
-        }
-        for (const FixedNorm& n : norms) {
-          if (of.rfind(n.prefix, 0) != 0) continue;
-          const Values gl = out.params[slot(n.ours + "log_scale")], gs = out.params[slot(n.ours + "shift")];
-          ours = gs;
-          if (!of.ends_with("unconstrained_weight")) continue;
-          const Values u = g["param." + of].data, mean = g["param." + n.prefix + "running_mean"].data,
-                       var = g["param." + n.prefix + "running_var"].data;
-          for (size_t j = 0; j < u.size(); ++j) {
-            const double w = std::log1p(std::exp(u[j])) + n.kEps, scale = w / std::sqrt(var[j] + n.kEps);
-            (*ours)[j] = (gl[j] - gs[j] * mean[j] * scale) / (w * (1 + std::exp(-u[j])));
-          }
-        }
-      }
-      ASSERT_TRUE(ours) << "nothing here for " << name;
-      expect_close(*ours, tensor, grad_tolerance, name);
+      expect_close(out.context, g["grad.context"], grad_tolerance, "grad.context");
     }
-    EXPECT_EQ(grads, chain.places().size() + 2 * norms.size() + 1 + !context.empty());
+    for (const FixedNorm& n : norms) {
+      const Values gl = out.params[slot(n.ours + "log_scale")], gs = out.params[slot(n.ours + "shift")];
+      const Values u = g["param." + n.prefix + "unconstrained_weight"].data,
+                   mean = g["param." + n.prefix + "running_mean"].data,
+                   var = g["param." + n.prefix + "running_var"].data;
+      Values gu;
+      for (size_t j = 0; j < u.size(); ++j) {
+        const double w = std::log1p(std::exp(u[j])) + n.kEps, scale = w / std::sqrt(var[j] + n.kEps);
+        gu.push_back((gl[j] - gs[j] * mean[j] * scale) / (w * (1 + std::exp(-u[j]))));
+      }
+      expect_close(gs, g["grad.param." + n.prefix + "bias"], grad_tolerance, n.prefix + "bias");
+      expect_close(gu, g["grad.param." + n.prefix + "unconstrained_weight"], grad_tolerance, n.prefix + "weight");
+      grads += 2;
+    }
+    const auto theirs = std::count_if(g.tensors().begin(), g.tensors().end(),
+                                      [](const auto& t) { return t.first.rfind("grad.", 0) == 0; });
+    EXPECT_EQ(grads, static_cast<size_t>(theirs)) << "some of their gradients have nothing here";
   }
 };
 

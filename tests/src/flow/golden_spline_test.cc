@@ -120,5 +120,88 @@ TYPED_TEST(SplineGolden, ZukoCoupling) {
   this->check(g, chain);
 }
 
+// Columns 0 and 3 are circles of circumference 2 B. Their net sees w0 sin + w1 cos of the circle that passes; ours sees
+// sine and cosine, so that the first weights are products, and gradients of theirs sums of ours.
+TYPED_TEST(SplineGolden, CircularCoupling) {
+  using T = TypeParam;
+  const Golden g = Golden::load("05_circular_coupling");
+  const int64_t rows = g["x"].rows(), bins = static_cast<int64_t>(g.number("bins")), per = 3 * bins;
+  const int64_t hidden = static_cast<int64_t>(g.number("hidden"));
+  const std::string prefix = "prqct.transform_net.", own = "prqct.unconditional_transform.unnormalized_";
+  const std::vector<bool> circle = {true, false, false, true};
+  Chain chain(g, 4, 0);
+  chain.layer({{"type", "spline_coupling"},
+               {"mask", "alternating"},
+               {"swap", true},
+               {"bins", bins},
+               {"bound", g.number("tail_bound")},
+               {"circular", {1, 0, 0, 1}},
+               {"parameters", "nflows"},
+               {"unconditional", true},
+               {"net", "residual"},
+               {"hidden", {hidden}},
+               {"blocks", 2}});
+  chain.dense_net(prefix);
+  // They have K + 1 slopes: the last of a circle and both ends of a line are not used.
+  const auto number = [&](int64_t column, int64_t k) -> int64_t {
+    if (k < 2 * bins) return k;
+    const int64_t knot = k - 2 * bins;
+    if (circle[static_cast<size_t>(column)]) return knot < bins ? k : -1;
+    return knot > 0 && knot < bins ? k - 1 : -1;
+  };
+  Place weight{chain.ours("net.output.weight"), {}}, bias{chain.ours("net.output.bias"), {}};
+  for (int64_t o = 0; o < 2 * (3 * bins + 1); ++o) {
+    const int64_t j = o / (3 * bins + 1), k = number(2 * j + 1, o % (3 * bins + 1)), to = k < 0 ? -1 : j * per + k;
+    bias.at.push_back(to);
+    for (int64_t u = 0; u < hidden; ++u) weight.at.push_back(to < 0 ? -1 : u * 2 * per + to);
+  }
+  chain.place(prefix + "final_layer.weight", weight);
+  chain.place(prefix + "final_layer.bias", bias);
+  int64_t first = 0;
+  for (const char* part : {"widths", "heights", "derivatives"}) {
+    Place p{chain.ours("unconditional"), {}};
+    const int64_t count = g["param." + own + part].cols();
+    for (int64_t j = 0; j < 2; ++j)
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t k = number(2 * j, first + i);
+        p.at.push_back(k < 0 ? -1 : j * per + k);
+      }
+    chain.place(own + part, p);
+    first += count;
+  }
+  chain.drop(prefix + "initial_layer.weight");
+
+  FlowCase<T> f(parse_spec(chain.spec(dtype_of<T>).dump()));
+  f.fill_params(0);
+  this->load(g, chain, f);
+  const Values w = g["param." + prefix + "preprocessing.weights"].data,
+               in = g["param." + prefix + "initial_layer.weight"].data;
+  T* ours = f.param(static_cast<size_t>(f.model().params().find("layers.0.net.input.weight")));
+  for (int64_t u = 0; u < hidden; ++u)
+    for (int64_t i = 0; i < 3; ++i) {
+      const double theirs = in[static_cast<size_t>(2 * u + (i == 2))];
+      ours[i * hidden + u] = static_cast<T>(i == 2 ? theirs : theirs * w[static_cast<size_t>(i)]);
+    }
+  const MappedGradients out = f.gradients(false, {rows, g["x"].data, {}}, {g["cot_z"].data, g["cot_log_det"].data});
+  expect_close(out.value.y, g["z"], golden_tolerance<T>, "z");
+  expect_close(out.value.log_det, g["log_det"], std::max(golden_tolerance<T>, sizeof(T) == 4 ? 4e-5 : 0), "log_det");
+  // Rounding as their inverse amplifies it.
+  const double back = std::max(golden_tolerance<T>, sizeof(T) == 4 ? 100 * 0x1p29 * g.number("inverse_err") : 0);
+  expect_close(f.map(true, {rows, g["z"].data, {}}).y, g["x_back"], back, "x_back");
+  expect_close(out.x, g["grad.x"], golden_grad_tolerance<T>, "grad.x");
+  this->compare_gradients(g, chain, f, out, golden_grad_tolerance<T>);
+  const Values& gw = out.params[static_cast<size_t>(f.model().params().find("layers.0.net.input.weight"))];
+  Values g_in(in.size()), g_w(2);
+  for (int64_t u = 0; u < hidden; ++u)
+    for (int64_t i = 0; i < 3; ++i) {
+      const double here = gw[static_cast<size_t>(i * hidden + u)];
+      const auto theirs = static_cast<size_t>(2 * u + (i == 2));
+      g_in[theirs] += i == 2 ? here : here * w[static_cast<size_t>(i)];
+      if (i < 2) g_w[static_cast<size_t>(i)] += here * in[theirs];
+    }
+  expect_close(g_in, g["grad.param." + prefix + "initial_layer.weight"], golden_grad_tolerance<T>, "input weights");
+  expect_close(g_w, g["grad.param." + prefix + "preprocessing.weights"], golden_grad_tolerance<T>, "sine and cosine");
+}
+
 }  // namespace
 }  // namespace nf::test
