@@ -2,7 +2,10 @@
 // parameters shared or one set per row: values, log-determinants, the way back, and all gradients, in both dtypes.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "runtime/op/planar.h"
+#include "runtime/op/radial.h"
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
 
@@ -83,6 +86,50 @@ TYPED_TEST(VariationalGolden, PlanarAmortised) {
     return Mapped{y, y->extra};
   });
   for (int64_t k = 0; k < steps; ++k) this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "u | w | b");
+}
+
+// Their alpha is the magnitude of a parameter, ours softplus of one: raw = log(e^|a| - 1), d raw/d|a| = 1/sigmoid(raw).
+TYPED_TEST(VariationalGolden, RadialShared) {
+  const Golden g = Golden::load("01_radial_shared");
+  const auto steps = static_cast<int64_t>(g.number("K")), d = g["x"].cols();
+  std::vector<Var> p;
+  const auto at = [](const std::string& prefix, int64_t k) { return prefix + std::to_string(k) + "."; };
+  const auto raw_of = [](double alpha) { return std::log(std::expm1(std::abs(alpha))); };
+  for (int64_t k = 0; k < steps; ++k) {
+    const std::string name = at("param.", k);
+    Values set = g[name + "z_0"].data;
+    set.push_back(raw_of(g[name + "alpha"].item()));
+    set.push_back(g[name + "beta"].item());
+    p.push_back(this->graph.leaf(set, {d + 2}));
+  }
+  this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
+    Var y = radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
+    return Mapped{y, y->extra};
+  });
+  for (int64_t k = 0; k < steps; ++k) {
+    const std::string name = at("grad.param.", k);
+    const double alpha = g[at("param.", k) + "alpha"].item();
+    Values set = g[name + "z_0"].data;
+    set.push_back(g[name + "alpha"].item() * (alpha < 0 ? -1 : 1) * -std::expm1(-std::abs(alpha)));
+    set.push_back(g[name + "beta"].item());
+    this->expect_grad(p[static_cast<size_t>(k)], set, "x0 | raw alpha | raw beta");
+  }
+}
+
+TYPED_TEST(VariationalGolden, RadialAmortised) {
+  const Golden g = Golden::load("01_radial_amortised");
+  const int64_t steps = g["alpha_raw"].shape[1], n = g["x"].rows(), d = g["x"].cols();
+  std::vector<Var> p;
+  const auto set = [&](const std::string& prefix, int64_t k) {
+    return joined({&g[prefix + "z0"], &g[prefix + "alpha_raw"], &g[prefix + "beta_raw"]}, n, steps, k);
+  };
+  for (int64_t k = 0; k < steps; ++k) p.push_back(this->graph.leaf(set("", k), {n, d + 2}));
+  this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
+    Var y = radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
+    return Mapped{y, y->extra};
+  });
+  for (int64_t k = 0; k < steps; ++k)
+    this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "x0 | raw alpha | raw beta");
 }
 
 }  // namespace

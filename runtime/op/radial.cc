@@ -1,0 +1,246 @@
+// Radial flow (Rezende & Mohamed 2015, eq. 14 and appendix A.2), per row:
+//   z = x + beta (x - x0)/(alpha + r),  r = |x - x0|,  alpha = softplus(raw alpha),  beta = softplus(raw beta) - alpha.
+// With B = alpha + beta = softplus(raw beta) > 0 everything is a sum of positive terms, so nothing cancels:
+//   z = x0 + s (x - x0),  s = (r + B)/(r + alpha),
+//   log_det = (d - 1) log s + log q,  q = d|z - x0|/dr = (r (r + 2 alpha) + alpha B)/(r + alpha)^2.
+// Inverse: with R = |z - x0|, r is the positive root of r^2 + (B - R) r - alpha R = 0, from the formula without
+// cancellation; x = x0 + (z - x0)/s. Accuracy: a few ULP of |x0| + |x - x0| in both directions.
+// At x = x0 the map is smooth along every line but log_det has a kink: its gradient by x is 0 there.
+#include "runtime/op/radial.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+using kernel::Binary;
+using kernel::Unary;
+enum { kX, kP };
+
+bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
+
+// Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
+template <class T>
+struct Saved {
+  int64_t d, n, sets;
+  bool rows;
+  T* offset;     // input - x0, by unit [d, n]
+  T *r, *s, *q;  // [n]
+  T *alpha, *b;  // [sets], side by side
+  static int64_t size(int64_t d, int64_t n, bool rows) {
+    return checked_add(checked_mul(checked_add(d, 3), n), 2 * (rows ? n : 1));
+  }
+  explicit Saved(const Node& node)
+      : d(node.out.shape[1]), n(node.out.shape[0]), sets(by_row(node) ? n : 1), rows(by_row(node)) {
+    offset = static_cast<T*>(node.saved);
+    r = offset + d * n;
+    s = r + n;
+    q = s + n;
+    alpha = q + n;
+    b = alpha + sets;
+  }
+  int64_t set(int64_t row) const { return rows ? row : 0; }
+};
+
+Shapes shape(const Node& n) {
+  need_rank(n, kX, 2);
+  Shapes s;
+  s.out = n.in[kX]->out.shape;
+  if (by_row(n))
+    need_extent(n, kP, 0, s.out[0]);
+  else
+    need_rank(n, kP, 1);
+  need_extent(n, kP, by_row(n) ? 1 : 0, checked_add(s.out[1], 2));
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  s.saved = {Saved<float>::size(s.out[1], s.out[0], by_row(n))};
+  s.has_saved = true;
+  return s;
+}
+
+// The parameters by unit, [d + 2, sets].
+template <class T>
+const T* parameters(Tape& t, const Node& node, const Saved<T>& v) {
+  if (!v.rows) return node.x<T>(kP);
+  const auto p = matrix_of<T>(node.view(kP));
+  T* turned = t.scratch<T>(p.rows * p.cols);
+  kernel::transpose(p.rows, p.cols, p.p, p.ld, turned, p.rows);
+  return turned;
+}
+
+// y_j = x_j op b_j for d columns of n rows by unit.
+template <class T>
+void columns(Binary op, const Saved<T>& v, const T* x, const T* b, T* y) {
+  for (int64_t j = 0; j < v.d; ++j) {
+    if (v.rows)
+      kernel::binary(op, x + j * v.n, b + j * v.n, y + j * v.n, v.n);
+    else
+      kernel::binary_scalar(op, x + j * v.n, b[j], y + j * v.n, v.n);
+  }
+}
+
+// |offset|. A square that overflows counts as a very large radius: nothing is to be seen of alpha and beta there.
+template <class T>
+void radius(const Saved<T>& v, T* r) {
+  kernel::fill<T>(0, r, v.n);
+  for (int64_t j = 0; j < v.d; ++j) kernel::mul_add(v.offset + j * v.n, v.offset + j * v.n, r, v.n);
+  for (int64_t i = 0; i < v.n; ++i) r[i] = std::min(std::sqrt(r[i]), std::numeric_limits<T>::max() / 4);
+}
+
+template <class T>
+void forward(Tape& t, Node& node) {
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
+  const Saved<T> v(node);
+  const int64_t n = v.n, d = v.d;
+  const bool inverse = inverse_of(node);
+  if (n == 0) return;
+  const ScratchScope scope(t);
+  T *out = t.scratch<T>(d * n), *factor = t.scratch<T>(n), *log_s = t.scratch<T>(2 * n), *log_q = log_s + n;
+  const T* p = parameters(t, node, v);
+  kernel::unary<T>(Unary::softplus, 1, p + d * v.sets, v.alpha, 2 * v.sets);
+  kernel::transpose(n, d, x.p, x.ld, out, n);
+  columns(Binary::sub, v, out, p, v.offset);
+  radius(v, v.r);
+  for (int64_t i = 0; i < n; ++i) {
+    const T alpha = v.alpha[v.set(i)], b = v.b[v.set(i)];
+    if (inverse) {
+      const T length = v.r[i], c = length - b, root = std::sqrt(c * c + 4 * length * alpha);
+      const T r = c >= 0 ? (c + root) / 2 : 2 * length * alpha / (root - c);
+      v.r[i] = std::min(r, std::numeric_limits<T>::max() / 4);
+    }
+    const T r = v.r[i], h = 1 / (r + alpha);
+    v.s[i] = (r + b) * h;
+    v.q[i] = (r * h) * ((r + 2 * alpha) * h) + (alpha * h) * (b * h);
+    factor[i] = inverse ? (r + alpha) / (r + b) : v.s[i];
+  }
+  for (int64_t j = 0; j < d; ++j) kernel::binary(Binary::mul, v.offset + j * n, factor, out + j * n, n);
+  columns(Binary::add, v, out, p, out);
+  kernel::transpose(d, n, out, n, z.p, z.ld);
+  kernel::unary<T>(Unary::log, 0, v.s, log_s, 2 * n);  // s and q lie side by side
+  T* log_det = node.extra->y<T>();
+  const T others = static_cast<T>(d - 1), sign = inverse ? T(-1) : T(1);
+  for (int64_t i = 0; i < n; ++i) log_det[i] = sign * (d > 1 ? others * log_s[i] + log_q[i] : log_q[i]);
+}
+
+// With o = x - x0, z = x0 + s o:  gs = gz.o,  gr, g_alpha, gB from s and log_det,  go = s gz + (gr/r) o.
+// With o = z - x0, x = x0 + o/s:  gs = -(gx.o)/s^2; r is the root of r s(r) = R, so gR = gr/q and g_alpha, gB get
+// -gR r (ds/d alpha, ds/dB) more;  go = gx/s + (gR/R) o.
+// In both gx or gz = go, and g_x0 = g_out - go.
+template <class T>
+void vjp(Tape& t, Node& node) {
+  const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
+  const auto g = matrix_of<T>(g_view);
+  const T* gl = gl_view.as<T>();
+  const Saved<T> v(node);
+  const int64_t n = v.n, d = v.d, sets = v.sets;
+  const bool inverse = inverse_of(node);
+  for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
+    if (in->needs_grad) t.grad_storage(*in);
+  if (n == 0) return;
+  const ScratchScope scope(t);
+  T *gy = t.scratch<T>(d * n), *go = t.scratch<T>(d * n), *dot = t.scratch<T>(n), *factor = t.scratch<T>(n);
+  T *pull = t.scratch<T>(n), *ga = t.scratch<T>(n), *gb = t.scratch<T>(n), *length = t.scratch<T>(n);
+  if (g.p)
+    kernel::transpose(n, d, g.p, g.ld, gy, n);
+  else
+    kernel::fill<T>(0, gy, d * n);
+  kernel::fill<T>(0, dot, n);
+  for (int64_t j = 0; j < d; ++j) kernel::mul_add(gy + j * n, v.offset + j * n, dot, n);
+  if (inverse)
+    radius(v, length);
+  else
+    kernel::copy(v.r, length, n);
+  const T others = static_cast<T>(d - 1);
+  for (int64_t i = 0; i < n; ++i) {
+    const T alpha = v.alpha[v.set(i)], b = v.b[v.set(i)], r = v.r[i], s = v.s[i], q = v.q[i];
+    const T h = 1 / (r + alpha), hq = h / q, away = d > 1 ? others / (r + b) : T(0);
+    const T s_r = (alpha - b) * h * h, s_a = -s * h, s_b = h;
+    const T l_r = away - others * h + 2 * hq - 2 * h;
+    const T l_a = (2 * r + b) * h * hq - 2 * h - others * h, l_b = away + alpha * h * hq;
+    const T gld = !gl ? T(0) : inverse ? -gl[i] : gl[i];
+    const T gs = inverse ? -dot[i] / (s * s) : dot[i];
+    T gr = gs * s_r + gld * l_r;
+    ga[i] = gs * s_a + gld * l_a;
+    gb[i] = gs * s_b + gld * l_b;
+    if (inverse) {
+      gr /= q;
+      ga[i] -= gr * r * s_a;
+      gb[i] -= gr * r * s_b;
+    }
+    factor[i] = inverse ? 1 / s : s;
+    pull[i] = length[i] == 0 ? T(0) : gr / length[i];
+  }
+  for (int64_t j = 0; j < d; ++j) {
+    kernel::binary(Binary::mul, gy + j * n, factor, go + j * n, n);
+    kernel::mul_add(pull, v.offset + j * n, go + j * n, n);
+  }
+  if (node.in[kP]->needs_grad) {
+    T* gp = t.scratch<T>((d + 2) * sets);
+    T* sigma = t.scratch<T>(2 * sets);
+    T* ends = gp + d * sets;
+    kernel::binary(Binary::sub, gy, go, gy, d * n);
+    if (v.rows) {
+      kernel::copy(gy, gp, d * n);
+      kernel::copy(ga, ends, n);
+      kernel::copy(gb, ends + n, n);
+    } else {
+      kernel::row_sum(gy, n, d, n, gp);
+      kernel::row_sum(ga, n, 1, n, ends);
+      kernel::row_sum(gb, n, 1, n, ends + 1);
+    }
+    kernel::unary<T>(Unary::sigmoid, 0, parameters(t, node, v) + d * sets, sigma, 2 * sets);
+    kernel::binary(Binary::mul, ends, sigma, ends, 2 * sets);
+    const View out = t.grad(*node.in[kP]);
+    if (v.rows) {
+      const auto rows = matrix_of<T>(out);
+      T* turned = t.scratch<T>((d + 2) * n);
+      kernel::transpose(d + 2, n, gp, n, turned, d + 2);
+      for (int64_t i = 0; i < n; ++i) kernel::accumulate<T>(turned + i * (d + 2), rows.row(i), d + 2);
+    } else {
+      kernel::accumulate<T>(gp, out.as<T>(), d + 2);
+    }
+  }
+  if (node.in[kX]->needs_grad) {
+    const auto gx = matrix_of<T>(t.grad(*node.in[kX]));
+    kernel::transpose(d, n, go, n, gy, d);
+    for (int64_t i = 0; i < n; ++i) kernel::accumulate<T>(gy + i * d, gx.row(i), d);
+  }
+}
+
+const Op kRadial = {"radial", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+template <bool kInverse>
+Var apply(Tape& t, const Var* in) {
+  return radial(t, in[0], in[1], kInverse);
+}
+
+const OpCase kCases[] = {
+    {"radial", {{"n4"}, {"6"}}, apply<false>},
+    {"radial_inverse", {{"n4"}, {"6"}}, apply<true>},
+    {"radial_rows", {{"n3"}, {"n5"}}, apply<false>},
+    {"radial_rows_inverse", {{"n3"}, {"n5"}}, apply<true>},
+    {"radial_one_column", {{"n1", Domain::positive}, {"n3", Domain::positive}}, apply<false>},
+};
+
+}  // namespace
+
+extern const OpFamily family_radial;
+const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
+
+Var radial(Tape& t, Var x, Var p, bool inverse) {
+  Attr a;
+  a.i[0] = inverse;
+  return t.record(kRadial, {x, p}, a);
+}
+
+}  // namespace nf

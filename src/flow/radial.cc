@@ -1,0 +1,41 @@
+// Radial flow (Rezende & Mohamed 2015, eq. 14), written as z0 -> zK of the paper:
+//   z = x + beta (x - x0)/(alpha + |x - x0|),  alpha = softplus(raw alpha) > 0,  beta = softplus(raw beta) - alpha,
+// which keeps beta > -alpha: it inverts, by the root of a quadratic (runtime/op/radial.cc has formulas and accuracy).
+#include "runtime/op/radial.h"
+
+#include <cmath>
+
+#include "src/flow/layer.h"
+#include "src/net/row_params.h"
+
+namespace nf {
+namespace {
+
+class Radial final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    RowParamsConfig params;
+    void fields(Fields& f) override { params.fields(f); }
+  };
+
+  Radial(const Config& c, const Declare& d)
+      : params_(c.params, d, d.event + 2, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.event)))) {}
+
+  Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
+  Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
+    Var y = radial(s.tape, x, params_(s, context), inverse);
+    return {y, y->extra};  // extra: the second output of the op, here the log-det
+  }
+
+  RowParams params_;  // (x0 | raw alpha | raw beta)
+};
+
+}  // namespace
+
+NF_LAYER(radial, Radial, "moves rows towards a point or away from it, by their distance; inverts",
+         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 14, A.2");
+
+}  // namespace nf
