@@ -86,7 +86,8 @@ class Meeting {
               return dtype == static_cast<int32_t>(DType::f64)
                          ? seat->meeting->sum(seat->rank, static_cast<double*>(buf), n)
                          : seat->meeting->sum(seat->rank, static_cast<float*>(buf), n);
-            }};
+            },
+            r};
   }
   bool broken = false;  // report failure instead
 
