@@ -54,7 +54,9 @@ nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, c
                e = view_of(error, "error", true);
     need_shape(v, "values", {-1, -1});
     need_shape(w, "log_weight", {v.shape[0]});
-    need_shape(m, "mean", {v.shape[1]});
+    need_shape(m, "mean", {-1});
+    if (m.shape[0] != v.shape[1])
+      fail(Code::shape, "values has shape %s, but mean %s", to_string(v.shape).c_str(), to_string(m.shape).c_str());
     if (error) need_shape(e, "error", {v.shape[1]});
     if (v.shape[0] < 1) fail(Code::argument, "values has 0 rows, a mean needs at least 1");
     importance_mean(w, v, m, e);

@@ -19,6 +19,9 @@ constexpr Field<C> kFields[] = {
                            kinds({Kind::symmetric})),
     field<&C::renyi_alpha>("renyi_alpha", "order of the Renyi bound; 0: importance-weighted, 1: reverse_kl", -20, 20,
                            0.5, kinds({Kind::alpha})),
+    field<&C::anneal_steps>("anneal_steps",
+                            "steps in which the share of the target's log density rises from 0.01 to 1; 0: at once", 0,
+                            1e12, 0, kSampling),
 };
 
 }  // namespace

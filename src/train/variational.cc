@@ -59,6 +59,9 @@ void Variational::begin(uint64_t seed, uint64_t step, const View& context) {
   random_.first_row = static_cast<int64_t>(
       (step * static_cast<uint64_t>(collective_.world) + static_cast<uint64_t>(collective_.rank)) << 32);
   context_ = context;
+  share_ = 1;
+  if (config_.anneal_steps > 0)
+    share_ = std::min(1.0, 0.01 + static_cast<double>(step) / static_cast<double>(config_.anneal_steps));
   std::fill_n(doubles(coefficient_), rows(), 1 / total_);
 }
 
@@ -141,7 +144,7 @@ void Variational::seed_block(Lane& lane, const Drawn& d) {
       bool finite = true;
       for (int64_t j = 0; j < cols; ++j) {
         finite &= std::isfinite(g[r * cols + j]);
-        out[j * gx.stride[1]] -= static_cast<T>(c[r]) * g[r * cols + j];
+        out[j * gx.stride[1]] -= static_cast<T>(share_ * c[r]) * g[r * cols + j];
       }
       if (!finite) doubles(log_q_)[d.first + r] = kUnknown;  // makes the loss NaN, and report() find the row
     }
@@ -149,17 +152,22 @@ void Variational::seed_block(Lane& lane, const Drawn& d) {
 }
 
 void Variational::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
-  w.drawn.clear();
-  for (int64_t count; first < end; first += count) {
-    count = std::min(model_.block_rows(), end - first);
-    if (keeps_graphs()) {
-      w.drawn.push_back(draw_block(lane, w, first, count));
-      if (target_->anywhere()) evaluate(first, count);
-      continue;
+  const int64_t block = model_.block_rows();
+  if (keeps_graphs()) {
+    // The last block first, so that the way back takes them in the order that the other way has.
+    w.drawn.clear();
+    for (int64_t blocks = (end - first + block - 1) / block; blocks-- > 0;) {
+      const int64_t at = first + blocks * block, rows = std::min(block, end - at);
+      w.drawn.push_back(draw_block(lane, w, at, rows));
+      if (target_->anywhere()) evaluate(at, rows);
     }
+    return;
+  }
+  for (; first < end; first += block) {
+    const int64_t rows = std::min(block, end - first);
     const TapeScope scope(lane.tape);
-    const Drawn d = draw_block(lane, w, first, count);
-    evaluate(first, count);
+    const Drawn d = draw_block(lane, w, first, rows);
+    evaluate(first, rows);
     seed_block(lane, d);
     lane.tape.backward();
   }
@@ -172,7 +180,7 @@ void Variational::draw(Lane& lane, int64_t index, int64_t lanes) {
 
 double Variational::row_loss(int64_t r) const {
   const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return static_cast<double>(log_p_.as<T>()[r]); });
-  return doubles(log_q_)[r] - log_p;
+  return doubles(log_q_)[r] - share_ * log_p;
 }
 
 // c_r = (p~/q)^(1 - a) over its sum: a softmax over all rows of all ranks.

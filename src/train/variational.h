@@ -85,6 +85,7 @@ class Variational {
   RandomKey random_;
   View context_;
   double total_ = 1;  // rows over all ranks
+  double share_ = 1;  // of log p~, while it is annealed
   bool measuring_ = false;
   double log_mean_ = 0, relative_error_ = 0;       // alpha: of (p~/q)^(1 - a)
   Buffer x_, grad_, log_p_, log_q_, coefficient_;  // of all rows; the last two in double

@@ -60,7 +60,7 @@ TEST(Metropolis, IndependenceSamplerCorrectsTheModel) {
   EXPECT_NEAR(m.variance[0], 0.49, 0.04);
   EXPECT_NEAR(m.mean[1], 0.245, 0.05);
   // Where the model is the target every proposal is taken.
-  const Drawn same =
+  const Drawn exact =
       run(*parse_target(R"({"type": "banana", "scale": 1, "bend": 0})", 2), {1.0, 0, 1, 3}, 200, 7, &session);
   EXPECT_EQ(exact.summary.acceptance, 1);
   // From a start of one's own, too.
