@@ -103,11 +103,13 @@ typedef struct nf_runtime nf_runtime; /* allocator, threads, log sink           
 typedef struct nf_model nf_model;     /* spec and parameters                                                 */
 typedef struct nf_session nf_session; /* scratch for scoring and sampling; one per thread                    */
 typedef struct nf_trainer nf_trainer; /* optimiser state and gradient lanes                                  */
+typedef struct nf_target nf_target;   /* an unnormalised density to fit, to weigh samples with or to walk on */
 typedef struct nf_table nf_table;     /* rows of numbers read from a .npy or .csv file                       */
 typedef struct nf_batches nf_batches; /* mini-batches of a table, a pure function of the step                */
 
 /* ---- options ------------------------------------------------------------------------------------------------- */
-/* [any] Every key, for whom it is ("runtime", "load", "session", "trainer", "table", "batches"), type, default, bounds
+/* [any] Every key, for whom it is ("runtime", "load", "session", "trainer", "table", "batches",
+ * "metropolis"), type, default, bounds
  * and one line of documentation, as a JSON array. Static. NULL only when out of memory. */
 NF_API const char *nf_options_describe(void) NF_NOEXCEPT;
 /* [any] An empty bag: every key has its default. */
@@ -294,14 +296,15 @@ NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
 typedef struct nf_step_info {
   uint32_t struct_size;
   uint32_t reserved;
-  uint64_t step;    /* steps applied so far                                            */
-  double loss;      /* weighted mean of -log_prob over the batch, in nats, before the step */
-  double grad_norm; /* 2-norm of the gradient before clipping                          */
-  double lr;        /* learning rate of this step                                      */
-  double seconds;   /* wall time of this call                                          */
+  uint64_t step;     /* steps applied so far                                            */
+  double loss;       /* the objective, in nats, before the step: for "nll" the weighted mean of -log_prob */
+  double grad_norm;  /* 2-norm of the gradient before clipping                          */
+  double lr;         /* learning rate of this step                                      */
+  double seconds;    /* wall time of this call                                          */
+  double loss_error; /* standard error of `loss` as an estimate of its expectation, of objectives that sample; else 0 */
 } nf_step_info;
 #define NF_STEP_INFO_INIT \
-  { (uint32_t)sizeof(nf_step_info), 0, 0, 0, 0, 0, 0 }
+  { (uint32_t)sizeof(nf_step_info), 0, 0, 0, 0, 0, 0, 0 }
 typedef struct nf_collective { /* data parallel over processes; NULL = one process */
   uint32_t struct_size;
   int32_t rank, world;
@@ -316,12 +319,27 @@ typedef struct nf_collective { /* data parallel over processes; NULL = one proce
  * trainer per model at a time (NF_ERR_STATE). */
 NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
                                                  nf_trainer **out, nf_error *err) NF_NOEXCEPT;
+/* [excl] Gives the trainer the target of objectives "reverse_kl", "symmetric" and "alpha" (option "objective"), or
+ * another one; the trainer keeps it alive. Errors: SHAPE (columns differ from the model's), STATE (objective "nll"). */
+NF_API nf_status nf_trainer_set_target(nf_trainer *t, const nf_target *target, nf_error *err) NF_NOEXCEPT;
 /* [excl] All it holds; grows only when the batch does. */
 NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
 /* [excl] One step on x [n, event_size], ctx as in nf_log_prob, weight [n] >= 0 or NULL (all 1); n >= 1. info may be
  * NULL. When loss or gradient is not finite nothing is applied: NF_ERR_NUMERIC names the layer and rows, and the
  * parameters stay. Layers that wait for data start from the first batch, as by nf_model_fit_data. "batch_norm" needs 2
- * rows of weight above 0; those count alike in its statistics, and it keeps the graph of the whole batch in memory. */
+ * rows of weight above 0; those count alike in its statistics, and it keeps the graph of the whole batch in memory.
+ *
+ * Objectives "reverse_kl" and "alpha" draw option "samples" rows from the model instead, with log q = log_prob of the
+ * model and log p the log density of the target: x and weight are NULL, ctx is NULL or has 1 or `samples` rows.
+ *   "reverse_kl"  loss = mean(log q - log p), at best -log Z of the target; option "path_gradient" leaves out the part
+ *                 of its gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p
+ *   "alpha"       loss = -log mean((p/q)^(1 - a)) / (1 - a), a = option "renyi_alpha" (Li and Turner 2016): a = 0 is
+ *                 the importance-weighted bound, a -> 1 reverse_kl, a < 0 an upper bound
+ *   "symmetric"   reverse_kl on samples + option "data_weight" times nll on x
+ * Samples are a function of (seed, step, row): the same bits for any number of threads and after a restart. A target
+ * that fails or gives NaN or infinity: NF_ERR_CALLBACK, NF_ERR_CANCELLED or NF_ERR_NUMERIC naming the row; nothing is
+ * applied and the trainer stays usable. Layers that wait for data keep their initial parameters ("symmetric": start
+ * from x); "batch_norm" uses its running statistics, and is refused by "symmetric" (NF_ERR_UNSUPPORTED). */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
                                nf_step_info *info, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_source {
@@ -335,7 +353,7 @@ typedef struct nf_source {
   { (uint32_t)sizeof(nf_source), NULL, NULL }
 typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* != 0 stops: NF_ERR_CANCELLED */
 /* [excl] Steps until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step (may be
- * NULL) stops. */
+ * NULL) stops. source is NULL for objectives without data, "reverse_kl" and "alpha", of models without context. */
 NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
                               void *user, nf_error *err) NF_NOEXCEPT;
 /* [excl] Tells schedule "plateau" a validation loss (lower is better); other schedules ignore it. It is part of
@@ -352,6 +370,85 @@ NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* [excl
  * Checkpoints hold both, and are written with on = 0. Errors: STATE (no average is kept), ARGUMENT. */
 NF_API nf_status nf_trainer_use_average(nf_trainer *t, int32_t on, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
+
+/* ---- targets: densities known up to a factor ------------------------------------------------------------------ */
+/* [any] JSON [{"name", "doc", "source", "fields"}], fields as in nf_layers_describe. Static. NULL only when out of
+ * memory. */
+NF_API const char *nf_targets_describe(void) NF_NOEXCEPT;
+/* [any] A target of the library, by name, or as UTF-8 JSON {"type": NAME, fields...} of spec_len bytes: "u1" or
+ * {"type": "u1", "radius": 4, "spread": 0.8}. event_size: its columns. Errors: SPEC, SHAPE (columns that this target
+ * cannot have). */
+NF_API NF_MUST_CHECK nf_status nf_target_create(nf_runtime *rt, const char *spec, size_t spec_len, int64_t event_size,
+                                                nf_target **out, nf_error *err) NF_NOEXCEPT;
+/* A target of the host. x [n, event_size] -> log_density [n], up to one constant; gradient [n, event_size] of it, or
+ * NULL when nobody needs it. ctx: the rows of context that belong to x [n or 1, columns], or NULL. All row-major without
+ * gaps, of the dtype of the model (nf_metropolis: float64), borrowed for the call. Runs only on the thread that entered libnf, with no lock held
+ * (R7), once for all rows of a step. Returns 0; < 0: it failed, NF_ERR_CALLBACK; > 0: stop, NF_ERR_CANCELLED.
+ * log_density may be -infinity, where the density is 0: a sample there has weight 0, and makes loss "reverse_kl"
+ * infinite. NaN and +infinity are NF_ERR_NUMERIC. */
+typedef int32_t (*nf_target_fn)(void *user, const nf_view *x, const nf_view *ctx, const nf_view *log_density,
+                                const nf_view *gradient);
+/* [any] `user` must outlive the target and everything that was given it. */
+NF_API NF_MUST_CHECK nf_status nf_target_create_callback(nf_runtime *rt, int64_t event_size, nf_target_fn fn,
+                                                         void *user, nf_target **out, nf_error *err) NF_NOEXCEPT;
+typedef struct nf_target_info {
+  uint32_t struct_size;
+  int32_t builtin;    /* 1: of the library, 0: a callback                        */
+  int64_t event_size; /* columns of x                                            */
+  double log_z;       /* log of the integral of the density; NaN when unknown    */
+} nf_target_info;
+#define NF_TARGET_INFO_INIT \
+  { (uint32_t)sizeof(nf_target_info), 0, 0, 0 }
+/* [shared] */
+NF_API nf_status nf_target_get_info(const nf_target *t, nf_target_info *info, nf_error *err) NF_NOEXCEPT;
+/* [shared] log_density [n] and gradient [n, event_size] (may be NULL) at x [n, event_size]; ctx goes to the callback as
+ * it is, and is NULL or has n or 1 rows. Numbers travel as float64 when x is, else as float32. */
+NF_API nf_status nf_target_log_density(const nf_target *t, const nf_view *x, const nf_view *ctx,
+                                       const nf_view *log_density, const nf_view *gradient, nf_error *err) NF_NOEXCEPT;
+NF_API void nf_target_free(nf_target *t) NF_NOEXCEPT;
+
+typedef struct nf_importance_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t samples;
+  double log_z, log_z_error;           /* log mean(w) and its standard error, w = p/q               */
+  double ess, ess_fraction;            /* effective sample size (sum w)^2 / sum w^2; divided by samples */
+  double reverse_kl, reverse_kl_error; /* mean(log q - log p) and its standard error; log_z added, the divergence */
+  double largest_share;                /* of one sample in sum w: near 1, nothing here can be trusted */
+} nf_importance_info;
+#define NF_IMPORTANCE_INFO_INIT \
+  { (uint32_t)sizeof(nf_importance_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* [excl] Importance sampling with the session's model as proposal: samples number first_index .. first_index + n - 1 of
+ * `seed`, those of nf_sample. x [n, event_size] and log_weight [n] = log p - log q are written when not NULL; the summary
+ * takes blocks, so n is free. ctx has 1 row or is NULL. The same bits for any number of threads. Errors: as the target's,
+ * NUMERIC (no weight above 0, or a row that is not finite). */
+NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t seed, uint64_t first_index, int64_t n,
+                               const nf_view *ctx, const nf_view *x, const nf_view *log_weight,
+                               nf_importance_info *info, nf_error *err) NF_NOEXCEPT;
+/* [any] Self-normalised estimates of expectations under the target: mean_j = sum_i w_i g_ij / sum_i w_i of values g
+ * [n, k] at the samples, w = exp(log_weight [n]), and their standard errors (delta method). mean, error: [k], error may
+ * be NULL. Errors: ARGUMENT (n = 0), NUMERIC (a weight or a value that is not finite, no weight above 0). */
+NF_API nf_status nf_importance_mean(const nf_view *log_weight, const nf_view *values, const nf_view *mean,
+                                    const nf_view *error, nf_error *err) NF_NOEXCEPT;
+
+typedef struct nf_metropolis_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t steps;    /* of each chain, burn-in and thinning included        */
+  double acceptance; /* share of proposals taken after burn-in              */
+} nf_metropolis_info;
+#define NF_METROPOLIS_INFO_INIT \
+  { (uint32_t)sizeof(nf_metropolis_info), 0, 0, 0 }
+/* [excl] on proposal. Markov chains whose stationary density is the target: out [draws, chains, event_size], one chain
+ * per column of rows. proposal NULL: random walk with steps of option "step_size" times standard normal numbers, from
+ * `start` [chains, event_size], or standard normal rows when NULL. Else proposals are samples of that session's model
+ * (independence sampler), which also start the chains when `start` is NULL; ctx [1, context_size] or NULL is for it.
+ * Options "step_size", "burn_in", "thin", "seed". Chains are kept in float64, whatever the views have; the same bits
+ * for any number of threads. Errors: NUMERIC (a chain starts where the density is 0, or it is NaN or +infinity
+ * somewhere), and as the target's. */
+NF_API nf_status nf_metropolis(nf_runtime *rt, const nf_target *target, nf_session *proposal, const nf_options *options,
+                               const nf_view *start, const nf_view *ctx, const nf_view *out, nf_metropolis_info *info,
+                               nf_error *err) NF_NOEXCEPT;
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 /* [any] Reads a whole .npy (1-D or 2-D, any real dtype) or .csv/.tsv file. Missing or non-numeric values are

@@ -147,6 +147,11 @@ class Out : public View {
   Out(std::vector<T> &v) : View(v) {}
   template <class T>
   Out(std::vector<T> &v, int64_t cols) : View(v, cols) {}
+  explicit Out(const nf_view &v) : View(v) {}
+  template <class T>
+  T *data() const {
+    return const_cast<T *>(View::data<T>());
+  }
 };
 
 namespace detail {
@@ -274,6 +279,85 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
   explicit Model(nf_model *m) : Handle(m) {}
 };
 
+// A density known up to a factor, to fit to, to weigh samples with, or to walk on.
+class Target : public detail::Handle<nf_target, nf_target_free> {
+ public:
+  // Fills log_density [n] and, unless it is none, gradient [n, d] at the rows of x; ctx may be none. false stops the
+  // call; what it throws comes out of it.
+  using Function = std::function<bool(const View &x, const View &ctx, const Out &log_density, const Out &gradient)>;
+
+  // Of the library: "u1", or {"type": "u1", "radius": 4}.
+  Target(const Runtime &rt, std::string_view spec, int64_t event_size)
+      : Handle(detail::make<nf_target>(nf_target_create, rt.get(), spec.data(), spec.size(), event_size)) {}
+  Target(const Runtime &rt, int64_t event_size, Function f) : Target(rt, event_size, make_state(std::move(f))) {}
+
+  nf_target_info info() const {
+    nf_target_info i = NF_TARGET_INFO_INIT;
+    detail::invoke(nf_target_get_info, get(), &i);
+    return i;
+  }
+  void log_density(const View &x, const Out &log_density, const Out &gradient = {}, const View &ctx = {}) const {
+    guard([&] {
+      detail::invoke(nf_target_log_density, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(log_density),
+                     detail::Arg(gradient));
+    });
+  }
+
+ private:
+  friend class Session;
+  friend class Trainer;
+  struct State {
+    Function function;
+    std::exception_ptr thrown;
+  };
+  static std::shared_ptr<State> make_state(Function f) {
+    auto s = std::make_shared<State>();
+    s->function = std::move(f);
+    return s;
+  }
+  Target(const Runtime &rt, int64_t event_size, const std::shared_ptr<State> &state)
+      : Handle(detail::make<nf_target>(nf_target_create_callback, rt.get(), event_size, &Target::ask, state.get())),
+        state_(state) {}
+  static int32_t ask(void *user, const nf_view *x, const nf_view *ctx, const nf_view *log_density,
+                     const nf_view *gradient) {
+    auto *s = static_cast<State *>(user);
+    try {
+      return s->function(View(*x), ctx ? View(*ctx) : View(), Out(*log_density), gradient ? Out(*gradient) : Out()) ? 0
+                                                                                                                    : 1;
+    } catch (...) {  // callbacks must not unwind through libnf
+      s->thrown = std::current_exception();
+      return -1;
+    }
+  }
+  // Runs what may ask the target.
+  template <class F>
+  static void guard(const std::shared_ptr<State> &state, F &&body) {
+    try {
+      body();
+    } catch (const Exception &) {
+      if (state && state->thrown) std::rethrow_exception(std::exchange(state->thrown, nullptr));
+      throw;
+    }
+  }
+  template <class F>
+  void guard(F &&body) const {
+    guard(state_, std::forward<F>(body));
+  }
+  std::shared_ptr<State> state_;  // none for a target of the library
+};
+
+// Self-normalised estimates of E[g] under a target, of values g [n, k] at samples with these log weights.
+struct Estimate {
+  std::vector<double> mean, error;
+};
+inline Estimate importance_mean(const View &log_weight, const View &values) {
+  const auto k = static_cast<size_t>(values.cols());
+  Estimate e{std::vector<double>(k), std::vector<double>(k)};
+  detail::invoke(nf_importance_mean, detail::Arg(log_weight), detail::Arg(values), detail::Arg(Out(e.mean)),
+                 detail::Arg(Out(e.error)));
+  return e;
+}
+
 // Scores and samples; one per thread. Calls that fill a View of the caller allocate nothing.
 class Session : public detail::Handle<nf_session, nf_session_free> {
  public:
@@ -321,9 +405,48 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   void sample_into(const Out &out, uint64_t seed, uint64_t first = 0, const Out &log_prob = {}, const View &ctx = {}) {
     detail::invoke(nf_sample, get(), seed, first, detail::Arg(ctx), detail::Arg(out), detail::Arg(log_prob));
   }
+  // Samples number first .. first + n - 1 of `seed` weighed by a target; x and log_weight (may be none) are filled.
+  nf_importance_info importance(const Target &target, uint64_t seed, int64_t n, uint64_t first = 0, const Out &x = {},
+                                const Out &log_weight = {}, const View &ctx = {}) {
+    nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
+    target.guard([&] {
+      detail::invoke(nf_importance, get(), target.get(), seed, first, n, detail::Arg(ctx), detail::Arg(x),
+                     detail::Arg(log_weight), &info);
+    });
+    return info;
+  }
+  // Markov chains on a target with proposals of this model: `draws` rows of each chain, one draw of all after another.
+  template <class T = float>
+  std::vector<T> metropolis(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
+                            const Options &options = {}, const View &start = {}, nf_metropolis_info *info = nullptr,
+                            const View &ctx = {}) {
+    return walk<T>(rt, target, get(), draws, chains, options, start, info, ctx);
+  }
+  // The same by random walk, without a model.
+  template <class T = float>
+  static std::vector<T> random_walk(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
+                                    const Options &options = {}, const View &start = {},
+                                    nf_metropolis_info *info = nullptr) {
+    return walk<T>(rt, target, nullptr, draws, chains, options, start, info, {});
+  }
   size_t bytes() const { return nf_session_bytes(get()); }
 
  private:
+  template <class T>
+  static std::vector<T> walk(const Runtime &rt, const Target &target, nf_session *proposal, int64_t draws,
+                             int64_t chains, const Options &options, const View &start, nf_metropolis_info *info,
+                             const View &ctx) {
+    const int64_t columns = target.info().event_size;
+    std::vector<T> out(static_cast<size_t>(draws * chains * columns));
+    nf_view view = NF_VIEW_INIT;
+    view.dtype = detail::dtype<T>(), view.ndim = 3, view.data = out.data();
+    view.shape[0] = draws, view.shape[1] = chains, view.shape[2] = columns;
+    target.guard([&] {
+      detail::invoke(nf_metropolis, rt.get(), target.get(), proposal, options.get(), detail::Arg(start),
+                     detail::Arg(ctx), &view, info);
+    });
+    return out;
+  }
   template <class T, class F>
   std::vector<T> map(F f, const View &in, const View &ctx, const Out &log_det) {
     std::vector<T> out(static_cast<size_t>(in.rows() * event_size_));
@@ -382,14 +505,40 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
  public:
   explicit Trainer(Model &m, const Options &options = {}, const nf_collective *collective = nullptr)
       : Handle(detail::make<nf_trainer>(nf_trainer_create, m.get(), options.get(), collective)) {}
-  nf_step_info step(const View &x, const View &ctx = {}, const View &weight = {}) {
+  // For objectives with a target, which is kept.
+  void set_target(const Target &target) {
+    detail::invoke(nf_trainer_set_target, get(), target.get());
+    asked_ = target.state_;
+  }
+  // x is none for objectives without data.
+  nf_step_info step(const View &x = {}, const View &ctx = {}, const View &weight = {}) {
     nf_step_info info = NF_STEP_INFO_INIT;
-    detail::invoke(nf_train_step, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), &info);
+    Target::guard(asked_, [&] {
+      detail::invoke(nf_train_step, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(weight), &info);
+    });
     return info;
   }
   // Until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step returns false.
   // True when on_step stopped it. What on_step throws comes out of here.
   bool run(const nf_source &source, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
+    return run(&source, max_steps, on_step);
+  }
+  bool run(Batches &batches, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
+    return run(batches.source(), max_steps, on_step);
+  }
+  // For objectives without data.
+  bool run(uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
+    return run(nullptr, max_steps, on_step);
+  }
+  void observe(double validation_loss) { detail::invoke(nf_trainer_observe, get(), validation_loss); }
+  void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
+  void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
+  uint64_t step_count() const { return nf_trainer_step_count(get()); }
+  void use_average(bool on) { detail::invoke(nf_trainer_use_average, get(), int32_t{on}); }
+  size_t bytes() const { return nf_trainer_bytes(get()); }
+
+ private:
+  bool run(const nf_source *source, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step) {
     struct Watch {
       const std::function<bool(const nf_step_info &)> *on_step;
       std::exception_ptr thrown;
@@ -404,20 +553,13 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
       }
     };
     nf_error e = NF_ERROR_INIT;
-    const nf_status status = nf_train_run(get(), &source, max_steps, on_step ? forward : nullptr, &watch, &e);
+    const nf_status status = nf_train_run(get(), source, max_steps, on_step ? forward : nullptr, &watch, &e);
     if (watch.thrown) std::rethrow_exception(watch.thrown);
+    if (asked_ && asked_->thrown) std::rethrow_exception(std::exchange(asked_->thrown, nullptr));
     if (status != NF_OK && status != NF_ERR_CANCELLED) throw Exception(status, e.message, e.os_errno);
     return status == NF_ERR_CANCELLED;
   }
-  bool run(Batches &batches, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
-    return run(batches.source(), max_steps, on_step);
-  }
-  void observe(double validation_loss) { detail::invoke(nf_trainer_observe, get(), validation_loss); }
-  void save(const std::string &path) const { detail::invoke(nf_trainer_save, get(), path.c_str()); }
-  void restore(const std::string &path) { detail::invoke(nf_trainer_restore, get(), path.c_str()); }
-  uint64_t step_count() const { return nf_trainer_step_count(get()); }
-  void use_average(bool on) { detail::invoke(nf_trainer_use_average, get(), int32_t{on}); }
-  size_t bytes() const { return nf_trainer_bytes(get()); }
+  std::shared_ptr<Target::State> asked_;
 };
 
 }  // namespace api

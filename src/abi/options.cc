@@ -71,7 +71,14 @@ const std::vector<Key>& keys() {
         {"memory", "trainer", "what the forward pass keeps for gradients: everything, or inputs of layers only",
          "choice", 0, 1, 0, kMemory},
         {"max_steps", "trainer", "length of the run that schedules with an end aim at", "integer", 0, kMax, 0, {}},
-        {"seed", "trainer, batches", "seed of dropout and of the order of the data", "integer", 0, kMax, 0, {}},
+        {"seed",
+         "trainer, batches, metropolis",
+         "seed of dropout, samples and the order of the data",
+         "integer",
+         0,
+         kMax,
+         0,
+         {}},
         {"batch", "batches", "rows of a batch", "integer", 1, 1 << 30, 256, {}},
         {"order", "batches",
          "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
@@ -95,6 +102,30 @@ const std::vector<Key>& keys() {
          {}},
         {"part_end", "batches", "take part in the batches: blocks up to this share of the rows", "number", 0, 1, 1, {}},
         {"part_seed", "batches", "which blocks are in which share", "integer", 0, kMax, 0, {}},
+        {"step_size",
+         "metropolis",
+         "standard deviation of a step of the random walk",
+         "number",
+         1e-9,
+         1e9,
+         MetropolisConfig{}.step_size,
+         {}},
+        {"burn_in",
+         "metropolis",
+         "steps of each chain before the first that is kept",
+         "integer",
+         0,
+         kMax,
+         static_cast<double>(MetropolisConfig{}.burn_in),
+         {}},
+        {"thin",
+         "metropolis",
+         "steps of each chain from one state that is kept to the next",
+         "integer",
+         1,
+         kMax,
+         static_cast<double>(MetropolisConfig{}.thin),
+         {}},
         {"map", "table", "use the rows of a .npy in place in its file: from 1 GiB, always or never", "choice", 0, 2, 0,
          kMap},
         {"dtype", "table", "type of the numbers in memory", "choice", 0, 1, 0, kDtype},
@@ -113,6 +144,7 @@ const std::vector<Key>& keys() {
     add_fields(k, schedule_fields());
     add_fields(k, clip_fields());
     add_fields(k, ema_fields());
+    add_fields(k, objective_fields());
     return k;
   }();
   return all;
@@ -242,10 +274,16 @@ TrainerConfig trainer_options(const nf_options* o) {
   read_fields(o, schedule_fields(), c.schedule);
   read_fields(o, clip_fields(), c.clip);
   read_fields(o, ema_fields(), c.ema);
+  read_fields(o, objective_fields(), c.objective);
   c.memory = static_cast<Memory>(number(o, "memory"));
   c.seed = static_cast<uint64_t>(number(o, "seed"));
   c.max_steps = static_cast<uint64_t>(number(o, "max_steps"));
   return c;
+}
+
+MetropolisConfig metropolis_options(const nf_options* o) {
+  return {number(o, "step_size"), static_cast<int64_t>(number(o, "burn_in")), static_cast<int64_t>(number(o, "thin")),
+          static_cast<uint64_t>(number(o, "seed"))};
 }
 
 TableOptions table_options(const nf_options* o) {

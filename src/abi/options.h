@@ -1,6 +1,7 @@
 // The one table of option keys, and how configurations are read from a bag of options.
 #pragma once
 #include "src/abi/handles.h"
+#include "src/train/metropolis.h"
 
 namespace nf {
 // Each reads the keys of its scope; nullptr means defaults.
@@ -12,6 +13,7 @@ RuntimeOptions runtime_options(const nf_options* o);
 size_t load_limit(const nf_options* o);
 NonFinite session_options(const nf_options* o);
 TrainerConfig trainer_options(const nf_options* o);
+MetropolisConfig metropolis_options(const nf_options* o);
 TableOptions table_options(const nf_options* o);
 struct BatchOptions {
   int64_t batch;

@@ -1,10 +1,13 @@
 // nf_trainer: steps, the convenience loop, checkpoints.
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/target.h"
 #include "src/io/atomic_file.h"
 #include "src/train/checkpoint.h"
 
@@ -17,11 +20,18 @@ namespace {
 nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const nf_view* weight) {
   const auto begin = std::chrono::steady_clock::now();
   const FlowModel& model = *t.model->model;
-  const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), w = view_of(weight, "weight", true);
-  const int64_t n = check_rows(xv, "x", model.event());
-  if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
-  check_context(c, n, model.context());
-  if (weight) need_shape(w, "weight", {n});
+  const ObjectiveConfig& objective = t.trainer->config().objective;
+  const View xv = view_of(x, "x", !uses_data(objective.kind)), c = view_of(ctx, "ctx", true),
+             w = view_of(weight, "weight", true);
+  if (uses_data(objective.kind)) {
+    const int64_t n = check_rows(xv, "x", model.event());
+    if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
+    check_context(c, n, model.context());
+    if (weight) need_shape(w, "weight", {n});
+  } else if (x || weight) {
+    fail(Code::argument, "%s is given, but the objective draws its rows from the model: pass NULL", x ? "x" : "weight");
+  }
+  if (uses_samples(objective.kind)) check_context(c, objective.samples, model.context());
   if (const uint64_t v = t.model->version.load(); v != t.version) {
     t.trainer->parameters_changed();
     t.version = v;
@@ -30,11 +40,15 @@ nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const
   nf_step_info info = NF_STEP_INFO_INIT;
   info.step = r.step;
   info.loss = r.loss;
+  info.loss_error = r.loss_error;
   info.grad_norm = r.grad_norm;
   info.lr = r.lr;
   info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return info;
 }
+
+// The size of nf_step_info before it had loss_error.
+constexpr uint32_t kOldInfo = offsetof(nf_step_info, loss_error);
 
 // A view the source left without data is absent.
 const nf_view* present(const nf_view& v) { return v.data ? &v : nullptr; }
@@ -54,6 +68,7 @@ nf_status nf_trainer_create(nf_model* m, const nf_options* options, const nf_col
       if (c->world < 1 || c->rank < 0 || c->rank >= c->world)
         fail(Code::argument, "collective.rank %d of world %d", c->rank, c->world);
       if (c->world > 1 && !c->allreduce_sum) fail(Code::argument, "collective.allreduce_sum is NULL");
+      collective.rank = c->rank;
       collective.world = c->world;
       collective.user = c->user;
       collective.allreduce_sum = c->allreduce_sum;
@@ -71,6 +86,19 @@ nf_status nf_trainer_create(nf_model* m, const nf_options* options, const nf_col
   });
 }
 
+nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    need(target, "target");
+    if (!uses_samples(t->trainer->config().objective.kind))
+      fail(Code::state, "objective \"nll\" has no target: set the option \"objective\", for example reverse_kl");
+    if (target->target->event != t->model->model->event())
+      fail(Code::shape, "the target has %lld columns, the model %lld", static_cast<long long>(target->target->event),
+           static_cast<long long>(t->model->model->event()));
+    t->trainer->set_target(target->target);
+  });
+}
+
 size_t nf_trainer_bytes(const nf_trainer* t) NF_NOEXCEPT { return t ? t->trainer->bytes() : 0; }
 uint64_t nf_trainer_step_count(const nf_trainer* t) NF_NOEXCEPT { return t ? t->trainer->steps() : 0; }
 
@@ -78,11 +106,11 @@ nf_status nf_train_step(nf_trainer* t, const nf_view* x, const nf_view* ctx, con
                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    if (info) need_struct(info, "info");
+    if (info && info->struct_size != kOldInfo) need_struct(info, "info");
     const nf_step_info r = one_step(*t, x, ctx, weight);
     if (!info) return;
     const uint32_t size = info->struct_size;
-    *info = r;
+    std::memcpy(info, &r, std::min<size_t>(size, sizeof r));
     info->struct_size = size;
   });
 }
@@ -91,14 +119,19 @@ nf_status nf_train_run(nf_trainer* t, const nf_source* source, uint64_t max_step
                        nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    need_struct(source, "source");
-    if (!source->next) fail(Code::argument, "source.next is NULL");
+    const bool data = uses_data(t->trainer->config().objective.kind);
+    if (source || data) {
+      need_struct(source, "source");
+      if (!source->next) fail(Code::argument, "source.next is NULL");
+    }
+    if (!source && !on_step && max_steps == 0)
+      fail(Code::argument, "max_steps is 0 and there is neither source nor on_step: nothing would end the run");
     while (max_steps == 0 || t->trainer->steps() < max_steps) {
       nf_view x = NF_VIEW_INIT, ctx = NF_VIEW_INIT, weight = NF_VIEW_INIT;
-      const int32_t more = source->next(source->user, t->trainer->steps(), &x, &ctx, &weight);
+      const int32_t more = source ? source->next(source->user, t->trainer->steps(), &x, &ctx, &weight) : 1;
       if (more < 0) fail(Code::callback, "source.next returned %d", more);
       if (more == 0) return;
-      const nf_step_info info = one_step(*t, &x, present(ctx), present(weight));
+      const nf_step_info info = one_step(*t, data ? &x : present(x), present(ctx), present(weight));
       if (on_step && on_step(user, &info) != 0)
         fail(Code::cancelled, "stopped by on_step after step %llu", static_cast<unsigned long long>(info.step));
     }

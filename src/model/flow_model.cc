@@ -175,9 +175,10 @@ Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
-FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
+FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
+                                     Memory memory) const {
   Var z = base_->sample(s, rows, context);
-  const Mapped m = inverse(s, z, context);
+  const Mapped m = inverse(s, z, context, memory);
   if (!with_log_prob) return {m.y, nullptr, z};
   Var lp = base_->log_prob(s, z, context);
   return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp, z};

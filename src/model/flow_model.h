@@ -56,7 +56,7 @@ class FlowModel {
   struct Sampled {
     Var x, log_prob, z;
   };
-  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
+  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full) const;
 
   // Where values stop being finite on the way of these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
   // or "the data" or "the latent" when they are not finite themselves, kAllFinite after all layers. For messages; slow.

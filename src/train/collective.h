@@ -13,6 +13,7 @@ struct Collective {
   int world = 1;
   void* user = nullptr;
   int32_t (*allreduce_sum)(void* user, void* buf, size_t n, int32_t dtype) = nullptr;
+  int rank = 0;
 
   // In place; Error{callback} naming `what`. Every rank calls it in the same order.
   void sum(void* buf, int64_t n, DType dtype, const char* what) const {

@@ -155,6 +155,11 @@ bool waits_for_data(const FlowModel& model) {
   return false;
 }
 
+void keep_initial(const FlowModel& model) {
+  for (const Step& s : model.steps())
+    if (waits(model, s)) write_param(model.params(), s.layer->started(), [](int64_t) { return 1; });
+}
+
 void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const View& x,
                      const View& context, const View& weight, const Collective& collective) {
   std::vector<const Step*> waiting;

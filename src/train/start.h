@@ -17,4 +17,7 @@ bool waits_for_data(const FlowModel& model);
 void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const View& x,
                      const View& context, const View& weight, const Collective& collective);
 
+// Those layers count as started, from the parameters that they have: a model that was fitted without data.
+void keep_initial(const FlowModel& model);
+
 }  // namespace nf

@@ -27,25 +27,32 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
       model_(model),
       config_(config),
       collective_(collective),
-      phases_(allocator, model, config.memory) {
+      phases_(allocator, model, config.memory),
+      variational_(allocator, model, config.objective, config.memory, collective) {
   check(config_.optimizer);
   check(config_.schedule, config_.optimizer.lr);
+  if (config_.objective.kind == ObjectiveKind::symmetric && phases_.needed())
+    fail(Code::unsupported, "objective \"symmetric\" does not train layers that couple rows (batch_norm): use actnorm");
   config_.schedule = resolve(config_.schedule, config_.max_steps);
   mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())),
                    "transposed weights");
+  variational_.bind(mirror_.data());
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
   check_fields(ema_fields(), config_.ema);
   if (config_.ema.decay > 0) average_ = Buffer(allocator, trainable_bytes(model), "averaged parameters");
   const int64_t chunks = chunk_count(model.params().trainable_size());
   partials_ = Buffer(allocator, static_cast<size_t>(chunks) * sizeof(double), "gradient norms");
-  need_lanes(1);
+  if (!variational_.needed()) need_lanes(1);
   parameters_changed();
 }
 
-// One block, or the rows of a lane that trains in phases, on a tape that grows.
+// One block, or the rows of a lane that trains in phases, on a tape that grows; and the samples of a lane.
 size_t Trainer::measure(int64_t rows) {
   Lane lane(allocator_, model_, Tape(allocator_, model_.dtype()), mirror_.data());
+  if (variational_.needed()) variational_.measure(lane);
+  if (rows == 0) return lane.tape.arena().high_water();
+  lane.begin_step();
   const Buffer losses(allocator_, static_cast<size_t>(checked_mul(rows, sizeof(double))), "measuring a graph");
   lane.tape.measuring = true;
   double zero = 0;
@@ -58,7 +65,7 @@ size_t Trainer::measure(int64_t rows) {
     batch.context = zeros;
     batch.context.shape = {rows, model_.context()};
   }
-  if (!phases_.needed()) {
+  if (!phased()) {
     run_block(lane, batch, 0, rows);
     return lane.tape.arena().high_water();
   }
@@ -71,15 +78,17 @@ size_t Trainer::measure(int64_t rows) {
 void Trainer::need_lanes(int64_t batch) {
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
   if (row_loss_.bytes() < bytes) row_loss_ = Buffer(allocator_, bytes, "losses of the rows");
-  if (phases_.needed() && row_weight_.bytes() < bytes) row_weight_ = Buffer(allocator_, bytes, "weights of the rows");
-  const int64_t rows = phases_.needed() ? most_lane_rows(batch) : model_.block_rows();
-  if (rows > arena_rows_) {
+  if (phased() && row_weight_.bytes() < bytes) row_weight_ = Buffer(allocator_, bytes, "weights of the rows");
+  const int64_t rows = phased() ? most_lane_rows(batch) : batch > 0 ? model_.block_rows() : 0;
+  const int64_t samples = variational_.rows_held();
+  if (rows > arena_rows_ || samples > arena_samples_) {
     lanes_.clear();
-    arena_rows_ = 0;
+    arena_rows_ = arena_samples_ = 0;
     arena_bytes_ = measure(rows);
     arena_rows_ = rows;
+    arena_samples_ = samples;
   }
-  const int64_t lanes = lane_count(batch);
+  const int64_t lanes = lane_count(std::max(batch, variational_.rows()));
   while (static_cast<int64_t>(lanes_.size()) < lanes)
     lanes_.push_back(
         std::make_unique<Lane>(allocator_, model_, Tape(allocator_, model_.dtype(), arena_bytes_), mirror_.data()));
@@ -87,7 +96,7 @@ void Trainer::need_lanes(int64_t batch) {
 
 size_t Trainer::bytes() const {
   size_t n = mirror_.bytes() + average_.bytes() + row_loss_.bytes() + row_weight_.bytes() + partials_.bytes() +
-             phases_.bytes();
+             phases_.bytes() + variational_.bytes();
   for (const Buffer& b : slots_) n += b.bytes();
   for (const auto& l : lanes_) n += l->bytes();
   return n;
@@ -111,11 +120,12 @@ void Trainer::run_block(Lane& lane, const Batch& batch, int64_t first, int64_t r
 }
 
 void Trainer::run_lane(Lane& lane, int64_t index, int64_t lanes, const Batch& batch) {
-  const int64_t n = batch.x.shape[0], end = lane_begin(n, index + 1, lanes);
+  const int64_t n = batch.x.data ? batch.x.shape[0] : 0, end = lane_begin(n, index + 1, lanes);
   lane.begin_step();
   for (int64_t first = lane_begin(n, index, lanes); first < end; first += model_.block_rows())
     run_block(lane, batch, first, std::min(model_.block_rows(), end - first));
-  lane.end_step(model_.params());
+  if (variational_.needed()) variational_.draw(lane, index, lanes);
+  if (!variational_.needed() || variational_.sections() == 1) lane.end_step(model_.params());
 }
 
 // Leaves the sum over lanes in lane 0, in lane order, and returns its 2-norm.
@@ -189,56 +199,87 @@ void Trainer::use_average(bool on) {
   averaged_ = on;
 }
 
-StepResult Trainer::step(const View& x, const View& context, const View& weight) {
-  if (averaged_) {
-    use_average(false);
-    parameters_changed();  // the mirror may be of the average, if somebody wrote a tensor meanwhile
-  }
-  const int64_t n = x.shape[0];
-  double sums[2] = {static_cast<double>(n), static_cast<double>(n)};  // of weights, of rows that count
-  double &total = sums[0], &counting = sums[1];
+// The sum of the weights over all ranks, and the number of rows that have weight.
+double Trainer::weigh(const View& weight, int64_t n, double* counting) {
+  double sums[2] = {static_cast<double>(n), static_cast<double>(n)};
   if (weight.data) {
-    total = counting = 0;
+    sums[0] = sums[1] = 0;
     for (int64_t r = 0; r < n; ++r) {
       const double w = scalar_at(weight, r);
       if (!(w >= 0) || std::isinf(w))
         fail(Code::argument, "weight[%lld] = %g; weights are finite and not negative", static_cast<long long>(r), w);
-      total += w;
-      counting += w > 0;
+      sums[0] += w;
+      sums[1] += w > 0;
     }
   }
   collective_.sum(sums, 2, DType::f64, "weights");
-  if (!(total > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
-  if (waits_) {
+  if (!(sums[0] > 0)) fail(Code::argument, "all %lld weights are zero", static_cast<long long>(n));
+  *counting = sums[1];
+  return sums[0];
+}
+
+StepResult Trainer::step(const View& x, const View& context, const View& weight) {
+  if (variational_.needed() && !variational_.target())
+    fail(Code::state, "objective \"%s\" needs a target: nf_trainer_set_target goes first",
+         objective_fields()[0].choices[static_cast<size_t>(config_.objective.kind)]);
+  if (averaged_) {
+    use_average(false);
+    parameters_changed();  // the mirror may be of the average, if somebody wrote a tensor meanwhile
+  }
+  const int64_t n = x.data ? x.shape[0] : 0;
+  double counting = 0;
+  const double total = n > 0 ? weigh(weight, n, &counting) : 0;
+  if (waits_ && n > 0) {
     start_from_data(allocator_, executor_, model_, x, context, weight, collective_);
     parameters_changed();
   }
   need_lanes(n);
-  const int64_t lanes = lane_count(n);
-  Batch batch{x, context, weight, total, {}, doubles(row_loss_)};
+  const int64_t lanes = lane_count(std::max(n, variational_.rows()));
+  const double share = variational_.needed() ? config_.objective.data_weight : 1;
+  Batch batch{x, context, weight, total / share, {}, doubles(row_loss_)};
   batch.random.seed = config_.seed;
   batch.random.step = step_;
-  if (phases_.needed()) {
+  if (phased()) {
     for (int64_t r = 0; weight.data && r < n; ++r) doubles(row_weight_)[r] = scalar_at(weight, r);
     phases_.run(executor_, std::span(lanes_).first(static_cast<size_t>(lanes)), batch,
                 weight.data ? doubles(row_weight_) : nullptr, counting, collective_);
   } else {
+    if (variational_.needed()) variational_.begin(config_.seed, step_, context);
     executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) { run_lane(*lanes_[i], i, lanes, batch); });
+    if (variational_.needed() && variational_.sections() == 2) {
+      variational_.weigh();
+      executor_.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) {
+        variational_.finish(*lanes_[i], i);
+        lanes_[i]->end_step(model_.params());
+      });
+    }
   }
-  double loss = 0;
-  for (int64_t r = 0; r < n; ++r) loss += doubles(row_loss_)[r];
-  collective_.sum(&loss, 1, DType::f64, "loss");
-  loss /= total;
-  if (!std::isfinite(loss)) report_nonfinite(batch);
+  double loss = 0, error = 0;
+  if (n > 0) {
+    for (int64_t r = 0; r < n; ++r) loss += doubles(row_loss_)[r];
+    collective_.sum(&loss, 1, DType::f64, "loss");
+    loss = loss / total * share;
+    if (!std::isfinite(loss)) report_nonfinite(batch);
+  }
+  if (variational_.needed()) {
+    const Variational::Loss of_samples = variational_.loss();
+    loss += of_samples.value;
+    error = of_samples.error;
+    if (!std::isfinite(loss)) variational_.report(*lanes_[0], step_ + 1);
+  }
   const double norm = sum_gradients(lanes);
   if (!std::isfinite(norm))
     fail(Code::numeric, "step %llu: the loss is %g but its gradient is not finite; the step is not applied",
          static_cast<unsigned long long>(step_ + 1), loss);
   const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_);
   update(lr, norm_factor(norm, config_.clip.max_norm));
-  phases_.observe();
+  if (phased()) phases_.observe();
+  if (waits_ && n == 0) {
+    keep_initial(model_);
+    waits_ = false;
+  }
   ++step_;
-  return {step_, loss, norm, lr};
+  return {step_, loss, error, norm, lr};
 }
 
 // Where values of a row stop being finite, when it is scored alone.
@@ -266,7 +307,7 @@ void Trainer::report_nonfinite(const Batch& batch) {
     fail(Code::numeric, "step %llu: the loss of another rank is not finite; the step is not applied", step);
   lanes_[0]->begin_step();  // an empty tape
   std::string where = blame(*lanes_[0], batch, first);
-  if (const Step* coupled = phases_.not_finite()) {
+  if (const Step* coupled = phased() ? phases_.not_finite() : nullptr) {
     // One row spoils the statistics, and so the loss, of all: one that is not finite by itself is to blame.
     for (int64_t r = 0; r < n; ++r) {
       if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;

@@ -58,6 +58,7 @@ using Runtime = std::unique_ptr<nf_runtime, Free<nf_runtime_free>>;
 using Model = std::unique_ptr<nf_model, Free<nf_model_free>>;
 using Session = std::unique_ptr<nf_session, Free<nf_session_free>>;
 using Trainer = std::unique_ptr<nf_trainer, Free<nf_trainer_free>>;
+using Target = std::unique_ptr<nf_target, Free<nf_target_free>>;
 using Table = std::unique_ptr<nf_table, Free<nf_table_free>>;
 using Batches = std::unique_ptr<nf_batches, Free<nf_batches_free>>;
 
@@ -91,6 +92,12 @@ inline Trainer trainer(nf_model* m, const nf_options* o = nullptr) {
   Err e;
   EXPECT_TRUE(ok(nf_trainer_create(m, o, nullptr, &t, &e), e));
   return Trainer(t);
+}
+inline Target target(nf_runtime* rt, const std::string& spec = "banana", int64_t columns = 2) {
+  nf_target* t = nullptr;
+  Err e;
+  EXPECT_TRUE(ok(nf_target_create(rt, spec.data(), spec.size(), columns, &t, &e), e)) << spec;
+  return Target(t);
 }
 inline nf_model_info info(const nf_model* m) {
   nf_model_info i = NF_MODEL_INFO_INIT;

@@ -165,5 +165,50 @@ TEST_F(Hpp, Tables) {
   EXPECT_EQ(nf::Session(m).log_prob(table.view()), nf::Session(m).log_prob(nf::View(x, 2)));
 }
 
+TEST_F(Hpp, TargetsAreFunctions) {
+  int asked = 0, fail_at = -1;
+  struct Enough {};
+  nf::Model shift(rt, R"({"event": 2, "layers": [{"type": "elementwise_affine"}]})", 1);
+  nf::Trainer t(shift, {{"objective", "reverse_kl"}, {"samples", 64}, {"lr", 0.05}});
+  {
+    const nf::Target target(
+        rt, 2, [&](const nf::View& rows, const nf::View& ctx, const nf::Out& log_density, const nf::Out& gradient) {
+          EXPECT_TRUE(ctx.none());
+          if (asked++ == fail_at) throw Enough();
+          for (int64_t r = 0; r < rows.rows(); ++r) {
+            const float a = rows.data<float>()[2 * r] - 1, b = rows.data<float>()[2 * r + 1];
+            log_density.data<float>()[r] = -0.5f * (a * a + b * b);
+            if (!gradient.none()) gradient.data<float>()[2 * r] = -a, gradient.data<float>()[2 * r + 1] = -b;
+          }
+          return asked < 900;
+        });
+    t.set_target(target);
+  }
+  EXPECT_FALSE(t.run(200));
+  EXPECT_EQ(asked, 200);
+  const double loss = t.step().loss;
+  EXPECT_NEAR(loss, -std::log(6.283185307179586), 0.05);
+  fail_at = asked;
+  EXPECT_THROW(t.step(), Enough);
+  fail_at = asked + 3;
+  EXPECT_THROW(t.run(1000), Enough);
+  EXPECT_TRUE(t.run(10000)) << "stopped by the target";
+
+  const nf::Target cross(rt, "cross", 2);
+  EXPECT_NEAR(cross.info().log_z, 1.9613, 1e-4);
+  nf::Session s(m);
+  std::vector<float> rows(2000), log_weight(1000), values(1);
+  const nf_importance_info info = s.importance(cross, 1, 1000, 0, nf::Out(rows, 2), log_weight);
+  EXPECT_EQ(info.samples, 1000);
+  const nf::Estimate mean = nf::importance_mean(log_weight, nf::View(rows, 2));
+  EXPECT_LT(std::abs(mean.mean[0]), 3);
+  EXPECT_GT(mean.error[1], 0);
+  cross.log_density(nf::View(rows.data(), 1, 2), values);
+  nf_metropolis_info walked = NF_METROPOLIS_INFO_INIT;
+  EXPECT_EQ(nf::Session::random_walk(rt, cross, 5, 3, {{"burn_in", 10}}, {}, &walked).size(), 30u);
+  EXPECT_EQ(walked.steps, 15u);
+  EXPECT_EQ(s.metropolis(rt, cross, 5, 3).size(), 30u);
+}
+
 }  // namespace
 }  // namespace abi_test

@@ -54,7 +54,7 @@ AT(nf_tensor_info, trainable, 12);
 AT(nf_tensor_info, shape, 16);
 AT(nf_tensor_info, name, 48);
 
-SIZE(nf_step_info, 48);
+SIZE(nf_step_info, 56);
 AT(nf_step_info, struct_size, 0);
 AT(nf_step_info, reserved, 4);
 AT(nf_step_info, step, 8);
@@ -62,6 +62,31 @@ AT(nf_step_info, loss, 16);
 AT(nf_step_info, grad_norm, 24);
 AT(nf_step_info, lr, 32);
 AT(nf_step_info, seconds, 40);
+AT(nf_step_info, loss_error, 48);
+
+SIZE(nf_target_info, 24);
+AT(nf_target_info, struct_size, 0);
+AT(nf_target_info, builtin, 4);
+AT(nf_target_info, event_size, 8);
+AT(nf_target_info, log_z, 16);
+
+SIZE(nf_importance_info, 72);
+AT(nf_importance_info, struct_size, 0);
+AT(nf_importance_info, reserved, 4);
+AT(nf_importance_info, samples, 8);
+AT(nf_importance_info, log_z, 16);
+AT(nf_importance_info, log_z_error, 24);
+AT(nf_importance_info, ess, 32);
+AT(nf_importance_info, ess_fraction, 40);
+AT(nf_importance_info, reverse_kl, 48);
+AT(nf_importance_info, reverse_kl_error, 56);
+AT(nf_importance_info, largest_share, 64);
+
+SIZE(nf_metropolis_info, 24);
+AT(nf_metropolis_info, struct_size, 0);
+AT(nf_metropolis_info, reserved, 4);
+AT(nf_metropolis_info, steps, 8);
+AT(nf_metropolis_info, acceptance, 16);
 
 SIZE(nf_collective, 32);
 AT(nf_collective, struct_size, 0);

@@ -10,6 +10,7 @@ int32_t swallow(void*, const void*, size_t) { return 0; }
 int32_t go_on(void*, const nf_step_info*) { return 0; }
 int32_t same(void*, void*, size_t, int32_t) { return 0; }
 void quiet(void*, int32_t, const char*) {}
+int32_t flat(void*, const nf_view*, const nf_view*, const nf_view*, const nf_view*) { return 0; }
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
   for (uint32_t i = 0; i < n; ++i) body(context, i);
 }
@@ -41,6 +42,10 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   b.reset(batches);
   source.struct_size = sizeof(source);
   EXPECT_TRUE(ok(nf_batches_source(b.get(), &source, &e), e));
+  fitted = model(rt.get(), kSpec);
+  fitter = trainer(fitted.get(), options({{"objective", "reverse_kl"}}).get());
+  target = abi_test::target(rt.get());
+  EXPECT_TRUE(ok(nf_trainer_set_target(fitter.get(), target.get(), &e), e));
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
   collective = {sizeof(collective), 0, 1, nullptr, same};
@@ -111,6 +116,30 @@ std::vector<Row> World::table_of_rows() {
       row("nf_train_run", nf_train_run,
           {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
            plain("on_step", go_on, kNullable), user}),
+      row("nf_trainer_set_target", nf_trainer_set_target,
+          {plain("trainer", fitter.get()), plain("target", target.get())}),
+      row("nf_target_create", nf_target_create,
+          {runtime, plain("spec", "banana"), number("spec_len", 6), number("event_size", 2),
+           made_by(release<nf_target_free, nf_target>)}),
+      row("nf_target_create_callback", nf_target_create_callback,
+          {runtime, number("event_size", 2), plain("fn", flat), user, made_by(release<nf_target_free, nf_target>)}),
+      row("nf_target_get_info", nf_target_get_info,
+          {plain("target", target.get()), record("info", Kind::out_struct, &target_info)}),
+      row("nf_target_log_density", nf_target_log_density,
+          {plain("target", target.get()), in_x, view("ctx", Kind::in_view, ctx, kNullable, true),
+           view("log_density", Kind::out_view, rows), view("gradient", Kind::out_view, gradient, kNullable)}),
+      row("nf_importance", nf_importance,
+          {the_session, plain("target", target.get()), number("seed", 1), number("first_index", 0), number("n", 4),
+           view("ctx", Kind::in_view, one_context), view("x", Kind::out_view, z, kNullable),
+           view("log_weight", Kind::out_view, rows, kNullable), record("info", Kind::out_struct, &importance)}),
+      row("nf_importance_mean", nf_importance_mean,
+          {view("log_weight", Kind::in_view, log_weights), view("values", Kind::in_view, values),
+           view("mean", Kind::out_view, means), view("error", Kind::out_view, errors, kNullable)}),
+      row("nf_metropolis", nf_metropolis,
+          {runtime, plain("target", target.get()), plain("proposal", s.get(), kUnspecified), any_bag,
+           view("start", Kind::in_view, starts, kNullable), view("ctx", Kind::in_view, one_context),
+           view("out", Kind::out_view, chains, kRequired, true),
+           record("info", Kind::out_struct, &metropolis, kNullable)}),
       row("nf_trainer_observe", nf_trainer_observe, {the_trainer, number("validation_loss", 1)}),
       row("nf_trainer_use_average", nf_trainer_use_average, {the_trainer, number("on", 0)}),
       row("nf_trainer_save", nf_trainer_save, {the_trainer, plain("path", checkpoint.c_str())}),

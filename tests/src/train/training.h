@@ -81,12 +81,14 @@ class Meeting {
   explicit Meeting(int world) : world_(world) {}
   Collective rank(int r) {
     seats_[r] = {this, r};
-    return {world_, &seats_[r], [](void* user, void* buf, size_t n, int32_t dtype) -> int32_t {
+    return {world_, &seats_[r],
+            [](void* user, void* buf, size_t n, int32_t dtype) -> int32_t {
               auto* seat = static_cast<Seat*>(user);
               return dtype == static_cast<int32_t>(DType::f64)
                          ? seat->meeting->sum(seat->rank, static_cast<double*>(buf), n)
                          : seat->meeting->sum(seat->rank, static_cast<float*>(buf), n);
-            }};
+            },
+            r};
   }
   bool broken = false;  // report failure instead
 

@@ -1,0 +1,125 @@
+// nf_target: targets of the library and of the host, and asking them.
+#include "src/abi/target.h"
+
+#include "src/abi/guard.h"
+#include "src/model/rows.h"
+#include "src/model/target_spec.h"
+
+using namespace nf;
+
+namespace {
+
+nf_view raw_view(const View& v) {
+  nf_view out = NF_VIEW_INIT;
+  out.dtype = static_cast<int32_t>(v.dtype);
+  out.ndim = v.shape.rank;
+  for (int i = 0; i < v.shape.rank; ++i) out.shape[i] = v.shape[i];
+  out.data = v.data;
+  return out;
+}
+
+class CallbackTarget final : public Target {
+ public:
+  CallbackTarget(const Allocator& allocator, int64_t event, nf_target_fn fn, void* user)
+      : Target(event), allocator_(allocator), fn_(fn), user_(user) {}
+  bool anywhere() const override { return false; }
+  void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const override {
+    if (x.shape[0] == 0) return;
+    // The callback is promised rows without gaps, of one dtype.
+    Buffer copy;
+    View c = context;
+    if (context.data && (!context.contiguous() || context.dtype != x.dtype)) {
+      copy = Buffer(allocator_, static_cast<size_t>(checked_mul(context.count(), size_of(x.dtype))), "rows of context");
+      c = contiguous_view(copy.data(), x.dtype, context.shape);
+      copy_rows(context, c);
+    }
+    const nf_view xv = raw_view(x), lv = raw_view(log_p), cv = raw_view(c), gv = raw_view(grad);
+    const int32_t r = fn_(user_, &xv, c.data ? &cv : nullptr, &lv, grad.data ? &gv : nullptr);
+    if (r < 0) fail(Code::callback, "the target's callback returned %d", r);
+    if (r > 0) fail(Code::cancelled, "stopped by the target's callback, which returned %d", r);
+  }
+
+ private:
+  Allocator allocator_;
+  nf_target_fn fn_;
+  void* user_;
+};
+
+nf_target* wrap(nf_runtime* rt, std::shared_ptr<const Target> target, bool builtin) {
+  return new nf_target{rt->state, std::move(target), builtin};
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* nf_targets_describe(void) NF_NOEXCEPT {
+  try {
+    static const std::string text = describe_targets();
+    return text.c_str();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+nf_status nf_target_create(nf_runtime* rt, const char* spec, size_t spec_len, int64_t event_size, nf_target** out,
+                           nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(rt, "runtime");
+    need(spec, "spec");
+    need(out, "out");
+    *out = wrap(rt, parse_target({spec, spec_len}, event_size), true);
+  });
+}
+
+nf_status nf_target_create_callback(nf_runtime* rt, int64_t event_size, nf_target_fn fn, void* user, nf_target** out,
+                                    nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(rt, "runtime");
+    if (!fn) fail(Code::argument, "fn is NULL");
+    need(out, "out");
+    if (event_size < 1)
+      fail(Code::shape, "event_size is %lld, expected at least 1", static_cast<long long>(event_size));
+    *out = wrap(rt, std::make_shared<CallbackTarget>(rt->state->allocator(), event_size, fn, user), false);
+  });
+}
+
+nf_status nf_target_get_info(const nf_target* t, nf_target_info* info, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "target");
+    need_struct(info, "info");
+    info->builtin = t->builtin;
+    info->event_size = t->target->event;
+    info->log_z = t->target->log_z();
+  });
+}
+
+nf_status nf_target_log_density(const nf_target* t, const nf_view* x, const nf_view* ctx, const nf_view* log_density,
+                                const nf_view* gradient, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "target");
+    const int64_t d = t->target->event;
+    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), lp = view_of(log_density, "log_density"),
+               g = view_of(gradient, "gradient", true);
+    const int64_t n = check_rows(xv, "x", d);
+    if (ctx && (c.shape.rank != 2 || (c.shape[0] != n && c.shape[0] != 1)))
+      fail(Code::shape, "ctx has shape %s, expected [%lld, columns] or [1, columns]", to_string(c.shape).c_str(),
+           static_cast<long long>(n));
+    need_shape(lp, "log_density", {n});
+    if (gradient) need_shape(g, "gradient", {n, d});
+    const int64_t size = size_of(xv.dtype);
+    const Buffer memory(t->runtime->allocator(), static_cast<size_t>(checked_mul(checked_mul(n, 2 * d + 1), size)),
+                        "rows of a target");
+    char* p = memory.as<char>();
+    const View rows = contiguous_view(p, xv.dtype, {n, d}), values = contiguous_view(p + n * d * size, xv.dtype, {n}),
+               slopes = contiguous_view(p + n * (d + 1) * size, xv.dtype, {n, d});
+    copy_rows(xv, rows);
+    t->target->evaluate(rows, c, values, g.data ? slopes : View{});
+    copy_rows(values, lp);
+    if (g.data) copy_rows(slopes, g);
+  });
+}
+
+void nf_target_free(nf_target* t) NF_NOEXCEPT { delete t; }
+
+}  // extern "C"

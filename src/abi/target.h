@@ -1,0 +1,13 @@
+// Targets at the border: the handle, and a host's callback as a Target.
+#pragma once
+#include <memory>
+
+#include "nf/nf.h"
+#include "src/abi/handles.h"
+#include "src/target/target.h"
+
+struct nf_target {
+  std::shared_ptr<nf::RuntimeState> runtime;
+  std::shared_ptr<const nf::Target> target;
+  bool builtin;
+};

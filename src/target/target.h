@@ -1,0 +1,84 @@
+// Targets: densities known up to a factor, to fit a flow to without data. A new one is one file that ends in
+// NF_TARGET(word, ...) and its word in src/target/meson.build.
+//
+// A target says its log density and the gradient of it at a point, in double, and log Z where there is a formula:
+// Z is the integral of the density over all x. All of it in logarithms: no density underflows.
+#pragma once
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "runtime/op/layout.h"
+#include "src/flow/layer.h"
+
+namespace nf {
+
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+class Target {
+ public:
+  explicit Target(int64_t event) : event(event) {}
+  virtual ~Target() = default;
+  const int64_t event;  // columns of x
+  // log_p [n] and, where it has data, grad [n, event] of x [n, event]: row-major without gaps, of one dtype. context
+  // [n or 1, c] or no data: what belongs to the rows.
+  virtual void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const = 0;
+  // evaluate may be called from any thread, for any part of the rows, and never fails. Else: from the thread that
+  // entered the library, once for all rows.
+  virtual bool anywhere() const { return true; }
+  virtual double log_z() const { return kUnknown; }
+};
+
+struct TargetKind {
+  const char* name;
+  const char* doc;
+  const char* source;
+  int64_t min_event, max_event;
+  std::unique_ptr<LayerConfig> (*config)();
+  std::unique_ptr<Target> (*build)(const LayerConfig& config, int64_t event);
+};
+
+std::span<const TargetKind* const> target_kinds();     // generated
+const TargetKind* find_target_kind(const char* name);  // nullptr when there is none
+
+// What a target of the library writes: Config; double at(const double* x, double* grad) const, the log density of a row
+// and its gradient; and log_z where it is known. P is the class itself.
+template <class P>
+class PointTarget : public Target {
+ public:
+  using Target::Target;
+  void evaluate(const View& x, const View&, const View& log_p, const View& grad) const override {
+    with_dtype(x.dtype, [&]<class T>() { rows<T>(x, log_p, grad); });
+  }
+
+ private:
+  static constexpr int64_t kFew = 128;  // columns of a row on the stack
+  template <class T>
+  void rows(const View& x, const View& log_p, const View& grad) const {
+    const P& self = static_cast<const P&>(*this);
+    const int64_t n = x.shape[0], d = event;
+    double few[2 * kFew];
+    std::vector<double> many(static_cast<size_t>(d > kFew ? 2 * d : 0));
+    double *const row = d > kFew ? many.data() : few, *const slope = row + d;
+    for (int64_t r = 0; r < n; ++r) {
+      for (int64_t j = 0; j < d; ++j) row[j] = static_cast<double>(x.as<T>()[r * d + j]);
+      log_p.as<T>()[r] = static_cast<T>(self.at(row, slope));
+      if (grad.data)
+        for (int64_t j = 0; j < d; ++j) grad.as<T>()[r * d + j] = static_cast<T>(slope[j]);
+    }
+  }
+};
+
+#define NF_TARGET(word, P, doc, source, min_event, max_event)                                                       \
+  extern const TargetKind target_##word;                                                                            \
+  const TargetKind target_##word = {#word,                                                                          \
+                                    doc,                                                                            \
+                                    source,                                                                         \
+                                    min_event,                                                                      \
+                                    max_event,                                                                      \
+                                    []() -> std::unique_ptr<LayerConfig> { return std::make_unique<P::Config>(); }, \
+                                    [](const LayerConfig& c, int64_t event) -> std::unique_ptr<Target> {            \
+                                      return std::make_unique<P>(static_cast<const P::Config&>(c), event);          \
+                                    }}
+
+}  // namespace nf

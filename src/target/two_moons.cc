@@ -1,0 +1,19 @@
+// Two thin moons that face each other: the formula of arcs.h with a narrower ring and tighter bumps.
+#include "src/target/arcs.h"
+
+namespace nf {
+namespace {
+
+class TwoMoons final : public Arcs {
+ public:
+  struct Config : ArcsConfig {
+    Config() : ArcsConfig(2, 0.2, 2, 0.3) {}
+  };
+  TwoMoons(const Config& c, int64_t event) : Arcs(c, event) {}
+};
+
+}  // namespace
+
+NF_TARGET(two_moons, TwoMoons, "two thin moons that face each other", "", 2, 2);
+
+}  // namespace nf

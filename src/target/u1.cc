@@ -1,0 +1,20 @@
+// U1 of Rezende and Mohamed 2015 (Table 1, potential 1): a ring, dense left and right. The formula is in arcs.h. Other
+// published experiments have radius 4 and spread 0.8, where log Z = 2.3133.
+#include "src/target/arcs.h"
+
+namespace nf {
+namespace {
+
+class U1 final : public Arcs {
+ public:
+  struct Config : ArcsConfig {
+    Config() : ArcsConfig(2, 0.4, 2, 0.6) {}
+  };
+  U1(const Config& c, int64_t event) : Arcs(c, event) {}
+};
+
+}  // namespace
+
+NF_TARGET(u1, U1, "a ring that is dense on its left and right", "Rezende and Mohamed 2015, Table 1", 2, 2);
+
+}  // namespace nf

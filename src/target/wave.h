@@ -1,0 +1,44 @@
+// A band along a wave that does not end, cut off in the first column, with a second one beside it:
+//   log p(x) = log(e^(-((x2 - w1)/width)^2 / 2) + e^(-((x2 - w1 + offset(x1))/width_2)^2 / 2)),  w1 = sin(2 pi x1/4)
+// Over x2 both bands integrate in closed form, so Z = sqrt(2 pi) (width + width_2) times the length of the cut.
+#pragma once
+#include "src/target/pieces.h"
+#include "src/target/target.h"
+
+namespace nf {
+
+struct WaveConfig : LayerConfig {
+  piece::Cut cut;
+  void cut_fields(Fields& f) {
+    f.real("cut", "the density is cut off at |x1| = cut; 0: nowhere, and then it has no integral", cut.cut, 0, 1000);
+    f.real("wall", "beyond the cut the density falls as exp(-distance/wall); 0: to 0 at once", cut.wall, 0, 10);
+  }
+};
+
+namespace piece {
+
+// w1 and its derivative.
+inline double wave(double x, double* slope) {
+  constexpr double kTurn = kPi / 2;
+  *slope = kTurn * std::cos(kTurn * x);
+  return std::sin(kTurn * x);
+}
+
+// Two bands: centred on w1 and on w1 - offset, whose derivatives are given.
+inline double two_bands(const double* x, const Cut& cut, double offset, double offset_slope, double width,
+                        double width_2, double* grad) {
+  double w_slope, first;
+  const double w = wave(x[0], &w_slope);
+  const double log_p = log_sum(bell(x[1], w, width), bell(x[1], w - offset, width_2), &first);
+  const double g1 = first * bell_slope(x[1], w, width), g2 = (1 - first) * bell_slope(x[1], w - offset, width_2);
+  grad[1] = g1 + g2;
+  grad[0] = -g1 * w_slope - g2 * (w_slope - offset_slope);
+  return log_p + cut(x[0], &grad[0]);
+}
+
+inline double log_z_of_bands(const Cut& cut, double widths) {
+  return cut.cut == 0 ? kUnknown : 0.5 * kLogTwoPi + std::log(widths * cut.length());
+}
+
+}  // namespace piece
+}  // namespace nf

@@ -1,0 +1,156 @@
+#include "src/train/importance.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/op/layout.h"
+#include "src/model/rows.h"
+
+namespace nf {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kChunk = 4096, kPiece = 512;
+
+class Sums {
+ public:
+  void add(double log_w) {
+    ++n_;
+    if (log_w > high_) {
+      const double shrink = std::exp(high_ - log_w);
+      sum_ *= shrink;
+      squares_ *= shrink * shrink;
+      high_ = log_w;
+    }
+    if (log_w > -kInfinity) {
+      const double w = std::exp(log_w - high_);
+      sum_ += w;
+      squares_ += w * w;
+    } else {
+      ++zeros_;
+    }
+    const double before = -log_w - mean_;
+    mean_ += before / static_cast<double>(n_);
+    deviations_ += before * (-log_w - mean_);
+  }
+  ImportanceSummary summary() const {
+    const double n = static_cast<double>(n_), spread = std::max(0.0, n * squares_ / (sum_ * sum_) - 1);
+    ImportanceSummary s;
+    s.samples = n_;
+    s.log_z = high_ + std::log(sum_ / n);
+    s.log_z_error = std::sqrt(spread / std::max(1.0, n - 1));
+    s.ess = sum_ * sum_ / squares_;
+    s.largest_share = 1 / sum_;
+    s.reverse_kl = zeros_ ? kInfinity : mean_;
+    s.reverse_kl_error = zeros_ ? kInfinity : std::sqrt(deviations_ / n / std::max(1.0, n - 1));
+    return s;
+  }
+  bool empty() const { return sum_ == 0; }
+
+ private:
+  int64_t n_ = 0, zeros_ = 0;
+  double high_ = -kInfinity, sum_ = 0, squares_ = 0;  // of exp(log w - high)
+  double mean_ = 0, deviations_ = 0;                  // of -log w (Welford 1962)
+};
+
+View part_of(const View& v, int64_t first, int64_t rows) {
+  View p = v;
+  p.data = static_cast<char*>(v.data) + first * v.stride[0] * size_of(v.dtype);
+  p.shape[0] = rows;
+  return p;
+}
+
+// Rows of x, by as many threads as may ask the target.
+void evaluate(Executor& executor, const Target& target, const View& x, const View& context, const View& log_p) {
+  const int64_t n = x.shape[0];
+  if (!target.anywhere()) return target.evaluate(x, context, log_p, {});
+  executor.parallel_for(static_cast<uint32_t>((n + kPiece - 1) / kPiece), [&](uint32_t i) {
+    const int64_t first = i * kPiece, rows = std::min(kPiece, n - first);
+    target.evaluate(part_of(x, first, rows), context, part_of(log_p, first, rows), {});
+  });
+}
+
+}  // namespace
+
+ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const FlowModel& model,
+                             const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
+                             const View& x, const View& log_weight) {
+  const int64_t chunk = std::min(n, kChunk), d = model.event(), size = size_of(model.dtype());
+  const Buffer memory(allocator, static_cast<size_t>(checked_mul(checked_mul(chunk, d + 2), size)), "samples to weigh");
+  char* const p = memory.as<char>();
+  const View rows = contiguous_view(p, model.dtype(), {chunk, d});
+  const View log_q = contiguous_view(p + chunk * d * size, model.dtype(), {chunk});
+  const View log_p = contiguous_view(p + chunk * (d + 1) * size, model.dtype(), {chunk});
+  Sums sums;
+  for (int64_t at = 0, count; at < n; at += count) {
+    count = std::min(chunk, n - at);
+    const View xs = part_of(rows, 0, count), lq = part_of(log_q, 0, count), lp = part_of(log_p, 0, count);
+    session.sample(seed, first + static_cast<uint64_t>(at), context, xs, lq);
+    evaluate(executor, target, xs, context, lp);
+    for (int64_t r = 0; r < count; ++r) {
+      const double q = scalar_at(lq, r), t = scalar_at(lp, r);
+      const auto number = static_cast<unsigned long long>(first + static_cast<uint64_t>(at + r));
+      if (!std::isfinite(q)) fail(Code::numeric, "the model's log density of sample %llu is %g", number, q);
+      if (!(t < kInfinity)) fail(Code::numeric, "the target's log density of sample %llu is %g", number, t);
+      sums.add(t - q);
+      if (!log_weight.data) continue;
+      char* out = static_cast<char*>(log_weight.data) + (at + r) * log_weight.stride[0] * size_of(log_weight.dtype);
+      with_dtype(log_weight.dtype, [&]<class T>() {
+        const T w = static_cast<T>(t - q);
+        std::copy_n(static_cast<const char*>(static_cast<const void*>(&w)), sizeof w, out);
+      });
+    }
+    if (x.data) copy_rows(xs, part_of(x, at, count));
+  }
+  if (sums.empty())
+    fail(Code::numeric, "the density of the target is 0 at all %lld samples of the model", static_cast<long long>(n));
+  return sums.summary();
+}
+
+void importance_mean(const View& log_weight, const View& values, const View& mean, const View& error) {
+  const int64_t n = values.shape[0], k = values.shape[1];
+  double high = -kInfinity;
+  for (int64_t i = 0; i < n; ++i) {
+    const double w = scalar_at(log_weight, i);
+    if (!(w < kInfinity)) fail(Code::numeric, "log_weight[%lld] is %g", static_cast<long long>(i), w);
+    high = std::max(high, w);
+  }
+  if (high == -kInfinity) fail(Code::numeric, "all %lld weights are 0", static_cast<long long>(n));
+  const auto weight = [&](int64_t i) { return std::exp(scalar_at(log_weight, i) - high); };
+  const auto column = [&](int64_t j) {
+    View v = values;
+    v.data = static_cast<char*>(values.data) + j * values.stride[1] * size_of(values.dtype);
+    v.shape = {n};
+    return v;
+  };
+  const auto put = [](const View& v, int64_t j, double value) {
+    View one = v;
+    one.data = static_cast<char*>(v.data) + j * v.stride[0] * size_of(v.dtype);
+    one.shape = {1};
+    copy_rows(contiguous_view(&value, DType::f64, {1}), one);
+  };
+  // Everything is known before anything is written.
+  for (const bool write : {false, true}) {
+    for (int64_t j = 0; j < k; ++j) {
+      const View v = column(j);
+      double sum = 0, weighted = 0, squares = 0;
+      for (int64_t i = 0; i < n; ++i) {
+        const double w = weight(i), g = scalar_at(v, i);
+        if (!std::isfinite(g))
+          fail(Code::numeric, "values[%lld, %lld] is %g", static_cast<long long>(i), static_cast<long long>(j), g);
+        sum += w;
+        weighted += w * g;
+      }
+      const double centre = weighted / sum;
+      if (!write) continue;
+      for (int64_t i = 0; i < n; ++i) {
+        const double off = weight(i) / sum * (scalar_at(v, i) - centre);
+        squares += off * off;
+      }
+      put(mean, j, centre);
+      if (error.data) put(error, j, std::sqrt(squares));
+    }
+  }
+}
+
+}  // namespace nf
