@@ -2,7 +2,7 @@
 //   z = x + u^ h(a),  a = w.x + b,  log_det = log(1 + h'(a) w.u^),
 //   u^ = u + k w,  k = (softplus(s) - 1 - s) / |w|^2,  s = w.u,  so that w.u^ = m - 1 with m = softplus(s) > 0.
 // tanh, leaky_relu and elu all have 0 < h' <= 1, so w.u^ > -1 makes each of them invertible: the same u^ for all.
-// Inverse: a solves a + (w.u^) h(a) = w.z + b, in closed form for leaky_relu, else by runtime/op/root.h; x = z - u^ h(a).
+// Inverse: a solves a + (w.u^) h(a) = w.z + b, in closed form for leaky_relu, else by iteration; x = z - u^ h(a).
 // Gradients of the inverse are those of the implicit function at the solution. With w = 0 (|w|^2 below the smallest
 // normal number) the map is the shift by u h(b), and gradients are those of u^ = u.
 //
@@ -22,6 +22,7 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ridge_root.h"
 
 namespace nf {
 namespace {
@@ -143,58 +144,6 @@ void constrain(const Saved<T>& v) {
 }
 
 template <class T>
-class Equation final : public RootFunction<T> {
- public:
-  Equation(Ridge h, T slope, const Saved<T>& v, T* gathered) : h_(h), slope_(slope), v_(v), m_(gathered) {}
-  void evaluate(int64_t count, const int32_t* which, const T* a, T* y, T* det) const override {
-    if (v_.rows)
-      for (int64_t k = 0; k < count; ++k) m_[k] = v_.m[which[k]];
-    kernel::ridge_equation(h_, slope_, a, v_.rows ? m_ : v_.m, v_.m_step(), y, det, count);
-  }
-
- private:
-  Ridge h_;
-  T slope_;
-  const Saved<T>& v_;
-  T* m_;
-};
-
-// From y = w.z + b in v.a to a. tanh is odd, elu the identity above 0, both are concave or convex on one side of 0: from
-// this start Newton's steps go to the root without passing it.
-template <class T>
-void solve(Tape& t, const Node& node, const Saved<T>& v) {
-  const Ridge h = ridge_of(node);
-  const T slope = static_cast<T>(node.attr.f[0]);
-  const int64_t n = v.n;
-  const auto m_of = [&](int64_t r) { return v.m[v.rows ? r : 0]; };
-  if (h == Ridge::leaky_relu) {
-    for (int64_t r = 0; r < n; ++r) {
-      const T m = m_of(r);
-      v.a[r] = v.a[r] / (v.a[r] < 0 ? (1 - slope) + slope * m : m);
-    }
-    return;
-  }
-  const ScratchScope scope(t);
-  T *y = t.scratch<T>(n), *low = t.scratch<T>(n), *high = t.scratch<T>(n), *gathered = t.scratch<T>(n);
-  kernel::copy(v.a, y, n);
-  for (int64_t r = 0; r < n; ++r) {
-    const T m = m_of(r), c = m - 1, size = std::abs(y[r]);
-    T first = size / m, least = 0, most = std::numeric_limits<T>::infinity();  // of |a|
-    if (h == Ridge::tanh || y[r] < 0) {
-      least = c < 0 ? size : std::max(T(0), size - c);
-      most = c < 0 ? size - c : size;
-      first = !(first > least) ? least : !(first < most) ? most : first;
-    }
-    const bool below = y[r] < 0;
-    v.a[r] = below ? -first : first;
-    low[r] = below ? -most : least;
-    high[r] = below ? -least : most;
-  }
-  const RootLimits limits{node.attr.f[1], node.attr.i[2]};
-  find_roots<T>(t, limits, Equation<T>(h, slope, v, gathered), {n, y, v.a, low, high});
-}
-
-template <class T>
 void forward(Tape& t, Node& node) {
   const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
   const Saved<T> v(node);
@@ -211,7 +160,9 @@ void forward(Tape& t, Node& node) {
   T* out = t.scratch<T>(d * n);
   T* by = v.h;  // z = x + u^ by
   T* log_det = node.extra->y<T>();
-  if (inverse_of(node)) solve(t, node, v);
+  if (inverse_of(node))
+    ridge_root<T>(t, ridge_of(node), static_cast<T>(node.attr.f[0]), {node.attr.f[1], node.attr.i[2]}, v.m, v.m_step(),
+                  v.a, n);
   kernel::ridge(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), v.h, log_det, n);
   if (inverse_of(node)) {
     by = t.scratch<T>(n);

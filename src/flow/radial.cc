@@ -19,14 +19,15 @@ class Radial final : public Layer {
   };
 
   Radial(const Config& c, const Declare& d)
-      : params_(c.params, d, d.event + 2, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.event)))) {}
+      : params_(c.params, d,
+                {{"parameters", d.event + 2, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.event)))}}) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
 
  private:
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
-    Var y = radial(s.tape, x, params_(s, context), inverse);
+    Var y = radial(s.tape, x, params_(s, context)[0], inverse);
     return {y, y->extra};  // extra: the second output of the op, here the log-det
   }
 

@@ -9,18 +9,31 @@ void RowParamsConfig::fields(Fields& f) {
   net.fields(f);
 }
 
-RowParams::RowParams(const RowParamsConfig& c, Declare d, int64_t count, Init init)
-    : free_(d.param("parameters", {count}, std::move(init))) {
+RowParams::RowParams(const RowParamsConfig& c, Declare d, std::initializer_list<Part> parts) {
+  int64_t count = 0;
+  for (const Part& part : parts) {
+    if (part.count == 0) continue;
+    slots_.push_back({d.param(part.name, {part.count}, part.init), count, part.count});
+    count = checked_add(count, part.count);
+  }
+  if (slots_.size() > kMaxParts) fail(Code::internal, "%zu parts of a parameter set", slots_.size());
   if (c.source == ParamSource::free) return;
   if (d.context == 0)
     fail(Code::spec, "spec.context: a layer with \"parameters\": \"context\" needs a context of at least one column");
   net_.emplace(c.net, d.inside("net"), 0, count);
 }
 
-Var RowParams::operator()(const Scope& s, Var context) const {
-  Var p = s.param(free_);
-  if (!net_) return p;
-  return add(s.tape, (*net_)(s, s.tape.zeros({context->out.shape[0], 0}), context), p);
+RowParams::Set RowParams::operator()(const Scope& s, Var context) const {
+  Set set = {};
+  Var all = net_ ? (*net_)(s, s.tape.zeros({context->out.shape[0], 0}), context) : nullptr;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    set[i] = s.param(slot.free);
+    if (!all) continue;
+    Var part = slots_.size() == 1 ? all : slice_columns(s.tape, all, slot.first, slot.count);
+    set[i] = add(s.tape, part, set[i]);
+  }
+  return set;
 }
 
 }  // namespace nf

@@ -1,9 +1,11 @@
 // Parameters of a layer: free, one set that all rows share, or amortised, a set for every row from its context:
-//   free      p, a tensor of the layer
+//   free      p, tensors of the layer
 //   context   p + net(context): the net adds to the free set, so that both start alike
-// Ops take the set as [count] or [n, count], and are the same for both.
+// Ops take a tensor of the set as [count] or [n, count], and are the same for both.
 #pragma once
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "src/net/net.h"
 
@@ -19,12 +21,25 @@ struct RowParamsConfig {
 
 class RowParams {
  public:
-  RowParams(const RowParamsConfig& config, Declare d, int64_t count, Init init);
-  // [count], or [n, count] for context [n or 1, c].
-  Var operator()(const Scope& s, Var context) const;
+  struct Part {
+    const char* name;
+    int64_t count;
+    Init init;
+  };
+  static constexpr size_t kMaxParts = 4;
+  using Set = std::array<Var, kMaxParts>;
+
+  // Declares a tensor [count] for every part, and the net under "net".
+  RowParams(const RowParamsConfig& config, Declare d, std::initializer_list<Part> parts);
+  // The parts in their order, each [count], or [n, count] for context [n, c].
+  Set operator()(const Scope& s, Var context) const;
 
  private:
-  ParamId free_;
+  struct Slot {
+    ParamId free;
+    int64_t first, count;  // columns of the net's output
+  };
+  std::vector<Slot> slots_;
   std::optional<Net> net_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "runtime/op/planar.h"
 #include "runtime/op/radial.h"
+#include "runtime/op/sylvester.h"
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
 
@@ -130,6 +131,96 @@ TYPED_TEST(VariationalGolden, RadialAmortised) {
   });
   for (int64_t k = 0; k < steps; ++k)
     this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "x0 | raw alpha | raw beta");
+}
+
+// F of the op holds R1 above its diagonal, R2 transposed below, and the raw diagonal of R1.
+Values triangles(const Golden& g, const std::string& prefix, int64_t steps, int64_t k) {
+  const GoldenTensor &full = g[prefix + "full_d"], &d1 = g[prefix + "diag1_raw"], &d2 = g[prefix + "diag2_raw"],
+                     &b = g[prefix + "b"];
+  const int64_t n = full.shape[0], m = full.shape[2];
+  Values v = joined({&full, &d2, &b}, n, steps, k);
+  const Values diagonal = joined({&d1}, n, steps, k);
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t j = 0; j < m; ++j)
+      v[static_cast<size_t>(r * m * (m + 2) + j * m + j)] = diagonal[static_cast<size_t>(r * m + j)];
+  return v;
+}
+
+// turn(x, k, transposed) is Q x or Q^T x of step k.
+template <class T, class Turn>
+Mapped sylvester_step(Graph<T>& graph, Var x, Var p, bool inverse, const Turn& turn) {
+  Var v = sylvester(graph.tape, turn(x, true), p, inverse, {});
+  Var moved = turn(v, false);
+  return {inverse ? sub(graph.tape, x, moved) : add(graph.tape, x, moved), v->extra};
+}
+
+// [n, K, D, M] of step k as the rows of every Q^T.
+Values transposed_basis(const GoldenTensor& q, int64_t k) {
+  const int64_t n = q.shape[0], steps = q.shape[1], d = q.shape[2], m = q.shape[3];
+  Values v;
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t j = 0; j < m; ++j)
+      for (int64_t i = 0; i < d; ++i) v.push_back(q.data[static_cast<size_t>(((r * steps + k) * d + i) * m + j)]);
+  return v;
+}
+
+TYPED_TEST(VariationalGolden, SylvesterOrthogonal) {
+  const Golden g = Golden::load("01_sylvester_orthogonal");
+  const GoldenTensor& basis = g["q_ortho"];
+  const int64_t n = basis.shape[0], steps = basis.shape[1], d = basis.shape[2], m = basis.shape[3];
+  std::vector<Var> p, q;
+  for (int64_t k = 0; k < steps; ++k) {
+    p.push_back(this->graph.leaf(triangles(g, "", steps, k), {n, m * (m + 2)}));
+    q.push_back(this->graph.leaf(transposed_basis(basis, k), {n, m * d}));
+  }
+  this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
+    return sylvester_step(this->graph, x, p[static_cast<size_t>(k)], inverse, [&](Var v, bool transposed) {
+      return row_matrix(this->graph.tape, v, q[static_cast<size_t>(k)], m, !transposed);
+    });
+  });
+  for (int64_t k = 0; k < steps; ++k) {
+    this->expect_grad(p[static_cast<size_t>(k)], triangles(g, "grad.", steps, k), "triangles");
+    this->expect_grad(q[static_cast<size_t>(k)], transposed_basis(g["grad.q_ortho"], k), "basis");
+    // The iteration of the paper ends where the polar factor is.
+    Var polar = polar_rows(this->graph.tape, this->graph.leaf(transposed_basis(g["q_step_0"], k), {n, m * d}), m);
+    expect_close(this->graph.value(polar), transposed_basis(basis, k), golden_tolerance<TypeParam>, "polar factor");
+  }
+}
+
+TYPED_TEST(VariationalGolden, SylvesterHouseholder) {
+  const Golden g = Golden::load("01_sylvester_householder");
+  const GoldenTensor& raw = g["q_raw"];
+  const int64_t n = raw.shape[0], steps = raw.shape[1], h = raw.shape[2], d = raw.shape[3];
+  std::vector<Var> p, q;
+  for (int64_t k = 0; k < steps; ++k) {
+    p.push_back(this->graph.leaf(triangles(g, "", steps, k), {n, d * (d + 2)}));
+    q.push_back(this->graph.leaf(joined({&raw}, n, steps, k), {n, h * d}));
+  }
+  this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
+    return sylvester_step(this->graph, x, p[static_cast<size_t>(k)], inverse, [&](Var v, bool transposed) {
+      return reflect(this->graph.tape, v, q[static_cast<size_t>(k)], h, transposed);
+    });
+  });
+  for (int64_t k = 0; k < steps; ++k) {
+    this->expect_grad(p[static_cast<size_t>(k)], triangles(g, "grad.", steps, k), "triangles");
+    this->expect_grad(q[static_cast<size_t>(k)], joined({&g["grad.q_raw"]}, n, steps, k), "reflections");
+  }
+}
+
+TYPED_TEST(VariationalGolden, SylvesterTriangular) {
+  const Golden g = Golden::load("01_sylvester_triangular");
+  const int64_t n = g["x"].rows(), d = g["x"].cols(), steps = g["b"].shape[1];
+  std::vector<int32_t> reversal;
+  for (int64_t j = d; j-- > 0;) reversal.push_back(static_cast<int32_t>(j));
+  std::vector<Var> p;
+  for (int64_t k = 0; k < steps; ++k) p.push_back(this->graph.leaf(triangles(g, "", steps, k), {n, d * (d + 2)}));
+  this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
+    return sylvester_step(this->graph, x, p[static_cast<size_t>(k)], inverse, [&](Var v, bool) {
+      return k % 2 ? gather_columns(this->graph.tape, v, reversal.data(), d) : v;
+    });
+  });
+  for (int64_t k = 0; k < steps; ++k)
+    this->expect_grad(p[static_cast<size_t>(k)], triangles(g, "grad.", steps, k), "triangles");
 }
 
 }  // namespace

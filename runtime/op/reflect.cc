@@ -1,0 +1,103 @@
+// Householder reflections x <- x - 2 v (v.x)/(v.v) of rows, k of them one after the other, with vectors that are shared
+// (householder.cc, as products of matrices) or others for every row. A v of zeros has no direction: the row becomes NaN.
+// Backwards every reflection is undone by itself, so nothing is kept: with c = 2/(v.v), s = v.x, r = v.gy,
+//   gx = gy - c r v,  gv = -c (s gy + r x) + c^2 s r v.
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/sylvester.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kV };
+
+bool reversed_of(const Node& n) { return n.attr.i[1] != 0; }
+
+Shapes shape(const Node& n) {
+  need_rank(n, kX, 2);
+  need_rank(n, kV, 2);
+  need_extent(n, kV, 0, n.in[kX]->out.shape[0]);
+  need_extent(n, kV, 1, checked_mul(n.attr.i[0], n.in[kX]->out.shape[1]));
+  return same_as_first(n);
+}
+
+template <class T>
+T dot(const T* a, const T* b, int64_t d) {
+  T sum;
+  kernel::row_dot<T>(a, d, b, d, 1, d, &sum);
+  return sum;
+}
+
+template <class T>
+void forward(Tape&, Node& n) {
+  const auto x = matrix_of<T>(n.view(kX)), v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out);
+  const int64_t k = n.attr.i[0], d = x.cols;
+  for (int64_t r = 0; r < x.rows; ++r) {
+    kernel::copy<T>(x.row(r), y.row(r), d);
+    for (int64_t i = 0; i < k; ++i) {
+      const T* w = v.row(r) + (reversed_of(n) ? k - 1 - i : i) * d;
+      kernel::axpy<T>(-2 * dot<T>(w, y.row(r), d) / dot<T>(w, w, d), w, y.row(r), d);
+    }
+  }
+}
+
+template <class T>
+void vjp(Tape& t, Node& n) {
+  const auto v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out), gy = matrix_of<T>(t.grad_out(n));
+  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
+  const auto gv = n.in[kV]->needs_grad ? matrix_of<T>(t.grad(*n.in[kV])) : Rows<T>{};
+  const int64_t k = n.attr.i[0], d = y.cols;
+  const ScratchScope scope(t);
+  T *at = t.scratch<T>(d), *g = t.scratch<T>(d);
+  for (int64_t r = 0; r < y.rows; ++r) {
+    kernel::copy<T>(y.row(r), at, d);
+    kernel::copy<T>(gy.row(r), g, d);
+    for (int64_t i = k; i-- > 0;) {
+      const int64_t which = (reversed_of(n) ? k - 1 - i : i) * d;
+      const T* w = v.row(r) + which;
+      const T c = 2 / dot<T>(w, w, d);
+      const T s = -dot<T>(w, at, d), back = dot<T>(w, g, d);  // v.x = -v.y
+      kernel::axpy<T>(c * s, w, at, d);                       // x = y + c s v
+      if (gv.p) {
+        T* out = gv.row(r) + which;
+        kernel::axpy<T>(-c * s, g, out, d);
+        kernel::axpy<T>(-c * back, at, out, d);
+        kernel::axpy<T>(c * s * (c * back), w, out, d);
+      }
+      kernel::axpy<T>(-c * back, w, g, d);
+    }
+    if (gx.p) kernel::accumulate<T>(g, gx.row(r), d);
+  }
+}
+
+const Op kReflect = {"reflect", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+
+const OpCase kCases[] = {
+    {"reflect_shared",
+     {{"n3"}, {"6", Domain::nonzero}},
+     [](Tape& t, const Var* in) { return reflect(t, in[0], in[1], 2, false); }},
+    {"reflect_rows",
+     {{"n3"}, {"n6", Domain::nonzero}},
+     [](Tape& t, const Var* in) { return reflect(t, in[0], in[1], 2, false); }},
+    {"reflect_rows_reversed",
+     {{"n3"}, {"n9", Domain::nonzero}},
+     [](Tape& t, const Var* in) { return reflect(t, in[0], in[1], 3, true); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_reflect;
+const OpFamily family_reflect = {"reflect", kCases, std::size(kCases)};
+
+Var reflect(Tape& t, Var x, Var v, int64_t k, bool reversed) {
+  if (v->out.shape.rank == 1) return householder(t, x, reshape(t, v, {k, x->out.shape[1]}), reversed);
+  Attr a;
+  a.i[0] = k;
+  a.i[1] = reversed;
+  return t.record(kReflect, {x, v}, a);
+}
+
+}  // namespace nf

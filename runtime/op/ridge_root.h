@@ -1,0 +1,13 @@
+// The equation behind inverses of ridge maps: a with a + c h(a) = y, c = m - 1 > -1 (runtime/kernel/ridge.h).
+#pragma once
+#include "runtime/kernel/ridge.h"
+#include "runtime/op/root.h"
+
+namespace nf {
+
+// y in, a out, for n rows; m[i * m_step]. leaky_relu in closed form, tanh and elu by find_roots.
+template <class T>
+void ridge_root(Tape& t, kernel::Ridge h, T slope, const RootLimits& limits, const T* m, int64_t m_step, T* a,
+                int64_t n);
+
+}  // namespace nf

@@ -1,0 +1,99 @@
+// Sylvester flow (van den Berg, Hasenclever, Tomczak & Welling 2018, eq. 8-14), written as z0 -> zK of the paper:
+//   z = x + Q R1 tanh(R2 Q^T x + b),  log_det = sum_j log(1 + tanh'(a_j) R1_jj R2_jj),  a = R2 Q^T x + b,
+// with M orthonormal columns Q and upper triangular R1, R2 whose diagonals are tanh of parameters, so that every
+// R1_jj R2_jj > -1 and the map inverts: in the coordinates Q^T x one column after the other, each a root in one variable
+// (runtime/op/sylvester.cc); what is orthogonal to Q stays. Q is, as in the paper,
+//   orthogonal    the polar factor of a D x M matrix (runtime/op/polar.cc)
+//   householder   M = D, H reflections
+//   triangular    M = D, the identity or the reversal of the columns
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/op/ops.h"
+#include "runtime/op/sylvester.h"
+#include "src/flow/layer.h"
+#include "src/flow/root_fields.h"
+#include "src/net/row_params.h"
+
+namespace nf {
+namespace {
+
+enum class Basis : uint8_t { orthogonal, householder, triangular };
+enum class Flip : uint8_t { alternate, no, yes };
+
+class Sylvester final : public Layer {
+ public:
+  struct Config final : LayerConfig {
+    Basis basis = Basis::orthogonal;
+    int64_t columns = 8, reflections = 8;
+    Flip flip = Flip::alternate;
+    RootLimits limits;
+    RowParamsConfig params;
+    void fields(Fields& f) override {
+      static constexpr const char* kBases[] = {"orthogonal", "householder", "triangular"};
+      static constexpr const char* kFlips[] = {"alternate", "no", "yes"};
+      f.choice("basis", "Q: orthonormal columns, a product of reflections, or the order of the columns", basis, kBases);
+      f.integer("columns", "M of the orthogonal basis, at most the columns of the data", columns, 1, 1 << 16);
+      f.integer("reflections", "H of the Householder basis", reflections, 1, 1 << 16);
+      f.choice("flip",
+               "whether the triangular basis reverses the columns: in every other layer of the model (the second, the "
+               "fourth, ..., other kinds counted too), never or always",
+               flip, kFlips);
+      root_fields(f, limits);
+      params.fields(f);
+    }
+  };
+
+  Sylvester(const Config& c, const Declare& d)
+      : basis_(c.basis),
+        m_(c.basis == Basis::orthogonal ? std::min(c.columns, d.event) : d.event),
+        vectors_(c.basis == Basis::orthogonal    ? m_
+                 : c.basis == Basis::householder ? c.reflections
+                                                 : 0),
+        limits_(c.limits),
+        params_(c.params, d,
+                {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_)))},
+                 {"basis", checked_mul(vectors_, d.event), Init::gaussian(1)}}) {
+    if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.key % 2 == 0)) return;
+    for (int64_t j = d.event; j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
+  }
+
+  Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
+  Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
+
+ private:
+  Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
+    Tape& t = s.tape;
+    const RowParams::Set p = params_(s, context);
+    Var q = basis_ == Basis::orthogonal ? polar_rows(t, p[1], m_) : p[1];
+    Var v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
+    Var moved = turn(t, v, q, false);
+    return {inverse ? sub(t, x, moved) : add(t, x, moved), v->extra};
+  }
+
+  // Q^T x, or Q x.
+  Var turn(Tape& t, Var x, Var q, bool transposed) const {
+    switch (basis_) {
+      case Basis::orthogonal:
+        return row_matrix(t, x, q, m_, !transposed);
+      case Basis::householder:
+        return reflect(t, x, q, vectors_, transposed);
+      case Basis::triangular:
+        break;
+    }
+    return reversal_.empty() ? x : gather_columns(t, x, reversal_.data(), m_);
+  }
+
+  Basis basis_;
+  int64_t m_, vectors_;
+  RootLimits limits_;
+  RowParams params_;
+  std::vector<int32_t> reversal_;
+};
+
+}  // namespace
+
+NF_LAYER(sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; inverts",
+         "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
+
+}  // namespace nf
