@@ -174,8 +174,8 @@ typedef struct nf_view {
   { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] JSON {"layers": [...], "bases": [...], "embedding": KIND}: every kind as {"name", "doc", "source", "fields": [{"name", "type",
- * "default", "doc", and "min", "max" of numbers, "max_count" too of lists, or "choices"}]}.
+/* [any] JSON {"layers": [...], "bases": [...], "embedding": KIND}: every kind as {"name", "doc", "source",
+ * "fields": [{"name", "type", "default", "doc", and "min", "max" of numbers, "max_count" too of lists, or "choices"}]}.
  * Types are integer, number, boolean, integers and numbers (lists), choice. Static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
