@@ -176,9 +176,9 @@ typedef struct nf_view {
   { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] JSON {"layers": [...], "bases": [...]}: every kind as {"name", "doc", "source", "fields": [{"name", "type",
- * "default", "doc", and "min", "max" of numbers, "max_count" too of lists, or "choices"}]}.
- * Types are integer, number, boolean, integers (a list), choice. Static. NULL only when out of memory. */
+/* [any] JSON {"layers": [...], "bases": [...], "embedding": KIND}: every kind as {"name", "doc", "source",
+ * "fields": [{"name", "type", "default", "doc", and "min", "max" of numbers, "max_count" too of lists, or "choices"}]}.
+ * Types are integer, number, boolean, integers and numbers (lists), choice. Static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
  *
@@ -187,6 +187,7 @@ NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
  *
  *   "event"    columns of x and z; 6 and [6] are the same. Must be there.
  *   "context"  columns of the context, likewise; default 0: none.
+ *   "embedding" {fields...}: a net of the context, whose output layers and base see in its place; default none.
  *   "dtype"    "float32" (default) or "float64": of parameters and arithmetic.
  *   "base"     NAME or {"type": NAME, fields...}; default "normal".
  *   "layers"   the chain from x to z: each entry a layer {"type": NAME, fields...} or a chain {"layers": [...]}.

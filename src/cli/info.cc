@@ -52,6 +52,8 @@ std::map<std::string, Json> defaults() {
     for (const Json& kind : all[family])
       for (const Json& field : kind["fields"])
         out[kind["name"].get<std::string>() + "." + field["name"].get<std::string>()] = field["default"];
+  for (const Json& field : all["embedding"]["fields"])
+    out["embedding." + field["name"].get<std::string>()] = field["default"];
   return out;
 }
 
@@ -91,6 +93,18 @@ std::string base_of(const Json& spec) {
   if (!base.is_object()) return shown(base);
   const std::string fields = fields_of(base);
   return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
+}
+
+// "3 columns, seen as 8: hidden [32]"
+std::string context_of(const Json& spec, int64_t columns) {
+  const std::string text = counted(columns, "column");
+  if (!spec.contains("embedding")) return text;
+  Json net = spec["embedding"];
+  const std::string seen = shown(net["out"]);
+  net.erase("out");
+  net["type"] = "embedding";
+  const std::string fields = fields_of(net);
+  return text + ", seen as " + seen + (fields.empty() ? "" : ": " + fields);
 }
 
 std::string hex(uint64_t hash) { return text("%016" PRIx64, hash); }
@@ -166,7 +180,7 @@ int info(const InfoArgs& a) {
   std::printf("%s\n", screen.bold(a.model).c_str());
   std::printf("  event       %s of %s\n", counted(info.event_size, "column").c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
-  if (info.context_size) std::printf("  context     %s\n", counted(info.context_size, "column").c_str());
+  if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
   std::printf("  parameters  %s in %s\n", grouped(info.param_count).c_str(),
               counted(info.layer_count, "layer").c_str());

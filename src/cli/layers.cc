@@ -54,6 +54,11 @@ int layers(const std::string& name, bool json) {
       chosen[kind].push_back(layer);
       found = true;
     }
+  names.emplace_back("embedding");
+  if (name.empty() || name == names.back()) {
+    chosen["embedding"] = all["embedding"];
+    found = true;
+  }
   if (!found) {
     const std::string near = nearest(name, names);
     throw Failure("no layer or base is called '" + name + "'",
@@ -67,6 +72,10 @@ int layers(const std::string& name, bool json) {
   for (const Json& layer : chosen["layers"]) print_layer(screen, layer);
   if (!chosen["bases"].empty()) std::printf("%s\n\n", screen.dim("Base distributions").c_str());
   for (const Json& base : chosen["bases"]) print_layer(screen, base);
+  if (chosen.contains("embedding")) {
+    std::printf("%s\n\n", screen.dim("In a spec beside \"context\"").c_str());
+    print_layer(screen, chosen["embedding"]);
+  }
   if (name.empty())
     std::printf("%s\n",
                 wrapped("In a spec a layer is {\"type\": NAME, FIELD: VALUE, ..}; {\"repeat\": K, \"layers\": [..]} "

@@ -17,6 +17,7 @@ using Names = std::vector<std::string>;
 // Fields by kind, of layers and of bases.
 struct Kinds {
   std::map<std::string, std::map<std::string, std::string>> layers, bases;  // kind -> field -> type
+  std::vector<std::string> embedding;                                       // fields
   static const Kinds& get() {
     static const Kinds all = [] {
       Kinds k;
@@ -28,6 +29,7 @@ struct Kinds {
           auto& fields = (*kinds)[kind.at("name")];
           for (const Json& field : kind.at("fields")) fields[field.at("name")] = field.at("type");
         }
+      for (const Json& field : json.at("embedding").at("fields")) k.embedding.push_back(field.at("name"));
       return k;
     }();
     return all;
@@ -39,7 +41,7 @@ struct Kinds {
 }
 
 // What a node of the spec is decides which fields it may have.
-enum class Place { spec, chain, layer, base, list, value };
+enum class Place { spec, chain, layer, base, embedding, list, value };
 
 struct Node {
   Json* json;
@@ -55,7 +57,8 @@ Place place_of(const Json& json, bool base) {
 }
 
 Names fields_of(const Node& n) {
-  if (n.place == Place::spec) return {"event", "context", "dtype", "base", "layers", "invert"};
+  if (n.place == Place::spec) return {"event", "context", "embedding", "dtype", "base", "layers", "invert"};
+  if (n.place == Place::embedding) return Kinds::get().embedding;
   if (n.place == Place::chain) return {"layers", "repeat", "invert"};
   const bool base = n.place == Place::base;
   Names names = base ? Names{"type"} : Names{"type", "repeat", "invert"};
@@ -70,6 +73,7 @@ Names fields_of(const Node& n) {
 std::string described(const Node& n) {
   if (n.place == Place::spec) return "the spec";
   if (n.place == Place::chain) return n.path + ", a chain,";
+  if (n.place == Place::embedding) return "the embedding";
   return n.path + ", " + n.json->value("type", "normal") + ",";
 }
 
@@ -125,7 +129,7 @@ void find_fields(const Node& n, const std::string& name, std::vector<Node>& foun
 }
 
 Names every_field() {
-  Names names{"event", "context", "dtype", "base", "layers", "repeat", "invert"};
+  Names names{"event", "context", "embedding", "dtype", "base", "layers", "repeat", "invert"};
   for (const auto* kinds : {&Kinds::get().layers, &Kinds::get().bases})
     for (const auto& [kind, fields] : *kinds)
       for (const auto& [field, type] : fields) names.push_back(field);
@@ -177,9 +181,9 @@ void set_path(Json& spec, const Names& parts, const Json& value, const std::stri
       bad(assignment, described(at) + " has no field '" + part + "'", suggestion(part, fields));
     const bool last = i + 1 == parts.size();
     if (!last && !at.json->contains(part)) {
-      if (part != "base")
+      if (part != "base" && part != "embedding")
         bad(assignment, described(at) + " does not write '" + part + "' out, so there is nothing below");
-      (*at.json)[part] = "normal";
+      (*at.json)[part] = part == "base" ? Json("normal") : Json::object();
     }
     Json& next = (*at.json)[part];
     if (last) {
@@ -190,10 +194,11 @@ void set_path(Json& spec, const Names& parts, const Json& value, const std::stri
     }
     const bool layers = part == "layers" && at.place != Place::layer;
     at = {&next,
-          layers            ? Place::list
-          : part == "base"  ? Place::base
-          : next.is_array() ? Place::list
-                            : Place::value,
+          layers                ? Place::list
+          : part == "base"      ? Place::base
+          : part == "embedding" ? Place::embedding
+          : next.is_array()     ? Place::list
+                                : Place::value,
           at.path.empty() ? part : at.path + "." + part};
   }
 }

@@ -8,6 +8,7 @@
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/repeat_rows.h"
 #include "src/model/segment.h"
 
 namespace nf {
@@ -65,7 +66,8 @@ class Flatten {
     step.where = path + " (" + s.kind->name + repetition + ")";
     step.inverted = inverted;
     step.first = static_cast<ParamId>(infos_.size());
-    const Declare declare(infos_, "layers." + std::to_string(ordinal) + ".", spec_.event, spec_.context, ordinal, path);
+    const Declare declare(infos_, "layers." + std::to_string(ordinal) + ".", spec_.event, spec_.seen_context(), ordinal,
+                          path);
     step.layer = s.kind->build(*s.config, declare);
     step.count = static_cast<ParamId>(infos_.size()) - step.first;
     steps_.push_back(std::move(step));
@@ -108,8 +110,12 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   std::vector<ParamInfo> infos;
   Flatten flatten(spec_, infos, steps_);
   flatten(spec_.chain, "spec", false, "");
-  const Declare declare(infos, "base.", spec_.event, spec_.context, steps_.size(), "spec.base");
+  const Declare declare(infos, "base.", spec_.event, spec_.seen_context(), steps_.size(), "spec.base");
   base_ = spec_.base->build(*spec_.base_config, declare);
+  if (spec_.embedding)
+    embedding_.emplace(spec_.embedding->net,
+                       Declare(infos, "embedding.", spec_.event, spec_.context, steps_.size() + 1, "spec.embedding"), 0,
+                       spec_.embedding->out);
   std::vector<ParamSlot> slots;
   int64_t widest = spec_.event;
   for (const ParamInfo& p : infos) {
@@ -153,16 +159,22 @@ Mapped FlowModel::run(const Scope& s, std::span<const Step> steps, Var x, Var co
   return values_of_steps(s, steps, x, context, inverse, {});
 }
 
+Var FlowModel::seen(const Scope& s, Var context, int64_t n) const {
+  if (!context) return nullptr;
+  Var c = embedding_ ? (*embedding_)(s, nullptr, context) : context;
+  return c->out.shape[0] == n ? c : repeat_rows(s.tape, c, n);
+}
+
 Mapped FlowModel::trace(const Scope& s, Var x, Var context, bool inverse, const After& after) const {
-  return values_of_steps(s, steps_, x, context, inverse, after);
+  return values_of_steps(s, steps_, x, seen(s, context, x->out.shape[0]), inverse, after);
 }
 
 Mapped FlowModel::forward(const Scope& s, Var x, Var context, Memory memory) const {
-  return run(s, steps_, x, context, false, memory);
+  return run(s, steps_, x, seen(s, context, x->out.shape[0]), false, memory);
 }
 
 Mapped FlowModel::inverse(const Scope& s, Var z, Var context, Memory memory) const {
-  return run(s, steps_, z, context, true, memory);
+  return run(s, steps_, z, seen(s, context, z->out.shape[0]), true, memory);
 }
 
 Mapped FlowModel::part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory) const {
@@ -170,17 +182,19 @@ Mapped FlowModel::part(const Scope& s, size_t first, size_t last, Var x, Var con
 }
 
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
-  const Mapped m = forward(s, x, context, memory);
-  Var lp = base_->log_prob(s, m.y, context);
+  Var c = seen(s, context, x->out.shape[0]);
+  const Mapped m = run(s, steps_, x, c, false, memory);
+  Var lp = base_->log_prob(s, m.y, c);
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
 FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                                      Memory memory) const {
-  Var z = base_->sample(s, rows, context);
-  const Mapped m = inverse(s, z, context, memory);
+  Var c = seen(s, context, rows);
+  Var z = base_->sample(s, rows, c);
+  const Mapped m = run(s, steps_, z, c, true, memory);
   if (!with_log_prob) return {m.y, nullptr, z};
-  Var lp = base_->log_prob(s, z, context);
+  Var lp = base_->log_prob(s, z, c);
   return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp, z};
 }
 
@@ -193,6 +207,8 @@ std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bo
     });
   };
   if (context && !finite(context)) return "the context";
+  context = seen(s, context, from->out.shape[0]);
+  if (context && !finite(context)) return "spec.embedding";
   const std::string complaint = context ? base_->complaint(context) : "";
   if (!complaint.empty()) return complaint;
   if (!finite(from)) return inverse ? "the latent" : "the data";

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class FlowModel {
   // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
   int64_t block_rows() const { return block_rows_; }
 
+  // Contexts are [n, context], or [1, context] for all rows; nullptr without one. The embedding applies inside.
   // x [n, event] -> z and its log_det (nullptr: zero); and back.
   Mapped forward(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   Mapped inverse(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
@@ -50,7 +52,9 @@ class FlowModel {
   using After = std::function<void(size_t k, Var y)>;
   Mapped trace(const Scope& s, Var from, Var context, bool inverse, const After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
-  // The steps [first, last) only, data to latent.
+  // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
+  Var seen(const Scope& s, Var context, int64_t n) const;
+  // The steps [first, last) only, data to latent, and as base() with the context that they see.
   Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
   // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
   struct Sampled {
@@ -69,6 +73,7 @@ class FlowModel {
   std::string canonical_;
   std::vector<Step> steps_;
   std::unique_ptr<Base> base_;
+  std::optional<Net> embedding_;
   std::unique_ptr<ParamStore> params_;
   std::vector<Must> musts_;
   int64_t block_rows_ = 64;

@@ -9,8 +9,10 @@
 
 namespace nf {
 namespace {
+// One row stays one: what the model makes of it alone, it makes once.
 Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
-  return context.data ? load_rows(t, context, context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+  if (!context.data) return nullptr;
+  return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
 }
 }  // namespace
 
@@ -37,11 +39,14 @@ size_t Session::measure(const Allocator& allocator) {
   const Scope s{t, params.data()};
   const int64_t n = model_.block_rows();
   const auto run = [&](bool inverse, auto&& body) {
-    const TapeScope scope(t);
-    Var x = t.zeros({n, model_.event()});
-    Var c = model_.context() ? t.zeros({n, model_.context()}) : nullptr;
-    body(x, c);
-    blame(s, inverse, x, c, 0);
+    for (const int64_t contexts : {n, int64_t{1}}) {
+      const TapeScope scope(t);
+      Var x = t.zeros({n, model_.event()});
+      Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
+      body(x, c);
+      blame(s, inverse, x, c, 0);
+      if (!c) return;
+    }
   };
   run(false, [&](Var x, Var c) { model_.log_prob(s, x, c); });
   run(true, [&](Var x, Var c) { model_.inverse(s, x, c); });

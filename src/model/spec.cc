@@ -94,6 +94,22 @@ void read_base(const Json& root, ModelSpec& s) {
   read.finish({"type"});
 }
 
+void read_embedding(const Json& root, ModelSpec& s) {
+  const Json* j = root.find("embedding");
+  if (!j) return;
+  const std::string path = "spec.embedding";
+  if (!j->object())
+    fail(Code::spec, "%s: %s is not an embedding; write {\"out\": 8, \"hidden\": [32]}", path.c_str(),
+         shown(*j).c_str());
+  s.embedding = std::make_unique<EmbeddingConfig>();
+  ReadFields read(*j, path);
+  s.embedding->fields(read);
+  read.finish({});
+  if (s.context == 0)
+    fail(Code::spec, "%s: there is no context to embed; write its number of columns, as in \"context\": [3]",
+         path.c_str());
+}
+
 int64_t written_out(const LayerSpec& s, const std::string& path) {
   int64_t n = s.kind ? 1 : 0;
   for (size_t i = 0; i < s.layers.size(); ++i)
@@ -129,6 +145,11 @@ Json describe(const Kind& kind) {
 
 }  // namespace
 
+void EmbeddingConfig::fields(Fields& f) {
+  f.integer("out", "columns that layers and the base see in place of the context", out, 1, 1 << 20);
+  net.fields(f);
+}
+
 ModelSpec parse_spec(std::string_view text) {
   const Json root = parse_json(text, "spec", Code::spec, kMaxSpecBytes, kMaxSpecDepth);
   if (!root.object()) fail(Code::spec, "spec: %s is not an object", shown(root).c_str());
@@ -139,9 +160,10 @@ ModelSpec parse_spec(std::string_view text) {
   read.choice("dtype", "", dtype, kDtypes);
   s.dtype = dtype == Name::f64 ? DType::f64 : DType::f32;
   read.flag("invert", "", s.chain.invert);
-  read.finish({"event", "context", "base", "layers"});
+  read.finish({"event", "context", "embedding", "base", "layers"});
   s.event = read_extent(root, "event", 1, -1);
   s.context = read_extent(root, "context", 0, 0);
+  read_embedding(root, s);
   read_base(root, s);
   const Json* layers = root.find("layers");
   if (!layers) fail(Code::spec, "spec.layers: is missing; write a list of layers");
@@ -155,6 +177,10 @@ ModelSpec parse_spec(std::string_view text) {
 
 std::string write_spec(const ModelSpec& s) {
   Json j = {{"event", Json::Array{s.event}}, {"context", Json::Array{s.context}}, {"dtype", name_of(s.dtype)}};
+  if (s.embedding) {
+    WriteFields write_embedding(j["embedding"] = Json::Object());
+    s.embedding->fields(write_embedding);
+  }
   WriteFields write(j["base"] = Json{{"type", s.base->name}});
   s.base_config->fields(write);
   if (s.chain.invert) j["invert"] = true;
@@ -166,7 +192,13 @@ std::string describe_layers() {
   Json layers = Json::Array(), bases = Json::Array();
   for (const LayerKind* k : layer_kinds()) layers.append(describe(*k));
   for (const BaseKind* k : base_kinds()) bases.append(describe(*k));
-  return Json{{"layers", layers}, {"bases", bases}}.dump();
+  DescribeFields embedding;
+  EmbeddingConfig().fields(embedding);
+  const Json net = {{"name", "embedding"},
+                    {"doc", "a net of the context, whose output all layers and the base see in its place"},
+                    {"source", ""},
+                    {"fields", embedding.list}};
+  return Json{{"layers", layers}, {"bases", bases}, {"embedding", net}}.dump();
 }
 
 }  // namespace nf

@@ -3,6 +3,7 @@
 //   {"event": [6], "context": [0], "dtype": "float32", "base": "normal",
 //    "layers": [{"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
 //
+// "embedding": {"out": 8, "hidden": [32]} puts a net before the context, for all layers and the base.
 // Every object with "layers" is a chain; any layer or chain takes "invert" and "repeat". Errors are Error{spec} whose
 // message starts with the JSON path and says the value and what would be right.
 #pragma once
@@ -13,6 +14,7 @@
 
 #include "src/base/base.h"
 #include "src/flow/layer.h"
+#include "src/net/net.h"
 
 namespace nf {
 
@@ -24,9 +26,20 @@ struct LayerSpec {
   bool invert = false;
 };
 
+// A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
+struct EmbeddingConfig : LayerConfig {
+  int64_t out = 8;
+  NetConfig net;
+  EmbeddingConfig() { net.init = NetInit::random; }
+  void fields(Fields& f) override;
+};
+
 struct ModelSpec {
   int64_t event = 0;
   int64_t context = 0;
+  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
+  // Columns that layers and the base see.
+  int64_t seen_context() const { return embedding ? embedding->out : context; }
   DType dtype = DType::f32;
   const BaseKind* base = nullptr;
   std::unique_ptr<LayerConfig> base_config;

@@ -90,6 +90,11 @@ void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) 
     case Stage::dropout:
       if (v.dropping) kernel::binary<T>(kernel::Binary::mul, in + first * n, y + s.units * n, y, count);
       return;
+    case Stage::film: {
+      const T *x = in + first * n, *scale = v(s.scale) + first * n, *shift = v(s.shift) + first * n;
+      for (int64_t i = 0; i < count; ++i) y[i] = x[i] * (1 + scale[i]) + shift[i];
+      return;
+    }
   }
 }
 
@@ -147,6 +152,14 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
     case Stage::dropout:
       if (v.dropping) kernel::mul_add<T>(gy, y + s.units * n, g_in + first * n, count);
       return;
+    case Stage::film: {
+      const T* scale = v(s.scale) + first * n;
+      T* gx = g_in + first * n;
+      for (int64_t i = 0; i < count; ++i) gx[i] += gy[i] * (1 + scale[i]);
+      kernel::mul_add<T>(gy, in + first * n, g(s.scale) + first * n, count);
+      kernel::accumulate<T>(gy, g(s.shift) + first * n, count);
+      return;
+    }
   }
 }
 

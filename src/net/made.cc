@@ -6,6 +6,7 @@
 
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/film.h"
 
 namespace nf {
 namespace {
@@ -61,13 +62,16 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
     inputs.push_back(static_cast<int32_t>(i + 1));
     outputs.insert(outputs.end(), static_cast<size_t>(per), static_cast<int32_t>(i));
   }
+  const bool film = c.modulates(d, d.event);
   int h = 0;
   if (c.kind == NetKind::mlp) {
-    inputs.insert(inputs.begin(), none.begin(), none.end());
+    if (!film) inputs.insert(inputs.begin(), none.begin(), none.end());
     const std::vector<int32_t>* from = &inputs;
     for (size_t i = 0; i < hidden.size(); ++i) {
       const auto width = static_cast<int64_t>(from->size());
-      h = linear(d.inside("hidden." + std::to_string(i)), h, 0, *from, hidden[i], fan(width), -1, true);
+      const Declare inside = d.inside("hidden." + std::to_string(i));
+      h = linear(inside, h, film && i == 0 ? d.context : 0, *from, hidden[i], fan(width), -1, !film);
+      if (film) h = activate(modulate(inside.inside("film"), h));
       h = drop(h);
       from = &hidden[i];
     }
@@ -78,17 +82,19 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
   const std::vector<int32_t>& units = hidden[0];
   const std::vector<int32_t> at_once(units.size(), 0);  // what the context gives is complete from the start
   const auto from_context = [&](Declare inside, bool activated) {
-    if (!d.context) return -1;
+    if (!d.context || film) return -1;
     return linear(inside.inside("context"), 0, 0, none, at_once, fan(d.context), -1, activated);
   };
   const int given = from_context(d, true);
   h = linear(d.inside("input"), 0, d.context, inputs, units, fan(d.event), given, false);
+  if (film) h = modulate(d.inside("input").inside("film"), h);
   for (int64_t b = 0; b < c.blocks; ++b) {
     const Declare inside = d.inside("blocks." + std::to_string(b));
     const double bound = fan(static_cast<int64_t>(units.size()));
     const int extra = from_context(inside, false);
-    int a = linear(inside.inside("0"), activate(h), 0, units, units, bound, extra, extra < 0);
-    if (extra >= 0) a = activate(a);
+    int a = linear(inside.inside("0"), activate(h), 0, units, units, bound, extra, extra < 0 && !film);
+    if (film) a = modulate(inside.inside("0").inside("film"), a);
+    if (extra >= 0 || film) a = activate(a);
     h = linear(inside.inside("1"), drop(a), 0, units, units, kNearZero, h, false);
   }
   const double bound = c.output_bound(static_cast<int64_t>(units.size()));
@@ -125,21 +131,23 @@ int Made::linear(Declare d, int in, int64_t first, const std::vector<int32_t>& f
   return later ? activate(y) : y;
 }
 
-int Made::activate(int in) {
-  Stage s;
-  s.kind = Stage::activate;
+// A stage of the same units as its input.
+int Made::derived(Stage s, Stage::Kind kind, int in) {
+  const Stage& from = stages_[static_cast<size_t>(in - 1)];
+  s.kind = kind;
   s.in = in;
-  s.range = stages_[static_cast<size_t>(in - 1)].range;
-  return add(std::move(s), stages_[static_cast<size_t>(in - 1)].units);
+  s.range = from.range;
+  return add(std::move(s), from.units);
 }
 
-int Made::drop(int in) {
-  if (dropout_ == 0) return in;
+int Made::modulate(Declare d, int in) {
+  // Complete from the start, as all that the context gives.
+  const std::vector<int32_t> none(static_cast<size_t>(context_), 0),
+      at_once(static_cast<size_t>(stages_[static_cast<size_t>(in - 1)].units), 0);
   Stage s;
-  s.kind = Stage::dropout;
-  s.in = in;
-  s.range = stages_[static_cast<size_t>(in - 1)].range;
-  return add(std::move(s), stages_[static_cast<size_t>(in - 1)].units);
+  s.scale = linear(d.inside("scale"), 0, 0, none, at_once, 0, -1, false);
+  s.shift = linear(d.inside("shift"), 0, 0, none, at_once, 0, -1, false);
+  return derived(std::move(s), Stage::film, in);
 }
 
 int64_t Made::first_unit(const Stage& stage, int64_t step) const {
@@ -168,6 +176,8 @@ Var Made::operator()(const Scope& s, Var x, Var context) const {
       v[i + 1] = nf::activate(t, act_, in);
     } else if (stage.kind == Stage::dropout) {
       v[i + 1] = t.training ? transpose(t, nf::dropout(t, transpose(t, in), dropout_)) : in;
+    } else if (stage.kind == Stage::film) {
+      v[i + 1] = film(t, in, v[stage.scale], v[stage.shift]);
     } else {
       v[i + 1] = masked_linear(t, stage.mask, in, s.param(stage.weight), s.param(stage.bias),
                                stage.residual < 0 ? nullptr : v[stage.residual], stage.activated ? act_ : Activation());

@@ -3,6 +3,7 @@
 //   mlp       h = act(W_i h + b_i) over the hidden sizes, then a linear output; the context beside x at the input
 //   residual  h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;
 //             linear output (Papamakarios et al. 2017 with the blocks of Durkan et al. 2019, without their gate)
+// With FiLM the context modulates hidden units as in src/net/net.h instead, in the same two places of a residual net.
 // Unit degrees: the context 0, input i (from 0) i + 1; a hidden unit reads units of its own degree or less, output i
 // those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
 // output sees it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h) and
@@ -43,10 +44,12 @@ class Made {
       linear,    // W^T in + b, then + residual, or then the activation
       activate,  // act(in)
       dropout,   // in times a random mask
+      film,      // in (1 + scale) + shift
     } kind = linear;
-    int in = 0;         // vector
-    int64_t first = 0;  // its first unit that is read
-    int residual = -1;  // vector
+    int in = 0;                  // vector
+    int64_t first = 0;           // its first unit that is read
+    int residual = -1;           // vector
+    int scale = -1, shift = -1;  // vectors
     bool activated = false;
     ParamId weight = -1, bias = -1;
     kernel::Staircase mask;
@@ -69,8 +72,10 @@ class Made {
   int add(Stage stage, int64_t units);
   int linear(Declare d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
              double bound, int residual, bool activated);
-  int activate(int in);
-  int drop(int in);
+  int derived(Stage stage, Stage::Kind kind, int in);
+  int activate(int in) { return derived({}, Stage::activate, in); }
+  int drop(int in) { return dropout_ == 0 ? in : derived({}, Stage::dropout, in); }
+  int modulate(Declare d, int in);
   std::vector<Stage> stages_;
   int64_t units_, event_, context_, per_;
   Activation act_;

@@ -36,6 +36,7 @@ void Phases::begin(Lane& lane, Work& w, const Batch& batch, const double* row_we
   lane.begin_step();
   w.log_det = nullptr;
   w.active = lane.load(batch, w.first, w.rows, &w.y, &w.context);
+  if (w.active) w.context = model_.seen(lane.scope(), w.context, w.rows);
   for (size_t k = 0; k < coupled_.size(); ++k)
     w.parts[k] = {stats(k), row_weight ? row_weight + w.first : nullptr, totals(k), nullptr};
 }

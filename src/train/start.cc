@@ -32,7 +32,8 @@ class Journey {
     Tape& t = measuring.tape;
     const int64_t n = model.block_rows();
     Var from = t.zeros({n, model.event()});
-    model.part(measuring.scope(), 0, last, from, context.data ? t.zeros({n, model.context()}) : nullptr);
+    Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
+    model.part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n));
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
@@ -65,6 +66,7 @@ class Journey {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
         Var c = nullptr;
         if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
+        c = model_.seen(r.scope(), c, x->out.shape[0]);
         store_rows(model_.part(r.scope(), at_, to, x, c).y, now_, first);
       });
     });

@@ -68,7 +68,9 @@ TEST(Autoregressive, ForwardUndoesTheInverseWithItsGradients) {
         for (const char* net :
              {R"("hidden": [90, 140], "activation": "tanh")", R"("hidden": [70], "activation": "silu")",
               R"("net": "residual", "hidden": [100], "activation": "elu")",
-              R"("net": "residual", "hidden": [30], "blocks": 1, "activation": "gelu")"})
+              R"("net": "residual", "hidden": [30], "blocks": 1, "activation": "gelu")",
+              R"("context_by": "film", "hidden": [40, 30], "activation": "tanh")",
+              R"("context_by": "film", "net": "residual", "hidden": [30], "blocks": 1, "activation": "silu")"})
           for (const int64_t event : {1, 2, 40})
             check(std::string(net) + R"(, "scale": "softplus", "order": "random", "dropout": )" + dropout, event,
                   context, training);

@@ -24,6 +24,10 @@ constexpr char kDouble[] = R"({"event": 3, "context": 1, "dtype": "float64", "la
   {"type": "affine_coupling", "hidden": [12], "activation": "tanh"}, {"type": "batch_norm"}, {"type": "reverse"},
   {"type": "actnorm"}, {"type": "affine_coupling", "hidden": [12], "activation": "tanh"}, {"type": "batch_norm"},
   {"type": "batch_norm", "affine": false, "variance": "biased", "eps": 0.01}, {"type": "elementwise_affine"}]})";
+constexpr char kEmbedded[] = R"({"event": 3, "context": 1, "embedding": {"out": 3, "hidden": [4], "activation": "tanh"},
+  "dtype": "float64", "base": {"type": "diagonal_normal", "parameters": "context", "hidden": []}, "layers": [
+  {"type": "batch_norm"}, {"type": "affine_coupling", "hidden": [12], "activation": "tanh", "context_by": "film"},
+  {"type": "batch_norm"}, {"type": "actnorm"}, {"type": "affine_coupling", "hidden": [12], "activation": "tanh"}]})";
 constexpr char kInverted[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
   {"type": "affine_coupling", "hidden": [12]}, {"type": "batch_norm", "invert": true}]})";
 
@@ -43,61 +47,62 @@ void disturb(Training& run) {
 
 // With plain descent a step shows the gradient; the loss that it reports is that of the parameters before it.
 TEST(TrainerCoupled, StepFollowsTheGradientOfTheMeanLoss) {
-  for (const Memory memory : {Memory::full, Memory::recompute})
-    for (const bool weighted : {false, true}) {
-      Data data(50);  // two lanes
-      Values w(50, 1.0);
-      if (weighted)
-        for (size_t r = 0; r < 50; ++r) w[r] = r % 7 == 3 ? 0 : 0.5 + static_cast<double>(r % 3);
-      if (weighted) data.x[3 * 3 + 1] = NAN;
-      TrainerConfig config = descent();
-      config.memory = memory;
-      Training run(kDouble, config);
-      disturb(run);
-      run.trainer.step(data.xs(), data.contexts(), weights(w));  // layers have started
-      const auto loss = [&] {
-        Training at(kDouble, config);
-        std::memcpy(at.model.params().data(), run.model.params().data(), run.model.params().bytes());
-        at.trainer.parameters_changed();
-        return at.trainer.step(data.xs(), data.contexts(), weights(w)).loss;
-      };
-      std::vector<Values> start;
-      std::vector<double> difference;
-      const auto& slots = run.model.params().slots();
-      for (size_t i = 0; i < slots.size(); ++i) {
-        const View v = run.model.params().view(i);
-        start.push_back(values_of<double>(v));
-        for (const int64_t k : {int64_t{0}, v.count() / 2, v.count() - 1}) {
-          double& p = v.as<double>()[k];
-          const double keep = p;
-          difference.push_back(slots[i].trainable ? five_point(1e-3, {1.0},
-                                                               [&](double h) {
-                                                                 p = keep + h;
-                                                                 return Values{loss()};
-                                                               })
-                                                  : 0);
-          p = keep;
+  for (const char* spec : {kDouble, kEmbedded})
+    for (const Memory memory : {Memory::full, Memory::recompute})
+      for (const bool weighted : {false, true}) {
+        Data data(50);  // two lanes
+        Values w(50, 1.0);
+        if (weighted)
+          for (size_t r = 0; r < 50; ++r) w[r] = r % 7 == 3 ? 0 : 0.5 + static_cast<double>(r % 3);
+        if (weighted) data.x[3 * 3 + 1] = NAN;
+        TrainerConfig config = descent();
+        config.memory = memory;
+        Training run(spec, config);
+        disturb(run);
+        run.trainer.step(data.xs(), data.contexts(), weights(w));  // layers have started
+        const auto loss = [&] {
+          Training at(spec, config);
+          std::memcpy(at.model.params().data(), run.model.params().data(), run.model.params().bytes());
+          at.trainer.parameters_changed();
+          return at.trainer.step(data.xs(), data.contexts(), weights(w)).loss;
+        };
+        std::vector<Values> start;
+        std::vector<double> difference;
+        const auto& slots = run.model.params().slots();
+        for (size_t i = 0; i < slots.size(); ++i) {
+          const View v = run.model.params().view(i);
+          start.push_back(values_of<double>(v));
+          for (const int64_t k : {int64_t{0}, v.count() / 2, v.count() - 1}) {
+            double& p = v.as<double>()[k];
+            const double keep = p;
+            difference.push_back(slots[i].trainable ? five_point(1e-3, {1.0},
+                                                                 [&](double h) {
+                                                                   p = keep + h;
+                                                                   return Values{loss()};
+                                                                 })
+                                                    : 0);
+            p = keep;
+          }
         }
-      }
-      run.trainer.parameters_changed();
-      run.trainer.step(data.xs(), data.contexts(), weights(w));
-      double largest_seen = 0;
-      for (size_t i = 0, at = 0; i < slots.size(); ++i) {
-        const Values now = values_of<double>(run.model.params().view(i));
-        for (const size_t k : {size_t{0}, now.size() / 2, now.size() - 1}) {
-          const double want = difference[at++];
-          if (!slots[i].trainable) continue;
-          largest_seen = std::max(largest_seen, std::abs(want));
-          EXPECT_NEAR((start[i][k] - now[k]) / 0.1, want, 1e-7) << slots[i].name << " " << k;
+        run.trainer.parameters_changed();
+        run.trainer.step(data.xs(), data.contexts(), weights(w));
+        double largest_seen = 0;
+        for (size_t i = 0, at = 0; i < slots.size(); ++i) {
+          const Values now = values_of<double>(run.model.params().view(i));
+          for (const size_t k : {size_t{0}, now.size() / 2, now.size() - 1}) {
+            const double want = difference[at++];
+            if (!slots[i].trainable) continue;
+            largest_seen = std::max(largest_seen, std::abs(want));
+            EXPECT_NEAR((start[i][k] - now[k]) / 0.1, want, 1e-7) << slots[i].name << " " << k;
+          }
         }
+        EXPECT_GT(largest_seen, 0.1);
       }
-      EXPECT_GT(largest_seen, 0.1);
-    }
 }
 
 TEST(TrainerCoupled, ThreadsDoNotChangeBits) {
   Data data(1100);
-  for (const char* spec : {kSpec, kDropout, kDouble})
+  for (const char* spec : {kSpec, kDropout, kDouble, kEmbedded})
     for (const Memory memory : {Memory::full, Memory::recompute})
       for (const int64_t batch : {50, 300, 1050}) {
         TrainerConfig config = adam();
