@@ -39,7 +39,7 @@ def misspelt_options_are_named():
         fails(*words, code=2, says=('no option --dat', 'did you mean --data?'))
     fails('score', '--frob', 'm.safetensors', code=2, says='no option --frob')
     fails('score', 'm.safetensors', code=2, says='--data is required')
-    bad_train('--ema-decay', '2', says='[0, 0.99999999]')
+    bad_train('--ema-decay', '2', says='[0, 0.99999999]', code=2)
 
 
 @case
