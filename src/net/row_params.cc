@@ -25,7 +25,7 @@ RowParams::RowParams(const RowParamsConfig& c, Declare d, std::initializer_list<
 
 RowParams::Set RowParams::operator()(const Scope& s, Var context) const {
   Set set = {};
-  Var all = net_ ? (*net_)(s, s.tape.zeros({context->out.shape[0], 0}), context) : nullptr;
+  Var all = net_ ? (*net_)(s, nullptr, context) : nullptr;
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     set[i] = s.param(slot.free);
