@@ -8,6 +8,8 @@ namespace nf::cli {
 using Action = std::function<int()>;  // the exit code
 
 void add_train(CLI::App& app, Action& action);
+void add_fit_target(CLI::App& app, Action& action);
+void add_targets(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);

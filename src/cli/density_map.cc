@@ -11,6 +11,10 @@ constexpr double kLogDepth = 12;  // nats below the top of a log-density: a fact
 }  // namespace
 
 DensityMap density_map(const Scene& scene, const Range& x, const Range& y, int side, bool log) {
+  return density_map([&](Matrix& rows) { return scene.log_prob(rows); }, x, y, side, log);
+}
+
+DensityMap density_map(const LogDensity& log_density, const Range& x, const Range& y, int side, bool log) {
   const auto n = static_cast<int64_t>(side);
   Matrix grid{n * n, 2, {}};
   grid.values.reserve(static_cast<size_t>(2 * n * n));
@@ -19,7 +23,7 @@ DensityMap density_map(const Scene& scene, const Range& x, const Range& y, int s
       grid.values.push_back(x.low + x.extent() * (static_cast<double>(column) + 0.5) / side);
       grid.values.push_back(y.high - y.extent() * (static_cast<double>(row) + 0.5) / side);
     }
-  DensityMap map{side, scene.log_prob(grid), {}, 0};
+  DensityMap map{side, log_density(grid), {}, 0};
   const double cell = x.extent() / side * y.extent() / side;
   std::vector<double> sorted;
   for (double& v : map.values) {

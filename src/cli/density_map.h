@@ -1,5 +1,6 @@
 // The density of a model over a window of the plane, one value per pixel.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "src/cli/plot.h"
@@ -13,6 +14,8 @@ struct DensityMap {
   double integral = 0;         // over the window, by the midpoint rule
 };
 
+using LogDensity = std::function<std::vector<double>(Matrix& rows)>;
+DensityMap density_map(const LogDensity& log_density, const Range& x, const Range& y, int side, bool log);
 DensityMap density_map(const Scene& scene, const Range& x, const Range& y, int side, bool log);
 void draw(Canvas& canvas, const DensityMap& map, const Box& box);
 

@@ -40,6 +40,7 @@ using Runtime = std::unique_ptr<nf_runtime, Freed<nf_runtime_free>>;
 using Model = std::unique_ptr<nf_model, Freed<nf_model_free>>;
 using Session = std::unique_ptr<nf_session, Freed<nf_session_free>>;
 using Trainer = std::unique_ptr<nf_trainer, Freed<nf_trainer_free>>;
+using Target = std::unique_ptr<nf_target, Freed<nf_target_free>>;
 using Table = std::unique_ptr<nf_table, Freed<nf_table_free>>;
 using Batches = std::unique_ptr<nf_batches, Freed<nf_batches_free>>;
 

@@ -60,6 +60,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);  // none: the help
   app.get_formatter()->column_width(34);
   add_train(app, action);
+  add_fit_target(app, action);
+  add_targets(app, action);
   add_score(app, action);
   add_sample(app, action);
   add_check(app, action);

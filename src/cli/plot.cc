@@ -100,6 +100,31 @@ void add_sheet(CLI::App& plot, Action& action) {
     };
   });
 }
+
+void add_target(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  auto target = std::make_shared<std::string>();
+  auto models = std::make_shared<std::vector<std::string>>();
+  a->size = 260;
+  CLI::App* cmd = plot.add_subcommand("target", "A known density, Metropolis samples of it, and models fitted to it");
+  cmd->add_option("TARGET", *target, "as --target of nf fit-target: NAME, or NAME,FIELD=NUMBER,..")->required();
+  cmd->add_option("MODELS", *models, "models of two columns; each panel is called as its file");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--points", a->points, "Metropolis samples to draw (4000)")->type_name("N");
+  cmd->add_option("--seed", a->seed, "of the chains (0)")->type_name("S");
+  cmd->add_flag("--log", a->log, "the logarithm of the densities: shows the tails");
+  a->settings = Settings::flags(*cmd, {"session", "runtime", "load"}, {"dtype", "seed"});
+  cmd->footer(
+      "Examples:\n"
+      "  nf plot target two_moons -o moons.png\n"
+      "  nf plot target u1,radius=4,spread=0.8 K4.safetensors K16.safetensors -o u1.png");
+  cmd->callback([a, target, models, &action] {
+    action = [a, target, models] {
+      check(*a);
+      return plot_target(*a, *target, *models);
+    };
+  });
+}
 }  // namespace
 
 void add_plot(CLI::App& app, Action& action) {
@@ -136,6 +161,7 @@ void add_plot(CLI::App& app, Action& action) {
       ->footer("Examples:\n  nf plot flow moons.safetensors -o flow.gif");
   add_curve(*plot, action);
   add_sheet(*plot, action);
+  add_target(*plot, action);
   plot->footer(
       "Examples:\n"
       "  nf plot density moons.safetensors --data moons.npy -o density.png\n"

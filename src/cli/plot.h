@@ -88,6 +88,7 @@ int plot_samples(const PlotArgs& args);
 int plot_layers(const PlotArgs& args);
 int plot_flow(const PlotArgs& args);
 int plot_curve(const PlotArgs& args);
+int plot_target(const PlotArgs& args, const std::string& target, const std::vector<std::string>& models);
 int plot_sheet(const PlotArgs& args, const std::vector<std::string>& models, const std::vector<std::string>& data);
 
 }  // namespace nf::cli

@@ -239,8 +239,11 @@ void add_train(CLI::App& app, Action& action) {
   cmd->add_option("SPEC", a->spec, "model spec: a JSON file, - for standard input, or the JSON itself")->required();
   add_data(*cmd, *a);
   add_run(*cmd, *a);
-  a->settings = Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
-                                {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed"});
+  a->settings =
+      Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
+                      {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed",
+                       // of nf fit-target
+                       "objective", "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
   cmd->add_option_function<std::string>(
          "--plateau-patience", [s = a->settings](const std::string& value) { s->set("patience", value); },
          "schedule plateau: validations without a better one before the rate falls (10)")
