@@ -8,9 +8,7 @@ namespace nf::kernel {
 namespace {
 
 constexpr int64_t kMost = kMaxSplineBins + 2;
-constexpr double kLeastShare = 1e-30;          // of a linear spline's bin: no slope is 0
-constexpr double kMostRaw = 1e12;              // raw densities count as at most this, so that areas do not overflow
-constexpr double kThird = 0.6931471805599453;  // log 2: sigmoid(-log 2) = 1/3
+constexpr double kMostRaw = 1e12;  // raw densities count as at most this, so that areas do not overflow
 
 double sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
@@ -46,7 +44,7 @@ class Row {
     if (s_.pieces == SplinePieces::linear) {
       for (int64_t k = 0; k < n; ++k) {
         w_[k] = 1 / static_cast<double>(n);
-        h_[k] = share_w_[k] + kLeastShare;
+        h_[k] = s_.min_height + (1 - s_.min_height * static_cast<double>(n)) * share_w_[k];
       }
     } else {
       for (int64_t k = 0; k < n; ++k) w_[k] = s_.min_width + (1 - s_.min_width * static_cast<double>(n)) * share_w_[k];
@@ -184,10 +182,13 @@ class Row {
       const double s0 = h_[k - 1] / w_[k - 1], s1 = h_[k] / w_[k];
       d_[k] = std::min(2 * std::min(s0, s1), (w_[k] * s0 + w_[k - 1] * s1) / (w_[k - 1] + w_[k]));
     }
-    for (int64_t i = 0; i < 2; ++i) raw_[i] = raw[n + i] - (s_.nflows ? 0 : kThird);
-    d_[0] = 3 * sigmoid(raw_[0]) * h_[0] / w_[0];
-    d_[n] = 3 * sigmoid(raw_[1]) * h_[n - 1] / w_[n - 1];
+    // With the shift, zeros give slopes 1 where sizes are equal.
+    const double shift = s_.nflows ? 0 : std::log((1 - s_.min_slope) / 2);
+    for (int64_t i = 0; i < 2; ++i) raw_[i] = raw[n + i] + shift;
+    d_[0] = end_rate(0) * h_[0] / w_[0];
+    d_[n] = end_rate(1) * h_[n - 1] / w_[n - 1];
   }
+  double end_rate(int64_t i) const { return s_.min_slope + (3 - s_.min_slope) * sigmoid(raw_[i]); }
   void slopes_back(double* g_raw) {
     const int64_t n = s_.bins;
     const auto slope_back = [&](int64_t k, double g) {  // of h/w
@@ -209,14 +210,15 @@ class Row {
     }
     for (int64_t i = 0; i < 2; ++i) {
       const int64_t k = i ? n - 1 : 0;
-      const double g = 3 * gd_[i ? n : 0], p = sigmoid(raw_[i]);
-      g_raw[n + i] = g * p * sigmoid(-raw_[i]) * h_[k] / w_[k];
-      slope_back(k, g * p);
+      const double g = gd_[i ? n : 0];
+      g_raw[n + i] = g * (3 - s_.min_slope) * sigmoid(raw_[i]) * sigmoid(-raw_[i]) * h_[k] / w_[k];
+      slope_back(k, g * end_rate(i));
     }
     softmax_grad(share_h_, gh_, n, s_.min_height, s_.raw_scale, g_raw);
   }
   void finish(double* g_raw) {
-    if (s_.pieces == SplinePieces::linear) return softmax_grad(share_w_, gh_, s_.bins, 0, s_.raw_scale, g_raw);
+    if (s_.pieces == SplinePieces::linear)
+      return softmax_grad(share_w_, gh_, s_.bins, s_.min_height, s_.raw_scale, g_raw);
     s_.pieces == SplinePieces::quadratic ? densities_back(g_raw + s_.bins) : slopes_back(g_raw + s_.bins);
     softmax_grad(share_w_, gw_, s_.bins, s_.min_width, s_.raw_scale, g_raw);
   }

@@ -56,7 +56,8 @@ void SplineConfig::fields(Fields& f) {
            convention, kConventions);
   f.real("min_bin_width", "least width of a bin, as a share of the interval", min_bin_width, 1e-6, 0.1);
   f.real("min_bin_height", "least height of a bin, as a share of the interval", min_bin_height, 1e-6, 0.1);
-  f.real("min_derivative", "least slope at a knot", min_derivative, 1e-6, 0.1);
+  f.real("min_derivative", "least slope at a knot; of a cubic spline, of its ends over that of their bins",
+         min_derivative, 1e-6, 0.1);
 }
 
 SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_scale)
@@ -65,7 +66,7 @@ SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_s
   shape_.min_width = pieces_.min_width = c.min_bin_width;
   shape_.min_height = pieces_.min_height = c.min_bin_height;
   shape_.raw_scale = pieces_.raw_scale = raw_scale;
-  shape_.min_derivative = c.min_derivative;
+  shape_.min_derivative = pieces_.min_slope = c.min_derivative;
   shape_.soft_clip = c.convention == SplineConvention::zuko;
   // log(1 + e^0)/beta + min_derivative = 1
   if (c.convention == SplineConvention::identity) shape_.beta = std::log(2.0) / (1 - c.min_derivative);
