@@ -246,38 +246,44 @@ double solve(const Piece& p, double q) {
   return v;
 }
 
-struct Point {
-  bool inside, above;
-  int64_t k;
-  Piece p;
-  double v, slope;  // slope: dF/dt on [0, 1]
+// The two intervals, as seen from where the map comes.
+struct Ends {
+  double low, high, size, to, to_size;
+  Ends(const SplineBox& b, bool inverse)
+      : low(inverse ? b.bottom : b.low),
+        high(inverse ? b.top : b.high),
+        size(high - low),
+        to(inverse ? b.low : b.bottom),
+        to_size(inverse ? b.high - b.low : b.top - b.bottom) {}
 };
 
-// Where x or z, as a share `at` of its interval, lies.
-Point locate(const Row& row, double at, bool inverse) {
-  Point a{at >= 0 && at <= 1, at > 1, 0, {}, 0, 1};
-  if (!a.inside) return a;
-  a.k = row.bin(at, inverse);
-  a.p = row.piece(a.k);
-  a.v = std::clamp(inverse ? solve(a.p, std::max(0.0, at - a.p.Y)) : (at - a.p.X) / a.p.w, 0.0, 1.0);
-  a.slope = ((3 * a.p.A * a.v + 2 * a.p.B) * a.v + a.p.C) / a.p.w;
-  return a;
-}
+// A point x or z: inside, its bin k and place v there, and the slope dF/dt on [0, 1]; outside, how `far` from that end,
+// as a share of the interval, and the slope there.
+struct Point {
+  bool inside, above;
+  int64_t k = 0;
+  Piece p{};
+  double v = 0, far = 0, slope = 1;
+
+  Point(const Row& row, double x, const Ends& ends, bool inverse)
+      : inside(x >= ends.low && x <= ends.high), above(x > ends.high) {
+    if (!inside) {
+      far = (x - (above ? ends.high : ends.low)) / ends.size;
+      slope = row.end_slope(above);
+      return;
+    }
+    const double at = std::clamp((x - ends.low) / ends.size, 0.0, 1.0);
+    k = row.bin(at, inverse);
+    p = row.piece(k);
+    v = std::clamp(inverse ? solve(p, std::max(0.0, at - p.Y)) : (at - p.X) / p.w, 0.0, 1.0);
+    slope = ((3 * p.A * v + 2 * p.B) * v + p.C) / p.w;
+  }
+};
 
 template <class T>
 void gather(const SplineRows<T>& rows, int64_t r, int64_t per, double* raw) {
   for (int64_t i = 0; i < per; ++i) raw[i] = rows.params[i * rows.stride + r];
 }
-
-// The two intervals, as seen from where the map comes.
-struct Ends {
-  double from, from_size, to, to_size;
-  Ends(const SplineBox& b, bool inverse)
-      : from(inverse ? b.bottom : b.low),
-        from_size(inverse ? b.top - b.bottom : b.high - b.low),
-        to(inverse ? b.low : b.bottom),
-        to_size(inverse ? b.high - b.low : b.top - b.bottom) {}
-};
 
 }  // namespace
 
@@ -289,26 +295,22 @@ void pieces_spline(const PiecesShape& shape, const SplineBox& box, bool inverse,
   double raw[2 * kMost];
   Row row(shape, box.tails);
   for (int64_t r = 0; r < rows.n; ++r) {
-    const double x = rows.in[r], at = (x - ends.from) / ends.from_size;
-    const bool inside = x >= ends.from && x <= ends.from + ends.from_size;
-    if (!inside && box.tails == SplineTails::linear) {
+    const double x = rows.in[r];
+    if (box.tails == SplineTails::linear && !(x >= ends.low && x <= ends.high)) {
       out[r] = rows.in[r];
       continue;
     }
     gather(rows, r, per, raw);
     row.set(raw);
-    const Point a = locate(row, inside ? std::clamp(at, 0.0, 1.0) : at, inverse);
-    double slope = a.slope, y;
-    if (inside) {
+    const Point a(row, x, ends, inverse);
+    double y = a.above ? 1 : 0;
+    if (a.inside)
       y = inverse ? a.p.X + a.p.w * a.v : a.p.Y + ((a.p.A * a.v + a.p.B) * a.v + a.p.C) * a.v;
-      y = y > 1 ? 1 : y;
-    } else {
-      slope = row.end_slope(a.above);
-      const double end = a.above ? 1 : 0;
-      y = inverse ? end + (at - end) / slope : end + (at - end) * slope;
-    }
+    else
+      y += inverse ? a.far / a.slope : a.far * a.slope;
+    if (a.inside && y > 1) y = 1;
     out[r] = static_cast<T>(ends.to + ends.to_size * y);
-    const double l = std::log(inverse ? 1 / slope : slope) + std::log(ends.to_size / ends.from_size);
+    const double l = std::log(inverse ? 1 / a.slope : a.slope) + std::log(ends.to_size / ends.size);
     log_det[r] += static_cast<T>(l);
   }
 }
@@ -322,17 +324,16 @@ void pieces_spline_grad(const PiecesShape& shape, const SplineBox& box, bool inv
   double raw[2 * kMost], g_raw[2 * kMost];
   Row row(shape, box.tails);
   for (int64_t r = 0; r < rows.n; ++r) {
-    const double x = rows.in[r], at = (x - ends.from) / ends.from_size;
+    const double x = rows.in[r];
     const double gy = g_out ? static_cast<double>(g_out[r]) : 0, gl = g_log_det ? static_cast<double>(g_log_det[r]) : 0;
-    const bool inside = x >= ends.from && x <= ends.from + ends.from_size;
     std::fill_n(g_raw, per, 0.0);
     double g_at = gy;
-    if (inside || box.tails == SplineTails::none) {
+    if (box.tails == SplineTails::none || (x >= ends.low && x <= ends.high)) {
       gather(rows, r, per, raw);
       row.set(raw);
-      const Point a = locate(row, inside ? std::clamp(at, 0.0, 1.0) : at, inverse);
+      const Point a(row, x, ends, inverse);
       const double g = gy * ends.to_size;  // of y on [0, 1]
-      if (inside) {
+      if (a.inside) {
         const Piece& p = a.p;
         const double dG = a.slope * p.w, dl_dv = (6 * p.A * a.v + 2 * p.B) / dG;
         double gF = g, gL = gl;
@@ -348,11 +349,10 @@ void pieces_spline_grad(const PiecesShape& shape, const SplineBox& box, bool inv
                   gF * v + per_dG},
                  g_raw);
       } else {
-        const double m = row.end_slope(a.above), far = at - (a.above ? 1 : 0);
-        g_at = inverse ? g / m : g * m;
-        row.back_end(a.above, inverse ? -(g * far / m + gl) / m : g * far + gl / m, g_raw);
+        g_at = inverse ? g / a.slope : g * a.slope;
+        row.back_end(a.above, inverse ? -(g * a.far / a.slope + gl) / a.slope : g * a.far + gl / a.slope, g_raw);
       }
-      g_at /= ends.from_size;
+      g_at /= ends.size;
     }
     g_in[r] = static_cast<T>(g_at);
     for (int64_t i = 0; i < per; ++i) g_params[i * rows.stride + r] = static_cast<T>(g_raw[i]);
