@@ -40,7 +40,8 @@ class ColumnMap {
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h);
 
 // z[:, index[j]] = tau(x[:, index[j]]; h_j) for j < m, or its inverse; other columns pass. h is [n, m * per], the numbers
-// of a column one after the other in every row, or [m, per]: the same numbers for all rows. `map` and `index` are
+// of a column one after the other in every row, or [m * per], [1, m * per] or
+// [m, per]: the same numbers for all rows. `map` and `index` are
 // borrowed.
 Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse);
 

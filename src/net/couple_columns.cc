@@ -21,16 +21,24 @@ const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n
 const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
 int64_t count_of(const Node& n) { return n.attr.i[0]; }
 bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+// The same numbers for all rows: [m, per] in any shape.
 bool shared(const Node& n) {
   const Dims& h = n.in[kH]->out.shape;
-  return h[0] == count_of(n) && h[1] == map_of(n).per();
+  const int64_t m = count_of(n), per = map_of(n).per();
+  return (h.rank == 1 && h[0] == checked_mul(m, per)) ||
+         (h.rank == 2 && ((h[0] == 1 && h[1] == checked_mul(m, per)) || (h[0] == m && h[1] == per)));
+}
+template <class T>
+Rows<T> numbers_of(const Node& n, const View& h) {
+  if (!shared(n) || (h.shape.rank == 2 && h.shape[1] == map_of(n).per())) return matrix_of<T>(h);
+  return {h.as<T>(), count_of(n), map_of(n).per(), map_of(n).per()};
 }
 
 Shapes shape(const Node& n) {
   const Dims& x = n.in[kX]->out.shape;
   need_rank(n, kX, 2);
-  need_rank(n, kH, 2);
   if (!shared(n)) {
+    need_rank(n, kH, 2);
     need_extent(n, kH, 0, x[0]);
     need_extent(n, kH, 1, checked_mul(count_of(n), map_of(n).per()));
   }
@@ -45,7 +53,7 @@ Shapes shape(const Node& n) {
 template <class T>
 struct Block {
   Block(Tape& t, const Node& node)
-      : h(matrix_of<T>(node.view(kH))),
+      : h(numbers_of<T>(node, node.view(kH))),
         per(map_of(node).per()),
         same(shared(node)),
         params(t.scratch<T>(per * kBlock)),
@@ -98,7 +106,7 @@ void vjp(Tape& t, Node& node) {
   bool fresh = false;
   if (node.in[kX]->needs_grad) gx = matrix_of<T>(t.grad(*node.in[kX]));
   if (node.in[kH]->needs_grad)
-    gh = matrix_of<T>(shared(node) ? t.grad(*node.in[kH]) : t.grad_for_write(*node.in[kH], &fresh));
+    gh = numbers_of<T>(node, shared(node) ? t.grad(*node.in[kH]) : t.grad_for_write(*node.in[kH], &fresh));
   const ScratchScope scope(t);
   Block<T> b(t, node);
   T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);

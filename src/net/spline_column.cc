@@ -19,8 +19,6 @@ std::vector<SplineBox> boxes_of(const SplineConfig& c, const Declare& d) {
   const std::vector<double>& ends = c.interval.empty() ? bound : c.interval;
   if (ends.size() != 2 && ends.size() != 2 * boxes.size())
     d.reject("interval", "takes low, high for all columns, or low, high of every column one after the other");
-  if (!c.circular.empty() && c.tails != SplineTailsKind::linear)
-    d.reject("circular", "only with tails \"linear\", which the other columns have");
   if (!c.circular.empty() && c.circular.size() != boxes.size()) d.reject("circular", "takes a 0 or 1 for every column");
   for (size_t i = 0; i < boxes.size(); ++i) {
     SplineBox& b = boxes[i];
@@ -39,53 +37,77 @@ std::vector<SplineBox> boxes_of(const SplineConfig& c, const Declare& d) {
 
 void SplineConfig::fields(Fields& f) {
   static constexpr const char* kTails[] = {"linear", "none", "circular"};
-  static constexpr const char* kParameters[] = {"identity", "nflows", "zuko"};
+  static constexpr const char* kConventions[] = {"identity", "nflows", "zuko"};
+  static constexpr const char* kKinds[] = {"rational_quadratic", "linear", "quadratic", "cubic"};
+  f.choice("spline", "what a bin holds", kind, kKinds);
   f.integer("bins", "number of bins", bins, 1, kernel::kMaxSplineBins);
   f.choice("tails",
            "outside of the interval: unchanged, with slope 1 at its ends; along the tangents of free slopes; or the "
            "interval is a circle",
            tails, kTails);
-  f.integers("circular", "1 for every column that is a circle, 0 for the others, which have linear tails", circular, 0,
-             1, INT32_MAX);
+  f.integers("circular", "1 for every column that is a circle, 0 for the others; empty: as tails says", circular, 0, 1,
+             INT32_MAX);
   f.real("bound", "the spline lives on [-bound, bound]", bound, 0.01, 20);
   f.reals("interval", "low, high in place of bound, for all columns or one pair after the other for each", interval,
           -1e6, 1e6, INT32_MAX);
-  f.choice("parameters",
+  f.choice("convention",
            "from raw numbers to slopes and sizes: zeros give the identity; softplus as in nflows; clipped exponentials "
            "as in zuko",
-           parameters, kParameters);
+           convention, kConventions);
   f.real("min_bin_width", "least width of a bin, as a share of the interval", min_bin_width, 1e-6, 0.1);
   f.real("min_bin_height", "least height of a bin, as a share of the interval", min_bin_height, 1e-6, 0.1);
-  f.real("min_derivative", "least slope at a knot", min_derivative, 1e-6, 0.1);
+  f.real("min_derivative", "least slope at a knot; of a cubic spline, of its ends over that of their bins",
+         min_derivative, 1e-6, 0.1);
 }
 
 SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_scale)
-    : boxes_(boxes_of(c, d)), per_(0) {
-  shape_.bins = c.bins;
-  shape_.min_width = c.min_bin_width;
-  shape_.min_height = c.min_bin_height;
-  shape_.min_derivative = c.min_derivative;
-  shape_.raw_scale = raw_scale;
-  shape_.soft_clip = c.parameters == SplineParameters::zuko;
+    : rational_(c.kind == SplineKind::rational_quadratic), boxes_(boxes_of(c, d)), per_(0) {
+  shape_.bins = pieces_.bins = c.bins;
+  shape_.min_width = pieces_.min_width = c.min_bin_width;
+  shape_.min_height = pieces_.min_height = c.min_bin_height;
+  shape_.raw_scale = pieces_.raw_scale = raw_scale;
+  shape_.min_derivative = pieces_.min_slope = c.min_derivative;
+  shape_.soft_clip = c.convention == SplineConvention::zuko;
   // log(1 + e^0)/beta + min_derivative = 1
-  if (c.parameters == SplineParameters::identity) shape_.beta = std::log(2.0) / (1 - c.min_derivative);
+  if (c.convention == SplineConvention::identity) shape_.beta = std::log(2.0) / (1 - c.min_derivative);
   const auto bins = static_cast<double>(c.bins);
   if (bins * c.min_bin_width >= 1) d.reject("min_bin_width", "bins times it must stay below 1");
   if (bins * c.min_bin_height >= 1) d.reject("min_bin_height", "bins times it must stay below 1");
-  for (const SplineBox& b : boxes_) per_ = std::max(per_, 2 * c.bins + kernel::slope_count(c.bins, b.tails));
+  if (!rational_) {
+    pieces_.pieces = static_cast<kernel::SplinePieces>(static_cast<int>(c.kind) - 1);
+    pieces_.nflows = c.convention == SplineConvention::nflows;
+    if (c.convention == SplineConvention::zuko) d.reject("convention", "\"zuko\" has rational-quadratic splines only");
+    if (c.kind == SplineKind::cubic && c.bins < 2) d.reject("bins", "a cubic spline takes two bins or more");
+    for (const SplineBox& b : boxes_)
+      if (b.tails == SplineTails::circular) d.reject("spline", "only a rational-quadratic spline goes around a circle");
+  }
+  for (int64_t i = 0; i < d.event; ++i) per_ = std::max(per_, used(i));
+}
+
+int64_t SplineColumn::used(int64_t column) const {
+  const SplineTails tails = box(column).tails;
+  if (!rational_) return kernel::pieces_params(pieces_.pieces, pieces_.bins, tails);
+  return 2 * shape_.bins + kernel::slope_count(shape_.bins, tails);
 }
 
 template <class T>
 void SplineColumn::apply(const Column<T>& c, bool inverse) const {
-  kernel::rational_spline<T>(shape_, box(c.column), inverse, {c.n, c.in, c.params, c.n}, c.out, c.log_det);
+  const kernel::SplineRows<T> rows{c.n, c.in, c.params, c.n};
+  if (rational_)
+    kernel::rational_spline<T>(shape_, box(c.column), inverse, rows, c.out, c.log_det);
+  else
+    kernel::pieces_spline<T>(pieces_, box(c.column), inverse, rows, c.out, c.log_det);
 }
 
 template <class T>
 void SplineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
-  const int64_t used = 2 * shape_.bins + kernel::slope_count(shape_.bins, box(c.column).tails);
-  kernel::fill<T>(0, c.g_params + used * c.n, (per_ - used) * c.n);
-  kernel::rational_spline_grad<T>(shape_, box(c.column), inverse, {c.n, c.in, c.params, c.n}, c.g_out, c.g_log_det,
-                                  c.g_in, c.g_params);
+  const int64_t n = used(c.column);
+  kernel::fill<T>(0, c.g_params + n * c.n, (per_ - n) * c.n);
+  const kernel::SplineRows<T> rows{c.n, c.in, c.params, c.n};
+  if (rational_)
+    kernel::rational_spline_grad<T>(shape_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
+  else
+    kernel::pieces_spline_grad<T>(pieces_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
 }
 
 void SplineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }

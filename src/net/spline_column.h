@@ -1,23 +1,26 @@
 // Splines as maps of columns: what the layers spline, spline_coupling and spline_autoregressive share. Formulas,
-// accuracy and what happens outside of the interval are in runtime/kernel/spline.h.
+// accuracy and what happens outside of the interval are in runtime/kernel/spline.h and spline_pieces.h.
 #pragma once
 #include <vector>
 
 #include "runtime/kernel/spline.h"
+#include "runtime/kernel/spline_pieces.h"
 #include "src/net/column_map.h"
 
 namespace nf {
 
+enum class SplineKind : uint8_t { rational_quadratic, linear, quadratic, cubic };
 enum class SplineTailsKind : uint8_t { linear, none, circular };
-enum class SplineParameters : uint8_t { identity, nflows, zuko };
+enum class SplineConvention : uint8_t { identity, nflows, zuko };
 
 struct SplineConfig {
+  SplineKind kind = SplineKind::rational_quadratic;
   int64_t bins = 8;
   SplineTailsKind tails = SplineTailsKind::linear;
   std::vector<int64_t> circular;
   double bound = 3;
   std::vector<double> interval;
-  SplineParameters parameters = SplineParameters::identity;
+  SplineConvention convention = SplineConvention::identity;
   double min_bin_width = 1e-3, min_bin_height = 1e-3, min_derivative = 1e-3;
   void fields(Fields& f);
 };
@@ -40,7 +43,10 @@ class SplineColumn final : public ColumnMap {
   void apply(const Column<T>& c, bool inverse) const;
   template <class T>
   void differentiate(const ColumnGrad<T>& c, bool inverse) const;
-  kernel::SplineShape shape_;
+  int64_t used(int64_t column) const;  // numbers for it
+  bool rational_;
+  kernel::SplineShape shape_;             // either
+  kernel::PiecesShape pieces_;            // or
   std::vector<kernel::SplineBox> boxes_;  // of the columns of the event
   int64_t per_;                           // as many as the column that needs most; others leave the last ones unused
 };

@@ -37,7 +37,7 @@ class Chain {
 
   // "spline" has the fields of the spline.
   void nflows_spline_ar(const std::string& prefix, Json spline) {
-    Json j = {{"type", "spline_autoregressive"}, {"parameters", "nflows"}};
+    Json j = {{"type", "spline_autoregressive"}, {"convention", "nflows"}};
     j.update(spline);
     const int64_t outputs = g_["param." + prefix + "final_layer.bias"].count();
     nflows_made(prefix, counted(outputs / event_), j);
@@ -79,7 +79,7 @@ class Chain {
     layer({{"type", "permutation"}, {"order", order}});
     zuko_made(
         prefix, position, counted(3 * bins - 1),
-        {{"type", "spline_autoregressive"}, {"parameters", "zuko"}, {"bins", bins}, {"bound", g_.number("bound")}});
+        {{"type", "spline_autoregressive"}, {"convention", "zuko"}, {"bins", bins}, {"bound", g_.number("bound")}});
     layer({{"type", "permutation"}, {"order", position}});
   }
 
@@ -121,7 +121,7 @@ class Chain {
     Json j = {{"type", "spline_coupling"},
               {"mask", "alternating"},
               {"swap", g_["param." + prefix + "transform_features"].data[0] != 0},
-              {"parameters", "nflows"},
+              {"convention", "nflows"},
               {"unconditional", free},
               {"net", "residual"},
               {"hidden", {static_cast<int64_t>(g_.number("hidden"))}},

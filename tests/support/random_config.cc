@@ -46,6 +46,11 @@ void RandomFields::flag(const char*, const char*, bool& value) { value = below(2
 
 void RandomFields::integers(const char*, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
                             int64_t max_count) {
+  if (low == 0 && high == 1) {  // a flag for every column
+    value.resize(static_cast<size_t>(below(2) * event_));
+    for (int64_t& v : value) v = below(2);
+    return;
+  }
   // A list that may hold 0 can be an order of the columns; one that may not is a list of sizes.
   if (low == 0 && high >= event_ - 1 && max_count >= event_) {
     if (below(8) == 0) return;

@@ -88,7 +88,7 @@ TYPED_TEST(SplineGolden, ZukoCoupling) {
                  {"swap", true},
                  {"bins", bins},
                  {"bound", g.number("bound")},
-                 {"parameters", "zuko"},
+                 {"convention", "zuko"},
                  {"scale_by_width", false},
                  {"unconditional", true},
                  {"hidden", {16, 16}}});
@@ -136,7 +136,7 @@ TYPED_TEST(SplineGolden, CircularCoupling) {
                {"bins", bins},
                {"bound", g.number("tail_bound")},
                {"circular", {1, 0, 0, 1}},
-               {"parameters", "nflows"},
+               {"convention", "nflows"},
                {"unconditional", true},
                {"net", "residual"},
                {"hidden", {hidden}},

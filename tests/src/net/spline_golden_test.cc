@@ -96,7 +96,7 @@ SplineConfig config_of(const char* name, SplineTailsKind tails) {
   SplineConfig c;
   c.bins = static_cast<int64_t>(g.number("bins"));
   c.tails = tails;
-  c.parameters = SplineParameters::nflows;
+  c.convention = SplineConvention::nflows;
   if (g.has_meta("tail_bound"))
     c.bound = g.number("tail_bound");
   else
@@ -114,8 +114,25 @@ TYPED_TEST(SplineColumnGolden, RationalQuadratic) {
 
 TYPED_TEST(SplineColumnGolden, RationalQuadraticFromTheIdentity) {
   SplineConfig c = config_of("05_rqs_unit_identity_init", SplineTailsKind::none);
-  c.parameters = SplineParameters::identity;
+  c.convention = SplineConvention::identity;
   this->check("05_rqs_unit_identity_init", c, kRational);
+}
+
+TYPED_TEST(SplineColumnGolden, LinearQuadraticCubic) {
+  const Names cubic = {"unnormalized_widths", "unnormalized_heights", "unnorm_derivatives_left",
+                       "unnorm_derivatives_right"};
+  for (const auto& [name, kind, parts] :
+       {std::tuple<std::string, SplineKind, Names>{"linear", SplineKind::linear, {"unnormalized_pdf"}},
+        {"quadratic", SplineKind::quadratic, {"unnormalized_widths", "unnormalized_heights"}},
+        {"cubic", SplineKind::cubic, cubic}})
+    for (const bool tails : {false, true}) {
+      const std::string file = "05_spline_" + name + (tails ? "_tails" : "_unit");
+      SplineConfig c = config_of(file.c_str(), tails ? SplineTailsKind::linear : SplineTailsKind::none);
+      c.kind = kind;
+      if (kind == SplineKind::linear) c.min_bin_height = 0;  // there are no such bounds there
+      if (kind == SplineKind::cubic) c.min_derivative = 0;
+      this->check(file.c_str(), c, parts);
+    }
 }
 
 }  // namespace

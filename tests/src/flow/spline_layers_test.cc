@@ -1,0 +1,100 @@
+// What only spline layers promise: fresh ones are near the identity, columns may have intervals of their own, circles
+// and lines mix, and wrong combinations of fields are refused by name.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/flow_case.h"
+
+namespace nf::test {
+namespace {
+
+std::string spec_of(const std::string& layer, int event = 3) {
+  return R"({"event": [)" + std::to_string(event) + R"(], "dtype": "float64", "layers": [)" + layer + "]}";
+}
+
+Rows2 some_rows(int64_t rows, int64_t event) {
+  std::mt19937_64 random(3);
+  return draw_mild(Domain::real, rows, event, 0, random);
+}
+
+TEST(SplineLayers, FreshOnesAreNearTheIdentity) {
+  for (const char* kind : {"rational_quadratic", "linear", "quadratic", "cubic"})
+    for (const char* type : {"spline", "spline_coupling", "spline_autoregressive"})
+      for (const char* tails : {"linear", "none"}) {
+        FlowCase<double> f(parse_spec(spec_of(std::string(R"({"type": ")") + type + R"(", "spline": ")" + kind +
+                                              R"(", "tails": ")" + tails + "\"}")));
+        const Rows2 in = some_rows(50, 3);
+        const MappedValues z = f.map(false, in);
+        for (size_t k = 0; k < in.x.size(); ++k) EXPECT_NEAR(z.y[k], in.x[k], 0.05) << type << " " << kind;
+        for (const double l : z.log_det) EXPECT_NEAR(l, 0, 0.05) << type << " " << kind;
+      }
+}
+
+TEST(SplineLayers, ColumnsHaveIntervalsOfTheirOwn) {
+  FlowCase<double> f(parse_spec(spec_of(R"({"type": "spline", "interval": [-1, 1, 0, 5, -3, -2]})")));
+  f.randomise(1, 1);
+  const Rows2 in{3, {-1.5, -0.1, -3.5, 0.3, 2.5, -2.5, 1.5, 5.1, -1.9}, {}};
+  const MappedValues z = f.map(false, in);
+  for (const size_t k : {0, 1, 2, 6, 7, 8}) EXPECT_EQ(z.y[k], in.x[k]) << "outside";
+  for (const size_t k : {3, 4, 5}) EXPECT_NE(z.y[k], in.x[k]) << "inside";
+  EXPECT_EQ(z.log_det[0], 0);
+  EXPECT_NE(z.log_det[1], 0);
+}
+
+// Column 0 is a circle and passes, 1 is a line and moves, 2 is a circle and moves: what a period changes is that period.
+TEST(SplineLayers, CirclesAndLinesMix) {
+  FlowCase<double> f(parse_spec(spec_of(
+      R"({"type": "spline_coupling", "interval": [-2, 3], "circular": [1, 0, 1], "unconditional": true, "hidden": [8]})")));
+  f.randomise(2, 0.5);
+  const Rows2 in = some_rows(20, 3);
+  Rows2 moved = in;
+  for (int64_t r = 0; r < 20; ++r) {
+    moved.x[static_cast<size_t>(3 * r)] += 5;
+    moved.x[static_cast<size_t>(3 * r + 2)] -= 15;
+  }
+  for (const bool inverse : {false, true}) {
+    const MappedValues a = f.map(inverse, in), b = f.map(inverse, moved);
+    for (size_t r = 0; r < 20; ++r) {
+      EXPECT_NEAR(b.y[3 * r], a.y[3 * r] + 5, 1e-12);
+      EXPECT_NEAR(b.y[3 * r + 1], a.y[3 * r + 1], 1e-12);
+      EXPECT_NEAR(b.y[3 * r + 2], a.y[3 * r + 2] - 15, 1e-12);
+      EXPECT_NEAR(b.log_det[r], a.log_det[r], 1e-11);
+    }
+  }
+}
+
+TEST(SplineLayers, ManyBins) {
+  FlowCase<float> f([] {
+    ModelSpec s =
+        parse_spec(spec_of(R"({"type": "spline", "bins": 256, "min_bin_width": 1e-4, "min_bin_height": 1e-4})"));
+    s.dtype = DType::f32;
+    return s;
+  }());
+  f.randomise(4, 1);
+  const Rows2 in = some_rows(100, 3);
+  const MappedValues z = f.map(false, in), x = f.map(true, {100, z.y, {}});
+  for (size_t k = 0; k < in.x.size(); ++k) EXPECT_NEAR(x.y[k], in.x[k], 1e-4);
+}
+
+TEST(SplineLayers, RefuseWhatCannotBe) {
+  const auto refuses = [](const char* fields, const char* field) {
+    EXPECT_ERROR(FlowCase<double>(parse_spec(spec_of(std::string(R"({"type": "spline", )") + fields + "}"))),
+                 Code::spec, field);
+  };
+  refuses(R"("interval": [1])", "layers[0].interval");
+  refuses(R"("interval": [1, 2, 3, 4])", "layers[0].interval");
+  refuses(R"("interval": [2, 1])", "layers[0].interval");
+  refuses(R"("interval": [1000, 1000.5])", "layers[0].interval");
+  refuses(R"("circular": [1, 0])", "layers[0].circular");
+  refuses(R"("bins": 200, "min_bin_width": 0.01)", "layers[0].min_bin_width");
+  refuses(R"("bins": 200, "min_bin_height": 0.01)", "layers[0].min_bin_height");
+  refuses(R"("spline": "cubic", "bins": 1)", "layers[0].bins");
+  refuses(R"("spline": "cubic", "tails": "circular")", "layers[0].spline");
+  refuses(R"("spline": "linear", "circular": [0, 1, 0])", "layers[0].spline");
+  refuses(R"("spline": "quadratic", "convention": "zuko")", "layers[0].convention");
+}
+
+}  // namespace
+}  // namespace nf::test
