@@ -265,7 +265,8 @@ def contexts_can_be_embedded():
     train(*more, '--set', 'embedding.hidden=[5]', data='all.csv', output='a')
     told = nf('info a').stdout
     assert '1 column, seen as 3: hidden [5]' in told and 'student_t' in told, told
-    fails('train', SPEC, '--data', 'all.csv', *more, '--set', 'embedding.outs=3', code=2, says="'out'")
+    fails('train', SPEC, '--data', 'all.csv', *more, '--set', 'embedding.outs=3', '-o', 'b', code=2, says="has no field 'outs'",
+          hint="did you mean 'out'")
 
 
 @case
