@@ -207,7 +207,7 @@ def info_of_inverted_chains():
 def layers_and_options_document_everything():
     described = json.loads(nf('layers --json').stdout)
     text = nf('layers').stdout
-    for kind in described['layers'] + described['bases']:
+    for kind in described['layers'] + described['bases'] + [described['embedding']]:
         assert kind['name'] in text and kind['doc']
         for field in kind['fields']:
             assert field['name'] in text, field

@@ -258,6 +258,18 @@ def context_in_a_file_or_in_columns():
 
 
 @case
+def contexts_can_be_embedded():
+    write_csv('all.csv', rows_of(300, cols=3), ['a', 'b', 'c'])
+    context = ('--columns', 'a,b', '--context-columns', 'c')
+    more = (*context, '--set', 'base.type=student_t', '--set', 'embedding.out=3')
+    train(*more, '--set', 'embedding.hidden=[5]', data='all.csv', output='a')
+    told = nf('info a').stdout
+    assert '1 column, seen as 3: hidden [5]' in told and 'student_t' in told, told
+    fails('train', SPEC, '--data', 'all.csv', *more, '--set', 'embedding.outs=3', '-o', 'b', code=2, says="has no field 'outs'",
+          hint="did you mean 'out'")
+
+
+@case
 def all_columns_but_the_context_are_data():
     rows = rows_of(300, cols=3)
     write_csv('all.csv', rows, ['a', 'b', 'c'])
