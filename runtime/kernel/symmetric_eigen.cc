@@ -8,8 +8,8 @@ namespace {
 constexpr int kMaxSweeps = 40;
 
 // x <- c x - s y, y <- s x + c y.
-void rotate(double c, double s, double* x, double* y, int64_t n, int64_t stride) {
-  for (int64_t i = 0; i < n * stride; i += stride) {
+void rotate(double c, double s, double* __restrict x, double* __restrict y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
     const double a = x[i], b = y[i];
     x[i] = c * a - s * b;
     y[i] = s * a + c * b;
@@ -31,9 +31,15 @@ void symmetric_eigen(int64_t n, double* a, double* v, double* w) {
         const double theta = (aqq - app) / (2 * apq);
         const double t = (theta < 0 ? -1 : 1) / (std::abs(theta) + std::sqrt(theta * theta + 1));
         const double c = 1 / std::sqrt(t * t + 1), s = t * c;
-        rotate(c, s, a + p * n, a + q * n, n, 1);
-        rotate(c, s, a + p, a + q, n, n);
-        rotate(c, s, v + p * n, v + q * n, n, 1);
+        rotate(c, s, a + p * n, a + q * n, n);
+        for (int64_t i = 0; i < n; ++i) {  // the columns, by symmetry
+          a[i * n + p] = a[p * n + i];
+          a[i * n + q] = a[q * n + i];
+        }
+        a[p * n + p] = app - t * apq;
+        a[q * n + q] = aqq + t * apq;
+        a[p * n + q] = a[q * n + p] = 0;
+        rotate(c, s, v + p * n, v + q * n, n);
       }
     if (!rotated) break;
   }

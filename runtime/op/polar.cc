@@ -1,12 +1,15 @@
 // The orthonormal rows nearest to the m <= d rows of A: the polar factor Q = P^(-1) A, P = (A A^T)^(1/2), which is also
 // the limit of the iteration Q <- (I + (I - Q Q^T)/2) Q from A/|A| (van den Berg et al. 2018, eq. 14; Bjorck & Bowie
-// 1971). By the eigenvectors of A A^T in float64, then two steps of that iteration: orthonormal to a few ULP whatever
-// the condition, and Q itself to eps times the square of the condition of A. Rows that depend on each other have no
-// polar factor: not finite.
+// 1971). By the eigenvectors of A A^T in float64, then a few steps of that iteration: orthonormal to a few ULP up to
+// conditions of 1e7, and Q itself to eps times the square of the condition of A. Rows that depend on each other have
+// no polar factor: not finite.
 // Gradient, exact: with S = gQ Q^T - Q gQ^T and P Y + Y P = S,  gA = P^(-1) gQ (I - Q^T Q) + Y Q.
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
 #include "runtime/kernel/symmetric_eigen.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -14,6 +17,8 @@
 
 namespace nf {
 namespace {
+
+constexpr int kSteps = 5;  // of the iteration, at most: it squares the error
 
 // saved, for every matrix: eigenvectors of A A^T [m, m], and roots of its eigenvalues [m], both in float64.
 Shapes shape(const Node& n) {
@@ -40,18 +45,11 @@ Extents extents_of(const Node& n) {
 
 // c [m, k] = a [m, p] b [p, k], or + c.
 void product(int64_t m, int64_t k, int64_t p, const double* a, const double* b, double* c, bool accumulate = false) {
-  if (!accumulate) kernel::fill<double>(0, c, m * k);
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < p; ++j) kernel::axpy(a[i * p + j], b + j * k, c + i * k, k);
+  kernel::gemm<double>(m, k, p, a, p, 1, b, k, c, k, accumulate ? kernel::Into::accumulate : kernel::Into::overwrite);
 }
 // c [m, p] = a [m, k] b^T, b [p, k].
 void product_transposed(int64_t m, int64_t p, int64_t k, const double* a, const double* b, double* c) {
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < p; ++j) {
-      double sum = 0;
-      for (int64_t l = 0; l < k; ++l) sum += a[i * k + l] * b[j * k + l];
-      c[i * p + j] = sum;
-    }
+  for (int64_t i = 0; i < m; ++i) kernel::row_dot<double>(b, k, a + i * k, 0, p, k, c + i * p);
 }
 // V^T (f(i, j) M_ij) V with M = V x V^T; M is overwritten, `half` is scratch. All [m, m].
 template <class F>
@@ -61,9 +59,7 @@ void in_eigenbasis(int64_t m, const double* v, double* x, double* half, const F&
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < m; ++j) x[i * m + j] *= f(i, j);
   product(m, m, m, x, v, half);
-  kernel::fill<double>(0, x, m * m);
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < m; ++j) kernel::axpy(v[i * m + j], half + i * m, x + j * m, m);
+  kernel::gemm<double>(m, m, m, v, 1, m, half, m, x, m, kernel::Into::overwrite);
 }
 
 template <class T>
@@ -84,8 +80,12 @@ void forward(Tape& t, Node& n) {
     for (int64_t i = 0; i < m; ++i) gram[i * m + i] = 1;
     in_eigenbasis(m, v, gram, half, [&](int64_t i, int64_t j) { return i == j ? 1 / sigma[i] : 0; });
     product(m, d, m, gram, a, q);
-    for (int step = 0; step < 2; ++step) {
+    for (int step = 0; step < kSteps; ++step) {
       product_transposed(m, m, d, q, q, gram);
+      double off = 0;
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < m; ++j) off = std::max(off, std::abs(gram[i * m + j] - (i == j)));
+      if (!(off > 1e-15)) break;
       for (int64_t i = 0; i < m * m; ++i) gram[i] *= -0.5;
       for (int64_t i = 0; i < m; ++i) gram[i * m + i] += 1.5;
       kernel::copy(q, a, m * d);

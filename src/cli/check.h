@@ -48,6 +48,7 @@ class Subject {
   std::vector<double> c;       // their contexts, or one for all, or none
   std::vector<double> spread;  // of each column; 1 for a constant
   int64_t rows = 0;
+  bool iterates = false;  // some layer finds an inverse by iteration
   double epsilon() const { return info.dtype == NF_F64 ? 2.2e-16 : 1.2e-7; }
 
  private:

@@ -25,11 +25,13 @@ Finding round_trip(const Subject& s, const char* name, const std::vector<double>
   const Subject::Mapped there = s.map(inverse, from, context), back = s.map(!inverse, there.to, context);
   const auto cols = static_cast<size_t>(s.info.event_size);
   std::vector<double> errors, cancel;
+  double residual = 0;
   for (size_t r = 0; r * cols < from.size(); ++r) {
     double worst = 0;
     for (size_t j = 0; j < cols; ++j) {
-      const double v = from[r * cols + j],
-                   error = std::abs(back.to[r * cols + j] - v) / std::max(std::abs(v), scale[j]);
+      const double v = from[r * cols + j], off = std::abs(back.to[r * cols + j] - v),
+                   error = off / std::max(std::abs(v), scale[j]);
+      residual = std::max(residual, off / std::max(1.0, std::abs(v)));
       worst = std::isnan(error) || error > worst ? error : worst;
       if (std::isnan(worst)) break;
     }
@@ -42,6 +44,10 @@ Finding round_trip(const Subject& s, const char* name, const std::vector<double>
   if (d.max > 0.01 && f.verdict == Verdict::ok) f.verdict = Verdict::look;
   f.says += text("; the two log-dets cancel to %.1e", d.max);
   f.numbers = {{"rows", errors.size()}, {"error", e.json()}, {"log_det_sum", d.json()}};
+  if (s.iterates) {  // in units of their tolerance
+    f.says += text("; residual of what is inverted by iteration %.1e", residual);
+    f.numbers["residual"] = residual;
+  }
   return f;
 }
 

@@ -54,6 +54,7 @@ nf_view matrix(const std::vector<double>& v, int64_t cols) {
 
 Subject::Subject(nf_runtime* runtime, const nf_model* model, Data given, int64_t wanted, const Settings& settings)
     : info(info_of(model)), data(std::move(given)) {
+  iterates = std::strstr(nf_model_spec(model), "\"max_iterations\"") != nullptr;
   const int64_t n = data.x.count();
   rows = std::min(wanted, n);
   std::vector<int64_t> which;

@@ -67,6 +67,18 @@ TEST_F(NotInverted, SamplingNamesTheSample) {
   EXPECT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, out.view(), &e), e));
 }
 
+TEST_F(NotInverted, SylvesterNamesItTheSameWay) {
+  for (const char* basis : {"orthogonal", "householder", "triangular"}) {
+    const std::string layer = R"({"type": "sylvester", "max_iterations": 1, "basis": ")" + std::string(basis) + "\"}";
+    const Model m = model(rt.get(), R"({"event": [3], "layers": [)" + layer + "]}");
+    const Session s = session(m.get());
+    Tensor x({300, 3}, 0.7f), z({300, 3});
+    EXPECT_TRUE(ok(nf_forward(s.get(), x.view(), nullptr, z.view(), nullptr, &e), e));
+    const nf_status status = nf_inverse(s.get(), z.view(), nullptr, x.view(), nullptr, &e);
+    EXPECT_TRUE(failed(NF_ERR_NOT_INVERTED, status, e, "spec.layers[0] (sylvester): row ")) << basis;
+  }
+}
+
 // Also where the error passes through a layer that runs for its values only.
 TEST_F(NotInverted, TrainingChangesNothing) {
   for (const char* memory : {"full", "recompute"}) {

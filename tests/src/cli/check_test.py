@@ -36,6 +36,23 @@ def a_sound_model_passes():
 
 
 @case
+def inverses_by_iteration_show_their_residual():
+    write_npy('train.npy', rows_of(300))
+    layer = '{"type": "planar", "invert": true%s}'
+    spec = '{"layers": [{"repeat": 3, "layers": [' + layer + ']}]}'
+    train('--lr', '0.01', spec=spec % '', steps=20)
+    out, checks = report('m.safetensors', '--data', 'train.npy')
+    assert out['verdict'] == 'ok', out
+    for name in ('data -> z -> data', 'z -> data -> z'):
+        assert 0 < checks[name]['numbers']['residual'] < 1e-5 and 'residual' in checks[name]['says'], checks[name]
+    # Trained the other way round, so that training does not meet what the check is to find.
+    train(spec=(spec % ', "max_iterations": 1').replace('"invert": true', '"invert": false'), steps=2)
+    out, checks = report('m.safetensors', '--data', 'train.npy', code=1)
+    assert checks['data']['verdict'] == 'ok' and checks['samples']['verdict'] == 'FAIL', checks
+    assert 'not inverted' in checks['samples']['says'] and 'planar' in checks['samples']['says'], checks['samples']
+
+
+@case
 def every_size_and_dtype():
     for cols, dtype in ((1, 'float32'), (2, 'float64'), (3, 'float32')):
         write_npy('train.npy', rows_of(300, cols=2 if cols == 1 else cols) if cols > 1 else [[r[0]] for r in rows_of(300)])

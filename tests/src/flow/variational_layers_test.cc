@@ -68,7 +68,7 @@ TYPED_TEST(PlanarLayer, NoDirectionIsAShift) {
 // z of a rounding returns as one of |u^||w| / det roundings. Rows of ordinary condition come back to 1e-9 in float64,
 // 1e-4 in float32.
 TYPED_TEST(PlanarLayer, StrongContractionsLoseWhatTheirConditionSays) {
-  constexpr double tolerance = this->kF64 ? 1e-9 : 1e-4, roundings = this->kF64 ? 1e-12 : 1e-6;
+  const double tolerance = this->kF64 ? 1e-9 : 1e-4, roundings = this->kF64 ? 1e-12 : 1e-6;
   std::mt19937_64 random(5);
   int64_t ordinary = 0;
   for (const char* function : kFunctions)
