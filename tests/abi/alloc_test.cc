@@ -298,12 +298,12 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_trainer_free(p);
     return status;
   });
+  Tensor chain({2, 3, 2});
   out_of_memory("nf_target_create, a step and weighing", allocator, [&](nf_error* err) {
     nf_target* target = nullptr;
     nf_trainer* p = nullptr;
     nf_session* session = nullptr;
     nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
-    Tensor chain({2, 3, 2});
     const char spec[] = R"({"type": "u1", "radius": 3})";
     nf_status status = nf_target_create(rt.get(), spec, sizeof(spec) - 1, 2, &target, err);
     if (status == NF_OK) status = nf_trainer_create(coupled.get(), fitting.get(), nullptr, &p, err);
