@@ -46,6 +46,7 @@ struct Fit {
   Runtime runtime;
   Model model;
   Target target;
+  Trainer trainer;
   double log_z;
 };
 
@@ -65,6 +66,8 @@ Fit prepare(FitArgs& a) {
   if (info.context_size) throw Failure("the spec has a context, and a target has none", "leave \"context\" out");
   f.target = open_target(f.runtime.get(), a.target, info.event_size);
   f.log_z = info_of(f.target.get()).log_z;
+  f.trainer = make<Trainer>(nf_trainer_create, f.model.get(), s.bag().get(), nullptr);
+  call(nf_trainer_set_target, f.trainer.get(), f.target.get());
   return f;
 }
 
@@ -81,9 +84,6 @@ void introduce(const FitArgs& a, const Fit& f, const Screen& screen) {
 }
 
 std::vector<CurvePoint> run(const FitArgs& a, Fit& f, const Screen& screen) {
-  const Options options = a.settings->bag();
-  const Trainer trainer = make<Trainer>(nf_trainer_create, f.model.get(), options.get(), nullptr);
-  call(nf_trainer_set_target, trainer.get(), f.target.get());
   const bool quiet = a.quiet || a.json;
   const auto samples = static_cast<int64_t>(std::stod(a.settings->get("samples", "256")));
   Progress progress(screen, quiet, 0, a.steps);
@@ -95,7 +95,7 @@ std::vector<CurvePoint> run(const FitArgs& a, Fit& f, const Screen& screen) {
   for (uint64_t k = 1; k <= a.steps && !g_stop.load(); ++k) {
     nf_step_info info = NF_STEP_INFO_INIT;
     try {
-      call(nf_train_step, trainer.get(), nullptr, nullptr, nullptr, &info);
+      call(nf_train_step, f.trainer.get(), nullptr, nullptr, nullptr, &info);
     } catch (const LibraryFailure& e) {
       if (e.status != NF_ERR_NUMERIC) throw;
       throw Failure(e.what(), "try a lower --lr or --clip-norm 5");
@@ -118,7 +118,7 @@ std::vector<CurvePoint> run(const FitArgs& a, Fit& f, const Screen& screen) {
     count = 0;
   }
   if (a.settings->has("ema_decay") && std::stod(a.settings->get("ema_decay", "0")) > 0)
-    call(nf_trainer_use_average, trainer.get(), 1);  // freeing the trainer leaves it in the model
+    call(nf_trainer_use_average, f.trainer.get(), 1);  // what is weighed is what is kept
   return curve;
 }
 
@@ -220,10 +220,11 @@ void add_fit_target(CLI::App& app, Action& action) {
       "--path-gradient takes the noise out near the end.\n\n"
       "Examples:\n"
       "  nf targets\n"
-      "  nf fit-target examples/specs/realnvp_2d.json --target two_moons --steps 4000 --lr 2e-3 --schedule cosine "
+      "  nf fit-target examples/specs/nsf_target.json --target two_moons --steps 4000 --lr 2e-3 --schedule cosine "
       "\\\n"
       "                --path-gradient true --clip-norm 10 -o moons.safetensors\n"
-      "  nf fit-target spec.json --target u1,radius=4,spread=0.8 --batch 512 --anneal-steps 2000 -o ring.safetensors\n"
+      "  nf fit-target examples/specs/planar_target.json --target u2 --batch 512 --anneal-steps 2000 -o "
+      "ring.safetensors\n"
       "  nf fit-target spec.json --target funnel --objective alpha --renyi-alpha 0.5 -o funnel.safetensors");
   cmd->callback([a, &action] { action = [a] { return fit_target(*a); }; });
 }

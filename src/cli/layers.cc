@@ -106,7 +106,7 @@ int options(const std::string& name, bool json) {
                   near.empty() ? "`nf options` lists them" : "did you mean '" + near + "'?");
   }
   if (json) return kOk;
-  for (const char* owner : {"trainer", "batches", "session", "table", "runtime", "load"}) {
+  for (const char* owner : {"trainer", "batches", "session", "metropolis", "table", "runtime", "load"}) {
     bool headed = false;
     for (const OptionDoc& d : option_docs()) {
       if (!d.belongs_to(owner) || (!name.empty() && name != d.key)) continue;

@@ -25,7 +25,7 @@ class Arcs : public PointTarget<Arcs> {
   Arcs(const ArcsConfig& c, int64_t event) : PointTarget(event), c_(c) {}
 
   double at(const double* x, double* grad) const {
-    const double r = std::hypot(x[0], x[1]);
+    const double r = std::sqrt(x[0] * x[0] + x[1] * x[1]);  // squares of floats do not overflow
     double right;
     const double bumps =
         piece::log_sum(piece::bell(x[0], c_.centre, c_.spread), piece::bell(x[0], -c_.centre, c_.spread), &right);

@@ -17,6 +17,11 @@ inline double log_sum(double a, double b, double* share_of_a) {
     *share_of_a = 0.5;
     return high;
   }
+  constexpr double kNothing = -40;  // beside 1, in double
+  if (low - high < kNothing) {
+    *share_of_a = a >= b ? 1 : 0;
+    return high;
+  }
   const double e = std::exp(low - high);
   *share_of_a = (a >= b ? 1 : e) / (1 + e);
   return high + std::log1p(e);

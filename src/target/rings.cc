@@ -21,7 +21,7 @@ class Rings final : public PointTarget<Rings> {
   Rings(const Config& c, int64_t event) : PointTarget(event), c_(c) {}
 
   double at(const double* x, double* grad) const {
-    const double r = std::hypot(x[0], x[1]);
+    const double r = std::sqrt(x[0] * x[0] + x[1] * x[1]);  // squares of floats do not overflow
     double log_p = piece::bell(r, radius(1), c_.width), slope = piece::bell_slope(r, radius(1), c_.width);
     for (int64_t k = 2; k <= c_.rings; ++k) {
       double before;

@@ -117,6 +117,41 @@ TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   }
 }
 
+int32_t flat(void*, const nf_view* x, const nf_view*, const nf_view* log_density, const nf_view* gradient) {
+  std::fill_n(static_cast<float*>(log_density->data), x->shape[0], -1.0f);
+  if (gradient) std::fill_n(static_cast<float*>(gradient->data), 2 * x->shape[0], 0.0f);
+  return 0;
+}
+
+TEST_F(Memory, StepsWithATargetAllocateNothing) {
+  if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
+  Err e;
+  nf_target* mine = nullptr;
+  ASSERT_TRUE(ok(nf_target_create_callback(rt.get(), 2, flat, nullptr, &mine, &e), e));
+  const Target host(mine), builtin = target(rt.get(), "u1");
+  Tensor x = banana(300);
+  for (const char* objective : {"reverse_kl", "symmetric", "alpha"})
+    for (const char* path : {"false", "true"})
+      for (const nf_target* target : {host.get(), builtin.get()}) {
+        const std::string name = objective;
+        if (name == "alpha" && *path == 't') continue;
+        const Model m = model(rt.get());
+        const int64_t without = allocator.live;
+        const Trainer t =
+            trainer(m.get(), options({{"objective", objective}, {"samples", "300"}, {"path_gradient", path}}).get());
+        ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target, &e), e));
+        const auto step = [&] {
+          return nf_train_step(t.get(), name == "symmetric" ? x.view() : nullptr, nullptr, nullptr, nullptr, &e);
+        };
+        ASSERT_TRUE(ok(step(), e));
+        EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);
+        const int64_t before = news, hooked = allocator.calls;
+        for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(step(), e));
+        EXPECT_EQ(news - before, 0) << objective << ", path " << path << ", host " << (target == mine);
+        EXPECT_EQ(allocator.calls - hooked, 0) << objective << ", path " << path << ", host " << (target == mine);
+      }
+}
+
 TEST_F(Memory, ErrorsAllocateNothingFromTheHook) {
   const Model m = model(rt.get());
   const Session s = session(m.get());
@@ -201,6 +236,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   ASSERT_TRUE(ok(nf_model_save(m.get(), path.c_str(), &e), e));
   ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), &e), e));
   const Options bag = options({{"threads", "2"}});
+  const Options fitting = options({{"objective", "reverse_kl"}, {"samples", "70"}, {"path_gradient", "true"}});
   const nf_allocator hook = allocator.hook();
 
   out_of_memory("nf_options_create and set", allocator, [](nf_error* err) {
@@ -262,6 +298,26 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_trainer_free(p);
     return status;
   });
+  Tensor chain({2, 3, 2});
+  out_of_memory("nf_target_create, a step and weighing", allocator, [&](nf_error* err) {
+    nf_target* target = nullptr;
+    nf_trainer* p = nullptr;
+    nf_session* session = nullptr;
+    nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
+    const char spec[] = R"({"type": "u1", "radius": 3})";
+    nf_status status = nf_target_create(rt.get(), spec, sizeof(spec) - 1, 2, &target, err);
+    if (status == NF_OK) status = nf_trainer_create(coupled.get(), fitting.get(), nullptr, &p, err);
+    if (status == NF_OK) status = nf_trainer_set_target(p, target, err);
+    if (status == NF_OK) status = nf_train_step(p, nullptr, nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_session_create(coupled.get(), nullptr, &session, err);
+    if (status == NF_OK) status = nf_importance(session, target, 1, 0, 50, nullptr, nullptr, nullptr, &info, err);
+    if (status == NF_OK)
+      status = nf_metropolis(rt.get(), target, nullptr, nullptr, nullptr, nullptr, chain.view(), nullptr, err);
+    nf_trainer_free(p);
+    nf_session_free(session);
+    nf_target_free(target);
+    return status;
+  });
   out_of_memory("nf_trainer_create, step, save and restore", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
@@ -287,7 +343,7 @@ TEST_F(Memory, RunningOutAnywhere) {
 
 // Descriptions are made at the first call: one that runs out of memory is NULL, and the next may succeed.
 TEST_F(Memory, DescriptionsThatRunOut) {
-  for (const auto& describe : {nf_layers_describe, nf_options_describe}) {
+  for (const auto& describe : {nf_layers_describe, nf_options_describe, nf_targets_describe}) {
     const char* text = nullptr;
     for (int64_t k = 0; !text; ++k) {
       ASSERT_LT(k, 100000);

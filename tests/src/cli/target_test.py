@@ -81,7 +81,7 @@ def wrong_use():
     refused(SHIFT, '--target', 'u1', '--objective', 'nll', code=2, says='nll', hint='nf train')
     refused(SHIFT, '--target', 'u1', '--objective', 'alpha', '--path-gradient', 'true', says='path_gradient')
     # A hard wall: the model has density where the target has none.
-    refused(SHIFT, '--target', 'u2,cut=0.5,wall=0', says=('log density of sample', '-inf'), hint='--lr')
+    refused(SHIFT, '--target', 'u2,cut=0.5,wall=0', '--quiet', says=('log density of sample', '-inf'), hint='--lr')
     fails('plot', 'target', 'u1', 'missing.safetensors', '-o', 'p.png', says='missing.safetensors')
 
 
