@@ -47,7 +47,7 @@ def floats(rows, columns):
 
 def spec(model):
     if model is cases.NSF:
-        spline = {"type": "spline_coupling", "bins": model["bins"], "tail_bound": 3, "net": "residual",
+        spline = {"type": "spline_coupling", "bins": model["bins"], "bound": 3, "net": "residual",
                   "hidden": [model["hidden"]], "blocks": 2}
         layers = [{"type": "lu_linear"}, {**spline, "mask": "alternating"}, {"type": "lu_linear"},
                   {**spline, "mask": "alternating", "swap": True}]
@@ -58,7 +58,7 @@ def spec(model):
     if model is cases.MAF:
         layer = {"type": "masked_autoregressive", "hidden": [model["hidden"]] * 2}
     elif model is cases.NSF_AR:
-        layer = {"type": "spline_autoregressive", "bins": model["bins"], "tail_bound": 3, "hidden": [model["hidden"]] * 2}
+        layer = {"type": "spline_autoregressive", "bins": model["bins"], "bound": 3, "hidden": [model["hidden"]] * 2}
     else:
         layer = {"type": "affine_coupling", "net": "residual", "hidden": [model["hidden"]], "blocks": 1}
     return json.dumps({"event": [model["features"]],
