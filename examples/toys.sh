@@ -5,7 +5,7 @@
 #   examples/toys.sh [SPEC] [STEPS]      after ./dev demo, which builds the command; NF=nf takes an installed one
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-spec=${1:-examples/specs/maf_2d.json} steps=${2:-3000} nf=${NF:-build/src/cli/nf} out=build/toys
+spec=${1:-examples/specs/nsf_2d.json} steps=${2:-3000} nf=${NF:-build/src/cli/nf} out=build/toys
 mkdir -p "$out"
 models=() data=()
 for name in swissroll circles rings moons 4gaussians 8gaussians pinwheel 2spirals checkerboard line cos parabola letters; do
