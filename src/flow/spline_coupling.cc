@@ -22,13 +22,15 @@ class SplineCoupling final : public Layer {
     MaskConfig mask;
     SplineConfig spline;
     bool unconditional = false;
-    bool scale_by_width = true;
+    bool scale_by_width = false;
     NetConfig net;
     void fields(Fields& f) override {
       mask.fields(f);
       spline.fields(f);
       f.flag("unconditional", "columns that pass go through splines of their own, with free parameters", unconditional);
-      f.flag("scale_by_width", "divide raw widths and heights by the square root of the net's width", scale_by_width);
+      f.flag("scale_by_width",
+             "divide raw widths and heights by the square root of the net's width, as nflows; they learn slower then",
+             scale_by_width);
       net.fields(f);
     }
     double raw_scale() const {

@@ -122,6 +122,7 @@ class Chain {
               {"mask", "alternating"},
               {"swap", g_["param." + prefix + "transform_features"].data[0] != 0},
               {"convention", "nflows"},
+              {"scale_by_width", true},
               {"unconditional", free},
               {"net", "residual"},
               {"hidden", {static_cast<int64_t>(g_.number("hidden"))}},

@@ -137,6 +137,7 @@ TYPED_TEST(SplineGolden, CircularCoupling) {
                {"bound", g.number("tail_bound")},
                {"circular", {1, 0, 0, 1}},
                {"convention", "nflows"},
+               {"scale_by_width", true},
                {"unconditional", true},
                {"net", "residual"},
                {"hidden", {hidden}},
