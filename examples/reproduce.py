@@ -70,6 +70,8 @@ RUNS = {
                             "nflows -16.27 +- 0.52"),
     "power_nsf": (power, "nsf_power", "--batch 512 --order replacement --lr 5e-4 --schedule cosine --clip-norm 5 "
                   "--steps 4000", "nflows 1.104 +- 0.040"),
+    "power_nsf_tuned": (power, "nsf_power", "--batch 512 --order replacement --lr 1e-3 --schedule cosine --clip-norm 5 "
+                        "--steps 4000", "nflows 1.104 +- 0.040"),
     "miniboone_nsf": (miniboone, "nsf_miniboone", "--batch 128 --order replacement --lr 3e-4 --schedule cosine "
                       "--clip-norm 5 --steps 3000 --valid-every 250", "nflows -17.85 +- 0.61"),
 }

@@ -72,6 +72,14 @@ def build(model, what, rows):
     text = spec(model)
     flow = create("nf_model_create", runtime, text, c.c_size_t(len(text)), c.c_uint64(1))
     x, out = floats(rows, model["features"]), floats(rows, 0)
+    if what == "reverse_kl":
+        call("nf_options_set", options, b"objective", b"reverse_kl")
+        call("nf_options_set", options, b"samples", str(rows).encode())
+        name = b'{"type": "u1", "radius": 4, "spread": 0.8}'
+        target = create("nf_target_create", runtime, name, c.c_size_t(len(name)), c.c_int64(2))
+        trainer = create("nf_trainer_create", flow, options, None)
+        call("nf_trainer_set_target", trainer, target)
+        return lambda: call("nf_train_step", trainer, None, None, None, None)
     if what == "train":
         trainer = create("nf_trainer_create", flow, None, None)
         return lambda: call("nf_train_step", trainer, c.byref(x), None, None, None)
