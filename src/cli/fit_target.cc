@@ -57,6 +57,10 @@ Fit prepare(FitArgs& a) {
     throw Failure("--objective " + s.get("objective", "") + " needs data, and nf fit-target has none",
                   "use reverse_kl or alpha; `nf train` fits to data", kUsage);
   if (!s.has("max_steps")) s.set("max_steps", std::to_string(a.steps));
+  if (std::stod(s.get("anneal_steps", "0")) > static_cast<double>(a.steps))
+    throw Failure("--anneal-steps " + s.get("anneal_steps", "0") + " is more than --steps " + std::to_string(a.steps) +
+                      ": the target would never count in full",
+                  "anneal over half to three quarters of the steps", kUsage);
   Fit f;
   f.runtime = s.runtime();
   const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), usual_columns(a.target), 0);
@@ -148,9 +152,11 @@ Json summary_of(const FitArgs& a, const Fit& f, const nf_importance_info& found)
 
 void report(const FitArgs& a, const Fit& f, const nf_importance_info& found, const Screen& screen) {
   const bool known = !std::isnan(f.log_z);
-  std::printf("%s    reverse KL %s nats", screen.bold("fit").c_str(),
+  std::printf("%s    loss %s nats", screen.bold("fit").c_str(),
               screen.good(text("%.4f +- %.4f", found.reverse_kl, found.reverse_kl_error)).c_str());
-  if (known) std::printf(", %.4f above the best there is, -log Z = %.4f", found.reverse_kl + f.log_z, -f.log_z);
+  if (known)
+    std::printf("; reverse KL %.4f: the loss less its least value, -log Z = %.4f", found.reverse_kl + f.log_z,
+                -f.log_z);
   std::printf("\n%s  %s by importance sampling%s\n", screen.bold("log Z").c_str(),
               screen.good(text("%.4f +- %.4f", found.log_z, found.log_z_error)).c_str(),
               known ? text(", known: %.4f", f.log_z).c_str() : "");
@@ -160,6 +166,15 @@ void report(const FitArgs& a, const Fit& f, const nf_importance_info& found, con
   if (found.largest_share > kOneRules)
     std::fprintf(stderr, "nf: warning: one sample has %.0f %% of all weight: these numbers say little\n",
                  100 * found.largest_share);
+  constexpr double kMiss = 5;  // errors
+  if (known && std::abs(found.log_z - f.log_z) > kMiss * found.log_z_error)
+    std::fprintf(stderr,
+                 "nf: warning: log Z is not the known value, and surely so: the model has not found all of "
+                 "the target\n      try more --anneal-steps and --samples\n");
+  else if (!known)
+    std::fprintf(stderr,
+                 "nf: note: a part of the target that the model never reaches shows neither in log Z and its bounds "
+                 "nor in ess\n");
   std::printf("%s  %s\n\nnext\n  nf plot target %s %s -o target.png\n  nf sample %s -n 1000 -o samples.csv\n",
               screen.bold("model").c_str(), a.output.c_str(), shell_word(a.target).c_str(),
               shell_word(a.output).c_str(), shell_word(a.output).c_str());
@@ -214,7 +229,8 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->type_name("N")
       ->group(group);
   cmd->footer(
-      "The loss, mean(log q - log p), is at best -log Z. Flows that are quick from latent to data suit: coupling "
+      "The loss, mean(log q - log p), is at best -log Z; lower only while it is annealed. Flows that are quick from "
+      "latent to data suit: coupling "
       "layers, "
       "or autoregressive ones with \"invert\": true.\nModes far apart are found more surely with --anneal-steps, and "
       "--path-gradient takes the noise out near the end.\n\n"
@@ -224,7 +240,7 @@ void add_fit_target(CLI::App& app, Action& action) {
       "\\\n"
       "                --path-gradient true --clip-norm 10 -o moons.safetensors\n"
       "  nf fit-target examples/specs/planar_target.json --target u2 --batch 512 --anneal-steps 2000 -o "
-      "ring.safetensors\n"
+      "band.safetensors\n"
       "  nf fit-target spec.json --target funnel --objective alpha --renyi-alpha 0.5 -o funnel.safetensors");
   cmd->callback([a, &action] { action = [a] { return fit_target(*a); }; });
 }

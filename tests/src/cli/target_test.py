@@ -51,6 +51,12 @@ def objectives_and_fields():
 
 
 @case
+def a_known_log_z_that_is_missed_is_told():
+    done = nf('fit-target', '{"event": 2, "layers": []}', '--target', 'cross,distance=30', '--steps', 1, '-o', 'm.safetensors')
+    assert 'has not found all of the target' in done.stderr, done.stderr
+
+
+@case
 def lists_the_targets():
     text = nf('targets').stdout
     for word in ('u1', 'u4', 'cross', 'two_moons', 'funnel', 'banana', 'rings', 'log Z = 1.9613', 'radius'):
@@ -76,6 +82,7 @@ def wrong_use():
     refused(SHIFT, '--target', 'u1,radius', code=2, says='radius', hint='u1,radius=4')
     refused(SHIFT, '--target', 'u1,radios=4', says='did you mean "radius"')
     refused(SHIFT, '--target', 'u1,radius=-4', says='radius')
+    refused(SHIFT, '--target', 'u1', '--steps', 5, '--anneal-steps', 10, code=2, says='never count in full')
     refused('{"event": 3, "layers": []}', '--target', 'u1', says='2 columns, not 3')
     refused('{"context": 1, "layers": []}', '--target', 'u1', says='context')
     refused(SHIFT, '--target', 'u1', '--objective', 'nll', code=2, says='nll', hint='nf train')
