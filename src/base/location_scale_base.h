@@ -1,0 +1,31 @@
+// Distributions per column that a location and a scale make of one standard distribution: z = loc + exp(log_scale) q(v),
+// v uniform on (0, 1), q the quantile function of the standard one.
+#pragma once
+#include "runtime/op/location_scale.h"
+#include "src/base/parameters.h"
+
+namespace nf {
+
+// log_prob(tape, z, loc, log_scale): row log-densities [n].
+template <Var (*kLogProb)(Tape&, Var, Var, Var), double (*kQuantile)(double)>
+class LocationScaleBase final : public Base {
+ public:
+  using Config = ParametersConfig;
+  LocationScaleBase(const Config& c, const Declare& d)
+      : event_(d.event),
+        parameters_(c, d, {{"loc", {d.event}, Init::zeros()}, {"log_scale", {d.event}, Init::zeros()}}) {}
+  Var log_prob(const Scope& s, Var z, Var context) const override {
+    const auto p = parameters_(s, context);
+    return kLogProb(s.tape, z, p[0], p[1]);
+  }
+  Var sample(const Scope& s, int64_t rows, Var context) const override {
+    const auto p = parameters_(s, context);
+    return located(s.tape, draws(s.tape, rows, event_, kQuantile), p[0], p[1]);
+  }
+
+ private:
+  int64_t event_;
+  Parameters parameters_;
+};
+
+}  // namespace nf
