@@ -383,10 +383,10 @@ NF_API NF_MUST_CHECK nf_status nf_target_create(nf_runtime *rt, const char *spec
                                                 nf_target **out, nf_error *err) NF_NOEXCEPT;
 /* A target of the host. x [n, event_size] -> log_density [n], up to one constant; gradient [n, event_size] of it, or
  * NULL when nobody needs it. ctx: the rows of context that belong to x [n or 1, columns], or NULL. All row-major without
- * gaps, of the dtype of the model (nf_metropolis: float64), borrowed for the call. Runs only on the thread that entered libnf, with no lock held
- * (R7), once for all rows of a step. Returns 0; < 0: it failed, NF_ERR_CALLBACK; > 0: stop, NF_ERR_CANCELLED.
- * log_density may be -infinity, where the density is 0: a sample there has weight 0, and makes loss "reverse_kl"
- * infinite. NaN and +infinity are NF_ERR_NUMERIC. */
+ * gaps, of the dtype of the model (nf_metropolis: float64), borrowed for the call. Runs only on the thread that entered
+ * libnf, with no lock held (R7), once for all rows of a step. Returns 0; < 0: it failed, NF_ERR_CALLBACK; > 0: stop,
+ * NF_ERR_CANCELLED. log_density may be -infinity, where the density is 0: a sample there has weight 0, and makes loss
+ * "reverse_kl" infinite. NaN and +infinity are NF_ERR_NUMERIC. */
 typedef int32_t (*nf_target_fn)(void *user, const nf_view *x, const nf_view *ctx, const nf_view *log_density,
                                 const nf_view *gradient);
 /* [any] `user` must outlive the target and everything that was given it. */
