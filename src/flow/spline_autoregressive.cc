@@ -1,8 +1,7 @@
 // Autoregressive neural spline flow, NSF (AR) (Durkan et al. 2019, section 3.2), columns i in autoregressive order:
 //   z_i = spline(x_i; h_i), h_i = [widths | heights | derivatives] a MADE of x_<i and the context (src/net/made.h),
 //   log_det = sum of log slopes;   inverse one column after the other for the arithmetic of one pass of the net.
-// The spline is that of runtime/kernel/spline.h. The net sees columns that are circles as they are: unlike that of
-// spline_coupling its output differs between both ends.
+// The spline is that of runtime/kernel/spline.h. Columns that are circles enter the net as sine and cosine.
 #include <cmath>
 
 #include "src/flow/layer.h"

@@ -4,13 +4,11 @@
 // The net's output is, for every column of b, [widths | heights | derivatives] (runtime/kernel/spline.h). Columns of a
 // that are circles enter the net as sine and cosine.
 #include <cmath>
-#include <numbers>
 
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/mask.h"
 #include "src/net/net.h"
-#include "src/net/periodic.h"
 #include "src/net/spline_column.h"
 
 namespace nf {
@@ -64,16 +62,7 @@ class SplineCoupling final : public Layer {
 
   static std::vector<Seen> seen_of(const Mask& mask, const SplineColumn& spline) {
     std::vector<Seen> seen;
-    for (const int32_t c : mask.pass) {
-      const kernel::SplineBox& b = spline.box(c);
-      if (b.tails != kernel::SplineTails::circular) {
-        seen.push_back({Seen::plain, c});
-        continue;
-      }
-      const double centre = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
-      seen.push_back({Seen::sine, c, centre, factor});
-      seen.push_back({Seen::cosine, c, centre, factor});
-    }
+    for (const int32_t c : mask.pass) spline.see(c, seen);
     return seen;
   }
 

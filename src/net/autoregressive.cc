@@ -48,7 +48,7 @@ struct Vectors {
     while (vector > 0 && stage(vector).kind == Stage::dropout && !dropping) vector = stage(vector).in;
     return vector == 0 ? base : base + stage(vector).offset * n;
   }
-  T* x(int64_t i) const { return base + (made.context() + i) * n; }
+  T* seen(size_t k) const { return base + (made.context() + static_cast<int64_t>(k)) * n; }
 };
 
 template <class T>
@@ -99,6 +99,14 @@ void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) 
 }
 
 template <class T>
+void see(const Seen& seen, const T* x, T* y, int64_t n) {
+  if (seen.kind == Seen::plain)
+    kernel::copy<T>(x, y, n);
+  else
+    for (int64_t r = 0; r < n; ++r) y[r] = static_cast<T>(seen.of(x[r]));
+}
+
+template <class T>
 void forward(Tape& t, Node& node) {
   const Autoregressive& net = net_of(node);
   const Made& made = net.made();
@@ -111,7 +119,7 @@ void forward(Tape& t, Node& node) {
   }
   if (v.dropping) drop_masks(t, node, v);
   const ScratchScope scope(t);
-  T* by_unit = t.scratch<T>(event * n);
+  T *by_unit = t.scratch<T>(event * n), *x_column = t.scratch<T>(n);
   kernel::transpose(n, event, z.p, z.ld, by_unit, n);
   T* scratch = t.scratch<T>(net.map().scratch() * n);
   T* log_det = node.extra->y<T>();
@@ -120,9 +128,19 @@ void forward(Tape& t, Node& node) {
   for (int64_t i = 0; i < event; ++i) {
     for (size_t k = 0; k < made.stages().size(); ++k) advance(node, v, k, i);
     const int64_t column = net.order()[static_cast<size_t>(i)];
-    net.map().map(Column<T>{n, by_unit + column * n, h + i * per * n, v.x(i), log_det, scratch, column}, true);
-    for (int64_t r = 0; r < n; ++r) x.row(r)[column] = v.x(i)[r];
+    net.map().map(Column<T>{n, by_unit + column * n, h + i * per * n, x_column, log_det, scratch, column}, true);
+    for (int64_t r = 0; r < n; ++r) x.row(r)[column] = x_column[r];
+    for (size_t k = net.first_seen(i); k < net.first_seen(i + 1); ++k) see(net.seen()[k], x_column, v.seen(k), n);
   }
+}
+
+// gx += the gradient of `see`
+template <class T>
+void see_back(const Seen& seen, const T* x, const T* gy, T* gx, int64_t n) {
+  if (seen.kind == Seen::plain)
+    kernel::accumulate<T>(gy, gx, n);
+  else
+    for (int64_t r = 0; r < n; ++r) gx[r] += gy[r] * static_cast<T>(seen.slope(x[r]));
 }
 
 // The gradient of `advance`: those of the units that it completed are known, and go to where they came from.
@@ -168,7 +186,7 @@ void vjp(Tape& t, Node& node) {
   const Autoregressive& net = net_of(node);
   const Made& made = net.made();
   const View gy_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
-  const auto z = matrix_of<T>(node.view(kZ)), gy = matrix_of<T>(gy_view);
+  const auto z = matrix_of<T>(node.view(kZ)), x = matrix_of<T>(node.out), gy = matrix_of<T>(gy_view);
   const int64_t n = z.rows, event = made.event(), per = made.per();
   // Storage of gradients comes before scratch memory.
   Rows<T> gz{}, g_context{};
@@ -181,18 +199,21 @@ void vjp(Tape& t, Node& node) {
   const Vectors<T> v{made, node.attr.i[0] != 0, n, static_cast<T*>(node.saved)};
   const Vectors<T> g{made, v.dropping, n, t.scratch<T>(made.units() * n)};
   kernel::fill<T>(0, g.base, made.units() * n);
-  T* by_unit = t.scratch<T>(event * n);
-  kernel::transpose(n, event, z.p, z.ld, by_unit, n);
-  T* gz_column = t.scratch<T>(n);
+  T *z_units = t.scratch<T>(event * n), *x_units = t.scratch<T>(event * n);
+  kernel::transpose(n, event, z.p, z.ld, z_units, n);
+  kernel::transpose(n, event, x.p, x.ld, x_units, n);
+  T *gz_column = t.scratch<T>(n), *gx_column = t.scratch<T>(n);
   int64_t most = net.map().scratch() * n;
   for (const Stage& s : made.stages()) most = std::max({most, s.units * n, s.mask.scratch(n)});
   T* scratch = t.scratch<T>(most);
   const int outputs = static_cast<int>(made.stages().size());
   for (int64_t i = event - 1; i >= 0; --i) {
     const int64_t column = net.order()[static_cast<size_t>(i)];
-    if (gy.p)
-      for (int64_t r = 0; r < n; ++r) g.x(i)[r] += gy.row(r)[column];
-    net.map().vjp(ColumnGrad<T>{n, by_unit + column * n, v(outputs) + i * per * n, v.x(i), g.x(i), gl_view.as<T>(),
+    const T* x_column = x_units + column * n;
+    for (int64_t r = 0; r < n; ++r) gx_column[r] = gy.p ? gy.row(r)[column] : 0;
+    for (size_t k = net.first_seen(i); k < net.first_seen(i + 1); ++k)
+      see_back(net.seen()[k], x_column, g.seen(k), gx_column, n);
+    net.map().vjp(ColumnGrad<T>{n, z_units + column * n, v(outputs) + i * per * n, x_column, gx_column, gl_view.as<T>(),
                                 gz_column, g(outputs) + i * per * n, scratch, column},
                   true);
     if (gz.p)
@@ -239,14 +260,25 @@ void AutoregressiveConfig::fields(Fields& f) {
 }
 
 Autoregressive::Autoregressive(const AutoregressiveConfig& config, const Declare& d, const ColumnMap& map)
-    : map_(map),
-      order_(order_of(config, d)),
-      natural_(std::is_sorted(order_.begin(), order_.end())),
-      made_(config.made, d.inside("net"), map.per()) {}
+    : map_(map), order_(order_of(config, d)), made_(config.made, d.inside("net"), map.per(), see_all()) {}
+
+// Features of every column, in order.
+std::vector<int64_t> Autoregressive::see_all() {
+  std::vector<int64_t> features;
+  first_seen_.push_back(0);
+  as_is_ = std::is_sorted(order_.begin(), order_.end());
+  for (const int32_t column : order_) {
+    map_.see(column, seen_);
+    first_seen_.push_back(seen_.size());
+    features.push_back(static_cast<int64_t>(seen_.size() - first_seen_[first_seen_.size() - 2]));
+  }
+  for (const Seen& s : seen_) as_is_ &= s.kind == Seen::plain;
+  return features;
+}
 
 Mapped Autoregressive::forward(const Scope& s, Var x, Var context) const {
-  Var sorted = natural_ ? x : gather_columns(s.tape, x, order_.data(), static_cast<int64_t>(order_.size()));
-  return map_columns(s.tape, map_, order_.data(), x, made_(s, sorted, context));
+  Var seen = as_is_ ? x : see_columns(s.tape, seen_, x);
+  return map_columns(s.tape, map_, order_.data(), x, made_(s, seen, context));
 }
 
 Mapped Autoregressive::inverse(const Scope& s, Var z, Var context) const {

@@ -6,6 +6,7 @@
 // input costs D passes. Gradients of the inverse go the same way backwards, one pass again: with x = tau^-1(z; h),
 // the gradient of x_i is complete once all units that depend on it are, and gives those of z_i and h_i.
 // Values are the bits of the net run in one go. Dropout applies in training in both directions.
+// Columns that are circles enter the net as sine and cosine: what comes after them is the same at both ends.
 #pragma once
 #include "src/net/column_map.h"
 #include "src/net/made.h"
@@ -32,14 +33,20 @@ class Autoregressive {
   const std::vector<int32_t>& order() const { return order_; }
   const Made& made() const { return made_; }
   const ColumnMap& map() const { return map_; }
+  // What the net sees of column order()[i]: seen()[first_seen(i)] ... seen()[first_seen(i + 1) - 1].
+  const std::vector<Seen>& seen() const { return seen_; }
+  size_t first_seen(int64_t i) const { return first_seen_[static_cast<size_t>(i)]; }
 
   Mapped forward(const Scope& s, Var x, Var context) const;
   Mapped inverse(const Scope& s, Var z, Var context) const;
 
  private:
+  std::vector<int64_t> see_all();
   const ColumnMap& map_;
   std::vector<int32_t> order_;
-  bool natural_;
+  std::vector<Seen> seen_;
+  std::vector<size_t> first_seen_;
+  bool as_is_;  // the net sees x itself
   Made made_;
 };
 

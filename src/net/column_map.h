@@ -2,6 +2,7 @@
 // data stored by unit, so that a column of the rows of a block is one run of memory.
 #pragma once
 #include "src/flow/layer.h"
+#include "src/net/periodic.h"
 
 namespace nf {
 
@@ -34,6 +35,8 @@ class ColumnMap {
   virtual void map(const Column<double>& c, bool inverse) const = 0;
   virtual void vjp(const ColumnGrad<float>& c, bool inverse) const = 0;
   virtual void vjp(const ColumnGrad<double>& c, bool inverse) const = 0;
+  // Adds what a net that reads this column sees of it: the column, or sine and cosine of one that is a circle.
+  virtual void see(int32_t column, std::vector<Seen>& seen) const { seen.push_back({Seen::plain, column}); }
 };
 
 // z[:, order[i]] = tau(x[:, order[i]]; h_i) for x [n, D] and h [D * per, n] by unit; `map` and `order` are borrowed.

@@ -49,8 +49,8 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
   return all;
 }
 
-Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
-    : units_(checked_add(d.context, d.event)),
+Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden, std::span<const int64_t> features)
+    : units_(d.context),
       event_(d.event),
       context_(d.context),
       per_(per),
@@ -59,9 +59,12 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
   const std::vector<int32_t> none(static_cast<size_t>(d.context), 0);
   std::vector<int32_t> inputs, outputs;
   for (int64_t i = 0; i < d.event; ++i) {
-    inputs.push_back(static_cast<int32_t>(i + 1));
+    const auto seen = features.empty() ? size_t{1} : static_cast<size_t>(features[static_cast<size_t>(i)]);
+    inputs.insert(inputs.end(), seen, static_cast<int32_t>(i + 1));
     outputs.insert(outputs.end(), static_cast<size_t>(per), static_cast<int32_t>(i));
   }
+  features_ = static_cast<int64_t>(inputs.size());
+  units_ = checked_add(units_, features_);
   const bool film = c.modulates(d, d.event);
   int h = 0;
   if (c.kind == NetKind::mlp) {
@@ -86,7 +89,7 @@ Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden)
     return linear(inside.inside("context"), 0, 0, none, at_once, fan(d.context), -1, activated);
   };
   const int given = from_context(d, true);
-  h = linear(d.inside("input"), 0, d.context, inputs, units, fan(d.event), given, false);
+  h = linear(d.inside("input"), 0, d.context, inputs, units, fan(features_), given, false);
   if (film) h = modulate(d.inside("input").inside("film"), h);
   for (int64_t b = 0; b < c.blocks; ++b) {
     const Declare inside = d.inside("blocks." + std::to_string(b));

@@ -4,12 +4,14 @@
 //   residual  h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;
 //             linear output (Papamakarios et al. 2017 with the blocks of Durkan et al. 2019, without their gate)
 // With FiLM the context modulates hidden units as in src/net/net.h instead, in the same two places of a residual net.
+// An input may be seen as several features (the sine and cosine of an angle), which share its degree.
 // Unit degrees: the context 0, input i (from 0) i + 1; a hidden unit reads units of its own degree or less, output i
 // those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
 // output sees it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h) and
 // the net can be run degree by degree (src/net/autoregressive.h).
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/kernel/staircase.h"
@@ -32,10 +34,12 @@ class Made {
   using Degrees = std::vector<std::vector<int32_t>>;
   static Degrees hidden_degrees(const MadeConfig& config, const Declare& d);
 
-  Made(const MadeConfig& config, Declare d, int64_t per) : Made(config.net, d, per, hidden_degrees(config, d)) {}
-  Made(const NetConfig& config, Declare d, int64_t per, const Degrees& hidden);
+  // features[i]: of input i, in autoregressive order; empty: 1 of every input.
+  Made(const MadeConfig& config, Declare d, int64_t per, std::span<const int64_t> features = {})
+      : Made(config.net, d, per, hidden_degrees(config, d), features) {}
+  Made(const NetConfig& config, Declare d, int64_t per, const Degrees& hidden, std::span<const int64_t> features = {});
 
-  // x [n, D] with the columns in autoregressive order -> [D * per, n], the numbers of an input one after the other.
+  // x [n, features()] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
   Var operator()(const Scope& s, Var x, Var context) const;
 
   // What to run, in order. Vector 0 is the input [context, x], vector i > 0 the result of stage i - 1, all by unit.
@@ -61,6 +65,7 @@ class Made {
   const std::vector<Stage>& stages() const { return stages_; }
   int64_t units() const { return units_; }  // of all vectors together
   int64_t event() const { return event_; }
+  int64_t features() const { return features_; }
   int64_t context() const { return context_; }
   int64_t per() const { return per_; }
   const Activation& activation() const { return act_; }
@@ -77,7 +82,7 @@ class Made {
   int drop(int in) { return dropout_ == 0 ? in : derived({}, Stage::dropout, in); }
   int modulate(Declare d, int in);
   std::vector<Stage> stages_;
-  int64_t units_, event_, context_, per_;
+  int64_t units_, event_, context_, per_, features_ = 0;
   Activation act_;
   double dropout_;
 };

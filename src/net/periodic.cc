@@ -17,21 +17,14 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-double angle(const Seen& s, double x) { return s.factor * (x - s.centre); }
-
 template <class T>
 void forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
   const std::vector<Seen>& seen = seen_of(n);
   for (int64_t r = 0; r < x.rows; ++r)
     for (size_t j = 0; j < seen.size(); ++j) {
-      const Seen& s = seen[j];
-      const T v = x.row(r)[s.column];
-      T& to = y.row(r)[j];
-      if (s.kind == Seen::plain)
-        to = v;
-      else
-        to = static_cast<T>(s.kind == Seen::sine ? std::sin(angle(s, v)) : std::cos(angle(s, v)));
+      const T v = x.row(r)[seen[j].column];
+      y.row(r)[j] = seen[j].kind == Seen::plain ? v : static_cast<T>(seen[j].of(v));
     }
 }
 
@@ -43,18 +36,25 @@ void vjp(Tape& t, Node& n) {
     for (size_t j = 0; j < seen.size(); ++j) {
       const Seen& s = seen[j];
       const T g = gy.row(r)[j];
-      const double a = angle(s, x.row(r)[s.column]);
-      T& to = gx.row(r)[s.column];
-      if (s.kind == Seen::plain)
-        to += g;
-      else
-        to += g * static_cast<T>(s.factor * (s.kind == Seen::sine ? std::cos(a) : -std::sin(a)));
+      gx.row(r)[s.column] += s.kind == Seen::plain ? g : g * static_cast<T>(s.slope(x.row(r)[s.column]));
     }
 }
 
 const Op kSee = {"see_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 }  // namespace
+
+double Seen::of(double x) const {
+  if (kind == plain) return x;
+  const double a = factor * (x - centre);
+  return kind == sine ? std::sin(a) : std::cos(a);
+}
+
+double Seen::slope(double x) const {
+  if (kind == plain) return 1;
+  const double a = factor * (x - centre);
+  return factor * (kind == sine ? std::cos(a) : -std::sin(a));
+}
 
 Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) {
   Attr a;

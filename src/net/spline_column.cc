@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <string>
 
 #include "runtime/kernel/binary.h"
@@ -108,6 +109,17 @@ void SplineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
     kernel::rational_spline_grad<T>(shape_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
   else
     kernel::pieces_spline_grad<T>(pieces_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
+}
+
+void SplineColumn::see(int32_t column, std::vector<Seen>& seen) const {
+  const SplineBox& b = box(column);
+  if (b.tails != SplineTails::circular) {
+    ColumnMap::see(column, seen);
+    return;
+  }
+  const double centre = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
+  seen.push_back({Seen::sine, column, centre, factor});
+  seen.push_back({Seen::cosine, column, centre, factor});
 }
 
 void SplineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }

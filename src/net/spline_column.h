@@ -30,15 +30,16 @@ class SplineColumn final : public ColumnMap {
   // Raw widths and heights are multiplied by raw_scale.
   SplineColumn(const SplineConfig& c, const Declare& d, double raw_scale = 1);
 
-  const kernel::SplineBox& box(int64_t column) const { return boxes_[static_cast<size_t>(column)]; }
   int64_t per() const override { return per_; }
   int64_t scratch() const override { return 0; }
   void map(const Column<float>& c, bool inverse) const override;
   void map(const Column<double>& c, bool inverse) const override;
   void vjp(const ColumnGrad<float>& c, bool inverse) const override;
   void vjp(const ColumnGrad<double>& c, bool inverse) const override;
+  void see(int32_t column, std::vector<Seen>& seen) const override;
 
  private:
+  const kernel::SplineBox& box(int64_t column) const { return boxes_[static_cast<size_t>(column)]; }
   template <class T>
   void apply(const Column<T>& c, bool inverse) const;
   template <class T>

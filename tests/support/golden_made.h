@@ -105,7 +105,7 @@ class MadeImport {
   std::vector<int64_t> inputs(const std::string& tensor, const Made::Stage& stage) const {
     if (tensor.rfind("output", 0) == 0) return hidden_.back();
     if (stage.in > 0) return hidden_[tensor.rfind("hidden.", 0) == 0 ? layer_of(tensor) - 1 : 0];
-    const int64_t context = stage.mask.rows() == made_.event() ? 0 : made_.context();
+    const int64_t context = stage.mask.rows() == made_.features() ? 0 : made_.context();
     std::vector<int64_t> c, x;
     for (int64_t k = 0; k < context; ++k) c.push_back(k);
     if (stage.mask.rows() != context || context == 0)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
@@ -43,10 +44,11 @@ TEST(SplineLayers, ColumnsHaveIntervalsOfTheirOwn) {
   EXPECT_NE(z.log_det[1], 0);
 }
 
-// Column 0 is a circle and passes, 1 is a line and moves, 2 is a circle and moves: what a period changes is that period.
-TEST(SplineLayers, CirclesAndLinesMix) {
-  FlowCase<double> f(parse_spec(spec_of(
-      R"({"type": "spline_coupling", "interval": [-2, 3], "circular": [1, 0, 1], "unconditional": true, "hidden": [8]})")));
+// Column 0 is a circle, 1 a line, 2 a circle: what a period changes is that period, in a coupling (0 passes, the others
+// move) and in autoregressive splines of any order.
+void check_mix(const std::string& fields) {
+  SCOPED_TRACE(fields);
+  FlowCase<double> f(parse_spec(spec_of(R"({"interval": [-2, 3], "circular": [1, 0, 1], "type": )" + fields + "}")));
   f.randomise(2, 0.5);
   const Rows2 in = some_rows(20, 3);
   Rows2 moved = in;
@@ -63,6 +65,56 @@ TEST(SplineLayers, CirclesAndLinesMix) {
       EXPECT_NEAR(b.log_det[r], a.log_det[r], 1e-11);
     }
   }
+}
+
+TEST(SplineLayers, CirclesAndLinesMix) {
+  check_mix(R"("spline_coupling", "unconditional": true, "hidden": [8])");
+  for (const char* order : {"natural", "reversed", "random"})
+    for (const char* net : {R"("hidden": [8, 9])", R"("net": "residual", "hidden": [8])", R"("hidden": [])"})
+      check_mix(R"("spline_autoregressive", "order": ")" + std::string(order) + "\", " + net);
+}
+
+// The density is the same at both ends of a circle, for the columns that depend on it too, as is its gradient by other columns.
+TEST(SplineLayers, AutoregressiveDensitiesCloseTheirCircles) {
+  const double top = 2 * std::numbers::pi;
+  for (const auto& [event, circles] :
+       {std::pair<int, std::string>{1, "1"}, {2, "1, 0"}, {4, "1, 1, 1, 1"}, {4, "0, 1, 0, 1"}})
+    for (const char* net : {R"("hidden": [12, 12], "activation": "tanh")", R"("net": "residual", "hidden": [12])"})
+      for (const char* order : {"natural", "random"}) {
+        SCOPED_TRACE(circles + " " + net + " " + order);
+        const std::string layer =
+            R"({"type": "spline_autoregressive", "interval": [0, 6.283185307179586], "circular": [)" + circles +
+            R"(], "order": ")" + order + "\", " + net + "}";
+        FlowCase<double> f(
+            parse_spec(R"({"event": )" + std::to_string(event) +
+                       R"(, "dtype": "float64", "base": {"type": "uniform", "low": [-9], "high": [9]}, "layers": [)" +
+                       layer + ", " + layer + "]}"));
+        f.randomise(5, 0.3);
+        Rows2 low = some_rows(10, event);
+        for (double& v : low.x) v = std::abs(v);
+        for (int c = 0; c < event; ++c) {
+          if (circles[static_cast<size_t>(3 * c)] != '1') continue;
+          Rows2 at[] = {low, low};
+          for (size_t r = 0; r < 10; ++r) {
+            const auto k = r * static_cast<size_t>(event) + static_cast<size_t>(c);
+            at[0].x[k] = std::nextafter(0.0, 1.0);
+            at[1].x[k] = std::nextafter(top, 0.0);
+          }
+          EXPECT_TRUE(same(f.log_prob(at[0]), f.log_prob(at[1]), 1e-9)) << "column " << c;
+          const MappedValues cot{Values(low.x.size()), Values(10, 1.0)};
+          const Values gx[] = {f.gradients(false, at[0], cot).x, f.gradients(false, at[1], cot).x};
+          const MappedValues from[] = {f.map(true, at[0]), f.map(true, at[1])};
+          EXPECT_TRUE(same(from[0].log_det, from[1].log_det, 1e-9)) << "column " << c;
+          for (size_t k = 0; k < low.x.size(); ++k) {
+            const bool self = k % static_cast<size_t>(event) == static_cast<size_t>(c);
+            EXPECT_NEAR(from[1].y[k] - from[0].y[k], self ? top : 0, 1e-9) << "column " << c;
+            // The slope of a spline has a kink at its knots, and the seam is one.
+            if (!self) {
+              EXPECT_NEAR(gx[1][k], gx[0][k], 1e-8) << "column " << c;
+            }
+          }
+        }
+      }
 }
 
 TEST(SplineLayers, ManyBins) {

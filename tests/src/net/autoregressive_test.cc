@@ -14,7 +14,7 @@ namespace {
 void check(const std::string& fields, int64_t event, int64_t context, bool training) {
   SCOPED_TRACE(fields + ", " + std::to_string(event) + " columns, " + std::to_string(context) + " of context");
   const std::string spec = R"({"event": )" + std::to_string(event) + R"(, "context": )" + std::to_string(context) +
-                           R"(, "dtype": "float64", "layers": [{"type": "masked_autoregressive", )" + fields + "}]}";
+                           R"(, "dtype": "float64", "layers": [{"type": )" + fields + "}]}";
   FlowCase<double> f(parse_spec(spec));
   std::mt19937_64 random(3);
   const auto& slots = f.model().params().slots();
@@ -72,8 +72,10 @@ TEST(Autoregressive, ForwardUndoesTheInverseWithItsGradients) {
               R"("context_by": "film", "hidden": [40, 30], "activation": "tanh")",
               R"("context_by": "film", "net": "residual", "hidden": [30], "blocks": 1, "activation": "silu")"})
           for (const int64_t event : {1, 2, 40})
-            check(std::string(net) + R"(, "scale": "softplus", "order": "random", "dropout": )" + dropout, event,
-                  context, training);
+            for (const char* type : {R"("masked_autoregressive", "scale": "softplus", )",
+                                     R"("spline_autoregressive", "bins": 3, "tails": "circular", )"})
+              check(std::string(type) + net + R"(, "order": "random", "dropout": )" + dropout, event, context,
+                    training);
 }
 
 }  // namespace
