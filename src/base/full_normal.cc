@@ -1,37 +1,56 @@
-// Normal with a full covariance C = L L^T, L lower triangular with diagonal exp(log_diagonal):
+// Normal with a full covariance C = L L^T, L lower triangular with diagonal exp(log_diagonal), learned or from the
+// context, which then gives every row a mean and a covariance of its own:
 //   log p(z) = log N(L^-1 (z - loc); 0, 1) - sum_j log_diagonal_j,   z = loc + L eps.
 #include "runtime/op/ops.h"
-#include "src/base/base.h"
+#include "runtime/op/row_triangular.h"
+#include "src/base/parameters.h"
 
 namespace nf {
 namespace {
 
 class FullNormal final : public Base {
  public:
-  using Config = NoConfig;
-  FullNormal(const Config&, Declare d)
-      : event_(d.event),
-        loc_(d.param("loc", {d.event}, Init::zeros())),
-        log_diagonal_(d.param("log_diagonal", {d.event}, Init::zeros())),
-        entries_(d.event > 1 ? d.param("lower", {checked_mul(d.event, d.event - 1) / 2}, Init::zeros()) : -1) {}
-  Var log_prob(const Scope& s, Var z, Var) const override {
+  using Config = ParametersConfig;
+  FullNormal(const Config& c, const Declare& d) : event_(d.event), parameters_(c, d, tensors(d.event)) {}
+
+  Var log_prob(const Scope& s, Var z, Var context) const override {
     Tape& t = s.tape;
-    Var u = triangular_solve(t, Triangle::lower, sub(t, z, s.param(loc_)), s.param(entries_), diagonal(s));
-    return sub(t, normal_log_prob(t, u), sum(t, s.param(log_diagonal_)));
+    const auto [loc, log_diagonal, entries] = of(s, context);
+    Var diagonal = unary(t, Unary::exp, log_diagonal), moved = sub(t, z, loc);
+    if (log_diagonal->out.shape.rank == 1) {
+      Var u = triangular_solve(t, Triangle::lower, moved, entries, diagonal);
+      return sub(t, normal_log_prob(t, u), sum(t, log_diagonal));
+    }
+    return sub(t, normal_log_prob(t, row_triangular_solve(t, moved, entries, diagonal)), sum_last(t, log_diagonal));
   }
-  Var sample(const Scope& s, int64_t rows, Var) const override {
-    Var eps = standard_normal(s.tape, rows, event_);
-    return add(s.tape, triangular_product(s.tape, Triangle::lower, eps, s.param(entries_), diagonal(s)), s.param(loc_));
+  Var sample(const Scope& s, int64_t rows, Var context) const override {
+    Tape& t = s.tape;
+    const auto [loc, log_diagonal, entries] = of(s, context);
+    Var diagonal = unary(t, Unary::exp, log_diagonal), eps = standard_normal(t, rows, event_);
+    Var turned = log_diagonal->out.shape.rank == 1 ? triangular_product(t, Triangle::lower, eps, entries, diagonal)
+                                                   : row_triangular_product(t, eps, entries, diagonal);
+    return add(t, turned, loc);
   }
 
  private:
-  Var diagonal(const Scope& s) const { return unary(s.tape, Unary::exp, s.param(log_diagonal_)); }
+  struct Normal {
+    Var loc, log_diagonal, entries;  // [d], or a row for every row; entries is nullptr for d = 1
+  };
+  static std::vector<Parameters::Tensor> tensors(int64_t event) {
+    std::vector<Parameters::Tensor> all = {{"loc", {event}, Init::zeros()}, {"log_diagonal", {event}, Init::zeros()}};
+    if (event > 1) all.push_back({"lower", {checked_mul(event, event - 1) / 2}, Init::zeros()});
+    return all;
+  }
+  Normal of(const Scope& s, Var context) const {
+    const auto p = parameters_(s, context);
+    return {p[0], p[1], p[2]};
+  }
   int64_t event_;
-  ParamId loc_, log_diagonal_, entries_;
+  Parameters parameters_;
 };
 
 }  // namespace
 
-NF_BASE(full_normal, FullNormal, "normal with a learned mean and a learned full covariance", "");
+NF_BASE(full_normal, FullNormal, "normal with a mean and a full covariance", "");
 
 }  // namespace nf

@@ -1,7 +1,6 @@
 // Parameters of a base distribution: fixed, free (one set for all rows), or from the context (one set per row):
 //   context   free value + net(context), the net starting near zero, so that a fresh base is that of the free values
 #pragma once
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +25,7 @@ class Parameters {
     Dims shape;
     Init init;
   };
-  Parameters(const ParametersConfig& config, Declare d, std::initializer_list<Tensor> tensors);
+  Parameters(const ParametersConfig& config, Declare d, const std::vector<Tensor>& tensors);
 
   // Tensor i: in its shape, or one row of its elements per row of the context.
   struct Values {

@@ -221,6 +221,30 @@ TEST(BaseDensity, IsTheClosedForm) {
   });
 }
 
+// Parameters of a row from a net that gives zeros are the free ones; nets that give something else are in the other tests.
+TEST(BaseDensity, OfAContextThatSaysNothingIsTheFreeOne) {
+  for (const std::string type : {"diagonal_normal", "full_normal", "logistic", "laplace", "student_t"})
+    for (const int64_t event : {1, 2, 7}) {
+      const std::string open = "{\"type\": \"" + type + "\", ",
+                        given = open + R"("parameters": "context", "hidden": [3]})",
+                        free = open + R"("parameters": "free"})";
+      FlowCase<double> f(base_spec({.json = free.c_str()}, DType::f64, event)),
+          g(base_spec({.json = given.c_str(), .context = 2}, DType::f64, event));
+      f.randomise(4, 0.5);
+      const auto &ours = g.model().params().slots(), &theirs = f.model().params().slots();
+      for (size_t i = 0; i < ours.size(); ++i) {
+        const int64_t from = f.model().params().find(ours[i].name);
+        for (int64_t k = 0; k < ours[i].shape.count(); ++k)
+          g.param(i)[k] = from < 0 ? 0 : f.param(static_cast<size_t>(from))[k];
+      }
+      ASSERT_EQ(ours.size(), theirs.size() + 4) << type;
+      std::mt19937_64 random(2);
+      const Values z = draw_normal(9 * event, random), c = draw_normal(18, random);
+      EXPECT_TRUE(same(g.log_prob({9, z, c}), f.log_prob({9, z, {}}), 1e-12)) << type << event;
+      EXPECT_TRUE(same(sample_base(g, 3, 0, 9, c), sample_base(f, 3, 0, 9, {}), 1e-12)) << type << event;
+    }
+}
+
 TEST(BaseDensity, OfABoxIsFlat) {
   const BaseSetup b{.json = R"({"type": "uniform", "low": [-1, 2], "high": [3, 2.5]})"};
   FlowCase<double> f(base_spec(b, DType::f64, 2));
