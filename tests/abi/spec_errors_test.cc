@@ -1,6 +1,8 @@
 // Bad specs: every message starts with the JSON path of the culprit ("spec.layers[0].hidden"; of an unknown or
-// duplicate key, the object that holds it), says the value and what would be right. The fields of all layers come from
-// nf_layers_describe, so that layers to come are covered without a line here.
+// duplicate key, the object that holds it), says the value and what would be right. The fields of all layers, bases,
+// targets and the embedding come from nf_layers_describe and nf_targets_describe, so that those to come are covered
+// without a line here.
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "tests/abi/abi_support.h"
@@ -19,18 +21,36 @@ class SpecErrors : public Counted {
     nf_model_free(m);
     return status;
   }
+  nf_status make_target(const std::string& spec, int64_t columns, nf_error* e) {
+    nf_target* t = nullptr;
+    const nf_status status = nf_target_create(rt.get(), spec.data(), spec.size(), columns, &t, e);
+    EXPECT_EQ(t != nullptr, status == NF_OK);
+    nf_target_free(t);
+    return status;
+  }
+  using Maker = std::function<nf_status(const std::string& spec, nf_error*)>;
   // Refused with a message that begins with "spec" and `path`, and contains all of `needles`.
   void refuse(const std::string& spec, const std::string& path, std::initializer_list<std::string> needles = {}) {
+    refuse([this](const std::string& text, nf_error* e) { return make(text, e); }, spec, "spec" + path, needles);
+  }
+  void refuse(const Maker& maker, const std::string& spec, const std::string& start,
+              std::initializer_list<std::string> needles = {}) {
     SCOPED_TRACE(spec.size() < 400 ? spec : spec.substr(0, 400) + "...");
     Err e;
     const int64_t live = allocator.live;
-    const nf_status status = make(spec, &e);
+    const nf_status status = maker(spec, &e);
     EXPECT_TRUE(failed(NF_ERR_SPEC, status, e));
-    const std::string start = "spec" + path;
     EXPECT_EQ(std::string(e.message).rfind(start, 0), 0u) << "should start with '" << start << "': " << e.message;
     for (const std::string& n : needles) EXPECT_TRUE(failed(NF_ERR_SPEC, status, e, n));
     EXPECT_EQ(allocator.live, live) << "leaked";
   }
+
+  // Every field of a part of a spec, as described: its default is taken, wrong values are refused at start.FIELD, and of
+  // a choice the message says what there is. `spec`: the whole spec, for the fields of the part.
+  void check_fields(const Json& kind, const std::string& start, const Maker& maker,
+                    const std::function<std::string(const Json& fields)>& spec);
+  int fields = 0, values = 0;  // that were checked
+
   static std::string with_layer(const std::string& layer) { return R"({"event": [2], "layers": [)" + layer + "]}"; }
 };
 
@@ -158,44 +178,103 @@ std::vector<Json> wrong_values(const Json& f) {
   return bad;
 }
 
-TEST_F(SpecErrors, EveryFieldOfEveryLayer) {
+void SpecErrors::check_fields(const Json& kind, const std::string& start, const Maker& maker,
+                              const std::function<std::string(const Json& fields)>& spec) {
+  SCOPED_TRACE(kind["name"].get<std::string>());
+  EXPECT_FALSE(kind.value("doc", "").empty());
+  Err e;
+  ASSERT_TRUE(ok(maker(spec(Json::object()), &e), e)) << "all defaults";
+  for (const Json& f : kind["fields"]) {
+    ++fields;
+    const std::string field = f["name"], at = start + "." + field;
+    EXPECT_FALSE(f.value("doc", "").empty()) << field;
+    ASSERT_TRUE(ok(maker(spec({{field, f["default"]}}), &e), e)) << "the default of " << field;
+    for (const Json& v : wrong_values(f)) {
+      ++values;
+      refuse(maker, spec({{field, v}}), at);
+    }
+    if (!f.contains("choices")) continue;
+    for (const Json& c : f["choices"]) {
+      // Refused at most by a rule about another field.
+      const nf_status status = maker(spec({{field, c}}), &e);
+      ASSERT_TRUE(status == NF_OK || std::string(e.message).rfind(at + ":", 0) != 0) << e.message;
+      refuse(maker, spec({{field, "no such"}}), at, {"no such", c.get<std::string>()});
+    }
+  }
+  for (const char* unknown : {"no_such_field", "event", "embedding", ""})
+    refuse(maker, spec({{unknown, 3}}), start + ": unknown field");
+}
+
+TEST_F(SpecErrors, EveryFieldOfEveryPart) {
   const char* text = nf_layers_describe();
   ASSERT_NE(text, nullptr);
   EXPECT_EQ(text, nf_layers_describe()) << "static";
-  const Json layers = Json::parse(text)["layers"];
-  ASSERT_TRUE(layers.is_array());
-  ASSERT_GE(layers.size(), 6u);
-  int fields = 0, values = 0;
-  for (const Json& l : layers) {
-    const std::string name = l["name"];
-    EXPECT_FALSE(l.value("doc", "").empty()) << name;
-    Err e;
-    ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}}.dump()), &e), e)) << "defaults of " << name;
-    for (const Json& f : l["fields"]) {
-      ++fields;
-      const std::string field = f["name"];
-      EXPECT_FALSE(f.value("doc", "").empty()) << name << "." << field;
-      ASSERT_TRUE(ok(make(with_layer(Json{{"type", name}, {field, f["default"]}}.dump()), &e), e))
-          << "the default of " << field;
-      for (const Json& v : wrong_values(f)) {
-        ++values;
-        refuse(R"({"event": [2], "layers": [{"type": "reverse"}, )" + Json{{"type", name}, {field, v}}.dump() + "]}",
-               ".layers[1]." + field);
-      }
-      // The type of the value is checked before what it means: the message says what would be right.
-      if (f.contains("choices")) {
-        for (const Json& c : f["choices"]) {
-          // Refused at most by a rule about another field.
-          const nf_status status = make(with_layer(Json{{"type", name}, {field, c}}.dump()), &e);
-          ASSERT_TRUE(status == NF_OK || std::string(e.message).rfind("spec.layers[0]." + field, 0) != 0) << e.message;
-          refuse(with_layer(Json{{"type", name}, {field, "no such"}}.dump()), ".layers[0]." + field,
-                 {"no such", c.get<std::string>()});
-        }
-      }
+  const Json all = Json::parse(text), targets = Json::parse(nf_targets_describe());
+  const Maker model = [this](const std::string& spec, nf_error* e) { return make(spec, e); };
+  ASSERT_GE(all["layers"].size(), 6u);
+  for (const Json& l : all["layers"])
+    check_fields(l, "spec.layers[1]", model, [&](Json j) {
+      j["type"] = l["name"];
+      return R"({"event": [2], "layers": [{"type": "reverse"}, )" + j.dump() + "]}";
+    });
+  ASSERT_GE(all["bases"].size(), 6u);
+  for (const Json& b : all["bases"])
+    check_fields(b, "spec.base", model, [&](Json j) {
+      j["type"] = b["name"];
+      return R"({"event": [2], "context": [3], "layers": [], "base": )" + j.dump() + "}";
+    });
+  check_fields(all["embedding"], "spec.embedding", model, [](const Json& j) {
+    return R"({"event": [2], "context": [3], "layers": [], "embedding": )" + j.dump() + "}";
+  });
+  ASSERT_GE(targets.size(), 6u);
+  for (const Json& t : targets)
+    check_fields(
+        t, "target",
+        [&](const std::string& spec, nf_error* e) { return make_target(spec, t["min_columns"].get<int64_t>(), e); },
+        [&](Json j) {
+          j["type"] = t["name"];
+          return j.dump();
+        });
+  EXPECT_GE(fields, 100);
+  EXPECT_GE(values, 1000);
+}
+
+TEST_F(SpecErrors, BasesEmbeddingsAndTargets) {
+  for (const char* bad : {"3", "null", "true", "[]", "{}", "[\"normal\"]", "{\"typ\": \"normal\"}"})
+    refuse(std::string(R"({"event": [2], "layers": [], "base": )") + bad + "}", ".base");
+  for (const char* bad : {"3", "null", "[\"normal\"]", "{}"})
+    refuse(std::string(R"({"event": [2], "layers": [], "base": {"type": )") + bad + "}}", ".base.type");
+  for (const char* bad : {"3", "null", "true", "[]", "\"mlp\"", "[{}]"})
+    refuse(std::string(R"({"event": [2], "context": [3], "layers": [], "embedding": )") + bad + "}", ".embedding");
+  refuse(R"({"event": [2], "layers": [], "embedding": {}})", ".embedding", {"context"});
+  refuse(R"({"event": [2], "context": [3], "layers": [], "embedding": {"hiden": [2]}})", ".embedding", {"hidden"});
+  refuse(R"({"event": [2], "context": [3], "layers": [], "embedding": {"out": 2, "out": 3}})", ".embedding", {"out"});
+  const auto target = [this](const std::string& spec, nf_error* e) { return make_target(spec, 2, e); };
+  for (const char* bad :
+       {"", " ", "3", "null", "[]", "{}", "{", "no_such", "{\"type\": 3}", "{\"type\": \"\"}", "\"u1\""})
+    refuse(target, bad, "target");
+  refuse(target, "two_moon", "target", {"two_moons"});
+}
+
+// One wrong byte anywhere: a model, or a message that says where.
+TEST_F(SpecErrors, AnyByteMayBeWrong) {
+  const std::string good = R"({"event": [2], "context": [3], "embedding": {"out": 2, "hidden": [3], "net": "mlp"},
+    "base": {"type": "full_normal", "parameters": "context", "hidden": [2]}, "dtype": "float64",
+    "layers": [{"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [3], "invert": true}]}]})";
+  Err e;
+  ASSERT_TRUE(ok(make(good, &e), e));
+  int accepted = 0, refused = 0;
+  for (size_t i = 0; i < good.size(); ++i)
+    for (const char* put : {"", "0", "9", "-", "\"", "{", "]", ",", ":", "x", "\x01", "\xff"}) {
+      const std::string spec = good.substr(0, i) + put + good.substr(i + 1);
+      const nf_status status = make(spec, &e);
+      (status == NF_OK ? accepted : refused)++;
+      if (status == NF_OK || status == NF_ERR_NOMEM) continue;
+      ASSERT_TRUE(failed(NF_ERR_SPEC, status, e)) << spec;
+      ASSERT_EQ(std::string(e.message).rfind("spec", 0), 0u) << e.message;
     }
-  }
-  EXPECT_GE(fields, 10);
-  EXPECT_GE(values, 100);
+  EXPECT_GT(accepted, 10);
+  EXPECT_GT(refused, 1000);
 }
 
 // The canonical spec is a fixed point: all defaults written out, equal model.
