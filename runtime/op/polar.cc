@@ -9,7 +9,6 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
-#include "runtime/kernel/reduce.h"
 #include "runtime/kernel/symmetric_eigen.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -18,7 +17,8 @@
 namespace nf {
 namespace {
 
-constexpr int kSteps = 5;  // of the iteration, at most: it squares the error
+constexpr int kSteps = 5;          // of the iteration, at most: it squares the error,
+constexpr double kSquares = 1e-8;  // so that a step from here is the last one
 
 // saved, for every matrix: eigenvectors of A A^T [m, m], and roots of its eigenvalues [m], both in float64.
 Shapes shape(const Node& n) {
@@ -47,19 +47,19 @@ Extents extents_of(const Node& n) {
 void product(int64_t m, int64_t k, int64_t p, const double* a, const double* b, double* c, bool accumulate = false) {
   kernel::gemm<double>(m, k, p, a, p, 1, b, k, c, k, accumulate ? kernel::Into::accumulate : kernel::Into::overwrite);
 }
-// c [m, p] = a [m, k] b^T, b [p, k].
-void product_transposed(int64_t m, int64_t p, int64_t k, const double* a, const double* b, double* c) {
-  for (int64_t i = 0; i < m; ++i) kernel::row_dot<double>(b, k, a + i * k, 0, p, k, c + i * p);
+// c [m, m] = a b^T, both [m, k]; turned: scratch [k, m].
+void product_transposed(int64_t m, int64_t k, const double* a, const double* b, double* c, double* turned) {
+  kernel::transpose(m, k, b, k, turned, m);
+  product(m, m, k, a, turned, c);
 }
-// V^T (f(i, j) M_ij) V with M = V x V^T; M is overwritten, `half` is scratch. All [m, m].
-template <class F>
-void in_eigenbasis(int64_t m, const double* v, double* x, double* half, const F& f) {
-  product_transposed(m, m, m, x, v, half);
-  product(m, m, m, v, half, x);
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < m; ++j) x[i * m + j] *= f(i, j);
-  product(m, m, m, x, v, half);
-  kernel::gemm<double>(m, m, m, v, 1, m, half, m, x, m, kernel::Into::overwrite);
+// c [m, k] = v^T b, b [m, k].
+void transposed_product(int64_t m, int64_t k, const double* v, const double* b, double* c) {
+  kernel::gemm<double>(m, k, m, v, 1, m, b, k, c, k, kernel::Into::overwrite);
+}
+// c = P^-1 = V^T diag(1 / sigma) V; half: scratch. All [m, m].
+void inverse_root(int64_t m, const double* v, const double* sigma, double* c, double* half) {
+  for (int64_t i = 0; i < m; ++i) kernel::scale<double>(1 / sigma[i], v + i * m, half + i * m, m);
+  transposed_product(m, m, v, half, c);
 }
 
 template <class T>
@@ -69,20 +69,19 @@ void forward(Tape& t, Node& n) {
   const auto a_in = last_axis_of<T>(n.view(0)), out = last_axis_of<T>(n.out);
   const ScratchScope scope(t);
   double *a = t.scratch<double>(m * d), *q = t.scratch<double>(m * d), *gram = t.scratch<double>(m * m);
-  double* half = t.scratch<double>(m * m);
+  double *half = t.scratch<double>(m * m), *turned = t.scratch<double>(m * d);
   for (int64_t k = 0; k < e.sets; ++k) {
     double *v = static_cast<double*>(n.saved) + k * m * (m + 1), *sigma = v + m * m;
     for (int64_t i = 0; i < m * d; ++i) a[i] = static_cast<double>(a_in.row(k)[i]);
-    product_transposed(m, m, d, a, a, gram);
+    product_transposed(m, d, a, a, gram, turned);
     kernel::symmetric_eigen(m, gram, v, sigma);
     for (int64_t i = 0; i < m; ++i) sigma[i] = std::sqrt(sigma[i]);
-    kernel::fill<double>(0, gram, m * m);
-    for (int64_t i = 0; i < m; ++i) gram[i * m + i] = 1;
-    in_eigenbasis(m, v, gram, half, [&](int64_t i, int64_t j) { return i == j ? 1 / sigma[i] : 0; });
+    inverse_root(m, v, sigma, gram, half);
     product(m, d, m, gram, a, q);
-    for (int step = 0; step < kSteps; ++step) {
-      product_transposed(m, m, d, q, q, gram);
-      double off = 0;
+    double off = 1;
+    for (int step = 0; step < kSteps && off > kSquares; ++step) {
+      product_transposed(m, d, q, q, gram, turned);
+      off = 0;
       for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < m; ++j) off = std::max(off, std::abs(gram[i * m + j] - (i == j)));
       if (!(off > 1e-15)) break;
@@ -104,20 +103,25 @@ void vjp(Tape& t, Node& n) {
   const ScratchScope scope(t);
   double *q = t.scratch<double>(m * d), *g = t.scratch<double>(m * d), *s = t.scratch<double>(m * m);
   double *half = t.scratch<double>(m * m), *y = t.scratch<double>(m * m), *sum = t.scratch<double>(m * d);
+  double* turned = t.scratch<double>(m * d);
   for (int64_t k = 0; k < e.sets; ++k) {
     const double *v = static_cast<const double*>(n.saved) + k * m * (m + 1), *sigma = v + m * m;
     for (int64_t i = 0; i < m * d; ++i) q[i] = static_cast<double>(q_out.row(k)[i]);
     for (int64_t i = 0; i < m * d; ++i) g[i] = static_cast<double>(g_out.row(k)[i]);
-    product_transposed(m, m, d, g, q, s);  // gQ Q^T
+    product_transposed(m, d, g, q, s, turned);  // gQ Q^T
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < m; ++j) y[i * m + j] = s[i * m + j] - s[j * m + i];
-    in_eigenbasis(m, v, y, half, [&](int64_t i, int64_t j) { return 1 / (sigma[i] + sigma[j]); });
+    // Y in the basis of eigenvectors, where P is diagonal, and back.
+    product_transposed(m, m, y, v, half, turned);
+    product(m, m, m, v, half, y);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < m; ++j) y[i * m + j] /= sigma[i] + sigma[j];
+    product(m, m, m, y, v, half);
+    transposed_product(m, m, v, half, y);
     product(m, d, m, y, q, sum);
     kernel::scale<double>(-1, s, s, m * m);
     product(m, d, m, s, q, g, true);  // gQ (I - Q^T Q)
-    kernel::fill<double>(0, y, m * m);
-    for (int64_t i = 0; i < m; ++i) y[i * m + i] = 1;
-    in_eigenbasis(m, v, y, half, [&](int64_t i, int64_t j) { return i == j ? 1 / sigma[i] : 0; });
+    inverse_root(m, v, sigma, y, half);
     product(m, d, m, y, g, sum, true);
     for (int64_t i = 0; i < m * d; ++i) ga.row(k)[i] += static_cast<T>(sum[i]);
   }
