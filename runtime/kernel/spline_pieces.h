@@ -10,7 +10,7 @@
 // nflows: they keep slopes away from 0, where there is no inverse. Linear and cubic splines meet linear tails
 // with a kink.
 // A piece is G(v) = A v^3 + B v^2 + C v, v in [0, 1]. The inverse of a quadratic one is 2 q / (C + sqrt(C^2 + 4 B q)),
-// of a cubic one safeguarded Newton, to the last digit: no closed form, which loses them where A is small.
+// of a cubic one safeguarded Newton, to the last digits: no closed form, which loses them where A is small.
 #pragma once
 #include "runtime/kernel/spline.h"
 
