@@ -1,6 +1,7 @@
 // Register-tiled product: a tile of C of MR rows x NV vectors stays in registers while k runs; A is broadcast. A panel
 // of B (NV vectors x kBlockK rows) stays in L1: read in place, or copied together when its rows are so far apart that
-// they would fall on each other in the cache. Tiles at the right edge load and store under a mask.
+// they would fall on each other in the cache, start in the middle of cache lines, or end inside a vector. Tiles at the
+// right edge load and store under a mask.
 #include "runtime/kernel/gemm.h"
 
 #include <algorithm>
@@ -47,8 +48,8 @@ constexpr int kTileRows = 12, kMidRows = 8;
 constexpr int kTileRows = 6, kMidRows = 4;
 #endif
 
-// `last`: lanes in use of the last vector; Masked: that is fewer than all.
-template <int MR, int NV, bool Masked, class T>
+// `last`: lanes in use of the last vector; Masked: that is fewer than all. Packed: B is a copy of whole vectors.
+template <int MR, int NV, bool Masked, bool Packed = false, class T>
 HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -73,7 +74,7 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   const int64_t row = o.a_row, col = o.a_col, ldb = o.ldb, row3 = 3 * row;
   for (int64_t p = o.k; p > 0; --p, b += ldb) {
     hn::Vec<decltype(d)> bv[NV];
-    for (int v = 0; v < NV; ++v) bv[v] = load(b + v * lanes, v);
+    for (int v = 0; v < NV; ++v) bv[v] = Packed ? hn::Load(d, b + v * lanes) : load(b + v * lanes, v);
     for (int i = 0; i < MR; ++i) {
       const T* at = a[i / 4];
       const auto av = hn::Set(d, i % 4 == 0 ? at[0] : i % 4 == 1 ? at[row] : i % 4 == 2 ? at[2 * row] : at[row3]);
@@ -101,35 +102,40 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   }
 }
 
-// Columns [j0, j0 + NV vectors) of C; `last` lanes of the last vector.
-template <int NV, bool Masked, class T>
-HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
-  const hn::ScalableTag<T> d;
-  constexpr int64_t kFarApart = 1024;    // bytes from row to row of B
-  constexpr int64_t kWorthCopying = 24;  // rows that read the copy
-  HWY_ALIGN T copy[kBlockK * NV * HWY_MAX_BYTES / sizeof(T)];
-  o.b += j0;
-  if (o.ldb * static_cast<int64_t>(sizeof(T)) >= kFarApart && m >= kWorthCopying) {
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    for (int64_t p = 0; p < o.k; ++p) {
-      const T* from = o.b + p * o.ldb;
-      T* to = copy + p * NV * lanes;
-      for (int v = 0; v < NV; ++v)
-        hn::Store(Masked && v == NV - 1 ? LoadTail(d, from + v * lanes, static_cast<size_t>(last))
-                                        : hn::LoadU(d, from + v * lanes),
-                  d, to + v * lanes);
-    }
-    o.b = copy;
-    o.ldb = NV * lanes;
-  }
+template <int NV, bool Masked, bool Packed, class T>
+HWY_INLINE void Tiles(const Operands<T>& o, int64_t m, int64_t j0, int64_t last) {
   int64_t i = 0;
   const int64_t rest = m % kTileRows;
   // 64 rows = 4 x 12 + 2 x 8 rather than 5 x 12 + 4.
   const bool two_mid = rest >= 2 * kMidRows - kTileRows && rest < kMidRows && m >= kTileRows;
   const int64_t full = m - rest - (two_mid ? kTileRows : 0);
-  for (; i < full; i += kTileRows) Tile<kTileRows, NV, Masked>(o, i, j0, last);
-  for (; i + kMidRows <= m; i += kMidRows) Tile<kMidRows, NV, Masked>(o, i, j0, last);
-  for (; i < m; ++i) Tile<1, NV, Masked>(o, i, j0, last);
+  for (; i < full; i += kTileRows) Tile<kTileRows, NV, Masked, Packed>(o, i, j0, last);
+  for (; i + kMidRows <= m; i += kMidRows) Tile<kMidRows, NV, Masked, Packed>(o, i, j0, last);
+  for (; i < m; ++i) Tile<1, NV, Masked, Packed>(o, i, j0, last);
+}
+
+// Columns [j0, j0 + NV vectors) of C; `last` lanes of the last vector.
+template <int NV, bool Masked, class T>
+HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  constexpr int64_t kFarApart = 1024;    // bytes from row to row of B
+  constexpr int64_t kWorthCopying = 24;  // rows that read the copy
+  o.b += j0;
+  const bool read_in_place = !Masked && o.ldb % lanes == 0 && o.ldb * static_cast<int64_t>(sizeof(T)) < kFarApart;
+  if (read_in_place || m < kWorthCopying) return Tiles<NV, Masked, false>(o, m, j0, last);
+  HWY_ALIGN T copy[kBlockK * NV * HWY_MAX_BYTES / sizeof(T)];
+  for (int64_t p = 0; p < o.k; ++p) {
+    const T* from = o.b + p * o.ldb;
+    T* to = copy + p * NV * lanes;
+    for (int v = 0; v < NV; ++v)
+      hn::Store(Masked && v == NV - 1 ? LoadTail(d, from + v * lanes, static_cast<size_t>(last))
+                                      : hn::LoadU(d, from + v * lanes),
+                d, to + v * lanes);
+  }
+  o.b = copy;
+  o.ldb = NV * lanes;
+  Tiles<NV, Masked, true>(o, m, j0, last);
 }
 
 // Few rows: many columns at once, for enough independent chains to hide the latency of the multiply-add. Returns the

@@ -1,5 +1,5 @@
 // First and second derivatives of the element-wise functions; rules are in unary-inl.h.
-// The gradient loop is the only one for f': the value itself is the gradient of a cotangent of ones added to zeros.
+// The gradient loops are the only ones for f': the value itself is the gradient of a cotangent of ones.
 #include <algorithm>
 
 #include "runtime/kernel/targets.h"
@@ -28,6 +28,14 @@ struct Gradient {
   }
 };
 template <class Rule, class T>
+struct FreshGradient {
+  T a;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V s, V gy) const {
+    return hn::Mul(gy, KeepNaN(s, Rule::D1(d, s, hn::Set(d, a))));
+  }
+};
+template <class Rule, class T>
 struct Second {
   T a;
   template <class D, class V>
@@ -36,8 +44,11 @@ struct Second {
   }
 };
 template <class Rule, class T>
-HWY_NOINLINE void GradLoop(T a, const T* s, const T* gy, T* gx, size_t n) {
-  Update(Gradient<Rule, T>{a}, s, gy, gx, n);
+HWY_NOINLINE void GradLoop(T a, const T* s, const T* gy, T* gx, size_t n, bool fresh) {
+  if (fresh)
+    Map2(FreshGradient<Rule, T>{a}, s, gy, gx, n);
+  else
+    Update(Gradient<Rule, T>{a}, s, gy, gx, n);
 }
 template <class Rule, class T>
 HWY_NOINLINE void SecondLoop(T a, const T* x, T* d, size_t n) {
@@ -45,11 +56,11 @@ HWY_NOINLINE void SecondLoop(T a, const T* x, T* d, size_t n) {
 }
 
 template <class T>
-void Grad(Unary f, T a, const T* x, const T* y, const T* gy, T* gx, size_t n) {
+void Grad(Unary f, T a, const T* x, const T* y, const T* gy, T* gx, size_t n, bool fresh) {
   switch (f) {
 #define NF_CASE(name, rule) \
   case Unary::name:         \
-    return GradLoop<rule>(a, rule::kFromOutput ? y : x, gy, gx, n);
+    return GradLoop<rule>(a, rule::kFromOutput ? y : x, gy, gx, n, fresh);
     NF_UNARY_LIST(NF_CASE)
 #undef NF_CASE
   }
@@ -64,11 +75,11 @@ void Deriv2(Unary f, T a, const T* x, T* d, size_t n) {
 #undef NF_CASE
   }
 }
-void GradF32(Unary f, float a, const float* x, const float* y, const float* gy, float* gx, size_t n) {
-  Grad(f, a, x, y, gy, gx, n);
+void GradF32(Unary f, float a, const float* x, const float* y, const float* gy, float* gx, size_t n, bool fresh) {
+  Grad(f, a, x, y, gy, gx, n, fresh);
 }
-void GradF64(Unary f, double a, const double* x, const double* y, const double* gy, double* gx, size_t n) {
-  Grad(f, a, x, y, gy, gx, n);
+void GradF64(Unary f, double a, const double* x, const double* y, const double* gy, double* gx, size_t n, bool fresh) {
+  Grad(f, a, x, y, gy, gx, n, fresh);
 }
 void Deriv2F32(Unary f, float a, const float* x, float* d, size_t n) { Deriv2(f, a, x, d, n); }
 void Deriv2F64(Unary f, double a, const double* x, double* d, size_t n) { Deriv2(f, a, x, d, n); }
@@ -85,12 +96,13 @@ HWY_EXPORT(Deriv2F32);
 HWY_EXPORT(Deriv2F64);
 
 template <>
-void unary_grad(Unary f, float a, const float* x, const float* y, const float* gy, float* gx, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(GradF32)(f, a, x, y, gy, gx, static_cast<size_t>(n));
+void unary_grad(Unary f, float a, const float* x, const float* y, const float* gy, float* gx, int64_t n, bool fresh) {
+  HWY_DYNAMIC_DISPATCH(GradF32)(f, a, x, y, gy, gx, static_cast<size_t>(n), fresh);
 }
 template <>
-void unary_grad(Unary f, double a, const double* x, const double* y, const double* gy, double* gx, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(GradF64)(f, a, x, y, gy, gx, static_cast<size_t>(n));
+void unary_grad(Unary f, double a, const double* x, const double* y, const double* gy, double* gx, int64_t n,
+                bool fresh) {
+  HWY_DYNAMIC_DISPATCH(GradF64)(f, a, x, y, gy, gx, static_cast<size_t>(n), fresh);
 }
 template <>
 void unary_deriv2(Unary f, float a, const float* x, float* d, int64_t n) {
@@ -106,9 +118,8 @@ void unary_deriv(Unary f, T a, const T* x, const T* y, T* d, int64_t n) {
   constexpr int64_t kBlock = 256;
   T ones[kBlock];
   std::fill_n(ones, kBlock, T{1});
-  std::fill_n(d, n, T{0});
   for (int64_t i = 0; i < n; i += kBlock) {
-    unary_grad(f, a, x ? x + i : nullptr, y ? y + i : nullptr, ones, d + i, std::min(kBlock, n - i));
+    unary_grad(f, a, x ? x + i : nullptr, y ? y + i : nullptr, ones, d + i, std::min(kBlock, n - i), true);
   }
 }
 template void unary_deriv(Unary, float, const float*, const float*, float*, int64_t);

@@ -22,11 +22,12 @@ void unary_forward(Tape&, Node& n) {
 
 template <class T>
 void unary_vjp(Tape& t, Node& n) {
-  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad(*n.in[0]));
+  bool fresh;
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad_for_write(*n.in[0], &fresh));
   const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
   const T a = static_cast<T>(n.attr.f[0]);
   for (int64_t r = 0; r < x.rows; ++r)
-    kernel::unary_grad(function_of(n), a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols);
+    kernel::unary_grad(function_of(n), a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols, fresh);
 }
 
 // Second input: the value y = f(x), when somebody has it already; no gradient flows into it.

@@ -1,6 +1,8 @@
 // y = x W + b (+ r), or y = act(x W + b): the work-horse. W is [in, out], so that forward is a plain product of
 // row-major matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy:
 // one FMA chain per element (runtime/kernel/gemm.h).
+#include <algorithm>
+
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
@@ -65,8 +67,7 @@ void vjp(Tape& t, Node& n) {
   if (has_act(n)) {
     const int64_t count = n.out.count();
     T* g = t.scratch<T>(count);
-    kernel::fill<T>(0, g, count);
-    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), gy_view.as<T>(), g, count);
+    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), gy_view.as<T>(), g, count, true);
     gy_view.data = g;
   }
   const auto gy = matrix_of<T>(gy_view);
@@ -94,8 +95,11 @@ void vjp(Tape& t, Node& n) {
   if (n.in[kB] && n.in[kB]->needs_grad)
     kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, t.grad(*n.in[kB]).template as<T>());
   if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
-    for_runs<const T, T>(gy_view, t.grad(*n.in[kResidual]),
-                         [](const T* g, T* o, int64_t count) { kernel::accumulate(g, o, count); });
+    bool fresh;
+    const View gr = t.grad_for_write(*n.in[kResidual], &fresh);
+    for_runs<const T, T>(gy_view, gr, [fresh](const T* g, T* o, int64_t count) {
+      fresh ? void(std::copy_n(g, count, o)) : kernel::accumulate(g, o, count);
+    });
   }
 }
 

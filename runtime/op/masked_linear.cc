@@ -1,6 +1,8 @@
 // y = act(W^T x + b) + r with a staircase mask: the layers of masked autoregressive nets (Germain et al. 2015, eq. 8),
 // by unit: x [d, n], y [m, n]. Gradients, with g = gy act'(y): dx = W g, dW = x g^T where the mask is open, db = row
 // sums of g, dr = gy. Masked entries are neither stored nor computed (runtime/kernel/staircase.h).
+#include <algorithm>
+
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
@@ -60,12 +62,14 @@ void vjp(Tape& t, Node& n) {
   for (int i = 0; i < n.n_in; ++i)  // storage of gradients comes before scratch memory
     if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
-  if (n.in[kResidual] && n.in[kResidual]->needs_grad)
-    kernel::accumulate<T>(g, t.grad(*n.in[kResidual]).template as<T>(), count);
+  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+    bool fresh;
+    T* gr = t.grad_for_write(*n.in[kResidual], &fresh).template as<T>();
+    fresh ? void(std::copy_n(g, count, gr)) : kernel::accumulate<T>(g, gr, count);
+  }
   if (has_act(n)) {
     T* before = t.scratch<T>(count);
-    kernel::unary_deriv<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), before, count);
-    kernel::binary<T>(kernel::Binary::mul, g, before, before, count);
+    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), g, before, count, true);
     g = before;
   }
   T* products = t.scratch<T>(m.scratch(rows));

@@ -145,7 +145,7 @@ void see_back(const Seen& seen, const T* x, const T* gy, T* gx, int64_t n) {
 
 // The gradient of `advance`: those of the units that it completed are known, and go to where they came from.
 template <class T>
-void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t index, int64_t step, T* scratch) {
+void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t index, int64_t step) {
   const Made& made = v.made;
   const Stage& s = made.stages()[index];
   const int64_t n = v.n, first = made.first_unit(s, step), count = (made.first_unit(s, step + 1) - first) * n;
@@ -156,8 +156,7 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
   switch (s.kind) {
     case Stage::linear:
       if (s.activated) {
-        kernel::unary_deriv<T>(act.f, static_cast<T>(act.a), nullptr, y, scratch, count);
-        kernel::binary<T>(kernel::Binary::mul, gy, scratch, gy, count);
+        kernel::unary_grad<T>(act.f, static_cast<T>(act.a), nullptr, y, gy, gy, count, true);
       }
       if (s.residual >= 0) kernel::accumulate<T>(gy, g(s.residual) + first * n, count);
       if (step < s.mask.steps())
@@ -204,7 +203,7 @@ void vjp(Tape& t, Node& node) {
   kernel::transpose(n, event, x.p, x.ld, x_units, n);
   T *gz_column = t.scratch<T>(n), *gx_column = t.scratch<T>(n);
   int64_t most = net.map().scratch() * n;
-  for (const Stage& s : made.stages()) most = std::max({most, s.units * n, s.mask.scratch(n)});
+  for (const Stage& s : made.stages()) most = std::max({most, s.units, s.mask.scratch(n)});
   T* scratch = t.scratch<T>(most);
   const int outputs = static_cast<int>(made.stages().size());
   for (int64_t i = event - 1; i >= 0; --i) {
@@ -218,7 +217,7 @@ void vjp(Tape& t, Node& node) {
                   true);
     if (gz.p)
       for (int64_t r = 0; r < n; ++r) gz.row(r)[column] += gz_column[r];
-    for (size_t k = made.stages().size(); k-- > 0;) retreat(node, v, g, k, i, scratch);
+    for (size_t k = made.stages().size(); k-- > 0;) retreat(node, v, g, k, i);
   }
   for (size_t k = 0; k < made.stages().size(); ++k) {
     const Stage& s = made.stages()[k];

@@ -97,7 +97,8 @@ TYPED_TEST(Gemm, CombinesWithCAndBias) {
     for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
       for (int64_t k : {1, 255, 256, 257, 600})  // around the blocks of k
         for (bool trans : {false, true})
-          for (int64_t n : {2, 37}) compare(Problem<TypeParam>(13, n, k, trans), into);
+          for (int64_t n : {2, 37})
+            for (int64_t m : {13, 30}) compare(Problem<TypeParam>(m, n, k, trans), into);
   });
 }
 

@@ -175,6 +175,22 @@ TYPED_TEST(UnaryKernel, GradientAccumulates) {
   });
 }
 
+TYPED_TEST(UnaryKernel, FreshGradientOverwritesAndMayBeTheCotangent) {
+  using T = TypeParam;
+  const T x[3] = {T{-0.5}, T{0.25}, T{2}}, gy[3] = {T{2}, T{-4}, T{8}};
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  on_every_target([&](int64_t) {
+    T gx[3] = {nan, nan, nan}, in_place[3] = {gy[0], gy[1], gy[2]};
+    kernel::unary_grad<T>(Unary::square, 0, x, nullptr, gy, gx, 3, true);
+    kernel::unary_grad<T>(Unary::square, 0, x, nullptr, in_place, in_place, 3, true);
+    for (const T* g : {gx, in_place}) {
+      EXPECT_EQ(g[0], T{-2});
+      EXPECT_EQ(g[1], T{-2});
+      EXPECT_EQ(g[2], T{32});
+    }
+  });
+}
+
 TEST(UnaryList, NamesEveryFunction) {
   EXPECT_STREQ(kernel::name_of(Unary::neg), "neg");
   EXPECT_STREQ(kernel::name_of(Unary::hardtanh), "hardtanh");
