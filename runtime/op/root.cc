@@ -105,11 +105,11 @@ void find_roots(Tape& t, const RootLimits& limits, const RootFunction<T>& f, con
   if (count == 0 || t.measuring) return;
   const T y = roots.y[active[0]];
   fail(Code::not_inverted,
-       "row %lld is not inverted: residual %.2g where %.2g is allowed, after %lld iterations; raise max_iterations or "
+       "row %lld is not inverted: residual %.2g where %.2g is allowed, after %lld iteration%s; raise max_iterations or "
        "tolerance",
        static_cast<long long>(t.random.first_row + active[0]), std::abs(static_cast<double>(value[0])),
        limits.tolerance * std::max(1.0, std::abs(static_cast<double>(y))),
-       static_cast<long long>(limits.max_iterations));
+       static_cast<long long>(limits.max_iterations), limits.max_iterations == 1 ? "" : "s");
 }
 
 template void find_roots<float>(Tape&, const RootLimits&, const RootFunction<float>&, const Roots<float>&);

@@ -99,8 +99,10 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
     if (!near.empty())
       fail(Code::spec, "%s: unknown field \"%.40s\", did you mean \"%s\"?", path_.c_str(), key.c_str(), near.c_str());
     std::string list;
-    for (const std::string& k : known_) list += (list.empty() ? "" : ", ") + k;
-    fail(Code::spec, "%s: unknown field \"%.40s\"; known: %s", path_.c_str(), key.c_str(), list.c_str());
+    for (const std::string& k : known_)
+      if (k != "type") list += (list.empty() ? "" : ", ") + k;  // which says whose fields these are
+    fail(Code::spec, "%s: unknown field \"%.40s\"; known: %s", path_.c_str(), key.c_str(),
+         list.empty() ? "none" : list.c_str());
   }
 }
 

@@ -52,6 +52,7 @@ std::string describe_targets() {
     k->config()->fields(fields);
     list.append({{"name", k->name},
                  {"doc", k->doc},
+                 {"formula", k->formula},
                  {"source", k->source},
                  {"min_columns", k->min_event},
                  {"max_columns", k->max_event},

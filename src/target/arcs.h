@@ -6,6 +6,10 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
+#define NF_ARCS_FORMULA                                                      \
+  "-((|x| - radius)/width)^2 / 2 + log(e^(-((x1 - centre)/spread)^2 / 2) + " \
+  "e^(-((x1 + centre)/spread)^2 / 2))"
+
 namespace nf {
 
 struct ArcsConfig : LayerConfig {

@@ -41,6 +41,9 @@ class Cross final : public PointTarget<Cross> {
 
 }  // namespace
 
-NF_TARGET(cross, Cross, "four Gaussian bumps in a cross", "", 2, 2);
+NF_TARGET(cross, Cross, "four Gaussian bumps in a cross",
+          "log of the sum over both signs of e^(-(x1^2/across + (x2 +- distance)^2/along)/2) + e^(-((x1 +- "
+          "distance)^2/along + x2^2/across)/2)",
+          "", 2, 2);
 
 }  // namespace nf

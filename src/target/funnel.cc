@@ -33,6 +33,7 @@ class Funnel final : public PointTarget<Funnel> {
 
 }  // namespace
 
-NF_TARGET(funnel, Funnel, "Neal's funnel, any number of columns", "Neal 2003, section 8", 1, 1 << 24);
+NF_TARGET(funnel, Funnel, "Neal's funnel, any number of columns", "x1 ~ N(0, scale^2), every other xj ~ N(0, e^x1)",
+          "Neal 2003, section 8", 1, 1 << 24);
 
 }  // namespace nf

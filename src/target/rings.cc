@@ -47,6 +47,7 @@ class Rings final : public PointTarget<Rings> {
 
 }  // namespace
 
-NF_TARGET(rings, Rings, "concentric rings", "", 2, 2);
+NF_TARGET(rings, Rings, "concentric rings",
+          "log sum_k e^(-((|x| - r_k)/width)^2 / 2), r_k = k radius/rings, k = 1 to rings", "", 2, 2);
 
 }  // namespace nf

@@ -26,12 +26,13 @@ class Target {
   // evaluate may be called from any thread, for any part of the rows, and never fails. Else: from the thread that
   // entered the library, once for all rows.
   virtual bool anywhere() const { return true; }
-  virtual double log_z() const { return kUnknown; }
+  virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 
 struct TargetKind {
   const char* name;
   const char* doc;
+  const char* formula;  // of the log density, in the names of the fields
   const char* source;
   int64_t min_event, max_event;
   std::unique_ptr<LayerConfig> (*config)();
@@ -69,10 +70,11 @@ class PointTarget : public Target {
   }
 };
 
-#define NF_TARGET(word, P, doc, source, min_event, max_event)                                                       \
+#define NF_TARGET(word, P, doc, formula, source, min_event, max_event)                                              \
   extern const TargetKind target_##word;                                                                            \
   const TargetKind target_##word = {#word,                                                                          \
                                     doc,                                                                            \
+                                    formula,                                                                        \
                                     source,                                                                         \
                                     min_event,                                                                      \
                                     max_event,                                                                      \

@@ -5,6 +5,8 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
+#define NF_CUT_FORMULA "cut(x1) = 0 up to |x1| = cut, beyond -(|x1| - cut)/wall"
+
 namespace nf {
 
 struct WaveConfig : LayerConfig {
@@ -37,7 +39,7 @@ inline double two_bands(const double* x, const Cut& cut, double offset, double o
 }
 
 inline double log_z_of_bands(const Cut& cut, double widths) {
-  return cut.cut == 0 ? kUnknown : 0.5 * kLogTwoPi + std::log(widths * cut.length());
+  return 0.5 * kLogTwoPi + std::log(widths * cut.length());
 }
 
 }  // namespace piece
