@@ -139,7 +139,8 @@ Names every_field() {
 void set_bare(Json& spec, const std::string& name, const Json& value, const std::string& assignment) {
   const Node root{&spec, Place::spec, ""};
   const Names own = fields_of(root);
-  if (std::find(own.begin(), own.end(), name) != own.end() && name != "invert") {
+  // Of the spec itself "invert" is meant where that writes it.
+  if (std::find(own.begin(), own.end(), name) != own.end() && (name != "invert" || spec.contains(name))) {
     spec[name] = value;
     return;
   }
