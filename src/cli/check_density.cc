@@ -198,7 +198,8 @@ Finding check_samples(const Subject& s, uint64_t seed) {
 // it overfitted, is some loss in every fit; one half of the spread that a normal of as many columns has is more.
 Finding check_fit(const Subject& s, const Finding& data, const Finding& samples) {
   Finding f{"fit", Verdict::none, {}, {}};
-  const double gap = samples.numbers["mean"].get<double>() - data.numbers["mean"].get<double>();
+  const double of_data = data.numbers["mean"].get<double>(), of_samples = samples.numbers["mean"].get<double>();
+  const double gap = of_samples - of_data;
   const double error = std::hypot(samples.numbers["two_standard_errors"].get<double>(),
                                   data.numbers["two_standard_errors"].get<double>()) /
                        2;
@@ -209,10 +210,11 @@ Finding check_fit(const Subject& s, const Finding& data, const Finding& samples)
     return f;
   }
   f.verdict = gap > allowed && gap > 5 * error ? Verdict::look : Verdict::ok;
-  f.says = f.verdict == Verdict::look
-               ? text("the model's own samples are %.3g nats likelier than the data: it does not fit these rows", gap)
-               : text("the data is %.3g nats %s likely than the model's own samples (up to %.2g less is ok)",
-                      std::abs(gap), gap > 0 ? "less" : "more", allowed);
+  f.says = text("mean log-likelihood of the data %.4f, of the model's own samples %.4f: the data is %.3g nats %s",
+                of_data, of_samples, std::abs(gap), gap > 0 ? "lower" : "higher");
+  f.says += f.verdict == Verdict::look
+                ? text(", where up to %.2g lower is ok: the model does not fit these rows", allowed)
+                : text(" (up to %.2g lower is ok)", allowed);
   return f;
 }
 

@@ -34,6 +34,8 @@ class Scene {
  public:
   Scene(const PlotArgs& args, const std::string& model, const std::string& data, Contexts contexts = Contexts::one);
   const std::string& path() const { return path_; }
+  nf_session* session() const { return session_.get(); }
+  std::string note(const char* key) const;  // of the model, "" when there is none
   int64_t cols() const { return info_.event_size; }
   int64_t steps() const { return info_.layer_count; }
   bool has_data() const { return data_.rows > 0; }

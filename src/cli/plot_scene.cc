@@ -86,6 +86,11 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
   session_ = make<Session>(nf_session_create, model_.get(), options.get());
 }
 
+std::string Scene::note(const char* key) const {
+  const char* words = nf_model_note(model_.get(), key);
+  return words ? words : "";
+}
+
 std::string Scene::at_context() const {
   constexpr int64_t kNamed = 3;
   std::string words;

@@ -1,8 +1,8 @@
 // nf plot target: a known density, Metropolis samples of it, and models fitted to it, side by side.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 
 #include "src/cli/density_map.h"
 #include "src/cli/plot.h"
@@ -12,7 +12,6 @@
 namespace nf::cli {
 namespace {
 constexpr double kEdge = 16, kTitle = 34, kGap = 12;
-constexpr int64_t kChains = 200;
 
 std::vector<double> log_density(const nf_target* target, Matrix& x) {
   std::vector<double> out(static_cast<size_t>(x.rows));
@@ -24,21 +23,35 @@ std::vector<double> log_density(const nf_target* target, Matrix& x) {
   return out;
 }
 
-Matrix chains(const PlotArgs& a, nf_runtime* runtime, const nf_target* target) {
-  const int64_t draws = (a.points + kChains - 1) / kChains;
-  Matrix all{draws * kChains, 2, std::vector<double>(static_cast<size_t>(2 * draws * kChains))};
-  nf_view out = NF_VIEW_INIT;
-  out.dtype = NF_F64, out.ndim = 3, out.data = all.values.data();
-  out.shape[0] = draws, out.shape[1] = kChains, out.shape[2] = 2;
-  Settings settings;
-  settings.set("step_size", "1");
-  settings.set("burn_in", "2000");
-  settings.set("thin", "20");
-  settings.set("seed", std::to_string(a.seed));
-  const Options options = settings.bag();
-  call(nf_metropolis, runtime, target, nullptr, options.get(), nullptr, nullptr, &out, nullptr);
-  all.rows = a.points;
-  return all;
+bool same_target(const std::string& a, const std::string& b) {
+  try {
+    return full_target(a) == full_target(b);
+  } catch (const std::exception&) {  // of a note: anything may be written there
+    return false;
+  }
+}
+
+// A picture of what a model is not may be what is wanted, but not by mistake: says how far a model is from the target
+// that was fitted to something else.
+void tell_origin(const std::string& path, const std::string& target_name, const nf_target* target, const Scene& scene) {
+  constexpr int64_t kSamples = 4000;
+  const auto note = nlohmann::ordered_json::parse(scene.note("training"), nullptr, /*allow_exceptions=*/false);
+  const std::string fitted = note.is_object() && note.contains("target") && note["target"].is_string()
+                                 ? note["target"].get<std::string>()
+                                 : std::string();
+  if (same_target(fitted, target_name)) return;
+  std::string far;
+  const double log_z = info_of(target).log_z;
+  try {
+    nf_importance_info found = NF_IMPORTANCE_INFO_INIT;
+    call(nf_importance, scene.session(), target, uint64_t{0}, uint64_t{0}, kSamples, nullptr, nullptr, nullptr, &found);
+    if (std::isfinite(log_z))
+      far = text("; its reverse KL from %s is %.4g nats, %.2g %% of samples are effective", target_name.c_str(),
+                 found.reverse_kl + log_z, 100 * found.ess_fraction);
+  } catch (const LibraryFailure&) {  // an inverse that is missed; the picture shows what there is
+  }
+  std::fprintf(stderr, "nf: note: %s was %s%s\n", path.c_str(),
+               fitted.empty() ? "not fitted to a target, it seems" : ("fitted to " + fitted).c_str(), far.c_str());
 }
 }  // namespace
 
@@ -46,7 +59,13 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   check_picture(a.output, ".png");
   const Runtime runtime = a.settings->runtime();
   const Target target = open_target(runtime.get(), target_name, 2);
-  const Matrix walked = chains(a, runtime.get(), target.get());
+  std::vector<std::unique_ptr<Scene>> scenes;
+  for (const std::string& path : models) {
+    scenes.push_back(std::make_unique<Scene>(a, path, ""));
+    if (scenes.back()->cols() != 2)
+      throw Failure(path + " has " + counted(scenes.back()->cols(), "column") + "; the picture shows two", {}, kUsage);
+  }
+  const Matrix walked{a.points, 2, walk(runtime.get(), target.get(), 2, a.points, a.seed)};
   Range x = range_of(walked.column(0)), y = range_of(walked.column(1));
   fit_units({0, 0, static_cast<double>(a.size), static_cast<double>(a.size)}, x, y);
   const size_t panels = 2 + models.size();
@@ -65,11 +84,9 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   canvas.outline(box, kGrid);
   const Axes axes(canvas, box, x, y);
   scatter(canvas, axes, walked, 0, 1, kBlue);
-  for (const std::string& path : models) {
-    const Scene scene(a, path, "");
-    if (scene.cols() != 2)
-      throw Failure(path + " has " + std::to_string(scene.cols()) + " columns; the picture shows two", {}, kUsage);
-    draw(canvas, density_map(scene, x, y, a.size, a.log), panel(std::filesystem::path(path).stem().string()));
+  for (size_t i = 0; i < models.size(); ++i) {
+    tell_origin(models[i], target_name, target.get(), *scenes[i]);
+    draw(canvas, density_map(*scenes[i], x, y, a.size, a.log), panel(std::filesystem::path(models[i]).stem().string()));
   }
   save(canvas, a.output);
   return kOk;

@@ -51,6 +51,7 @@ void Progress::draw() {
   const double per_step = seconds() / static_cast<double>(std::max<uint64_t>(step_ - first_, 1));
   std::string facts = text(" %s/%s  loss %.4f", grouped(static_cast<int64_t>(step_)).c_str(),
                            grouped(static_cast<int64_t>(steps_)).c_str(), smooth_ / std::max(weight_, 1e-300));
+  if (!beside_.empty()) facts += "  " + beside_;
   if (validated_) facts += text("  valid %.4f", valid_);
   facts += "  " + short_count(rows_per_second()) + " rows/s  " +
            duration(per_step * static_cast<double>(steps_ - std::min(step_, steps_))) + " left";
@@ -76,6 +77,12 @@ void Progress::note(const std::string& line) {
   std::fflush(stdout);
 }
 
+void Progress::line(const CurvePoint& p, const std::string& facts) {
+  note(text("step %llu/%llu  ", static_cast<unsigned long long>(p.step), static_cast<unsigned long long>(steps_)) +
+       facts + (beside_.empty() ? "" : "  " + beside_) +
+       text("  lr %.3g  %s rows/s  %s", p.lr, short_count(rows_per_second()).c_str(), duration(p.seconds).c_str()));
+}
+
 void Progress::validation(const CurvePoint& p, bool best) {
   validated_ = std::isfinite(p.valid);
   valid_ = p.valid;
@@ -83,11 +90,13 @@ void Progress::validation(const CurvePoint& p, bool best) {
   if (screen_.terminal()) return draw();
   if (!headed_) note("mean log-likelihood in nats per row, higher is better; * = best so far, saved");
   headed_ = true;
-  std::string line = text("step %llu/%llu  train %.4f", static_cast<unsigned long long>(p.step),
-                          static_cast<unsigned long long>(steps_), p.train);
-  if (!std::isnan(p.valid)) line += text("  valid %.4f%s", p.valid, best ? " *" : "");
-  note(line +
-       text("  lr %.3g  %s rows/s  %s", p.lr, short_count(rows_per_second()).c_str(), duration(p.seconds).c_str()));
+  line(p, text("train %.4f", p.train) +
+              (std::isnan(p.valid) ? std::string() : text("  valid %.4f%s", p.valid, best ? " *" : "")));
+}
+
+void Progress::loss(const CurvePoint& p) {
+  if (quiet_) return;
+  screen_.terminal() ? draw() : line(p, text("loss %.4f", -p.train));
 }
 
 }  // namespace nf::cli

@@ -59,6 +59,22 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   return r;
 }
 
+Rows Rows::of(const std::vector<double>& values, int64_t cols, int32_t dtype) {
+  Rows r;
+  r.dtype_ = dtype;
+  r.rows_ = static_cast<int64_t>(values.size()) / cols;
+  r.cols_ = r.row_stride_ = cols;
+  r.own_.resize(values.size() * r.element());
+  r.data_ = r.own_.data();
+  std::byte* to = r.data_;
+  for (const double v : values) {
+    const auto narrow = static_cast<float>(v);
+    std::memcpy(to, dtype == NF_F64 ? static_cast<const void*>(&v) : &narrow, r.element());
+    to += r.element();
+  }
+  return r;
+}
+
 nf_view Rows::view(int64_t from, int64_t count) const {
   nf_view v = matrix_view(const_cast<std::byte*>(row(from)), dtype_, count, cols_);
   v.flags = NF_STRIDED;

@@ -25,6 +25,7 @@ class Rows {
   // `columns`: "" for all, otherwise as in the table option "columns".
   static Rows open(nf_runtime* runtime, const std::string& path, const Settings& settings, int32_t dtype,
                    const std::string& columns = {});
+  static Rows of(const std::vector<double>& values, int64_t cols, int32_t dtype);  // row-major
   Rows pick(std::span<const int64_t> indices) const;
 
   explicit operator bool() const { return data_ != nullptr; }

@@ -1,4 +1,5 @@
-// See run_state.h. Doubles are written so that they read back to the same bits; -infinity, which JSON lacks, is null.
+// See run_state.h. Doubles are written so that they read back to the same bits; of what JSON lacks,
+// -infinity is null and NaN a string.
 #include "src/cli/run_state.h"
 
 #include <cerrno>
@@ -14,27 +15,32 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr const char* kNote = "run";
 
-double number(const Json& j) { return j.is_number() ? j.get<double>() : -std::numeric_limits<double>::infinity(); }
+double number(const Json& j) {
+  if (j.is_string()) return std::nan("");
+  return j.is_number() ? j.get<double>() : -std::numeric_limits<double>::infinity();
+}
+
+Json written(double v) { return std::isnan(v) ? Json("nan") : Json(v); }
 }  // namespace
 
 void write_state(nf_model* model, const RunState& s) {
   Json curve = Json::array();
-  for (const CurvePoint& p : s.curve) curve.push_back({p.step, p.train, p.valid, p.lr, p.seconds});
+  for (const CurvePoint& p : s.curve) curve.push_back({p.step, written(p.train), written(p.valid), p.lr, p.seconds});
   const Json note = {
-      {"fixed", s.fixed},       {"options", s.options},       {"step", s.step}, {"planned", s.planned},
-      {"loss_sum", s.loss_sum}, {"loss_count", s.loss_count}, {"best", s.best}, {"best_step", s.best_step},
-      {"stale", s.stale},       {"seconds", s.seconds},       {"curve", curve}};
+      {"command", s.command},     {"fixed", s.fixed},       {"options", s.options},       {"step", s.step},
+      {"planned", s.planned},     {"loss_sum", s.loss_sum}, {"loss_count", s.loss_count}, {"best", written(s.best)},
+      {"best_step", s.best_step}, {"stale", s.stale},       {"seconds", s.seconds},       {"curve", curve}};
   call(nf_model_set_note, model, kNote, note.dump().c_str());
 }
 
 RunState read_state(const nf_model* model, const std::string& path) {
   const char* note = nf_model_note(model, kNote);
   if (!note)
-    throw Failure(path + " is not the checkpoint of `nf train`",
-                  "a finished model holds no optimiser state to go on from");
+    throw Failure(path + " is not the checkpoint of a run", "a finished model holds no optimiser state to go on from");
   RunState s;
   try {
     const Json j = Json::parse(note);
+    s.command = j.value("command", s.command);
     s.fixed = j.at("fixed").get<std::map<std::string, std::string>>();
     s.options = j.at("options").get<std::map<std::string, std::string>>();
     s.step = j.at("step");

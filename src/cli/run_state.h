@@ -11,13 +11,15 @@
 
 namespace nf::cli {
 
-// One validation. Log-likelihoods are means in nats per row; `train` is of the batches since the point before.
+// One validation. Log-likelihoods are means in nats per row; `train` is of the batches since the point before (of nf
+// fit-target: -loss). `valid` is NaN where there is none.
 struct CurvePoint {
   uint64_t step = 0;
   double train = 0, valid = 0, lr = 0, seconds = 0;
 };
 
 struct RunState {
+  std::string command = "train";  // nf train or nf fit-target
   // What must not change between parts of a run, by the name of its flag: checked on --resume.
   std::map<std::string, std::string> fixed;
   std::map<std::string, std::string> options;  // of the library; those not given again on --resume
@@ -32,7 +34,8 @@ struct RunState {
 };
 
 void write_state(nf_model* model, const RunState& state);
-RunState read_state(const nf_model* model, const std::string& path);  // Failure when it is not the checkpoint of a run
+// Failure when the model is not the checkpoint of a run.
+RunState read_state(const nf_model* model, const std::string& path);
 
 void write_curve(const std::vector<CurvePoint>& curve, const std::string& path);  // CSV
 

@@ -19,6 +19,12 @@ Json described() {
 }
 
 bool is_json(const std::string& argument) { return argument.find('{') != std::string::npos; }
+
+Json description(const std::string& name) {
+  for (const Json& t : described())
+    if (t["name"] == name) return t;
+  throw Failure("there is no target " + name, "`nf targets` lists them", kUsage);
+}
 }  // namespace
 
 std::string target_spec(const std::string& argument) {
@@ -36,7 +42,11 @@ std::string target_spec(const std::string& argument) {
     if (equals == std::string::npos || value.is_discarded())
       throw Failure("--target " + argument + ": '" + field + "' is not FIELD=NUMBER",
                     "as in --target u1,radius=4,spread=0.8; `nf targets` lists the fields", kUsage);
-    spec[field.substr(0, equals)] = value;
+    const std::string name = field.substr(0, equals);
+    if (spec.contains(name))
+      throw Failure("--target " + argument + ": the field '" + name + "' is given twice", "leave one of them out",
+                    kUsage);
+    spec[name] = value;
     at = next;
   }
   return spec.dump();
@@ -63,30 +73,132 @@ int64_t usual_columns(const std::string& argument) {
   return 2;
 }
 
-int list_targets(bool json) {
-  const Json all = described();
-  if (json) {
-    std::printf("%s\n", all.dump(2).c_str());
-    return kOk;
+Json full_target(const std::string& argument) {
+  const std::string words = target_spec(argument);
+  const Json given = is_json(words) ? Json::parse(words) : Json{{"type", words}};
+  Json full = {{"type", given["type"]}};
+  const Json target = description(given["type"]);
+  for (const Json& f : target["fields"]) {
+    const std::string name = f["name"];
+    full[name] = given.value(name, f["default"]);
+    if (f["default"].is_number_float()) full[name] = full[name].get<double>();  // 4 is 4.0
   }
+  return full;
+}
+
+std::vector<double> walk(nf_runtime* runtime, const nf_target* target, int64_t columns, int64_t rows, uint64_t seed) {
+  constexpr int64_t kChains = 200;
+  const int64_t draws = (rows + kChains - 1) / kChains;
+  std::vector<double> values(static_cast<size_t>(columns * draws * kChains));
+  nf_view out = NF_VIEW_INIT;
+  out.dtype = NF_F64, out.ndim = 3, out.data = values.data();
+  out.shape[0] = draws, out.shape[1] = kChains, out.shape[2] = columns;
+  Settings settings;
+  settings.set("step_size", "1");
+  settings.set("burn_in", "2000");
+  settings.set("thin", "20");
+  settings.set("seed", std::to_string(seed));
+  const Options options = settings.bag();
+  try {
+    call(nf_metropolis, runtime, target, nullptr, options.get(), nullptr, nullptr, &out, nullptr);
+  } catch (const LibraryFailure& e) {
+    if (e.status != NF_ERR_NUMERIC) throw;
+    throw Failure(std::string("Metropolis samples of the target: ") + e.what(),
+                  "chains start at standard normal rows, and the density is 0 at some: give it a soft edge (wall above "
+                  "0), or a wider one");
+  }
+  values.resize(static_cast<size_t>(columns * rows));
+  return values;
+}
+
+namespace {
+std::string shown_log_z(double log_z) {
+  return std::isnan(log_z)   ? "not known"
+         : std::isinf(log_z) ? "none: the density has no finite integral"
+                             : text("%.4f", log_z);
+}
+
+double log_z_of(nf_runtime* runtime, const std::string& argument) {
+  return info_of(open_target(runtime, argument, usual_columns(argument)).get()).log_z;
+}
+
+void add_log_z(Json& j, double log_z) {
+  j["log_z"] = std::isfinite(log_z) ? Json(log_z) : Json();
+  j["normalisable"] = !std::isinf(log_z);
+}
+
+// `set`: the fields as they are, where they are not the defaults.
+void print_fields(const Json& described, const Json& set, const Screen& screen) {
+  for (const Json& f : described["fields"]) {
+    const std::string name = f["name"];
+    const std::string is = set.contains(name) && set[name] != f["default"] ? ", here " + shown(set[name]) : "";
+    std::printf("  %s%s %s\n", screen.name(text("%-10s", name.c_str())).c_str(), f.value("doc", "").c_str(),
+                screen.dim("(" + shown(f["default"]) + ", " + bounds_of(f) + is + ")").c_str());
+  }
+}
+
+std::string columns_of(const Json& described) {
+  const int64_t least = described["min_columns"], most = described["max_columns"];
+  return least == most ? std::to_string(least) : "any number from " + std::to_string(least);
+}
+}  // namespace
+
+int list_targets(bool json) {
+  Json all = described();
   const Screen screen(stdout);
   const Settings none;
   const Runtime runtime = none.runtime();
-  for (const Json& t : all) {
+  for (Json& t : all) {
     const std::string name = t["name"];
-    const double log_z = info_of(open_target(runtime.get(), name, usual_columns(name)).get()).log_z;
-    std::printf("%s  %s%s\n", screen.bold(name).c_str(), t.value("doc", "").c_str(),
-                std::isnan(log_z) ? "" : text("; log Z = %.4f", log_z).c_str());
+    const double log_z = log_z_of(runtime.get(), name);
+    add_log_z(t, log_z);
+    if (json) continue;
+    std::printf("%s  %s; log Z = %s\n", screen.bold(name).c_str(), t.value("doc", "").c_str(),
+                shown_log_z(log_z).c_str());
     if (const std::string source = t.value("source", ""); !source.empty())
       std::printf("  %s\n", screen.dim(source).c_str());
-    for (const Json& f : t["fields"])
-      std::printf("  %s%s %s\n", screen.name(text("%-10s", f["name"].get<std::string>().c_str())).c_str(),
-                  f.value("doc", "").c_str(),
-                  screen.dim("(" + shown(f["default"]) + ", " + bounds_of(f) + ")").c_str());
+    print_fields(t, Json::object(), screen);
     std::printf("\n");
   }
-  std::printf(
-      "Set fields with --target NAME,FIELD=NUMBER: nf fit-target SPEC --target u1,radius=4,spread=0.8 -o OUT\n");
+  if (json)
+    std::printf("%s\n", all.dump(2).c_str());
+  else
+    std::printf(
+        "Set fields with --target NAME,FIELD=NUMBER: nf fit-target SPEC --target u1,radius=4,spread=0.8 -o OUT\n"
+        "`nf targets NAME` shows its formula; NAME,FIELD=NUMBER its log Z, too.\n");
+  return kOk;
+}
+
+int show_target(const std::string& argument, bool json) {
+  const Settings none;
+  const Runtime runtime = none.runtime();
+  const double log_z = log_z_of(runtime.get(), argument);
+  const Json full = full_target(argument);
+  Json t = description(full["type"]);
+  if (json) {
+    add_log_z(t, log_z);
+    t["target"] = full;
+    std::printf("%s\n", t.dump(2).c_str());
+    return kOk;
+  }
+  const Screen screen(stdout);
+  const std::string name = t["name"];
+  const auto line = [&](const char* what, const std::string& words) {
+    if (!words.empty())
+      std::printf("  %s%s\n", screen.dim(text("%-10s", what)).c_str(),
+                  wrapped(words, 12, std::max<size_t>(screen.width(), 80)).c_str());
+  };
+  std::printf("%s  %s\n", screen.bold(name).c_str(), t.value("doc", "").c_str());
+  line("log p(x)", t.value("formula", ""));
+  line("log Z", shown_log_z(log_z));
+  line("columns", columns_of(t));
+  line("source", t.value("source", ""));
+  std::printf("\nfields\n");
+  print_fields(t, full, screen);
+  const std::string first = t["fields"][0]["name"];
+  const std::string other = argument == name ? name + "," + first + "=" + shown(full[first]) : argument;
+  std::printf("\n  nf plot target %s -o %s.png\n  nf fit-target SPEC --target %s -o %s.safetensors\n",
+              shell_word(argument).c_str(), name.c_str(), shell_word(other).c_str(), name.c_str());
   return kOk;
 }
 

@@ -63,22 +63,7 @@ Json summary_of(const RunState& s, const Summary* test) {
   return j;
 }
 
-int report_interrupt(const TrainArgs& a, const TrainResult& r) {
-  if (a.json) {
-    Json j = summary_of(r.state, nullptr);
-    j["interrupted"] = true;
-    std::printf("%s\n", j.dump().c_str());
-  }
-  std::fprintf(
-      stderr,
-      "nf: interrupted at step %s of %s; %s holds everything\n    the same command with --resume goes on from there\n",
-      grouped(static_cast<int64_t>(r.state.step)).c_str(), grouped(static_cast<int64_t>(r.state.planned)).c_str(),
-      a.checkpoint.c_str());
-  return kInterrupted;
-}
-
-void report(const TrainArgs& a, const TrainPlan& plan, const TrainResult& r, const Summary* test,
-            const Screen& screen) {
+void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const Summary* test, const Screen& screen) {
   const RunState& s = r.state;
   const std::string picture = screen.terminal() ? chart(s.curve, screen) : "";
   std::printf("%s", picture.c_str());
@@ -99,14 +84,14 @@ void report(const TrainArgs& a, const TrainPlan& plan, const TrainResult& r, con
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
   const bool contextual = info_of(plan.model.get()).context_size > 0;
-  std::string score = "nf score " + shell_word(a.output) + " --data " + shell_word(scored);
-  if (!a.train.columns.empty()) score += " --columns " + shell_word(a.train.columns);
+  std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
+  if (!a.train.columns.empty()) rows += " --columns " + shell_word(a.train.columns);
   if (!a.train.context_columns.empty())
-    score += " --context-columns " + shell_word(a.train.context_columns);
+    rows += " --context-columns " + shell_word(a.train.context_columns);
   else if (contextual)
-    score += " --context CONTEXT.npy";
-  std::printf("\nnext\n  %s\n  nf sample %s -n 1000%s -o samples.csv\n", score.c_str(), shell_word(a.output).c_str(),
-              contextual ? " --context CONTEXT.npy" : "");
+    rows += " --context CONTEXT.npy";
+  std::printf("\nnext\n  nf check %s\n  nf score %s\n  nf sample %s -n 1000%s -o samples.csv\n", rows.c_str(),
+              rows.c_str(), shell_word(a.output).c_str(), contextual ? " --context CONTEXT.npy" : "");
 }
 
 // What the best model is worth on rows that neither training nor the choice of the best has seen.
@@ -130,11 +115,16 @@ int train(TrainArgs a) {
   const Screen screen(stdout);
   TrainPlan plan = plan_training(a, screen);
   const bool speak = !a.quiet && !a.json;
-  const TrainResult r = run_training(a, plan, screen, [&] {
+  const RunResult r = run_training(a, plan, screen, [&] {
     if (speak) introduce(a, plan, screen);
   });
   if (!a.curve.empty()) write_curve(r.state.curve, a.curve);
-  if (r.interrupted) return report_interrupt(a, r);
+  if (r.interrupted) {
+    Json j = summary_of(r.state, nullptr);
+    j["interrupted"] = true;
+    if (a.json) std::printf("%s\n", j.dump().c_str());
+    return report_interrupt(r.state, a.checkpoint, "");
+  }
   const std::unique_ptr<Summary> test = finish(a, plan, r.state);
   if (speak) report(a, plan, r, test.get(), screen);
   if (a.json) {

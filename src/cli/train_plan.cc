@@ -6,9 +6,11 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "src/cli/resume.h"
 #include "src/cli/set.h"
 #include "src/cli/spec.h"
 #include "src/cli/split.h"
+#include "src/cli/warn_model.h"
 #include "src/cli/writer.h"
 
 namespace nf::cli {
@@ -19,60 +21,19 @@ constexpr uint64_t kMinValidations = 16, kMaxValidations = 64;
 
 // ---- paths ------------------------------------------------------------------------------------
 
-bool is_model(nf_runtime* runtime, const std::string& path, const Settings& settings) {
-  try {
-    return load_model(runtime, path, settings) != nullptr;
-  } catch (const Failure&) {
-    return false;
-  }
-}
-
-void check_destination(const TrainArgs& args, const std::string& path, const char* flag) {
-  std::error_code ignored;
-  const std::pair<const char*, const std::string*> inputs[] = {{"SPEC", &args.spec},
-                                                               {"--data", &args.train.data},
-                                                               {"--valid", &args.valid.data},
-                                                               {"--test", &args.test.data},
-                                                               {"--context-data", &args.train.context},
-                                                               {"--valid-context", &args.valid.context},
-                                                               {"--test-context", &args.test.context}};
-  for (const auto& [name, input] : inputs)
-    if (!input->empty() && (path == *input || fs::equivalent(path, *input, ignored)))
-      throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite", {},
-                    kUsage);
-  check_folder(path, flag);
-}
-
-void check_destinations(const TrainArgs& args, nf_runtime* runtime) {
-  check_destination(args, args.output, "-o");
-  check_destination(args, args.checkpoint, "--checkpoint");
-  if (!args.curve.empty()) check_destination(args, args.curve, "--curve");
-  if (!args.split_out.empty()) check_destination(args, args.split_out, "--split-out"), check_output(args.split_out);
-  if (args.output == args.checkpoint) throw Failure("-o and --checkpoint name the same file", {}, kUsage);
-  for (const std::string& path : {args.output, args.checkpoint})
-    if (!args.force && fs::exists(path) && !is_model(runtime, path, *args.settings))
-      throw Failure(path + " exists and is not a model", "choose another name, or --force to overwrite it");
-}
-
-// A new run must not silently destroy an unfinished one.
-void set_aside(const TrainArgs& args, nf_runtime* runtime, const Screen& screen) {
-  if (!fs::exists(args.checkpoint)) return;
-  RunState old;
-  try {
-    const Model model = load_model(runtime, args.checkpoint, *args.settings);
-    old = read_state(model.get(), args.checkpoint);
-  } catch (const Failure&) {
-    return;  // nothing that could be continued
-  }
-  if (old.step >= old.planned) return;
-  std::error_code error;
-  fs::rename(args.checkpoint, args.checkpoint + ".old", error);
-  if (!error && !args.quiet && !args.json)
-    std::printf("%s\n",
-                screen
-                    .dim("an unfinished run (step " + grouped(static_cast<int64_t>(old.step)) + " of " +
-                         grouped(static_cast<int64_t>(old.planned)) + ") is kept as " + args.checkpoint + ".old")
-                    .c_str());
+void check_paths(const TrainArgs& a, nf_runtime* runtime) {
+  check_destinations(
+      {{"SPEC", a.spec},
+       {"--data", a.train.data},
+       {"--valid", a.valid.data},
+       {"--test", a.test.data},
+       {"--context-data", a.train.context},
+       {"--valid-context", a.valid.context},
+       {"--test-context", a.test.context}},
+      {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}, {"--split-out", a.split_out}});
+  if (!a.split_out.empty()) check_output(a.split_out);
+  if (a.force) return;
+  for (const std::string& path : {a.output, a.checkpoint}) check_replaced(runtime, *a.settings, path);
 }
 
 // ---- data -------------------------------------------------------------------------------------
@@ -110,13 +71,6 @@ void warn_of_columns(const Rows& rows, bool standardised) {
                some_of(std::move(odd)).c_str());
 }
 
-void warn_of_model(const nf_model_info& info) {
-  if (info.param_count > 0) return;
-  std::fprintf(stderr, "nf: warning: %s: training changes nothing\n",
-               info.layer_count ? "no layer of the spec has trainable parameters"
-                                : "the spec has no layers and no trainable parameters");
-}
-
 // Layers that take parameters from data get all of the training rows.
 void fit_data(const TrainPlan& plan) {
   const nf_view x = plan.train.x.view(), context = plan.train.context.view();
@@ -150,37 +104,11 @@ Model create_model(const TrainPlan& plan, const std::string& spec, const std::st
 
 // ---- resume -----------------------------------------------------------------------------------
 
-bool shapes_the_run(const std::string& key) {
-  const auto& docs = option_docs();
-  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.key == key; });
-  return doc != docs.end() && (doc->belongs_to("trainer") || doc->belongs_to("batches"));
-}
-
-// From the best validation on another learning rate may be tried; the data and its order stay.
-bool may_change(const std::string& key) {
-  const auto& docs = option_docs();
-  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.key == key; });
-  return doc != docs.end() && !doc->belongs_to("batches");
-}
-
-[[noreturn]] void differs(const std::string& key, const std::string& was, const std::string& is) {
-  throw Failure("--resume continues the same run, but " + key + " is " + is + " and was " + was,
-                std::string("leave the options of a resumed run away, or start a new run with another -o") +
-                    (may_change(key) ? "; --resume-best goes on from the best validation with other options" : ""));
-}
-
-// Options of the first part hold; those given again must agree.
 void adopt(TrainArgs& args, const RunState& state) {
   Settings& s = *args.settings;
-  const std::map<std::string, std::string> given = s.values();
-  for (const auto& [key, value] : given) {
-    if (!shapes_the_run(key) || (args.resume_best && may_change(key))) continue;
-    const auto was = state.options.find(key);
-    if (was == state.options.end()) differs(key, "not set", value);
-    if (was->second != value) differs(key, was->second, value);
-  }
-  for (const auto& [key, value] : state.options)
-    if (!s.has(key) && !(args.resume_best && key == "max_steps" && args.steps)) s.set(key, value);
+  // From the best validation a run may become longer or shorter, and its schedule with it.
+  if (args.resume_best && args.steps && !s.has("max_steps")) s.set("max_steps", std::to_string(args.steps));
+  adopt_options(s, state, args.resume_best ? Resume::best : Resume::exact_or_best);
   const auto fixed = [&](const char* flag) {
     const auto found = state.fixed.find(flag);
     return found == state.fixed.end() ? std::string() : found->second;
@@ -201,9 +129,9 @@ Model load_checkpoint(const TrainArgs& args, TrainPlan& plan) {
         args.resume_best && fs::exists(args.checkpoint)
             ? "no validation was the best yet; --resume goes on from the last step"
             : "without it a new run starts");
-  Model model = load_model(plan.runtime.get(), from, *args.settings);
-  plan.state = read_state(model.get(), from);
-  return model;
+  Checkpoint c = open_checkpoint(plan.runtime.get(), *args.settings, from, "train");
+  plan.state = std::move(c.state);
+  return std::move(c.model);
 }
 
 std::map<std::string, std::string> fingerprints(const TrainArgs& args, const TrainPlan& plan) {
@@ -251,7 +179,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   if (args.checkpoint.empty()) args.checkpoint = args.output + ".checkpoint";
   TrainPlan plan;
   plan.runtime = args.settings->runtime();
-  check_destinations(args, plan.runtime.get());
+  check_paths(args, plan.runtime.get());
   plan.replaces = fs::exists(args.output);
   const std::string typed = override_spec(read_spec(args.spec), args.overrides);
   std::string spec = args.standardize ? standardise_spec(typed) : typed;
@@ -264,9 +192,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   open_all(args, plan, spec_dtype(spec));
   spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
   Model fresh = create_model(plan, spec, typed);
-  if (args.resume && std::string(nf_model_spec(fresh.get())) != nf_model_spec(plan.model.get()))
-    throw Failure("--resume: the spec is not the one that " + args.resumed() + " was trained with",
-                  "`nf info --spec " + shell_word(args.resumed()) + "` prints that one");
+  if (args.resume) check_same_spec(fresh.get(), plan.model.get(), args.resumed());
   if (!args.resume) plan.model = std::move(fresh);
 
   const nf_model_info info = info_of(plan.model.get());
@@ -275,7 +201,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
   if (!args.quiet) {
     warn_of_columns(plan.train.x, is_standardised(spec));
-    warn_of_model(info);
+    warn_of_model(plan.model.get());
   }
   split_rows(args, plan);
   if (args.patience && !plan.valid)
@@ -283,16 +209,11 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
                   "give --valid FILE or a --holdout above 0", kUsage);
   if (!args.resume) fit_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
-  if (args.resume)
-    for (const auto& [flag, value] : fixed)
-      if (const auto was = plan.state.fixed.find(flag); was == plan.state.fixed.end() || was->second != value)
-        throw Failure("--resume continues the same run, but " + flag + " is not what it was",
-                      "the rows must be the same");
+  if (args.resume) check_same(plan.state, fixed);
   count_steps(args, plan);
   if (!args.resume) {
-    for (const auto& [key, value] : args.settings->values())
-      if (shapes_the_run(key)) plan.state.options[key] = value;
-    set_aside(args, plan.runtime.get(), screen);
+    remember_options(*args.settings, plan.state);
+    set_aside(plan.runtime.get(), *args.settings, args.checkpoint, !args.quiet && !args.json, screen);
   }
   plan.state.fixed = fixed;
   plan.state.planned = plan.steps;

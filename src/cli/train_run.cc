@@ -1,40 +1,12 @@
 // See train_run.h.
 #include "src/cli/train_run.h"
 
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <span>
 
-#include "src/cli/progress.h"
-
 namespace nf::cli {
 namespace {
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
-
-// The first Ctrl-C or SIGTERM asks the loop to stop and save; a second one ends the process at once.
-class SignalGuard {
- public:
-  SignalGuard() {
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = true; };
-    action.sa_flags = SA_RESETHAND;
-    sigaction(SIGINT, &action, &old_[0]);
-    sigaction(SIGTERM, &action, &old_[1]);
-  }
-  ~SignalGuard() {
-    sigaction(SIGINT, &old_[0], nullptr);
-    sigaction(SIGTERM, &old_[1], nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
- private:
-  struct sigaction old_[2];
-};
-
 // Before anything was learned, a row without a density at one of these layers is outside of what the layer takes.
 std::string domain_advice(const std::string& message, const std::string& spec) {
   const std::pair<const char*, const char*> forward[] = {
@@ -59,66 +31,40 @@ std::string domain_advice(const std::string& message, const std::string& spec) {
   return advice.empty() && spec.find("\"invert\"") != std::string::npos ? find(inverted) : advice;
 }
 
-class Loop {
+class TrainLoop : public RunLoop {
  public:
-  Loop(const TrainArgs& args, TrainPlan& plan, const Screen& screen)
-      : args_(args),
-        plan_(plan),
-        state_(plan.state),
-        progress_(screen, args.quiet || args.json, plan.state.step, plan.steps) {
+  TrainLoop(const TrainArgs& args, const TrainPlan& plan, const Screen& screen)
+      : RunLoop(plan.model.get(), *args.settings, plan.state, args.checkpoint, plan.valid_every, screen,
+                args.quiet || args.json),
+        args_(args),
+        plan_(plan) {
+    if (args.resume) call(nf_trainer_restore, trainer(), args.resumed().c_str());
     const Options options = args.settings->bag();
-    trainer_ = make<Trainer>(nf_trainer_create, plan.model.get(), options.get(), nullptr);
-    if (args.resume) call(nf_trainer_restore, trainer_.get(), args.resumed().c_str());
     if (plan.valid) session_ = make<Session>(nf_session_create, plan.model.get(), options.get());
     batches_ = make_batches(args, plan);
-    earlier_ = state_.seconds;
-    averages_ = std::stod(args.settings->get("ema_decay", "0")) > 0;
-  }
-
-  TrainResult run() {
-    TrainResult result;
-    result.stopped_early = args_.resume && stale();
-    while (state_.step < plan_.steps && !result.stopped_early) {
-      if (interrupted) {
-        checkpoint();
-        result.interrupted = true;
-        break;
-      }
-      one_step();
-      if (state_.step % plan_.valid_every != 0 && state_.step != plan_.steps) continue;
-      const bool best = validate();
-      checkpoint();
-      if (best && session_) keep_best();
-      result.stopped_early = stale();
-    }
-    result.seconds = progress_.seconds();
-    result.rows_per_second = progress_.rows_per_second();
-    result.state = state_;
-    return result;
   }
 
  private:
-  bool stale() const { return args_.patience > 0 && state_.stale >= args_.patience && state_.step < plan_.steps; }
+  bool stale() const override {
+    return args_.patience > 0 && state().stale >= args_.patience && state().step < state().planned;
+  }
 
-  void one_step() {
+  nf_step_info step(int64_t* rows) override {
     nf_view x = NF_VIEW_INIT, context = NF_VIEW_INIT, weight = NF_VIEW_INIT;
     nf_step_info info = NF_STEP_INFO_INIT;
-    call(nf_batches_get, batches_.get(), state_.step, &x, &context, &weight);
+    call(nf_batches_get, batches_.get(), state().step, &x, &context, &weight);
+    *rows = x.shape[0];
     try {
-      call(nf_train_step, trainer_.get(), &x, context.data ? &context : nullptr, nullptr, &info);
+      call(nf_train_step, trainer(), &x, context.data ? &context : nullptr, nullptr, &info);
     } catch (LibraryFailure& e) {
       if (e.status != NF_ERR_NUMERIC) throw;
       const std::string domain =
-          state_.step == 0 ? domain_advice(e.what(), nf_model_spec(plan_.model.get())) : std::string();
+          state().step == 0 ? domain_advice(e.what(), nf_model_spec(plan_.model.get())) : std::string();
       throw Failure(e.what(),  // names the step
                     (domain.empty() ? "try a lower --lr, --clip-norm 5, or --standardize" : domain) +
-                        (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
+                        (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
-    ++state_.step;
-    state_.loss_sum += info.loss;
-    ++state_.loss_count;
-    lr_ = info.lr;
-    progress_.step(state_.step, info.loss, x.shape[0]);
+    return info;
   }
 
   // The mean over all rows: one row without a finite density makes the model unfit to be the best one.
@@ -130,42 +76,29 @@ class Loop {
     return std::isnan(mean) ? -std::numeric_limits<double>::infinity() : mean;
   }
 
-  // True when the model is the best so far, and has been saved.
-  bool validate() {
-    if (averages_) call(nf_trainer_use_average, trainer_.get(), 1);  // what is measured is what is kept
-    CurvePoint p;
-    p.step = state_.step;
-    p.train = -state_.loss_sum / static_cast<double>(state_.loss_count);
-    p.lr = lr_;
-    p.valid = session_ ? validation_mean() : std::nan("");
-    p.seconds = state_.seconds = earlier_ + progress_.seconds();
-    state_.curve.push_back(p);
-    state_.loss_sum = 0;
-    state_.loss_count = 0;
-    if (session_) call(nf_trainer_observe, trainer_.get(), -p.valid);  // for schedule "plateau"
-    const bool best = session_ && p.valid > state_.best;
-    ++state_.stale;
-    if (best || !session_) {
-      state_.best = p.valid;
-      state_.best_step = state_.step;
-      state_.stale = 0;
+  void point(CurvePoint& p) override {
+    if (session_) {
+      p.valid = validation_mean();
+      p.seconds = seconds();
+      call(nf_trainer_observe, trainer(), -p.valid);  // for schedule "plateau"
+    }
+    RunState& s = state();
+    best_ = session_ && p.valid > s.best;
+    ++s.stale;
+    if (best_ || !session_) {
+      s.best = p.valid;
+      s.best_step = s.step;
+      s.stale = 0;
       call(nf_model_set_note, plan_.model.get(), "run", nullptr);  // belongs to checkpoints only
       call(nf_model_save, plan_.model.get(), args_.output.c_str());
     }
-    if (averages_) call(nf_trainer_use_average, trainer_.get(), 0);
-    progress_.validation(p, best);
-    return best;
-  }
-
-  void checkpoint() {
-    state_.seconds = earlier_ + progress_.seconds();
-    write_state(plan_.model.get(), state_);
-    call(nf_trainer_save, trainer_.get(), args_.checkpoint.c_str());
+    progress().validation(p, best_);
   }
 
   // The checkpoint that was just written, under a second name. Later ones replace the first name, not the file.
-  void keep_best() {
+  void saved() override {
     namespace fs = std::filesystem;
+    if (!best_) return;
     const std::string to = args_.best_state(), temporary = to + ".tmp";
     std::error_code error;
     fs::remove(temporary, error);
@@ -176,21 +109,16 @@ class Loop {
   }
 
   const TrainArgs& args_;
-  TrainPlan& plan_;
-  RunState state_;
-  Progress progress_;
-  Trainer trainer_;
+  const TrainPlan& plan_;
   Session session_;
   Batches batches_;
-  double earlier_ = 0, lr_ = 0;
-  bool averages_ = false;
+  bool best_ = false;  // is the last validation
 };
 }  // namespace
 
-TrainResult run_training(const TrainArgs& args, TrainPlan& plan, const Screen& screen,
-                         const std::function<void()>& on_ready) {
-  Loop loop(args, plan, screen);
-  const SignalGuard guard;
+RunResult run_training(const TrainArgs& args, const TrainPlan& plan, const Screen& screen,
+                       const std::function<void()>& on_ready) {
+  TrainLoop loop(args, plan, screen);
   on_ready();
   return loop.run();
 }

@@ -50,6 +50,10 @@ def inverses_by_iteration_show_their_residual():
     out, checks = report('m.safetensors', '--data', 'train.npy', code=1)
     assert checks['data']['verdict'] == 'ok' and checks['samples']['verdict'] == 'FAIL', checks
     assert 'not inverted' in checks['samples']['says'] and 'planar' in checks['samples']['says'], checks['samples']
+    missed = sum('not inverted' in c['says'] for c in checks.values())
+    text = nf('check', 'm.safetensors', '--data', 'train.npy', code=1).stdout
+    assert f'{missed} checks of {len(checks)} came upon a row whose inverse misses' in text and missed > 2, text
+    assert ' '.join(text.split()).count('is not inverted: residual') == 1 and 'after 1 iteration;' in ' '.join(text.split()), text
 
 
 @case
@@ -120,6 +124,7 @@ def a_model_that_does_not_fit_is_looked_at():
     fit = checks['fit']
     assert out['verdict'] == fit['verdict'] == 'look' and "does not fit these rows" in fit['says'], out
     gap = checks['samples']['numbers']['mean'] - checks['data']['numbers']['mean']
+    assert f"of the data {checks['data']['numbers']['mean']:.4f}, of the model's own samples" in fit['says'], fit
     assert fit['numbers']['gap'] == gap > 5 * fit['numbers']['standard_error'] > 0, fit
     _, checks = report('m.safetensors', '--data', 'train.npy')
     assert checks['fit']['verdict'] == 'ok', checks['fit']

@@ -97,6 +97,17 @@ def averages_are_resumed_too():
 
 
 @case
+def runs_without_validation_are_resumed_too():
+    write_npy('train.npy', rows_of(500))
+    train('--holdout', '0', '--valid-every', '20', steps=40, output='a')
+    train('--holdout', '0', '--valid-every', '20', '--resume', '--curve', 'c.csv', steps=60, output='a')
+    train('--holdout', '0', '--valid-every', '20', steps=60, output='b')
+    assert state_of('a')[:2] == state_of('b')[:2]
+    with open('c.csv') as f:
+        assert all(row.split(',')[2] == '' for row in f.read().splitlines()[1:]), 'there are no validations to show'
+
+
+@case
 def splits_are_resumed_too():
     write_npy('train.npy', rows_of(500))
     more = ('--split', '0.7,0.2,0.1', '--split-seed', '3')
@@ -146,7 +157,8 @@ def resume_refuses_another_run():
     fails(*again, '--clip-norm', '1', says='clip_norm')
     fails(*again, '--holdout', '0.3', says='--data')
     fails('train', SPEC, '--data', 'other.npy', '-o', 'm.safetensors', '--resume', says='--data')
-    fails('train', SPEC.replace('16', '8'), '--data', 'train.npy', '-o', 'm.safetensors', '--resume', says='spec')
+    fails('train', SPEC.replace('16', '8'), '--data', 'train.npy', '-o', 'm.safetensors', '--resume',
+          says=('spec', 'layers[0].layers[0].hidden is [8] and was [16]'))
     fails('train', SPEC, '--data', 'train.npy', '-o', 'none.safetensors', '--resume', says='none.safetensors.checkpoint')
     os.replace('m.safetensors', 'm.safetensors.checkpoint')
     fails(*again, says=('m.safetensors.checkpoint', 'not the checkpoint'))

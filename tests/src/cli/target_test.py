@@ -57,11 +57,101 @@ def a_known_log_z_that_is_missed_is_told():
 
 
 @case
+def no_normalising_constant_no_log_z():
+    """u2 without a cut has no finite integral: said before the fit and after, and no number stands in for log Z."""
+    done = fit('--set', 'dtype=float64', target='u2,cut=0', steps=20)
+    assert 'u2 has no finite integral (cut = 0)' in done.stderr and done.stderr.count('nf:') == 1, done.stderr
+    assert 'log Z  none' in done.stdout and 'importance' not in done.stdout and 'effective' not in done.stdout, done.stdout
+    out = json.loads(fit('--json', target='u2,cut=0', steps=20).stdout)
+    assert out['normalisable'] is False and out['log_z'] is out['log_z_error'] is out['ess'] is None, out
+    assert json.loads(fit('--json', target='u2', steps=5).stdout)['normalisable'] is True
+    nf('plot', 'target', 'u2,cut=0', 'm.safetensors', '--size', 120, '--points', 200, '-o', 'p.png')
+
+
+@case
+def shows_annealing_in_its_lines():
+    text = fit('--anneal-steps', 100, steps=200).stdout
+    lines = [line for line in text.splitlines() if line.startswith('step ')]
+    assert len(lines) == 20 and 'anneal 0.10' in lines[0] and 'anneal 0.50' in lines[4] and 'anneal 1.00' in lines[-1], text
+    assert '1 step of 1 sample\n' in fit('--samples', 1, steps=1).stdout
+    assert 'anneal' not in text.splitlines()[2] and 'anneal ' not in fit(steps=5).stdout
+
+
+@case
+def says_what_comes_next_in_the_name_of_the_model():
+    text = nf('fit-target', SHIFT, '--target', 'banana', '-o', 'my banana.st', '--steps', 2).stdout
+    for line in ("nf plot target banana 'my banana.st' -o 'my banana.png'", "nf check 'my banana.st' --data 'my banana.csv'"):
+        assert line in text, text
+    assert 'nf plot' not in nf('fit-target', '{"event": 3, "layers": [{"type": "elementwise_affine"}]}', '--target', 'funnel',
+                               '-o', 'm.safetensors', '--steps', 2).stdout, 'there is no picture of three columns'
+
+
+@case
+def symmetric_takes_rows_of_the_target():
+    """Far apart bumps: reverse KL stays with those it finds, the rows show the others."""
+    far = 'cross,distance=5'
+    alone = json.loads(fit('--json', '--samples', 200, target=far, steps=150).stdout)
+    text = fit('--objective', 'symmetric', '--samples', 200, target=far, steps=150).stdout
+    assert 'data    20,000 rows of the target, by random walks' in text, text
+    both = json.loads(fit('--json', '--objective', 'symmetric', '--samples', 200, target=far, steps=150).stdout)
+    assert abs(both['log_z'] - both['known_log_z']) < abs(alone['log_z'] - alone['known_log_z']), (alone, both)
+    # Rows of a file, fewer than samples; their fit is the same for any number of threads.
+    rows = harness.rows_of(50)
+    harness.write_csv('rows.csv', [[0.0, *row] for row in rows], ['id', 'a', 'b'])
+    more = ('--objective', 'symmetric', '--data', 'rows.csv', '--columns', 'a,b')
+    text = fit(*more, '--threads', 1, steps=20).stdout
+    assert 'data    50 rows of rows.csv' in text, text
+    with open('m.safetensors', 'rb') as f:
+        one = f.read()
+    fit(*more, '--threads', 2, steps=20)
+    with open('m.safetensors', 'rb') as f:
+        assert f.read() == one
+    def refused(*args, **how):
+        fails('fit-target', SPEC, '--target', 'u1', '-o', 'no.safetensors', *args, **how)
+        assert not os.path.exists('no.safetensors')
+    refused('--data', 'rows.csv', code=2, says=('--data', 'symmetric'), hint='nf train')
+    refused('--columns', 'a,b', '--objective', 'symmetric', code=2, says='--columns')
+    refused('--data', 'rows.csv', '--objective', 'symmetric', says=('3 columns', 'event has 2'))
+    refused('--data', 'none.csv', '--objective', 'symmetric', says='none.csv')
+
+
+@case
+def too_few_iterations_are_told_before_the_fit():
+    spec = '{"invert": true, "layers": [{"repeat": 2, "layers": [{"type": "planar", "max_iterations": 1}]}]}'
+    done = fit(spec=spec, steps=2)
+    for word in ('layers[0].layers[0] (planar)', 'max_iterations 1', '--set max_iterations=100'):
+        assert word in done.stderr.splitlines()[0], done.stderr
+    assert 'max_iterations' not in fit('--set', 'max_iterations=100', spec=spec, steps=2).stderr
+    assert 'max_iterations' not in fit('--set', 'max_iterations=100', '--quiet', spec=spec, steps=2).stderr
+    harness.write_npy('train.npy', harness.rows_of(50))
+    assert 'max_iterations 1' in harness.train(spec=spec.replace('"invert": true, ', ''), steps=1).stderr
+    # Where the fit itself needs the inverse, the hint says how to go on; "invert" of the spec itself can be set.
+    fails('fit-target', spec, '--set', 'invert=false', '--target', 'u2', '--quiet', '-o', 'no.safetensors', says='not inverted',
+          hint='--set max_iterations=100')
+
+
+@case
 def lists_the_targets():
     text = nf('targets').stdout
     for word in ('u1', 'u4', 'cross', 'two_moons', 'funnel', 'banana', 'rings', 'log Z = 1.9613', 'radius'):
         assert word in text, word
-    assert {'u2', 'cross'} <= {t['name'] for t in json.loads(nf('targets', '--json').stdout)}
+    listed = {t['name']: t for t in json.loads(nf('targets', '--json').stdout)}
+    assert {'u2', 'cross'} <= set(listed) and all(t['formula'] and t['normalisable'] for t in listed.values())
+
+
+@case
+def shows_one_target():
+    text = nf('targets', 'u1,radius=4,spread=0.8').stdout
+    for word in ('u1 ', 'log p(x)', '((|x| - radius)/width)^2', 'log Z     2.3133', 'columns   2', 'Rezende', 'here 4.0', 'width'):
+        assert word in text, (word, text)
+    assert 'banana' not in text
+    assert 'any number from 1' in nf('targets', 'funnel').stdout
+    assert 'log Z     none' in nf('targets', 'u3,cut=0').stdout
+    one = json.loads(nf('targets', 'u1,radius=4', '--json').stdout)
+    assert one['target'] == {'type': 'u1', 'radius': 4, 'width': 0.4, 'centre': 2, 'spread': 0.6}, one
+    assert json.loads(nf('targets', 'u3,cut=0', '--json').stdout)['log_z'] is None
+    fails('targets', 'bananas', says=('bananas', 'did you mean "banana"'))
+    fails('targets', 'u1,radius=4,radius=3', code=2, says="'radius' is given twice")
 
 
 @case
@@ -74,6 +164,24 @@ def draws_truth_chains_and_models():
 
 
 @case
+def a_picture_of_unrelated_models_says_so():
+    small = ('--size', 120, '--points', 200, '-o', 'p.png')
+    fit(steps=50)
+    assert nf('plot', 'target', 'banana,scale=2', 'm.safetensors', *small).stderr == '', 'fitted to the same target'
+    told = nf('plot', 'target', 'u1', 'm.safetensors', *small).stderr
+    assert 'm.safetensors was fitted to banana; its reverse KL from u1 is ' in told, told
+    harness.write_npy('train.npy', harness.rows_of(100))
+    harness.train(steps=5, output='data.safetensors')
+    told = nf('plot', 'target', 'u1', 'm.safetensors', 'data.safetensors', *small).stderr
+    assert 'data.safetensors was not fitted to a target' in told and told.count('nf: note') == 2, told
+    # Wrong sizes are found before anything is drawn.
+    nf('fit-target', '{"event": 3, "layers": []}', '--target', 'banana', '--steps', 1, '-o', 'three.safetensors')
+    os.remove('p.png')
+    fails('plot', 'target', 'banana', 'm.safetensors', 'three.safetensors', *small, code=2, says=('three.safetensors', '3 columns'))
+    assert not os.path.exists('p.png')
+
+
+@case
 def wrong_use():
     def refused(*args, **how):
         fails('fit-target', *args, '-o', 'm.safetensors', **how)
@@ -82,6 +190,11 @@ def wrong_use():
     refused(SHIFT, '--target', 'u1,radius', code=2, says='radius', hint='u1,radius=4')
     refused(SHIFT, '--target', 'u1,radios=4', says='did you mean "radius"')
     refused(SHIFT, '--target', 'u1,radius=-4', says='radius')
+    refused(SHIFT, '--target', 'u1,radius=4,radius=3', code=2, says="'radius' is given twice")
+    refused(SHIFT, '--target', 'u1,type=u2', code=2, says="'type=u2' is not FIELD=NUMBER")
+    refused(SHIFT, '--target', 'u1,type=2', code=2, says="'type' is given twice")
+    refused(SHIFT, '--target', '{"type": "u1", "radius": 4, "radius": 3}', says=('duplicate', 'radius'))
+    refused(SHIFT, '--target', 'u1,zzzzzz=4', says='known: radius, width, centre, spread')
     refused(SHIFT, '--target', 'u1', '--steps', 5, '--anneal-steps', 10, code=2, says='never count in full')
     refused('{"event": 3, "layers": []}', '--target', 'u1', says='2 columns, not 3')
     refused('{"context": 1, "layers": []}', '--target', 'u1', says='context')

@@ -38,6 +38,7 @@ def holds_out_a_tenth_and_says_so():
     out = train().stdout
     assert 'data   450 rows x 2 columns\nvalid  50 rows, held out: 10 % of the data, by seed 0\n' in out, out
     assert 'replaces' not in out, out
+    assert '\nnext\n  nf check m.safetensors --data train.npy\n  nf score' in out, out
     out = train('--holdout', '0.2', '--seed', '7').stdout
     assert '400 rows' in out and 'valid  100 rows, held out: 20 % of the data, by seed 7\n' in out, out
     assert 'out    replaces m.safetensors\n' in out, out

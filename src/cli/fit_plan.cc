@@ -1,0 +1,139 @@
+// See fit_plan.h.
+#include "src/cli/fit_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include "src/cli/resume.h"
+#include "src/cli/set.h"
+#include "src/cli/spec.h"
+#include "src/cli/warn_model.h"
+
+namespace nf::cli {
+namespace {
+constexpr uint64_t kSteps = 4000;
+constexpr int64_t kWalked = 20000;  // rows of the target when no data is given
+
+std::string objective_of(const FitArgs& a) { return a.settings->get("objective", ""); }
+
+void check_objective(const FitArgs& a) {
+  const std::string objective = objective_of(a);
+  if (objective == "nll")
+    throw Failure("--objective nll fits to data alone, and nf fit-target to a target",
+                  "`nf train` fits to data; here reverse_kl, alpha, or symmetric, which takes both", kUsage);
+  if (!a.data.data.empty() && objective != "symmetric")
+    throw Failure("--data is for --objective symmetric; " + objective + " takes no data",
+                  "leave one of them out; `nf train` fits to data alone", kUsage);
+  if (a.data.data.empty() && !a.data.columns.empty())
+    throw Failure("--columns picks columns of --data, which is not given", {}, kUsage);
+  const double anneal = std::stod(a.settings->get("anneal_steps", "0"));
+  if (anneal > static_cast<double>(a.steps))
+    throw Failure("--anneal-steps " + a.settings->get("anneal_steps", "0") + " is more than --steps " +
+                      std::to_string(a.steps) + ": the target would never count in full",
+                  "anneal over half to three quarters of the steps", kUsage);
+}
+
+void open_rows(const FitArgs& a, FitPlan& plan, const nf_model_info& info) {
+  if (objective_of(a) != "symmetric") return;
+  if (a.data.data.empty()) {
+    const auto seed = static_cast<uint64_t>(std::stod(a.settings->get("seed", "0")));
+    plan.data.x = Rows::of(walk(plan.runtime.get(), plan.target.get(), info.event_size, kWalked, seed), info.event_size,
+                           info.dtype);
+  } else {
+    plan.data = open_data(plan.runtime.get(), a.data, *a.settings, info.dtype);
+    check_data(plan.data, a.data, info.event_size, 0);
+  }
+}
+
+std::string number_word(const nlohmann::ordered_json& j) {
+  return j.is_number() ? plain_number(j.get<double>()) : shown(j);
+}
+
+// The same run has the same target: field by field, so that what differs can be named.
+void check_target(const RunState& state, const std::string& target) {
+  const auto was = state.fixed.find("--target");
+  if (was == state.fixed.end() || was->second == target) return;
+  const auto before = nlohmann::ordered_json::parse(was->second), now = nlohmann::ordered_json::parse(target);
+  if (before["type"] != now["type"]) differs("--target", shown(before["type"]), shown(now["type"]), Resume::exact);
+  for (const auto& [field, value] : now.items())
+    if (before.value(field, nlohmann::ordered_json()) != value)
+      differs("the target's " + field, number_word(before[field]), number_word(value), Resume::exact);
+}
+
+void warn_of_target(const FitArgs& a, const FitPlan& plan) {
+  if (a.quiet || !std::isinf(plan.log_z)) return;
+  const auto fields = full_target(a.target);
+  const bool uncut = fields.contains("cut") && fields["cut"] == 0;
+  std::fprintf(
+      stderr,
+      "nf: warning: %s has no finite integral%s, so no normalising constant: no density is proportional to it, "
+      "and the loss has no least value%s\n",
+      fields["type"].get<std::string>().c_str(), uncut ? " (cut = 0)" : "",
+      uncut ? "; a cut above 0 gives it one" : "");
+}
+}  // namespace
+
+FitPlan plan_fit(FitArgs& a, const Screen& screen) {
+  Settings& s = *a.settings;
+  FitPlan plan;
+  plan.runtime = s.runtime();
+  check_destinations({{"SPEC", a.spec}, {"--data", a.data.data}},
+                     {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}});
+  if (!a.force)
+    for (const std::string& path : {a.output, a.checkpoint}) check_replaced(plan.runtime.get(), s, path);
+  if (a.resume) {
+    if (!std::filesystem::exists(a.checkpoint))
+      throw Failure("--resume: there is no checkpoint " + a.checkpoint, "without it a new run starts");
+    Checkpoint c = open_checkpoint(plan.runtime.get(), s, a.checkpoint, "fit-target");
+    plan.model = std::move(c.model);
+    plan.state = std::move(c.state);
+    adopt_options(s, plan.state, Resume::exact);
+  }
+  if (a.steps == 0) a.steps = a.resume ? plan.state.planned : kSteps;
+  if (!s.has("objective")) s.set("objective", "reverse_kl");
+  // Schedules that end reach their end when the run does; a resumed run keeps the end of its first part.
+  if (!s.has("max_steps")) s.set("max_steps", std::to_string(a.steps));
+  check_objective(a);
+
+  const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), usual_columns(a.target), 0);
+  const auto seed = static_cast<uint64_t>(std::stod(s.get("seed", "0")));
+  Model fresh = make<Model>(nf_model_create, plan.runtime.get(), spec.c_str(), spec.size(), seed);
+  if (a.resume) check_same_spec(fresh.get(), plan.model.get(), a.checkpoint);
+  if (!a.resume) plan.model = std::move(fresh);
+  const nf_model_info info = info_of(plan.model.get());
+  if (info.context_size) throw Failure("the spec has a context, and a target has none", "leave \"context\" out");
+  plan.target = open_target(plan.runtime.get(), a.target, info.event_size);
+  plan.log_z = info_of(plan.target.get()).log_z;
+  const std::string target = full_target(a.target).dump();
+  if (a.resume) check_target(plan.state, target);
+  warn_of_target(a, plan);
+  if (!a.quiet) warn_of_model(plan.model.get());
+  open_rows(a, plan, info);
+  if (plan.data.x && !a.resume) {
+    const nf_view x = plan.data.x.view();
+    call(nf_model_fit_data, plan.model.get(), &x, nullptr);  // layers that take parameters from data
+  }
+
+  std::map<std::string, std::string> fixed = {{"--target", target}};
+  if (plan.data.x) fixed["--data"] = text("%016llx", static_cast<unsigned long long>(plan.data.x.fingerprint()));
+  if (a.resume) {
+    check_same(plan.state, fixed);
+  } else {
+    remember_options(s, plan.state);
+    set_aside(plan.runtime.get(), s, a.checkpoint, a.speaks(), screen);
+  }
+  plan.state.command = "fit-target";
+  plan.state.fixed = fixed;
+  plan.state.planned = a.steps;
+  plan.samples = static_cast<int64_t>(std::stod(s.get("samples", "256")));
+  return plan;
+}
+
+double anneal_share(const Settings& settings, uint64_t step) {
+  const double steps = std::stod(settings.get("anneal_steps", "0"));
+  return steps > 0 ? std::min(1.0, 0.01 + static_cast<double>(step) / steps) : 1;
+}
+
+}  // namespace nf::cli

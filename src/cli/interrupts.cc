@@ -1,0 +1,27 @@
+// See interrupts.h.
+#include "src/cli/interrupts.h"
+
+#include <atomic>
+
+namespace nf::cli {
+namespace {
+std::atomic<bool> g_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+}  // namespace
+
+Interrupts::Interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { g_asked = true; };
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, &old_[0]);
+  sigaction(SIGTERM, &action, &old_[1]);
+}
+
+Interrupts::~Interrupts() {
+  sigaction(SIGINT, &old_[0], nullptr);
+  sigaction(SIGTERM, &old_[1], nullptr);
+}
+
+bool Interrupts::asked() { return g_asked; }
+
+}  // namespace nf::cli

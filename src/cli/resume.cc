@@ -1,0 +1,165 @@
+// See resume.h.
+#include "src/cli/resume.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "src/cli/evaluate.h"
+#include "src/cli/writer.h"
+
+namespace nf::cli {
+namespace {
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+bool is_model(nf_runtime* runtime, const std::string& path, const Settings& settings) {
+  try {
+    return load_model(runtime, path, settings) != nullptr;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
+const OptionDoc* doc_of(const std::string& key) {
+  const auto& docs = option_docs();
+  const auto doc = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& d) { return d.key == key; });
+  return doc == docs.end() ? nullptr : &*doc;
+}
+
+bool shapes_the_run(const std::string& key) {
+  const OptionDoc* doc = doc_of(key);
+  return doc && (doc->belongs_to("trainer") || doc->belongs_to("batches"));
+}
+
+// From the best validation on another learning rate may be tried; the data and its order stay.
+bool may_change(const std::string& key) {
+  const OptionDoc* doc = doc_of(key);
+  return doc && !doc->belongs_to("batches");
+}
+
+struct Difference {
+  std::string path, was, is;
+};
+
+std::string short_form(const Json& j) {
+  const std::string words = shown(j);
+  return words.size() > 60 ? words.substr(0, 57) + "..." : words;
+}
+
+// The first place where two specs with all their fields written out are not the same; its path is "" when they are.
+Difference first_difference(const Json& was, const Json& is, const std::string& path) {
+  if (was == is) return {};
+  if (was.is_object() && is.is_object()) {
+    const auto at = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+    for (const auto& [key, value] : was.items()) {
+      if (!is.contains(key)) return {at(key), short_form(value), "not there"};
+      if (value != is[key]) return first_difference(value, is[key], at(key));
+    }
+    for (const auto& [key, value] : is.items())
+      if (!was.contains(key)) return {at(key), "not there", short_form(value)};
+  }
+  const auto is_layers = [](const Json& j) { return j.is_array() && !j.empty() && j[0].is_object(); };
+  if (is_layers(was) && is_layers(is)) {
+    if (was.size() != is.size())
+      return {path, "a list of " + std::to_string(was.size()), "a list of " + std::to_string(is.size())};
+    for (size_t i = 0; i < was.size(); ++i)
+      if (was[i] != is[i]) return first_difference(was[i], is[i], path + "[" + std::to_string(i) + "]");
+  }
+  return {path, short_form(was), short_form(is)};
+}
+}  // namespace
+
+void check_destinations(const std::vector<Named>& inputs, const std::vector<Named>& outputs) {
+  std::error_code ignored;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [flag, path] = outputs[i];
+    if (path.empty()) continue;
+    for (const auto& [name, input] : inputs)
+      if (!input.empty() && (path == input || fs::equivalent(path, input, ignored)))
+        throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite",
+                      {}, kUsage);
+    for (size_t k = 0; k < i; ++k)
+      if (path == outputs[k].second)
+        throw Failure(std::string(outputs[k].first) + " and " + flag + " name the same file", {}, kUsage);
+    check_folder(path, flag);
+  }
+}
+
+void check_replaced(nf_runtime* runtime, const Settings& settings, const std::string& path) {
+  if (fs::exists(path) && !is_model(runtime, path, settings))
+    throw Failure(path + " exists and is not a model", "choose another name, or --force to overwrite it");
+}
+
+void set_aside(nf_runtime* runtime, const Settings& settings, const std::string& checkpoint, bool speak,
+               const Screen& screen) {
+  if (!fs::exists(checkpoint)) return;
+  RunState old;
+  try {
+    const Model model = load_model(runtime, checkpoint, settings);
+    old = read_state(model.get(), checkpoint);
+  } catch (const Failure&) {
+    return;  // nothing that could be continued
+  }
+  if (old.step >= old.planned) return;
+  std::error_code error;
+  fs::rename(checkpoint, checkpoint + ".old", error);
+  if (!error && speak)
+    std::printf("%s\n", screen
+                            .dim("an unfinished run (step " + grouped(static_cast<int64_t>(old.step)) + " of " +
+                                 grouped(static_cast<int64_t>(old.planned)) + ") is kept as " + checkpoint + ".old")
+                            .c_str());
+}
+
+Checkpoint open_checkpoint(nf_runtime* runtime, const Settings& settings, const std::string& path,
+                           const std::string& command) {
+  Checkpoint c{load_model(runtime, path, settings), {}};
+  c.state = read_state(c.model.get(), path);
+  if (c.state.command != command)
+    throw Failure(path + " is the checkpoint of `nf " + c.state.command + "`, not of `nf " + command + "`",
+                  "go on with the command that began the run, or start a new run with another -o");
+  return c;
+}
+
+void differs(const std::string& what, const std::string& was, const std::string& is, Resume resume) {
+  throw Failure("--resume continues the same run, but " + what + " is " + is + " and was " + was,
+                std::string("leave the options of a resumed run away, or start a new run with another -o") +
+                    (resume != Resume::exact && may_change(what)
+                         ? "; --resume-best goes on from the best validation with other options"
+                         : ""));
+}
+
+void adopt_options(Settings& settings, const RunState& state, Resume resume) {
+  const std::map<std::string, std::string> given = settings.values();
+  for (const auto& [key, value] : given) {
+    if (!shapes_the_run(key) || (resume == Resume::best && may_change(key))) continue;
+    const auto was = state.options.find(key);
+    if (was == state.options.end()) differs(key, "not set", value, resume);
+    if (was->second != value) differs(key, was->second, value, resume);
+  }
+  for (const auto& [key, value] : state.options)
+    if (!settings.has(key)) settings.set(key, value);
+}
+
+void remember_options(const Settings& settings, RunState& state) {
+  for (const auto& [key, value] : settings.values())
+    if (shapes_the_run(key)) state.options[key] = value;
+}
+
+void check_same_spec(const nf_model* given, const nf_model* trained, const std::string& path) {
+  const std::string is = nf_model_spec(given), was = nf_model_spec(trained);
+  if (is == was) return;
+  const Difference d = first_difference(Json::parse(was), Json::parse(is), "");
+  throw Failure("--resume: the spec is not the one that " + path + " was trained with: " + d.path + " is " + d.is +
+                    " and was " + d.was,
+                "`nf info --spec " + shell_word(path) + "` prints that one");
+}
+
+void check_same(const RunState& state, const std::map<std::string, std::string>& fixed) {
+  for (const auto& [flag, value] : fixed)
+    if (const auto was = state.fixed.find(flag); was == state.fixed.end() || was->second != value)
+      throw Failure("--resume continues the same run, but " + flag + " is not what it was",
+                    "the rows must be the same");
+}
+
+}  // namespace nf::cli
