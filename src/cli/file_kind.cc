@@ -16,6 +16,7 @@ std::string kind_of_file(const std::string& path) {
   file.read(first, sizeof first);
   const std::string_view head(first, static_cast<size_t>(file.gcount()));
   if (head.starts_with("\x93NUMPY")) return "a .npy table";
+  if (head.starts_with("\x89PNG") || head.starts_with("GIF8")) return "a picture";
   if (head.size() > 8 && head[8] == '{' && head.substr(5, 3) == std::string_view("\0\0\0", 3)) return "a model";
   if (head.empty() || std::any_of(head.begin(), head.end(), [](char c) {
         const auto u = static_cast<unsigned char>(c);

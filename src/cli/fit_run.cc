@@ -52,6 +52,11 @@ class FitLoop : public RunLoop {
       hint =
           "where the target's density is 0 no gradient leads back: give it a soft edge (wall above 0), or try a "
           "lower --lr";
+    else if (e.status == NF_ERR_NUMERIC && state().step == 0)  // before anything was learned
+      hint = batches_
+                 ? "a row of --data, or of the base, is outside of what a layer takes: is the data scaled?"
+                 : "a layer does not take what the base draws: write it the other way round with \"invert\", or take "
+                   "another \"base\"";
     else if (e.status == NF_ERR_NUMERIC)
       hint = "try a lower --lr or --clip-norm 5";
     if (!state().curve.empty())

@@ -50,11 +50,11 @@ nf_importance_info weigh(const FitArgs& a, const FitPlan& plan) {
 }
 
 // Of a target without a normalising constant: there is no log Z, and nothing for weights to converge to.
-Json summary_of(const FitArgs& a, const FitPlan& plan, const nf_importance_info& found) {
+Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const nf_importance_info& found) {
   const bool normalisable = !std::isinf(plan.log_z);
   const auto only = [&](double v) { return normalisable ? Json(v) : Json(); };
   Json j = {{"target", a.target},
-            {"steps", plan.state.planned},
+            {"steps", steps},
             {"reverse_kl", found.reverse_kl},
             {"reverse_kl_error", found.reverse_kl_error},
             {"normalisable", normalisable},
@@ -127,7 +127,7 @@ int fit_target(FitArgs a) {
     return report_interrupt(r.state, a.checkpoint, ", and is a model, too");
   }
   const nf_importance_info found = weigh(a, plan);
-  const Json summary = summary_of(a, plan, found);
+  const Json summary = summary_of(a, plan, r.state.step, found);
   call(nf_model_set_note, plan.model.get(), "run", nullptr);  // belongs to checkpoints only
   call(nf_model_set_note, plan.model.get(), "training", summary.dump().c_str());
   call(nf_model_save, plan.model.get(), a.output.c_str());

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "src/cli/bounds.h"
 #include "src/cli/commands.h"
 
 namespace nf::cli {
@@ -39,7 +40,7 @@ void add_scene(CLI::App& cmd, PlotArgs& a, bool own_contexts) {
                  "columns of that file (or of --data) that are context, by name or index from 0")
       ->type_name("A,B,..");
   cmd.add_option("--points", a.points, "draw at most so many (" + std::to_string(a.points) + ")")->type_name("N");
-  cmd.add_option("--seed", a.seed, "of the samples (0)")->type_name("S");
+  cmd.add_option("--seed", a.seed, "of the samples (0)")->check(at_least(0))->type_name("S");
   a.settings = Settings::flags(cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
 }
 
@@ -111,7 +112,7 @@ void add_target(CLI::App& plot, Action& action) {
   cmd->add_option("MODELS", *models, "models of two columns; each panel is called as its file");
   add_output(*cmd, *a, ".png");
   cmd->add_option("--points", a->points, "Metropolis samples to draw (4000)")->type_name("N");
-  cmd->add_option("--seed", a->seed, "of the chains (0)")->type_name("S");
+  cmd->add_option("--seed", a->seed, "of the chains (0)")->check(at_least(0))->type_name("S");
   cmd->add_flag("--log", a->log, "the logarithm of the densities: shows the tails");
   a->settings = Settings::flags(*cmd, {"session", "runtime", "load"}, {"dtype", "seed"});
   cmd->footer(

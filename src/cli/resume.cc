@@ -74,7 +74,10 @@ void check_destinations(const std::vector<Named>& inputs, const std::vector<Name
   std::error_code ignored;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto& [flag, path] = outputs[i];
+    if (path.empty() && std::string_view(flag) == "-o") throw Failure("-o: the name of the file is empty", {}, kUsage);
     if (path.empty()) continue;
+    if (!fs::path(path).has_filename() || fs::is_directory(path, ignored))
+      throw Failure(std::string(flag) + " " + path + " is a folder", "give the name of a file in it", kUsage);
     for (const auto& [name, input] : inputs)
       if (!input.empty() && (path == input || fs::equivalent(path, input, ignored)))
         throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite",

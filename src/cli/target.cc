@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <random>
 
+#include "src/cli/rows.h"
 #include "src/cli/settings.h"
 #include "src/cli/text.h"
 
@@ -86,6 +88,32 @@ Json full_target(const std::string& argument) {
   return full;
 }
 
+namespace {
+// Standard normal rows, narrower or wider where the density of the target is 0 at too many of them.
+std::vector<double> starts(const nf_target* target, int64_t columns, int64_t wanted, uint64_t seed) {
+  constexpr int64_t kTries = 64;  // per row
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<double> found;
+  for (const double scale : {1.0, 0.1, 0.01, 10.0}) {
+    std::vector<double> rows(static_cast<size_t>(wanted * kTries * columns)),
+        log_p(static_cast<size_t>(wanted * kTries));
+    for (double& v : rows) v = scale * normal(random);
+    const nf_view x = matrix_view(rows.data(), NF_F64, wanted * kTries, columns),
+                  out = vector_view(log_p.data(), wanted * kTries);
+    call(nf_target_log_density, target, &x, nullptr, &out, nullptr);
+    for (int64_t r = 0; r < wanted * kTries; ++r)
+      if (std::isfinite(log_p[static_cast<size_t>(r)]))
+        found.insert(found.end(), rows.begin() + r * columns, rows.begin() + (r + 1) * columns);
+    if (static_cast<int64_t>(found.size()) >= wanted * columns) {
+      found.resize(static_cast<size_t>(wanted * columns));
+      return found;
+    }
+  }
+  throw Failure("Metropolis samples: the density of the target is 0 at nearly every normal row, whatever its scale");
+}
+}  // namespace
+
 std::vector<double> walk(nf_runtime* runtime, const nf_target* target, int64_t columns, int64_t rows, uint64_t seed) {
   constexpr int64_t kChains = 200;
   const int64_t draws = (rows + kChains - 1) / kChains;
@@ -99,13 +127,16 @@ std::vector<double> walk(nf_runtime* runtime, const nf_target* target, int64_t c
   settings.set("thin", "20");
   settings.set("seed", std::to_string(seed));
   const Options options = settings.bag();
+  const auto run = [&](const nf_view* start) {
+    call(nf_metropolis, runtime, target, nullptr, options.get(), start, nullptr, &out, nullptr);
+  };
   try {
-    call(nf_metropolis, runtime, target, nullptr, options.get(), nullptr, nullptr, &out, nullptr);
+    run(nullptr);  // from standard normal rows
   } catch (const LibraryFailure& e) {
     if (e.status != NF_ERR_NUMERIC) throw;
-    throw Failure(std::string("Metropolis samples of the target: ") + e.what(),
-                  "chains start at standard normal rows, and the density is 0 at some: give it a soft edge (wall above "
-                  "0), or a wider one");
+    std::vector<double> from = starts(target, columns, kChains, seed);
+    const nf_view start = matrix_view(from.data(), NF_F64, kChains, columns);
+    run(&start);
   }
   values.resize(static_cast<size_t>(columns * rows));
   return values;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "src/cli/bounds.h"
 #include "src/cli/commands.h"
 #include "src/cli/handle.h"
 #include "src/cli/text.h"
@@ -82,7 +83,9 @@ void add_toy(CLI::App& app, Action& action) {
   CLI::App* cmd = app.add_subcommand("toy", "Rows of a toy density in the plane: moons, spirals, a checkerboard, ..");
   cmd->add_option("NAME", a->name, "which set; --list shows them");
   cmd->add_option("-n,--count", a->count, "how many rows (2000)")->type_name("N");
-  cmd->add_option("--seed", a->seed, "of the rows (0); row number i of a seed is always the same")->type_name("S");
+  cmd->add_option("--seed", a->seed, "of the rows (0); row number i of a seed is always the same")
+      ->check(at_least(0))
+      ->type_name("S");
   cmd->add_option("--noise", a->noise, "standard deviation of more normal noise on both columns (0)")->type_name("SD");
   cmd->add_option("--dtype", a->dtype, "of the rows: float32 or float64 (float32)")
       ->check(CLI::IsMember({"float32", "float64"}))

@@ -71,6 +71,7 @@ def more_steps_continue_a_finished_fit():
     first = bytes_of('a')
     assert 'nothing left to do: all 60 steps were done before' in nf(*command('a', '--resume')).stdout
     assert bytes_of('a') == first
+    assert json.loads(nf(*command('a', '--resume', '--steps', 30, '--json')).stdout)['steps'] == 60
     nf(*command('a', '--steps', 100, '--resume'))
     nf(*command('b', '--steps', 100, '--option', 'max_steps=60'))
     assert bytes_of('a') == bytes_of('b')

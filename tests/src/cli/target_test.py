@@ -161,6 +161,8 @@ def draws_truth_chains_and_models():
     with open('p.png', 'rb') as f:
         assert f.read(8) == b'\x89PNG\r\n\x1a\n'
     nf('plot', 'target', 'u2', '--size', 120, '--points', 300, '--log', '-o', 'q.png')
+    # Many a normal row is where this one has no density: chains start elsewhere.
+    nf('plot', 'target', 'u2,wall=0,cut=0.01', '--size', 120, '--points', 300, '-o', 'q.png')
 
 
 @case
@@ -202,6 +204,15 @@ def wrong_use():
     refused(SHIFT, '--target', 'u1', '--objective', 'alpha', '--path-gradient', 'true', says='path_gradient')
     # A hard wall: the model has density where the target has none.
     refused(SHIFT, '--target', 'u2,cut=0.5,wall=0', '--quiet', says=('log density of sample', '-inf'), hint='--lr')
+    refused('{"invert": true, "layers": [{"type": "logit"}]}', '--target', 'u1', '--quiet', says='logit', hint='base')
+    refused(SHIFT, '--target', 'u1', '--weigh', 1, code=2, says='--weigh')
+    fails('fit-target', SHIFT, '--target', 'u1', '-o', '', code=2, says='-o')
+    os.mkdir('folder')
+    for path in ('folder', 'folder/'):
+        fails('fit-target', SHIFT, '--target', 'u1', '-o', path, code=2, says='is a folder')
+    nf('plot', 'target', 'u1', '--size', 120, '--points', 1, '-o', 'p.png')
+    fails('plot', 'target', 'u1', 'p.png', '-o', 'q.png', says='looks like a picture')
+    fails('plot', 'target', 'u1', '--seed', -1, '-o', 'q.png', code=2, says='--seed')
     fails('plot', 'target', 'u1', 'missing.safetensors', '-o', 'p.png', says='missing.safetensors')
 
 
