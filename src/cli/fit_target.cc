@@ -177,7 +177,19 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->group(group);
   cmd->add_flag("--quiet", a->quiet, "say nothing unless it fails")->group(group);
   cmd->add_flag("--json", a->json, "only the final summary, as JSON")->group(group);
-  a->settings = Settings::flags(*cmd, {"trainer", "runtime"}, {"max_steps"});
+  a->settings = Settings::flags(*cmd, {"trainer", "runtime"}, {"max_steps", "objective", "patience"});
+  cmd->add_option_function<std::string>(
+         "--objective", [s = a->settings](const std::string& value) { s->set("objective", value); },
+         "what a step minimises: reverse_kl; alpha, the Renyi bound of --renyi-alpha; or symmetric, reverse_kl and the "
+         "likelihood of --data (reverse_kl)")
+      ->type_name("choice")
+      ->group(group);
+  cmd->add_option_function<std::string>(
+         "--plateau-patience", [s = a->settings](const std::string& value) { s->set("patience", value); },
+         "schedule plateau: points of the curve, of which a run has 20, without a lower loss before the rate falls "
+         "(10)")
+      ->type_name("integer")
+      ->group("Options of the trainer");
   cmd->add_option_function<std::string>(
          "--batch", [s = a->settings](const std::string& value) { s->set("samples", value); }, "the same as --samples")
       ->type_name("N")

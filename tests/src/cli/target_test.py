@@ -46,6 +46,12 @@ def objectives_and_fields():
     text = fit('--objective', 'alpha', '--renyi-alpha', 0, '--weigh', 2000, target='u1,radius=4,spread=0.8', steps=10).stdout
     assert 'log Z = 2.3133' in text and '2,000 samples are effective' in text, text
     fit('--path-gradient', 'true', '--anneal-steps', 5, steps=10)
+    help = nf('fit-target', '--help').stdout
+    assert '(reverse_kl)' in help and '(nll)' not in help, help
+    # A plateau counts points of the curve.
+    rates = [line.split('lr ')[1].split()[0] for line in fit('--schedule', 'plateau', '--plateau-patience', 0, '--threshold',
+                                                            100, steps=20).stdout.splitlines() if line.startswith('step ')]
+    assert rates[0] == '0.01' and len(set(rates)) > 10, rates
     text = fit('--quiet', target='{"type": "funnel", "scale": 1}', spec='{"event": 5, "layers": []}', steps=1).stdout
     assert text == '', text
 
