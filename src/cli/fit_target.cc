@@ -120,7 +120,9 @@ int fit_target(FitArgs a) {
   const RunResult r = run_fit(a, plan, screen, [&] {
     if (a.speaks()) introduce(a, plan, screen);
   });
-  if (!a.curve.empty()) write_curve(r.state.curve, a.curve);
+  if (!a.curve.empty())
+    write_fit_curve(
+        r.state.curve, [&](const CurvePoint& p) { return anneal_share(*a.settings, p.step - 1); }, a.curve);
   if (r.interrupted) {
     if (a.json)
       std::printf("%s\n", Json{{"target", a.target}, {"steps", r.state.step}, {"interrupted", true}}.dump().c_str());
@@ -172,7 +174,7 @@ void add_fit_target(CLI::App& app, Action& action) {
   cmd->add_flag("--resume", a->resume, "go on from the checkpoint: the same bits as never having stopped")
       ->group(group);
   cmd->add_flag("--force", a->force, "overwrite -o even if it is not a model")->group(group);
-  cmd->add_option("--curve", a->curve, "write the learning curve, with -loss as train, as CSV")
+  cmd->add_option("--curve", a->curve, "write the loss and the share of the target over the steps as CSV")
       ->type_name("FILE")
       ->group(group);
   cmd->add_flag("--quiet", a->quiet, "say nothing unless it fails")->group(group);

@@ -65,8 +65,9 @@ CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const ch
 
 void add_curve(CLI::App& plot, Action& action) {
   auto a = std::make_shared<PlotArgs>();
-  CLI::App* cmd = plot.add_subcommand("curve", "A learning curve: log-likelihood over the steps of a training run");
-  cmd->add_option("FILE", a->data, "what `nf train --curve FILE` wrote")->required();
+  CLI::App* cmd =
+      plot.add_subcommand("curve", "A learning curve: log-likelihood, or -loss of a fit, over the steps of a run");
+  cmd->add_option("FILE", a->data, "what `nf train --curve FILE` or `nf fit-target --curve FILE` wrote")->required();
   add_output(*cmd, *a, ".png");
   cmd->footer(
       "Examples:\n"

@@ -1,4 +1,5 @@
-// nf plot curve: what `nf train --curve` wrote, as a picture.
+// nf plot curve: what `nf train --curve` or `nf fit-target --curve` wrote, as a picture; of fits -loss, so that better is
+// higher in both.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -12,16 +13,16 @@
 namespace nf::cli {
 namespace {
 constexpr double kLeft = 84, kTop = 44, kBottom = 62, kRight = 34;
-constexpr const char* kHead = "step,train_log_likelihood,valid_log_likelihood,lr,seconds";
 
-std::vector<CurvePoint> read(const std::string& path) {
+std::vector<CurvePoint> read(const std::string& path, bool* fit) {
   std::ifstream file(path);
   if (!file) throw Failure("cannot read " + path, "`nf train --curve " + path + "` writes one");
   std::string line;
   std::getline(file, line);
-  if (line != kHead)
+  *fit = line == kFitCurve;
+  if (line != kTrainCurve && !*fit)
     throw Failure(path + " is not a learning curve",
-                  "`nf train --curve FILE` writes one; its first line is " + std::string(kHead));
+                  "`nf train --curve FILE` writes one; its first line is " + std::string(kTrainCurve));
   std::vector<CurvePoint> curve;
   for (size_t number = 2; std::getline(file, line); ++number) {
     std::vector<double> cells;
@@ -33,6 +34,7 @@ std::vector<CurvePoint> read(const std::string& path) {
     }
     if (cells.size() != 5) throw Failure(path + ": line " + std::to_string(number) + " is not five numbers");
     curve.push_back({static_cast<uint64_t>(std::max(0.0, cells[0])), cells[1], cells[2], cells[3], cells[4]});
+    if (*fit) curve.back().train = -cells[1], curve.back().valid = std::numeric_limits<double>::quiet_NaN();
   }
   if (curve.size() < 2) throw Failure(path + " has " + std::to_string(curve.size()) + " points; a curve needs two");
   return curve;
@@ -55,7 +57,8 @@ Range interesting(const std::vector<CurvePoint>& curve) {
 
 int plot_curve(const PlotArgs& a) {
   check_picture(a.output, ".png");
-  const std::vector<CurvePoint> curve = read(a.data);
+  bool fit = false;
+  const std::vector<CurvePoint> curve = read(a.data, &fit);
   const int width = a.size * 3 / 2, height = a.size * 9 / 10;
   const Range values = interesting(curve);
   const double left = std::max(kLeft, room_left(values, height, true));
@@ -83,8 +86,8 @@ int plot_curve(const PlotArgs& a) {
   axes.title("Learning curve");
   if (best)
     axes.note(text("best validation %.4f at step %s", best->valid, grouped(static_cast<int64_t>(best->step)).c_str()));
-  axes.labels("step", "log-likelihood (nats)");
-  std::vector<Axes::Entry> entries{{"training", kBlue}};
+  axes.labels("step", fit ? "-loss (nats), at best log Z" : "log-likelihood (nats)");
+  std::vector<Axes::Entry> entries{{fit ? "fit" : "training", kBlue}};
   if (best) entries.push_back({"validation", kOrange});
   axes.legend(entries, true, true);
   save(canvas, a.output);

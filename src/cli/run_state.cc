@@ -59,14 +59,30 @@ RunState read_state(const nf_model* model, const std::string& path) {
   return s;
 }
 
-void write_curve(const std::vector<CurvePoint>& curve, const std::string& path) {
+namespace {
+// `cells`: the two that differ, of a point.
+void write_curve(const std::vector<CurvePoint>& curve, const std::string& path, const char* head,
+                 const std::function<std::string(const CurvePoint&)>& cells) {
   FILE* file = std::fopen(path.c_str(), "w");
   if (!file) throw Failure("cannot write " + path + ": " + std::strerror(errno));
-  std::fputs("step,train_log_likelihood,valid_log_likelihood,lr,seconds\n", file);
+  std::fprintf(file, "%s\n", head);
   for (const CurvePoint& p : curve)
-    std::fprintf(file, "%llu,%s,%s,%s,%.3f\n", static_cast<unsigned long long>(p.step), plain_number(p.train).c_str(),
-                 std::isnan(p.valid) ? "" : plain_number(p.valid).c_str(), plain_number(p.lr).c_str(), p.seconds);
+    std::fprintf(file, "%llu,%s,%s,%.3f\n", static_cast<unsigned long long>(p.step), cells(p).c_str(),
+                 plain_number(p.lr).c_str(), p.seconds);
   if (std::fclose(file) != 0) throw Failure("cannot write " + path + ": " + std::strerror(errno));
+}
+}  // namespace
+
+void write_train_curve(const std::vector<CurvePoint>& curve, const std::string& path) {
+  write_curve(curve, path, kTrainCurve, [](const CurvePoint& p) {
+    return plain_number(p.train) + "," + (std::isnan(p.valid) ? "" : plain_number(p.valid));
+  });
+}
+
+void write_fit_curve(const std::vector<CurvePoint>& curve, const std::function<double(const CurvePoint&)>& anneal,
+                     const std::string& path) {
+  write_curve(curve, path, kFitCurve,
+              [&](const CurvePoint& p) { return plain_number(-p.train) + "," + plain_number(anneal(p)); });
 }
 
 }  // namespace nf::cli

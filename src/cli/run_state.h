@@ -2,6 +2,7 @@
 // that a resumed run goes on as if it had never stopped.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
@@ -37,6 +38,11 @@ void write_state(nf_model* model, const RunState& state);
 // Failure when the model is not the checkpoint of a run.
 RunState read_state(const nf_model* model, const std::string& path);
 
-void write_curve(const std::vector<CurvePoint>& curve, const std::string& path);  // CSV
+// Curves as CSV: of nf train, and of nf fit-target, where `anneal` is the share of the target at each point.
+inline constexpr char kTrainCurve[] = "step,train_log_likelihood,valid_log_likelihood,lr,seconds";
+inline constexpr char kFitCurve[] = "step,loss,anneal,lr,seconds";
+void write_train_curve(const std::vector<CurvePoint>& curve, const std::string& path);
+void write_fit_curve(const std::vector<CurvePoint>& curve, const std::function<double(const CurvePoint&)>& anneal,
+                     const std::string& path);
 
 }  // namespace nf::cli

@@ -118,7 +118,7 @@ int train(TrainArgs a) {
   const RunResult r = run_training(a, plan, screen, [&] {
     if (speak) introduce(a, plan, screen);
   });
-  if (!a.curve.empty()) write_curve(r.state.curve, a.curve);
+  if (!a.curve.empty()) write_train_curve(r.state.curve, a.curve);
   if (r.interrupted) {
     Json j = summary_of(r.state, nullptr);
     j["interrupted"] = true;

@@ -25,7 +25,9 @@ def reaches_the_banana():
     assert 0.8 < done['ess_fraction'] <= 1 and done['samples'] == 100000
     with open('c.csv') as f:
         rows = list(csv.DictReader(f))
-    assert len(rows) == 20 and int(rows[-1]['step']) == 300
+    assert len(rows) == 20 and int(rows[-1]['step']) == 300 and abs(float(rows[-1]['loss']) - done['reverse_kl']) < 0.1
+    assert {float(r['anneal']) for r in rows} == {1.0}
+    nf('plot', 'curve', 'c.csv', '-o', 'c.png')
     # The file is a model as any other.
     nf('sample', 'm.safetensors', '-n', 10, '-o', 's.csv')
     assert 'banana' in nf('info', 'm.safetensors').stdout
