@@ -99,7 +99,8 @@ void check_context(const View& context, int64_t rows, int64_t columns) {
     return;
   }
   if (!context.data && rows > 0)
-    fail(Code::argument, "ctx is NULL, but the model needs a context of %lld columns", static_cast<long long>(columns));
+    fail(Code::argument, "ctx is NULL, but the model needs a context of %lld column%s", static_cast<long long>(columns),
+         columns == 1 ? "" : "s");
   if (!context.data) return;
   if (context.shape.rank != 2 || context.shape[1] != columns || (context.shape[0] != rows && context.shape[0] != 1))
     fail(Code::shape, "ctx has shape %s, expected [%lld, %lld] or [1, %lld]", to_string(context.shape).c_str(),

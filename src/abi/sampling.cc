@@ -11,8 +11,8 @@ namespace {
 void check_target(const nf_target* target, int64_t event) {
   need(target, "target");
   if (target->target->event != event)
-    fail(Code::shape, "the target has %lld columns, the model %lld", static_cast<long long>(target->target->event),
-         static_cast<long long>(event));
+    fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
+         target->target->event == 1 ? "" : "s", static_cast<long long>(event));
 }
 
 }  // namespace

@@ -93,8 +93,8 @@ nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error
     if (!uses_samples(t->trainer->config().objective.kind))
       fail(Code::state, "objective \"nll\" has no target: set the option \"objective\", for example reverse_kl");
     if (target->target->event != t->model->model->event())
-      fail(Code::shape, "the target has %lld columns, the model %lld", static_cast<long long>(target->target->event),
-           static_cast<long long>(t->model->model->event()));
+      fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
+           target->target->event == 1 ? "" : "s", static_cast<long long>(t->model->model->event()));
     t->trainer->set_target(target->target);
   });
 }

@@ -217,8 +217,7 @@ Finding check_single_rows(const Subject& s) {
     differ += std::memcmp(&alone, &together[static_cast<size_t>(r)], sizeof alone) != 0;
   }
   Finding f{"one row", differ ? Verdict::fail : Verdict::ok, {}, {{"rows", rows}, {"differ", differ}}};
-  f.says = differ ? text("%lld of %lld rows score differently alone", static_cast<long long>(differ),
-                         static_cast<long long>(rows))
+  f.says = differ ? grouped(differ) + " of " + counted(rows, "row") + " scored alone: other bits than in a batch"
                   : text("%s scored alone: the same bits as in a batch", counted(rows, "row").c_str());
   return f;
 }

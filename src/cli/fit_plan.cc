@@ -81,8 +81,8 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   plan.runtime = s.runtime();
   check_destinations({{"SPEC", a.spec}, {"--data", a.data.data}},
                      {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}});
-  if (!a.force)
-    for (const std::string& path : {a.output, a.checkpoint}) check_replaced(plan.runtime.get(), s, path);
+  if (!a.force) check_replaced(plan.runtime.get(), s, a.output);
+  if (!a.force && !a.resume) check_replaced(plan.runtime.get(), s, a.checkpoint);
   if (a.resume) {
     if (!std::filesystem::exists(a.checkpoint))
       throw Failure("--resume: there is no checkpoint " + a.checkpoint, "without it a new run starts");

@@ -49,6 +49,9 @@ nf_importance_info weigh(const FitArgs& a, const FitPlan& plan) {
   return found;
 }
 
+// A number of nats, and of fits that ran away.
+std::string nats(double v) { return std::abs(v) < 1e6 ? text("%.4f", v) : text("%.6g", v); }
+
 // Of a target without a normalising constant: there is no log Z, and nothing for weights to converge to.
 Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const nf_importance_info& found) {
   const bool normalisable = !std::isinf(plan.log_z);
@@ -70,7 +73,7 @@ Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const nf_
 void report_weights(const FitPlan& plan, const nf_importance_info& found, const Screen& screen) {
   const bool known = !std::isnan(plan.log_z);
   std::printf("%s  %s by importance sampling%s\n", screen.bold("log Z").c_str(),
-              screen.good(text("%.4f +- %.4f", found.log_z, found.log_z_error)).c_str(),
+              screen.good(nats(found.log_z) + " +- " + nats(found.log_z_error)).c_str(),
               known ? text(", known: %.4f", plan.log_z).c_str() : "");
   std::printf("%s    %.1f %% of %s effective\n", screen.bold("ess").c_str(), 100 * found.ess_fraction,
               (counted(found.samples, "sample") + (found.samples == 1 ? " is" : " are")).c_str());
@@ -91,10 +94,10 @@ void report_weights(const FitPlan& plan, const nf_importance_info& found, const 
 
 void report(const FitArgs& a, const FitPlan& plan, const nf_importance_info& found, const Screen& screen) {
   std::printf("%s    loss %s nats", screen.bold("fit").c_str(),
-              screen.good(text("%.4f +- %.4f", found.reverse_kl, found.reverse_kl_error)).c_str());
+              screen.good(nats(found.reverse_kl) + " +- " + nats(found.reverse_kl_error)).c_str());
   if (std::isfinite(plan.log_z))
-    std::printf("; reverse KL %.4f: the loss less its least value, -log Z = %.4f", found.reverse_kl + plan.log_z,
-                -plan.log_z);
+    std::printf("; reverse KL %s: the loss less its least value, -log Z = %s",
+                nats(found.reverse_kl + plan.log_z).c_str(), nats(0 - plan.log_z).c_str());
   std::printf("\n");
   if (std::isinf(plan.log_z))
     std::printf(

@@ -36,7 +36,8 @@ std::vector<CurvePoint> read(const std::string& path, bool* fit) {
     curve.push_back({static_cast<uint64_t>(std::max(0.0, cells[0])), cells[1], cells[2], cells[3], cells[4]});
     if (*fit) curve.back().train = -cells[1], curve.back().valid = std::numeric_limits<double>::quiet_NaN();
   }
-  if (curve.size() < 2) throw Failure(path + " has " + std::to_string(curve.size()) + " points; a curve needs two");
+  if (curve.size() < 2)
+    throw Failure(path + " has " + counted(static_cast<int64_t>(curve.size()), "point") + "; a curve needs two");
   return curve;
 }
 

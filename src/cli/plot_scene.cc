@@ -51,7 +51,7 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
   if (!args.context.empty() || of_rows) context = open_context(runtime_.get(), paths, *args.settings, NF_F64, names);
   const std::string source = args.context.empty() ? data : args.context;
   if (context.cols() != info_.context_size)
-    throw Failure(model + " takes a context of " + std::to_string(info_.context_size) + " columns, but " +
+    throw Failure(model + " takes a context of " + counted(info_.context_size, "column") + ", but " +
                       (context ? source + " has " + std::to_string(context.cols()) : "none was given"),
                   info_.context_size == 0 ? "drop --context"
                   : of_rows               ? "--context FILE, or --context-columns, those of the data"
@@ -61,7 +61,7 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
         args.data_columns.empty() ? find_columns(data, *args.settings, names.data) : args.data_columns;
     const Rows rows = Rows::open(runtime_.get(), data, *args.settings, NF_F64, columns);
     if (rows.cols() != info_.event_size)
-      throw Failure(data + " has " + std::to_string(rows.cols()) + " columns, but the model's event has " +
+      throw Failure(data + " has " + counted(rows.cols(), "column") + ", but the model's event has " +
                         std::to_string(info_.event_size),
                     "--data-columns picks those that are data");
     data_rows_ = rows.count();
@@ -153,7 +153,7 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
   for (int64_t c = 0; c < scene.cols(); ++c) names.push_back(scene.name(c));
   if (wanted.empty()) {
     if (scene.cols() == 2) return {0, 1};
-    throw Failure(scene.path() + " has " + std::to_string(scene.cols()) + " columns, and this picture shows two",
+    throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", and this picture shows two",
                   "--columns A,B picks them, by name or index from 0; there are: " + join(names, ", "), kUsage);
   }
   const auto find = [&](const std::string& word) -> int64_t {

@@ -6,6 +6,7 @@
 #include "src/cli/draw/file.h"
 #include "src/cli/draw/png.h"
 #include "src/cli/plot.h"
+#include "src/cli/text.h"
 
 namespace nf::cli {
 namespace {
@@ -20,7 +21,8 @@ size_t columns_for(size_t count) {
 int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const std::vector<std::string>& data) {
   check_picture(a.output, ".png");
   if (models.size() != data.size())
-    throw Failure(std::to_string(models.size()) + " models, but " + std::to_string(data.size()) + " files of data",
+    throw Failure(counted(static_cast<int64_t>(models.size()), "model") + ", but " +
+                      counted(static_cast<int64_t>(data.size()), "file") + " of data",
                   "one --data file per model, in the same order", kUsage);
   const size_t columns = columns_for(models.size()), rows = (models.size() + columns - 1) / columns;
   const double side = a.size, block = kTitle + 2 * side + kGapY + kBlockGap;
@@ -29,7 +31,7 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
   for (size_t n = 0; n < models.size(); ++n) {
     const Scene scene(a, models[n], data[n]);
     if (scene.cols() != 2)
-      throw Failure(models[n] + " has " + std::to_string(scene.cols()) + " columns; a sheet shows models of two", {},
+      throw Failure(models[n] + " has " + counted(scene.cols(), "column") + "; a sheet shows models of two", {},
                     kUsage);
     const double x0 = kEdge + static_cast<double>(n % columns) * (side + kGapX);
     const double y0 = kEdge + static_cast<double>(n / columns) * block + kTitle;

@@ -33,7 +33,9 @@ void check_paths(const TrainArgs& a, nf_runtime* runtime) {
       {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}, {"--split-out", a.split_out}});
   if (!a.split_out.empty()) check_output(a.split_out);
   if (a.force) return;
-  for (const std::string& path : {a.output, a.checkpoint}) check_replaced(runtime, *a.settings, path);
+  check_replaced(runtime, *a.settings, a.output);
+  if (!a.resume)
+    check_replaced(runtime, *a.settings, a.checkpoint);  // else what is wrong with it is said in opening it
 }
 
 // ---- data -------------------------------------------------------------------------------------

@@ -321,8 +321,8 @@ void Trainer::report_nonfinite(const Batch& batch) {
          coupled->where.c_str());
   }
   fail(Code::numeric,
-       "step %llu: the loss of row %lld (%lld rows in all) is not finite; first at %s; the step is not applied", step,
-       static_cast<long long>(first), static_cast<long long>(bad), where.c_str());
+       "step %llu: the loss of row %lld (%lld row%s in all) is not finite; first at %s; the step is not applied", step,
+       static_cast<long long>(first), static_cast<long long>(bad), bad == 1 ? "" : "s", where.c_str());
 }
 
 std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {

@@ -107,6 +107,10 @@ def resume_refuses_another_fit():
     fails('train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume', says=('a.checkpoint', 'nf fit-target'))
     harness.train(steps=2, output='t', spec=SPEC)
     fails(*command('t', '--resume'), says=('t.checkpoint', 'nf train'))
+    with open('a.checkpoint', 'r+b') as f:
+        f.truncate(1000)
+    fails(*command('a', '--resume'), says=('a.checkpoint', 'truncated'))
+    fails(*command('a'), says=('a.checkpoint', 'exists and is not a model'))
     os.replace('a', 'a.checkpoint')
     fails(*command('a', '--resume'), says=('a.checkpoint', 'not the checkpoint'))
 

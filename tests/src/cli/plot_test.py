@@ -303,7 +303,7 @@ def sheet():
     nf('plot', 'sheet', *['m.safetensors'] * 7, '--data', *['train.npy'] * 7, '-o', 's.png')
     width, height, rows = read_png('s.png')
     assert 4 * 150 < width < 4 * 190 and 4 * 150 < height < 4 * 200  # two rows of four, data and density
-    fails('plot', 'sheet', 'm.safetensors', '--data', 'train.npy', 'train.npy', '-o', 't.png', code=2, says=('1 models', '2 files'))
+    fails('plot', 'sheet', 'm.safetensors', '--data', 'train.npy', 'train.npy', '-o', 't.png', code=2, says=('1 model,', '2 files'))
     fails('plot', 'sheet', 'five.safetensors', '--data', 'five.npy', '-o', 't.png', code=2, says='5 columns')
 
 

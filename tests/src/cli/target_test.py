@@ -18,6 +18,7 @@ def fit(*more, spec=SPEC, target='banana', steps=300):
 
 @case
 def reaches_the_banana():
+    assert '-log Z = 0.0000' in fit(steps=1).stdout
     done = json.loads(fit('--json', '--schedule', 'cosine', '--curve', 'c.csv').stdout)
     assert abs(done['reverse_kl']) < 0.1, done
     assert abs(done['log_z']) < 5 * done['log_z_error'] + 1e-3, done
