@@ -373,8 +373,8 @@ NF_API nf_status nf_trainer_use_average(nf_trainer *t, int32_t on, nf_error *err
 NF_API void nf_trainer_free(nf_trainer *t) NF_NOEXCEPT;
 
 /* ---- targets: densities known up to a factor ------------------------------------------------------------------ */
-/* [any] JSON [{"name", "doc", "formula", "source", "fields"}], fields as in nf_layers_describe. Static. NULL only when
- * out of memory. */
+/* [any] JSON [{"name", "doc", "formula", "source", "min_columns", "max_columns", "fields"}], fields as in
+ * nf_layers_describe. Static. NULL only when out of memory. */
 NF_API const char *nf_targets_describe(void) NF_NOEXCEPT;
 /* [any] A target of the library, by name, or as UTF-8 JSON {"type": NAME, fields...} of spec_len bytes: "u1" or
  * {"type": "u1", "radius": 4, "spread": 0.8}. event_size: its columns. Errors: SPEC, SHAPE (columns that this target
