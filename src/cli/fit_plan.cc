@@ -83,6 +83,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
                      {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}});
   if (!a.force) check_replaced(plan.runtime.get(), s, a.output);
   if (!a.force && !a.resume) check_replaced(plan.runtime.get(), s, a.checkpoint);
+  plan.replaces = !a.resume && std::filesystem::exists(a.output);
   if (a.resume) {
     if (!std::filesystem::exists(a.checkpoint))
       throw Failure("--resume: there is no checkpoint " + a.checkpoint, "without it a new run starts");

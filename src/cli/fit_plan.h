@@ -30,7 +30,8 @@ struct FitPlan {
   double log_z = 0;  // of the target: NaN when it is not known, infinity when there is none
   Data data;
   RunState state;
-  int64_t samples = 0;  // of a step
+  int64_t samples = 0;    // of a step
+  bool replaces = false;  // -o is there already
 };
 
 FitPlan plan_fit(FitArgs& args, const Screen& screen);

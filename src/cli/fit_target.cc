@@ -23,6 +23,7 @@ void introduce(const FitArgs& a, const FitPlan& plan, const Screen& screen) {
   if (plan.data.x)
     std::printf("%s    %s %s\n", screen.bold("data").c_str(), counted(plan.data.count(), "row").c_str(),
                 a.data.data.empty() ? "of the target, by random walks" : ("of " + a.data.data).c_str());
+  if (plan.replaces) std::printf("%s     replaces %s\n", screen.bold("out").c_str(), a.output.c_str());
   if (a.resume && plan.state.step >= plan.state.planned)
     std::printf("%s     nothing left to do: all %s were done before; --steps with a larger number goes on\n",
                 screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.state.step), "step").c_str());
@@ -198,6 +199,7 @@ void add_fit_target(CLI::App& app, Action& action) {
   cmd->add_option_function<std::string>(
          "--batch", [s = a->settings](const std::string& value) { s->set("samples", value); }, "the same as --samples")
       ->type_name("N")
+      ->excludes("--samples")
       ->group(group);
   cmd->footer(
       "The loss, mean(log q - log p), is at best -log Z; lower only while it is annealed. Flows that are quick from "

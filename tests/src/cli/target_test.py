@@ -89,6 +89,9 @@ def shows_annealing_in_its_lines():
 @case
 def says_what_comes_next_in_the_name_of_the_model():
     text = nf('fit-target', SHIFT, '--target', 'banana', '-o', 'my banana.st', '--steps', 2).stdout
+    assert 'replaces' not in text, text
+    again = nf('fit-target', SHIFT, '--target', 'banana', '-o', 'my banana.st', '--steps', 2).stdout
+    assert '\nout     replaces my banana.st\n' in again, again
     for line in ("nf plot target banana 'my banana.st' -o 'my banana.png'", "nf check 'my banana.st' --data 'my banana.csv'"):
         assert line in text, text
     assert 'nf plot' not in nf('fit-target', '{"event": 3, "layers": [{"type": "elementwise_affine"}]}', '--target', 'funnel',
@@ -206,6 +209,7 @@ def wrong_use():
     refused(SHIFT, '--target', 'u1,type=2', code=2, says="'type' is given twice")
     refused(SHIFT, '--target', '{"type": "u1", "radius": 4, "radius": 3}', says=('duplicate', 'radius'))
     refused(SHIFT, '--target', 'u1,zzzzzz=4', says='known: radius, width, centre, spread')
+    refused(SHIFT, '--target', 'u1', '--samples', 5, '--batch', 6, code=2, says='--samples excludes --batch')
     refused(SHIFT, '--target', 'u1', '--steps', 5, '--anneal-steps', 10, code=2, says='never count in full')
     refused('{"event": 3, "layers": []}', '--target', 'u1', says='2 columns, not 3')
     refused('{"context": 1, "layers": []}', '--target', 'u1', says='context')
