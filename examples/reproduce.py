@@ -65,13 +65,8 @@ RUNS = {
                         "--clip-norm 5 --steps 4000", "nflows 0.437 +- 0.045"),
     "miniboone_maf": (miniboone, "maf_miniboone", "--batch 128 --order replacement --lr 1e-4 --weight-decay 1e-6 "
                       "--clip-norm 5 --steps 3000 --valid-every 250", "nflows -16.27 +- 0.52"),
-    "miniboone_maf_tuned": (miniboone, "maf_miniboone", "--set dropout=0.2 --batch 128 --order replacement --lr 3e-4 "
-                            "--schedule cosine --weight-decay 1e-6 --clip-norm 5 --steps 3000 --valid-every 250",
-                            "nflows -16.27 +- 0.52"),
     "power_nsf": (power, "nsf_power", "--batch 512 --order replacement --lr 5e-4 --schedule cosine --clip-norm 5 "
                   "--steps 4000", "nflows 1.104 +- 0.040"),
-    "power_nsf_tuned": (power, "nsf_power", "--batch 512 --order replacement --lr 1e-3 --schedule cosine --clip-norm 5 "
-                        "--steps 4000", "nflows 1.104 +- 0.040"),
     "miniboone_nsf": (miniboone, "nsf_miniboone", "--batch 128 --order replacement --lr 3e-4 --schedule cosine "
                       "--clip-norm 5 --steps 3000 --valid-every 250", "nflows -17.85 +- 0.61"),
     # The best that were found within 20 minutes of two cores.

@@ -81,6 +81,14 @@ constexpr int32_t dtype() {
   return std::is_same_v<T, double> ? NF_F64 : NF_F32;
 }
 
+inline void need_dtype(int32_t is, int32_t asked) {
+  const auto name = [](int32_t d) { return d == NF_F64 ? "double" : d == NF_F32 ? "float" : "nothing"; };
+  if (is != asked)
+    throw Exception(NF_ERR_SHAPE, (std::string("nf::View holds ") + name(is) + ", and data<" + name(asked) +
+                                   ">() was asked for: dtype() tells which")
+                                      .c_str());
+}
+
 inline std::string text(const char *s) { return s ? s : ""; }
 
 }  // namespace detail
@@ -115,7 +123,7 @@ class View {
   int64_t cols() const { return ndim_ > 1 ? shape_[1] : 1; }
   template <class T>
   const T *data() const {
-    if (dtype_ != detail::dtype<T>()) throw Exception(NF_ERR_SHAPE, "nf::View: the other element type");
+    detail::need_dtype(dtype_, detail::dtype<T>());
     return static_cast<const T *>(data_);
   }
 
@@ -519,7 +527,8 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
     return info;
   }
   // Until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step returns false.
-  // True when on_step stopped it. What on_step throws comes out of here.
+  // True when on_step stopped it; a source or a target that stops the run is an Exception of NF_ERR_CANCELLED. What
+  // they throw comes out of here.
   bool run(const nf_source &source, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
     return run(&source, max_steps, on_step);
   }
@@ -542,11 +551,13 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
     struct Watch {
       const std::function<bool(const nf_step_info &)> *on_step;
       std::exception_ptr thrown;
-    } watch{&on_step, nullptr};
+      bool stopped;
+    } watch{&on_step, nullptr, false};
     const nf_progress_fn forward = [](void *user, const nf_step_info *info) -> int32_t {
       auto *w = static_cast<Watch *>(user);
       try {
-        return (*w->on_step)(*info) ? 0 : 1;
+        w->stopped = !(*w->on_step)(*info);
+        return w->stopped ? 1 : 0;
       } catch (...) {  // callbacks must not unwind through libnf
         w->thrown = std::current_exception();
         return 1;
@@ -556,8 +567,8 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
     const nf_status status = nf_train_run(get(), source, max_steps, on_step ? forward : nullptr, &watch, &e);
     if (watch.thrown) std::rethrow_exception(watch.thrown);
     if (asked_ && asked_->thrown) std::rethrow_exception(std::exchange(asked_->thrown, nullptr));
-    if (status != NF_OK && status != NF_ERR_CANCELLED) throw Exception(status, e.message, e.os_errno);
-    return status == NF_ERR_CANCELLED;
+    if (status != NF_OK && !watch.stopped) throw Exception(status, e.message, e.os_errno);
+    return watch.stopped;
   }
   std::shared_ptr<Target::State> asked_;
 };

@@ -38,8 +38,8 @@ void check_size(const HeaderTensor& t, size_t data_bytes) {
   const auto ull = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   const std::string name = quote_text(t.name);
   if (t.begin > t.end || t.end > data_bytes)
-    fail(Code::format, "safetensors tensor %s: data_offsets [%llu, %llu] do not lie in the %zu bytes of data",
-         name.c_str(), ull(t.begin), ull(t.end), data_bytes);
+    fail(Code::format, "safetensors tensor %s: data_offsets [%llu, %llu] do not lie in the %zu bytes of data%s",
+         name.c_str(), ull(t.begin), ull(t.end), data_bytes, t.begin <= t.end ? "; is the file cut short?" : "");
   uint64_t bytes = size_of(t.type);
   for (const int64_t d : t.shape)
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes))

@@ -48,20 +48,21 @@ void ReadFields::flag(const char* name, const char*, bool& value) {
   value = *v->boolean();
 }
 
-const Json::Array* ReadFields::list(const char* name, const char* right, int64_t max_count) {
+std::optional<std::span<const Json>> ReadFields::list(const char* name, const char* right, int64_t max_count) {
   const Json* v = get(name);
-  if (!v) return nullptr;
+  if (!v) return std::nullopt;
+  if (v->number()) return std::span(v, 1);
   const Json::Array* items = v->array();
   if (!items) wrong(name, *v, right);
   if (static_cast<int64_t>(items->size()) > max_count)
     fail(Code::spec, "%s.%s: a list of %zu entries, at most %lld are allowed", path_.c_str(), name, items->size(),
          static_cast<long long>(max_count));
-  return items;
+  return std::span<const Json>(*items);
 }
 
 void ReadFields::integers(const char* name, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
                           int64_t max_count) {
-  const Json::Array* items = list(name, "a list of integers", max_count);
+  const auto items = list(name, "a list of integers", max_count);
   if (!items) return;
   value.clear();
   for (size_t i = 0; i < items->size(); ++i)
@@ -70,7 +71,7 @@ void ReadFields::integers(const char* name, const char*, std::vector<int64_t>& v
 
 void ReadFields::reals(const char* name, const char*, std::vector<double>& value, double low, double high,
                        int64_t max_count) {
-  const Json::Array* items = list(name, "a list of numbers", max_count);
+  const auto items = list(name, "a list of numbers", max_count);
   if (!items) return;
   value.clear();
   for (size_t i = 0; i < items->size(); ++i)

@@ -27,7 +27,8 @@ class ReadFields final : public Fields {
 
  private:
   const Json* get(const char* name);
-  const Json::Array* list(const char* name, const char* right, int64_t max_count);  // nullptr: not there
+  // Nothing when the field is not there; a number is a list of one.
+  std::optional<std::span<const Json>> list(const char* name, const char* right, int64_t max_count);
   [[noreturn]] void wrong(const std::string& at, const Json& value, const char* right) const;
   double one_number(const std::string& at, const Json& value, double low, double high) const;
   int64_t one_integer(const std::string& at, const Json& value, int64_t low, int64_t high) const;

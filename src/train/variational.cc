@@ -268,8 +268,11 @@ void Variational::report(Lane& lane, uint64_t step) {
            where.c_str());
     const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });
     if (!std::isfinite(log_p))
-      fail(Code::numeric, "step %llu: the target's log density of sample %lld is %g; the step is not applied", number,
-           row, log_p);
+      fail(Code::numeric, "step %llu: the target's log density of sample %lld is %g%s; the step is not applied", number,
+           row, log_p,
+           log_p == -kInfinity ? " (its density is 0 where the flow samples: give it a soft edge, bound the flow by a "
+                                 "layer or base, or take objective \"alpha\")"
+                               : "");
     const bool finite = with_dtype(
         model_.dtype(), [&]<class T>() { return kernel::all_finite(rows_of(grad_, d, r, 1).template as<T>(), d); });
     fail(Code::numeric, "step %llu: %s of sample %lld is not finite; the step is not applied", number,

@@ -150,7 +150,8 @@ TEST(BaseEdges, WrongSpecsAreRefused) {
   EXPECT_ERROR(build(R"({"type": "uniform", "low": [0, 0, 2], "high": [1]})", 0), Code::spec, "above its lower one");
   EXPECT_ERROR(build(R"({"type": "uniform", "low": [0, 0]})", 0), Code::spec, "spec.base.low");
   EXPECT_ERROR(build(R"({"type": "uniform", "low": []})", 0), Code::spec, "spec.base.low");
-  EXPECT_ERROR(build(R"({"type": "uniform", "low": 0})", 0), Code::spec, "is not a list of numbers");
+  EXPECT_ERROR(build(R"({"type": "uniform", "low": "0"})", 0), Code::spec, "is not a list of numbers");
+  EXPECT_ERROR(build(R"({"type": "uniform", "low": 2})", 0), Code::spec, "above its lower one");  // a list of one
   EXPECT_ERROR(build(R"({"type": "student_t", "dof": 0})", 0), Code::spec, "spec.base.dof");
 }
 

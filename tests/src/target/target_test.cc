@@ -136,6 +136,13 @@ TEST(Target, KnownIntegrals) {
   EXPECT_NEAR(log_z("u1"), 1.877502, 1e-6);
   // In the parametrisation of other experiments. Only two bumps, and centre 2 with them or 4.
   EXPECT_NEAR(log_z(R"({"type": "u1", "radius": 4, "spread": 0.8})"), 2.3133, 5e-5);
+  // Bumps far outside of the ring, against midpoint sums on a grid of 4000 x 4000.
+  EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 5})"), -7.5729536, 1e-6);
+  EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 20})"), -310.8698016, 1e-6);
+  EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 100})"), -9234.0686948, 1e-5);
+  EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 100, "spread": 10})"), -45.8586430, 1e-6);
+  // Bumps too thin for the rule: better unknown than wrong.
+  EXPECT_TRUE(std::isnan(log_z(R"({"type": "u1", "radius": 100, "spread": 0.01})")));
   EXPECT_NEAR(log_z(R"({"type": "u2", "wall": 0})"), 2.0821, 5e-5);
   EXPECT_NEAR(log_z("cross"), 1.9613, 5e-5);
   EXPECT_EQ(log_z("banana"), 0);
