@@ -54,6 +54,8 @@ int run(const char* path) {
   const nf::Runtime runtime;
   nf::Model model(runtime, kSpec, /*seed=*/1);
   const nf::Target posterior(runtime, kColumns, target);
+  if (!(posterior.gradient_error(std::vector<double>(kColumns, 0.5)) < 1e-6))
+    return std::puts("the gradient is not that of the density"), 1;
 
   nf::Trainer trainer(model, {{"objective", "reverse_kl"},
                               {"path_gradient", true},

@@ -13,10 +13,12 @@
 #define NF_HPP_
 #include <nf/nf.h>
 
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -309,6 +311,36 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
       detail::invoke(nf_target_log_density, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(log_density),
                      detail::Arg(gradient));
     });
+  }
+  // The largest |gradient - central difference| / (1 + |gradient|) at rows x: about 1e-9 in double and 1e-3 in float
+  // when the gradient is right. A wrong one trains without complaint, to a bad fit: ask once before.
+  template <class T>
+  double gradient_error(const std::vector<T> &x) const {
+    const auto d = static_cast<size_t>(info().event_size);
+    const auto columns = static_cast<int64_t>(d);
+    const size_t n = static_cast<size_t>(View(x, columns).rows());
+    std::vector<T> value(n), gradient(x.size()), low(n), high(n), moved(x.size());
+    log_density(View(x, columns), value, Out(gradient, columns));
+    const double step = std::cbrt(static_cast<double>(std::numeric_limits<T>::epsilon()));
+    double worst = 0;
+    for (size_t c = 0; c < d; ++c) {
+      const auto at = [&](int sign, std::vector<T> &out) {
+        moved = x;
+        for (size_t i = c; i < x.size(); i += d)
+          moved[i] = static_cast<T>(static_cast<double>(x[i]) + sign * step * std::fmax(1, std::fabs(x[i])));
+        log_density(View(moved, columns), out);
+        return moved;
+      };
+      const std::vector<T> below = at(-1, low), above = at(1, high);
+      for (size_t r = 0; r < n; ++r) {
+        const size_t i = r * d + c;
+        const double slope = (static_cast<double>(high[r]) - static_cast<double>(low[r])) /
+                             (static_cast<double>(above[i]) - static_cast<double>(below[i]));
+        const double g = static_cast<double>(gradient[i]), error = std::fabs(g - slope) / (1 + std::fabs(g));
+        if (!(error <= worst)) worst = error;  // NaN is no right gradient either
+      }
+    }
+    return worst;
   }
 
  private:

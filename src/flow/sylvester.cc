@@ -33,7 +33,8 @@ class Sylvester final : public Layer {
       static constexpr const char* kBases[] = {"orthogonal", "householder", "triangular"};
       static constexpr const char* kFlips[] = {"alternate", "no", "yes"};
       f.choice("basis", "Q: orthonormal columns, a product of reflections, or the order of the columns", basis, kBases);
-      f.integer("columns", "M of the orthogonal basis; more than the data has columns count as those", columns, 1, 1 << 16);
+      f.integer("columns", "M of the orthogonal basis; more than the data has columns count as those", columns, 1,
+                1 << 16);
       f.integer("reflections", "H of the Householder basis", reflections, 1, 1 << 16);
       f.choice("flip",
                "whether the triangular basis reverses the columns: in every other layer of the model (the second, the "

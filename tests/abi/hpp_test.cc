@@ -208,6 +208,18 @@ TEST_F(Hpp, TargetsAreFunctions) {
   EXPECT_EQ(status_of([&] { t.run(10000); }), NF_ERR_CANCELLED) << "stopped by the target, not by on_step";
 
   const nf::Target cross(rt, "cross", 2);
+  const std::vector<double> places = {0.3, -2.5, 1, 0.1, -2, 1.5};
+  EXPECT_LT(cross.gradient_error(places), 1e-8);
+  EXPECT_LT(cross.gradient_error(std::vector<float>(places.begin(), places.end())), 1e-2);
+  const nf::Target wrong(rt, 2, [](const nf::View& x, const nf::View&, const nf::Out& value, const nf::Out& gradient) {
+    for (int64_t r = 0; r < x.rows(); ++r) {
+      const double* at = x.data<double>() + 2 * r;
+      value.data<double>()[r] = -at[0] * at[0] / 2 - at[1];
+      if (!gradient.none()) gradient.data<double>()[2 * r] = -at[0], gradient.data<double>()[2 * r + 1] = 1;
+    }
+    return true;
+  });
+  EXPECT_NEAR(wrong.gradient_error(places), 1, 1e-6) << "the sign of the second column";
   EXPECT_NEAR(cross.info().log_z, 1.9613, 1e-4);
   nf::Session s(m);
   std::vector<float> rows(2000), log_weight(1000), values(1);

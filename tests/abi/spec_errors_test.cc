@@ -162,7 +162,8 @@ std::vector<Json> wrong_values(const Json& f) {
   };
   if (list) {
     bad.insert(bad.end(), {"x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
-    for (const Json& n : numbers(type != "numbers")) bad.insert(bad.end(), {n, Json::array({n})});  // both a list of one
+    for (const Json& n : numbers(type != "numbers"))
+      bad.insert(bad.end(), {n, Json::array({n})});  // both a list of one
     const auto most = f.at("max_count").get<size_t>();
     if (most < 100000) bad.push_back(Json(std::vector<int>(most + 1, 1)));
   } else if (f.contains("choices")) {
