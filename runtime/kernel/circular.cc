@@ -22,13 +22,16 @@ HWY_NOINLINE void CircularShift(T low, T period, const T* shift, const T* x, T* 
     const size_t m = n - i;
     const bool whole = m >= lanes;
     const auto load = [&](const T* p) HWY_ATTR { return whole ? hn::LoadU(d, p + i) : LoadTail(d, p + i, m); };
-    const auto in = load(x);
+    auto in = load(x);
+    const auto near = hn::And(hn::Ge(in, least), hn::Le(in, most));
+    const auto turns = hn::Floor(hn::Div(hn::Sub(in, first), turn));
+    auto back = hn::Sub(in, hn::Mul(turn, turns));
+    back = hn::IfThenElse(hn::Or(hn::Lt(back, first), hn::Ge(back, end)), first, back);  // too far out to have digits
+    in = hn::IfThenElse(near, in, back);
     auto v = hn::Add(in, load(shift));
     v = hn::IfThenElse(hn::Ge(v, end), hn::Sub(v, turn), v);
     v = hn::IfThenElse(hn::Lt(v, first), hn::Add(v, turn), v);
     v = hn::IfThenElse(hn::Ge(v, end), first, v);  // a sum that rounded up to the end, which is the beginning
-    const auto near = hn::And(hn::Ge(in, least), hn::Le(in, most));
-    v = hn::IfThenElse(near, v, hn::NaN(d));
     if (whole)
       hn::StoreU(v, d, y + i);
     else

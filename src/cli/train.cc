@@ -8,6 +8,7 @@
 #include "src/cli/chart.h"
 #include "src/cli/commands.h"
 #include "src/cli/train_run.h"
+#include "src/cli/warn_model.h"
 
 namespace nf::cli {
 namespace {
@@ -98,7 +99,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
 std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const RunState& state) {
   if (state.best_step == 0)
     throw Failure("no validation gave a finite log-likelihood, so there is no model to keep",
-                  "try a lower --lr, --clip-norm 5, or --standardize");
+                  nonfinite_advice(plan.model.get(), kAtBase));
   const Options options = a.settings->bag();
   const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
   std::unique_ptr<Summary> test;

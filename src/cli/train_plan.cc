@@ -48,7 +48,7 @@ std::string some_of(std::vector<std::string> words) {
 
 // Networks start near the identity and the base is a standard normal: other scales cost many steps, or diverge.
 // A column that never changes has no density: its likelihood grows without end, and the mean with it.
-void warn_of_columns(const Rows& rows, bool standardised) {
+void warn_of_columns(const Rows& rows, bool scaled) {
   std::vector<std::string> odd, constant;
   const std::vector<Moments> all = rows.moments();
   for (size_t c = 0; c < all.size(); ++c) {
@@ -66,7 +66,7 @@ void warn_of_columns(const Rows& rows, bool standardised) {
                  "nf: warning: the same number in every row: %s; a constant has no density, and the likelihood grows "
                  "without end: leave it out with --columns\n",
                  some_of(std::move(constant)).c_str());
-  if (odd.empty() || standardised) return;
+  if (odd.empty() || scaled) return;
   std::fprintf(stderr,
                "nf: warning: badly scaled: %s; the model starts near the identity: --standardize gives it a layer that "
                "takes care of scales\n",
@@ -202,7 +202,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
   if (!args.quiet) {
-    warn_of_columns(plan.train.x, is_standardised(spec));
+    warn_of_columns(plan.train.x, is_standardised(spec) || base_is_box(plan.model.get()));
     warn_of_model(plan.model.get());
   }
   split_rows(args, plan);

@@ -5,13 +5,16 @@
 #include <filesystem>
 #include <span>
 
+#include "src/cli/warn_model.h"
+
 namespace nf::cli {
 namespace {
 // Before anything was learned, a row without a density at one of these layers is outside of what the layer takes.
 std::string domain_advice(const std::string& message, const std::string& spec) {
   const std::pair<const char*, const char*> forward[] = {
       {"(logit", "logit takes numbers in [0, 1] only"},
-      {"(circular_shift", "circular_shift takes numbers on its circle (range, bound), or half a turn outside"},
+      {"(circular_shift",
+       "circular_shift takes numbers on its circle only (range, bound): [0, 2 pi) is \"range\": \"positive\""},
       {"(cbrt", "cbrt has no density at exactly 0"},
   };
   const std::pair<const char*, const char*> inverted[] = {
@@ -61,7 +64,7 @@ class TrainLoop : public RunLoop {
       const std::string domain =
           state().step == 0 ? domain_advice(e.what(), nf_model_spec(plan_.model.get())) : std::string();
       throw Failure(e.what(),  // names the step
-                    (domain.empty() ? "try a lower --lr, --clip-norm 5, or --standardize" : domain) +
+                    (domain.empty() ? nonfinite_advice(plan_.model.get(), e.what()) : domain) +
                         (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
     return info;

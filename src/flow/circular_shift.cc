@@ -1,10 +1,14 @@
 // Shift of columns that live on a circle, such as angles: z_j = x_j + P t_j modulo P in [low, low + P), log_det = 0;
 // the inverse shifts back. t_j are turns, one per column, learned or fixed: with half a turn between circular layers,
 // the place where the circle is cut open for the one is in the middle of the other.
-// The circle is [-B, B) or [0, B), and up to half a turn outside a number is the point it means: angles in [0, 2 pi) have
-// their place on [-pi, pi). Farther out it becomes NaN, so that data in other units are not silently wrapped.
-#include "runtime/op/circular.h"
+// The circle is [-B, B) or [0, B). What lies outside of it, by more than a millionth of P (which is for ends that were
+// rounded), is outside of the map's domain: log_det = -inf, density 0, and z is its place on the circle. A density that
+// wrapped there would have a copy per turn and integrate to more than 1; and data in other units would go unnoticed.
+// The inverse wraps z from anywhere, log_det = 0.
+#include <limits>
 
+#include "runtime/op/circular.h"
+#include "runtime/op/layout.h"
 #include "src/flow/layer.h"
 
 namespace nf {
@@ -19,7 +23,7 @@ class CircularShift final : public Layer {
     bool learned = true;
     void fields(Fields& f) override {
       static constexpr const char* kRanges[] = {"symmetric", "positive"};
-      f.choice("range", "where the circle is: [-B, B) or [0, B)", range, kRanges);
+      f.choice("range", "where the circle is: [-B, B) or [0, B); the density of rows outside is 0", range, kRanges);
       f.real("bound", "B: pi for angles, 180 for degrees, 1 for parts of the circle", bound, 1, 1e4);
       f.real("turns", "shift before training, as a part of the circle", turns, -1, 1);
       f.flag("learned", "train the shifts", learned);
@@ -37,8 +41,24 @@ class CircularShift final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    return {circular_shift(s.tape, x, s.param(turns_), low_, period_, inverse), nullptr};
+    return {circular_shift(s.tape, x, s.param(turns_), low_, period_, inverse), inverse ? nullptr : log_det(s.tape, x)};
   }
+  // 0 on the circle, -inf off it; nothing to differentiate. NaN is for y to show.
+  Var log_det(Tape& t, Var x) const {
+    Var out = t.empty({x->out.shape[0]});
+    with_dtype(t.dtype(), [&]<class T>() {
+      const auto m = matrix_of<T>(conform(t, x, Layout::rows)->out);
+      const double margin = kRounded * period_;
+      const T least = static_cast<T>(low_ - margin), most = static_cast<T>(low_ + period_ + margin);
+      for (int64_t r = 0; r < m.rows; ++r) {
+        bool off = false;
+        for (int64_t j = 0; j < m.cols; ++j) off = off || m.row(r)[j] < least || m.row(r)[j] > most;
+        out->out.as<T>()[r] = off ? -std::numeric_limits<T>::infinity() : T(0);
+      }
+    });
+    return out;
+  }
+  static constexpr double kRounded = 1e-6;
   double low_, period_;
   ParamId turns_;
 };

@@ -34,7 +34,7 @@ TEST(ElementwiseLayers, OutsideOfTheRangeIsNamed) {
       {R"({"type": "cbrt"})", "cbrt", false, -2.0f, 0.0f},
       {R"({"type": "softclip", "bound": 2})", "softclip", true, -1.5f, 2.25f},
       {R"({"type": "circular_shift", "bound": 2})", "circular_shift", false, -2.0f, 4.25f},
-      {R"({"type": "circular_shift", "range": "positive", "bound": 2})", "circular_shift", true, 2.0f, -1.25f},
+      {R"({"type": "circular_shift", "range": "positive", "bound": 2})", "circular_shift", false, 2.0f, -0.25f},
   };
   for (const Outside& c : cases) {
     SCOPED_TRACE(c.layer);
@@ -131,7 +131,17 @@ TEST(ElementwiseLayers, ShiftsOnACircle) {
   const MappedValues m = f.map(false, {4, x, {}});
   EXPECT_EQ(m.y, (Values{-1, 0, 1, 1.5, -1.5, -0.5, -1.5, -0.5, 0.5, -1, 0, 1}));
   EXPECT_EQ(m.log_det, Values(4, 0.0));
-  EXPECT_EQ(f.map(false, {2, {-4, -4, -4, 4, 4, 4}, {}}).y, (Values{1, -2, -1, 1, -2, -1}));  // half a turn outside
+  // Outside there is no density, but a z; an end that was rounded is not outside.
+  constexpr double kFar = 1e300, kNone = -std::numeric_limits<double>::infinity();
+  const MappedValues off = f.map(false, {4, {-4, -4, -4, 4, 0, 0, 0, 0, 9, 0, -103, 0}, {}});
+  EXPECT_EQ(off.y, (Values{1, -2, -1, 1, -2, -1, 1, -2, 0, 1, -1, -1}));
+  EXPECT_EQ(off.log_det, Values(4, kNone));
+  const MappedValues far = f.map(false, {2, {kFar, 0, 0, 0, -kFar, 0}, {}});
+  for (double v : far.y) EXPECT_TRUE(v >= -2 && v < 2) << v;
+  EXPECT_EQ(far.log_det, Values(2, kNone));
+  EXPECT_EQ(f.map(false, {2, {2 + 3e-6, 0, 0, -2 - 3e-6, 0, 0}, {}}).log_det, Values(2, 0.0));
+  EXPECT_EQ(f.map(false, {2, {2 + 5e-6, 0, 0, -2 - 5e-6, 0, 0}, {}}).log_det, Values(2, kNone));
+  EXPECT_EQ(f.map(true, {2, {5, 0, 0, 0, -101, 0}, {}}).y, (Values{0, -2, 1, -1, 1, 1}));
   EXPECT_EQ(f.map(true, {4, m.y, {}}).y, (Values{-2, -2, -2, 0.5, 0.5, 0.5, 1.5, 1.5, 1.5, -2, -2, -2}));
   FlowCase<double> unit(parse_spec(spec(
       1, "float64", R"({"type": "circular_shift", "range": "positive", "bound": 1, "turns": 0.5, "learned": false})")));
