@@ -6,6 +6,7 @@
 
 #include "src/cli/bounds.h"
 #include "src/cli/commands.h"
+#include "src/cli/fit_notes.h"
 #include "src/cli/text.h"
 
 namespace nf::cli {
@@ -96,6 +97,7 @@ int check(const CheckArgs& a) {
   run("stress", [&] { return check_stress(subject); });
   take(samples);
   if (scored) take(check_fit(subject, rows, samples));
+  if (const Json notes = fit_notes(model.get()); !notes.is_null()) take(check_target(notes));
   run("sample log-prob", [&] { return check_sample_densities(subject, a.seed); });
   run("one row", [&] { return check_single_rows(subject); });
   run("speed", [&] { return measure_speed(subject, a.seed); });
@@ -148,7 +150,8 @@ void add_check(CLI::App& app, Action& action) {
       "Each line is ok, look (a person should) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
       "Judged: that the numbers are right (inverse, log-det, mass, samples), and in one number whether the model fits: "
       "the mean log-likelihood of the data against that of its own samples. Not judged: whether another model fits "
-      "better, nor the shape of single columns; `nf plot --data` shows that.\n\n"
+      "better, nor the shape of single columns; `nf plot --data` shows that. "
+      "Of a model that nf fit-target wrote, line target has what its fit found about log Z, reverse KL and weights.\n\n"
       "Examples:\n"
       "  nf check power.safetensors --data test.npy\n"
       "  nf check power.safetensors --data test.npy --json | jq .verdict");

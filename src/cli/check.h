@@ -68,6 +68,8 @@ Finding check_samples(const Subject& s, uint64_t seed);
 Finding check_fit(const Subject& s, const Finding& data, const Finding& samples);
 Finding check_sample_densities(const Subject& s, uint64_t seed);
 Finding check_single_rows(const Subject& s);
+// Of a model that nf fit-target wrote: what that found about it. No rows of it can show what it never reaches.
+Finding check_target(const nlohmann::ordered_json& notes);
 Finding measure_speed(const Subject& s, uint64_t seed);
 
 }  // namespace nf::cli

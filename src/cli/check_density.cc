@@ -6,6 +6,7 @@
 
 #include "src/cli/check.h"
 #include "src/cli/check_numbers.h"
+#include "src/cli/fit_notes.h"
 
 namespace nf::cli {
 namespace {
@@ -215,6 +216,23 @@ Finding check_fit(const Subject& s, const Finding& data, const Finding& samples)
   f.says += f.verdict == Verdict::look
                 ? text(", where up to %.2g lower is ok: the model does not fit these rows", allowed)
                 : text(" (up to %.2g lower is ok)", allowed);
+  return f;
+}
+
+Finding check_target(const nlohmann::ordered_json& notes) {
+  Finding f{"target", Verdict::none, {}, notes};
+  const std::string target = shown(notes["target"]);
+  if (const std::string missed = missed_target(notes); !missed.empty()) {
+    f.verdict = Verdict::fail;
+    f.says = "nf fit-target found that " + missed + ": the model has not found all of " + target;
+  } else if (notes.contains("known_log_z")) {
+    f.verdict = Verdict::ok;
+    f.says = "nf fit-target found log Z as it is known of " + target;
+    if (notes["above_best"].is_number())
+      f.says += text(", and a reverse KL of %.3g nats", notes["above_best"].get<double>());
+  } else {
+    f.says = "not judged: log Z of " + target + " is not known, and a part that the model never reaches does not show";
+  }
   return f;
 }
 

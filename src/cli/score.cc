@@ -1,9 +1,14 @@
 // nf score: the log-likelihood of rows under a model, in nats.
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "src/cli/commands.h"
 #include "src/cli/evaluate.h"
+#include "src/cli/file_kind.h"
 #include "src/cli/text.h"
 #include "src/cli/writer.h"
 
@@ -29,6 +34,38 @@ void print(const Summary& s, const ScoreArgs& a, const Screen& screen) {
   std::printf("min, median, max  %.4f, %.4f, %.4f\n", s.min, s.median, s.max);
 }
 
+// Of a row of a CSV file, blank lines counted: the line it is in.
+int64_t line_of(const std::string& path, int64_t row, bool header) {
+  std::ifstream file(path, std::ios::binary);
+  int64_t line = 0, left = row + (header ? 1 : 0);
+  for (std::string words; std::getline(file, words);) {
+    ++line;
+    if (words.find_first_not_of("\r") != std::string::npos && left-- == 0) break;
+  }
+  return line;
+}
+
+// "3 NaN, 1 -infinity; the first is row 17, counted from 0, in line 19 of x.csv"
+std::string of_nonfinite(const std::vector<double>& values, const Rows& x, const std::string& path) {
+  int64_t nan = 0, below = 0, above = 0;
+  for (const double v : values) {
+    nan += std::isnan(v);
+    below += v == -std::numeric_limits<double>::infinity();
+    above += v == std::numeric_limits<double>::infinity();
+  }
+  std::vector<std::string> parts;
+  if (nan) parts.push_back(grouped(nan) + " NaN");
+  if (below) parts.push_back(grouped(below) + " -infinity");
+  if (above) parts.push_back(grouped(above) + " +infinity");
+  const auto first = std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
+  const int64_t row = first - values.begin();
+  const std::string line =
+      kind_of_file(path) == "a .npy table"
+          ? std::string()
+          : text(", in line %lld of %s", static_cast<long long>(line_of(path, row, !x.names().empty())), path.c_str());
+  return join(parts, ", ") + text("; the first is row %lld, counted from 0", static_cast<long long>(row)) + line;
+}
+
 int score(const ScoreArgs& a) {
   if (!a.output.empty()) check_output(a.output);
   const Runtime runtime = a.settings->runtime();
@@ -45,8 +82,11 @@ int score(const ScoreArgs& a) {
   const bool rows_on_stdout = a.output == "-";
   if (!rows_on_stdout) print(s, a, Screen(stdout));
   if (s.nonfinite)
-    std::fprintf(stderr, "nf: warning: %s of %s without a finite log-likelihood; the numbers are of the others\n",
-                 grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str());
+    std::fprintf(stderr,
+                 "nf: warning: %s of %s without a finite log-likelihood (%s); the numbers are of the others\n"
+                 "      --nonfinite error fails at the first such row, and names the layer\n",
+                 grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str(),
+                 of_nonfinite(values, data.x, a.paths.data).c_str());
   if (a.output.empty()) return kOk;
   RowWriter writer(a.output, NF_F64, s.rows, 1, true, {"log_prob"});
   writer.write(values.data(), s.rows);

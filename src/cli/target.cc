@@ -22,6 +22,16 @@ Json described() {
 
 bool is_json(const std::string& argument) { return argument.find('{') != std::string::npos; }
 
+constexpr char kColumnsOfTheModel[] = "as many as the model has, --set event=5 or \"event\": 5 in the spec";
+
+// How many columns is no field of a target, whatever one would call it.
+void check_no_columns(const std::string& argument, const std::string& field) {
+  for (const char* word : {"columns", "column", "event", "dim", "dims", "dimension", "dimensions", "d", "n"})
+    if (field == word)
+      throw Failure("--target " + argument + ": '" + field + "' is not a field of a target",
+                    std::string("a target has ") + kColumnsOfTheModel, kUsage);
+}
+
 Json description(const std::string& name) {
   for (const Json& t : described())
     if (t["name"] == name) return t;
@@ -45,6 +55,7 @@ std::string target_spec(const std::string& argument) {
       throw Failure("--target " + argument + ": '" + field + "' is not FIELD=NUMBER",
                     "as in --target u1,radius=4,spread=0.8; `nf targets` lists the fields", kUsage);
     const std::string name = field.substr(0, equals);
+    check_no_columns(argument, name);
     if (spec.contains(name))
       throw Failure("--target " + argument + ": the field '" + name + "' is given twice", "leave one of them out",
                     kUsage);
@@ -170,7 +181,8 @@ void print_fields(const Json& described, const Json& set, const Screen& screen) 
 
 std::string columns_of(const Json& described) {
   const int64_t least = described["min_columns"], most = described["max_columns"];
-  return least == most ? std::to_string(least) : "any number from " + std::to_string(least);
+  return least == most ? std::to_string(least)
+                       : "any number from " + std::to_string(least) + ": " + kColumnsOfTheModel + "; 2 without";
 }
 }  // namespace
 

@@ -65,6 +65,34 @@ def a_known_log_z_that_is_missed_is_told():
     assert 'has not found all of the target' in done.stderr, done.stderr
 
 
+def target_line(code):
+    nf('sample', 'm.safetensors', '-n', 2000, '-o', 's.csv')
+    out = json.loads(nf('check', 'm.safetensors', '--data', 's.csv', '--json', code=code).stdout)
+    return out, next((c for c in out['checks'] if c['name'] == 'target'), None)
+
+
+@case
+def a_target_that_was_missed_fails_the_check():
+    """The model is sound; what fit-target found about it is not."""
+    # A wide error bar hides the log Z that a lost tail costs; the reverse KL does not.
+    told = fit(target='funnel', spec='{"event": 2, "layers": [{"type": "elementwise_affine"}]}', steps=200)
+    assert 'the reverse KL is' in told.stderr and 'has not found all of the target' in told.stderr, told.stderr
+    out, line = target_line(1)
+    assert out['verdict'] == line['verdict'] == 'FAIL' and 'the reverse KL is' in line['says'], out
+    assert [c['name'] for c in out['checks'] if c['verdict'] == 'FAIL'] == ['target'], out
+    fit('--schedule', 'cosine', target='banana')
+    out, line = target_line(0)
+    assert line['verdict'] == 'ok' and 'found log Z as it is known of banana' in line['says'], out
+    fit(target='cross,distance=30', spec='{"event": 2, "layers": []}', steps=1)
+    _, line = target_line(1)
+    assert 'log Z is' in line['says'] and 'samples are effective' in line['says'], line
+    fit(target='u3,cut=0', steps=5)
+    assert target_line(0)[1]['verdict'] == '-'
+    # Of another command there are no such notes.
+    nf('train', SHIFT, '--data', 's.csv', '-o', 'm.safetensors', '--steps', 2, '--force')
+    assert target_line(0)[1] is None
+
+
 @case
 def no_normalising_constant_no_log_z():
     """u2 without a cut has no finite integral: said before the fit and after, and no number stands in for log Z."""
@@ -157,7 +185,11 @@ def shows_one_target():
     for word in ('u1 ', 'log p(x)', '((|x| - radius)/width)^2', 'log Z     2.3133', 'columns   2', 'Rezende', 'here 4.0', 'width'):
         assert word in text, (word, text)
     assert 'banana' not in text
-    assert 'any number from 1' in nf('targets', 'funnel').stdout
+    assert 'any number from 1: as many as the model has, --set event=5' in nf('targets', 'funnel').stdout
+    assert '--set event=5' in nf('fit-target', '--help').stdout
+    fails('targets', 'funnel,columns=5', code=2, says="'columns' is not a field", hint='--set event=5')
+    fails('fit-target', SHIFT, '--target', 'funnel,columns=5', '-o', 'm.safetensors', code=2, says="'columns' is not a field",
+          hint='"event": 5 in the spec')
     assert 'log Z     none' in nf('targets', 'u3,cut=0').stdout
     one = json.loads(nf('targets', 'u1,radius=4', '--json').stdout)
     assert one['target'] == {'type': 'u1', 'radius': 4, 'width': 0.4, 'centre': 2, 'spread': 0.6}, one
