@@ -84,7 +84,7 @@ int score(const ScoreArgs& a) {
   if (s.nonfinite)
     std::fprintf(stderr,
                  "nf: warning: %s of %s without a finite log-likelihood (%s); the numbers are of the others\n"
-                 "      --nonfinite error fails at the first such row, and names the layer\n",
+                 "      --nonfinite decides whether such rows make nf score fail, and then names the layer\n",
                  grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str(),
                  of_nonfinite(values, data.x, a.paths.data).c_str());
   if (a.output.empty()) return kOk;
