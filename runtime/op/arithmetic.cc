@@ -60,7 +60,7 @@ void for_pieces(const Node& n, F&& f) {
   }
   Grid g = grid_of(n);
   const int64_t cols = std::max<int64_t>(a.shape.last(), 1), ld = a.contiguous() ? cols : a.stride[0];
-  if (!a.contiguous() && g.outer * g.mid == 1) g.outer = a.shape[0], g.inner = cols;  // a scalar over rows
+  if (!a.contiguous() && g.outer * g.mid == 1) g.outer = a.shape[0], g.inner = a.shape.last();  // a scalar over rows
   const auto at = [&](int64_t k) { return k / cols * ld + k % cols; };
   if (g.inner == 1 && g.mid > 1) {
     for (int64_t p = 0; p < g.outer; ++p) f(at(p * g.mid), 0, p * g.mid, g.mid, false);
