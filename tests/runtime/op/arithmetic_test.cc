@@ -10,7 +10,7 @@ namespace {
 
 TEST(Arithmetic, RowsWithoutColumnsWriteNothing) {
   constexpr size_t kBytes = 4096;
-  Tape t(Allocator(), DType::f64, 2 * kBytes);
+  Tape t(system_allocator(), DType::f64, 2 * kBytes);
   const auto mark = t.arena().mark();
   std::memset(t.arena().take(kBytes), 0x5a, kBytes);
   t.arena().rewind(mark);
