@@ -313,7 +313,8 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
     });
   }
   // The largest |gradient - central difference| / (1 + |gradient|) at rows x: about 1e-9 in double and 1e-3 in float
-  // when the gradient is right. A wrong one trains without complaint, to a bad fit: ask once before.
+  // when the gradient is right, NaN where a density is not finite. A wrong one trains without complaint, to a bad fit:
+  // ask once before. Errors: those of log_density. No context.
   template <class T>
   double gradient_error(const std::vector<T> &x) const {
     const auto d = static_cast<size_t>(info().event_size);

@@ -64,7 +64,7 @@ bool grad_from_output(Unary f);  // true: the derivative reads y only, x may be 
 // y = f(x; a). x == y is allowed.
 template <class T>
 void unary(Unary f, T a, const T* x, T* y, int64_t n);
-// gx += gy f'(x), or gx = gy f'(x) when there is nothing in gx yet.
+// gx += gy f'(x), or gx = gy f'(x) when there is nothing in gx yet (fresh); gx may then be gy.
 template <class T>
 void unary_grad(Unary f, T a, const T* x, const T* y, const T* gy, T* gx, int64_t n, bool fresh = false);
 // d = f'(x), the value itself; reads x or y as unary_grad. d may not overlap x and y.
