@@ -1,8 +1,6 @@
 // y = x W + b (+ r), or y = act(x W + b): the work-horse. W is [in, out], so that forward is a plain product of
 // row-major matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy:
 // one FMA chain per element (runtime/kernel/gemm.h).
-#include <algorithm>
-
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
@@ -98,7 +96,7 @@ void vjp(Tape& t, Node& n) {
     bool fresh;
     const View gr = t.grad_for_write(*n.in[kResidual], &fresh);
     for_runs<const T, T>(gy_view, gr, [fresh](const T* g, T* o, int64_t count) {
-      fresh ? void(std::copy_n(g, count, o)) : kernel::accumulate(g, o, count);
+      fresh ? kernel::copy(g, o, count) : kernel::accumulate(g, o, count);
     });
   }
 }

@@ -1,8 +1,6 @@
 // y = act(W^T x + b) + r with a staircase mask: the layers of masked autoregressive nets (Germain et al. 2015, eq. 8),
 // by unit: x [d, n], y [m, n]. Gradients, with g = gy act'(y): dx = W g, dW = x g^T where the mask is open, db = row
 // sums of g, dr = gy. Masked entries are neither stored nor computed (runtime/kernel/staircase.h).
-#include <algorithm>
-
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
@@ -65,7 +63,7 @@ void vjp(Tape& t, Node& n) {
   if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
     bool fresh;
     T* gr = t.grad_for_write(*n.in[kResidual], &fresh).template as<T>();
-    fresh ? void(std::copy_n(g, count, gr)) : kernel::accumulate<T>(g, gr, count);
+    fresh ? kernel::copy<T>(g, gr, count) : kernel::accumulate<T>(g, gr, count);
   }
   if (has_act(n)) {
     T* before = t.scratch<T>(count);
