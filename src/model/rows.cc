@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "runtime/kernel/reduce.h"
 #include "runtime/op/layout.h"
 
 namespace nf {
@@ -59,6 +60,13 @@ Var load_rows(Tape& t, const View& from, int64_t first, int64_t count) {
 void store_rows(const Var v, const View& to, int64_t first) {
   if (v->out.count() == 0) return;
   copy_rows(v->out, rows_of_view(to, first, v->out.shape[0]));
+}
+
+bool all_finite(Var v) {
+  return with_dtype(v->out.dtype, [&]<class T>() {
+    const auto m = matrix_of<T>(v->out);
+    return kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols) < 0;
+  });
 }
 
 double scalar_at(const View& v, int64_t r) {

@@ -15,8 +15,8 @@ enum {
   kParam
 };  // kParam: a trained parameter of the layers, so that the node is known to need gradients
 
-std::span<const Step> steps_of(const Node& n) {
-  return {static_cast<const Step*>(n.attr.p[0]), static_cast<size_t>(n.attr.i[2])};
+std::span<const LayerInstance> layers_of(const Node& n) {
+  return {static_cast<const LayerInstance*>(n.attr.p[0]), static_cast<size_t>(n.attr.i[2])};
 }
 Scope scope_of(Tape& t, const Node& n) { return {t, static_cast<Node*>(const_cast<void*>(n.attr.p[1]))}; }
 
@@ -46,7 +46,7 @@ void forward(Tape& t, Node& n) {
   const Tape::Mark mark = t.mark();
   const Mapped m = [&] {
     const Unrecorded scope(t);
-    return apply_steps(scope_of(t, n), steps_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
+    return apply_layers(scope_of(t, n), layers_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
   }();
   for_runs<const T, T>(m.y->out, n.out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
   T* log_det = n.extra->y<T>();
@@ -72,7 +72,7 @@ void vjp(Tape& t, Node& n) {
   for (int i = 0; i < 2; ++i)
     if (outer[i]) inner[i] = t.input(outer[i]->out, outer[i]->needs_grad);
   const Node* stop = t.head();
-  const Mapped m = apply_steps(scope_of(t, n), steps_of(n), inner[0], inner[1], n.attr.i[0] != 0);
+  const Mapped m = apply_layers(scope_of(t, n), layers_of(n), inner[0], inner[1], n.attr.i[0] != 0);
   const auto seed = [&](const View& g, Var y) {
     if (!g.data || !y || !y->needs_grad) return;
     for_runs<const T, T>(g, t.grad(*y), [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
@@ -93,35 +93,35 @@ const Op kSegment = {"layer", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp
 
 }  // namespace
 
-Mapped apply_step(const Scope& s, const Step& step, Var x, Var context, bool inverse) {
+Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
   try {
-    return inverse == step.inverted ? step.layer->forward(s, x, context) : step.layer->inverse(s, x, context);
+    return inverse == l.inverted ? l.layer->forward(s, x, context) : l.layer->inverse(s, x, context);
   } catch (const Error& e) {  // an op knows the row, not the layer
     if (e.code() != Code::not_inverted) throw;
-    fail(e.code(), "%s: %s", step.where.c_str(), e.what());
+    fail(e.code(), "%s: %s", l.where.c_str(), e.what());
   }
 }
 
-Mapped apply_steps(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse) {
+Mapped apply_layers(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse) {
   Mapped all{x, nullptr};
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const Mapped m = apply_step(s, steps[inverse ? steps.size() - 1 - i : i], all.y, context, inverse);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Mapped m = apply_layer(s, layers[inverse ? layers.size() - 1 - i : i], all.y, context, inverse);
     all.y = m.y;
     if (m.log_det) all.log_det = all.log_det ? add(s.tape, all.log_det, m.log_det) : m.log_det;
   }
   return all;
 }
 
-Mapped recorded_segment(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse) {
+Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse) {
   Attr a;
   a.i[0] = inverse;
   a.i[1] = s.tape.random.stream;
-  a.i[2] = static_cast<int64_t>(steps.size());
-  a.p[0] = steps.data();
+  a.i[2] = static_cast<int64_t>(layers.size());
+  a.p[0] = layers.data();
   a.p[1] = s.params;
   Var trained = nullptr;
-  for (const Step& step : steps)
-    for (ParamId i = step.first; i < step.first + step.count; ++i)
+  for (const LayerInstance& l : layers)
+    for (ParamId i = l.first; i < l.first + l.count; ++i)
       if (s.params[i].needs_grad) trained = &s.params[i];
   Var y = s.tape.record(kSegment, {x, context, trained}, a);
   return {y, y->extra};
