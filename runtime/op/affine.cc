@@ -13,7 +13,10 @@ namespace nf {
 namespace {
 
 enum { kX, kLogScale, kShift };
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct AffineAttr {
+  bool inverse;
+};
+bool inverse_of(const Node& n) { return n.attr<AffineAttr>().inverse; }
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
@@ -97,9 +100,7 @@ extern const OpFamily family_affine;
 const OpFamily family_affine = {"affine", kCases, std::size(kCases)};
 
 Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  return t.record(kAffine, {x, log_scale, shift}, a);
+  return t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse});
 }
 
 }  // namespace nf

@@ -260,15 +260,19 @@ const Op kMin = {"minimum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::min
 
 // ---- with a constant --------------------------------------------------------
 
+struct ConstantAttr {
+  double c;
+};
+
 template <class T>
 void scale_forward(Tape&, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
   for_runs<const T, T>(n.view(0), n.out, [=](const T* x, T* y, int64_t count) { kernel::scale(c, x, y, count); });
 }
 
 template <class T>
 void scale_vjp(Tape& t, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
   for_runs<const T, T>(t.grad_out(n), t.grad(*n.in[0]),
                        [=](const T* g, T* out, int64_t count) { kernel::axpy(c, g, out, count); });
 }
@@ -278,11 +282,11 @@ const Op kScale = {"scale",
                    same_as_first,
                    NF_BOTH(scale_forward),
                    NF_BOTH(scale_vjp),
-                   [](Tape& t, Node& n, const Var* d) { return scale(t, d[0], n.attr.f[0]); }};
+                   [](Tape& t, Node& n, const Var* d) { return scale(t, d[0], n.attr<ConstantAttr>().c); }};
 
 template <class T>
 void add_scalar_forward(Tape&, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
   for_runs<const T, T>(n.view(0), n.out,
                        [=](const T* x, T* y, int64_t count) { kernel::binary_scalar(Binary::add, x, c, y, count); });
 }
@@ -298,12 +302,6 @@ const Op kAddScalar = {"add_scalar",
                        NF_BOTH(add_scalar_forward),
                        NF_BOTH(add_scalar_vjp),
                        [](Tape&, Node&, const Var* d) { return d[0]; }};
-
-Attr constant(double c) {
-  Attr a;
-  a.f[0] = c;
-  return a;
-}
 
 // A broadcast b is small: its layout is not worth a code path.
 Var record(Tape& t, const Op& op, Var a, Var b) {
@@ -345,7 +343,7 @@ Var mul(Tape& t, Var a, Var b) { return record(t, kMul, a, b); }
 Var div(Tape& t, Var a, Var b) { return record(t, kDiv, a, b); }
 Var maximum(Tape& t, Var a, Var b) { return record(t, kMax, a, b); }
 Var minimum(Tape& t, Var a, Var b) { return record(t, kMin, a, b); }
-Var scale(Tape& t, Var x, double factor) { return t.record(kScale, {x}, constant(factor)); }
-Var add_scalar(Tape& t, Var x, double c) { return t.record(kAddScalar, {x}, constant(c)); }
+Var scale(Tape& t, Var x, double factor) { return t.record(kScale, {x}, ConstantAttr{factor}); }
+Var add_scalar(Tape& t, Var x, double c) { return t.record(kAddScalar, {x}, ConstantAttr{c}); }
 
 }  // namespace nf

@@ -54,19 +54,22 @@ const Op kContiguous = {"contiguous",
 
 // ---- gather ------------------------------------------------------------------------------------------------------
 
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
+struct GatherAttr {
+  const int32_t* index;  // borrowed
+  int64_t count;
+};
 
 Shapes gather_shape(const Node& n) {
   need_rank(n, 0, 2);
   Shapes s;
-  s.out = {n.in[0]->out.shape[0], n.attr.i[0]};
+  s.out = {n.in[0]->out.shape[0], n.attr<GatherAttr>().count};
   return s;
 }
 
 template <class T>
 void gather_forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
-  const int32_t* index = index_of(n);
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < y.rows; ++r)
     for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[index[c]];
 }
@@ -74,17 +77,18 @@ void gather_forward(Tape&, Node& n) {
 template <class T>
 void gather_vjp(Tape& t, Node& n) {
   const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
-  const int32_t* index = index_of(n);
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < gy.rows; ++r)
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-const Op kGather = {"gather_columns",
-                    Layout::rows,
-                    gather_shape,
-                    NF_BOTH(gather_forward),
-                    NF_BOTH(gather_vjp),
-                    [](Tape& t, Node& n, const Var* d) { return gather_columns(t, d[0], index_of(n), n.attr.i[0]); }};
+Var gather_jvp(Tape& t, Node& n, const Var* d) {
+  const auto& a = n.attr<GatherAttr>();
+  return gather_columns(t, d[0], a.index, a.count);
+}
+
+const Op kGather = {"gather_columns",        Layout::rows,        gather_shape,
+                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_jvp};
 
 // ---- concat ------------------------------------------------------------------------------------------------------
 
@@ -204,10 +208,7 @@ Var transpose(Tape& t, Var x) {
 }
 
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count) {
-  Attr a;
-  a.i[0] = count;
-  a.p[0] = index;
-  return t.record(kGather, {x}, a);
+  return t.record(kGather, {x}, GatherAttr{index, count});
 }
 
 Var concat_columns(Tape& t, Var a, Var b) { return t.record(kConcat, {a, b}); }

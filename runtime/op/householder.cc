@@ -20,7 +20,10 @@ namespace {
 using kernel::Into;
 enum { kX, kV };
 
-bool reversed_of(const Node& n) { return n.attr.i[0] != 0; }
+struct HouseholderAttr {
+  bool reversed;
+};
+bool reversed_of(const Node& n) { return n.attr<HouseholderAttr>().reversed; }
 
 // saved: S [k, k], then w [n, k].
 Shapes shape(const Node& n) {
@@ -114,9 +117,7 @@ extern const OpFamily family_householder;
 const OpFamily family_householder = {"householder", kCases, std::size(kCases)};
 
 Var householder(Tape& t, Var x, Var v, bool reversed) {
-  Attr a;
-  a.i[0] = reversed;
-  return t.record(kHouseholder, {x, v}, a);
+  return t.record(kHouseholder, {x, v}, HouseholderAttr{reversed});
 }
 
 }  // namespace nf

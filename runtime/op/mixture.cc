@@ -153,21 +153,25 @@ const Op kDensity = {"mixture_log_prob", Layout::contiguous, density_shape, NF_B
                      NF_BOTH(density_vjp)};
 
 // ---- samples -----------------------------------------------------------------------------------------------------
-// attr: i[0] rows, i[1] columns, i[2] the stream of the normals; the components come from the next one.
+
+struct SampleAttr {
+  int64_t rows, event;
+  uint32_t stream;  // of the normals; the components come from the next one
+};
 
 Shapes sample_shape(const Node& n) {
-  need_parameters(n, 0, n.attr.i[0], n.attr.i[1]);
+  const auto& a = n.attr<SampleAttr>();
+  need_parameters(n, 0, a.rows, a.event);
   Shapes s;
-  s.out = {n.attr.i[0], n.attr.i[1]};
+  s.out = {a.rows, a.event};
   return s;
 }
 
 template <class T>
 void sample_forward(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto [rows, d, stream] = n.attr<SampleAttr>();
   const auto m = values_of<T>(n, 0, rows, d);
   const int64_t k_all = m.components;
-  const auto stream = static_cast<uint32_t>(n.attr.i[2]);
   const ScratchScope scope(t);
   double* choice = t.scratch<double>(rows);
   T* w = t.scratch<T>(k_all);
@@ -189,7 +193,7 @@ void sample_forward(Tape& t, Node& n) {
 
 template <class T>
 void sample_vjp(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto [rows, d, stream] = n.attr<SampleAttr>();
   const auto m = values_of<T>(n, 0, rows, d);
   const int64_t k_all = m.components;
   const auto g = gradients_of<T>(t, n, 0, rows, d);
@@ -265,10 +269,7 @@ Var mixture_log_prob(Tape& t, Var z, Var logits, Var loc, Var log_scale) {
 }
 
 Var mixture_sample(Tape& t, int64_t rows, int64_t event, Var logits, Var loc, Var log_scale) {
-  Attr a;
-  a.i[0] = rows;
-  a.i[1] = event;
-  a.i[2] = t.random.stream;
+  const SampleAttr a{rows, event, t.random.stream};
   t.random.stream += 2;
   return t.record(kSample, {logits, loc, log_scale}, a);
 }

@@ -31,9 +31,7 @@ using kernel::Into;
 using kernel::Unary;
 enum { kX, kP };
 
-// attr: i[0] h, i[1] inverse, i[2] max_iterations; f[0] slope, f[1] tolerance.
-Ridge ridge_of(const Node& n) { return static_cast<Ridge>(n.attr.i[0]); }
-bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+const PlanarMap& map_of(const Node& n) { return n.attr<PlanarMap>(); }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
 // Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
@@ -160,11 +158,10 @@ void forward(Tape& t, Node& node) {
   T* out = t.scratch<T>(d * n);
   T* by = v.h;  // z = x + u^ by
   T* log_det = node.extra->y<T>();
-  if (inverse_of(node))
-    ridge_root<T>(t, ridge_of(node), static_cast<T>(node.attr.f[0]), {node.attr.f[1], node.attr.i[2]}, v.m, v.m_step(),
-                  v.a, n);
-  kernel::ridge(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), v.h, log_det, n);
-  if (inverse_of(node)) {
+  const PlanarMap& map = map_of(node);
+  if (map.inverse) ridge_root<T>(t, map.h, static_cast<T>(map.slope), map.limits, v.m, v.m_step(), v.a, n);
+  kernel::ridge(map.h, static_cast<T>(map.slope), v.a, v.m, v.m_step(), v.h, log_det, n);
+  if (map.inverse) {
     by = t.scratch<T>(n);
     kernel::scale<T>(-1, v.h, by, n);
     kernel::scale<T>(-1, log_det, log_det, n);
@@ -213,7 +210,7 @@ void vjp(Tape& t, Node& node) {
   const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
-  const bool inverse = inverse_of(node);
+  const PlanarMap& map = map_of(node);
   for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
     if (in->needs_grad) t.grad_storage(*in);
   if (n == 0) return;
@@ -225,15 +222,15 @@ void vjp(Tape& t, Node& node) {
   else
     kernel::fill<T>(0, gz, d * n);
   v.dots(v.uhat, gz, nullptr, ga);
-  kernel::ridge_slopes(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
-  const T sign = inverse ? T(-1) : T(1);
+  kernel::ridge_slopes(map.h, static_cast<T>(map.slope), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
+  const T sign = map.inverse ? T(-1) : T(1);
   for (int64_t r = 0; r < n; ++r) {
     const T gld = gl ? sign * gl[r] : T(0);
     ga[r] = sign * dh[r] * ga[r] + gld * dl[r];
     dm[r] *= gld;
     h[r] = sign * v.h[r];
   }
-  if (inverse)
+  if (map.inverse)
     for (int64_t r = 0; r < n; ++r) {
       ga[r] /= det[r];
       dm[r] += ga[r] * h[r];
@@ -295,14 +292,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_planar;
 const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
 
-Var planar(Tape& t, Var x, Var p, const PlanarMap& map) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(map.h);
-  a.i[1] = map.inverse;
-  a.i[2] = map.limits.max_iterations;
-  a.f[0] = map.slope;
-  a.f[1] = map.limits.tolerance;
-  return t.record(kPlanar, {x, p}, a);
-}
+Var planar(Tape& t, Var x, Var p, const PlanarMap& map) { return t.record(kPlanar, {x, p}, map); }
 
 }  // namespace nf

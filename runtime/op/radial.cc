@@ -26,7 +26,10 @@ using kernel::Binary;
 using kernel::Unary;
 enum { kX, kP };
 
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct RadialAttr {
+  bool inverse;
+};
+bool inverse_of(const Node& n) { return n.attr<RadialAttr>().inverse; }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
 // Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
@@ -237,10 +240,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_radial;
 const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
 
-Var radial(Tape& t, Var x, Var p, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  return t.record(kRadial, {x, p}, a);
-}
+Var radial(Tape& t, Var x, Var p, bool inverse) { return t.record(kRadial, {x, p}, RadialAttr{inverse}); }
 
 }  // namespace nf

@@ -15,7 +15,10 @@ namespace {
 
 enum { kX, kDiagonal, kEntries };
 
-bool solves(const Node& n) { return n.attr.i[0] != 0; }
+struct RowTriangularAttr {
+  bool solve;
+};
+bool solves(const Node& n) { return n.attr<RowTriangularAttr>().solve; }
 int64_t entries_of(int64_t d) { return d > 1 ? checked_mul(d, d - 1) / 2 : 0; }
 
 Shapes shape(const Node& n) {
@@ -97,9 +100,7 @@ const Op kOp[] = {{"row_triangular_product", Layout::rows, shape, NF_BOTH(forwar
                   {"row_triangular_solve", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)}};
 
 Var apply(Tape& t, bool solve, Var x, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = solve;
-  return t.record(kOp[solve], {x, diagonal, entries}, a);
+  return t.record(kOp[solve], {x, diagonal, entries}, RowTriangularAttr{solve});
 }
 
 template <bool kSolve>

@@ -29,7 +29,11 @@ using kernel::Ridge;
 using kernel::Unary;
 enum { kY, kP };
 
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct SylvesterAttr {
+  bool inverse;
+  RootLimits limits;
+};
+bool inverse_of(const Node& n) { return n.attr<SylvesterAttr>().inverse; }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 int64_t numbers(int64_t m) { return checked_mul(m, checked_add(m, 2)); }
 
@@ -138,7 +142,7 @@ void forward(Tape& t, Node& node) {
     if (inverse_of(node)) {
       kernel::binary(Binary::sub, y, vj, y, n);
       c.add(t2, y, a);
-      ridge_root<T>(t, Ridge::tanh, T(0), {node.attr.f[0], node.attr.i[1]}, slope, c.step(), a, n);
+      ridge_root<T>(t, Ridge::tanh, T(0), node.attr<SylvesterAttr>().limits, slope, c.step(), a, n);
     } else {
       c.add(t2, y, a);
     }
@@ -270,11 +274,7 @@ extern const OpFamily family_sylvester;
 const OpFamily family_sylvester = {"sylvester", kCases, std::size(kCases)};
 
 Var sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
-  Attr a;
-  a.i[0] = inverse;
-  a.i[1] = limits.max_iterations;
-  a.f[0] = limits.tolerance;
-  return t.record(kSylvester, {y, p}, a);
+  return t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits});
 }
 
 }  // namespace nf

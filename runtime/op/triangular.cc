@@ -17,7 +17,10 @@ namespace {
 
 enum { kX, kEntries, kDiagonal };
 
-Triangle part_of(const Node& n) { return static_cast<Triangle>(n.attr.i[0]); }
+struct TriangularAttr {
+  Triangle part;
+};
+Triangle part_of(const Node& n) { return n.attr<TriangularAttr>().part; }
 
 // saved: A^T, dense with zeros.
 Shapes shape(const Node& n) {
@@ -211,15 +214,11 @@ extern const OpFamily family_triangular;
 const OpFamily family_triangular = {"triangular", kCases, std::size(kCases)};
 
 Var triangular_product(Tape& t, Triangle part, Var x, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(part);
-  return t.record(kProduct, {x, entries, diagonal}, a);
+  return t.record(kProduct, {x, entries, diagonal}, TriangularAttr{part});
 }
 
 Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(part);
-  return t.record(kSolve, {y, entries, diagonal}, a);
+  return t.record(kSolve, {y, entries, diagonal}, TriangularAttr{part});
 }
 
 }  // namespace nf

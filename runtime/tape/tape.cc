@@ -1,5 +1,6 @@
 #include "runtime/tape/tape.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/op/layout.h"
@@ -32,10 +33,12 @@ inline void pack(View& v, void* data, const Dims& shape) {
   }
 }
 
-inline Node* Tape::new_node() {
+void Node::wrong_attr() const { fail(Code::internal, "%s: constants of another type were stored", op->name); }
+
+Node* Tape::new_node(size_t attr_bytes) {
   // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
   constexpr size_t kLine = 64, kBytes = (sizeof(Node) + kLine - 1) / kLine * kLine;
-  auto* bytes = static_cast<char*>(arena_.take(kBytes));
+  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, sizeof(Node) + attr_bytes)));
   for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
   auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
   n->out.dtype = dtype_;
@@ -48,7 +51,7 @@ inline void* Tape::new_data(const Dims& shape) {
 }
 
 Var Tape::input(const View& view, bool needs_grad) {
-  Node* n = new_node();
+  Node* n = new_node(0);
   n->out = view;
   n->needs_grad = needs_grad && recording;
   return n;
@@ -62,10 +65,8 @@ Var Tape::zeros(const Dims& shape) {
   return v;
 }
 
-Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr) {
-  Node* n = new_node();
+Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
   n->op = &op;
-  n->attr = attr;
   for (Var v : inputs) {
     if (v && op.layout != Layout::strided) v = conform(*this, v, op.layout);
     n->in[n->n_in++] = v;
@@ -88,7 +89,7 @@ Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& at
 }
 
 Var Tape::alias(Var x, const View& view) {
-  Node* n = new_node();
+  Node* n = new_node(0);
   n->out = view;
   n->base = x->base ? x->base : x;
   n->needs_grad = x->needs_grad;

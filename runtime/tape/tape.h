@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <new>
 #include <type_traits>
 
 #include "runtime/core/arena.h"
@@ -17,12 +18,9 @@ class Tape;
 struct Node;
 using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
 
-// Small constants of one recorded op; what the fields mean is the op's own business.
-struct Attr {
-  int64_t i[4] = {0, 0, 0, 0};
-  double f[2] = {0, 0};
-  const void* p[2] = {nullptr, nullptr};  // borrowed, must outlive the tape's graph
-};
+// Identifies a type of constants: its address is different for every A.
+template <class A>
+inline constexpr char kAttrType = 0;
 
 // Shape rule: checks the inputs and says what comes out.
 struct Shapes {
@@ -67,11 +65,18 @@ struct Node {
   uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
   Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
-  Attr attr;
+  const void* attr_type = nullptr;  // kAttrType of the constants behind this node, nullptr when it has none
   uint8_t n_in = 0;
   bool needs_grad = false;
   bool grad_fresh = false;  // grad has storage whose content is still undefined
 
+  // The constants that record() stored with this node; A is the type it was given.
+  template <class A>
+  const A& attr() const {
+    if (attr_type != &kAttrType<A>) [[unlikely]]
+      wrong_attr();
+    return *std::launder(reinterpret_cast<const A*>(this + 1));
+  }
   View view(int i) const { return in[i]->out; }
   template <class T>
   const T* x(int i) const {
@@ -81,6 +86,9 @@ struct Node {
   T* y() const {
     return out.as<T>();
   }
+
+ private:
+  [[noreturn]] void wrong_attr() const;
 };
 static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
@@ -107,7 +115,18 @@ class Tape {
   Var zeros(const Dims& shape);
 
   // Records and runs an op. Throws Error{shape} from the op's rule.
-  Var record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr = {});
+  Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0), op, inputs); }
+  // The same for an op with constants: a small struct of the op's own, copied behind the node. What its pointers point
+  // to is borrowed and must outlive the graph.
+  template <class A>
+  Var record(const Op& op, std::initializer_list<Var> inputs, const A& attr) {
+    static_assert(std::is_trivially_copyable_v<A> && std::is_trivially_destructible_v<A>);
+    static_assert(alignof(A) <= alignof(Node));
+    Node* n = new_node(sizeof(A));
+    ::new (static_cast<void*>(n + 1)) A(attr);
+    n->attr_type = &kAttrType<A>;
+    return run(n, op, inputs);
+  }
   // Another look at the memory of `x`; gradients flow through shared storage, there is nothing to run.
   Var alias(Var x, const View& view);
 
@@ -148,7 +167,8 @@ class Tape {
   uint64_t next_epoch() { return ++epoch_; }
 
  private:
-  Node* new_node();
+  Node* new_node(size_t attr_bytes);
+  Var run(Node* n, const Op& op, std::initializer_list<Var> inputs);
   void* new_data(const Dims& shape);
   Arena arena_;
   DType dtype_;

@@ -11,10 +11,14 @@ namespace {
 
 enum { kX, kH };
 
-// attr: p[0] the map, p[1] the order. saved: x and z by unit, [2, D, n].
-const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
-const int32_t* order_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
+struct ColumnsAttr {
+  const ColumnMap* map;  // borrowed, as the order
+  const int32_t* order;
+};
+const ColumnMap& map_of(const Node& n) { return *n.attr<ColumnsAttr>().map; }
+const int32_t* order_of(const Node& n) { return n.attr<ColumnsAttr>().order; }
 
+// saved: x and z by unit, [2, D, n].
 Shapes shape(const Node& n) {
   const Dims& x = n.in[kX]->out.shape;
   need_rank(n, kX, 2);
@@ -84,10 +88,7 @@ const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BO
 }  // namespace
 
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
-  Attr a;
-  a.p[0] = &map;
-  a.p[1] = order;
-  Var z = t.record(kColumns, {x, h}, a);
+  Var z = t.record(kColumns, {x, h}, ColumnsAttr{&map, order});
   return {z, z->extra};
 }
 

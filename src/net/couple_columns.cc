@@ -16,11 +16,16 @@ namespace {
 enum { kX, kH };
 constexpr int64_t kBlock = 64;
 
-// attr: p[0] the map, p[1] the index, i[0] its length m, i[1] inverse.
-const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
-int64_t count_of(const Node& n) { return n.attr.i[0]; }
-bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+struct CoupleAttr {
+  const ColumnMap* map;  // borrowed, as the index
+  const int32_t* index;  // of m columns
+  int64_t m;
+  bool inverse;
+};
+const ColumnMap& map_of(const Node& n) { return *n.attr<CoupleAttr>().map; }
+const int32_t* index_of(const Node& n) { return n.attr<CoupleAttr>().index; }
+int64_t count_of(const Node& n) { return n.attr<CoupleAttr>().m; }
+bool inverse_of(const Node& n) { return n.attr<CoupleAttr>().inverse; }
 // The same numbers for all rows: [m, per] in any shape.
 bool shared(const Node& n) {
   const Dims& h = n.in[kH]->out.shape;
@@ -151,12 +156,7 @@ const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_
 }  // namespace
 
 Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse) {
-  Attr a;
-  a.p[0] = &map;
-  a.p[1] = index;
-  a.i[0] = m;
-  a.i[1] = inverse;
-  Var z = t.record(kCouple, {x, h}, a);
+  Var z = t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse});
   return {z, z->extra};
 }
 

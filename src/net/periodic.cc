@@ -8,7 +8,10 @@
 namespace nf {
 namespace {
 
-const std::vector<Seen>& seen_of(const Node& n) { return *static_cast<const std::vector<Seen>*>(n.attr.p[0]); }
+struct SeeAttr {
+  const std::vector<Seen>* seen;  // borrowed
+};
+const std::vector<Seen>& seen_of(const Node& n) { return *n.attr<SeeAttr>().seen; }
 
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
@@ -56,10 +59,6 @@ double Seen::slope(double x) const {
   return factor * (kind == sine ? std::cos(a) : -std::sin(a));
 }
 
-Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) {
-  Attr a;
-  a.p[0] = &seen;
-  return t.record(kSee, {x}, a);
-}
+Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) { return t.record(kSee, {x}, SeeAttr{&seen}); }
 
 }  // namespace nf
