@@ -25,9 +25,9 @@ void unary_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void unary_vjp(Tape& t, Node& n) {
+void unary_vjp(Tape& t, Node& n, const InputGrads& grads) {
   bool fresh;
-  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad_for_write(*n.in[0], &fresh));
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(grads.write(0, &fresh));
   const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
   const auto& attr = n.attr<UnaryAttr>();
   const T a = static_cast<T>(attr.a);
@@ -58,9 +58,9 @@ void derivative_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void derivative_vjp(Tape& t, Node& n) {
-  if (!n.in[0]->needs_grad) return;
-  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad(*n.in[0]));
+void derivative_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  if (!grads.wants(0)) return;
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(grads.add(0));
   const T* gy = t.grad_out(n).template as<T>();
   const ScratchScope scope(t);
   T* d = t.scratch<T>(x.cols);

@@ -69,8 +69,8 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gx = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = matrix_of<T>(grads.add(0));
   const ScratchScope scope(t);
   const auto gz = matrix_of<T>(t.grad_out(n)), z = matrix_of<T>(n.out);
   const int64_t d = z.cols;

@@ -41,16 +41,14 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
-  for (int i : {kX, kTurns})
-    if (n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), gy.cols);
   }
-  if (!n.in[kTurns]->needs_grad) return;
-  T* g = t.grad(*n.in[kTurns]).template as<T>();
+  if (!grads.wants(kTurns)) return;
+  T* g = grads.add(kTurns).as<T>();
   const ScratchScope scope(t);
   T* sums = t.scratch<T>(gy.cols);
   kernel::fill<T>(0, sums, gy.cols);

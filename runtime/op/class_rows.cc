@@ -47,9 +47,9 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  if (!n.in[0]->needs_grad) return;
-  const auto g = matrix_of<T>(t.grad_out(n)), table = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  if (!grads.wants(0)) return;
+  const auto g = matrix_of<T>(t.grad_out(n)), table = matrix_of<T>(grads.add(0));
   each_label<T>(n, [&](int64_t r, int64_t label) {
     if (label >= 0) kernel::accumulate<T>(g.row(r), table.row(label), g.cols);
   });

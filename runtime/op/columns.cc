@@ -39,9 +39,9 @@ void contiguous_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void contiguous_vjp(Tape& t, Node& n) {
+void contiguous_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const T* gy = t.grad_out(n).template as<T>();
-  T* gx = t.grad(*n.in[0]).template as<T>();
+  T* gx = grads.add(0).as<T>();
   for_elements(n.view(0), [&](int64_t at, int64_t k) { gx[at] += gy[k]; });
 }
 
@@ -75,8 +75,8 @@ void gather_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void gather_vjp(Tape& t, Node& n) {
-  const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
+void gather_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(grads.add(0));
   const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < gy.rows; ++r)
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
@@ -111,13 +111,13 @@ void concat_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void concat_vjp(Tape& t, Node& n) {
+void concat_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
   int64_t first = 0;
   for (int i = 0; i < 2; ++i) {
     const int64_t cols = n.view(i).shape[1];
-    if (n.in[i]->needs_grad) {
-      const auto gx = matrix_of<T>(t.grad(*n.in[i]));
+    if (grads.wants(i)) {
+      const auto gx = matrix_of<T>(grads.add(i));
       for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r) + first, gx.row(r), cols);
     }
     first += cols;

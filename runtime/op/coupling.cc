@@ -71,14 +71,13 @@ void affine_forward(Tape& t, Node& n) {
   const int32_t* index = a.index;
   T* s = static_cast<T*>(n.saved);
   T* slope = s + size;
-  const Arena::Mark mark = t.arena().mark();
+  const ScratchScope scope(t);
   T* log_s = t.scratch<T>(size);
   for (int64_t r = 0; r < x.rows; ++r)  // m may be 1: a call per row would cost more than the row
     for (int64_t j = 0; j < m; ++j) slope[r * m + j] = h.row(r)[m + j];
   scale_map<T>(a.map, static_cast<T>(a.cap), s, log_s, slope, size);
   T* log_det = n.extra->y<T>();
   kernel::row_sum<T>(log_s, m, x.rows, m, log_det);
-  t.arena().rewind(mark);
   copy_rows(x, y);
   if (a.inverse) {
     kernel::scale<T>(-1, log_det, log_det, x.rows);
@@ -93,7 +92,7 @@ void affine_forward(Tape& t, Node& n) {
 // z = x s + t:     gx = gz s,  gt = gz,     graw = (gz x s + gl) slope
 // x = (z - t)/s:   gz = gx/s,  gt = -gx/s,  graw = -(gx x + gl) slope
 template <class T>
-void affine_vjp(Tape& t, Node& n) {
+void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* gl = gl_view.as<T>();
@@ -103,8 +102,8 @@ void affine_vjp(Tape& t, Node& n) {
   const T* s = static_cast<const T*>(n.saved);
   const T* slope = s + rows * m;
   const bool inverse = a.inverse;
-  if (n.in[kH]->needs_grad) {
-    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+  if (grads.wants(kH)) {
+    const auto gh = matrix_of<T>(grads.add(kH));
     for (int64_t r = 0; r < rows; ++r) {
       const T* sr = s + r * m;
       T* out = gh.row(r);
@@ -121,9 +120,9 @@ void affine_vjp(Tape& t, Node& n) {
       }
     }
   }
-  if (n.in[kX]->needs_grad && gy.p) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
-    const Arena::Mark mark = t.arena().mark();
+  if (grads.wants(kX) && gy.p) {
+    const auto gx = matrix_of<T>(grads.add(kX));
+    const ScratchScope scope(t);
     T* through = t.scratch<T>(x.cols);
     for (int64_t r = 0; r < rows; ++r) {
       const T* g = gy.row(r);
@@ -134,7 +133,6 @@ void affine_vjp(Tape& t, Node& n) {
       }
       kernel::accumulate(through, gx.row(r), x.cols);
     }
-    t.arena().rewind(mark);
   }
 }
 
@@ -159,18 +157,18 @@ void additive_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void additive_vjp(Tape& t, Node& n) {
+void additive_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
   const auto& a = n.attr<AdditiveAttr>();
   const int32_t* index = a.index;
   const T sign = a.inverse ? T(-1) : T(1);
-  if (n.in[kH]->needs_grad) {
-    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+  if (grads.wants(kH)) {
+    const auto gh = matrix_of<T>(grads.add(kH));
     for (int64_t r = 0; r < gy.rows; ++r)
       for (int64_t j = 0; j < gh.cols; ++j) gh.row(r)[j] += sign * gy.row(r)[index[j]];
   }
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r), gx.row(r), gy.cols);
   }
 }

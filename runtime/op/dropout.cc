@@ -45,8 +45,8 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gx = runs_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = runs_of<T>(grads.add(0));
   const T *gy = t.grad_out(n).template as<T>(), *mask = static_cast<const T*>(n.saved);
   for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy + r * gx.cols, mask + r * gx.cols, gx.row(r), gx.cols);
 }

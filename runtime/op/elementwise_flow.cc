@@ -52,8 +52,8 @@ T* spread_rows(Tape& t, const T* gl, int64_t rows, int64_t cols) {
 }
 
 template <class T>
-void bijection_vjp(Tape& t, Node& n) {
-  const auto x = runs_of<T>(n.view(kX)), gx = runs_of<T>(t.grad(*n.in[kX]));
+void bijection_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = runs_of<T>(n.view(kX)), gx = runs_of<T>(grads.add(kX));
   const T* gy = t.grad_out(n).template as<T>();
   const T* gl = t.grad_out(*n.extra).template as<T>();
   const ScratchScope scope(t);
@@ -100,14 +100,14 @@ void prelu_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void prelu_vjp(Tape& t, Node& n) {
+void prelu_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto gy = matrix_of<T>(gy_view);
   const T* gl = gl_view.as<T>();
   const T* slope = static_cast<const T*>(n.saved);
-  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
-  T* gs = n.in[kLogSlope]->needs_grad ? t.grad(*n.in[kLogSlope]).template as<T>() : nullptr;
+  const auto gx = grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  T* gs = grads.wants(kLogSlope) ? grads.add(kLogSlope).as<T>() : nullptr;
   for (int64_t r = 0; r < x.rows; ++r)
     kernel::prelu_grad<T>(slope, inverse_of(n) ? T(-1) : T(1), x.row(r), y.row(r), gy.p ? gy.row(r) : nullptr,
                           gl ? gl[r] : T(0), gx.p ? gx.row(r) : nullptr, gs, x.cols);

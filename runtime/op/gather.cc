@@ -33,8 +33,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(grads.add(0));
   const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < gy.rows; ++r, index += gy.cols)
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];

@@ -57,12 +57,9 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW));
   View gy_view = t.grad_out(n);
-  // Storage of gradients comes before scratch memory.
-  for (int i = 0; i < n.n_in; ++i)
-    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
   if (const Activation& act = act_of(n); !act.identity) {
     const int64_t count = n.out.count();
@@ -71,32 +68,30 @@ void vjp(Tape& t, Node& n) {
     gy_view.data = g;
   }
   const auto gy = matrix_of<T>(gy_view);
-  if (n.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     bool fresh;
-    const auto gx = matrix_of<T>(t.grad_for_write(*n.in[kX], &fresh));
+    const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     const Into into = fresh ? Into::overwrite : Into::accumulate;
     if (const void* mirror = n.in[kW]->mirror) {
       kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld,
                       into);
     } else {
-      const Arena::Mark mark = t.arena().mark();
+      const ScratchScope transposed(t);
       T* wt = t.scratch<T>(w.rows * w.cols);
       kernel::transpose(w.rows, w.cols, w.p, w.ld, wt, w.rows);
       kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, wt, w.rows, gx.p, gx.ld, into);
-      t.arena().rewind(mark);
     }
   }
-  if (n.in[kW]->needs_grad) {
+  if (grads.wants(kW)) {
     bool fresh;
-    const auto gw = matrix_of<T>(t.grad_for_write(*n.in[kW], &fresh));
+    const auto gw = matrix_of<T>(grads.write(kW, &fresh));
     kernel::gemm<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld,
                     fresh ? Into::overwrite : Into::accumulate);
   }
-  if (n.in[kB] && n.in[kB]->needs_grad)
-    kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, t.grad(*n.in[kB]).template as<T>());
-  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+  if (grads.wants(kB)) kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, grads.add(kB).as<T>());
+  if (grads.wants(kResidual)) {
     bool fresh;
-    const View gr = t.grad_for_write(*n.in[kResidual], &fresh);
+    const View gr = grads.write(kResidual, &fresh);
     for_runs<const T, T>(gy_view, gr, [fresh](const T* g, T* o, int64_t count) {
       fresh ? kernel::copy(g, o, count) : kernel::accumulate(g, o, count);
     });

@@ -115,13 +115,13 @@ void forward(Tape& t, Node& n) {
 }
 
 template <Family family, class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto z = matrix_of<T>(n.view(kZ));
   const int64_t d = z.cols, all = z.rows * d;
   const auto ls = per_row<T>(n.view(kLogScale), z.rows, d);
   const T* g = t.grad_out(n).template as<T>();
   const T* u = static_cast<const T*>(n.saved);
-  const auto target = [&](int i) { return n.in[i]->needs_grad ? per_row<T>(t.grad(*n.in[i]), z.rows, d) : Rows<T>{}; };
+  const auto target = [&](int i) { return grads.wants(i) ? per_row<T>(grads.add(i), z.rows, d) : Rows<T>{}; };
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale),
              gdof = family == Family::student ? target(kLogDof) : Rows<T>{};
   const ScratchScope scope(t);
@@ -196,10 +196,10 @@ void draws_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void draws_vjp(Tape& t, Node& n) {
+void draws_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto& a = n.attr<DrawsAttr>();
   const int64_t rows = a.rows, d = a.event;
-  const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(t.grad(*n.in[0]), rows, d);
+  const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(grads.add(0), rows, d);
   const T* slope = static_cast<const T*>(n.saved);
   for (int64_t r = 0; r < rows; ++r) kernel::mul_add<T>(g.row(r), slope + r * d, out.row(r), d);
 }

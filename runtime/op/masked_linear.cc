@@ -55,16 +55,14 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1], count = n.out.count();
   const T* g = t.grad_out(n).template as<T>();
-  for (int i = 0; i < n.n_in; ++i)  // storage of gradients comes before scratch memory
-    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
-  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+  if (grads.wants(kResidual)) {
     bool fresh;
-    T* gr = t.grad_for_write(*n.in[kResidual], &fresh).template as<T>();
+    T* gr = grads.write(kResidual, &fresh).as<T>();
     fresh ? kernel::copy<T>(g, gr, count) : kernel::accumulate<T>(g, gr, count);
   }
   if (const Activation& act = act_of(n); !act.identity) {
@@ -73,18 +71,18 @@ void vjp(Tape& t, Node& n) {
     g = before;
   }
   T* products = t.scratch<T>(m.scratch(rows));
-  if (n.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     bool fresh;
-    T* gx = t.grad_for_write(*n.in[kX], &fresh).template as<T>();
+    T* gx = grads.write(kX, &fresh).as<T>();
     kernel::staircase_back<T>(m, n.x<T>(kW), g, gx, rows, !fresh, products);
   }
-  if (n.in[kW]->needs_grad) {
+  if (grads.wants(kW)) {
     bool fresh;
-    T* gw = t.grad_for_write(*n.in[kW], &fresh).template as<T>();
+    T* gw = grads.write(kW, &fresh).as<T>();
     kernel::staircase_weights<T>(m, n.x<T>(kX), g, gw, rows, !fresh, products);
   }
-  if (n.in[kB] && n.in[kB]->needs_grad) {
-    T* gb = t.grad(*n.in[kB]).template as<T>();
+  if (grads.wants(kB)) {
+    T* gb = grads.add(kB).as<T>();
     T* sums = t.scratch<T>(m.cols());
     kernel::row_sum<T>(g, rows, m.cols(), rows, sums);
     kernel::accumulate<T>(sums, gb, m.cols());

@@ -204,15 +204,13 @@ void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
 //   x = z - u^ h:  ga = -h' (gx.u^) - gl dl/da,    with gy = ga / det of y = w.z + b:
 //                  gz = gx + gy w,  gw = gy z,  gb = gy,  gu^ = -h gx,  gm = -gy h - gl dl/dm
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
   const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
   const PlanarMap& map = map_of(node);
-  for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
-    if (in->needs_grad) t.grad_storage(*in);
   if (n == 0) return;
   const ScratchScope scope(t);
   T *gz = t.scratch<T>(d * n), *ga = t.scratch<T>(n), *dh = t.scratch<T>(n), *det = t.scratch<T>(n);
@@ -235,7 +233,7 @@ void vjp(Tape& t, Node& node) {
       ga[r] /= det[r];
       dm[r] += ga[r] * h[r];
     }
-  if (node.in[kP]->needs_grad) {
+  if (grads.wants(kP)) {
     T* gp = t.scratch<T>((2 * d + 1) * sets);
     T *gu = gp, *gw = gp + d * sets, *gb = gp + 2 * d * sets, *gm = dm;
     v.products(h, gz, gu);
@@ -248,7 +246,7 @@ void vjp(Tape& t, Node& node) {
       kernel::row_sum(dm, n, 1, n, gm);
     }
     constrain_vjp(t, v, gm, gu, gw);
-    const View out = t.grad(*node.in[kP]);
+    const View out = grads.add(kP);
     if (v.rows) {
       const auto rows = matrix_of<T>(out);
       T* turned = t.scratch<T>((2 * d + 1) * n);
@@ -258,10 +256,10 @@ void vjp(Tape& t, Node& node) {
       kernel::accumulate<T>(gp, out.as<T>(), 2 * d + 1);
     }
   }
-  if (node.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     v.add_outer(v.w(), ga, gz);
     bool fresh;
-    const auto gx = matrix_of<T>(t.grad_for_write(*node.in[kX], &fresh));
+    const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     if (fresh) return kernel::transpose(d, n, gz, n, gx.p, gx.ld);
     kernel::transpose(d, n, gz, n, back, d);
     for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(back + r * d, gx.row(r), d);

@@ -100,11 +100,10 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Extents e = extents_of(n);
   const int64_t m = e.m, d = e.d;
-  const auto q_out = last_axis_of<T>(n.out), g_out = last_axis_of<T>(t.grad_out(n)),
-             ga = last_axis_of<T>(t.grad(*n.in[0]));
+  const auto q_out = last_axis_of<T>(n.out), g_out = last_axis_of<T>(t.grad_out(n)), ga = last_axis_of<T>(grads.add(0));
   const ScratchScope scope(t);
   double *q = t.scratch<double>(m * d), *g = t.scratch<double>(m * d), *s = t.scratch<double>(m * m);
   double *half = t.scratch<double>(m * m), *y = t.scratch<double>(m * m), *sum = t.scratch<double>(m * d);

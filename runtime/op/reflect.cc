@@ -49,10 +49,10 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out), gy = matrix_of<T>(t.grad_out(n));
-  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
-  const auto gv = n.in[kV]->needs_grad ? matrix_of<T>(t.grad(*n.in[kV])) : Rows<T>{};
+  const auto gx = grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  const auto gv = grads.wants(kV) ? matrix_of<T>(grads.add(kV)) : Rows<T>{};
   const auto& [k, reversed] = n.attr<ReflectAttr>();
   const int64_t d = y.cols;
   const ScratchScope scope(t);

@@ -84,16 +84,16 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Extents e = extents_of(n);
   const bool rows = by_row(n), transposed = transposed_of(n);
   const auto g = matrix_of<T>(t.grad_out(n)), x = matrix_of<T>(n.view(kX));
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     multiply<T>(t, e, matrix_rows<T>(n.view(kA)), rows, !transposed, g, gx);
   }
-  if (!n.in[kA]->needs_grad) return;
-  const auto ga = matrix_rows<T>(t.grad(*n.in[kA]));
+  if (!grads.wants(kA)) return;
+  const auto ga = matrix_rows<T>(grads.add(kA));
   const Rows<T>&left = transposed ? x : g, &right = transposed ? g : x;  // gA = left^T right, summed or of every row
   if (!rows)
     return kernel::gemm<T>(e.m, e.d, e.rows, left.p, 1, left.ld, right.p, right.ld, ga.p, e.d, Into::accumulate);

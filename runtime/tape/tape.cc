@@ -33,7 +33,9 @@ inline void pack(View& v, void* data, const Dims& shape) {
   }
 }
 
-void Node::wrong_attr() const { fail(Code::internal, "%s: constants of another type were stored", op->name); }
+void Node::wrong_attr() const {
+  fail(Code::internal, "%s: its constants are of another type", op ? op->name : "a leaf");
+}
 
 Node* Tape::new_node(size_t attr_bytes) {
   // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
@@ -101,6 +103,7 @@ Var Tape::alias(Var x, const View& view) {
 void Tape::grad_storage(Node& n) {
   Node& owner = n.base ? *n.base : n;
   if (owner.grad) return;
+  if (scratch_scopes_ > 0) fail(Code::internal, "gradient storage is taken inside a ScratchScope, which gives it back");
   owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
   owner.grad_fresh = true;
 }
@@ -142,7 +145,7 @@ void Tape::backward(Node* from, const Node* stop) {
     if (!fn) continue;
     const bool arrived = grad_out(*n).data || (n->extra && grad_out(*n->extra).data);
     if (!arrived) continue;
-    fn(*this, *n);
+    fn(*this, *n, InputGrads(*this, *n));
   }
 }
 

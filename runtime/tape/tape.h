@@ -14,6 +14,7 @@
 
 namespace nf {
 
+class InputGrads;
 class Tape;
 struct Node;
 using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
@@ -41,12 +42,13 @@ enum class Layout : uint8_t {
 struct Op {
   using Shape = Shapes (*)(const Node&);
   using Fn = void (*)(Tape&, Node&);
+  using Vjp = void (*)(Tape&, Node&, const InputGrads&);
   using Jvp = Var (*)(Tape&, Node&, const Var* tangent);  // composed of ops; tangent[i] may be nullptr (zero)
   const char* name;
   Layout layout;
   Shape shape;
   Fn forward[2];
-  Fn vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
+  Vjp vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
   Jvp jvp = nullptr;
 };
 
@@ -132,7 +134,8 @@ class Tape {
 
   // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
-  // Makes sure that n has storage, without touching it: to be done before scratch memory is taken.
+  // Makes sure that n has storage, without touching it. Error{internal} when that would take memory that a
+  // ScratchScope gives back.
   void grad_storage(Node& n);
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
@@ -167,6 +170,7 @@ class Tape {
   uint64_t next_epoch() { return ++epoch_; }
 
  private:
+  friend class ScratchScope;
   Node* new_node(size_t attr_bytes);
   Var run(Node* n, const Op& op, std::initializer_list<Var> inputs);
   void* new_data(const Dims& shape);
@@ -175,18 +179,43 @@ class Tape {
   Node* head_ = nullptr;
   uint64_t nodes_ = 0;
   uint64_t epoch_ = 0;
+  int scratch_scopes_ = 0;  // that are open
 };
 
-// Gives scratch back at the end of the block. Take gradient storage (Tape::grad) before, or it goes with the scratch.
+// Where a vjp puts the gradients of its inputs. Only Tape::backward makes one, before it calls the vjp, and takes the
+// storage of all gradients then: so it always lies below the scratch memory that the vjp gives back.
+class InputGrads {
+ public:
+  // Whether input i needs a gradient; false for one that is absent.
+  bool wants(int i) const { return n_.in[i] && n_.in[i]->needs_grad; }
+  // The gradient of input i, to be added to.
+  View add(int i) const { return t_.grad(*n_.in[i]); }
+  // As add, but content may be undefined: *fresh says that the vjp must overwrite rather than add.
+  View write(int i, bool* fresh) const { return t_.grad_for_write(*n_.in[i], fresh); }
+
+ private:
+  friend class Tape;
+  InputGrads(Tape& t, Node& n) : t_(t), n_(n) {
+    for (int i = 0; i < n.n_in; ++i)
+      if (wants(i)) t.grad_storage(*n.in[i]);
+  }
+  Tape& t_;
+  Node& n_;
+};
+
+// Gives scratch back at the end of the block.
 class ScratchScope {
  public:
-  explicit ScratchScope(Tape& t) : arena_(t.arena()), mark_(arena_.mark()) {}
-  ~ScratchScope() { arena_.rewind(mark_); }
+  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()) { ++t.scratch_scopes_; }
+  ~ScratchScope() {
+    --tape_.scratch_scopes_;
+    tape_.arena_.rewind(mark_);
+  }
   ScratchScope(const ScratchScope&) = delete;
   ScratchScope& operator=(const ScratchScope&) = delete;
 
  private:
-  Arena& arena_;
+  Tape& tape_;
   Arena::Mark mark_;
 };
 

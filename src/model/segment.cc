@@ -61,20 +61,15 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
-  // Storage that outlives the rerun comes first.
-  Var outer[2] = {n.in[kX], n.in[kContext]};
-  View outer_grad[2];
-  for (int i = 0; i < 2; ++i)
-    if (outer[i] && outer[i]->needs_grad) outer_grad[i] = t.grad(*outer[i]);
   const Tape::Mark mark = t.mark();
   const RandomKey random = t.random;
   const auto& a = n.attr<SegmentAttr>();
   t.random.stream = a.stream;
   Var inner[2] = {nullptr, nullptr};
-  for (int i = 0; i < 2; ++i)
-    if (outer[i]) inner[i] = t.input(outer[i]->out, outer[i]->needs_grad);
+  for (int i : {kX, kContext})
+    if (n.in[i]) inner[i] = t.input(n.view(i), grads.wants(i));
   const Node* stop = t.head();
   const Mapped m = apply_steps({t, a.params}, a.steps, inner[0], inner[1], a.inverse);
   const auto seed = [&](const View& g, Var y) {
@@ -84,10 +79,10 @@ void vjp(Tape& t, Node& n) {
   seed(gy, m.y);
   seed(gl, m.log_det);
   t.backward(stop);
-  for (int i = 0; i < 2; ++i) {
+  for (int i : {kX, kContext}) {
     const View g = inner[i] ? t.grad_out(*inner[i]) : View{};
-    if (!outer_grad[i].data || !g.data) continue;
-    for_runs<const T, T>(g, outer_grad[i], [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
+    if (!g.data) continue;
+    for_runs<const T, T>(g, grads.add(i), [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
   }
   t.random = random;
   t.rewind(mark);

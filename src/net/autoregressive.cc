@@ -186,16 +186,15 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const Autoregressive& net = net_of(node);
   const Made& made = net.made();
   const View gy_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto z = matrix_of<T>(node.view(kZ)), x = matrix_of<T>(node.out), gy = matrix_of<T>(gy_view);
   const int64_t n = z.rows, event = made.event(), per = made.per();
-  // Storage of gradients comes before scratch memory.
   Rows<T> gz{}, g_context{};
-  if (node.in[kZ]->needs_grad) gz = matrix_of<T>(t.grad(*node.in[kZ]));
-  if (made.context() && node.in[kContext]->needs_grad) g_context = matrix_of<T>(t.grad(*node.in[kContext]));
+  if (grads.wants(kZ)) gz = matrix_of<T>(grads.add(kZ));
+  if (made.context() && grads.wants(kContext)) g_context = matrix_of<T>(grads.add(kContext));
   for (const Stage& s : made.stages())
     for (const ParamId id : {s.weight, s.bias})
       if (s.kind == Stage::linear && param_of(node, id)->needs_grad) t.grad_storage(*param_of(node, id));

@@ -100,18 +100,16 @@ void forward(Tape& t, Node& node) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out), gz = matrix_of<T>(gz_view);
   const T* gl = gl_view.as<T>();
   const ColumnMap& map = map_of(node);
   const int64_t m = count_of(node);
-  // Storage of gradients comes before scratch memory.
   Rows<T> gx{}, gh{};
   bool fresh = false;
-  if (node.in[kX]->needs_grad) gx = matrix_of<T>(t.grad(*node.in[kX]));
-  if (node.in[kH]->needs_grad)
-    gh = numbers_of<T>(node, shared(node) ? t.grad(*node.in[kH]) : t.grad_for_write(*node.in[kH], &fresh));
+  if (grads.wants(kX)) gx = matrix_of<T>(grads.add(kX));
+  if (grads.wants(kH)) gh = numbers_of<T>(node, shared(node) ? grads.add(kH) : grads.write(kH, &fresh));
   const ScratchScope scope(t);
   Block<T> b(t, node);
   T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);

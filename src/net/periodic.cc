@@ -32,8 +32,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto x = matrix_of<T>(n.view(0)), gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = matrix_of<T>(n.view(0)), gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(grads.add(0));
   const std::vector<Seen>& seen = seen_of(n);
   for (int64_t r = 0; r < x.rows; ++r)
     for (size_t j = 0; j < seen.size(); ++j) {
