@@ -54,7 +54,7 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
   std::vector<ParamSlot> slots;
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable});
-    musts_.push_back(p.must);
+    invariants_.push_back(p.invariant);
   }
   block_rows_ = block_rows_for(spec_.event, infos);
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);

@@ -23,7 +23,7 @@ class Density {
   DType dtype() const { return spec_.dtype; }
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }
-  Must must(size_t slot) const { return musts_[slot]; }  // what a file has to say of this tensor
+  Invariant invariant(size_t slot) const { return invariants_[slot]; }  // of this tensor, checked on load
   // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
   int64_t block_rows() const { return block_rows_; }
 
@@ -56,7 +56,7 @@ class Density {
   ModelSpec spec_;
   std::string canonical_;
   std::unique_ptr<ParamStore> params_;
-  std::vector<Must> musts_;
+  std::vector<Invariant> invariants_;
   int64_t block_rows_ = 64;
 };
 

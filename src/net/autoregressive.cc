@@ -8,8 +8,9 @@
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 namespace {
@@ -245,7 +246,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
 const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
-  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.key);
+  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);
   std::vector<int32_t> order(static_cast<size_t>(d.event));
   std::iota(order.begin(), order.end(), 0);
   if (c.order == OrderKind::reversed) std::reverse(order.begin(), order.end());

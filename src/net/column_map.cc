@@ -4,6 +4,7 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 
 namespace nf {

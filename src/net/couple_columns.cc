@@ -7,6 +7,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "src/net/column_map.h"
 
