@@ -44,8 +44,9 @@ T& need_struct(T* p, const char* name) {
 // Checks everything about a view but its extents. NULL is an error unless `optional`, and gives a View without data.
 View view_of(const nf_view* v, const char* name, bool optional = false);
 void need_shape(const View& v, const char* name, std::initializer_list<int64_t> shape);  // -1: any extent
-// x [n, event], returns n; context [n or 1, context], absent exactly when the model has none.
-int64_t check_rows(const View& x, const char* name, int64_t event);
+// Rows of an event, [n, columns] or [n, height, width, channels]; returns n, which is `rows` unless that is negative.
+int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows = -1);
+// context [n or 1, context], absent exactly when the model has none.
 void check_context(const View& context, int64_t rows, int64_t columns);
 
 }  // namespace nf

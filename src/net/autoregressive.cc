@@ -246,8 +246,8 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
 const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
-  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);
-  std::vector<int32_t> order(static_cast<size_t>(d.event));
+  if (c.order == OrderKind::random) return random_order(d.columns(), static_cast<uint64_t>(c.order_seed), d.ordinal);
+  std::vector<int32_t> order(static_cast<size_t>(d.columns()));
   std::iota(order.begin(), order.end(), 0);
   if (c.order == OrderKind::reversed) std::reverse(order.begin(), order.end());
   return order;
