@@ -6,6 +6,7 @@
 
 #include "runtime/op/batch_columns.h"
 #include "runtime/op/family.h"
+#include "runtime/op/mapped.h"
 #include "runtime/tape/params.h"
 #include "runtime/tape/tape.h"
 #include "src/flow/declare.h"
@@ -19,11 +20,6 @@ struct Scope {
   Node* params;                // indexed by ParamId
   BatchPart* batch = nullptr;  // training a layer that couples rows: these rows' part of the batch
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
-};
-
-struct Mapped {
-  Var y;        // [n, event]
-  Var log_det;  // [n], nullptr when it is zero
 };
 
 class Layer {
