@@ -120,7 +120,7 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   int64_t widest = spec_.event;
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable});
-    musts_.push_back(p.must);
+    invariants_.push_back(p.invariant);
     if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
     // A masked matrix is stored as the list of its open entries, about half of them.
     if (p.shape.rank == 1)

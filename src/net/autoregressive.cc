@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 namespace {
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
-  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.key);
+  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);
   std::vector<int32_t> order(static_cast<size_t>(d.event));
   std::iota(order.begin(), order.end(), 0);
   if (c.order == OrderKind::reversed) std::reverse(order.begin(), order.end());

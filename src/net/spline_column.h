@@ -6,8 +6,8 @@
 #include "runtime/kernel/spline.h"
 #include "runtime/kernel/spline_pieces.h"
 #include "runtime/op/column_map.h"
-#include "src/flow/declare.h"
-#include "src/flow/fields.h"
+#include "src/part/declare.h"
+#include "src/part/fields.h"
 
 namespace nf {
 
