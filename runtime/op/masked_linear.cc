@@ -45,6 +45,7 @@ void forward(Tape& t, Node& n) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1];
   T* y = n.y<T>();
+  t.count_products(rows * m.size());
   const bool relu = has_act(n) && act_of(n) == Unary::relu;
   const ScratchScope scope(t);
   kernel::staircase_forward<T>(m, n.x<T>(kW), n.x<T>(kB), n.x<T>(kX), y, rows, t.scratch<T>(m.scratch(rows)),

@@ -1,8 +1,5 @@
 #include "src/model/flow_model.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
@@ -117,25 +114,18 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
                        Declare(infos, "embedding.", spec_.event, spec_.context, steps_.size() + 1, "spec.embedding"), 0,
                        spec_.embedding->out);
   std::vector<ParamSlot> slots;
-  int64_t widest = spec_.event;
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable});
     musts_.push_back(p.must);
-    if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
-    // A masked matrix is stored as the list of its open entries, about half of them.
-    if (p.shape.rank == 1)
-      widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
   }
-  // Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights, and
-  // those of a few numbers to make up for recording a node.
-  constexpr int64_t kMaxBlock = int64_t{1} << 20;  // columns x rows: huge events take fewer rows
-  block_rows_ = std::clamp<int64_t>(kMaxBlock / spec_.event, 1, widest <= 16 ? 256 : widest <= 128 ? 64 : 128);
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);
     with_dtype(spec_.dtype,
                [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
   }
+  cost_ = row_cost(allocator, *this);
+  block_rows_ = nf::block_rows(*params_, event(), cost_);
 }
 
 Mapped FlowModel::run(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse,

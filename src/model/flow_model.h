@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/tape/params.h"
+#include "src/model/cost.h"
 #include "src/model/spec.h"
 
 namespace nf {
@@ -40,7 +41,8 @@ class FlowModel {
   Must must(size_t slot) const { return musts_[slot]; }  // what a file has to say of this tensor
   const std::vector<Step>& steps() const { return steps_; }
   const Base& base() const { return *base_; }
-  // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
+  const RowCost& cost() const { return cost_; }
+  // Rows that a thread works on at once, see cost.h.
   int64_t block_rows() const { return block_rows_; }
 
   // Contexts are [n, context], or [1, context] for all rows; nullptr without one. The embedding applies inside.
@@ -76,7 +78,8 @@ class FlowModel {
   std::optional<Net> embedding_;
   std::unique_ptr<ParamStore> params_;
   std::vector<Must> musts_;
-  int64_t block_rows_ = 64;
+  RowCost cost_;
+  int64_t block_rows_ = 1;
 };
 
 }  // namespace nf
