@@ -1,4 +1,4 @@
-// nf.hpp - C++17 layer over nf.h, header only: RAII handles, nf::Exception instead of status codes, vectors for data.
+// nf.hpp - header-only C++17 layer over nf.h: RAII handles, nf::Exception instead of status codes, vectors for data.
 //
 //   nf::Runtime rt;
 //   nf::Model model(rt, R"({"event": [2], "layers": [{"type": "affine_coupling", "hidden": [64]}]})", /*seed=*/1);
@@ -6,8 +6,8 @@
 //   for (uint64_t k = 0; k < 1000; ++k) trainer.step(nf::View(batch, 2));
 //   std::vector<float> ll = nf::Session(model).log_prob(nf::View(test, 2));
 //
-// The inline namespace `api` keeps these symbols apart from libnf's own namespace nf, which a program linked to libnf.a
-// carries too. Users write nf::Model; a file that also includes libnf's internals writes nf::api::Model.
+// The inline namespace `api` separates these symbols from libnf's internal namespace nf, which a program linked to
+// libnf.a also contains. Users write nf::Model; a file that also includes libnf's internals writes nf::api::Model.
 // Handles are move-only and may be destroyed in any order. Thread classes are those of nf.h.
 #ifndef NF_HPP_
 #define NF_HPP_
@@ -30,13 +30,13 @@
 namespace nf {
 inline namespace api {
 
-// What a failed call threw: the status of nf.h and its message.
+// Thrown when a call fails; carries the status of nf.h and its message.
 class Exception : public std::runtime_error {
  public:
   Exception(nf_status status, const char *message, int os_errno = 0)
       : std::runtime_error(message), status_(status), os_errno_(os_errno) {}
   nf_status status() const noexcept { return status_; }
-  int os_errno() const noexcept { return os_errno_; }  // of NF_ERR_IO, otherwise 0
+  int os_errno() const noexcept { return os_errno_; }  // for NF_ERR_IO, otherwise 0
 
  private:
   nf_status status_;
@@ -45,7 +45,7 @@ class Exception : public std::runtime_error {
 
 namespace detail {
 
-// Calls f with an nf_error behind the arguments; throws what it reports.
+// Calls f with an nf_error appended to the arguments; throws if it reports an error.
 template <class F, class... Args>
 void invoke(F f, Args... args) {
   nf_error e = NF_ERROR_INIT;
@@ -53,7 +53,7 @@ void invoke(F f, Args... args) {
   if (status != NF_OK) throw Exception(status, e.message, e.os_errno);
 }
 
-// What X_create made.
+// Calls an X_create function and returns the new handle.
 template <class T, class F, class... Args>
 T *make(F f, Args... args) {
   T *out = nullptr;
@@ -86,16 +86,16 @@ constexpr int32_t dtype() {
 inline void need_dtype(int32_t is, int32_t asked) {
   const auto name = [](int32_t d) { return d == NF_F64 ? "double" : d == NF_F32 ? "float" : "nothing"; };
   if (is != asked)
-    throw Exception(NF_ERR_SHAPE, (std::string("nf::View holds ") + name(is) + ", and data<" + name(asked) +
-                                   ">() was asked for: dtype() tells which")
-                                      .c_str());
+    throw Exception(
+        NF_ERR_SHAPE,
+        (std::string("data<") + name(asked) + ">() on an nf::View of " + name(is) + ": check dtype() first").c_str());
 }
 
 inline std::string text(const char *s) { return s ? s : ""; }
 
 }  // namespace detail
 
-// Borrowed numbers: rank 1 [n], or rank 2 [rows, cols] in row-major order. A default View is "none" (NULL).
+// Borrowed numbers: rank 1 [n], or rank 2 [rows, cols] in row-major order. A default-constructed View is "none" (NULL).
 class View {
  public:
   View() = default;
@@ -105,18 +105,19 @@ class View {
   View(const T *data, int64_t rows, int64_t cols) : View(detail::dtype<T>(), const_cast<T *>(data), 2, rows, cols) {}
   template <class T>
   View(const std::vector<T> &v) : View(v.data(), static_cast<int64_t>(v.size())) {}
-  // Rows of `cols` numbers each.
+  // A vector of rows with `cols` numbers each.
   template <class T>
   View(const std::vector<T> &v, int64_t cols)
       : View(v.data(), cols > 0 ? static_cast<int64_t>(v.size()) / cols : 0, cols) {
     if (cols <= 0 || static_cast<int64_t>(v.size()) % cols != 0)
-      throw Exception(NF_ERR_SHAPE, "nf::View: the vector is no whole number of rows");
+      throw Exception(NF_ERR_SHAPE, "nf::View: the vector's size is not a multiple of cols");
   }
-  // What libnf filled in: the shape is copied, the data stays borrowed.
+  // From a view that libnf filled in: copies the shape, borrows the data.
   explicit View(const nf_view &v) : dtype_(v.dtype), ndim_(v.ndim), data_(v.data) {
-    if (v.ndim < 0 || v.ndim > 4) throw Exception(NF_ERR_SHAPE, "nf::View: rank outside 0..4");
+    if (v.ndim < 0 || v.ndim > 4) throw Exception(NF_ERR_SHAPE, "nf::View: the rank is outside 0..4");
     for (int i = 0; i < v.ndim; ++i) shape_[i] = v.shape[i];
-    if (v.flags & NF_STRIDED) throw Exception(NF_ERR_SHAPE, "nf::View: only row-major views");
+    if (v.flags & NF_STRIDED)
+      throw Exception(NF_ERR_SHAPE, "nf::View: strided views are not supported, only row-major ones");
   }
 
   bool none() const { return dtype_ == 0; }
@@ -129,7 +130,7 @@ class View {
     return static_cast<const T *>(data_);
   }
 
-  // For direct calls of nf.h.
+  // For calling nf.h directly.
   nf_view raw() const {
     nf_view v = NF_VIEW_INIT;
     v.dtype = dtype_, v.ndim = ndim_, v.data = data_;
@@ -145,7 +146,7 @@ class View {
   void *data_ = nullptr;
 };
 
-// A View that a call writes to: made from what is not const.
+// A View that a call writes to; built from non-const memory.
 class Out : public View {
  public:
   Out() = default;
@@ -166,7 +167,7 @@ class Out : public View {
 
 namespace detail {
 
-// A View as the pointer a call takes: NULL for none.
+// Passes a View as the pointer that a C call takes: NULL for none.
 class Arg {
  public:
   Arg(const View &v) : raw_(v.raw()), none_(v.none()) {}
@@ -179,7 +180,7 @@ class Arg {
 
 }  // namespace detail
 
-// Typed keys, see nf_options_describe: Options{{"lr", 1e-3}, {"batch", 512}, {"optimizer", "adam"}}.
+// Typed keys and values; nf_options_describe lists them. Options{{"lr", 1e-3}, {"batch", 512}, {"optimizer", "adam"}}.
 class Options : public detail::Handle<nf_options, nf_options_free> {
  public:
   class Value {
@@ -208,7 +209,7 @@ class Options : public detail::Handle<nf_options, nf_options_free> {
     if (v.kind_ == Value::kText) detail::invoke(nf_options_set_str, get(), key, v.s_.c_str());
     return *this;
   }
-  // `value` is parsed by the key's type: for command lines and configuration files.
+  // Parses `value` according to the key's type, for command lines and configuration files.
   Options &parse(const char *key, const char *value) {
     detail::invoke(nf_options_set, get(), key, value);
     return *this;
@@ -256,24 +257,24 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     detail::invoke(nf_model_get_info, get(), &i);
     return i;
   }
-  // Names of the layers after nesting and repeats are written out, in the order of forward.
+  // Describes the layers after nesting and repeats are expanded, in forward order.
   std::vector<std::string> steps() const {
     std::vector<std::string> names;
     while (const char *name = nf_model_step(get(), static_cast<int64_t>(names.size()))) names.emplace_back(name);
     return names;
   }
-  // name is borrowed from the model.
+  // The `name` field is borrowed from the model.
   nf_tensor_info tensor(int64_t index) const {
     nf_tensor_info i = NF_TENSOR_INFO_INIT;
     detail::invoke(nf_model_tensor, get(), index, &i);
     return i;
   }
-  // Raw views, because tensors have any rank: build them from tensor(i).shape.
+  // Take raw views because tensors have any rank: build them from tensor(i).shape.
   void get_tensor(const char *name, const nf_view &out) const {
     detail::invoke(nf_model_get_tensor, get(), name, &out);
   }
   void set_tensor(const char *name, const nf_view &value) { detail::invoke(nf_model_set_tensor, get(), name, &value); }
-  // Starts layers that take parameters from data.
+  // Initializes the layers that take their initial parameters from data.
   void fit_data(const View &x, const View &ctx = {}) {
     detail::invoke(nf_model_fit_data, get(), detail::Arg(x), detail::Arg(ctx));
   }
@@ -289,14 +290,14 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
   explicit Model(nf_model *m) : Handle(m) {}
 };
 
-// A density known up to a factor, to fit to, to weigh samples with, or to walk on.
+// A density known up to a constant factor: to fit, to weight samples by, or to run MCMC on.
 class Target : public detail::Handle<nf_target, nf_target_free> {
  public:
-  // Fills log_density [n] and, unless it is none, gradient [n, d] at the rows of x; ctx may be none. false stops the
-  // call; what it throws comes out of it.
+  // Fills log_density [n] and, unless it is none, gradient [n, d] at the rows of x; ctx may be none. Returning false
+  // stops the call that evaluates the target; an exception propagates out of it.
   using Function = std::function<bool(const View &x, const View &ctx, const Out &log_density, const Out &gradient)>;
 
-  // Of the library: "u1", or {"type": "u1", "radius": 4}.
+  // A built-in target: "u1", or {"type": "u1", "radius": 4}.
   Target(const Runtime &rt, std::string_view spec, int64_t event_size)
       : Handle(detail::make<nf_target>(nf_target_create, rt.get(), spec.data(), spec.size(), event_size)) {}
   Target(const Runtime &rt, int64_t event_size, Function f) : Target(rt, event_size, make_state(std::move(f))) {}
@@ -312,9 +313,10 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
                      detail::Arg(gradient));
     });
   }
-  // The largest |gradient - central difference| / (1 + |gradient|) at rows x: about 1e-9 in double and 1e-3 in float
-  // when the gradient is right, NaN where a density is not finite. A wrong one trains without complaint, to a bad fit:
-  // ask once before. Errors: those of log_density. No context.
+  // Returns the largest |gradient - central difference| / (1 + |gradient|) at the rows of x: about 1e-9 in double and
+  // 1e-3 in float if the gradient is right, NaN if a density is not finite. Call it once before training, because a
+  // wrong gradient trains without an error and gives a bad fit. Errors: those of log_density. Not for targets with a
+  // context.
   template <class T>
   double gradient_error(const std::vector<T> &x) const {
     const auto d = static_cast<size_t>(info().event_size);
@@ -338,7 +340,7 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
         const double slope = (static_cast<double>(high[r]) - static_cast<double>(low[r])) /
                              (static_cast<double>(above[i]) - static_cast<double>(below[i]));
         const double g = static_cast<double>(gradient[i]), error = std::fabs(g - slope) / (1 + std::fabs(g));
-        if (!(error <= worst)) worst = error;  // NaN is no right gradient either
+        if (!(error <= worst)) worst = error;  // written so that NaN counts as an error
       }
     }
     return worst;
@@ -370,7 +372,7 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
       return -1;
     }
   }
-  // Runs what may ask the target.
+  // Runs a call that may evaluate the target, and rethrows what the target threw.
   template <class F>
   static void guard(const std::shared_ptr<State> &state, F &&body) {
     try {
@@ -384,10 +386,10 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
   void guard(F &&body) const {
     guard(state_, std::forward<F>(body));
   }
-  std::shared_ptr<State> state_;  // none for a target of the library
+  std::shared_ptr<State> state_;  // null for a built-in target
 };
 
-// Self-normalised estimates of E[g] under a target, of values g [n, k] at samples with these log weights.
+// Self-normalized estimates of E[g] under a target, from values g [n, k] at samples with the given log weights.
 struct Estimate {
   std::vector<double> mean, error;
 };
@@ -399,7 +401,7 @@ inline Estimate importance_mean(const View &log_weight, const View &values) {
   return e;
 }
 
-// Scores and samples; one per thread. Calls that fill a View of the caller allocate nothing.
+// Scores and samples; one per thread. Calls that fill a View of the caller do not allocate.
 class Session : public detail::Handle<nf_session, nf_session_free> {
  public:
   explicit Session(const Model &m, const Options &options = {})
@@ -416,17 +418,18 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   void log_prob_into(const Out &out, const View &x, const View &ctx = {}) {
     detail::invoke(nf_log_prob, get(), detail::Arg(x), detail::Arg(ctx), detail::Arg(out));
   }
-  // x -> z; log_det (may be none) is filled.
+  // Maps x to z; fills log_det unless it is none.
   template <class T = float>
   std::vector<T> forward(const View &x, const Out &log_det = {}, const View &ctx = {}) {
     return map<T>(nf_forward, x, ctx, log_det);
   }
-  // z -> x.
+  // Maps z to x.
   template <class T = float>
   std::vector<T> inverse(const View &z, const Out &log_det = {}, const View &ctx = {}) {
     return map<T>(nf_inverse, z, ctx, log_det);
   }
-  // Every state on the way: steps + 1 blocks of from.rows() rows, the first `from` itself.
+  // Returns the rows before, between and after all layers: layers + 1 blocks of from.rows() rows, the first being
+  // `from`.
   template <class T = float>
   std::vector<T> trace(const View &from, bool inverse = false, const View &ctx = {}) {
     std::vector<T> out(static_cast<size_t>((steps_ + 1) * from.rows() * event_size_));
@@ -436,7 +439,7 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
     detail::invoke(nf_trace, get(), detail::Arg(from), detail::Arg(ctx), static_cast<int32_t>(inverse), &target);
     return out;
   }
-  // n rows: samples number first .. first + n - 1 of `seed`. log_prob (may be none) is filled.
+  // Returns samples first .. first + n - 1 of the stream `seed`. Fills log_prob unless it is none.
   template <class T = float>
   std::vector<T> sample(int64_t n, uint64_t seed, uint64_t first = 0, const Out &log_prob = {}, const View &ctx = {}) {
     std::vector<T> out(static_cast<size_t>(n * event_size_));
@@ -446,7 +449,8 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   void sample_into(const Out &out, uint64_t seed, uint64_t first = 0, const Out &log_prob = {}, const View &ctx = {}) {
     detail::invoke(nf_sample, get(), seed, first, detail::Arg(ctx), detail::Arg(out), detail::Arg(log_prob));
   }
-  // Samples number first .. first + n - 1 of `seed` weighed by a target; x and log_weight (may be none) are filled.
+  // Weights samples first .. first + n - 1 of the stream `seed` by a target. Fills x and log_weight unless they are
+  // none.
   nf_importance_info importance(const Target &target, uint64_t seed, int64_t n, uint64_t first = 0, const Out &x = {},
                                 const Out &log_weight = {}, const View &ctx = {}) {
     nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
@@ -456,14 +460,14 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
     });
     return info;
   }
-  // Markov chains on a target with proposals of this model: `draws` rows of each chain, one draw of all after another.
+  // Runs Markov chains on a target with this model as proposal. Returns [draws, chains, event_size].
   template <class T = float>
   std::vector<T> metropolis(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
                             const Options &options = {}, const View &start = {}, nf_metropolis_info *info = nullptr,
                             const View &ctx = {}) {
     return walk<T>(rt, target, get(), draws, chains, options, start, info, ctx);
   }
-  // The same by random walk, without a model.
+  // The same with random-walk proposals, without a model.
   template <class T = float>
   static std::vector<T> random_walk(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
                                     const Options &options = {}, const View &start = {},
@@ -518,11 +522,11 @@ inline void save_table(const View &v, const std::string &path) {
   detail::invoke(nf_table_save, &raw, path.c_str());
 }
 
-// Mini-batches of rows of the caller, which must outlive them. Batch k is a pure function of the options and k.
+// Mini-batches of rows that the caller keeps alive. Batch k is a pure function of the options and k.
 class Batches : public detail::Handle<nf_batches, nf_batches_free> {
  public:
   struct Batch {
-    View x, ctx, weight;  // ctx and weight are none when there is none
+    View x, ctx, weight;  // ctx and weight are none if not given
   };
   Batches(const Runtime &rt, const View &x, const Options &options = {}, const View &ctx = {}, const View &weight = {})
       : Handle(detail::make<nf_batches>(nf_batches_create, rt.get(), detail::Arg(x), detail::Arg(ctx),
@@ -546,7 +550,7 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
  public:
   explicit Trainer(Model &m, const Options &options = {}, const nf_collective *collective = nullptr)
       : Handle(detail::make<nf_trainer>(nf_trainer_create, m.get(), options.get(), collective)) {}
-  // For objectives with a target, which is kept.
+  // Sets the target of objectives that need one, and keeps it alive.
   void set_target(const Target &target) {
     detail::invoke(nf_trainer_set_target, get(), target.get());
     asked_ = target.state_;
@@ -559,9 +563,9 @@ class Trainer : public detail::Handle<nf_trainer, nf_trainer_free> {
     });
     return info;
   }
-  // Until max_steps steps have been applied in all (0 = no limit), the source ends, or on_step returns false.
-  // True when on_step stopped it; a source or a target that stops the run is an Exception of NF_ERR_CANCELLED. What
-  // they throw comes out of here.
+  // Trains until max_steps steps have been applied in total (0 = no limit), the source ends, or on_step returns false.
+  // Returns true if on_step stopped it. A source or target that stops the run is an Exception with NF_ERR_CANCELLED;
+  // exceptions of on_step and of the target propagate.
   bool run(const nf_source &source, uint64_t max_steps, const std::function<bool(const nf_step_info &)> &on_step = {}) {
     return run(&source, max_steps, on_step);
   }

@@ -10,24 +10,29 @@
 namespace nf {
 namespace {
 
-Unary function_of(const Node& n) { return static_cast<Unary>(n.attr.i[0]); }
+struct UnaryAttr {
+  Unary f;
+  double a;
+};
 
 // y, gy and f' are contiguous; rows of x and gx may be further apart.
 template <class T>
 void unary_forward(Tape&, Node& n) {
   const auto x = runs_of<T>(n.view(0));
-  const T a = static_cast<T>(n.attr.f[0]);
-  for (int64_t r = 0; r < x.rows; ++r) kernel::unary(function_of(n), a, x.row(r), n.y<T>() + r * x.cols, x.cols);
+  const auto& attr = n.attr<UnaryAttr>();
+  const T a = static_cast<T>(attr.a);
+  for (int64_t r = 0; r < x.rows; ++r) kernel::unary(attr.f, a, x.row(r), n.y<T>() + r * x.cols, x.cols);
 }
 
 template <class T>
-void unary_vjp(Tape& t, Node& n) {
+void unary_vjp(Tape& t, Node& n, const InputGrads& grads) {
   bool fresh;
-  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad_for_write(*n.in[0], &fresh));
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(grads.write(0, &fresh));
   const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
-  const T a = static_cast<T>(n.attr.f[0]);
+  const auto& attr = n.attr<UnaryAttr>();
+  const T a = static_cast<T>(attr.a);
   for (int64_t r = 0; r < x.rows; ++r)
-    kernel::unary_grad(function_of(n), a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols, fresh);
+    kernel::unary_grad(attr.f, a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols, fresh);
 }
 
 // Second input: the value y = f(x), when somebody has it already; no gradient flows into it.
@@ -40,8 +45,8 @@ Shapes derivative_shape(const Node& n) {
 template <class T>
 void derivative_forward(Tape& t, Node& n) {
   const auto x = runs_of<T>(n.view(0));
-  const Unary f = function_of(n);
-  const T a = static_cast<T>(n.attr.f[0]);
+  const Unary f = n.attr<UnaryAttr>().f;
+  const T a = static_cast<T>(n.attr<UnaryAttr>().a);
   const ScratchScope scope(t);
   const bool evaluate = kernel::grad_from_output(f) && !n.in[1];
   T* scratch = evaluate ? t.scratch<T>(x.cols) : nullptr;
@@ -53,14 +58,15 @@ void derivative_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void derivative_vjp(Tape& t, Node& n) {
-  if (!n.in[0]->needs_grad) return;
-  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(t.grad(*n.in[0]));
+void derivative_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  if (!grads.wants(0)) return;
+  const auto x = runs_of<T>(n.view(0)), gx = runs_of<T>(grads.add(0));
   const T* gy = t.grad_out(n).template as<T>();
   const ScratchScope scope(t);
   T* d = t.scratch<T>(x.cols);
+  const auto& attr = n.attr<UnaryAttr>();
   for (int64_t r = 0; r < x.rows; ++r) {
-    kernel::unary_deriv2(function_of(n), static_cast<T>(n.attr.f[0]), x.row(r), d, x.cols);
+    kernel::unary_deriv2(attr.f, static_cast<T>(attr.a), x.row(r), d, x.cols);
     kernel::mul_add(d, gy + r * x.cols, gx.row(r), x.cols);
   }
 }
@@ -69,17 +75,10 @@ const Op kUnaryDerivative = {"unary_derivative", Layout::rows, derivative_shape,
                              NF_BOTH(derivative_vjp)};
 
 Var unary_jvp(Tape& t, Node& n, const Var* d) {
-  return mul(t, t.record(kUnaryDerivative, {n.in[0], &n}, n.attr), d[0]);
+  return mul(t, t.record(kUnaryDerivative, {n.in[0], &n}, n.attr<UnaryAttr>()), d[0]);
 }
 
 const Op kUnary = {"unary", Layout::rows, same_as_first, NF_BOTH(unary_forward), NF_BOTH(unary_vjp), unary_jvp};
-
-Attr attr_of(Unary f, double a) {
-  Attr r;
-  r.i[0] = static_cast<int64_t>(f);
-  r.f[0] = a;
-  return r;
-}
 
 // Cases. The parameter is in thousandths, because a template argument has to be an integer.
 template <Unary f, int a = 1000>
@@ -141,10 +140,10 @@ const OpCase kCases[] = {
 extern const OpFamily family_activation;
 const OpFamily family_activation = {"activation", kCases, std::size(kCases)};
 
-Var unary(Tape& t, Unary f, Var x, double a) { return t.record(kUnary, {x}, attr_of(f, a)); }
+Var unary(Tape& t, Unary f, Var x, double a) { return t.record(kUnary, {x}, UnaryAttr{f, a}); }
 
 Var unary_derivative(Tape& t, Unary f, Var x, double a) {
-  return t.record(kUnaryDerivative, {x, nullptr}, attr_of(f, a));
+  return t.record(kUnaryDerivative, {x, nullptr}, UnaryAttr{f, a});
 }
 
 Var activate(Tape& t, const Activation& act, Var x) { return act.identity ? x : unary(t, act.f, x, act.a); }

@@ -13,7 +13,10 @@ namespace nf {
 namespace {
 
 enum { kX, kLogScale, kShift };
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct AffineAttr {
+  bool inverse;
+};
+bool inverse_of(const Node& n) { return n.attr<AffineAttr>().inverse; }
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
@@ -53,17 +56,17 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* factor = static_cast<const T*>(n.saved);
   const bool inverse = inverse_of(n);
-  if (gy.p && n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (gy.p && grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < x.rows; ++r) kernel::mul_add(gy.row(r), factor, gx.row(r), x.cols);
   }
-  if (n.in[kLogScale]->needs_grad) {
-    T* g = t.grad(*n.in[kLogScale]).template as<T>();
+  if (grads.wants(kLogScale)) {
+    T* g = grads.add(kLogScale).as<T>();
     if (const T* gl = gl_view.as<T>()) {
       T sum;
       kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
@@ -75,8 +78,8 @@ void vjp(Tape& t, Node& n) {
           g[c] += inverse ? -gy.row(r)[c] * y.row(r)[c] : gy.row(r)[c] * x.row(r)[c] * factor[c];
     }
   }
-  if (gy.p && n.in[kShift]->needs_grad) {
-    T* g = t.grad(*n.in[kShift]).template as<T>();
+  if (gy.p && grads.wants(kShift)) {
+    T* g = grads.add(kShift).as<T>();
     for (int64_t r = 0; r < x.rows; ++r)
       for (int64_t c = 0; c < x.cols; ++c) g[c] += inverse ? -gy.row(r)[c] * factor[c] : gy.row(r)[c];
   }
@@ -97,9 +100,7 @@ extern const OpFamily family_affine;
 const OpFamily family_affine = {"affine", kCases, std::size(kCases)};
 
 Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  return t.record(kAffine, {x, log_scale, shift}, a);
+  return t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse});
 }
 
 }  // namespace nf

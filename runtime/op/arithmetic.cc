@@ -90,13 +90,13 @@ void forward(Tape&, Node& n) {
   });
 }
 
-// g is a contiguous gradient of a's shape from here on. Gradient storage is taken before scratch, which is given back.
+// g is a contiguous gradient of a's shape from here on.
 
 // Adds g, of the input's own shape, to the gradient of input i.
 template <class T>
-void add_to(Tape& t, Node& n, int i, const T* g) {
+void add_to(const InputGrads& grads, int i, const T* g) {
   bool fresh;
-  const View out = t.grad_for_write(*n.in[i], &fresh);
+  const View out = grads.write(i, &fresh);
   for_runs<const T, T>(contiguous_view(const_cast<T*>(g), out.dtype, out.shape), out,
                        [=](const T* x, T* y, int64_t count) {
                          if (fresh)
@@ -108,8 +108,8 @@ void add_to(Tape& t, Node& n, int i, const T* g) {
 
 // gb += sign times the sum of g w over the extents that b lacks; w is contiguous, nullptr stands for ones.
 template <class T>
-void reduce_to_b(Tape& t, Node& n, const T* g, const T* w, T sign) {
-  const View gb = t.grad(*n.in[1]);
+void reduce_to_b(Tape& t, Node& n, const InputGrads& grads, const T* g, const T* w, T sign) {
+  const View gb = grads.add(1);
   T* out = gb.as<T>();
   if (n.in[0]->out.shape == gb.shape) {
     const int64_t rows = gb.contiguous() ? 1 : gb.shape[0], cols = rows ? gb.count() / rows : 0;
@@ -154,29 +154,23 @@ const T* packed(Tape& t, const View& v) {
   return copy;
 }
 
-void touch_grads(Tape& t, Node& n) {
-  for (int i = 0; i < 2; ++i)
-    if (n.in[i]->needs_grad) t.grad(*n.in[i]);
-}
-
 template <Binary op, class T>
-void sum_vjp(Tape& t, Node& n) {
+void sum_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const T* g = t.grad_out(n).template as<T>();
-  if (n.in[0]->needs_grad) add_to(t, n, 0, g);
-  if (!n.in[1]->needs_grad) return;
+  if (grads.wants(0)) add_to(grads, 0, g);
+  if (!grads.wants(1)) return;
   if (op == Binary::add && n.in[1]->out.shape == n.out.shape)
-    add_to(t, n, 1, g);
+    add_to(grads, 1, g);
   else
-    reduce_to_b<T>(t, n, g, nullptr, op == Binary::sub ? -1 : 1);
+    reduce_to_b<T>(t, n, grads, g, nullptr, op == Binary::sub ? -1 : 1);
 }
 
 template <class T>
-void mul_vjp(Tape& t, Node& n) {
-  touch_grads(t, n);
+void mul_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const ScratchScope scope(t);
   const T* g = t.grad_out(n).template as<T>();
-  if (n.in[0]->needs_grad) {
-    T* ga = t.grad(*n.in[0]).template as<T>();
+  if (grads.wants(0)) {
+    T* ga = grads.add(0).as<T>();
     const T* b = n.x<T>(1);
     for_pieces(n, [=](int64_t ia, int64_t ib, int64_t k, int64_t count, bool one) {
       if (one)
@@ -185,13 +179,12 @@ void mul_vjp(Tape& t, Node& n) {
         kernel::mul_add(g + k, b + ib, ga + ia, count);
     });
   }
-  if (n.in[1]->needs_grad) reduce_to_b(t, n, g, packed<T>(t, n.view(0)), T(1));
+  if (grads.wants(1)) reduce_to_b(t, n, grads, g, packed<T>(t, n.view(0)), T(1));
 }
 
 // y = a / b: da = g / b, db = -(g / b) y
 template <class T>
-void div_vjp(Tape& t, Node& n) {
-  touch_grads(t, n);
+void div_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const ScratchScope scope(t);
   const T *g = t.grad_out(n).template as<T>(), *b = n.x<T>(1);
   T* q = t.scratch<T>(n.out.count());
@@ -201,13 +194,12 @@ void div_vjp(Tape& t, Node& n) {
     else
       kernel::binary(Binary::div, g + k, b + ib, q + k, count);
   });
-  if (n.in[0]->needs_grad) add_to<T>(t, n, 0, q);
-  if (n.in[1]->needs_grad) reduce_to_b<T>(t, n, q, n.y<T>(), -1);
+  if (grads.wants(0)) add_to<T>(grads, 0, q);
+  if (grads.wants(1)) reduce_to_b<T>(t, n, grads, q, n.y<T>(), -1);
 }
 
 template <class T>
-void select_vjp(Tape& t, Node& n) {
-  touch_grads(t, n);
+void select_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const ScratchScope scope(t);
   const T *g = t.grad_out(n).template as<T>(), *a = n.x<T>(0), *y = n.y<T>();
   T *to_a = t.scratch<T>(n.out.count()), *to_b = t.scratch<T>(n.out.count());
@@ -218,8 +210,8 @@ void select_vjp(Tape& t, Node& n) {
       to_b[k + i] = first ? T(0) : g[k + i];
     }
   });
-  if (n.in[0]->needs_grad) add_to<T>(t, n, 0, to_a);
-  if (n.in[1]->needs_grad) reduce_to_b<T>(t, n, to_b, nullptr, 1);
+  if (grads.wants(0)) add_to<T>(grads, 0, to_a);
+  if (grads.wants(1)) reduce_to_b<T>(t, n, grads, to_b, nullptr, 1);
 }
 
 Var add_jvp(Tape& t, Node& n, const Var* d) {
@@ -260,16 +252,20 @@ const Op kMin = {"minimum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::min
 
 // ---- with a constant --------------------------------------------------------
 
+struct ConstantAttr {
+  double c;
+};
+
 template <class T>
 void scale_forward(Tape&, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
   for_runs<const T, T>(n.view(0), n.out, [=](const T* x, T* y, int64_t count) { kernel::scale(c, x, y, count); });
 }
 
 template <class T>
-void scale_vjp(Tape& t, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
-  for_runs<const T, T>(t.grad_out(n), t.grad(*n.in[0]),
+void scale_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
+  for_runs<const T, T>(t.grad_out(n), grads.add(0),
                        [=](const T* g, T* out, int64_t count) { kernel::axpy(c, g, out, count); });
 }
 
@@ -278,18 +274,18 @@ const Op kScale = {"scale",
                    same_as_first,
                    NF_BOTH(scale_forward),
                    NF_BOTH(scale_vjp),
-                   [](Tape& t, Node& n, const Var* d) { return scale(t, d[0], n.attr.f[0]); }};
+                   [](Tape& t, Node& n, const Var* d) { return scale(t, d[0], n.attr<ConstantAttr>().c); }};
 
 template <class T>
 void add_scalar_forward(Tape&, Node& n) {
-  const T c = static_cast<T>(n.attr.f[0]);
+  const T c = static_cast<T>(n.attr<ConstantAttr>().c);
   for_runs<const T, T>(n.view(0), n.out,
                        [=](const T* x, T* y, int64_t count) { kernel::binary_scalar(Binary::add, x, c, y, count); });
 }
 
 template <class T>
-void add_scalar_vjp(Tape& t, Node& n) {
-  add_to(t, n, 0, static_cast<const T*>(t.grad_out(n).data));
+void add_scalar_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  add_to(grads, 0, static_cast<const T*>(t.grad_out(n).data));
 }
 
 const Op kAddScalar = {"add_scalar",
@@ -298,12 +294,6 @@ const Op kAddScalar = {"add_scalar",
                        NF_BOTH(add_scalar_forward),
                        NF_BOTH(add_scalar_vjp),
                        [](Tape&, Node&, const Var* d) { return d[0]; }};
-
-Attr constant(double c) {
-  Attr a;
-  a.f[0] = c;
-  return a;
-}
 
 // A broadcast b is small: its layout is not worth a code path.
 Var record(Tape& t, const Op& op, Var a, Var b) {
@@ -345,7 +335,7 @@ Var mul(Tape& t, Var a, Var b) { return record(t, kMul, a, b); }
 Var div(Tape& t, Var a, Var b) { return record(t, kDiv, a, b); }
 Var maximum(Tape& t, Var a, Var b) { return record(t, kMax, a, b); }
 Var minimum(Tape& t, Var a, Var b) { return record(t, kMin, a, b); }
-Var scale(Tape& t, Var x, double factor) { return t.record(kScale, {x}, constant(factor)); }
-Var add_scalar(Tape& t, Var x, double c) { return t.record(kAddScalar, {x}, constant(c)); }
+Var scale(Tape& t, Var x, double factor) { return t.record(kScale, {x}, ConstantAttr{factor}); }
+Var add_scalar(Tape& t, Var x, double c) { return t.record(kAddScalar, {x}, ConstantAttr{c}); }
 
 }  // namespace nf

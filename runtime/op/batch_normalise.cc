@@ -13,11 +13,12 @@
 namespace nf {
 namespace {
 
-enum { kBiased };  // attr.i
-enum { kEps };     // attr.f
-enum { kPart };    // attr.p
-
-const BatchPart* part_of(const Node& n) { return static_cast<const BatchPart*>(n.attr.p[kPart]); }
+struct BatchNormaliseAttr {
+  const BatchPart* part;  // borrowed; nullptr: the rows of x are the batch
+  double eps;
+  bool biased;
+};
+const BatchPart* part_of(const Node& n) { return n.attr<BatchNormaliseAttr>().part; }
 bool counts(const double* weight, int64_t r) { return !weight || weight[r] > 0; }
 
 Shapes shape(const Node& n) {
@@ -44,7 +45,9 @@ ColumnStats own_stats(Tape& t, const View& x) {
   return {n, d, mean, dev + d};
 }
 
-double divisor_of(const Node& n, double rows) { return std::max(rows - (n.attr.i[kBiased] ? 0 : 1), 1.0); }
+double divisor_of(const Node& n, double rows) {
+  return std::max(rows - (n.attr<BatchNormaliseAttr>().biased ? 0 : 1), 1.0);
+}
 
 template <class T>
 void forward(Tape& t, Node& n) {
@@ -55,7 +58,7 @@ void forward(Tape& t, Node& n) {
   double* r = t.scratch<double>(x.cols);
   double log_det = 0;
   for (int64_t j = 0; j < x.cols; ++j) {
-    const double v = s.squares[j] / divisor_of(n, s.rows) + n.attr.f[kEps];
+    const double v = s.squares[j] / divisor_of(n, s.rows) + n.attr<BatchNormaliseAttr>().eps;
     r[j] = 1 / std::sqrt(v);
     rate[j] = static_cast<T>(r[j]);
     log_det -= std::log(v) / 2;
@@ -66,8 +69,8 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gx = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = matrix_of<T>(grads.add(0));
   const ScratchScope scope(t);
   const auto gz = matrix_of<T>(t.grad_out(n)), z = matrix_of<T>(n.out);
   const int64_t d = z.cols;
@@ -128,11 +131,7 @@ extern const OpFamily family_batch_normalise;
 const OpFamily family_batch_normalise = {"batch_normalise", kCases, std::size(kCases)};
 
 Var batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
-  Attr a;
-  a.i[kBiased] = biased;
-  a.f[kEps] = eps;
-  a.p[kPart] = part;
-  Var z = t.record(kBatchNormalise, {x}, a);
+  Var z = t.record(kBatchNormalise, {x}, BatchNormaliseAttr{part, eps, biased});
   if (part) part->node = z;
   return z;
 }

@@ -16,8 +16,11 @@ namespace {
 
 enum { kX, kTurns };
 
-// By how much a turn moves columns, with the sign of the direction.
-double reach(const Node& n) { return n.attr.i[0] ? -n.attr.f[1] : n.attr.f[1]; }
+struct CircularAttr {
+  double low, period;
+  bool inverse;
+  double reach() const { return inverse ? -period : period; }  // by how much a turn moves columns
+};
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
@@ -31,33 +34,31 @@ void forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
   const ScratchScope scope(t);
   T* shift = t.scratch<T>(x.cols);
-  for (int64_t j = 0; j < x.cols; ++j) shift[j] = static_cast<T>(reach(n)) * std::remainder(n.x<T>(kTurns)[j], T(1));
+  const auto& a = n.attr<CircularAttr>();
+  for (int64_t j = 0; j < x.cols; ++j) shift[j] = static_cast<T>(a.reach()) * std::remainder(n.x<T>(kTurns)[j], T(1));
   for (int64_t r = 0; r < x.rows; ++r)
-    kernel::circular_shift<T>(static_cast<T>(n.attr.f[0]), static_cast<T>(n.attr.f[1]), shift, x.row(r), y.row(r),
-                              x.cols);
+    kernel::circular_shift<T>(static_cast<T>(a.low), static_cast<T>(a.period), shift, x.row(r), y.row(r), x.cols);
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
-  for (int i : {kX, kTurns})
-    if (n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), gy.cols);
   }
-  if (!n.in[kTurns]->needs_grad) return;
-  T* g = t.grad(*n.in[kTurns]).template as<T>();
+  if (!grads.wants(kTurns)) return;
+  T* g = grads.add(kTurns).as<T>();
   const ScratchScope scope(t);
   T* sums = t.scratch<T>(gy.cols);
   kernel::fill<T>(0, sums, gy.cols);
   kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, sums);
-  for (int64_t j = 0; j < gy.cols; ++j) g[j] += static_cast<T>(reach(n)) * sums[j];
+  for (int64_t j = 0; j < gy.cols; ++j) g[j] += static_cast<T>(n.attr<CircularAttr>().reach()) * sums[j];
 }
 
 Var tangent(Tape& t, Node& n, const Var* dx) {
   if (!dx[kTurns]) return dx[kX];
-  return add(t, dx[kX] ? dx[kX] : t.zeros(n.out.shape), scale(t, dx[kTurns], reach(n)));
+  return add(t, dx[kX] ? dx[kX] : t.zeros(n.out.shape), scale(t, dx[kTurns], n.attr<CircularAttr>().reach()));
 }
 
 const Op kCircularShift = {"circular_shift", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
@@ -79,11 +80,7 @@ extern const OpFamily family_circular;
 const OpFamily family_circular = {"circular", kCases, std::size(kCases)};
 
 Var circular_shift(Tape& t, Var x, Var turns, double low, double period, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  a.f[0] = low;
-  a.f[1] = period;
-  return t.record(kCircularShift, {x, turns}, a);
+  return t.record(kCircularShift, {x, turns}, CircularAttr{low, period, inverse});
 }
 
 }  // namespace nf

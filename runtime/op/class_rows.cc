@@ -13,11 +13,15 @@
 namespace nf {
 namespace {
 
+struct ClassRowsAttr {
+  bool one_hot;
+};
+
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
   need_rank(n, 1, 2);
   const Dims& table = n.in[0]->out.shape;
-  need_extent(n, 1, 1, n.attr.i[0] ? table[0] : 1);
+  need_extent(n, 1, 1, n.attr<ClassRowsAttr>().one_hot ? table[0] : 1);
   Shapes s;
   s.out = {n.in[1]->out.shape[0], table[1]};
   return s;
@@ -27,7 +31,8 @@ Shapes shape(const Node& n) {
 template <class T, class F>
 void each_label(const Node& n, F&& f) {
   const auto labels = matrix_of<T>(n.view(1));
-  for (int64_t r = 0; r < labels.rows; ++r) f(r, label_of(labels.row(r), n.in[0]->out.shape[0], n.attr.i[0] != 0));
+  const bool one_hot = n.attr<ClassRowsAttr>().one_hot;
+  for (int64_t r = 0; r < labels.rows; ++r) f(r, label_of(labels.row(r), n.in[0]->out.shape[0], one_hot));
 }
 
 template <class T>
@@ -42,9 +47,9 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  if (!n.in[0]->needs_grad) return;
-  const auto g = matrix_of<T>(t.grad_out(n)), table = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  if (!grads.wants(0)) return;
+  const auto g = matrix_of<T>(t.grad_out(n)), table = matrix_of<T>(grads.add(0));
   each_label<T>(n, [&](int64_t r, int64_t label) {
     if (label >= 0) kernel::accumulate<T>(g.row(r), table.row(label), g.cols);
   });
@@ -78,9 +83,7 @@ template int64_t label_of(const float*, int64_t, bool);
 template int64_t label_of(const double*, int64_t, bool);
 
 Var class_rows(Tape& t, Var table, Var labels, bool one_hot) {
-  Attr a;
-  a.i[0] = one_hot;
-  return t.record(kClassRows, {table, labels}, a);
+  return t.record(kClassRows, {table, labels}, ClassRowsAttr{one_hot});
 }
 
 }  // namespace nf

@@ -39,9 +39,9 @@ void contiguous_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void contiguous_vjp(Tape& t, Node& n) {
+void contiguous_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const T* gy = t.grad_out(n).template as<T>();
-  T* gx = t.grad(*n.in[0]).template as<T>();
+  T* gx = grads.add(0).as<T>();
   for_elements(n.view(0), [&](int64_t at, int64_t k) { gx[at] += gy[k]; });
 }
 
@@ -54,37 +54,41 @@ const Op kContiguous = {"contiguous",
 
 // ---- gather ------------------------------------------------------------------------------------------------------
 
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
+struct GatherAttr {
+  const int32_t* index;  // borrowed
+  int64_t count;
+};
 
 Shapes gather_shape(const Node& n) {
   need_rank(n, 0, 2);
   Shapes s;
-  s.out = {n.in[0]->out.shape[0], n.attr.i[0]};
+  s.out = {n.in[0]->out.shape[0], n.attr<GatherAttr>().count};
   return s;
 }
 
 template <class T>
 void gather_forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
-  const int32_t* index = index_of(n);
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < y.rows; ++r)
     for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[index[c]];
 }
 
 template <class T>
-void gather_vjp(Tape& t, Node& n) {
-  const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
-  const int32_t* index = index_of(n);
+void gather_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(grads.add(0));
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < gy.rows; ++r)
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-const Op kGather = {"gather_columns",
-                    Layout::rows,
-                    gather_shape,
-                    NF_BOTH(gather_forward),
-                    NF_BOTH(gather_vjp),
-                    [](Tape& t, Node& n, const Var* d) { return gather_columns(t, d[0], index_of(n), n.attr.i[0]); }};
+Var gather_jvp(Tape& t, Node& n, const Var* d) {
+  const auto& a = n.attr<GatherAttr>();
+  return gather_columns(t, d[0], a.index, a.count);
+}
+
+const Op kGather = {"gather_columns",        Layout::rows,        gather_shape,
+                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_jvp};
 
 // ---- concat ------------------------------------------------------------------------------------------------------
 
@@ -107,13 +111,13 @@ void concat_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void concat_vjp(Tape& t, Node& n) {
+void concat_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
   int64_t first = 0;
   for (int i = 0; i < 2; ++i) {
     const int64_t cols = n.view(i).shape[1];
-    if (n.in[i]->needs_grad) {
-      const auto gx = matrix_of<T>(t.grad(*n.in[i]));
+    if (grads.wants(i)) {
+      const auto gx = matrix_of<T>(grads.add(i));
       for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r) + first, gx.row(r), cols);
     }
     first += cols;
@@ -204,10 +208,7 @@ Var transpose(Tape& t, Var x) {
 }
 
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count) {
-  Attr a;
-  a.i[0] = count;
-  a.p[0] = index;
-  return t.record(kGather, {x}, a);
+  return t.record(kGather, {x}, GatherAttr{index, count});
 }
 
 Var concat_columns(Tape& t, Var a, Var b) { return t.record(kConcat, {a, b}); }

@@ -19,9 +19,18 @@ namespace {
 
 enum { kX, kH };
 
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
-int64_t count_of(const Node& n) { return n.attr.i[0]; }
-bool inverse_of(const Node& n) { return n.attr.i[2] != 0; }
+struct AffineAttr {
+  const int32_t* index;  // borrowed, m columns
+  int64_t m;
+  double cap;
+  ScaleMap map;
+  bool inverse;
+};
+struct AdditiveAttr {
+  const int32_t* index;  // borrowed, m columns
+  int64_t m;
+  bool inverse;
+};
 
 void check(const Node& n, int64_t h_cols) {
   need_rank(n, kX, 2);
@@ -43,12 +52,13 @@ void copy_rows(const Rows<T>& x, const Rows<T>& y) {
 // saved: scale [n, m] and d(log scale)/d(raw) [n, m].
 Shapes affine_shape(const Node& n) {
   const int64_t rows = n.in[kX]->out.shape.rank == 2 ? n.in[kX]->out.shape[0] : 0;
-  check(n, checked_mul(2, count_of(n)));
+  const int64_t m = n.attr<AffineAttr>().m;
+  check(n, checked_mul(2, m));
   Shapes s;
   s.out = n.in[kX]->out.shape;
   s.extra = {rows};
   s.has_extra = true;
-  s.saved = {2, rows, count_of(n)};
+  s.saved = {2, rows, m};
   s.has_saved = true;
   return s;
 }
@@ -56,20 +66,20 @@ Shapes affine_shape(const Node& n) {
 template <class T>
 void affine_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
-  const int64_t m = count_of(n), size = x.rows * m;
-  const int32_t* index = index_of(n);
+  const auto& a = n.attr<AffineAttr>();
+  const int64_t m = a.m, size = x.rows * m;
+  const int32_t* index = a.index;
   T* s = static_cast<T*>(n.saved);
   T* slope = s + size;
-  const Arena::Mark mark = t.arena().mark();
+  const ScratchScope scope(t);
   T* log_s = t.scratch<T>(size);
   for (int64_t r = 0; r < x.rows; ++r)  // m may be 1: a call per row would cost more than the row
     for (int64_t j = 0; j < m; ++j) slope[r * m + j] = h.row(r)[m + j];
-  scale_map<T>(static_cast<ScaleMap>(n.attr.i[1]), static_cast<T>(n.attr.f[0]), s, log_s, slope, size);
+  scale_map<T>(a.map, static_cast<T>(a.cap), s, log_s, slope, size);
   T* log_det = n.extra->y<T>();
   kernel::row_sum<T>(log_s, m, x.rows, m, log_det);
-  t.arena().rewind(mark);
   copy_rows(x, y);
-  if (inverse_of(n)) {
+  if (a.inverse) {
     kernel::scale<T>(-1, log_det, log_det, x.rows);
     for (int64_t r = 0; r < x.rows; ++r)
       for (int64_t j = 0; j < m; ++j) y.row(r)[index[j]] = (x.row(r)[index[j]] - h.row(r)[j]) / s[r * m + j];
@@ -82,17 +92,18 @@ void affine_forward(Tape& t, Node& n) {
 // z = x s + t:     gx = gz s,  gt = gz,     graw = (gz x s + gl) slope
 // x = (z - t)/s:   gz = gx/s,  gt = -gx/s,  graw = -(gx x + gl) slope
 template <class T>
-void affine_vjp(Tape& t, Node& n) {
+void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* gl = gl_view.as<T>();
-  const int64_t rows = x.rows, m = count_of(n);
-  const int32_t* index = index_of(n);
+  const auto& a = n.attr<AffineAttr>();
+  const int64_t rows = x.rows, m = a.m;
+  const int32_t* index = a.index;
   const T* s = static_cast<const T*>(n.saved);
   const T* slope = s + rows * m;
-  const bool inverse = inverse_of(n);
-  if (n.in[kH]->needs_grad) {
-    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+  const bool inverse = a.inverse;
+  if (grads.wants(kH)) {
+    const auto gh = matrix_of<T>(grads.add(kH));
     for (int64_t r = 0; r < rows; ++r) {
       const T* sr = s + r * m;
       T* out = gh.row(r);
@@ -109,9 +120,9 @@ void affine_vjp(Tape& t, Node& n) {
       }
     }
   }
-  if (n.in[kX]->needs_grad && gy.p) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
-    const Arena::Mark mark = t.arena().mark();
+  if (grads.wants(kX) && gy.p) {
+    const auto gx = matrix_of<T>(grads.add(kX));
+    const ScratchScope scope(t);
     T* through = t.scratch<T>(x.cols);
     for (int64_t r = 0; r < rows; ++r) {
       const T* g = gy.row(r);
@@ -122,7 +133,6 @@ void affine_vjp(Tape& t, Node& n) {
       }
       kernel::accumulate(through, gx.row(r), x.cols);
     }
-    t.arena().rewind(mark);
   }
 }
 
@@ -131,32 +141,34 @@ const Op kAffine = {"affine_coupling", Layout::rows, affine_shape, NF_BOTH(affin
 // ---- additive ----------------------------------------------------------------------------------------------------
 
 Shapes additive_shape(const Node& n) {
-  check(n, count_of(n));
+  check(n, n.attr<AdditiveAttr>().m);
   return same_as_first(n);
 }
 
 template <class T>
 void additive_forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
-  const int32_t* index = index_of(n);
-  const T sign = inverse_of(n) ? T(-1) : T(1);
+  const auto& a = n.attr<AdditiveAttr>();
+  const int32_t* index = a.index;
+  const T sign = a.inverse ? T(-1) : T(1);
   copy_rows(x, y);
   for (int64_t r = 0; r < x.rows; ++r)
     for (int64_t j = 0; j < h.cols; ++j) y.row(r)[index[j]] += sign * h.row(r)[j];
 }
 
 template <class T>
-void additive_vjp(Tape& t, Node& n) {
+void additive_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
-  const int32_t* index = index_of(n);
-  const T sign = inverse_of(n) ? T(-1) : T(1);
-  if (n.in[kH]->needs_grad) {
-    const auto gh = matrix_of<T>(t.grad(*n.in[kH]));
+  const auto& a = n.attr<AdditiveAttr>();
+  const int32_t* index = a.index;
+  const T sign = a.inverse ? T(-1) : T(1);
+  if (grads.wants(kH)) {
+    const auto gh = matrix_of<T>(grads.add(kH));
     for (int64_t r = 0; r < gy.rows; ++r)
       for (int64_t j = 0; j < gh.cols; ++j) gh.row(r)[j] += sign * gy.row(r)[index[j]];
   }
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r), gx.row(r), gy.cols);
   }
 }
@@ -197,21 +209,11 @@ extern const OpFamily family_coupling;
 const OpFamily family_coupling = {"coupling", kCases, std::size(kCases)};
 
 Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
-  Attr a;
-  a.i[0] = m;
-  a.i[1] = static_cast<int64_t>(map);
-  a.i[2] = inverse;
-  a.f[0] = cap;
-  a.p[0] = index;
-  return t.record(kAffine, {x, h}, a);
+  return t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse});
 }
 
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse) {
-  Attr a;
-  a.i[0] = m;
-  a.i[2] = inverse;
-  a.p[0] = index;
-  return t.record(kAdditive, {x, h}, a);
+  return t.record(kAdditive, {x, h}, AdditiveAttr{index, m, inverse});
 }
 
 }  // namespace nf

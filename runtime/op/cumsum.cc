@@ -16,8 +16,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(grads.add(0));
   for (int64_t r = 0; r < gy.rows; ++r) {
     T total = 0;
     for (int64_t c = gy.cols - 1; c >= 0; --c) gx.row(r)[c] += total += gy.row(r)[c];

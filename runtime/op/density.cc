@@ -36,8 +36,8 @@ void standard_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void standard_vjp(Tape& t, Node& n) {
-  const auto z = matrix_of<T>(n.view(0)), gz = matrix_of<T>(t.grad(*n.in[0]));
+void standard_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto z = matrix_of<T>(n.view(0)), gz = matrix_of<T>(grads.add(0));
   const T* g = t.grad_out(n).template as<T>();
   for (int64_t r = 0; r < z.rows; ++r) kernel::axpy<T>(-g[r], z.row(r), gz.row(r), z.cols);
 }
@@ -81,7 +81,7 @@ void diagonal_forward(Tape& t, Node& n) {
   const auto loc = per_row<T>(n.view(kLoc), z.rows), ls = per_row<T>(n.view(kLogScale), z.rows);
   T* u = static_cast<T*>(n.saved);
   T* out = n.y<T>();
-  const Arena::Mark mark = t.arena().mark();
+  const ScratchScope scope(t);
   T* factor = t.scratch<T>(z.cols);
   T* sum = t.scratch<T>(1);
   for (int64_t r = 0; r < z.rows; ++r) {
@@ -98,19 +98,18 @@ void diagonal_forward(Tape& t, Node& n) {
     finish(&dot, 1, z.cols);
     out[r] = dot + *sum;
   }
-  t.arena().rewind(mark);
 }
 
 // d/dz = -u e^-l, d/dloc = u e^-l, d/dl = u^2 - 1
 template <class T>
-void diagonal_vjp(Tape& t, Node& n) {
+void diagonal_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto z = matrix_of<T>(n.view(kZ));
   const auto ls = per_row<T>(n.view(kLogScale), z.rows);
   const T* g = t.grad_out(n).template as<T>();
   const T* u = static_cast<const T*>(n.saved);
-  const auto target = [&](int i) { return n.in[i]->needs_grad ? per_row<T>(t.grad(*n.in[i]), z.rows) : Rows<T>{}; };
+  const auto target = [&](int i) { return grads.wants(i) ? per_row<T>(grads.add(i), z.rows) : Rows<T>{}; };
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale);
-  const Arena::Mark mark = t.arena().mark();
+  const ScratchScope scope(t);
   T* slope = t.scratch<T>(z.cols);
   for (int64_t r = 0; r < z.rows; ++r) {
     const T* ur = u + r * z.cols;
@@ -122,7 +121,6 @@ void diagonal_vjp(Tape& t, Node& n) {
     if (gls.p)
       for (int64_t c = 0; c < z.cols; ++c) gls.row(r)[c] += g[r] * (ur[c] * ur[c] - 1);
   }
-  t.arena().rewind(mark);
 }
 
 const Op kDiagonal = {"normal_log_prob_diagonal", Layout::rows, diagonal_shape, NF_BOTH(diagonal_forward),

@@ -19,7 +19,11 @@ uint32_t stream_of(uint64_t step, uint32_t stream) {
   return static_cast<uint32_t>(z ^ (z >> 31)) + stream;
 }
 
-// attr: f[0] the rate, i[0] the stream.
+struct DropoutAttr {
+  double rate;
+  uint32_t stream;
+};
+
 Shapes shape(const Node& n) {
   Shapes s = same_as_first(n);
   s.saved = s.out;
@@ -29,10 +33,11 @@ Shapes shape(const Node& n) {
 
 template <class T>
 void forward(Tape& t, Node& n) {
-  const double keep = 1 - n.attr.f[0];
+  const auto& a = n.attr<DropoutAttr>();
+  const double keep = 1 - a.rate;
   const int64_t rows = n.out.rows(), cols = rows ? n.out.count() / rows : 0;
   T* mask = static_cast<T*>(n.saved);
-  const kernel::RandomKey key = {t.random.seed, static_cast<uint32_t>(n.attr.i[0])};
+  const kernel::RandomKey key = {t.random.seed, a.stream};
   kernel::bernoulli<T>(key, t.random.first_row, rows, cols, keep, static_cast<T>(1 / keep), mask, cols);
   const auto x = runs_of<T>(n.view(0));
   for (int64_t r = 0; r < x.rows; ++r)
@@ -40,8 +45,8 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gx = runs_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = runs_of<T>(grads.add(0));
   const T *gy = t.grad_out(n).template as<T>(), *mask = static_cast<const T*>(n.saved);
   for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy + r * gx.cols, mask + r * gx.cols, gx.row(r), gx.cols);
 }
@@ -77,10 +82,7 @@ uint32_t next_random_stream(Tape& t) { return stream_of(t.random.step, t.random.
 Var dropout(Tape& t, Var x, double rate) {
   if (!(rate >= 0 && rate < 1)) fail(Code::argument, "dropout: rate is %g, expected a number in [0, 1)", rate);
   if (!t.training || rate == 0) return x;
-  Attr a;
-  a.f[0] = rate;
-  a.i[0] = next_random_stream(t);
-  return t.record(kDropout, {x}, a);
+  return t.record(kDropout, {x}, DropoutAttr{rate, next_random_stream(t)});
 }
 
 }  // namespace nf

@@ -15,6 +15,11 @@ namespace {
 
 enum { kX, kLogSlope };
 
+struct BijectionAttr {
+  Bijection f;
+  double a, b;
+};
+
 Shapes bijection_shape(const Node& n) {
   need_rank(n, kX, 2);
   Shapes s;
@@ -31,9 +36,9 @@ void bijection_forward(Tape& t, Node& n) {
   const int64_t rows = n.out.shape[0], cols = n.out.shape[1];
   const ScratchScope scope(t);
   T* log_dy = t.scratch<T>(rows * cols);
+  const auto& [f, a, b] = n.attr<BijectionAttr>();
   for (int64_t r = 0; r < x.rows; ++r)
-    kernel::bijection<T>(static_cast<Bijection>(n.attr.i[0]), n.attr.f[0], n.attr.f[1], x.row(r), n.y<T>() + r * x.cols,
-                         log_dy + r * x.cols, x.cols);
+    kernel::bijection<T>(f, a, b, x.row(r), n.y<T>() + r * x.cols, log_dy + r * x.cols, x.cols);
   kernel::row_sum<T>(log_dy, cols, rows, cols, n.extra->y<T>());
 }
 
@@ -47,16 +52,17 @@ T* spread_rows(Tape& t, const T* gl, int64_t rows, int64_t cols) {
 }
 
 template <class T>
-void bijection_vjp(Tape& t, Node& n) {
-  const auto x = runs_of<T>(n.view(kX)), gx = runs_of<T>(t.grad(*n.in[kX]));
+void bijection_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = runs_of<T>(n.view(kX)), gx = runs_of<T>(grads.add(kX));
   const T* gy = t.grad_out(n).template as<T>();
   const T* gl = t.grad_out(*n.extra).template as<T>();
   const ScratchScope scope(t);
   if (gl) gl = spread_rows(t, gl, n.out.shape[0], n.out.shape[1]);
+  const auto& [f, a, b] = n.attr<BijectionAttr>();
   for (int64_t r = 0; r < x.rows; ++r) {
     const int64_t at = r * x.cols;
-    kernel::bijection_grad<T>(static_cast<Bijection>(n.attr.i[0]), n.attr.f[0], n.attr.f[1], x.row(r), n.y<T>() + at,
-                              gy ? gy + at : nullptr, gl ? gl + at : nullptr, gx.row(r), x.cols);
+    kernel::bijection_grad<T>(f, a, b, x.row(r), n.y<T>() + at, gy ? gy + at : nullptr, gl ? gl + at : nullptr,
+                              gx.row(r), x.cols);
   }
 }
 
@@ -64,7 +70,10 @@ const Op kBijection = {"bijection", Layout::rows, bijection_shape, NF_BOTH(bijec
 
 // ---- prelu -------------------------------------------------------------------------------------------------------
 
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct PreluAttr {
+  bool inverse;
+};
+bool inverse_of(const Node& n) { return n.attr<PreluAttr>().inverse; }
 
 Shapes prelu_shape(const Node& n) {
   Shapes s = bijection_shape(n);
@@ -91,14 +100,14 @@ void prelu_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void prelu_vjp(Tape& t, Node& n) {
+void prelu_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto gy = matrix_of<T>(gy_view);
   const T* gl = gl_view.as<T>();
   const T* slope = static_cast<const T*>(n.saved);
-  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
-  T* gs = n.in[kLogSlope]->needs_grad ? t.grad(*n.in[kLogSlope]).template as<T>() : nullptr;
+  const auto gx = grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  T* gs = grads.wants(kLogSlope) ? grads.add(kLogSlope).as<T>() : nullptr;
   for (int64_t r = 0; r < x.rows; ++r)
     kernel::prelu_grad<T>(slope, inverse_of(n) ? T(-1) : T(1), x.row(r), y.row(r), gy.p ? gy.row(r) : nullptr,
                           gl ? gl[r] : T(0), gx.p ? gx.row(r) : nullptr, gs, x.cols);
@@ -142,17 +151,9 @@ extern const OpFamily family_elementwise_flow;
 const OpFamily family_elementwise_flow = {"elementwise_flow", kCases, std::size(kCases)};
 
 Var bijection(Tape& t, Bijection f, Var x, double a, double b) {
-  Attr attr;
-  attr.i[0] = static_cast<int64_t>(f);
-  attr.f[0] = a;
-  attr.f[1] = b;
-  return t.record(kBijection, {x}, attr);
+  return t.record(kBijection, {x}, BijectionAttr{f, a, b});
 }
 
-Var prelu(Tape& t, Var x, Var log_slope, bool inverse) {
-  Attr attr;
-  attr.i[0] = inverse;
-  return t.record(kPrelu, {x, log_slope}, attr);
-}
+Var prelu(Tape& t, Var x, Var log_slope, bool inverse) { return t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}); }
 
 }  // namespace nf

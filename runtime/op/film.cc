@@ -31,8 +31,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto target = [&](int i) { return n.in[i]->needs_grad ? matrix_of<T>(t.grad(*n.in[i])) : Rows<T>{}; };
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto target = [&](int i) { return grads.wants(i) ? matrix_of<T>(grads.add(i)) : Rows<T>{}; };
   const auto gh = target(kH), gg = target(kScale), gb = target(kShift);
   const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), gy = matrix_of<T>(t.grad_out(n));
   for (int64_t r = 0; r < h.rows; ++r) {

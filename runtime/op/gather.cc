@@ -6,12 +6,15 @@
 namespace nf {
 namespace {
 
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[0]); }
+struct GatherAttr {
+  const int32_t* index;  // borrowed, count for every row
+  int64_t count;
+};
 
 Shapes shape(const Node& n) {
   Shapes s = same_as_first(n);
   if (s.out.rank == 0) fail(Code::shape, "%s: input 0 is a scalar, it has no axis", n.op->name);
-  s.out[s.out.rank - 1] = n.attr.i[0];
+  s.out[s.out.rank - 1] = n.attr<GatherAttr>().count;
   return s;
 }
 
@@ -19,7 +22,7 @@ Shapes shape(const Node& n) {
 template <class T>
 void forward(Tape&, Node& n) {
   const auto x = last_axis_of<T>(n.view(0)), y = last_axis_of<T>(n.out);
-  const int32_t* index = index_of(n);
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < y.rows; ++r, index += y.cols)
     for (int64_t c = 0; c < y.cols; ++c) {
       if (index[c] < 0 || index[c] >= x.cols)
@@ -30,17 +33,19 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(t.grad(*n.in[0]));
-  const int32_t* index = index_of(n);
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(grads.add(0));
+  const int32_t* index = n.attr<GatherAttr>().index;
   for (int64_t r = 0; r < gy.rows; ++r, index += gy.cols)
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-const Op kGather = {
-    "gather_last", Layout::rows,
-    shape,         NF_BOTH(forward),
-    NF_BOTH(vjp),  [](Tape& t, Node& n, const Var* d) { return gather_last(t, d[0], index_of(n), n.attr.i[0]); }};
+Var tangent(Tape& t, Node& n, const Var* d) {
+  const auto& a = n.attr<GatherAttr>();
+  return gather_last(t, d[0], a.index, a.count);
+}
+
+const Op kGather = {"gather_last", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // Enough for the shapes that tests of errors try.
 constexpr int32_t kIndex[] = {1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1};
@@ -56,10 +61,7 @@ extern const OpFamily family_gather;
 const OpFamily family_gather = {"gather", kCases, std::size(kCases)};
 
 Var gather_last(Tape& t, Var x, const int32_t* index, int64_t count) {
-  Attr a;
-  a.i[0] = count;
-  a.p[0] = index;
-  return t.record(kGather, {x}, a);
+  return t.record(kGather, {x}, GatherAttr{index, count});
 }
 
 }  // namespace nf

@@ -20,7 +20,10 @@ namespace {
 using kernel::Into;
 enum { kX, kV };
 
-bool reversed_of(const Node& n) { return n.attr.i[0] != 0; }
+struct HouseholderAttr {
+  bool reversed;
+};
+bool reversed_of(const Node& n) { return n.attr<HouseholderAttr>().reversed; }
 
 // saved: S [k, k], then w [n, k].
 Shapes shape(const Node& n) {
@@ -56,14 +59,12 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), v = matrix_of<T>(n.view(kV)), gy = matrix_of<T>(t.grad_out(n));
   const int64_t k = v.rows, d = v.cols, rows = x.rows;
   const T* s = static_cast<const T*>(n.saved);
   const T* w = s + k * k;
   const bool upper = !reversed_of(n);
-  for (int i : {kX, kV})
-    if (n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
   T* transposed = t.scratch<T>(k * std::max(k, d));
   T* gw = t.scratch<T>(rows * k);
@@ -73,13 +74,13 @@ void vjp(Tape& t, Node& n) {
   kernel::scale<T>(-1, gw, gw, rows * k);
   kernel::transpose(k, k, s, k, transposed, k);
   kernel::triangular_solve<T>({!upper, false}, rows, k, gw, k, transposed, k, gs, k);
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), d);
     kernel::gemm<T>(rows, d, k, gs, k, 1, v.p, v.ld, gx.p, gx.ld, Into::accumulate);
   }
-  if (!n.in[kV]->needs_grad) return;
-  const auto gv = matrix_of<T>(t.grad(*n.in[kV]));
+  if (!grads.wants(kV)) return;
+  const auto gv = matrix_of<T>(grads.add(kV));
   kernel::gemm<T>(k, d, rows, gs, 1, k, x.p, x.ld, gv.p, gv.ld, Into::accumulate);
   T* minus_w = gw;  // done with gw
   kernel::scale<T>(-1, w, minus_w, rows * k);
@@ -115,9 +116,7 @@ extern const OpFamily family_householder;
 const OpFamily family_householder = {"householder", kCases, std::size(kCases)};
 
 Var householder(Tape& t, Var x, Var v, bool reversed) {
-  Attr a;
-  a.i[0] = reversed;
-  return t.record(kHouseholder, {x, v}, a);
+  return t.record(kHouseholder, {x, v}, HouseholderAttr{reversed});
 }
 
 }  // namespace nf

@@ -15,9 +15,10 @@ namespace {
 using kernel::Into;
 enum { kX, kW, kB, kResidual };
 
-// attr: i[0] whether there is an activation, i[1] which, f[0] its parameter. Its derivative is a function of y.
-bool has_act(const Node& n) { return n.attr.i[0] != 0; }
-Unary act_of(const Node& n) { return static_cast<Unary>(n.attr.i[1]); }
+struct LinearAttr {
+  Activation act;  // the identity, or one whose derivative is a function of y
+};
+const Activation& act_of(const Node& n) { return n.attr<LinearAttr>().act; }
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
@@ -49,53 +50,49 @@ void forward(Tape& t, Node& n) {
     finish.add = r.p;
     finish.ld_add = r.ld;
   }
-  finish.relu = has_act(n) && act_of(n) == Unary::relu;
+  const Activation& act = act_of(n);
+  finish.relu = !act.identity && act.f == Unary::relu;
   kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b,
                   finish);
-  if (has_act(n) && !finish.relu) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y.p, y.p, y.rows * y.cols);
+  if (!act.identity && !finish.relu) kernel::unary<T>(act.f, static_cast<T>(act.a), y.p, y.p, y.rows * y.cols);
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW));
   View gy_view = t.grad_out(n);
-  // Storage of gradients comes before scratch memory.
-  for (int i = 0; i < n.n_in; ++i)
-    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
-  if (has_act(n)) {
+  if (const Activation& act = act_of(n); !act.identity) {
     const int64_t count = n.out.count();
     T* g = t.scratch<T>(count);
-    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), gy_view.as<T>(), g, count, true);
+    kernel::unary_grad<T>(act.f, static_cast<T>(act.a), nullptr, n.y<T>(), gy_view.as<T>(), g, count, true);
     gy_view.data = g;
   }
   const auto gy = matrix_of<T>(gy_view);
-  if (n.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     bool fresh;
-    const auto gx = matrix_of<T>(t.grad_for_write(*n.in[kX], &fresh));
+    const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     const Into into = fresh ? Into::overwrite : Into::accumulate;
     if (const void* mirror = n.in[kW]->mirror) {
       kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld,
                       into);
     } else {
-      const Arena::Mark mark = t.arena().mark();
+      const ScratchScope transposed(t);
       T* wt = t.scratch<T>(w.rows * w.cols);
       kernel::transpose(w.rows, w.cols, w.p, w.ld, wt, w.rows);
       kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, wt, w.rows, gx.p, gx.ld, into);
-      t.arena().rewind(mark);
     }
   }
-  if (n.in[kW]->needs_grad) {
+  if (grads.wants(kW)) {
     bool fresh;
-    const auto gw = matrix_of<T>(t.grad_for_write(*n.in[kW], &fresh));
+    const auto gw = matrix_of<T>(grads.write(kW, &fresh));
     kernel::gemm<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld,
                     fresh ? Into::overwrite : Into::accumulate);
   }
-  if (n.in[kB] && n.in[kB]->needs_grad)
-    kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, t.grad(*n.in[kB]).template as<T>());
-  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+  if (grads.wants(kB)) kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, grads.add(kB).as<T>());
+  if (grads.wants(kResidual)) {
     bool fresh;
-    const View gr = t.grad_for_write(*n.in[kResidual], &fresh);
+    const View gr = grads.write(kResidual, &fresh);
     for_runs<const T, T>(gy_view, gr, [fresh](const T* g, T* o, int64_t count) {
       fresh ? kernel::copy(g, o, count) : kernel::accumulate(g, o, count);
     });
@@ -109,9 +106,10 @@ Var tangent(Tape& t, Node& n, const Var* d) {
   if (d[kW]) y = linear_add(t, n.in[kX], d[kW], nullptr, y);
   if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), d[kB]);
   if (d[kResidual]) y = y ? add(t, y, d[kResidual]) : d[kResidual];
-  if (!has_act(n)) return y;
+  const Activation& act = act_of(n);
+  if (act.identity) return y;
   Var before = linear(t, n.in[kX], n.in[kW], n.in[kB]);
-  return mul(t, unary_derivative(t, act_of(n), before, n.attr.f[0]), y);
+  return mul(t, unary_derivative(t, act.f, before, act.a), y);
 }
 
 const Op kLinear = {"linear", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
@@ -144,17 +142,15 @@ const OpCase kCases[] = {
 extern const OpFamily family_linear;
 const OpFamily family_linear = {"linear", kCases, std::size(kCases)};
 
-Var linear(Tape& t, Var x, Var w, Var b) { return t.record(kLinear, {x, w, b, nullptr}); }
-Var matmul(Tape& t, Var a, Var b) { return t.record(kLinear, {a, b, nullptr, nullptr}); }
-Var linear_add(Tape& t, Var x, Var w, Var b, Var residual) { return t.record(kLinear, {x, w, b, residual}); }
+Var linear(Tape& t, Var x, Var w, Var b) { return t.record(kLinear, {x, w, b, nullptr}, LinearAttr{}); }
+Var matmul(Tape& t, Var a, Var b) { return t.record(kLinear, {a, b, nullptr, nullptr}, LinearAttr{}); }
+Var linear_add(Tape& t, Var x, Var w, Var b, Var residual) {
+  return t.record(kLinear, {x, w, b, residual}, LinearAttr{});
+}
 
 Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act) {
   if (act.identity || !kernel::grad_from_output(act.f)) return activate(t, act, linear(t, x, w, b));
-  Attr a;
-  a.i[0] = 1;
-  a.i[1] = static_cast<int64_t>(act.f);
-  a.f[0] = act.a;
-  return t.record(kLinear, {x, w, b, nullptr}, a);
+  return t.record(kLinear, {x, w, b, nullptr}, LinearAttr{act});
 }
 
 }  // namespace nf

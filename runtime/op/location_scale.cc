@@ -115,13 +115,13 @@ void forward(Tape& t, Node& n) {
 }
 
 template <Family family, class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto z = matrix_of<T>(n.view(kZ));
   const int64_t d = z.cols, all = z.rows * d;
   const auto ls = per_row<T>(n.view(kLogScale), z.rows, d);
   const T* g = t.grad_out(n).template as<T>();
   const T* u = static_cast<const T*>(n.saved);
-  const auto target = [&](int i) { return n.in[i]->needs_grad ? per_row<T>(t.grad(*n.in[i]), z.rows, d) : Rows<T>{}; };
+  const auto target = [&](int i) { return grads.wants(i) ? per_row<T>(grads.add(i), z.rows, d) : Rows<T>{}; };
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale),
              gdof = family == Family::student ? target(kLogDof) : Rows<T>{};
   const ScratchScope scope(t);
@@ -160,25 +160,30 @@ const Op kLogistic = op_of<Family::logistic>("logistic_log_prob"),
          kLaplace = op_of<Family::laplace>("laplace_log_prob"), kStudent = op_of<Family::student>("student_log_prob");
 
 // ---- draws -------------------------------------------------------------------------------------------------------
-// attr: i[0] rows, i[1] columns, i[2] the stream. saved: dT / d log nu.
 
+struct DrawsAttr {
+  int64_t rows, event;
+  uint32_t stream;
+};
+
+// saved: dT / d log nu.
 Shapes draws_shape(const Node& n) {
-  need_row_params(n, 0, n.attr.i[0], n.attr.i[1]);
+  const auto& a = n.attr<DrawsAttr>();
+  need_row_params(n, 0, a.rows, a.event);
   Shapes s;
-  s.out = s.saved = {n.attr.i[0], n.attr.i[1]};
+  s.out = s.saved = {a.rows, a.event};
   s.has_saved = true;
   return s;
 }
 
 template <class T>
 void draws_forward(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto& [rows, d, stream] = n.attr<DrawsAttr>();
   const auto log_dof = per_row<T>(n.view(0), rows, d);
   T *y = n.y<T>(), *slope = static_cast<T*>(n.saved);
   const ScratchScope scope(t);
   double* u = t.scratch<double>(checked_mul(rows, 2 * d));
-  kernel::uniform_open<double>({t.random.seed, static_cast<uint32_t>(n.attr.i[2])}, t.random.first_row, rows, 2 * d, u,
-                               2 * d);
+  kernel::uniform_open<double>({t.random.seed, stream}, t.random.first_row, rows, 2 * d, u, 2 * d);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < d; ++c) {
       const double* uv = u + (r * d + c) * 2;
@@ -191,9 +196,10 @@ void draws_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void draws_vjp(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
-  const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(t.grad(*n.in[0]), rows, d);
+void draws_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto& a = n.attr<DrawsAttr>();
+  const int64_t rows = a.rows, d = a.event;
+  const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(grads.add(0), rows, d);
   const T* slope = static_cast<const T*>(n.saved);
   for (int64_t r = 0; r < rows; ++r) kernel::mul_add<T>(g.row(r), slope + r * d, out.row(r), d);
 }
@@ -234,11 +240,7 @@ Var student_log_prob(Tape& t, Var z, Var loc, Var log_scale, Var log_dof) {
 }
 
 Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
-  Attr a;
-  a.i[0] = rows;
-  a.i[1] = event;
-  a.i[2] = t.random.stream++;
-  return t.record(kDraws, {log_dof}, a);
+  return t.record(kDraws, {log_dof}, DrawsAttr{rows, event, t.random.stream++});
 }
 
 Var located(Tape& t, Var u, Var loc, Var log_scale) {

@@ -14,11 +14,12 @@ namespace {
 using kernel::Staircase;
 enum { kX, kW, kB, kResidual };
 
-// attr: p[0] the staircase, i[0] whether there is an activation, i[1] which, f[0] its parameter. Its derivative is a
-// function of y.
-const Staircase& mask_of(const Node& n) { return *static_cast<const Staircase*>(n.attr.p[0]); }
-bool has_act(const Node& n) { return n.attr.i[0] != 0; }
-Unary act_of(const Node& n) { return static_cast<Unary>(n.attr.i[1]); }
+struct MaskedLinearAttr {
+  const Staircase* mask;  // borrowed
+  Activation act;         // the identity, or one whose derivative is a function of y
+};
+const Staircase& mask_of(const Node& n) { return *n.attr<MaskedLinearAttr>().mask; }
+const Activation& act_of(const Node& n) { return n.attr<MaskedLinearAttr>().act; }
 
 Shapes shape(const Node& n) {
   const Staircase& m = mask_of(n);
@@ -46,44 +47,43 @@ void forward(Tape& t, Node& n) {
   const int64_t rows = n.out.shape[1];
   T* y = n.y<T>();
   t.count_products(rows * m.size());
-  const bool relu = has_act(n) && act_of(n) == Unary::relu;
+  const Activation& act = act_of(n);
+  const bool relu = !act.identity && act.f == Unary::relu;
   const ScratchScope scope(t);
   kernel::staircase_forward<T>(m, n.x<T>(kW), n.x<T>(kB), n.x<T>(kX), y, rows, t.scratch<T>(m.scratch(rows)),
                                {n.x<T>(kResidual), rows, relu});
-  if (has_act(n) && !relu) kernel::unary<T>(act_of(n), static_cast<T>(n.attr.f[0]), y, y, n.out.count());
+  if (!act.identity && !relu) kernel::unary<T>(act.f, static_cast<T>(act.a), y, y, n.out.count());
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1], count = n.out.count();
   const T* g = t.grad_out(n).template as<T>();
-  for (int i = 0; i < n.n_in; ++i)  // storage of gradients comes before scratch memory
-    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
-  if (n.in[kResidual] && n.in[kResidual]->needs_grad) {
+  if (grads.wants(kResidual)) {
     bool fresh;
-    T* gr = t.grad_for_write(*n.in[kResidual], &fresh).template as<T>();
+    T* gr = grads.write(kResidual, &fresh).as<T>();
     fresh ? kernel::copy<T>(g, gr, count) : kernel::accumulate<T>(g, gr, count);
   }
-  if (has_act(n)) {
+  if (const Activation& act = act_of(n); !act.identity) {
     T* before = t.scratch<T>(count);
-    kernel::unary_grad<T>(act_of(n), static_cast<T>(n.attr.f[0]), nullptr, n.y<T>(), g, before, count, true);
+    kernel::unary_grad<T>(act.f, static_cast<T>(act.a), nullptr, n.y<T>(), g, before, count, true);
     g = before;
   }
   T* products = t.scratch<T>(m.scratch(rows));
-  if (n.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     bool fresh;
-    T* gx = t.grad_for_write(*n.in[kX], &fresh).template as<T>();
+    T* gx = grads.write(kX, &fresh).as<T>();
     kernel::staircase_back<T>(m, n.x<T>(kW), g, gx, rows, !fresh, products);
   }
-  if (n.in[kW]->needs_grad) {
+  if (grads.wants(kW)) {
     bool fresh;
-    T* gw = t.grad_for_write(*n.in[kW], &fresh).template as<T>();
+    T* gw = grads.write(kW, &fresh).as<T>();
     kernel::staircase_weights<T>(m, n.x<T>(kX), g, gw, rows, !fresh, products);
   }
-  if (n.in[kB] && n.in[kB]->needs_grad) {
-    T* gb = t.grad(*n.in[kB]).template as<T>();
+  if (grads.wants(kB)) {
+    T* gb = grads.add(kB).as<T>();
     T* sums = t.scratch<T>(m.cols());
     kernel::row_sum<T>(g, rows, m.cols(), rows, sums);
     kernel::accumulate<T>(sums, gb, m.cols());
@@ -99,9 +99,10 @@ Var tangent(Tape& t, Node& n, const Var* d) {
   if (d[kX]) y = masked_linear(t, m, d[kX], n.in[kW], nullptr, y, kNone);
   if (d[kW]) y = masked_linear(t, m, n.in[kX], d[kW], nullptr, y, kNone);
   if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), reshape(t, d[kB], {m.cols(), 1}));
-  if (!has_act(n)) return y;
+  const Activation& act = act_of(n);
+  if (act.identity) return y;
   Var before = masked_linear(t, m, n.in[kX], n.in[kW], n.in[kB], nullptr, kNone);
-  return mul(t, unary_derivative(t, act_of(n), before, n.attr.f[0]), y);
+  return mul(t, unary_derivative(t, act.f, before, act.a), y);
 }
 
 const Op kMaskedLinear = {"masked_linear", Layout::contiguous, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
@@ -142,12 +143,7 @@ const OpFamily family_masked_linear = {"masked_linear", kCases, std::size(kCases
 Var masked_linear(Tape& t, const Staircase& s, Var x, Var w, Var b, Var residual, const Activation& act) {
   if (residual && !act.identity) fail(Code::internal, "masked_linear: an activation and a residual");
   const bool fused = !act.identity && kernel::grad_from_output(act.f);
-  Attr a;
-  a.p[0] = &s;
-  a.i[0] = fused;
-  a.i[1] = static_cast<int64_t>(act.f);
-  a.f[0] = act.a;
-  Var y = t.record(kMaskedLinear, {x, w, b, residual}, a);
+  Var y = t.record(kMaskedLinear, {x, w, b, residual}, MaskedLinearAttr{&s, fused ? act : kNone});
   return fused ? y : activate(t, act, y);
 }
 

@@ -54,11 +54,11 @@ Mixture<T> values_of(const Node& n, int first, int64_t rows, int64_t d) {
 
 // No memory where no gradient is wanted.
 template <class T>
-Mixture<T> gradients_of(Tape& t, const Node& n, int first, int64_t rows, int64_t d) {
+Mixture<T> gradients_of(const InputGrads& grads, const Node& n, int first, int64_t rows, int64_t d) {
   View views[3] = {n.view(first), n.view(first + 1), n.view(first + 2)};
   for (int i = 0; i < 3; ++i) {
     views[i].data = nullptr;
-    if (n.in[first + i]->needs_grad) views[i] = t.grad(*n.in[first + i]);
+    if (grads.wants(first + i)) views[i] = grads.add(first + i);
   }
   return mixture_of<T>(n, first, rows, d, views);
 }
@@ -118,14 +118,14 @@ void density_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void density_vjp(Tape& t, Node& n) {
+void density_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto z = matrix_of<T>(n.view(0));
   const int64_t d = z.cols;
   const auto m = values_of<T>(n, 1, z.rows, d);
   const int64_t k_all = m.components;
-  const auto g = gradients_of<T>(t, n, 1, z.rows, d);
+  const auto g = gradients_of<T>(grads, n, 1, z.rows, d);
   Rows<T> gz{};
-  if (n.in[0]->needs_grad) gz = matrix_of<T>(t.grad(*n.in[0]));
+  if (grads.wants(0)) gz = matrix_of<T>(grads.add(0));
   const T* gy = t.grad_out(n).template as<T>();
   const ScratchScope scope(t);
   T *buffer = t.scratch<T>(k_all * d), *w = t.scratch<T>(k_all);
@@ -153,21 +153,25 @@ const Op kDensity = {"mixture_log_prob", Layout::contiguous, density_shape, NF_B
                      NF_BOTH(density_vjp)};
 
 // ---- samples -----------------------------------------------------------------------------------------------------
-// attr: i[0] rows, i[1] columns, i[2] the stream of the normals; the components come from the next one.
+
+struct SampleAttr {
+  int64_t rows, event;
+  uint32_t stream;  // of the normals; the components come from the next one
+};
 
 Shapes sample_shape(const Node& n) {
-  need_parameters(n, 0, n.attr.i[0], n.attr.i[1]);
+  const auto& a = n.attr<SampleAttr>();
+  need_parameters(n, 0, a.rows, a.event);
   Shapes s;
-  s.out = {n.attr.i[0], n.attr.i[1]};
+  s.out = {a.rows, a.event};
   return s;
 }
 
 template <class T>
 void sample_forward(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+  const auto [rows, d, stream] = n.attr<SampleAttr>();
   const auto m = values_of<T>(n, 0, rows, d);
   const int64_t k_all = m.components;
-  const auto stream = static_cast<uint32_t>(n.attr.i[2]);
   const ScratchScope scope(t);
   double* choice = t.scratch<double>(rows);
   T* w = t.scratch<T>(k_all);
@@ -188,11 +192,11 @@ void sample_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void sample_vjp(Tape& t, Node& n) {
-  const int64_t rows = n.attr.i[0], d = n.attr.i[1];
+void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto [rows, d, stream] = n.attr<SampleAttr>();
   const auto m = values_of<T>(n, 0, rows, d);
   const int64_t k_all = m.components;
-  const auto g = gradients_of<T>(t, n, 0, rows, d);
+  const auto g = gradients_of<T>(grads, n, 0, rows, d);
   const auto z = matrix_of<T>(n.out), gz = matrix_of<T>(t.grad_out(n));
   const ScratchScope scope(t);
   double* log_r = t.scratch<double>(checked_mul(d + 1, k_all));  // unnormalised, before column j
@@ -265,10 +269,7 @@ Var mixture_log_prob(Tape& t, Var z, Var logits, Var loc, Var log_scale) {
 }
 
 Var mixture_sample(Tape& t, int64_t rows, int64_t event, Var logits, Var loc, Var log_scale) {
-  Attr a;
-  a.i[0] = rows;
-  a.i[1] = event;
-  a.i[2] = t.random.stream;
+  const SampleAttr a{rows, event, t.random.stream};
   t.random.stream += 2;
   return t.record(kSample, {logits, loc, log_scale}, a);
 }

@@ -31,9 +31,7 @@ using kernel::Into;
 using kernel::Unary;
 enum { kX, kP };
 
-// attr: i[0] h, i[1] inverse, i[2] max_iterations; f[0] slope, f[1] tolerance.
-Ridge ridge_of(const Node& n) { return static_cast<Ridge>(n.attr.i[0]); }
-bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+const PlanarMap& map_of(const Node& n) { return n.attr<PlanarMap>(); }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
 // Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
@@ -160,11 +158,10 @@ void forward(Tape& t, Node& node) {
   T* out = t.scratch<T>(d * n);
   T* by = v.h;  // z = x + u^ by
   T* log_det = node.extra->y<T>();
-  if (inverse_of(node))
-    ridge_root<T>(t, ridge_of(node), static_cast<T>(node.attr.f[0]), {node.attr.f[1], node.attr.i[2]}, v.m, v.m_step(),
-                  v.a, n);
-  kernel::ridge(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), v.h, log_det, n);
-  if (inverse_of(node)) {
+  const PlanarMap& map = map_of(node);
+  if (map.inverse) ridge_root<T>(t, map.h, static_cast<T>(map.slope), map.limits, v.m, v.m_step(), v.a, n);
+  kernel::ridge(map.h, static_cast<T>(map.slope), v.a, v.m, v.m_step(), v.h, log_det, n);
+  if (map.inverse) {
     by = t.scratch<T>(n);
     kernel::scale<T>(-1, v.h, by, n);
     kernel::scale<T>(-1, log_det, log_det, n);
@@ -207,15 +204,13 @@ void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
 //   x = z - u^ h:  ga = -h' (gx.u^) - gl dl/da,    with gy = ga / det of y = w.z + b:
 //                  gz = gx + gy w,  gw = gy z,  gb = gy,  gu^ = -h gx,  gm = -gy h - gl dl/dm
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
   const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
-  const bool inverse = inverse_of(node);
-  for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
-    if (in->needs_grad) t.grad_storage(*in);
+  const PlanarMap& map = map_of(node);
   if (n == 0) return;
   const ScratchScope scope(t);
   T *gz = t.scratch<T>(d * n), *ga = t.scratch<T>(n), *dh = t.scratch<T>(n), *det = t.scratch<T>(n);
@@ -225,20 +220,20 @@ void vjp(Tape& t, Node& node) {
   else
     kernel::fill<T>(0, gz, d * n);
   v.dots(v.uhat, gz, nullptr, ga);
-  kernel::ridge_slopes(ridge_of(node), static_cast<T>(node.attr.f[0]), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
-  const T sign = inverse ? T(-1) : T(1);
+  kernel::ridge_slopes(map.h, static_cast<T>(map.slope), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
+  const T sign = map.inverse ? T(-1) : T(1);
   for (int64_t r = 0; r < n; ++r) {
     const T gld = gl ? sign * gl[r] : T(0);
     ga[r] = sign * dh[r] * ga[r] + gld * dl[r];
     dm[r] *= gld;
     h[r] = sign * v.h[r];
   }
-  if (inverse)
+  if (map.inverse)
     for (int64_t r = 0; r < n; ++r) {
       ga[r] /= det[r];
       dm[r] += ga[r] * h[r];
     }
-  if (node.in[kP]->needs_grad) {
+  if (grads.wants(kP)) {
     T* gp = t.scratch<T>((2 * d + 1) * sets);
     T *gu = gp, *gw = gp + d * sets, *gb = gp + 2 * d * sets, *gm = dm;
     v.products(h, gz, gu);
@@ -251,7 +246,7 @@ void vjp(Tape& t, Node& node) {
       kernel::row_sum(dm, n, 1, n, gm);
     }
     constrain_vjp(t, v, gm, gu, gw);
-    const View out = t.grad(*node.in[kP]);
+    const View out = grads.add(kP);
     if (v.rows) {
       const auto rows = matrix_of<T>(out);
       T* turned = t.scratch<T>((2 * d + 1) * n);
@@ -261,10 +256,10 @@ void vjp(Tape& t, Node& node) {
       kernel::accumulate<T>(gp, out.as<T>(), 2 * d + 1);
     }
   }
-  if (node.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     v.add_outer(v.w(), ga, gz);
     bool fresh;
-    const auto gx = matrix_of<T>(t.grad_for_write(*node.in[kX], &fresh));
+    const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     if (fresh) return kernel::transpose(d, n, gz, n, gx.p, gx.ld);
     kernel::transpose(d, n, gz, n, back, d);
     for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(back + r * d, gx.row(r), d);
@@ -295,14 +290,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_planar;
 const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
 
-Var planar(Tape& t, Var x, Var p, const PlanarMap& map) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(map.h);
-  a.i[1] = map.inverse;
-  a.i[2] = map.limits.max_iterations;
-  a.f[0] = map.slope;
-  a.f[1] = map.limits.tolerance;
-  return t.record(kPlanar, {x, p}, a);
-}
+Var planar(Tape& t, Var x, Var p, const PlanarMap& map) { return t.record(kPlanar, {x, p}, map); }
 
 }  // namespace nf

@@ -17,13 +17,17 @@
 namespace nf {
 namespace {
 
+struct PolarAttr {
+  int64_t m;  // rows of A
+};
+
 constexpr int kSteps = 5;          // of the iteration, at most: it squares the error,
 constexpr double kSquares = 1e-8;  // so that a step from here is the last one
 
 // saved, for every matrix: eigenvectors of A A^T [m, m], and roots of its eigenvalues [m], both in float64.
 Shapes shape(const Node& n) {
   const Dims& a = n.in[0]->out.shape;
-  const int64_t m = n.attr.i[0], numbers = a.rank > 0 ? a.last() : 0;
+  const int64_t m = n.attr<PolarAttr>().m, numbers = a.rank > 0 ? a.last() : 0;
   if (a.rank != 2) need_rank(n, 0, 1);
   if (m <= 0 || numbers % m != 0 || numbers / m < m)
     fail(Code::shape, "%s: %lld numbers are not %lld rows of at least as many columns", n.op->name,
@@ -40,7 +44,8 @@ struct Extents {
 };
 Extents extents_of(const Node& n) {
   const Dims& a = n.out.shape;
-  return {a.rank == 2 ? a[0] : 1, n.attr.i[0], a.last() / n.attr.i[0]};
+  const int64_t m = n.attr<PolarAttr>().m;
+  return {a.rank == 2 ? a[0] : 1, m, a.last() / m};
 }
 
 // c [m, k] = a [m, p] b [p, k], or + c.
@@ -95,11 +100,10 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Extents e = extents_of(n);
   const int64_t m = e.m, d = e.d;
-  const auto q_out = last_axis_of<T>(n.out), g_out = last_axis_of<T>(t.grad_out(n)),
-             ga = last_axis_of<T>(t.grad(*n.in[0]));
+  const auto q_out = last_axis_of<T>(n.out), g_out = last_axis_of<T>(t.grad_out(n)), ga = last_axis_of<T>(grads.add(0));
   const ScratchScope scope(t);
   double *q = t.scratch<double>(m * d), *g = t.scratch<double>(m * d), *s = t.scratch<double>(m * m);
   double *half = t.scratch<double>(m * m), *y = t.scratch<double>(m * m), *sum = t.scratch<double>(m * d);
@@ -141,10 +145,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_polar;
 const OpFamily family_polar = {"polar", kCases, std::size(kCases)};
 
-Var polar_rows(Tape& t, Var a, int64_t m) {
-  Attr attr;
-  attr.i[0] = m;
-  return t.record(kPolar, {a}, attr);
-}
+Var polar_rows(Tape& t, Var a, int64_t m) { return t.record(kPolar, {a}, PolarAttr{m}); }
 
 }  // namespace nf

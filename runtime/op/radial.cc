@@ -26,7 +26,10 @@ using kernel::Binary;
 using kernel::Unary;
 enum { kX, kP };
 
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct RadialAttr {
+  bool inverse;
+};
+bool inverse_of(const Node& n) { return n.attr<RadialAttr>().inverse; }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
 // Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
@@ -137,15 +140,13 @@ void forward(Tape& t, Node& node) {
 // -gR r (ds/d alpha, ds/dB) more;  go = gx/s + (gR/R) o.
 // In both gx or gz = go, and g_x0 = g_out - go.
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
   const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
   const bool inverse = inverse_of(node);
-  for (Node* in : {node.in[kX], node.in[kP]})  // storage of gradients comes before scratch memory
-    if (in->needs_grad) t.grad_storage(*in);
   if (n == 0) return;
   const ScratchScope scope(t);
   T *gy = t.scratch<T>(d * n), *go = t.scratch<T>(d * n), *dot = t.scratch<T>(n), *factor = t.scratch<T>(n);
@@ -184,7 +185,7 @@ void vjp(Tape& t, Node& node) {
     kernel::binary(Binary::mul, gy + j * n, factor, go + j * n, n);
     kernel::mul_add(pull, v.offset + j * n, go + j * n, n);
   }
-  if (node.in[kP]->needs_grad) {
+  if (grads.wants(kP)) {
     T* gp = t.scratch<T>((d + 2) * sets);
     T* sigma = t.scratch<T>(2 * sets);
     T* ends = gp + d * sets;
@@ -200,7 +201,7 @@ void vjp(Tape& t, Node& node) {
     }
     kernel::unary<T>(Unary::sigmoid, 0, parameters(t, node, v) + d * sets, sigma, 2 * sets);
     kernel::binary(Binary::mul, ends, sigma, ends, 2 * sets);
-    const View out = t.grad(*node.in[kP]);
+    const View out = grads.add(kP);
     if (v.rows) {
       const auto rows = matrix_of<T>(out);
       T* turned = t.scratch<T>((d + 2) * n);
@@ -210,8 +211,8 @@ void vjp(Tape& t, Node& node) {
       kernel::accumulate<T>(gp, out.as<T>(), d + 2);
     }
   }
-  if (node.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*node.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     kernel::transpose(d, n, go, n, gy, d);
     for (int64_t i = 0; i < n; ++i) kernel::accumulate<T>(gy + i * d, gx.row(i), d);
   }
@@ -237,10 +238,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_radial;
 const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
 
-Var radial(Tape& t, Var x, Var p, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  return t.record(kRadial, {x, p}, a);
-}
+Var radial(Tape& t, Var x, Var p, bool inverse) { return t.record(kRadial, {x, p}, RadialAttr{inverse}); }
 
 }  // namespace nf

@@ -40,8 +40,8 @@ void sum_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void sum_vjp(Tape& t, Node& n) {
-  T* gx = t.grad(*n.in[0]).template as<T>();
+void sum_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  T* gx = grads.add(0).as<T>();
   kernel::binary_scalar(kernel::Binary::add, gx, *t.grad_out(n).template as<T>(), gx, n.view(0).count());
 }
 
@@ -57,8 +57,8 @@ void sum_last_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void sum_last_vjp(Tape& t, Node& n) {
-  const auto gx = last_axis_of<T>(t.grad(*n.in[0]));
+void sum_last_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = last_axis_of<T>(grads.add(0));
   kernel::add_col(t.grad_out(n).template as<T>(), gx.p, gx.ld, gx.rows, gx.cols);
 }
 
@@ -95,8 +95,8 @@ void sum_first_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void sum_first_vjp(Tape& t, Node& n) {
-  const auto gx = first_axis_of<T>(t.grad(*n.in[0]));
+void sum_first_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto gx = first_axis_of<T>(grads.add(0));
   kernel::add_row(t.grad_out(n).template as<T>(), gx.p, gx.ld, gx.rows, gx.cols);
 }
 
@@ -116,8 +116,8 @@ void max_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void max_vjp(Tape& t, Node& n) {
-  const auto x = last_axis_of<T>(n.view(0)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void max_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = last_axis_of<T>(n.view(0)), gx = last_axis_of<T>(grads.add(0));
   const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
   for (int64_t r = 0; r < x.rows; ++r) {
     int64_t c = 0;
@@ -138,8 +138,8 @@ void logsumexp_forward(Tape&, Node& n) {
 
 // d = softmax(x); zero for a row of -inf, whose value does not move with any one of its elements.
 template <class T>
-void logsumexp_vjp(Tape& t, Node& n) {
-  const auto x = last_axis_of<T>(n.view(0)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void logsumexp_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = last_axis_of<T>(n.view(0)), gx = last_axis_of<T>(grads.add(0));
   const T *y = n.y<T>(), *gy = t.grad_out(n).template as<T>();
   const ScratchScope scope(t);
   T* d = t.scratch<T>(x.cols);
@@ -172,11 +172,11 @@ void dot_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void dot_vjp(Tape& t, Node& n) {
+void dot_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const T* gy = t.grad_out(n).template as<T>();
   for (int i = 0; i < 2; ++i) {
-    if (!n.in[i]->needs_grad) continue;
-    const auto other = last_axis_of<T>(n.view(1 - i)), g = last_axis_of<T>(t.grad(*n.in[i]));
+    if (!grads.wants(i)) continue;
+    const auto other = last_axis_of<T>(n.view(1 - i)), g = last_axis_of<T>(grads.add(i));
     for (int64_t r = 0; r < g.rows; ++r) kernel::axpy(gy[r], other.row(r), g.row(r), g.cols);
   }
 }

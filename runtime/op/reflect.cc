@@ -14,13 +14,16 @@ namespace {
 
 enum { kX, kV };
 
-bool reversed_of(const Node& n) { return n.attr.i[1] != 0; }
+struct ReflectAttr {
+  int64_t count;  // of reflections
+  bool reversed;
+};
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
   need_rank(n, kV, 2);
   need_extent(n, kV, 0, n.in[kX]->out.shape[0]);
-  need_extent(n, kV, 1, checked_mul(n.attr.i[0], n.in[kX]->out.shape[1]));
+  need_extent(n, kV, 1, checked_mul(n.attr<ReflectAttr>().count, n.in[kX]->out.shape[1]));
   return same_as_first(n);
 }
 
@@ -34,29 +37,31 @@ T dot(const T* a, const T* b, int64_t d) {
 template <class T>
 void forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out);
-  const int64_t k = n.attr.i[0], d = x.cols;
+  const auto& [k, reversed] = n.attr<ReflectAttr>();
+  const int64_t d = x.cols;
   for (int64_t r = 0; r < x.rows; ++r) {
     kernel::copy<T>(x.row(r), y.row(r), d);
     for (int64_t i = 0; i < k; ++i) {
-      const T* w = v.row(r) + (reversed_of(n) ? k - 1 - i : i) * d;
+      const T* w = v.row(r) + (reversed ? k - 1 - i : i) * d;
       kernel::axpy<T>(-2 * dot<T>(w, y.row(r), d) / dot<T>(w, w, d), w, y.row(r), d);
     }
   }
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out), gy = matrix_of<T>(t.grad_out(n));
-  const auto gx = n.in[kX]->needs_grad ? matrix_of<T>(t.grad(*n.in[kX])) : Rows<T>{};
-  const auto gv = n.in[kV]->needs_grad ? matrix_of<T>(t.grad(*n.in[kV])) : Rows<T>{};
-  const int64_t k = n.attr.i[0], d = y.cols;
+  const auto gx = grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  const auto gv = grads.wants(kV) ? matrix_of<T>(grads.add(kV)) : Rows<T>{};
+  const auto& [k, reversed] = n.attr<ReflectAttr>();
+  const int64_t d = y.cols;
   const ScratchScope scope(t);
   T *at = t.scratch<T>(d), *g = t.scratch<T>(d);
   for (int64_t r = 0; r < y.rows; ++r) {
     kernel::copy<T>(y.row(r), at, d);
     kernel::copy<T>(gy.row(r), g, d);
     for (int64_t i = k; i-- > 0;) {
-      const int64_t which = (reversed_of(n) ? k - 1 - i : i) * d;
+      const int64_t which = (reversed ? k - 1 - i : i) * d;
       const T* w = v.row(r) + which;
       const T c = 2 / dot<T>(w, w, d);
       const T s = -dot<T>(w, at, d), back = dot<T>(w, g, d);  // v.x = -v.y
@@ -94,10 +99,7 @@ const OpFamily family_reflect = {"reflect", kCases, std::size(kCases)};
 
 Var reflect(Tape& t, Var x, Var v, int64_t k, bool reversed) {
   if (v->out.shape.rank == 1) return householder(t, x, reshape(t, v, {k, x->out.shape[1]}), reversed);
-  Attr a;
-  a.i[0] = k;
-  a.i[1] = reversed;
-  return t.record(kReflect, {x, v}, a);
+  return t.record(kReflect, {x, v}, ReflectAttr{k, reversed});
 }
 
 }  // namespace nf

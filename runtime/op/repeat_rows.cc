@@ -9,11 +9,15 @@
 namespace nf {
 namespace {
 
+struct RepeatRowsAttr {
+  int64_t count;
+};
+
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
   need_extent(n, 0, 0, 1);
   Shapes s;
-  s.out = {n.attr.i[0], n.in[0]->out.shape[1]};
+  s.out = {n.attr<RepeatRowsAttr>().count, n.in[0]->out.shape[1]};
   return s;
 }
 
@@ -24,15 +28,15 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  T* gx = t.grad(*n.in[0]).template as<T>();
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  T* gx = grads.add(0).as<T>();
   const auto gy = matrix_of<T>(t.grad_out(n));
   kernel::col_sum_add<T>(gy.p, gy.ld, gy.rows, gy.cols, gx);
 }
 
-const Op kRepeatRows = {
-    "repeat_rows",    Layout::rows, shape,
-    NF_BOTH(forward), NF_BOTH(vjp), [](Tape& t, Node& n, const Var* d) { return repeat_rows(t, d[0], n.attr.i[0]); }};
+Var tangent(Tape& t, Node& n, const Var* d) { return repeat_rows(t, d[0], n.attr<RepeatRowsAttr>().count); }
+
+const Op kRepeatRows = {"repeat_rows", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
     {"repeat_rows", {{"1d"}}, [](Tape& t, const Var* in) { return repeat_rows(t, in[0], 5); }},
@@ -43,10 +47,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_repeat_rows;
 const OpFamily family_repeat_rows = {"repeat_rows", kCases, std::size(kCases)};
 
-Var repeat_rows(Tape& t, Var x, int64_t n) {
-  Attr a;
-  a.i[0] = n;
-  return t.record(kRepeatRows, {x}, a);
-}
+Var repeat_rows(Tape& t, Var x, int64_t n) { return t.record(kRepeatRows, {x}, RepeatRowsAttr{n}); }
 
 }  // namespace nf

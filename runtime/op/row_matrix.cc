@@ -15,14 +15,18 @@ namespace {
 using kernel::Into;
 enum { kX, kA };
 
-bool transposed_of(const Node& n) { return n.attr.i[1] != 0; }
+struct RowMatrixAttr {
+  int64_t m;  // rows of A
+  bool transposed;
+};
+bool transposed_of(const Node& n) { return n.attr<RowMatrixAttr>().transposed; }
 bool by_row(const Node& n) { return n.in[kA]->out.shape.rank == 2; }
 
 struct Extents {
   int64_t rows, m, d;  // A is [m, d]
 };
 Extents extents_of(const Node& n) {
-  const int64_t m = n.attr.i[0], in = n.in[kX]->out.shape[1];
+  const int64_t m = n.attr<RowMatrixAttr>().m, in = n.in[kX]->out.shape[1];
   const Dims& a = n.in[kA]->out.shape;
   const int64_t numbers = a.last();
   return {n.in[kX]->out.shape[0], m, transposed_of(n) ? (m > 0 ? numbers / m : 0) : in};
@@ -81,16 +85,16 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const Extents e = extents_of(n);
   const bool rows = by_row(n), transposed = transposed_of(n);
   const auto g = matrix_of<T>(t.grad_out(n)), x = matrix_of<T>(n.view(kX));
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     multiply<T>(t, e, matrix_rows<T>(n.view(kA)), rows, !transposed, g, gx);
   }
-  if (!n.in[kA]->needs_grad) return;
-  const auto ga = matrix_rows<T>(t.grad(*n.in[kA]));
+  if (!grads.wants(kA)) return;
+  const auto ga = matrix_rows<T>(grads.add(kA));
   const Rows<T>&left = transposed ? x : g, &right = transposed ? g : x;  // gA = left^T right, summed or of every row
   if (!rows)
     return kernel::gemm<T>(e.m, e.d, e.rows, left.p, 1, left.ld, right.p, right.ld, ga.p, e.d, Into::accumulate);
@@ -118,10 +122,7 @@ extern const OpFamily family_row_matrix;
 const OpFamily family_row_matrix = {"row_matrix", kCases, std::size(kCases)};
 
 Var row_matrix(Tape& t, Var x, Var a, int64_t m, bool transposed) {
-  Attr attr;
-  attr.i[0] = m;
-  attr.i[1] = transposed;
-  return t.record(kRowMatrix, {x, a}, attr);
+  return t.record(kRowMatrix, {x, a}, RowMatrixAttr{m, transposed});
 }
 
 }  // namespace nf

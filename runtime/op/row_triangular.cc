@@ -15,7 +15,10 @@ namespace {
 
 enum { kX, kDiagonal, kEntries };
 
-bool solves(const Node& n) { return n.attr.i[0] != 0; }
+struct RowTriangularAttr {
+  bool solve;
+};
+bool solves(const Node& n) { return n.attr<RowTriangularAttr>().solve; }
 int64_t entries_of(int64_t d) { return d > 1 ? checked_mul(d, d - 1) / 2 : 0; }
 
 Shapes shape(const Node& n) {
@@ -57,19 +60,16 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(t.grad_out(n));
   const int64_t d = x.cols;
   const Matrices<T> l(n, x.rows, d);
-  for (Node* in : {n.in[kX], n.in[kDiagonal], n.in[kEntries]})  // storage of gradients comes before scratch memory
-    if (in && in->needs_grad) t.grad_storage(*in);
   const ScratchScope scope(t);
   T *g = t.scratch<T>(d), *back = t.scratch<T>(d);
   Rows<T> gx{}, g_diagonal{}, g_entries{};
-  if (n.in[kX]->needs_grad) gx = matrix_of<T>(t.grad(*n.in[kX]));
-  if (n.in[kDiagonal]->needs_grad) g_diagonal = per_row<T>(t.grad(*n.in[kDiagonal]), x.rows, d);
-  if (n.in[kEntries] && n.in[kEntries]->needs_grad)
-    g_entries = per_row<T>(t.grad(*n.in[kEntries]), x.rows, entries_of(d));
+  if (grads.wants(kX)) gx = matrix_of<T>(grads.add(kX));
+  if (grads.wants(kDiagonal)) g_diagonal = per_row<T>(grads.add(kDiagonal), x.rows, d);
+  if (grads.wants(kEntries)) g_entries = per_row<T>(grads.add(kEntries), x.rows, entries_of(d));
   for (int64_t r = 0; r < x.rows; ++r) {
     kernel::copy<T>(gy.row(r), g, d);
     if (solves(n)) {
@@ -97,9 +97,7 @@ const Op kOp[] = {{"row_triangular_product", Layout::rows, shape, NF_BOTH(forwar
                   {"row_triangular_solve", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)}};
 
 Var apply(Tape& t, bool solve, Var x, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = solve;
-  return t.record(kOp[solve], {x, diagonal, entries}, a);
+  return t.record(kOp[solve], {x, diagonal, entries}, RowTriangularAttr{solve});
 }
 
 template <bool kSolve>

@@ -16,8 +16,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto y = last_axis_of<T>(n.out), gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto y = last_axis_of<T>(n.out), gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(grads.add(0));
   kernel::softmax_grad(y.p, y.ld, gy.p, gy.ld, gx.p, gx.ld, y.rows, y.cols);
 }
 
@@ -28,8 +28,8 @@ void log_forward(Tape&, Node& n) {
 }
 
 template <class T>
-void log_vjp(Tape& t, Node& n) {
-  const auto y = last_axis_of<T>(n.out), gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(t.grad(*n.in[0]));
+void log_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto y = last_axis_of<T>(n.out), gy = last_axis_of<T>(t.grad_out(n)), gx = last_axis_of<T>(grads.add(0));
   kernel::log_softmax_grad(y.p, y.ld, gy.p, gy.ld, gx.p, gx.ld, y.rows, y.cols);
 }
 

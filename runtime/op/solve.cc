@@ -101,8 +101,8 @@ void slogdet_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void slogdet_vjp(Tape& t, Node& n) {
-  const View gw = t.grad(*n.in[0]);
+void slogdet_vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const View gw = grads.add(0);
   const T* g = t.grad_out(n).template as<T>();
   const int64_t d = gw.shape.last(), count = count_of(gw.shape);
   for (int64_t k = 0; k < count; ++k) {
@@ -157,13 +157,11 @@ void solve_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void solve_vjp(Tape& t, Node& n) {
+void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const int64_t d = y.cols;
   const Factors f(n.saved, d);
-  for (int i : {kX, kW})
-    if (n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
   const ScratchScope scope(t);
   const double* lu_t = transposed(t, f, d);
   if (gy.p) {
@@ -171,20 +169,20 @@ void solve_vjp(Tape& t, Node& n) {
     solve_rows<T>(t, gy, g, [&](const double* in, double* out, double* scratch) {
       kernel::lu_solve_rows_transposed(d, lu_t, f.pivot, y.rows, in, out, scratch);
     });
-    if (n.in[kX]->needs_grad) {
-      const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    if (grads.wants(kX)) {
+      const auto gx = matrix_of<T>(grads.add(kX));
       for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
     }
-    if (n.in[kW]->needs_grad) {
-      const auto gw = matrix_of<T>(t.grad(*n.in[kW]));
+    if (grads.wants(kW)) {
+      const auto gw = matrix_of<T>(grads.add(kW));
       kernel::scale<T>(-1, g, g, y.rows * d);
       kernel::gemm<T>(d, d, y.rows, y.p, 1, y.ld, g, d, gw.p, gw.ld, kernel::Into::accumulate);
     }
   }
-  if (gl_view.data && n.in[kW]->needs_grad) {
+  if (gl_view.data && grads.wants(kW)) {
     T sum;
     kernel::row_sum<T>(gl_view.as<T>(), y.rows, 1, y.rows, &sum);
-    add_inverse_transposed<T>(t, f, d, lu_t, -static_cast<double>(sum), matrix_of<T>(t.grad(*n.in[kW])));
+    add_inverse_transposed<T>(t, f, d, lu_t, -static_cast<double>(sum), matrix_of<T>(grads.add(kW)));
   }
 }
 

@@ -29,7 +29,11 @@ using kernel::Ridge;
 using kernel::Unary;
 enum { kY, kP };
 
-bool inverse_of(const Node& n) { return n.attr.i[0] != 0; }
+struct SylvesterAttr {
+  bool inverse;
+  RootLimits limits;
+};
+bool inverse_of(const Node& n) { return n.attr<SylvesterAttr>().inverse; }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 int64_t numbers(int64_t m) { return checked_mul(m, checked_add(m, 2)); }
 
@@ -138,7 +142,7 @@ void forward(Tape& t, Node& node) {
     if (inverse_of(node)) {
       kernel::binary(Binary::sub, y, vj, y, n);
       c.add(t2, y, a);
-      ridge_root<T>(t, Ridge::tanh, T(0), {node.attr.f[0], node.attr.i[1]}, slope, c.step(), a, n);
+      ridge_root<T>(t, Ridge::tanh, T(0), node.attr<SylvesterAttr>().limits, slope, c.step(), a, n);
     } else {
       c.add(t2, y, a);
     }
@@ -155,7 +159,7 @@ void forward(Tape& t, Node& node) {
 
 // From the gradients gv of v and ga of a, and that of every 1 + t1 t2 (in g_slope), to those of the parameters.
 template <class T>
-void parameters_vjp(Tape& t, Node& node, const Core<T>& c, const T* gv, const T* ga, const T* g_slope) {
+void parameters_vjp(Tape& t, const InputGrads& grads, const Core<T>& c, const T* gv, const T* ga, const T* g_slope) {
   const int64_t n = c.n, m = c.m, sets = c.sets, count = numbers(m);
   const ScratchScope scope(t);
   T *gp = t.scratch<T>(count * sets), *slope = t.scratch<T>(m * sets);
@@ -184,7 +188,7 @@ void parameters_vjp(Tape& t, Node& node, const Core<T>& c, const T* gv, const T*
       g2j[i] = (g2j[i] + s[i] * t1[i]) * (1 - t2[i]) * (1 + t2[i]);
     }
   }
-  const View out = t.grad(*node.in[kP]);
+  const View out = grads.add(kP);
   if (!c.rows) return kernel::accumulate<T>(gp, out.as<T>(), count);
   const auto by_rows = matrix_of<T>(out);
   T* turned = t.scratch<T>(count * n);
@@ -193,15 +197,13 @@ void parameters_vjp(Tape& t, Node& node, const Core<T>& c, const T* gv, const T*
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
   const T* gl_out = gl_view.as<T>();
   const Core<T> c(node);
   const int64_t n = c.n, m = c.m;
   const bool inverse = inverse_of(node);
-  for (Node* in : {node.in[kY], node.in[kP]})  // storage of gradients comes before scratch memory
-    if (in->needs_grad) t.grad_storage(*in);
   if (n == 0 || m == 0) return;
   const ScratchScope scope(t);
   T *gv = t.scratch<T>(m * n), *ga = t.scratch<T>(m * n), *gy = t.scratch<T>(m * n), *g_slope = t.scratch<T>(m * n);
@@ -239,9 +241,9 @@ void vjp(Tape& t, Node& node) {
     kernel::mul_add(dh, sum, gaj, n);
     if (!inverse) c.add(t2, gaj, gyj);
   }
-  if (node.in[kP]->needs_grad) parameters_vjp(t, node, c, gv, ga, g_slope);
-  if (node.in[kY]->needs_grad) {
-    const auto out = matrix_of<T>(t.grad(*node.in[kY]));
+  if (grads.wants(kP)) parameters_vjp(t, grads, c, gv, ga, g_slope);
+  if (grads.wants(kY)) {
+    const auto out = matrix_of<T>(grads.add(kY));
     T* turned = ga;  // done with ga
     kernel::transpose(m, n, gy, n, turned, m);
     for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * m, out.row(r), m);
@@ -270,11 +272,7 @@ extern const OpFamily family_sylvester;
 const OpFamily family_sylvester = {"sylvester", kCases, std::size(kCases)};
 
 Var sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
-  Attr a;
-  a.i[0] = inverse;
-  a.i[1] = limits.max_iterations;
-  a.f[0] = limits.tolerance;
-  return t.record(kSylvester, {y, p}, a);
+  return t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits});
 }
 
 }  // namespace nf

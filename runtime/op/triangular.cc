@@ -17,7 +17,10 @@ namespace {
 
 enum { kX, kEntries, kDiagonal };
 
-Triangle part_of(const Node& n) { return static_cast<Triangle>(n.attr.i[0]); }
+struct TriangularAttr {
+  Triangle part;
+};
+Triangle part_of(const Node& n) { return n.attr<TriangularAttr>().part; }
 
 // saved: A^T, dense with zeros.
 Shapes shape(const Node& n) {
@@ -75,9 +78,9 @@ const T* unpack_transposed(Tape& t, Node& n, int64_t d) {
 
 // Adds `sign` times the triangle of g = gA to the gradients of entries and diagonal.
 template <class T>
-void pack_gradient(Tape& t, Node& n, int64_t d, const T* g, T sign) {
-  T* entries = n.in[kEntries] && n.in[kEntries]->needs_grad ? t.grad(*n.in[kEntries]).template as<T>() : nullptr;
-  T* diagonal = n.in[kDiagonal] && n.in[kDiagonal]->needs_grad ? t.grad(*n.in[kDiagonal]).template as<T>() : nullptr;
+void pack_gradient(const InputGrads& grads, const Node& n, int64_t d, const T* g, T sign) {
+  T* entries = grads.wants(kEntries) ? grads.add(kEntries).as<T>() : nullptr;
+  T* diagonal = grads.wants(kDiagonal) ? grads.add(kDiagonal).as<T>() : nullptr;
   each_run(part_of(n), d, [&](int64_t at, int64_t i, int64_t first, int64_t count) {
     if (entries)
       for (int64_t c = 0; c < count; ++c) entries[at + c] += sign * g[i * d + first + c];
@@ -85,13 +88,7 @@ void pack_gradient(Tape& t, Node& n, int64_t d, const T* g, T sign) {
   });
 }
 
-bool wants_matrix(const Node& n) {
-  return (n.in[kEntries] && n.in[kEntries]->needs_grad) || (n.in[kDiagonal] && n.in[kDiagonal]->needs_grad);
-}
-void take_storage(Tape& t, Node& n) {
-  for (int i = 0; i < n.n_in; ++i)
-    if (n.in[i] && n.in[i]->needs_grad) t.grad_storage(*n.in[i]);
-}
+bool wants_matrix(const InputGrads& grads) { return grads.wants(kEntries) || grads.wants(kDiagonal); }
 
 template <class T>
 void product_forward(Tape& t, Node& n) {
@@ -103,23 +100,22 @@ void product_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void product_vjp(Tape& t, Node& n) {
+void product_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), gy = matrix_of<T>(t.grad_out(n));
   const int64_t d = x.cols;
   const bool upper = part_of(n) == Triangle::upper;
-  take_storage(t, n);
   const ScratchScope scope(t);
   T* a = t.scratch<T>(d * d);
-  if (n.in[kX]->needs_grad) {
+  if (grads.wants(kX)) {
     T* g = t.scratch<T>(x.rows * d);
     kernel::transpose(d, d, static_cast<const T*>(n.saved), d, a, d);
     kernel::triangular_multiply<T>(upper, x.rows, d, gy.p, gy.ld, a, d, g, d);
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < x.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
   }
-  if (wants_matrix(n)) {
+  if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, x.rows, d, gy.p, gy.ld, x.p, x.ld, a, d);
-    pack_gradient<T>(t, n, d, a, 1);
+    pack_gradient<T>(grads, n, d, a, 1);
   }
 }
 
@@ -134,23 +130,22 @@ void solve_forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void solve_vjp(Tape& t, Node& n) {
+void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto y = matrix_of<T>(n.out), gy = matrix_of<T>(t.grad_out(n));
   const int64_t d = y.cols;
   const bool upper = part_of(n) == Triangle::upper;
-  take_storage(t, n);
   const ScratchScope scope(t);
   T* a = t.scratch<T>(d * d);
   T* g = t.scratch<T>(y.rows * d);
   kernel::transpose(d, d, static_cast<const T*>(n.saved), d, a, d);
   kernel::triangular_solve<T>({upper, !n.in[kDiagonal]}, y.rows, d, gy.p, gy.ld, a, d, g, d);
-  if (n.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*n.in[kX]));
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
   }
-  if (wants_matrix(n)) {
+  if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, y.rows, d, g, d, y.p, y.ld, a, d);
-    pack_gradient<T>(t, n, d, a, -1);
+    pack_gradient<T>(grads, n, d, a, -1);
   }
 }
 
@@ -213,15 +208,11 @@ extern const OpFamily family_triangular;
 const OpFamily family_triangular = {"triangular", kCases, std::size(kCases)};
 
 Var triangular_product(Tape& t, Triangle part, Var x, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(part);
-  return t.record(kProduct, {x, entries, diagonal}, a);
+  return t.record(kProduct, {x, entries, diagonal}, TriangularAttr{part});
 }
 
 Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal) {
-  Attr a;
-  a.i[0] = static_cast<int64_t>(part);
-  return t.record(kSolve, {y, entries, diagonal}, a);
+  return t.record(kSolve, {y, entries, diagonal}, TriangularAttr{part});
 }
 
 }  // namespace nf

@@ -1,5 +1,6 @@
 #include "runtime/tape/tape.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/op/layout.h"
@@ -32,10 +33,14 @@ inline void pack(View& v, void* data, const Dims& shape) {
   }
 }
 
-inline Node* Tape::new_node() {
+void Node::wrong_attr() const {
+  fail(Code::internal, "%s: its constants are of another type", op ? op->name : "a leaf");
+}
+
+Node* Tape::new_node(size_t attr_bytes) {
   // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
   constexpr size_t kLine = 64, kBytes = (sizeof(Node) + kLine - 1) / kLine * kLine;
-  auto* bytes = static_cast<char*>(arena_.take(kBytes));
+  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, sizeof(Node) + attr_bytes)));
   for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
   auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
   n->out.dtype = dtype_;
@@ -56,7 +61,7 @@ void Tape::count(const Node& n, const Shapes& s) {
 }
 
 Var Tape::input(const View& view, bool needs_grad) {
-  Node* n = new_node();
+  Node* n = new_node(0);
   n->out = view;
   n->needs_grad = needs_grad && recording;
   return n;
@@ -70,10 +75,8 @@ Var Tape::zeros(const Dims& shape) {
   return v;
 }
 
-Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr) {
-  Node* n = new_node();
+Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
   n->op = &op;
-  n->attr = attr;
   for (Var v : inputs) {
     if (v && op.layout != Layout::strided) v = conform(*this, v, op.layout);
     n->in[n->n_in++] = v;
@@ -98,7 +101,7 @@ Var Tape::record(const Op& op, std::initializer_list<Var> inputs, const Attr& at
 }
 
 Var Tape::alias(Var x, const View& view) {
-  Node* n = new_node();
+  Node* n = new_node(0);
   n->out = view;
   n->base = x->base ? x->base : x;
   n->needs_grad = x->needs_grad;
@@ -110,6 +113,7 @@ Var Tape::alias(Var x, const View& view) {
 void Tape::grad_storage(Node& n) {
   Node& owner = n.base ? *n.base : n;
   if (owner.grad) return;
+  if (scratch_scopes_ > 0) fail(Code::internal, "gradient storage is taken inside a ScratchScope, which gives it back");
   owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
   owner.grad_fresh = true;
 }
@@ -151,7 +155,7 @@ void Tape::backward(Node* from, const Node* stop) {
     if (!fn) continue;
     const bool arrived = grad_out(*n).data || (n->extra && grad_out(*n->extra).data);
     if (!arrived) continue;
-    fn(*this, *n);
+    fn(*this, *n, InputGrads(*this, *n));
   }
 }
 

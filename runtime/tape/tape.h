@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <new>
 #include <type_traits>
 
 #include "runtime/core/arena.h"
@@ -13,16 +14,14 @@
 
 namespace nf {
 
+class InputGrads;
 class Tape;
 struct Node;
 using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
 
-// Small constants of one recorded op; what the fields mean is the op's own business.
-struct Attr {
-  int64_t i[4] = {0, 0, 0, 0};
-  double f[2] = {0, 0};
-  const void* p[2] = {nullptr, nullptr};  // borrowed, must outlive the tape's graph
-};
+// Identifies a type of constants: its address is different for every A.
+template <class A>
+inline constexpr char kAttrType = 0;
 
 // Shape rule: checks the inputs and says what comes out.
 struct Shapes {
@@ -43,12 +42,13 @@ enum class Layout : uint8_t {
 struct Op {
   using Shape = Shapes (*)(const Node&);
   using Fn = void (*)(Tape&, Node&);
+  using Vjp = void (*)(Tape&, Node&, const InputGrads&);
   using Jvp = Var (*)(Tape&, Node&, const Var* tangent);  // composed of ops; tangent[i] may be nullptr (zero)
   const char* name;
   Layout layout;
   Shape shape;
   Fn forward[2];
-  Fn vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
+  Vjp vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
   Jvp jvp = nullptr;
 };
 
@@ -67,11 +67,18 @@ struct Node {
   uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
   Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
-  Attr attr;
+  const void* attr_type = nullptr;  // kAttrType of the constants behind this node, nullptr when it has none
   uint8_t n_in = 0;
   bool needs_grad = false;
   bool grad_fresh = false;  // grad has storage whose content is still undefined
 
+  // The constants that record() stored with this node; A is the type it was given.
+  template <class A>
+  const A& attr() const {
+    if (attr_type != &kAttrType<A>) [[unlikely]]
+      wrong_attr();
+    return *std::launder(reinterpret_cast<const A*>(this + 1));
+  }
   View view(int i) const { return in[i]->out; }
   template <class T>
   const T* x(int i) const {
@@ -81,6 +88,9 @@ struct Node {
   T* y() const {
     return out.as<T>();
   }
+
+ private:
+  [[noreturn]] void wrong_attr() const;
 };
 static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
@@ -113,13 +123,25 @@ class Tape {
   Var zeros(const Dims& shape);
 
   // Records and runs an op. Throws Error{shape} from the op's rule.
-  Var record(const Op& op, std::initializer_list<Var> inputs, const Attr& attr = {});
+  Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0), op, inputs); }
+  // The same for an op with constants: a small struct of the op's own, copied behind the node. What its pointers point
+  // to is borrowed and must outlive the graph.
+  template <class A>
+  Var record(const Op& op, std::initializer_list<Var> inputs, const A& attr) {
+    static_assert(std::is_trivially_copyable_v<A> && std::is_trivially_destructible_v<A>);
+    static_assert(alignof(A) <= alignof(Node));
+    Node* n = new_node(sizeof(A));
+    ::new (static_cast<void*>(n + 1)) A(attr);
+    n->attr_type = &kAttrType<A>;
+    return run(n, op, inputs);
+  }
   // Another look at the memory of `x`; gradients flow through shared storage, there is nothing to run.
   Var alias(Var x, const View& view);
 
   // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
-  // Makes sure that n has storage, without touching it: to be done before scratch memory is taken.
+  // Makes sure that n has storage, without touching it. Error{internal} when that would take memory that a
+  // ScratchScope gives back.
   void grad_storage(Node& n);
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
@@ -157,7 +179,9 @@ class Tape {
   uint64_t next_epoch() { return ++epoch_; }
 
  private:
-  Node* new_node();
+  friend class ScratchScope;
+  Node* new_node(size_t attr_bytes);
+  Var run(Node* n, const Op& op, std::initializer_list<Var> inputs);
   void count(const Node& n, const Shapes& s);
   void* new_data(const Dims& shape);
   Arena arena_;
@@ -165,18 +189,43 @@ class Tape {
   Node* head_ = nullptr;
   uint64_t nodes_ = 0;
   uint64_t epoch_ = 0;
+  int scratch_scopes_ = 0;  // that are open
 };
 
-// Gives scratch back at the end of the block. Take gradient storage (Tape::grad) before, or it goes with the scratch.
+// Where a vjp puts the gradients of its inputs. Only Tape::backward makes one, before it calls the vjp, and takes the
+// storage of all gradients then: so it always lies below the scratch memory that the vjp gives back.
+class InputGrads {
+ public:
+  // Whether input i needs a gradient; false for one that is absent.
+  bool wants(int i) const { return n_.in[i] && n_.in[i]->needs_grad; }
+  // The gradient of input i, to be added to.
+  View add(int i) const { return t_.grad(*n_.in[i]); }
+  // As add, but content may be undefined: *fresh says that the vjp must overwrite rather than add.
+  View write(int i, bool* fresh) const { return t_.grad_for_write(*n_.in[i], fresh); }
+
+ private:
+  friend class Tape;
+  InputGrads(Tape& t, Node& n) : t_(t), n_(n) {
+    for (int i = 0; i < n.n_in; ++i)
+      if (wants(i)) t.grad_storage(*n.in[i]);
+  }
+  Tape& t_;
+  Node& n_;
+};
+
+// Gives scratch back at the end of the block.
 class ScratchScope {
  public:
-  explicit ScratchScope(Tape& t) : arena_(t.arena()), mark_(arena_.mark()) {}
-  ~ScratchScope() { arena_.rewind(mark_); }
+  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()) { ++t.scratch_scopes_; }
+  ~ScratchScope() {
+    --tape_.scratch_scopes_;
+    tape_.arena_.rewind(mark_);
+  }
   ScratchScope(const ScratchScope&) = delete;
   ScratchScope& operator=(const ScratchScope&) = delete;
 
  private:
-  Arena& arena_;
+  Tape& tape_;
   Arena::Mark mark_;
 };
 

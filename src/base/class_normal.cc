@@ -16,7 +16,7 @@ enum class Labels : uint8_t { index, one_hot };
 
 class ClassNormal final : public Base {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t classes = 2, column = 0;
     Labels labels = Labels::index;
     double spread = 0;
@@ -29,7 +29,7 @@ class ClassNormal final : public Base {
       f.real("spread", "standard deviation of the means at the start, which are drawn from a normal", spread, 0, 1e6);
     }
   };
-  ClassNormal(const Config& c, Declare d)
+  ClassNormal(const Config& c, const Declare& d)
       : event_(d.event),
         classes_(c.classes),
         column_(c.column),
@@ -74,6 +74,6 @@ class ClassNormal final : public Base {
 
 }  // namespace
 
-NF_BASE(class_normal, ClassNormal, "normal with a mean and a scale per class, which the context names", "");
+NF_PART(Base, class_normal, ClassNormal, "normal with a mean and a scale per class, which the context names", "");
 
 }  // namespace nf

@@ -29,6 +29,6 @@ class DiagonalNormal final : public Base {
 
 }  // namespace
 
-NF_BASE(diagonal_normal, DiagonalNormal, "normal with a mean and a scale per column", "");
+NF_PART(Base, diagonal_normal, DiagonalNormal, "normal with a mean and a scale per column", "");
 
 }  // namespace nf

@@ -51,6 +51,6 @@ class FullNormal final : public Base {
 
 }  // namespace
 
-NF_BASE(full_normal, FullNormal, "normal with a mean and a full covariance", "");
+NF_PART(Base, full_normal, FullNormal, "normal with a mean and a full covariance", "");
 
 }  // namespace nf

@@ -40,7 +40,8 @@ class GaussianMixture final : public Base {
 
 }  // namespace
 
-NF_BASE(gaussian_mixture, GaussianMixture, "mixture of normals with a weight each, and a mean and a scale per column",
+NF_PART(Base, gaussian_mixture, GaussianMixture,
+        "mixture of normals with a weight each, and a mean and a scale per column",
         "sample gradients: Figurnov et al. 2018, Implicit reparameterization gradients");
 
 }  // namespace nf

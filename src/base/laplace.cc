@@ -13,6 +13,6 @@ using Laplace = LocationScaleBase<laplace_log_prob, quantile>;
 
 }  // namespace
 
-NF_BASE(laplace, Laplace, "Laplace distribution with a location and a scale per column", "");
+NF_PART(Base, laplace, Laplace, "Laplace distribution with a location and a scale per column", "");
 
 }  // namespace nf

@@ -13,6 +13,6 @@ using Logistic = LocationScaleBase<logistic_log_prob, quantile>;
 
 }  // namespace
 
-NF_BASE(logistic, Logistic, "logistic distribution with a location and a scale per column", "");
+NF_PART(Base, logistic, Logistic, "logistic distribution with a location and a scale per column", "");
 
 }  // namespace nf

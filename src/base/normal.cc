@@ -18,6 +18,6 @@ class Normal final : public Base {
 
 }  // namespace
 
-NF_BASE(normal, Normal, "standard normal", "");
+NF_PART(Base, normal, Normal, "standard normal", "");
 
 }  // namespace nf

@@ -11,7 +11,7 @@ void ParametersConfig::fields(Fields& f) {
   net.fields(f);
 }
 
-Parameters::Parameters(const ParametersConfig& c, Declare d, const std::vector<Tensor>& tensors) {
+Parameters::Parameters(const ParametersConfig& c, const Declare& d, const std::vector<Tensor>& tensors) {
   int64_t all = 0;
   for (const Tensor& tensor : tensors) {
     ids_.push_back(c.parameters == ParametersKind::fixed ? d.buffer(tensor.name, tensor.shape, tensor.init)

@@ -12,7 +12,7 @@ namespace nf {
 
 enum class ParametersKind : uint8_t { free, context, fixed };
 
-struct ParametersConfig : LayerConfig {
+struct ParametersConfig : Config {
   ParametersKind parameters = ParametersKind::free;
   NetConfig net;
   void fields(Fields& f) override;
@@ -25,7 +25,7 @@ class Parameters {
     Dims shape;
     Init init;
   };
-  Parameters(const ParametersConfig& config, Declare d, const std::vector<Tensor>& tensors);
+  Parameters(const ParametersConfig& config, const Declare& d, const std::vector<Tensor>& tensors);
 
   // Tensor i: in its shape, or one row of its elements per row of the context.
   struct Values {

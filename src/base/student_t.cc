@@ -41,7 +41,7 @@ class StudentT final : public Base {
 
 }  // namespace
 
-NF_BASE(student_t, StudentT, "Student's t with a location, a scale and degrees of freedom per column",
+NF_PART(Base, student_t, StudentT, "Student's t with a location, a scale and degrees of freedom per column",
         "Bailey 1994, Polar generation of random variates with the t-distribution");
 
 }  // namespace nf

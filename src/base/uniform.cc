@@ -13,7 +13,7 @@ namespace {
 
 class Uniform final : public Base {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     std::vector<double> low = {0}, high = {1};
     void fields(Fields& f) override {
       f.reals("low", "lower ends: one number per column, or one for all", low, -1e30, 1e30, int64_t{1} << 24);
@@ -74,6 +74,6 @@ class Uniform final : public Base {
 
 }  // namespace
 
-NF_BASE(uniform, Uniform, "uniform on a box: between two ends per column", "");
+NF_PART(Base, uniform, Uniform, "uniform on a box: between two ends per column", "");
 
 }  // namespace nf

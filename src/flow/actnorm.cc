@@ -16,10 +16,10 @@ class ActNorm final : public Layer {
  public:
   using Config = NoConfig;
 
-  ActNorm(const Config&, Declare d)
+  ActNorm(const Config&, const Declare& d)
       : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
         shift_(d.param("shift", {d.event}, Init::zeros())),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
+        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
@@ -40,7 +40,7 @@ class ActNorm final : public Layer {
 
 }  // namespace
 
-NF_LAYER(actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardised",
-         "Kingma & Dhariwal 2018, Glow, section 3.1");
+NF_PART(Layer, actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardised",
+        "Kingma & Dhariwal 2018, Glow, section 3.1");
 
 }  // namespace nf

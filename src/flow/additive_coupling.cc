@@ -10,7 +10,7 @@ namespace {
 
 class AdditiveCoupling final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     MaskConfig mask;
     NetConfig net;
     void fields(Fields& f) override {
@@ -42,7 +42,7 @@ class AdditiveCoupling final : public Layer {
 
 }  // namespace
 
-NF_LAYER(additive_coupling, AdditiveCoupling, "shifts some columns by a net of the others (NICE); keeps volume",
-         "Dinh et al. 2015, NICE, eq. 9");
+NF_PART(Layer, additive_coupling, AdditiveCoupling, "shifts some columns by a net of the others (NICE); keeps volume",
+        "Dinh et al. 2015, NICE, eq. 9");
 
 }  // namespace nf

@@ -14,7 +14,7 @@ namespace {
 
 class Affine final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t rank = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -23,7 +23,7 @@ class Affine final : public Layer {
     }
   };
 
-  Affine(const Config& c, Declare d) {
+  Affine(const Config& c, const Declare& d) {
     check_dense(d, "type");
     const int64_t n = d.event;
     if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros());
@@ -73,8 +73,8 @@ class Affine final : public Layer {
 
 }  // namespace
 
-NF_LAYER(
-    affine, Affine, "full affine map: a learned triangle, and a low-rank perturbation of it",
+NF_PART(
+    Layer, affine, Affine, "full affine map: a learned triangle, and a low-rank perturbation of it",
     "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle");
 
 }  // namespace nf

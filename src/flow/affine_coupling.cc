@@ -11,7 +11,7 @@ namespace {
 
 class AffineCoupling final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     MaskConfig mask;
     ScaleMap scale = ScaleMap::bounded_exp;
     double cap = 3;
@@ -55,7 +55,7 @@ class AffineCoupling final : public Layer {
 
 }  // namespace
 
-NF_LAYER(affine_coupling, AffineCoupling, "scales and shifts some columns by a net of the others (RealNVP)",
-         "Dinh et al. 2017, Density estimation using Real NVP, eq. 7-8");
+NF_PART(Layer, affine_coupling, AffineCoupling, "scales and shifts some columns by a net of the others (RealNVP)",
+        "Dinh et al. 2017, Density estimation using Real NVP, eq. 7-8");
 
 }  // namespace nf

@@ -17,7 +17,7 @@ enum class Variance : uint8_t { unbiased, biased };
 
 class BatchNorm final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double eps = 1e-5;
     double momentum = 0.1;
     bool affine = true;
@@ -31,15 +31,15 @@ class BatchNorm final : public Layer {
     }
   };
 
-  BatchNorm(const Config& c, Declare d)
+  BatchNorm(const Config& c, const Declare& d)
       : config_(c),
         // softplus(u) + eps = 1 at the start
         weight_(c.affine ? d.param("unconstrained_weight", {d.event}, Init::fill(std::log(std::expm1(1 - c.eps))))
                          : -1),
         bias_(c.affine ? d.param("bias", {d.event}, Init::zeros()) : -1),
         mean_(d.buffer("running_mean", {d.event}, Init::zeros())),
-        var_(d.buffer("running_var", {d.event}, Init::fill(1), Must::nonnegative)),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
+        var_(d.buffer("running_var", {d.event}, Init::fill(1), Invariant::nonnegative)),
+        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
@@ -87,7 +87,8 @@ class BatchNorm final : public Layer {
 
 }  // namespace
 
-NF_LAYER(batch_norm, BatchNorm, "normalises columns by batch statistics in training, by running statistics otherwise",
-         "Dinh et al. 2017, Density estimation using Real NVP, section 3.7");
+NF_PART(Layer, batch_norm, BatchNorm,
+        "normalises columns by batch statistics in training, by running statistics otherwise",
+        "Dinh et al. 2017, Density estimation using Real NVP, section 3.7");
 
 }  // namespace nf

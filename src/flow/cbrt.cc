@@ -15,8 +15,7 @@ class Cbrt final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(cbrt, Cbrt, "cube root with sign: draws in both tails; infinite log_det at exactly 0",
-         "Dillon et al. 2017, TensorFlow distributions (as a bijector of both signs)", Domain::nonzero,
-         Domain::nonzero);
+NF_PART(Layer, cbrt, Cbrt, "cube root with sign: draws in both tails; infinite log_det at exactly 0",
+        "Dillon et al. 2017, TensorFlow distributions (as a bijector of both signs)", Domain::nonzero, Domain::nonzero);
 
 }  // namespace nf

@@ -17,7 +17,7 @@ namespace {
 class CircularShift final : public Layer {
  public:
   enum class Range : uint8_t { symmetric, positive };
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     Range range = Range::symmetric;
     double bound = 3.141592653589793, turns = 0;
     bool learned = true;
@@ -30,7 +30,7 @@ class CircularShift final : public Layer {
     }
   };
 
-  CircularShift(const Config& c, Declare d)
+  CircularShift(const Config& c, const Declare& d)
       : low_(c.range == Range::symmetric ? -c.bound : 0),
         period_(c.bound - low_),
         turns_(c.learned ? d.param("turns", {d.event}, Init::fill(c.turns))
@@ -65,7 +65,7 @@ class CircularShift final : public Layer {
 
 }  // namespace
 
-NF_LAYER(circular_shift, CircularShift, "shifts columns on a circle by learned amounts",
-         "Rezende et al. 2020, Normalizing flows on tori and spheres, section 2.1.2", Domain::unit, Domain::unit);
+NF_PART(Layer, circular_shift, CircularShift, "shifts columns on a circle by learned amounts",
+        "Rezende et al. 2020, Normalizing flows on tori and spheres, section 2.1.2", Domain::unit, Domain::unit);
 
 }  // namespace nf

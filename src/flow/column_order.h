@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 

@@ -10,7 +10,7 @@ class ElementwiseAffine final : public Layer {
  public:
   using Config = NoConfig;
 
-  ElementwiseAffine(const Config&, Declare d)
+  ElementwiseAffine(const Config&, const Declare& d)
       : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
         shift_(d.param("shift", {d.event}, Init::zeros())) {}
 
@@ -27,7 +27,7 @@ class ElementwiseAffine final : public Layer {
 
 }  // namespace
 
-NF_LAYER(elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
-         "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without its data-dependent start)");
+NF_PART(Layer, elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
+        "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without its data-dependent start)");
 
 }  // namespace nf

@@ -12,7 +12,7 @@ class Exp final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(exp, Exp, "z = e^x: to the positive numbers", "Dillon et al. 2017, TensorFlow distributions (Exp bijector)",
-         Domain::real, Domain::positive);
+NF_PART(Layer, exp, Exp, "z = e^x: to the positive numbers",
+        "Dillon et al. 2017, TensorFlow distributions (Exp bijector)", Domain::real, Domain::positive);
 
 }  // namespace nf

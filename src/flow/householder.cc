@@ -10,14 +10,14 @@ namespace {
 
 class Householder final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t reflections = 0;
     void fields(Fields& f) override {
       f.integer("reflections", "how many; 0 = one per column, at most 16", reflections, 0, 4096);
     }
   };
 
-  Householder(const Config& c, Declare d)
+  Householder(const Config& c, const Declare& d)
       : vectors_(d.param("vectors", {c.reflections ? c.reflections : std::min<int64_t>(d.event, 16), d.event},
                          Init::gaussian(1))) {}
 
@@ -34,7 +34,7 @@ class Householder final : public Layer {
 
 }  // namespace
 
-NF_LAYER(householder, Householder, "learned rotation by a sequence of reflections",
-         "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow");
+NF_PART(Layer, householder, Householder, "learned rotation by a sequence of reflections",
+        "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow");
 
 }  // namespace nf

@@ -6,7 +6,7 @@ namespace {
 
 class LeakyRelu final : public BijectionLayer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double slope = 0.01;
     void fields(Fields& f) override { f.real("slope", "factor of negative numbers", slope, 1e-3, 1e3); }
   };
@@ -16,7 +16,7 @@ class LeakyRelu final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(leaky_relu, LeakyRelu, "scales negative numbers by a given slope",
-         "Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models");
+NF_PART(Layer, leaky_relu, LeakyRelu, "scales negative numbers by a given slope",
+        "Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models");
 
 }  // namespace nf

@@ -8,7 +8,7 @@ namespace {
 
 class Linear final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t seed = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -18,10 +18,10 @@ class Linear final : public Layer {
     }
   };
 
-  Linear(const Config& c, Declare d) {
+  Linear(const Config& c, const Declare& d) {
     check_dense(d, "type");
     weight_ = d.param("weight", {d.event, d.event},
-                      Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)));
+                      Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.ordinal)));
     if (c.bias) bias_ = d.param("bias", {d.event}, Init::zeros());
   }
 
@@ -40,7 +40,7 @@ class Linear final : public Layer {
 
 }  // namespace
 
-NF_LAYER(linear, Linear, "learned matrix without constraints, its determinant by LU",
-         "Kingma & Dhariwal 2018, Glow, eq. 9");
+NF_PART(Layer, linear, Linear, "learned matrix without constraints, its determinant by LU",
+        "Kingma & Dhariwal 2018, Glow, eq. 9");
 
 }  // namespace nf

@@ -9,7 +9,7 @@ namespace {
 
 class Logit final : public BijectionLayer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double alpha = 1e-5;
     void fields(Fields& f) override {
       f.real("alpha", "x is squeezed to [alpha, 1 - alpha]: 0 and 1 become finite; 0 = not", alpha, 0, 0.1);
@@ -20,7 +20,7 @@ class Logit final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(logit, Logit, "log p/(1 - p) of p = alpha + (1 - 2 alpha) x: from [0, 1] to the reals",
-         "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::unit, Domain::real);
+NF_PART(Layer, logit, Logit, "log p/(1 - p) of p = alpha + (1 - 2 alpha) x: from [0, 1] to the reals",
+        "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::unit, Domain::real);
 
 }  // namespace nf

@@ -10,7 +10,7 @@ namespace {
 class LuLinear final : public Layer {
  public:
   enum class Start : uint8_t { identity, random };
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     Start init = Start::identity;
     double eps = 1e-3;
     bool bias = true;
@@ -22,7 +22,7 @@ class LuLinear final : public Layer {
     }
   };
 
-  LuLinear(const Config& c, Declare d) : eps_(c.eps) {
+  LuLinear(const Config& c, const Declare& d) : eps_(c.eps) {
     check_dense(d, "type");
     const int64_t n = d.event, entries = n * (n - 1) / 2;
     const bool identity = c.init == Start::identity;
@@ -61,7 +61,7 @@ class LuLinear final : public Layer {
 
 }  // namespace
 
-NF_LAYER(lu_linear, LuLinear, "learned matrix L U of triangular factors",
-         "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
+NF_PART(Layer, lu_linear, LuLinear, "learned matrix L U of triangular factors",
+        "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
 
 }  // namespace nf

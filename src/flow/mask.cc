@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 
@@ -25,7 +25,7 @@ Mask::Mask(const MaskConfig& config, const Declare& d) {
       for (int32_t i = 0; i < n; i += 2) moves[static_cast<size_t>(i)] = true;
       break;
     case MaskKind::random: {
-      const auto order = random_order(n, static_cast<uint64_t>(config.seed), d.key);
+      const auto order = random_order(n, static_cast<uint64_t>(config.seed), d.ordinal);
       for (int32_t i = 0; i < (n + 1) / 2; ++i) moves[static_cast<size_t>(order[static_cast<size_t>(i)])] = true;
       break;
     }

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/flow/declare.h"
-#include "src/flow/fields.h"
+#include "src/part/declare.h"
+#include "src/part/fields.h"
 
 namespace nf {
 

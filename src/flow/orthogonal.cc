@@ -7,17 +7,18 @@ namespace {
 
 class Orthogonal final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
       f.integer("seed", "which random rotation; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
     }
   };
 
-  Orthogonal(const Config& c, Declare d) {
+  Orthogonal(const Config& c, const Declare& d) {
     check_dense(d, "type");
     rotation_ = d.buffer("rotation", {d.event, d.event},
-                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.key)), Must::rotation);
+                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.ordinal)),
+                         Invariant::rotation);
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override { return {matmul(s.tape, x, s.param(rotation_)), nullptr}; }
@@ -31,7 +32,7 @@ class Orthogonal final : public Layer {
 
 }  // namespace
 
-NF_LAYER(orthogonal, Orthogonal, "fixed random rotation",
-         "Mezzadri 2007, How to generate random matrices from the classical compact groups");
+NF_PART(Layer, orthogonal, Orthogonal, "fixed random rotation",
+        "Mezzadri 2007, How to generate random matrices from the classical compact groups");
 
 }  // namespace nf

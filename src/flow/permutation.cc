@@ -6,7 +6,7 @@ namespace {
 
 class Permutation final : public ColumnOrder {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     std::vector<int64_t> order;
     void fields(Fields& f) override {
       f.integers("order", "column j of z is column order[j] of x; empty = unchanged", order, 0, INT32_MAX, INT32_MAX);
@@ -36,6 +36,6 @@ class Permutation final : public ColumnOrder {
 
 }  // namespace
 
-NF_LAYER(permutation, Permutation, "puts the columns into a given order", "Dinh et al. 2017, section 3.5");
+NF_PART(Layer, permutation, Permutation, "puts the columns into a given order", "Dinh et al. 2017, section 3.5");
 
 }  // namespace nf

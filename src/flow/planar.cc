@@ -15,7 +15,7 @@ namespace {
 
 class Planar final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     PlanarMap map;
     RowParamsConfig params;
     void fields(Fields& f) override {
@@ -49,7 +49,7 @@ class Planar final : public Layer {
 
 }  // namespace
 
-NF_LAYER(planar, Planar, "adds a vector times a function of one projection of the row; inverts",
-         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 10-12, A.1");
+NF_PART(Layer, planar, Planar, "adds a vector times a function of one projection of the row; inverts",
+        "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 10-12, A.1");
 
 }  // namespace nf

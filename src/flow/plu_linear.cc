@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "src/flow/dense_matrix.h"
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 class PluLinear final : public Layer {
  public:
   enum class Start : uint8_t { rotation, permutation };
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     Start init = Start::rotation;
     int64_t seed = 0;
     bool bias = true;
@@ -27,14 +27,14 @@ class PluLinear final : public Layer {
     }
   };
 
-  PluLinear(const Config& c, Declare d) {
+  PluLinear(const Config& c, const Declare& d) {
     check_dense(d, "type");
     const int64_t n = d.event;
     Factors f(n);
     if (c.init == Start::rotation)
-      f.of_rotation(n, static_cast<uint64_t>(c.seed), d.key);
+      f.of_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal);
     else
-      f.row = random_order(n, static_cast<uint64_t>(c.seed), d.key);
+      f.row = random_order(n, static_cast<uint64_t>(c.seed), d.ordinal);
     // Row row[i] of W is row i of L U.
     back_ = f.row;
     order_ = inverse_order(f.row);
@@ -44,7 +44,7 @@ class PluLinear final : public Layer {
       upper_ = d.param("upper", {entries}, Init::exactly(std::move(f.upper)));
     }
     log_s_ = d.param("log_s", {n}, Init::exactly(std::move(f.log_s)));
-    sign_ = d.buffer("sign", {n}, Init::exactly(std::move(f.sign)), Must::sign);
+    sign_ = d.buffer("sign", {n}, Init::exactly(std::move(f.sign)), Invariant::sign);
     if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());
   }
 
@@ -110,7 +110,7 @@ class PluLinear final : public Layer {
 
 }  // namespace
 
-NF_LAYER(plu_linear, PluLinear, "learned matrix P L U with a fixed permutation P (an invertible 1x1 convolution)",
-         "Kingma & Dhariwal 2018, Glow, eq. 10-11");
+NF_PART(Layer, plu_linear, PluLinear, "learned matrix P L U with a fixed permutation P (an invertible 1x1 convolution)",
+        "Kingma & Dhariwal 2018, Glow, eq. 10-11");
 
 }  // namespace nf

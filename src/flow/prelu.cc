@@ -10,11 +10,12 @@ namespace {
 
 class Prelu final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double slope = 0.25;
     void fields(Fields& f) override { f.real("slope", "slope of negative numbers before training", slope, 1e-3, 1e3); }
   };
-  Prelu(const Config& c, Declare d) : log_slope_(d.param("log_slope", {d.event}, Init::fill(std::log(c.slope)))) {}
+  Prelu(const Config& c, const Declare& d)
+      : log_slope_(d.param("log_slope", {d.event}, Init::fill(std::log(c.slope)))) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
@@ -29,7 +30,7 @@ class Prelu final : public Layer {
 
 }  // namespace
 
-NF_LAYER(prelu, Prelu, "scales negative numbers by a learned slope per column",
-         "He et al. 2015, Delving deep into rectifiers, eq. 1, as a bijection");
+NF_PART(Layer, prelu, Prelu, "scales negative numbers by a learned slope per column",
+        "He et al. 2015, Delving deep into rectifiers, eq. 1, as a bijection");
 
 }  // namespace nf

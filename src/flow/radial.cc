@@ -13,7 +13,7 @@ namespace {
 
 class Radial final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     RowParamsConfig params;
     void fields(Fields& f) override { params.fields(f); }
   };
@@ -36,7 +36,7 @@ class Radial final : public Layer {
 
 }  // namespace
 
-NF_LAYER(radial, Radial, "moves rows towards a point or away from it, by their distance; inverts",
-         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 14, A.2");
+NF_PART(Layer, radial, Radial, "moves rows towards a point or away from it, by their distance; inverts",
+        "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 14, A.2");
 
 }  // namespace nf

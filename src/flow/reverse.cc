@@ -19,6 +19,6 @@ class Reverse final : public ColumnOrder {
 
 }  // namespace
 
-NF_LAYER(reverse, Reverse, "reverses the order of the columns", "Papamakarios et al. 2017, MAF, section 3.2");
+NF_PART(Layer, reverse, Reverse, "reverses the order of the columns", "Papamakarios et al. 2017, MAF, section 3.2");
 
 }  // namespace nf

@@ -1,7 +1,7 @@
 // The fields of a layer whose inverse is found by iteration (runtime/op/root.h).
 #pragma once
 #include "runtime/op/root.h"
-#include "src/flow/fields.h"
+#include "src/part/fields.h"
 
 namespace nf {
 

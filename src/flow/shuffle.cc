@@ -6,19 +6,19 @@ namespace {
 
 class Shuffle final : public ColumnOrder {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
       f.integer("seed", "which random order; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
     }
   };
   Shuffle(const Config& c, const Declare& d)
-      : ColumnOrder(random_order(d.event, static_cast<uint64_t>(c.seed), d.key)) {}
+      : ColumnOrder(random_order(d.event, static_cast<uint64_t>(c.seed), d.ordinal)) {}
 };
 
 }  // namespace
 
-NF_LAYER(shuffle, Shuffle, "puts the columns into a fixed random order",
-         "Durkan et al. 2019, Neural spline flows, section 3");
+NF_PART(Layer, shuffle, Shuffle, "puts the columns into a fixed random order",
+        "Durkan et al. 2019, Neural spline flows, section 3");
 
 }  // namespace nf

@@ -9,7 +9,7 @@ namespace {
 
 class Sigmoid final : public BijectionLayer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double temperature = 1, alpha = 0;
     void fields(Fields& f) override {
       f.real("temperature", "factor of x", temperature, 1e-2, 1e2);
@@ -22,7 +22,7 @@ class Sigmoid final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(sigmoid, Sigmoid, "z = 1/(1 + e^-x): to (0, 1)",
-         "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::real, Domain::unit);
+NF_PART(Layer, sigmoid, Sigmoid, "z = 1/(1 + e^-x): to (0, 1)",
+        "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::real, Domain::unit);
 
 }  // namespace nf

@@ -7,7 +7,7 @@ namespace {
 
 class Softclip final : public BijectionLayer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     double bound = 5;
     void fields(Fields& f) override { f.real("bound", "B: outputs are inside (-B, B)", bound, 1, 1e6); }
   };
@@ -17,8 +17,8 @@ class Softclip final : public BijectionLayer {
 
 }  // namespace
 
-NF_LAYER(softclip, Softclip, "clips smoothly to (-B, B)",
-         "Rozet et al. 2022, Zuko (SoftclipTransform, between the layers of its neural autoregressive flows)",
-         Domain::real, Domain::symmetric);
+NF_PART(Layer, softclip, Softclip, "clips smoothly to (-B, B)",
+        "Rozet et al. 2022, Zuko (SoftclipTransform, between the layers of its neural autoregressive flows)",
+        Domain::real, Domain::symmetric);
 
 }  // namespace nf

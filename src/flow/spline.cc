@@ -12,7 +12,7 @@ namespace {
 
 class Spline final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     SplineConfig spline;
     RowParamsConfig params;
     void fields(Fields& f) override {
@@ -43,7 +43,7 @@ class Spline final : public Layer {
 
 }  // namespace
 
-NF_LAYER(spline, Spline, "a learned monotone spline of every column",
-         "Durkan et al. 2019, Neural spline flows, section 3.1");
+NF_PART(Layer, spline, Spline, "a learned monotone spline of every column",
+        "Durkan et al. 2019, Neural spline flows, section 3.1");
 
 }  // namespace nf

@@ -13,7 +13,7 @@ namespace {
 
 class SplineAutoregressive final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     SplineConfig spline;
     bool scale_by_width = false;
     AutoregressiveConfig net;
@@ -41,8 +41,8 @@ class SplineAutoregressive final : public Layer {
 
 }  // namespace
 
-NF_LAYER(spline_autoregressive, SplineAutoregressive,
-         "monotone splines of every column, given by a masked net of the columns before it (NSF, autoregressive)",
-         "Durkan et al. 2019, Neural spline flows, section 3");
+NF_PART(Layer, spline_autoregressive, SplineAutoregressive,
+        "monotone splines of every column, given by a masked net of the columns before it (NSF, autoregressive)",
+        "Durkan et al. 2019, Neural spline flows, section 3");
 
 }  // namespace nf

@@ -16,7 +16,7 @@ namespace {
 
 class SplineCoupling final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     MaskConfig mask;
     SplineConfig spline;
     bool unconditional = false;
@@ -37,7 +37,7 @@ class SplineCoupling final : public Layer {
     }
   };
 
-  SplineCoupling(const Config& c, Declare d)
+  SplineCoupling(const Config& c, const Declare& d)
       : mask_(c.mask, d),
         column_(c.spline, d, c.raw_scale()),
         free_column_(c.spline, d),
@@ -88,7 +88,7 @@ class SplineCoupling final : public Layer {
 
 }  // namespace
 
-NF_LAYER(spline_coupling, SplineCoupling, "monotone splines of some columns, given by a net of the others (NSF)",
-         "Durkan et al. 2019, Neural spline flows, section 3; Rezende et al. 2020 for circles");
+NF_PART(Layer, spline_coupling, SplineCoupling, "monotone splines of some columns, given by a net of the others (NSF)",
+        "Durkan et al. 2019, Neural spline flows, section 3; Rezende et al. 2020 for circles");
 
 }  // namespace nf

@@ -13,10 +13,10 @@ class Standardise final : public Layer {
  public:
   using Config = NoConfig;
 
-  Standardise(const Config&, Declare d)
+  Standardise(const Config&, const Declare& d)
       : mean_(d.buffer("mean", {d.event}, Init::zeros())),
-        std_(d.buffer("std", {d.event}, Init::fill(1), Must::positive)),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Must::flag)) {}
+        std_(d.buffer("std", {d.event}, Init::fill(1), Invariant::positive)),
+        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, true); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, false); }
@@ -38,7 +38,7 @@ class Standardise final : public Layer {
 
 }  // namespace
 
-NF_LAYER(standardise, Standardise, "columns to mean 0 and standard deviation 1, as fitted on the training data",
-         "elementwise affine map with constants of the data");
+NF_PART(Layer, standardise, Standardise, "columns to mean 0 and standard deviation 1, as fitted on the training data",
+        "elementwise affine map with constants of the data");
 
 }  // namespace nf

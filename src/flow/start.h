@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/op/layout.h"
 #include "runtime/tape/params.h"
-#include "src/flow/declare.h"
+#include "src/part/declare.h"
 
 namespace nf {
 

@@ -23,7 +23,7 @@ enum class Flip : uint8_t { alternate, no, yes };
 
 class Sylvester final : public Layer {
  public:
-  struct Config final : LayerConfig {
+  struct Config final : nf::Config {
     Basis basis = Basis::orthogonal;
     int64_t columns = 8, reflections = 8;
     Flip flip = Flip::alternate;
@@ -55,7 +55,7 @@ class Sylvester final : public Layer {
         params_(c.params, d,
                 {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_)))},
                  {"basis", checked_mul(vectors_, d.event), Init::gaussian(1)}}) {
-    if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.key % 2 == 0)) return;
+    if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.ordinal % 2 == 0)) return;
     for (int64_t j = d.event; j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
   }
 
@@ -94,7 +94,7 @@ class Sylvester final : public Layer {
 
 }  // namespace
 
-NF_LAYER(sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; inverts",
-         "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
+NF_PART(Layer, sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; inverts",
+        "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
 
 }  // namespace nf

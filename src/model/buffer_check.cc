@@ -11,28 +11,28 @@ namespace nf {
 namespace {
 using At = std::function<double(int64_t)>;
 
-bool allowed(Must must, double v) {
-  switch (must) {
-    case Must::flag:
+bool allowed(Invariant invariant, double v) {
+  switch (invariant) {
+    case Invariant::flag:
       return v == 0 || v == 1;
-    case Must::sign:
+    case Invariant::sign:
       return v == 1 || v == -1;
-    case Must::positive:
+    case Invariant::positive:
       return v > 0;
-    case Must::nonnegative:
+    case Invariant::nonnegative:
       return v >= 0;
     default:
       return true;
   }
 }
 
-const char* words(Must must) {
-  switch (must) {
-    case Must::flag:
+const char* words(Invariant invariant) {
+  switch (invariant) {
+    case Invariant::flag:
       return "0 or 1";
-    case Must::sign:
+    case Invariant::sign:
       return "1 or -1";
-    case Must::positive:
+    case Invariant::positive:
       return "positive";
     default:
       return "0 or more";
@@ -54,9 +54,9 @@ double distance_from_rotation(int64_t n, const At& at) {
 }
 }  // namespace
 
-void check_buffer(Must must, const std::string& name, const Dims& shape, DType dtype, const At& at) {
-  if (must == Must::anything) return;
-  if (must == Must::rotation) {
+void check_buffer(Invariant invariant, const std::string& name, const Dims& shape, DType dtype, const At& at) {
+  if (invariant == Invariant::none) return;
+  if (invariant == Invariant::rotation) {
     // 4096 columns of rounded elements are 2e-6 off in float32.
     const double off = distance_from_rotation(shape[0], at);
     if (!(off <= (dtype == DType::f64 ? 1e-9 : 1e-4)))
@@ -64,9 +64,9 @@ void check_buffer(Must must, const std::string& name, const Dims& shape, DType d
     return;
   }
   for (int64_t k = 0; k < shape.count(); ++k)
-    if (!allowed(must, at(k)))
+    if (!allowed(invariant, at(k)))
       fail(Code::format, "tensor \"%s\" is %g at index %lld, but has to be %s", name.c_str(), at(k),
-           static_cast<long long>(k), words(must));
+           static_cast<long long>(k), words(invariant));
 }
 
 }  // namespace nf

@@ -116,7 +116,7 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   std::vector<ParamSlot> slots;
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable});
-    musts_.push_back(p.must);
+    invariants_.push_back(p.invariant);
   }
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {

@@ -38,7 +38,7 @@ class FlowModel {
   DType dtype() const { return spec_.dtype; }
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }
-  Must must(size_t slot) const { return musts_[slot]; }  // what a file has to say of this tensor
+  Invariant invariant(size_t slot) const { return invariants_[slot]; }  // what a file has to say of this tensor
   const std::vector<Step>& steps() const { return steps_; }
   const Base& base() const { return *base_; }
   const RowCost& cost() const { return cost_; }
@@ -77,7 +77,7 @@ class FlowModel {
   std::unique_ptr<Base> base_;
   std::optional<Net> embedding_;
   std::unique_ptr<ParamStore> params_;
-  std::vector<Must> musts_;
+  std::vector<Invariant> invariants_;
   RowCost cost_;
   int64_t block_rows_ = 1;
 };

@@ -74,7 +74,7 @@ void read_params(const SafeTensors& file, FlowModel& model) {
           fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(),
                at / sizeof(T));
       }
-      check_buffer(model.must(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
+      check_buffer(model.invariant(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
         T v;
         std::memcpy(&v, e->data + static_cast<size_t>(k) * sizeof v, sizeof v);
         return static_cast<double>(v);

@@ -15,10 +15,12 @@ enum {
   kParam
 };  // kParam: a trained parameter of the layers, so that the node is known to need gradients
 
-std::span<const Step> steps_of(const Node& n) {
-  return {static_cast<const Step*>(n.attr.p[0]), static_cast<size_t>(n.attr.i[2])};
-}
-Scope scope_of(Tape& t, const Node& n) { return {t, static_cast<Node*>(const_cast<void*>(n.attr.p[1]))}; }
+struct SegmentAttr {
+  std::span<const Step> steps;
+  Node* params;
+  uint32_t stream;  // the first one of the layers
+  bool inverse;
+};
 
 // Nothing is recorded in this scope. The tape is used again after an error (a root that was missed, say).
 class Unrecorded {
@@ -43,10 +45,11 @@ Shapes shape(const Node& n) {
 
 template <class T>
 void forward(Tape& t, Node& n) {
+  const auto& a = n.attr<SegmentAttr>();
   const Tape::Mark mark = t.mark();
   const Mapped m = [&] {
     const Unrecorded scope(t);
-    return apply_steps(scope_of(t, n), steps_of(n), n.in[kX], n.in[kContext], n.attr.i[0] != 0);
+    return apply_steps({t, a.params}, a.steps, n.in[kX], n.in[kContext], a.inverse);
   }();
   for_runs<const T, T>(m.y->out, n.out, [](const T* from, T* to, int64_t k) { kernel::copy(from, to, k); });
   T* log_det = n.extra->y<T>();
@@ -58,21 +61,17 @@ void forward(Tape& t, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
-  // Storage that outlives the rerun comes first.
-  Var outer[2] = {n.in[kX], n.in[kContext]};
-  View outer_grad[2];
-  for (int i = 0; i < 2; ++i)
-    if (outer[i] && outer[i]->needs_grad) outer_grad[i] = t.grad(*outer[i]);
   const Tape::Mark mark = t.mark();
   const RandomKey random = t.random;
-  t.random.stream = static_cast<uint32_t>(n.attr.i[1]);
+  const auto& a = n.attr<SegmentAttr>();
+  t.random.stream = a.stream;
   Var inner[2] = {nullptr, nullptr};
-  for (int i = 0; i < 2; ++i)
-    if (outer[i]) inner[i] = t.input(outer[i]->out, outer[i]->needs_grad);
+  for (int i : {kX, kContext})
+    if (n.in[i]) inner[i] = t.input(n.view(i), grads.wants(i));
   const Node* stop = t.head();
-  const Mapped m = apply_steps(scope_of(t, n), steps_of(n), inner[0], inner[1], n.attr.i[0] != 0);
+  const Mapped m = apply_steps({t, a.params}, a.steps, inner[0], inner[1], a.inverse);
   const auto seed = [&](const View& g, Var y) {
     if (!g.data || !y || !y->needs_grad) return;
     for_runs<const T, T>(g, t.grad(*y), [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
@@ -80,10 +79,10 @@ void vjp(Tape& t, Node& n) {
   seed(gy, m.y);
   seed(gl, m.log_det);
   t.backward(stop);
-  for (int i = 0; i < 2; ++i) {
+  for (int i : {kX, kContext}) {
     const View g = inner[i] ? t.grad_out(*inner[i]) : View{};
-    if (!outer_grad[i].data || !g.data) continue;
-    for_runs<const T, T>(g, outer_grad[i], [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
+    if (!g.data) continue;
+    for_runs<const T, T>(g, grads.add(i), [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
   }
   t.random = random;
   t.rewind(mark);
@@ -113,12 +112,7 @@ Mapped apply_steps(const Scope& s, std::span<const Step> steps, Var x, Var conte
 }
 
 Mapped recorded_segment(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse) {
-  Attr a;
-  a.i[0] = inverse;
-  a.i[1] = s.tape.random.stream;
-  a.i[2] = static_cast<int64_t>(steps.size());
-  a.p[0] = steps.data();
-  a.p[1] = s.params;
+  const SegmentAttr a{steps, s.params, s.tape.random.stream, inverse};
   Var trained = nullptr;
   for (const Step& step : steps)
     for (ParamId i = step.first; i < step.first + step.count; ++i)

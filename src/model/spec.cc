@@ -54,8 +54,8 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
     return s;
   }
   const std::string type = type_of(j, path);
-  s.kind = find_layer_kind(type.c_str());
-  if (!s.kind) unknown_kind(path + ".type", "layer", type, layer_kinds());
+  s.kind = Registry<LayerKind>::find(type.c_str());
+  if (!s.kind) unknown_kind(path + ".type", "layer", type, Registry<LayerKind>::all());
   s.config = s.kind->config();
   s.config->fields(read);
   read.finish({"type"});
@@ -86,8 +86,8 @@ void read_base(const Json& root, ModelSpec& s) {
     fail(Code::spec, "%s: %s is not a base; write \"normal\" or {\"type\": \"normal\"}", path.c_str(),
          shown(j).c_str());
   const std::string type = type_of(j, path);
-  s.base = find_base_kind(type.c_str());
-  if (!s.base) unknown_kind(path, "base", type, base_kinds());
+  s.base = Registry<BaseKind>::find(type.c_str());
+  if (!s.base) unknown_kind(path, "base", type, Registry<BaseKind>::all());
   s.base_config = s.base->config();
   ReadFields read(j, path);
   s.base_config->fields(read);
@@ -190,8 +190,8 @@ std::string write_spec(const ModelSpec& s) {
 
 std::string describe_layers() {
   Json layers = Json::Array(), bases = Json::Array();
-  for (const LayerKind* k : layer_kinds()) layers.append(describe(*k));
-  for (const BaseKind* k : base_kinds()) bases.append(describe(*k));
+  for (const LayerKind* k : Registry<LayerKind>::all()) layers.append(describe(*k));
+  for (const BaseKind* k : Registry<BaseKind>::all()) bases.append(describe(*k));
   DescribeFields embedding;
   EmbeddingConfig().fields(embedding);
   const Json net = {{"name", "embedding"},

@@ -20,14 +20,14 @@ namespace nf {
 
 struct LayerSpec {
   const LayerKind* kind = nullptr;  // nullptr: a chain
-  std::unique_ptr<LayerConfig> config;
+  std::unique_ptr<Config> config;
   std::vector<LayerSpec> layers;
   int64_t repeat = 1;
   bool invert = false;
 };
 
 // A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
-struct EmbeddingConfig : LayerConfig {
+struct EmbeddingConfig : Config {
   int64_t out = 8;
   NetConfig net;
   EmbeddingConfig() { net.init = NetInit::random; }
@@ -42,7 +42,7 @@ struct ModelSpec {
   int64_t seen_context() const { return embedding ? embedding->out : context; }
   DType dtype = DType::f32;
   const BaseKind* base = nullptr;
-  std::unique_ptr<LayerConfig> base_config;
+  std::unique_ptr<Config> base_config;
   LayerSpec chain;
 };
 

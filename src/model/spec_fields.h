@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "src/flow/fields.h"
 #include "src/io/json.h"
+#include "src/part/fields.h"
 
 namespace nf {
 

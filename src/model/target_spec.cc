@@ -9,9 +9,9 @@ namespace nf {
 namespace {
 
 const TargetKind& kind_of(const std::string& name) {
-  if (const TargetKind* kind = find_target_kind(name.c_str())) return *kind;
+  if (const TargetKind* kind = Registry<TargetKind>::find(name.c_str())) return *kind;
   std::vector<std::string> names;
-  for (const TargetKind* k : target_kinds()) names.emplace_back(k->name);
+  for (const TargetKind* k : Registry<TargetKind>::all()) names.emplace_back(k->name);
   const std::string near = nearest(name, names);
   if (!near.empty())
     fail(Code::spec, "target: unknown target \"%.40s\", did you mean \"%s\"?", name.c_str(), near.c_str());
@@ -47,7 +47,7 @@ std::unique_ptr<Target> parse_target(std::string_view text, int64_t event) {
 
 std::string describe_targets() {
   Json list = Json::Array();
-  for (const TargetKind* k : target_kinds()) {
+  for (const TargetKind* k : Registry<TargetKind>::all()) {
     DescribeFields fields;
     k->config()->fields(fields);
     list.append({{"name", k->name},

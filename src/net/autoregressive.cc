@@ -8,8 +8,9 @@
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 namespace nf {
 namespace {
@@ -17,15 +18,20 @@ namespace {
 using Stage = Made::Stage;
 enum { kZ, kContext, kParam };  // kParam: a trained parameter of the net, so that the node is known to need gradients
 
-// attr: p[0] the Autoregressive, p[1] the parameters as leaves, i[0] whether units are dropped, i[1] the stream of the
-// first dropout. saved: all vectors of the net by unit, [units, n] (Stage::offset).
-const Autoregressive& net_of(const Node& n) { return *static_cast<const Autoregressive*>(n.attr.p[0]); }
-Node* param_of(const Node& n, ParamId id) { return static_cast<Node*>(const_cast<void*>(n.attr.p[1])) + id; }
+struct InverseAttr {
+  const Autoregressive* net;
+  Node* params;  // leaves, by ParamId
+  bool dropping;
+  uint32_t stream;  // of the first dropout
+};
+const Autoregressive& net_of(const Node& n) { return *n.attr<InverseAttr>().net; }
+Node* param_of(const Node& n, ParamId id) { return n.attr<InverseAttr>().params + id; }
 template <class T>
 T* values_of(const Node& n, ParamId id) {
   return param_of(n, id)->out.as<T>();
 }
 
+// saved: all vectors of the net by unit, [units, n] (Stage::offset).
 Shapes shape(const Node& n) {
   Shapes s;
   s.out = n.in[kZ]->out.shape;
@@ -53,7 +59,7 @@ struct Vectors {
 
 template <class T>
 void drop_masks(Tape& t, const Node& node, const Vectors<T>& v) {
-  auto stream = static_cast<uint32_t>(node.attr.i[1]);
+  uint32_t stream = node.attr<InverseAttr>().stream;
   const double keep = 1 - v.made.dropout_rate();
   for (const Stage& s : v.made.stages()) {
     if (s.kind != Stage::dropout) continue;
@@ -112,7 +118,7 @@ void forward(Tape& t, Node& node) {
   const Made& made = net.made();
   const auto z = matrix_of<T>(node.view(kZ)), x = matrix_of<T>(node.out);
   const int64_t n = z.rows, event = made.event(), per = made.per();
-  const Vectors<T> v{made, node.attr.i[0] != 0, n, static_cast<T*>(node.saved)};
+  const Vectors<T> v{made, node.attr<InverseAttr>().dropping, n, static_cast<T*>(node.saved)};
   if (made.context()) {
     const auto context = matrix_of<T>(node.view(kContext));
     kernel::transpose(n, made.context(), context.p, context.ld, v.base, n);
@@ -182,21 +188,20 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const Autoregressive& net = net_of(node);
   const Made& made = net.made();
   const View gy_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto z = matrix_of<T>(node.view(kZ)), x = matrix_of<T>(node.out), gy = matrix_of<T>(gy_view);
   const int64_t n = z.rows, event = made.event(), per = made.per();
-  // Storage of gradients comes before scratch memory.
   Rows<T> gz{}, g_context{};
-  if (node.in[kZ]->needs_grad) gz = matrix_of<T>(t.grad(*node.in[kZ]));
-  if (made.context() && node.in[kContext]->needs_grad) g_context = matrix_of<T>(t.grad(*node.in[kContext]));
+  if (grads.wants(kZ)) gz = matrix_of<T>(grads.add(kZ));
+  if (made.context() && grads.wants(kContext)) g_context = matrix_of<T>(grads.add(kContext));
   for (const Stage& s : made.stages())
     for (const ParamId id : {s.weight, s.bias})
       if (s.kind == Stage::linear && param_of(node, id)->needs_grad) t.grad_storage(*param_of(node, id));
   const ScratchScope scope(t);
-  const Vectors<T> v{made, node.attr.i[0] != 0, n, static_cast<T*>(node.saved)};
+  const Vectors<T> v{made, node.attr<InverseAttr>().dropping, n, static_cast<T*>(node.saved)};
   const Vectors<T> g{made, v.dropping, n, t.scratch<T>(made.units() * n)};
   kernel::fill<T>(0, g.base, made.units() * n);
   T *z_units = t.scratch<T>(event * n), *x_units = t.scratch<T>(event * n);
@@ -242,7 +247,7 @@ void vjp(Tape& t, Node& node) {
 const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
-  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.key);
+  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);
   std::vector<int32_t> order(static_cast<size_t>(d.event));
   std::iota(order.begin(), order.end(), 0);
   if (c.order == OrderKind::reversed) std::reverse(order.begin(), order.end());
@@ -283,19 +288,17 @@ Mapped Autoregressive::forward(const Scope& s, Var x, Var context) const {
 
 Mapped Autoregressive::inverse(const Scope& s, Var z, Var context) const {
   Tape& t = s.tape;
-  Attr a;
-  a.p[0] = this;
-  a.p[1] = s.params;
-  a.i[0] = t.training && made_.dropout_rate() > 0;
-  a.i[1] = -1;
+  InverseAttr a{this, s.params, t.training && made_.dropout_rate() > 0, 0};
+  bool first = true;
   Var trained = nullptr;
   for (const Stage& stage : made_.stages()) {
     if (stage.kind == Stage::linear)
       for (const ParamId id : {stage.weight, stage.bias})
         if (s.param(id)->needs_grad) trained = s.param(id);
-    if (stage.kind == Stage::dropout && a.i[0]) {
+    if (stage.kind == Stage::dropout && a.dropping) {
       const uint32_t stream = next_random_stream(t);
-      if (a.i[1] < 0) a.i[1] = stream;
+      if (first) a.stream = stream;
+      first = false;
     }
   }
   Var x = t.record(kInverse, {z, context, trained}, a);

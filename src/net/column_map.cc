@@ -4,6 +4,7 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 
 namespace nf {
@@ -11,10 +12,14 @@ namespace {
 
 enum { kX, kH };
 
-// attr: p[0] the map, p[1] the order. saved: x and z by unit, [2, D, n].
-const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
-const int32_t* order_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
+struct ColumnsAttr {
+  const ColumnMap* map;  // borrowed, as the order
+  const int32_t* order;
+};
+const ColumnMap& map_of(const Node& n) { return *n.attr<ColumnsAttr>().map; }
+const int32_t* order_of(const Node& n) { return n.attr<ColumnsAttr>().order; }
 
+// saved: x and z by unit, [2, D, n].
 Shapes shape(const Node& n) {
   const Dims& x = n.in[kX]->out.shape;
   need_rank(n, kX, 2);
@@ -50,13 +55,11 @@ void forward(Tape& t, Node& node) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto gz = matrix_of<T>(gz_view);
   const ColumnMap& map = map_of(node);
   const int64_t n = node.out.shape[0], event = node.out.shape[1], per = map.per(), count = n * event;
-  for (Node* in : {node.in[kX], node.in[kH]})  // storage of gradients comes before scratch memory
-    if (in->needs_grad) t.grad_storage(*in);
   const ScratchScope scope(t);
   const T* in = static_cast<const T*>(node.saved);
   T *g_out = t.scratch<T>(count), *g_in = t.scratch<T>(count), *g_params = t.scratch<T>(per * count);
@@ -71,9 +74,9 @@ void vjp(Tape& t, Node& node) {
                           g_in + at, g_params + i * per * n, scratch, column},
             false);
   }
-  if (node.in[kH]->needs_grad) kernel::accumulate<T>(g_params, t.grad(*node.in[kH]).template as<T>(), per * count);
-  if (node.in[kX]->needs_grad) {
-    const auto gx = matrix_of<T>(t.grad(*node.in[kX]));
+  if (grads.wants(kH)) kernel::accumulate<T>(g_params, grads.add(kH).as<T>(), per * count);
+  if (grads.wants(kX)) {
+    const auto gx = matrix_of<T>(grads.add(kX));
     kernel::transpose(event, n, g_in, n, g_out, event);
     for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(g_out + r * event, gx.row(r), event);
   }
@@ -84,10 +87,7 @@ const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BO
 }  // namespace
 
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
-  Attr a;
-  a.p[0] = &map;
-  a.p[1] = order;
-  Var z = t.record(kColumns, {x, h}, a);
+  Var z = t.record(kColumns, {x, h}, ColumnsAttr{&map, order});
   return {z, z->extra};
 }
 

@@ -1,8 +1,8 @@
 // Maps of one column at a time, with parameters for every row: what an autoregressive layer does to x_i given h_i, on
 // data stored by unit, so that a column of the rows of a block is one run of memory.
 #pragma once
-#include "src/flow/layer.h"
 #include "src/net/periodic.h"
+#include "src/part/scope.h"
 
 namespace nf {
 

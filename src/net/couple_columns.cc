@@ -7,6 +7,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "src/net/column_map.h"
 
@@ -16,11 +17,16 @@ namespace {
 enum { kX, kH };
 constexpr int64_t kBlock = 64;
 
-// attr: p[0] the map, p[1] the index, i[0] its length m, i[1] inverse.
-const ColumnMap& map_of(const Node& n) { return *static_cast<const ColumnMap*>(n.attr.p[0]); }
-const int32_t* index_of(const Node& n) { return static_cast<const int32_t*>(n.attr.p[1]); }
-int64_t count_of(const Node& n) { return n.attr.i[0]; }
-bool inverse_of(const Node& n) { return n.attr.i[1] != 0; }
+struct CoupleAttr {
+  const ColumnMap* map;  // borrowed, as the index
+  const int32_t* index;  // of m columns
+  int64_t m;
+  bool inverse;
+};
+const ColumnMap& map_of(const Node& n) { return *n.attr<CoupleAttr>().map; }
+const int32_t* index_of(const Node& n) { return n.attr<CoupleAttr>().index; }
+int64_t count_of(const Node& n) { return n.attr<CoupleAttr>().m; }
+bool inverse_of(const Node& n) { return n.attr<CoupleAttr>().inverse; }
 // The same numbers for all rows: [m, per] in any shape.
 bool shared(const Node& n) {
   const Dims& h = n.in[kH]->out.shape;
@@ -95,18 +101,16 @@ void forward(Tape& t, Node& node) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& node) {
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out), gz = matrix_of<T>(gz_view);
   const T* gl = gl_view.as<T>();
   const ColumnMap& map = map_of(node);
   const int64_t m = count_of(node);
-  // Storage of gradients comes before scratch memory.
   Rows<T> gx{}, gh{};
   bool fresh = false;
-  if (node.in[kX]->needs_grad) gx = matrix_of<T>(t.grad(*node.in[kX]));
-  if (node.in[kH]->needs_grad)
-    gh = numbers_of<T>(node, shared(node) ? t.grad(*node.in[kH]) : t.grad_for_write(*node.in[kH], &fresh));
+  if (grads.wants(kX)) gx = matrix_of<T>(grads.add(kX));
+  if (grads.wants(kH)) gh = numbers_of<T>(node, shared(node) ? grads.add(kH) : grads.write(kH, &fresh));
   const ScratchScope scope(t);
   Block<T> b(t, node);
   T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);
@@ -151,12 +155,7 @@ const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_
 }  // namespace
 
 Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse) {
-  Attr a;
-  a.p[0] = &map;
-  a.p[1] = index;
-  a.i[0] = m;
-  a.i[1] = inverse;
-  Var z = t.record(kCouple, {x, h}, a);
+  Var z = t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse});
   return {z, z->extra};
 }
 

@@ -38,7 +38,7 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
       if (size < count) k = (2 * j + 1) * count / (2 * size);  // too few for all degrees: spread over their range
       if (c.degrees == DegreeKind::random)
         k = static_cast<int64_t>(kernel::random_below({static_cast<uint64_t>(c.seed), kDegreeStream},
-                                                      static_cast<int64_t>(d.key), draw++,
+                                                      static_cast<int64_t>(d.ordinal), draw++,
                                                       static_cast<uint64_t>(count)));
       layer.push_back(static_cast<int32_t>(low + k));
     }
@@ -49,7 +49,7 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
   return all;
 }
 
-Made::Made(const NetConfig& c, Declare d, int64_t per, const Degrees& hidden, std::span<const int64_t> features)
+Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hidden, std::span<const int64_t> features)
     : units_(d.context),
       event_(d.event),
       context_(d.context),
@@ -112,8 +112,8 @@ int Made::add(Stage stage, int64_t units) {
   return static_cast<int>(stages_.size());
 }
 
-int Made::linear(Declare d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
-                 double bound, int residual, bool activated) {
+int Made::linear(const Declare& d, int in, int64_t first, const std::vector<int32_t>& from,
+                 const std::vector<int32_t>& to, double bound, int residual, bool activated) {
   Stage s;
   s.in = in;
   s.first = first;
@@ -143,7 +143,7 @@ int Made::derived(Stage s, Stage::Kind kind, int in) {
   return add(std::move(s), from.units);
 }
 
-int Made::modulate(Declare d, int in) {
+int Made::modulate(const Declare& d, int in) {
   // Complete from the start, as all that the context gives.
   const std::vector<int32_t> none(static_cast<size_t>(context_), 0),
       at_once(static_cast<size_t>(stages_[static_cast<size_t>(in - 1)].units), 0);

@@ -35,9 +35,10 @@ class Made {
   static Degrees hidden_degrees(const MadeConfig& config, const Declare& d);
 
   // features[i]: of input i, in autoregressive order; empty: 1 of every input.
-  Made(const MadeConfig& config, Declare d, int64_t per, std::span<const int64_t> features = {})
+  Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features = {})
       : Made(config.net, d, per, hidden_degrees(config, d), features) {}
-  Made(const NetConfig& config, Declare d, int64_t per, const Degrees& hidden, std::span<const int64_t> features = {});
+  Made(const NetConfig& config, const Declare& d, int64_t per, const Degrees& hidden,
+       std::span<const int64_t> features = {});
 
   // x [n, features()] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
   Var operator()(const Scope& s, Var x, Var context) const;
@@ -75,12 +76,12 @@ class Made {
 
  private:
   int add(Stage stage, int64_t units);
-  int linear(Declare d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
+  int linear(const Declare& d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
              double bound, int residual, bool activated);
   int derived(Stage stage, Stage::Kind kind, int in);
   int activate(int in) { return derived({}, Stage::activate, in); }
   int drop(int in) { return dropout_ == 0 ? in : derived({}, Stage::dropout, in); }
-  int modulate(Declare d, int in);
+  int modulate(const Declare& d, int in);
   std::vector<Stage> stages_;
   int64_t units_, event_, context_, per_, features_ = 0;
   Activation act_;

@@ -53,13 +53,13 @@ Activation activation_of(ActivationKind kind) {
   return {};
 }
 
-Net::Dense Net::dense(Declare& d, const std::string& name, int64_t in, int64_t out, double bound) {
+Net::Dense Net::dense(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound) {
   Declare layer = d.inside(name);
   return {layer.param("weight", {in, out}, Init::uniform_pm(bound)),
           layer.param("bias", {out}, Init::uniform_pm(bound))};
 }
 
-Net::Hidden Net::hidden(Declare& d, const std::string& name, int64_t in, int64_t out, double bound) const {
+Net::Hidden Net::hidden(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound) const {
   Hidden h{dense(d, name, in, out, bound)};
   if (film_) {
     Declare inside = d.inside(name);
@@ -68,7 +68,7 @@ Net::Hidden Net::hidden(Declare& d, const std::string& name, int64_t in, int64_t
   return h;
 }
 
-Net::Net(const NetConfig& c, Declare d, int64_t in, int64_t out)
+Net::Net(const NetConfig& c, const Declare& d, int64_t in, int64_t out)
     : kind_(c.kind), act_(activation_of(c.activation)), dropout_(c.dropout), film_(c.modulates(d, in)) {
   const auto fan = [](int64_t n) { return 1 / std::sqrt(static_cast<double>(n > 0 ? n : 1)); };
   constexpr double kNearZero = 1e-3;

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "runtime/op/ops.h"
-#include "src/flow/declare.h"
-#include "src/flow/fields.h"
-#include "src/flow/layer.h"
+#include "src/part/declare.h"
+#include "src/part/fields.h"
+#include "src/part/scope.h"
 
 namespace nf {
 
@@ -41,7 +41,7 @@ Activation activation_of(ActivationKind kind);
 class Net {
  public:
   // in = 0: a net of the context alone, which is its input then; x may be nullptr.
-  Net(const NetConfig& config, Declare d, int64_t in, int64_t out);
+  Net(const NetConfig& config, const Declare& d, int64_t in, int64_t out);
   Var operator()(const Scope& s, Var x, Var context) const;
 
  private:
@@ -55,8 +55,8 @@ class Net {
     Hidden first;
     Dense second, gate;  // gate.weight < 0: no context, or FiLM
   };
-  static Dense dense(Declare& d, const std::string& name, int64_t in, int64_t out, double bound);
-  Hidden hidden(Declare& d, const std::string& name, int64_t in, int64_t out, double bound) const;
+  static Dense dense(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound);
+  Hidden hidden(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound) const;
   Var activated(const Scope& s, const Hidden& layer, Var x, Var context) const;
   static Var modulated(const Scope& s, const Hidden& layer, Var h, Var context);
   static Var apply(const Scope& s, const Dense& layer, Var x, Var residual = nullptr);

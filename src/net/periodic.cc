@@ -8,7 +8,10 @@
 namespace nf {
 namespace {
 
-const std::vector<Seen>& seen_of(const Node& n) { return *static_cast<const std::vector<Seen>*>(n.attr.p[0]); }
+struct SeeAttr {
+  const std::vector<Seen>* seen;  // borrowed
+};
+const std::vector<Seen>& seen_of(const Node& n) { return *n.attr<SeeAttr>().seen; }
 
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
@@ -29,8 +32,8 @@ void forward(Tape&, Node& n) {
 }
 
 template <class T>
-void vjp(Tape& t, Node& n) {
-  const auto x = matrix_of<T>(n.view(0)), gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(t.grad(*n.in[0]));
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const auto x = matrix_of<T>(n.view(0)), gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(grads.add(0));
   const std::vector<Seen>& seen = seen_of(n);
   for (int64_t r = 0; r < x.rows; ++r)
     for (size_t j = 0; j < seen.size(); ++j) {
@@ -56,10 +59,6 @@ double Seen::slope(double x) const {
   return factor * (kind == sine ? std::cos(a) : -std::sin(a));
 }
 
-Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) {
-  Attr a;
-  a.p[0] = &seen;
-  return t.record(kSee, {x}, a);
-}
+Var see_columns(Tape& t, const std::vector<Seen>& seen, Var x) { return t.record(kSee, {x}, SeeAttr{&seen}); }
 
 }  // namespace nf

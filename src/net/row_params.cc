@@ -9,7 +9,7 @@ void RowParamsConfig::fields(Fields& f) {
   net.fields(f);
 }
 
-RowParams::RowParams(const RowParamsConfig& c, Declare d, std::initializer_list<Part> parts) {
+RowParams::RowParams(const RowParamsConfig& c, const Declare& d, std::initializer_list<Part> parts) {
   int64_t count = 0;
   for (const Part& part : parts) {
     if (part.count == 0) continue;

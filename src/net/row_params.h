@@ -30,7 +30,7 @@ class RowParams {
   using Set = std::array<Var, kMaxParts>;
 
   // Declares a tensor [count] for every part, and the net under "net".
-  RowParams(const RowParamsConfig& config, Declare d, std::initializer_list<Part> parts);
+  RowParams(const RowParamsConfig& config, const Declare& d, std::initializer_list<Part> parts);
   // The parts in their order, each [count], or [n, count] for context [n, c].
   Set operator()(const Scope& s, Var context) const;
 

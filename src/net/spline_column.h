@@ -6,6 +6,7 @@
 #include "runtime/kernel/spline.h"
 #include "runtime/kernel/spline_pieces.h"
 #include "src/net/column_map.h"
+#include "src/part/fields.h"
 
 namespace nf {
 

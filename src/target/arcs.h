@@ -13,7 +13,7 @@
 
 namespace nf {
 
-struct ArcsConfig : LayerConfig {
+struct ArcsConfig : Config {
   ArcsConfig(double radius, double width, double centre, double spread)
       : radius(radius), width(width), centre(centre), spread(spread) {}
   double radius, width, centre, spread;

@@ -8,7 +8,7 @@ namespace {
 
 class Banana final : public PointTarget<Banana> {
  public:
-  struct Config : LayerConfig {
+  struct Config : nf::Config {
     double scale = 2, bend = 0.25;
     void fields(Fields& f) override {
       f.real("scale", "standard deviation of the first column", scale, 0.01, 100);
@@ -36,7 +36,7 @@ class Banana final : public PointTarget<Banana> {
 
 }  // namespace
 
-NF_TARGET(banana, Banana, "a bent Gaussian, any number of columns from 2",
-          "x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), every other xj ~ N(0, 1)", "Haario et al. 1999", 2, 1 << 24);
+NF_PART(Target, banana, Banana, "a bent Gaussian, any number of columns from 2", "Haario et al. 1999",
+        "x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), every other xj ~ N(0, 1)", 2, 1 << 24);
 
 }  // namespace nf

@@ -8,7 +8,7 @@ namespace {
 
 class Cross final : public PointTarget<Cross> {
  public:
-  struct Config : LayerConfig {
+  struct Config : nf::Config {
     double distance = 3, across = 0.2, along = 0.4;
     void fields(Fields& f) override {
       f.real("distance", "of the four centres from the origin", distance, 0, 100);
@@ -41,9 +41,9 @@ class Cross final : public PointTarget<Cross> {
 
 }  // namespace
 
-NF_TARGET(cross, Cross, "four Gaussian bumps in a cross",
-          "log of the sum over both signs of e^(-(x1^2/across + (x2 +- distance)^2/along)/2) + e^(-((x1 +- "
-          "distance)^2/along + x2^2/across)/2)",
-          "", 2, 2);
+NF_PART(Target, cross, Cross, "four Gaussian bumps in a cross", "",
+        "log of the sum over both signs of e^(-(x1^2/across + (x2 +- distance)^2/along)/2) + e^(-((x1 +- "
+        "distance)^2/along + x2^2/across)/2)",
+        2, 2);
 
 }  // namespace nf

@@ -7,7 +7,7 @@ namespace {
 
 class Funnel final : public PointTarget<Funnel> {
  public:
-  struct Config : LayerConfig {
+  struct Config : nf::Config {
     double scale = 3;
     void fields(Fields& f) override { f.real("scale", "standard deviation of the first column", scale, 0.01, 100); }
   };
@@ -33,7 +33,7 @@ class Funnel final : public PointTarget<Funnel> {
 
 }  // namespace
 
-NF_TARGET(funnel, Funnel, "Neal's funnel, any number of columns", "x1 ~ N(0, scale^2), every other xj ~ N(0, e^x1)",
-          "Neal 2003, section 8", 1, 1 << 24);
+NF_PART(Target, funnel, Funnel, "Neal's funnel, any number of columns", "Neal 2003, section 8",
+        "x1 ~ N(0, scale^2), every other xj ~ N(0, e^x1)", 1, 1 << 24);
 
 }  // namespace nf

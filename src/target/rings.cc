@@ -9,7 +9,7 @@ namespace {
 
 class Rings final : public PointTarget<Rings> {
  public:
-  struct Config : LayerConfig {
+  struct Config : nf::Config {
     int64_t rings = 2;
     double radius = 3, width = 0.25;
     void fields(Fields& f) override {
@@ -47,7 +47,7 @@ class Rings final : public PointTarget<Rings> {
 
 }  // namespace
 
-NF_TARGET(rings, Rings, "concentric rings",
-          "log sum_k e^(-((|x| - r_k)/width)^2 / 2), r_k = k radius/rings, k = 1 to rings", "", 2, 2);
+NF_PART(Target, rings, Rings, "concentric rings", "",
+        "log sum_k e^(-((|x| - r_k)/width)^2 / 2), r_k = k radius/rings, k = 1 to rings", 2, 2);
 
 }  // namespace nf

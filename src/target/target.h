@@ -1,15 +1,16 @@
 // Targets: densities known up to a factor, to fit a flow to without data. A new one is one file that ends in
-// NF_TARGET(word, ...) and its word in src/target/meson.build.
+// NF_PART(Target, word, ...) and its word in src/target/meson.build.
 //
 // A target says its log density and the gradient of it at a point, in double, and log Z where there is a formula:
 // Z is the integral of the density over all x. All of it in logarithms: no density underflows.
 #pragma once
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "runtime/op/layout.h"
-#include "src/flow/layer.h"
+#include "src/part/registry.h"
 
 namespace nf {
 
@@ -29,18 +30,11 @@ class Target {
   virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 
-struct TargetKind {
-  const char* name;
-  const char* doc;
+struct TargetKind : PartKind {
+  std::unique_ptr<Target> (*build)(const Config& config, int64_t event);
   const char* formula;  // of the log density, in the names of the fields
-  const char* source;
   int64_t min_event, max_event;
-  std::unique_ptr<LayerConfig> (*config)();
-  std::unique_ptr<Target> (*build)(const LayerConfig& config, int64_t event);
 };
-
-std::span<const TargetKind* const> target_kinds();     // generated
-const TargetKind* find_target_kind(const char* name);  // nullptr when there is none
 
 // What a target of the library writes: Config; double at(const double* x, double* grad) const, the log density of a row
 // and its gradient; and log_z where it is known. P is the class itself.
@@ -69,18 +63,5 @@ class PointTarget : public Target {
     }
   }
 };
-
-#define NF_TARGET(word, P, doc, formula, source, min_event, max_event)                                              \
-  extern const TargetKind target_##word;                                                                            \
-  const TargetKind target_##word = {#word,                                                                          \
-                                    doc,                                                                            \
-                                    formula,                                                                        \
-                                    source,                                                                         \
-                                    min_event,                                                                      \
-                                    max_event,                                                                      \
-                                    []() -> std::unique_ptr<LayerConfig> { return std::make_unique<P::Config>(); }, \
-                                    [](const LayerConfig& c, int64_t event) -> std::unique_ptr<Target> {            \
-                                      return std::make_unique<P>(static_cast<const P::Config&>(c), event);          \
-                                    }}
 
 }  // namespace nf

@@ -14,6 +14,6 @@ class TwoMoons final : public Arcs {
 
 }  // namespace
 
-NF_TARGET(two_moons, TwoMoons, "two thin moons that face each other", NF_ARCS_FORMULA, "", 2, 2);
+NF_PART(Target, two_moons, TwoMoons, "two thin moons that face each other", "", NF_ARCS_FORMULA, 2, 2);
 
 }  // namespace nf

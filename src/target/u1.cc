@@ -15,7 +15,7 @@ class U1 final : public Arcs {
 
 }  // namespace
 
-NF_TARGET(u1, U1, "a ring that is dense on its left and right", NF_ARCS_FORMULA, "Rezende and Mohamed 2015, Table 1", 2,
-          2);
+NF_PART(Target, u1, U1, "a ring that is dense on its left and right", "Rezende and Mohamed 2015, Table 1",
+        NF_ARCS_FORMULA, 2, 2);
 
 }  // namespace nf

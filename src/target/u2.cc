@@ -30,7 +30,7 @@ class U2 final : public PointTarget<U2> {
 
 }  // namespace
 
-NF_TARGET(u2, U2, "a band along a sine wave", "-((x2 - sin(pi x1/2))/width)^2 / 2 + cut(x1); " NF_CUT_FORMULA,
-          "Rezende and Mohamed 2015, Table 1", 2, 2);
+NF_PART(Target, u2, U2, "a band along a sine wave", "Rezende and Mohamed 2015, Table 1",
+        "-((x2 - sin(pi x1/2))/width)^2 / 2 + cut(x1); " NF_CUT_FORMULA, 2, 2);
 
 }  // namespace nf

@@ -27,9 +27,9 @@ class U3 final : public PointTarget<U3> {
 
 }  // namespace
 
-NF_TARGET(u3, U3, "two bands along a wave that part in the middle",
-          "log(e^(-((x2 - w)/width)^2 / 2) + e^(-((x2 - w + v)/width)^2 / 2)) + cut(x1), w = sin(pi x1/2), v = 3 "
-          "e^(-((x1 - 1)/0.6)^2 / 2); " NF_CUT_FORMULA,
-          "Rezende and Mohamed 2015, Table 1", 2, 2);
+NF_PART(Target, u3, U3, "two bands along a wave that part in the middle", "Rezende and Mohamed 2015, Table 1",
+        "log(e^(-((x2 - w)/width)^2 / 2) + e^(-((x2 - w + v)/width)^2 / 2)) + cut(x1), w = sin(pi x1/2), v = 3 "
+        "e^(-((x1 - 1)/0.6)^2 / 2); " NF_CUT_FORMULA,
+        2, 2);
 
 }  // namespace nf

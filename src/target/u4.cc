@@ -28,9 +28,9 @@ class U4 final : public PointTarget<U4> {
 
 }  // namespace
 
-NF_TARGET(u4, U4, "two bands along a wave that part at x1 = 1",
-          "log(e^(-((x2 - w)/width)^2 / 2) + e^(-((x2 - w + v)/width_2)^2 / 2)) + cut(x1), w = sin(pi x1/2), v = 3 "
-          "sigmoid((x1 - 1)/0.3); " NF_CUT_FORMULA,
-          "Rezende and Mohamed 2015, Table 1", 2, 2);
+NF_PART(Target, u4, U4, "two bands along a wave that part at x1 = 1", "Rezende and Mohamed 2015, Table 1",
+        "log(e^(-((x2 - w)/width)^2 / 2) + e^(-((x2 - w + v)/width_2)^2 / 2)) + cut(x1), w = sin(pi x1/2), v = 3 "
+        "sigmoid((x1 - 1)/0.3); " NF_CUT_FORMULA,
+        2, 2);
 
 }  // namespace nf

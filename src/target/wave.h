@@ -9,7 +9,7 @@
 
 namespace nf {
 
-struct WaveConfig : LayerConfig {
+struct WaveConfig : Config {
   piece::Cut cut;
   void cut_fields(Fields& f) {
     f.real("cut", "the density is cut off at |x1| = cut; 0: nowhere, and then it has no integral", cut.cut, 0, 1000);

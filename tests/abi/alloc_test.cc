@@ -41,6 +41,12 @@ void* operator new(size_t n, std::align_val_t a) { return counted_new_or_throw(n
 void* operator new[](size_t n, std::align_val_t a) { return counted_new_or_throw(n, static_cast<size_t>(a)); }
 void* operator new(size_t n, const std::nothrow_t&) noexcept { return counted_new(n, 1); }
 void* operator new[](size_t n, const std::nothrow_t&) noexcept { return counted_new(n, 1); }
+void* operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return counted_new(n, static_cast<size_t>(a));
+}
+void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return counted_new(n, static_cast<size_t>(a));
+}
 void operator delete(void* p) noexcept { counted_delete(p); }
 void operator delete[](void* p) noexcept { counted_delete(p); }
 void operator delete(void* p, size_t) noexcept { counted_delete(p); }
@@ -49,6 +55,10 @@ void operator delete(void* p, std::align_val_t) noexcept { counted_delete(p); }
 void operator delete[](void* p, std::align_val_t) noexcept { counted_delete(p); }
 void operator delete(void* p, size_t, std::align_val_t) noexcept { counted_delete(p); }
 void operator delete[](void* p, size_t, std::align_val_t) noexcept { counted_delete(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { counted_delete(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { counted_delete(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { counted_delete(p); }
+void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { counted_delete(p); }
 
 namespace abi_test {
 namespace {

@@ -164,7 +164,7 @@ TEST_F(Hpp, Tables) {
     table.view().data<double>();
     ADD_FAILURE() << "float read as double";
   } catch (const nf::Exception& e) {
-    EXPECT_STREQ(e.what(), "nf::View holds float, and data<double>() was asked for: dtype() tells which");
+    EXPECT_STREQ(e.what(), "data<double>() on an nf::View of float: check dtype() first");
   }
   EXPECT_EQ(table.column(0), "");
   EXPECT_EQ(nf::Session(m).log_prob(table.view()), nf::Session(m).log_prob(nf::View(x, 2)));

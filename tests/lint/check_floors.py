@@ -1,16 +1,19 @@
 """Floors: a source file includes only its own floor or lower ones.
 
-0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3 src/flow src/net src/base src/target, 4 src/model src/io,
-5 src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and themselves).
-Some third-party headers have one home as well.
+0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3a src/part, 3b src/flow src/net src/base src/target,
+4 src/model src/io, 5 src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and
+themselves). The folders of floor 3b include each other in one direction only. Some third-party headers have one home as
+well.
 """
 import os
 import re
 
 from lint import code_only, read, run, sources
 
-FLOORS = {'runtime/core/': 0, 'runtime/kernel/': 1, 'runtime/op/': 2, 'runtime/tape/': 2, 'src/flow/': 3, 'src/net/': 3,
-          'src/base/': 3, 'src/target/': 3, 'src/model/': 4, 'src/io/': 4, 'src/train/': 5, 'src/abi/': 6, 'include/nf/': 6}
+FLOORS = {'runtime/core/': '0', 'runtime/kernel/': '1', 'runtime/op/': '2', 'runtime/tape/': '2', 'src/part/': '3a',
+          'src/flow/': '3b', 'src/net/': '3b', 'src/base/': '3b', 'src/target/': '3b', 'src/model/': '4', 'src/io/': '4',
+          'src/train/': '5', 'src/abi/': '6', 'include/nf/': '6'}  # in the order of strings
+NO_CYCLES = '3b'
 GUESTS = ('src/cli/', 'bindings/', 'examples/')  # floor 7
 HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
          'nlohmann/': ('src/cli/',),
@@ -19,8 +22,12 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', 
 OURS = ('runtime/', 'src/', 'include/', 'nf/', 'tests/', 'fuzz/', 'bindings/', 'examples/')
 
 
+def folder_of(path):
+    return next((prefix for prefix in FLOORS if path.startswith(prefix)), None)
+
+
 def floor_of(path):
-    return next((floor for prefix, floor in FLOORS.items() if path.startswith(prefix)), None)
+    return FLOORS.get(folder_of(path))
 
 
 def problem_with(root, path, target, quoted):
@@ -47,8 +54,23 @@ def problem_with(root, path, target, quoted):
     return f'"{target}" is floor {other}, above floor {own}' if other > own else None
 
 
+def find_cycle(edges):
+    """A folder that includes itself through others, as the list of folders on the way; [] when there is none."""
+    def walk(path):
+        for other in sorted(edges.get(path[-1], ())):
+            if other == path[0]:
+                return path + [other]
+            if other not in path:
+                found = walk(path + [other])
+                if found:
+                    return found
+        return []
+    return next(filter(None, (walk([folder]) for folder in sorted(edges))), [])
+
+
 def check(root, _):
     problems = []
+    edges = {}  # folder -> {folder it includes: where}
     for path in sources(root, 'runtime/', 'src/', 'include/', 'examples/', 'bindings/'):
         text = code_only(read(root, path), keep_strings=True)
         if floor_of(path) is None and not path.startswith(GUESTS):
@@ -56,8 +78,16 @@ def check(root, _):
             continue
         for m in INCLUDE.finditer(text):
             problem = problem_with(root, path, m.group(1) or m.group(2), bool(m.group(1)))
+            where = f'{path}:{text.count(chr(10), 0, m.start()) + 1}'
             if problem:
-                problems.append(f'{path}:{text.count(chr(10), 0, m.start()) + 1}: {problem}')
+                problems.append(f'{where}: {problem}')
+            own, other = folder_of(path), folder_of(m.group(1) or m.group(2))
+            if own and other and own != other and FLOORS[own] == FLOORS[other] == NO_CYCLES:
+                edges.setdefault(own, {}).setdefault(other, where)
+    cycle = find_cycle(edges)
+    if cycle:
+        problems.append(f'folders include each other: {" -> ".join(cycle)} (' +
+                        ', '.join(edges[a][b] for a, b in zip(cycle, cycle[1:])) + ')')
     return problems
 
 
@@ -68,6 +98,10 @@ def cases():
         ('own floor and lower', one('src/flow/a.cc', '"src/net/mlp.h"\n#include "runtime/core/view.h"\n#include <vector>'), None),
         ('in a comment', {'runtime/core/a.h': '/*\n#include "src/flow/a.h"\n*/\n// #include "src/flow/a.h"\n'}, None),
         ('upwards', one('runtime/core/a.h', '"runtime/kernel/k.h"'), 'a.h:2: "runtime/kernel/k.h" is floor 1, above floor 0'),
+        ('a part below flows', one('src/flow/a.cc', '"src/part/fields.h"'), None),
+        ('a part sees a flow', one('src/part/a.cc', '"src/flow/layer.h"'), 'above floor 3a'),
+        ('a folder cycle', {**one('src/flow/a.cc', '"src/net/b.h"'), **one('src/net/b.h', '"src/flow/c.h"')},
+         'folders include each other: src/flow/ -> src/net/ -> src/flow/ (src/flow/a.cc:2, src/net/b.h:2)'),
         ('upwards in brackets', one('runtime/op/a.cc', '<src/flow/a.h>'), 'above floor 2'),
         ('model sees train', one('src/model/a.cc', '"src/train/adam.h"'), 'above floor 4'),
         ('engine sees the ABI', one('src/train/a.cc', '"nf/nf.h"'), 'above floor 5'),

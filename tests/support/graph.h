@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "runtime/op/ops.h"
-#include "src/flow/layer.h"
+#include "src/part/scope.h"
 #include "tests/support/op_check.h"
 
 namespace nf::test {

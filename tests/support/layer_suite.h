@@ -29,8 +29,10 @@ class LayerSuite : public testing::TestWithParam<const LayerKind*> {
 
 inline std::string layer_name(const testing::TestParamInfo<const LayerKind*>& info) { return info.param->name; }
 
-#define NF_EVERY_LAYER(Suite) \
-  INSTANTIATE_TEST_SUITE_P(Registry, Suite, testing::ValuesIn(layer_kinds().begin(), layer_kinds().end()), layer_name)
+#define NF_EVERY_LAYER(Suite)                                                                                       \
+  INSTANTIATE_TEST_SUITE_P(Registry, Suite,                                                                         \
+                           testing::ValuesIn(Registry<LayerKind>::all().begin(), Registry<LayerKind>::all().end()), \
+                           layer_name)
 
 // Parameters are far from their near-identity start.
 constexpr double kParamStd = 0.3;

@@ -82,7 +82,7 @@ std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int
     spec.event = event;
     spec.context = context;
     spec.dtype = DType::f64;
-    spec.base = find_base_kind("normal");
+    spec.base = Registry<BaseKind>::find("normal");
     spec.base_config = spec.base->config();
     LayerSpec layer;
     layer.kind = &kind;

@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 
-#include "src/flow/fields.h"
 #include "src/model/spec.h"
+#include "src/part/fields.h"
 
 namespace nf::test {
 

@@ -95,8 +95,6 @@ def count_gtest(report, code, output):
         r.reasons = [f'died with exit code {code}']
     if code and not r.failed:  # all cases passed, but a sanitizer or Valgrind found something at exit
         r.failed, r.reasons = 1, [f'exit code {code} after the last case']
-    if not (r.passed or r.failed or r.skipped):
-        r.failed, r.reasons = 1, ['contains no test']
     return r
 
 
@@ -141,6 +139,29 @@ def run_one(test, options):
     return result
 
 
+def shards_of(test, shards):
+    """Cuts a GoogleTest binary that may run in parallel into `shards` runs; anything else is one run."""
+    if shards < 2 or test.get('protocol') != 'gtest' or not test.get('is_parallel', True):
+        return [test]
+    return [dict(test, env=dict(test.get('env', {}), GTEST_TOTAL_SHARDS=str(shards), GTEST_SHARD_INDEX=str(i)))
+            for i in range(shards)]
+
+
+def merged(results):
+    """The shards of one binary added up."""
+    total = Result()
+    for r in results:
+        total.passed += r.passed
+        total.failed += r.failed
+        total.skipped += r.skipped
+        total.seconds += r.seconds
+        total.reasons += r.reasons
+        total.output += r.output
+    if not (total.passed or total.failed or total.skipped):
+        total.failed, total.reasons = 1, ['contains no test']
+    return total
+
+
 def show(name, r):
     state = 'FAIL' if r.failed else 'ok  ' if r.passed else 'skip'
     counts = f'{r.passed} passed' + (f', {r.failed} failed' if r.failed else '') + (f', {r.skipped} skipped' if r.skipped else '')
@@ -158,6 +179,8 @@ def main():
     parser.add_argument('--only-gtest', action='store_true', help='leave out scripts')
     parser.add_argument('--wrap', default='', help='command to put before each GoogleTest binary')
     parser.add_argument('--timeout-multiplier', type=float, default=1)
+    parser.add_argument('--shards', type=int, default=1,
+                        help='runs that each GoogleTest binary is cut into, so that one slow binary uses every core')
     options = parser.parse_intermixed_args()
     if options.list:
         with open(options.list, encoding='utf-8') as f:
@@ -177,12 +200,20 @@ def main():
         show(name, result)
 
     pool = ThreadPoolExecutor(options.jobs)  # no `with`: that would wait for every test after Ctrl-C
-    running = {pool.submit(run_one, t, options): t['name'] for t in tests if t.get('is_parallel', True)}
+    running, parts = {}, {}  # future -> index of its test; index -> results of its shards so far
+    for i, t in enumerate(tests):
+        if t.get('is_parallel', True):
+            shards = shards_of(t, options.shards)
+            parts[i] = [None] * len(shards)
+            running.update({pool.submit(run_one, shard, options): (i, k) for k, shard in enumerate(shards)})
     for done in as_completed(running):
-        finish(running[done], done.result())
+        i, k = running[done]
+        parts[i][k] = done.result()
+        if all(parts[i]):
+            finish(tests[i]['name'], merged(parts[i]))
     for t in tests:  # those that want the machine for themselves
         if not t.get('is_parallel', True):
-            finish(t['name'], run_one(t, options))
+            finish(t['name'], merged([run_one(t, options)]))
 
     for name, r in results:
         if r.failed:

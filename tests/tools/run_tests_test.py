@@ -40,13 +40,27 @@ CASES = [
 ]
 
 
-def run(tests):
+# Honors GoogleTest's sharding variables: shard 0 has two cases of which one fails, shard 1 has one, shard 2 is empty.
+SHARDED = '''
+import json, os, sys
+path = [a for a in sys.argv if a.startswith('--gtest_output=json:')][0].split(':', 1)[1]
+shard = int(os.environ['GTEST_SHARD_INDEX'])
+assert os.environ['GTEST_TOTAL_SHARDS'] == '3'
+names = [['a', 'bad'], ['c'], []][shard]
+cases = [dict(name=n, classname='S', status='RUN', result='COMPLETED', **({'failures': [{}]} if n == 'bad' else {}))
+         for n in names]
+json.dump({'testsuites': [{'testsuite': cases}]}, open(path, 'w'))
+sys.exit('bad' in names)
+'''
+
+
+def run(tests, *more):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'tests.json')
         with open(path, 'w', encoding='utf-8') as f:
             json.dump([{'name': name, 'cmd': cmd, 'protocol': protocol, 'timeout': 1 if 'hangs' in name else 60}
                        for name, cmd, protocol in tests], f)
-        return subprocess.run([sys.executable, TOOL, '.', '--list', path], capture_output=True, text=True, check=False)
+        return subprocess.run([sys.executable, TOOL, '.', '--list', path, *more], capture_output=True, text=True, check=False)
 
 
 def main():
@@ -63,6 +77,10 @@ def main():
     expect('not there', run([('a', ['/no/such/program'], 'gtest')]), '0 passed, 1 failed, 0 skipped', 1, 'cannot run')
     expect('the sum', run([(c[0], [sys.executable, '-c', c[1]], c[2]) for c in CASES[:5]]), '9 passed, 2 failed, 3 skipped', 1, '')
     expect('two of one name', run([('a', ['true'], 'exitcode')] * 2), '2 passed, 0 failed, 0 skipped', 0, '')
+    expect('shards', run([('a', [sys.executable, '-c', SHARDED], 'gtest')], '--shards', '3'),
+           '2 passed, 1 failed, 0 skipped', 1, '1 tests in')
+    expect('shards without a test', run([('a', [sys.executable, '-c', FAKE_GTEST % ([], 0)], 'gtest')], '--shards', '2'),
+           '0 passed, 1 failed, 0 skipped', 1, 'contains no test')
     expect('no test at all', run([]), '0 passed, 0 failed, 0 skipped', 1, '')
     print(f'# cases: {passed} {failed} 0')
     sys.exit(failed > 0)

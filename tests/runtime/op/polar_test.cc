@@ -132,7 +132,8 @@ TYPED_TEST(PolarTest, RowsAreOrthonormal) {
 
 // Q is orthonormal and A Q^T symmetric and positive, which makes it the polar factor; gradients are those of differences.
 TEST(Polar, OfManyRows) {
-  for (const auto& [m, d] : {std::pair<int64_t, int64_t>{32, 32}, {33, 70}, {64, 128}}) {
+  for (const auto& size : {std::pair<int64_t, int64_t>{32, 32}, {33, 70}, {64, 128}}) {
+    const int64_t m = size.first, d = size.second;  // clang 14 cannot capture a structured binding
     std::mt19937_64 random(4);
     Values a = draw_normal(m * d, random);
     const Values cot = draw_normal(m * d, random);
@@ -140,8 +141,8 @@ TEST(Polar, OfManyRows) {
     Var leaf = g.leaf(a, {m * d});
     Var q = polar_rows(g.tape, leaf, m);
     const Values v = g.value(q);
-    const auto row = [d = d](const Values& x, int64_t i) { return &x[static_cast<size_t>(i * d)]; };
-    const auto dot = [d = d](const double* x, const double* y) { return std::inner_product(x, x + d, y, 0.0); };
+    const auto row = [d](const Values& x, int64_t i) { return &x[static_cast<size_t>(i * d)]; };
+    const auto dot = [d](const double* x, const double* y) { return std::inner_product(x, x + d, y, 0.0); };
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j <= i; ++j) {
         ASSERT_NEAR(dot(row(v, i), row(v, j)), i == j, 1e-14);

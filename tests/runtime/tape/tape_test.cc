@@ -167,7 +167,78 @@ TEST_F(TapeTest, MemoryOfOneOp) {
   const size_t before = t.arena().high_water();
   scale(t, a, 2);
   EXPECT_EQ(t.arena().high_water() - before, align_up(sizeof(Node)) + align_up(3 * sizeof(double)));
-  EXPECT_LE(sizeof(Node), 384u);
+  EXPECT_LE(sizeof(Node), 256u);
+}
+
+// ---- constants of ops and gradients of inputs ----------------------------------------------------------------------
+
+struct Weights {
+  double w[40] = {};  // far more than what a node rounds up to
+  bool twice = false;
+};
+
+Shapes same_shape(const Node& n) {
+  Shapes s;
+  s.out = n.in[0]->out.shape;
+  return s;
+}
+
+// y_k = w_k x_k, times two for `twice`; kLate: its vjp takes the gradient of a node that is not an input, too late.
+Node* other = nullptr;
+template <bool kLate>
+const Op kWeigh = {"weigh",
+                   Layout::contiguous,
+                   same_shape,
+                   {nullptr,
+                    [](Tape&, Node& n) {
+                      const auto& a = n.attr<Weights>();
+                      for (int64_t k = 0; k < n.out.count(); ++k)
+                        n.y<double>()[k] = n.x<double>(0)[k] * a.w[k] * (a.twice ? 2 : 1);
+                    }},
+                   {nullptr, [](Tape& tape, Node& n, const InputGrads& grads) {
+                      const ScratchScope scope(tape);
+                      double* g = tape.scratch<double>(n.out.count());
+                      const auto& a = n.attr<Weights>();
+                      for (int64_t k = 0; k < n.out.count(); ++k)
+                        g[k] = tape.grad_out(n).as<double>()[k] * a.w[k] * (a.twice ? 2 : 1);
+                      if (kLate) tape.grad(*other);
+                      if (!grads.wants(0) || grads.wants(1)) return;
+                      for (int64_t k = 0; k < n.out.count(); ++k) grads.add(0).as<double>()[k] += g[k];
+                    }}};
+
+TEST_F(TapeTest, AnOpReadsItsConstantsByType) {
+  Weights weights;
+  for (int k = 0; k < 40; ++k) weights.w[k] = k + 1;
+  weights.twice = true;
+  Var a = leaf(a_);
+  Var y = t.record(kWeigh<false>, {a, nullptr}, weights);
+  weights.w[0] = 7;  // copied when it was recorded
+  EXPECT_EQ(values(y->out), (Doubles{2, 8, 18}));
+  EXPECT_EQ(y->attr<Weights>().w[39], 40);
+  EXPECT_ERROR(y->attr<Dims>(), Code::internal, "weigh: its constants are of another type");
+  EXPECT_ERROR(add(t, a, a)->attr<Weights>(), Code::internal, "add");
+  EXPECT_ERROR(a->attr<Weights>(), Code::internal, "leaf");
+  seed_ones(y);
+  t.backward();
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{2, 4, 6}));
+}
+
+// Storage of the inputs' gradients exists before the vjp runs, so what it takes next survives its scratch; a gradient
+// that would not is refused.
+TEST_F(TapeTest, GradientsDoNotGoWithTheScratch) {
+  Var a = leaf(a_), b = leaf(b_);
+  Weights weights{{3, 4, 5}, false};
+  seed_ones(t.record(kWeigh<false>, {a, nullptr}, weights));
+  t.backward();
+  const double* taken = t.scratch<double>(3);
+  EXPECT_GT(taken, t.grad(*a).as<double>());
+  EXPECT_EQ(values(t.grad(*a)), (Doubles{3, 4, 5}));
+
+  other = b;
+  seed_ones(t.record(kWeigh<true>, {leaf(a_), nullptr}, weights));
+  EXPECT_ERROR(t.backward(), Code::internal, "ScratchScope");
+  t.grad_storage(*b);
+  t.backward();  // the failed one left no scope behind
 }
 
 TEST_F(TapeTest, MeasuringSaysExactlyHowMuchAReservedTapeNeeds) {

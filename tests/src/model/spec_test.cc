@@ -41,7 +41,7 @@ TEST(Spec, CanonicalFormIsAFixedPoint) {
     const std::string once = canonical(text);
     EXPECT_EQ(canonical(once), once);
   }
-  for (const LayerKind* kind : layer_kinds())
+  for (const LayerKind* kind : Registry<LayerKind>::all())
     for (uint64_t i = 0; i < 50; ++i) {
       const std::string once = random_spec(*kind, i, 4, 1);
       EXPECT_EQ(canonical(once), once);
@@ -69,7 +69,7 @@ TEST(Spec, DefaultsAreWritten) {
   EXPECT_EQ(layer.at("dropout"), 0.0);
   // Every documented field of every layer is there.
   const Json all = Json::parse(describe_layers());
-  ASSERT_EQ(all.at("layers").size(), layer_kinds().size());
+  ASSERT_EQ(all.at("layers").size(), Registry<LayerKind>::all().size());
   for (const Json& kind : all.at("layers")) {
     const std::string name = kind.at("name");
     const Json written = Json::parse(canonical(with_layers(R"([{"type": ")" + name + "\"}]")));

@@ -128,7 +128,8 @@ TEST_P(EveryTarget, FarAwayAndAtTheOrigin) {
   EXPECT_TRUE(std::isnan(at(*target, {kUnknown, 0.5}).log_p[0]));
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, EveryTarget, testing::ValuesIn(target_kinds().begin(), target_kinds().end()),
+INSTANTIATE_TEST_SUITE_P(Targets, EveryTarget,
+                         testing::ValuesIn(Registry<TargetKind>::all().begin(), Registry<TargetKind>::all().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 TEST(Target, KnownIntegrals) {

@@ -1,10 +1,10 @@
-#include "src/flow/declare.h"
+#include "src/part/declare.h"
 
 namespace nf {
 
-ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable, Must must) {
+ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant) const {
   shape.count();  // refuses an overflow here, where the name is known
-  all_.push_back({prefix_ + name, shape, std::move(init), trainable, must});
+  all_.push_back({prefix_ + name, shape, std::move(init), trainable, invariant});
   return static_cast<ParamId>(all_.size() - 1);
 }
 

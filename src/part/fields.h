@@ -1,6 +1,6 @@
 // One list of fields per configuration drives parsing, writing, bounds, documentation and random configurations.
 //
-//   struct Config : LayerConfig {
+//   struct Config : nf::Config {
 //     double cap = 3;
 //     void fields(Fields& f) override { f.real("cap", "bound on |log scale|", cap, 1e-3, 20); }
 //   };

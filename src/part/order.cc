@@ -1,4 +1,4 @@
-#include "src/flow/order.h"
+#include "src/part/order.h"
 
 #include <cstddef>
 #include <numeric>

@@ -21,8 +21,9 @@ struct Init {
   static Init exactly(std::vector<double> v) { return {values, 0, std::move(v)}; }
 };
 
-// What a buffer has to be for its layer to tell the truth: checked when a file is read (src/model/buffer_check.h).
-enum class Must : uint8_t { anything, flag, sign, positive, nonnegative, rotation };
+// The invariant that a buffer must satisfy for its layer to be valid. It is checked when a file is read
+// (src/model/buffer_check.h).
+enum class Invariant : uint8_t { none, flag, sign, positive, nonnegative, rotation };
 
 using ParamId = int32_t;  // -1: absent
 
@@ -31,35 +32,42 @@ struct ParamInfo {
   Dims shape;
   Init init;
   bool trainable = true;
-  Must must = Must::anything;
+  Invariant invariant = Invariant::none;
 };
 
+// Where one layer declares its tensors. It refers to the list of the model, so copies and `inside` declare into the same
+// list.
 class Declare {
  public:
   // `path` names the configuration in messages ("spec.layers[0]"), `prefix` starts the names of its parameters.
-  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t key,
+  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t ordinal,
           std::string path = "spec")
-      : event(event), context(context), key(key), all_(all), prefix_(std::move(prefix)), path_(std::move(path)) {}
+      : event(event),
+        context(context),
+        ordinal(ordinal),
+        all_(all),
+        prefix_(std::move(prefix)),
+        path_(std::move(path)) {}
 
-  ParamId param(const std::string& name, const Dims& shape, Init init) {
-    return add(name, shape, std::move(init), true, Must::anything);
+  ParamId param(const std::string& name, const Dims& shape, Init init) const {
+    return add(name, shape, std::move(init), true, Invariant::none);
   }
   // State that is saved but not trained.
-  ParamId buffer(const std::string& name, const Dims& shape, Init init, Must must = Must::anything) {
-    return add(name, shape, std::move(init), false, must);
+  ParamId buffer(const std::string& name, const Dims& shape, Init init, Invariant invariant = Invariant::none) const {
+    return add(name, shape, std::move(init), false, invariant);
   }
   // The same under "prefix.name.".
-  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, key, path_}; }
+  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, ordinal, path_}; }
   // Rejects a configuration: Error{spec} with the JSON path of the field in front. The fields of a net are those of its
   // layer.
   [[noreturn]] void reject(const char* field, const char* why) const;
 
-  const int64_t event;    // columns of x
-  const int64_t context;  // columns of the context, 0 = none
-  const uint64_t key;     // differs between layers of a model: for choices such as a random order
+  const int64_t event;     // columns of x
+  const int64_t context;   // columns of the context, 0 = none
+  const uint64_t ordinal;  // of the layer in its model: makes choices such as a random order differ between layers
 
  private:
-  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Must must);
+  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant) const;
   std::vector<ParamInfo>& all_;
   std::string prefix_;
   std::string path_;

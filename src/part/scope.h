@@ -1,0 +1,22 @@
+// What parts build graphs with, and what a map of rows returns.
+#pragma once
+#include "runtime/op/batch_columns.h"
+#include "runtime/tape/tape.h"
+#include "src/part/declare.h"
+
+namespace nf {
+
+// A graph under construction: the tape and the parameters as its leaves.
+struct Scope {
+  Tape& tape;
+  Node* params;                // indexed by ParamId
+  BatchPart* batch = nullptr;  // training a layer that couples rows: these rows' part of the batch
+  Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
+};
+
+struct Mapped {
+  Var y;        // [n, event]
+  Var log_det;  // [n], nullptr when it is zero
+};
+
+}  // namespace nf
