@@ -102,6 +102,12 @@ struct RandomKey {
   uint32_t stream = 0;    // next stream; every random op takes one
 };
 
+// What recorded ops cost: a function of their shapes alone, so the same on every machine.
+struct OpCost {
+  int64_t work = 0;  // multiply-adds of products, plus one for every element that an op reads or writes
+  int64_t kept = 0;  // elements of outputs and of what ops save for their gradients
+};
+
 class Tape {
  public:
   Tape(const Allocator& allocator, DType dtype) : arena_(allocator), dtype_(dtype) {}  // measuring
@@ -166,6 +172,9 @@ class Tape {
   bool training = false;   // dropout and batch statistics on
   bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
   RandomKey random;
+  OpCost cost;  // of what was recorded while measuring
+  // Called by ops whose work is more than the elements they touch.
+  void count_products(int64_t multiply_adds) { cost.work += multiply_adds; }
 
   template <class T>
   T* scratch(int64_t n) {
@@ -177,6 +186,7 @@ class Tape {
   friend class ScratchScope;
   Node* new_node(size_t attr_bytes, size_t inputs);
   Var run(Node* n, const Op& op, std::span<const Var> inputs);
+  void count(const Node& n, const Shapes& s);
   void* new_data(const Dims& shape);
   Arena arena_;
   DType dtype_;
