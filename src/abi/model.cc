@@ -208,7 +208,7 @@ nf_status nf_model_fit_data(nf_model* m, const nf_view* x, const nf_view* ctx, n
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
     check_context(c, check_rows(xv, "x", model.event_dims()), model.context());
     RuntimeState& rt = *m->state->runtime;
-    start_from_data(rt.allocator(), *rt.executor, model, xv, c, {}, {});
+    start_from_data(rt.allocator(), *rt.executor, model, cut_of(model), xv, c, {}, {});
     m->state->version.fetch_add(1);
   });
 }

@@ -1,8 +1,5 @@
 #include "src/model/density.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/op/layout.h"
@@ -33,20 +30,6 @@ void fill_param(const Init& init, uint64_t seed, int64_t index, T* out, int64_t 
   }
 }
 
-// Narrow layers fit 64 rows of everything into L2; wide ones need more rows to make up for reading their weights, and
-// those of a few numbers to make up for recording a node.
-int64_t block_rows_for(int64_t columns, const std::vector<ParamInfo>& infos) {
-  int64_t widest = columns;
-  for (const ParamInfo& p : infos) {
-    if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
-    // A masked matrix is stored as the list of its open entries, about half of them.
-    if (p.shape.rank == 1)
-      widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
-  }
-  constexpr int64_t kMaxBlock = int64_t{1} << 20;  // columns x rows: huge events take fewer rows
-  return std::clamp<int64_t>(kMaxBlock / columns, 1, widest <= 16 ? 256 : widest <= 128 ? 64 : 128);
-}
-
 }  // namespace
 
 void Density::create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
@@ -56,13 +39,17 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
     slots.push_back({p.name, p.shape, p.trainable});
     invariants_.push_back(p.invariant);
   }
-  block_rows_ = block_rows_for(columns(), infos);
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);
     with_dtype(spec_.dtype,
                [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
   }
+}
+
+void Density::measure_cost(const Allocator& allocator) {
+  cost_ = row_cost(allocator, *this);
+  block_rows_ = nf::block_rows(*params_, event(), cost_);
 }
 
 }  // namespace nf

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/model/chain.h"
+#include "src/model/cost.h"
 
 namespace nf {
 
@@ -28,7 +29,8 @@ class Density {
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }
   Invariant invariant(size_t slot) const { return invariants_[slot]; }  // of this tensor, checked on load
-  // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
+  const RowCost& cost() const { return cost_; }
+  // Rows that a thread works on at once, see cost.h.
   int64_t block_rows() const { return block_rows_; }
 
   // Rows x [n, event]; contexts [n, context], or [1, context] for all rows, or nullptr without one.
@@ -55,13 +57,16 @@ class Density {
   // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
   void create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
                      int64_t max_params);
+  // Called last by constructors: counts what a row costs on its way to log_prob.
+  void measure_cost(const Allocator& allocator);
 
  private:
   ModelSpec spec_;
   std::string canonical_;
   std::unique_ptr<ParamStore> params_;
   std::vector<Invariant> invariants_;
-  int64_t block_rows_ = 64;
+  RowCost cost_;
+  int64_t block_rows_ = 1;
 };
 
 }  // namespace nf

@@ -60,7 +60,9 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
                       {"optimizer", optimizer_name(trainer.config())},
                       {"plateau_best", exact(p.best)},
                       {"plateau_factor", exact(p.factor)},
-                      {"plateau_bad", p.bad}};
+                      {"plateau_bad", p.bad},
+                      {"row_work", trainer.cut().work},
+                      {"block_rows", trainer.cut().block_rows}};
   Extra extra;
   extra.checkpoint = state.dump();
   const auto tensors = trainer.state_tensors();
@@ -92,6 +94,13 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   plateau.factor = number(state, "plateau_factor");
   plateau.bad = count(state, "plateau_bad");
   const uint64_t step = count(state, "step");
+  BatchCut cut = old_cut_of(model);
+  if (state.find("row_work")) {
+    cut.work = static_cast<int64_t>(count(state, "row_work"));
+    cut.block_rows = static_cast<int64_t>(count(state, "block_rows"));
+    if (cut.work < 0 || cut.block_rows < 1 || cut.block_rows > kMaxBlockRows)
+      fail(Code::format, "checkpoint: \"row_work\" or \"block_rows\" is out of range");
+  }
   const auto tensors = trainer.state_tensors();
   std::vector<const SafeTensors::Entry*> entries;
   for (const auto& [name, view] : tensors) {
@@ -106,7 +115,7 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   notes.clear();
   for (const auto& [key, value] : file.metadata())
     if (key.rfind("note.", 0) == 0) notes[key.substr(5)] = value;
-  trainer.restore_state(step, plateau);
+  trainer.restore_state(step, plateau, cut);
 }
 
 }  // namespace nf

@@ -25,12 +25,12 @@ bool waits(const FlowModel& model, const Step& step) {
 class Journey {
  public:
   // As far as step `last`, exclusive.
-  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const View& x, const View& context,
-          size_t last)
-      : allocator_(allocator), executor_(executor), model_(model), x_(x), context_(context) {
+  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut, const View& x,
+          const View& context, size_t last)
+      : allocator_(allocator), executor_(executor), model_(model), cut_(cut), x_(x), context_(context) {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
-    const int64_t n = model.block_rows();
+    const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
     model.part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n));
@@ -38,7 +38,7 @@ class Journey {
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
   }
-  int64_t lanes() const { return lane_count(rows()); }
+  int64_t lanes() const { return cut_.lanes(rows()); }
   int64_t rows() const { return x_.shape[0]; }
 
   // body(rows as they are now, number of the first) for the blocks of a lane, in order.
@@ -46,9 +46,9 @@ class Journey {
   void blocks(int64_t lane, F&& body) const {
     Reader& r = *lanes_[static_cast<size_t>(lane)];
     const int64_t end = lane_begin(rows(), lane + 1, lanes());
-    for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += model_.block_rows()) {
+    for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += cut_.block_rows) {
       const TapeScope scope(r.tape);
-      body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(model_.block_rows(), end - first)), first);
+      body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(cut_.block_rows, end - first)), first);
     }
   }
 
@@ -87,6 +87,7 @@ class Journey {
   const Allocator& allocator_;
   Executor& executor_;
   const FlowModel& model_;
+  BatchCut cut_;
   View x_, context_, now_;
   std::vector<std::unique_ptr<Reader>> lanes_;
   size_t at_ = 0;
@@ -162,8 +163,8 @@ void keep_initial(const FlowModel& model) {
     if (waits(model, s)) write_param(model.params(), s.layer->started(), [](int64_t) { return 1; });
 }
 
-void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const View& x,
-                     const View& context, const View& weight, const Collective& collective) {
+void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const BatchCut& cut,
+                     const View& x, const View& context, const View& weight, const Collective& collective) {
   std::vector<const Step*> waiting;
   for (const Step& s : model.steps())
     if (waits(model, s)) waiting.push_back(&s);
@@ -183,7 +184,7 @@ void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& 
 
   Undo undo(allocator, model, waiting);
   const auto index = [&](const Step* s) { return static_cast<size_t>(s - model.steps().data()); };
-  Journey journey(allocator, executor, model, x, context, index(waiting.back()));
+  Journey journey(allocator, executor, model, cut, x, context, index(waiting.back()));
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
   for (const Step* step : waiting) {

@@ -27,6 +27,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
       model_(model),
       config_(config),
       collective_(collective),
+      cut_(cut_of(model)),
       phases_(allocator, model, config.memory),
       variational_(allocator, model, config.objective, config.memory, collective) {
   check(config_.optimizer);
@@ -37,6 +38,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& mode
   mirror_ = Buffer(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())),
                    "transposed weights");
   variational_.bind(mirror_.data());
+  variational_.set_cut(cut_);
   for (int i = 0; i < state_slots(config_.optimizer); ++i)
     slots_.emplace_back(allocator, trainable_bytes(model), "optimiser state");
   check_fields(ema_fields(), config_.ema);
@@ -79,7 +81,7 @@ void Trainer::need_lanes(int64_t batch) {
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
   if (row_loss_.bytes() < bytes) row_loss_ = Buffer(allocator_, bytes, "losses of the rows");
   if (phased() && row_weight_.bytes() < bytes) row_weight_ = Buffer(allocator_, bytes, "weights of the rows");
-  const int64_t rows = phased() ? most_lane_rows(batch) : batch > 0 ? model_.block_rows() : 0;
+  const int64_t rows = phased() ? cut_.most_lane_rows(batch) : batch > 0 ? cut_.block_rows : 0;
   const int64_t samples = variational_.rows_held();
   if (rows > arena_rows_ || samples > arena_samples_) {
     lanes_.clear();
@@ -88,7 +90,7 @@ void Trainer::need_lanes(int64_t batch) {
     arena_rows_ = rows;
     arena_samples_ = samples;
   }
-  const int64_t lanes = lane_count(std::max(batch, variational_.rows()));
+  const int64_t lanes = cut_.lanes(std::max(batch, variational_.rows()));
   while (static_cast<int64_t>(lanes_.size()) < lanes)
     lanes_.push_back(
         std::make_unique<Lane>(allocator_, model_, Tape(allocator_, model_.dtype(), arena_bytes_), mirror_.data()));
@@ -122,8 +124,8 @@ void Trainer::run_block(Lane& lane, const Batch& batch, int64_t first, int64_t r
 void Trainer::run_lane(Lane& lane, int64_t index, int64_t lanes, const Batch& batch) {
   const int64_t n = batch.x.data ? batch.x.shape[0] : 0, end = lane_begin(n, index + 1, lanes);
   lane.begin_step();
-  for (int64_t first = lane_begin(n, index, lanes); first < end; first += model_.block_rows())
-    run_block(lane, batch, first, std::min(model_.block_rows(), end - first));
+  for (int64_t first = lane_begin(n, index, lanes); first < end; first += cut_.block_rows)
+    run_block(lane, batch, first, std::min(cut_.block_rows, end - first));
   if (variational_.needed()) variational_.draw(lane, index, lanes);
   if (!variational_.needed() || variational_.sections() == 1) lane.end_step(model_.params());
 }
@@ -230,11 +232,11 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight)
   double counting = 0;
   const double total = n > 0 ? weigh(weight, n, &counting) : 0;
   if (waits_ && n > 0) {
-    start_from_data(allocator_, executor_, model_, x, context, weight, collective_);
+    start_from_data(allocator_, executor_, model_, cut_, x, context, weight, collective_);
     parameters_changed();
   }
   need_lanes(n);
-  const int64_t lanes = lane_count(std::max(n, variational_.rows()));
+  const int64_t lanes = cut_.lanes(std::max(n, variational_.rows()));
   const double share = variational_.needed() ? config_.objective.data_weight : 1;
   Batch batch{x, context, weight, total / share, {}, doubles(row_loss_)};
   batch.random.seed = config_.seed;
@@ -335,7 +337,13 @@ std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {
   return all;
 }
 
-void Trainer::restore_state(uint64_t step, const PlateauState& plateau) {
+void Trainer::restore_state(uint64_t step, const PlateauState& plateau, const BatchCut& cut) {
+  if (cut != cut_) {  // lanes are made anew for it
+    cut_ = cut;
+    variational_.set_cut(cut);
+    lanes_.clear();
+    arena_rows_ = arena_samples_ = 0;
+  }
   step_ = step;
   plateau_ = plateau;
   averaged_ = false;

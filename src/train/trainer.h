@@ -54,7 +54,8 @@ class Trainer {
   size_t bytes() const;
   // Everything beside the parameters that the next step depends on; see checkpoint.cc.
   std::vector<std::pair<std::string, View>> state_tensors() const;
-  void restore_state(uint64_t step, const PlateauState& plateau);
+  void restore_state(uint64_t step, const PlateauState& plateau, const BatchCut& cut);
+  const BatchCut& cut() const { return cut_; }
   void parameters_changed();  // somebody else wrote the model's parameters
   // Puts the averaged parameters into the model, or takes the last step's back: step() does so first. Error{state}
   // when no average is kept.
@@ -83,6 +84,7 @@ class Trainer {
   FlowModel& model_;
   TrainerConfig config_;
   Collective collective_;
+  BatchCut cut_;
   uint64_t step_ = 0;
   PlateauState plateau_;
   Buffer mirror_;

@@ -35,7 +35,11 @@ Variational::Variational(const Allocator& allocator, const FlowModel& model, con
   log_q_ = make(1, sizeof(double), "log densities of samples");
   coefficient_ = make(1, sizeof(double), "coefficients of samples");
   work_.resize(kMaxLanes);
-  for (Work& w : work_) w.drawn.reserve(static_cast<size_t>(most_lane_rows(rows()) / model.block_rows() + 1));
+}
+
+void Variational::set_cut(const BatchCut& cut) {
+  cut_ = cut;
+  for (Work& w : work_) w.drawn.reserve(static_cast<size_t>(cut_.most_lane_rows(rows()) / cut_.block_rows + 1));
 }
 
 void Variational::bind(void* mirror) {
@@ -152,7 +156,7 @@ void Variational::seed_block(Lane& lane, const Drawn& d) {
 }
 
 void Variational::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
-  const int64_t block = model_.block_rows();
+  const int64_t block = cut_.block_rows;
   if (keeps_graphs()) {
     // The last block first, so that the way back takes them in the order that the other way has.
     w.drawn.clear();
@@ -286,7 +290,7 @@ void Variational::report(Lane& lane, uint64_t step) {
 
 int64_t Variational::rows_held() const {
   if (!needed()) return 0;
-  return keeps_graphs() ? most_lane_rows(rows()) : std::min(rows(), model_.block_rows());
+  return keeps_graphs() ? cut_.most_lane_rows(rows()) : std::min(rows(), cut_.block_rows);
 }
 
 void Variational::measure(Lane& lane) {

@@ -30,6 +30,7 @@ class Variational {
               const Collective& collective);
   bool needed() const { return uses_samples(config_.kind); }
   void bind(void* mirror);  // transposed weights, which must outlive it
+  void set_cut(const BatchCut& cut);
   void set_target(std::shared_ptr<const Target> target) { target_ = std::move(target); }
   const Target* target() const { return target_.get(); }
   // Rows of this rank, 0 when not needed.
@@ -78,6 +79,7 @@ class Variational {
   void alpha_coefficients();
 
   const FlowModel& model_;
+  BatchCut cut_;
   ObjectiveConfig config_;
   Memory memory_;
   Collective collective_;

@@ -245,7 +245,7 @@ TEST(Variational, AnnealingTakesTheTargetInSlowly) {
       TrainerConfig plain = config;
       plain.objective.anneal_steps = 0;
       Fit other(kCoupling, plain, spy);
-      other.trainer.restore_state(static_cast<uint64_t>(k), {});
+      other.trainer.restore_state(static_cast<uint64_t>(k), {}, other.trainer.cut());
       other.go();
       double mean = 0;
       for (const double v : log_p) mean += v / 64;
