@@ -68,6 +68,15 @@ const std::vector<Key>& keys() {
         {"max_file_bytes", "load, table", "largest file that is read; 0 = no limit", "integer", 0, kMax, 0, {}},
         {"nonfinite", "session", "rows that are not finite: leave NaN or -infinity in the result, or fail", "choice", 0,
          1, 0, kNonFinite},
+        {"score_samples",
+         "session",
+         "draws per row where log_prob is a bound (nf_model_describe): more of them make it tighter, and cost as much more",
+         "integer",
+         1,
+         1 << 20,
+         1,
+         {}},
+        {"score_seed", "session", "seed of these draws", "integer", 0, kMax, 0, {}},
         {"memory", "trainer", "what the forward pass keeps for gradients: everything, or inputs of layers only",
          "choice", 0, 1, 0, kMemory},
         {"max_steps", "trainer", "length of the run that schedules with an end aim at", "integer", 0, kMax, 0, {}},
@@ -266,7 +275,10 @@ size_t load_limit(const nf_options* o) {
   return v > 0 ? static_cast<size_t>(v) : FileBytes::kNoLimit;
 }
 
-NonFinite session_options(const nf_options* o) { return static_cast<NonFinite>(number(o, "nonfinite")); }
+SessionOptions session_options(const nf_options* o) {
+  return {static_cast<NonFinite>(number(o, "nonfinite")), static_cast<int64_t>(number(o, "score_samples")),
+          static_cast<uint64_t>(number(o, "score_seed"))};
+}
 
 TrainerConfig trainer_options(const nf_options* o) {
   TrainerConfig c;

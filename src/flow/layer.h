@@ -18,6 +18,10 @@ class Layer {
   // Latent to data; log_det is that of this direction.
   virtual Mapped inverse(const Scope& s, Var z, Var context) const = 0;
 
+  // False: forward draws numbers to make a row of data out of many that it could have been, such as dequantize. Then the
+  // log-density of the model is a lower bound in expectation, and a chain cannot have the layer inverted.
+  virtual bool exact() const { return true; }
+
   // A layer whose parameters start from data has a saved flag, a buffer [1] that is 0 until then. -1: it does not.
   virtual ParamId started() const { return -1; }
   // Sets parameters by the rows that arrive: x, or z where the chain has the layer inverted.

@@ -1,5 +1,7 @@
 #include "src/model/chain.h"
 
+#include <algorithm>
+
 #include "runtime/kernel/binary.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -47,6 +49,9 @@ class WriteOut {
       fail(Code::internal, "%s makes %s of an event %s", l.where.c_str(), to_string(l.out).c_str(),
            to_string(l.in).c_str());
     l.layer = s.kind->build(*s.config, inverted ? d.between(l.out, l.in) : d.between(l.in, l.out));
+    if (inverted && !l.layer->exact())
+      fail(Code::spec, "%s.invert: %s cannot be inverted, by itself or by a chain around it: it has many latents for one "
+           "row of data", path.c_str(), s.kind->name);
     l.count = static_cast<ParamId>(infos_.size()) - l.first;
     event = l.out;
     layers_.push_back(std::move(l));
@@ -117,6 +122,10 @@ Chain::Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos) {
   WriteOut write_out(spec, infos, layers_);
   write_out(spec.chain, "spec", false, "");
   latent_ = write_out.event;
+}
+
+bool Chain::exact() const {
+  return std::all_of(layers_.begin(), layers_.end(), [](const LayerInstance& l) { return l.layer->exact(); });
 }
 
 Mapped Chain::run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const {

@@ -32,6 +32,7 @@ class Chain {
   Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos);
 
   const std::vector<LayerInstance>& layers() const { return layers_; }
+  bool exact() const;  // every layer is
   // The event that the last layer hands on.
   const Dims& latent() const { return latent_; }
 

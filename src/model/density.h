@@ -42,6 +42,9 @@ class Density {
   };
   virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                          Memory memory = Memory::full) const = 0;
+  // False: what log_prob draws (Layer::exact) makes it a bound: log_prob <= the log-density in expectation over draws,
+  // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
+  virtual bool exact() const { return true; }
   // Where values first stop being finite for these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
   // "the data", "the latent" or "the context" when they are not finite themselves, kAllFinite after all layers. For
   // messages; slow.

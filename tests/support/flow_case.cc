@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "src/model/rows.h"
+
 namespace nf::test {
 
 Rows2 Rows2::part(int64_t first, int64_t count) const {
@@ -61,11 +63,21 @@ Values FlowCase<T>::read(Var v, int64_t count) {
 }
 
 template <class T>
+void FlowCase<T>::begin(bool inverse, Var x, Var context) {
+  tape_.random = {};
+  if (inverse || !by_content || model_->exact()) return;
+  auto* keys = tape_.template scratch<uint64_t>(x->out.shape[0]);
+  hash_rows(x, context, keys);
+  tape_.random.row_keys = keys;
+}
+
+template <class T>
 MappedValues FlowCase<T>::map(bool inverse, const Rows2& in) {
   const TapeScope scope(tape_);
   tape_.recording = false;
-  Var x = leaf(in.x, in.rows, model_->event(), false);
+  Var x = leaf(in.x, in.rows, model_->columns(), false);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), false) : nullptr;
+  begin(inverse, x, c);
   const Scope s{tape_, plain_.data()};
   const Mapped m = inverse ? model_->inverse(s, x, c) : model_->forward(s, x, c);
   return {read(m.y, 0), read(m.log_det, in.rows)};
@@ -75,8 +87,9 @@ template <class T>
 Values FlowCase<T>::log_prob(const Rows2& in) {
   const TapeScope scope(tape_);
   tape_.recording = false;
-  Var x = leaf(in.x, in.rows, model_->event(), false);
+  Var x = leaf(in.x, in.rows, model_->columns(), false);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), false) : nullptr;
+  begin(false, x, c);
   return read(model_->log_prob({tape_, plain_.data()}, x, c), in.rows);
 }
 
@@ -85,8 +98,9 @@ MappedGradients FlowCase<T>::gradients(bool inverse, const Rows2& in, const Mapp
   const TapeScope scope(tape_);
   tape_.recording = true;
   for (Node& n : trained_) n.grad_fresh = n.needs_grad;
-  Var x = leaf(in.x, in.rows, model_->event(), true);
+  Var x = leaf(in.x, in.rows, model_->columns(), true);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), true) : nullptr;
+  begin(inverse, x, c);
   const Scope s{tape_, trained_.data()};
   const Mapped m = inverse ? model_->inverse(s, x, c, memory) : model_->forward(s, x, c, memory);
   const auto seed = [&](Var v, const Values& g) {

@@ -39,11 +39,16 @@ class FlowCase {
   void fill_params(double value);
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
 
+  // Numbers that the model draws from data to latent depend on the content of a row, as in a session, rather than on its
+  // place among the rows, as in training.
+  bool by_content = false;
+
   MappedValues map(bool inverse, const Rows2& in);
   Values log_prob(const Rows2& in);
   MappedGradients gradients(bool inverse, const Rows2& in, const MappedValues& cot, Memory memory = Memory::full);
 
  private:
+  void begin(bool inverse, Var x, Var context);
   Var leaf(const Values& v, int64_t rows, int64_t cols, bool needs_grad);
   Values read(Var v, int64_t count);
   std::unique_ptr<FlowModel> model_;
