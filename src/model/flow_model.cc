@@ -111,7 +111,7 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   Flatten flatten(spec_, infos, steps_);
   flatten(spec_.chain, "spec", false, "");
   const Declare declare(infos, "base.", spec_.event, spec_.seen_context(), steps_.size(), "spec.base");
-  base_ = spec_.base->build(*spec_.base_config, declare);
+  base_ = spec_.base.build(declare);
   if (spec_.embedding)
     embedding_.emplace(spec_.embedding->net,
                        Declare(infos, "embedding.", spec_.event, spec_.context, steps_.size() + 1, "spec.embedding"), 0,
