@@ -50,7 +50,7 @@ const Op kContiguous = {"contiguous",
                         same_as_first,
                         NF_BOTH(contiguous_forward),
                         NF_BOTH(contiguous_vjp),
-                        [](Tape& t, Node&, const Var* d) { return contiguous(t, d[0]); }};
+                        [](Tape& t, Node&, const InputTangents& d) -> OutputTangents { return contiguous(t, d[0]); }};
 
 // ---- gather ------------------------------------------------------------------------------------------------------
 
@@ -82,13 +82,13 @@ void gather_vjp(Tape& t, Node& n, const InputGrads& grads) {
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-Var gather_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents gather_tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<GatherAttr>();
   return gather_columns(t, d[0], a.index, a.count);
 }
 
 const Op kGather = {"gather_columns",        Layout::rows,        gather_shape,
-                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_jvp};
+                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_tangent};
 
 // ---- concat ------------------------------------------------------------------------------------------------------
 
@@ -124,14 +124,14 @@ void concat_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-Var concat_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents concat_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var a = d[0] ? d[0] : t.zeros(n.in[0]->out.shape);
   Var b = d[1] ? d[1] : t.zeros(n.in[1]->out.shape);
   return concat_columns(t, a, b);
 }
 
 const Op kConcat = {"concat_columns",        Layout::rows,        concat_shape,
-                    NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_jvp};
+                    NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_tangent};
 
 constexpr int32_t kReversed[] = {2, 1, 0};
 constexpr int32_t kRepeated[] = {1, 1, 0, 2, 1};

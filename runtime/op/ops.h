@@ -1,6 +1,6 @@
 // Every op, by family. Shapes: n rows, d columns; "row" results have shape [n]. All differentiable in every Var input
 // unless noted. Each family's file has the formulas; layouts and broadcasting are checked there and reported as
-// Error{shape} naming the op and the input.
+// Error{shape} naming the op and the input. Tangents too, unless noted (runtime/README.md).
 #pragma once
 #include <cstdint>
 
@@ -50,7 +50,7 @@ Var add(Tape& t, Var a, Var b);
 Var sub(Tape& t, Var a, Var b);
 Var mul(Tape& t, Var a, Var b);
 Var div(Tape& t, Var a, Var b);
-Var maximum(Tape& t, Var a, Var b);  // no jvp; at ties the gradient goes to a
+Var maximum(Tape& t, Var a, Var b);  // at ties the gradient goes to a
 Var minimum(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
 Var add_scalar(Tape& t, Var x, double c);
@@ -62,7 +62,7 @@ Var sum_first(Tape& t, Var x);
 Var mean(Tape& t, Var x);
 Var mean_last(Tape& t, Var x);
 Var mean_first(Tape& t, Var x);
-Var max_last(Tape& t, Var x);        // no jvp; the gradient goes to the first maximum
+Var max_last(Tape& t, Var x);        // the gradient goes to the first maximum
 Var logsumexp(Tape& t, Var x);       // last axis
 Var row_dot(Tape& t, Var a, Var b);  // [..., d], [..., d] -> [...]
 
@@ -101,7 +101,7 @@ enum class Triangle : uint8_t { lower, upper };
 Var triangular_product(Tape& t, Triangle part, Var x, Var entries, Var diagonal);
 Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal);
 
-// solve.cc: [..., d, d] -> [...], log |det w|; no jvp. Factored in float64; -inf for a singular matrix.
+// solve.cc: [..., d, d] -> [...], log |det w|. Factored in float64; -inf for a singular matrix.
 Var slogdet(Tape& t, Var w);
 // y W = x for every row of x [n, d], W [d, d]: the inverse of matmul(y, W). Factored and solved in float64. Second
 // output: log_det [n] = -log |det W|. A singular W gives infinities and NaN.

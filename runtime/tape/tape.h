@@ -15,6 +15,7 @@
 namespace nf {
 
 class InputGrads;
+class InputTangents;
 class Tape;
 struct Node;
 using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
@@ -38,18 +39,36 @@ enum class Layout : uint8_t {
   strided,     // the op takes any strides
 };
 
+// The tangents of what an op makes, in the shapes of those. nullptr: zero.
+struct OutputTangents {
+  OutputTangents(Var y_ = nullptr, Var extra_ = nullptr) : y(y_), extra(extra_) {}
+  Var y, extra;
+};
+
+// How a tangent passes an op: by a rule that records other ops, or not at all, with the reason that jvp() reports.
+// There is no default, so no op can leave it out.
+struct TangentPolicy {
+  using Rule = OutputTangents (*)(Tape&, Node&, const InputTangents&);
+  template <class F>
+  requires std::is_convertible_v<F, Rule>
+  constexpr TangentPolicy(F f) : rule(f) {}
+  constexpr TangentPolicy(const char* why_none) : reason(why_none) {}
+  Rule rule = nullptr;
+  const char* reason = nullptr;
+};
+
 // The smallest unit whose vector-Jacobian product is worth writing by hand. Index 0 is float32, 1 is float64.
 struct Op {
   using Shape = Shapes (*)(const Node&);
   using Fn = void (*)(Tape&, Node&);
   using Vjp = void (*)(Tape&, Node&, const InputGrads&);
-  using Jvp = Var (*)(Tape&, Node&, const Var* tangent);  // composed of ops; tangent[i] may be nullptr (zero)
   const char* name;
   Layout layout;
   Shape shape;
   Fn forward[2];
   Vjp vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
-  Jvp jvp = nullptr;
+  TangentPolicy tangent;
+  bool hidden_inputs = false;  // reads Vars that are not among its inputs, such as the parameters of a net
 };
 
 inline constexpr int kMaxInputs = 6;
@@ -157,6 +176,7 @@ class Tape {
     head_ = m.head;
   }
   Node* head() const { return head_; }
+  uint64_t node_count() const { return nodes_; }  // the order of the newest node
 
   bool recording = true;   // off: values only, no gradients
   bool training = false;   // dropout and batch statistics on
@@ -203,6 +223,29 @@ class InputGrads {
   Node& n_;
 };
 
+class TangentWalk;
+
+// What a tangent rule may ask for. nullptr: zero.
+class InputTangents {
+ public:
+  // The tangent of input i.
+  Var operator[](int i) const { return of(node_.in[i]); }
+  // The tangent of any Var, also of one that the rule has just recorded: a rule may write its op in terms of other ops
+  // and return the tangents of those.
+  Var of(Var v) const;
+  // The tangents of y and extra, both recorded by the rule, when x moves along `direction` (nullptr: rests) and all that
+  // is older than the rule moves as it does in this call. For implicit functions: x is the output of the op, whose
+  // tangent the rule is looking for.
+  OutputTangents along(Var x, Var direction, Var y, Var extra = nullptr) const;
+
+ private:
+  friend class TangentWalk;
+  InputTangents(TangentWalk& walk, Node& node, uint64_t since) : walk_(walk), node_(node), since_(since) {}
+  TangentWalk& walk_;
+  Node& node_;
+  uint64_t since_;  // the order of the newest node when the rule was called
+};
+
 // Gives scratch back at the end of the block.
 class ScratchScope {
  public:
@@ -232,9 +275,11 @@ class TapeScope {
   Tape::Mark mark_;
 };
 
-// Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
-// Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend
-// on x.
+// The derivative of `y` along `direction` of `x` (forward mode), recorded as Vars that can be differentiated again.
+// nullptr: y does not depend on x. Error{unsupported} names an op between x and y that has no tangent rule, and why.
+// Call it while the graph from x to y is still on the tape.
 Var jvp(Tape& t, Var y, Var x, Var direction);
+// The same of two Vars in one walk, which is cheaper than two: of an output and its log-det, say.
+OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction);
 
 }  // namespace nf

@@ -88,7 +88,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   t.rewind(mark);
 }
 
-const Op kSegment = {"layer", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+const Op kSegment = {"layer", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), "TODO"};
 
 }  // namespace
 

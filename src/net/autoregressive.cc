@@ -243,7 +243,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       for (int64_t j = 0; j < made.context(); ++j) g_context.row(r)[j] += g.base[j * n + r];
 }
 
-const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), "TODO"};
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
   if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);

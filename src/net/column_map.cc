@@ -82,7 +82,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), "TODO"};
 
 }  // namespace
 

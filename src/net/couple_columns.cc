@@ -150,7 +150,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), "TODO"};
 
 }  // namespace
 

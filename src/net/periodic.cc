@@ -43,7 +43,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     }
 }
 
-const Op kSee = {"see_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+const Op kSee = {"see_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), "TODO"};
 
 }  // namespace
 
