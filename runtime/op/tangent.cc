@@ -37,6 +37,13 @@ Var rows_of_params(Tape& t, Var p, int64_t rows, int64_t count) {
 
 Var as_column(Tape& t, Var v) { return reshape(t, v, {v->out.shape[0], 1}); }
 
+Var in_place_of(Tape& t, Var u, const int32_t* order) {
+  const int64_t d = u->out.shape[1];
+  int32_t* from = t.scratch<int32_t>(d);
+  for (int64_t i = 0; i < d; ++i) from[order[i]] = static_cast<int32_t>(i);
+  return gather_columns(t, u, from, d);
+}
+
 Var replace_columns(Tape& t, Var x, const int32_t* index, int64_t m, Var u) {
   const int64_t d = x->out.shape[1];
   int32_t* from = t.scratch<int32_t>(d);

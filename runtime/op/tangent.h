@@ -22,6 +22,9 @@ Var rows_of_params(Tape& t, Var p, int64_t rows, int64_t count);
 // [n] -> [n, 1]
 Var as_column(Tape& t, Var v);
 
+// y [n, d] with y[:, order[i]] = u[:, i]; order is a permutation.
+Var in_place_of(Tape& t, Var u, const int32_t* order);
+
 // x [n, d] with column index[j] replaced by column j of u [n, m].
 Var replace_columns(Tape& t, Var x, const int32_t* index, int64_t m, Var u);
 

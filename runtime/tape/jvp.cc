@@ -64,11 +64,11 @@ class TangentWalk {
       return t_.alias(d, translate(n.out, n.in[0]->out, d->out));
     }
     if (!n.op) {  // a leaf, or the second output of in[0]
-      if (!n.in[0] || n.in[0] == x_) return nullptr;
+      if (!n.in || !n.in[0] || n.in[0] == x_) return nullptr;
       of(n.in[0]);
       return n.tangent_epoch == epoch_ ? n.tangent : nullptr;
     }
-    if (!n.op->hidden_inputs && !depends(n)) return nullptr;
+    if (!depends(n)) return nullptr;
     if (!n.op->tangent.rule) {
       fail(Code::unsupported, "jvp: op '%s' has no tangent rule: %s", n.op->name, n.op->tangent.reason);
     }

@@ -1,5 +1,5 @@
-// A few layers as a single node of the graph: forward keeps their input and output only, and its gradient runs them
-// again (gradient checkpointing, Chen et al. 2016, arXiv 1604.06174).
+// Runs a few layers one after the other: recorded as they are, or as a single node that keeps their input and output
+// only and runs them again for its gradient (runtime/op/checkpoint.h).
 #pragma once
 #include "src/model/flow_model.h"
 

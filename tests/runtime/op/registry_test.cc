@@ -42,8 +42,8 @@ Values joined(const Result& r) {
 // The ops that make a Var.
 void collect_ops(const Node* n, std::set<const Op*>* ops) {
   if (n->op) ops->insert(n->op);
-  for (const Node* in : n->in)
-    if (in) collect_ops(in, ops);
+  for (int i = 0; i < n->n_in; ++i)
+    if (n->in[i]) collect_ops(n->in[i], ops);
 }
 
 std::set<const Op*> ops_of(const OpCase& c) {
@@ -241,8 +241,8 @@ TEST_P(EveryOp, TangentsMatchDifferences) {
             for (size_t j = 0; j < v.size(); ++j) moved.x[at_input][j] = p.x[at_input][j] + step * v[j];
             return Values{joined(runner_.run(moved))[k]};
           });
-          ASSERT_NEAR(got[k], want, kGradient * scale) << "input " << i << ", element " << k << " of " << r.y.size()
-                                                       << " and " << r.extra.size();
+          ASSERT_NEAR(got[k], want, kGradient * scale)
+              << "input " << i << ", element " << k << " of " << r.y.size() << " and " << r.extra.size();
         }
       }
       if (!c_.smooth) continue;

@@ -1,4 +1,4 @@
-#include "src/net/affine_column.h"
+#include "runtime/op/affine_column.h"
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/unary.h"
@@ -7,6 +7,7 @@
 namespace nf {
 namespace {
 
+constexpr ScaleMap kMaps[] = {ScaleMap::bounded_exp, ScaleMap::soft_exp, ScaleMap::sigmoid, ScaleMap::softplus_open};
 constexpr double kForget = 1;  // g = sigmoid(raw + kForget)
 
 }  // namespace
@@ -16,8 +17,6 @@ template <class T, class C>
 void AffineColumn::find_scale(const C& c, T* s, T* log_s, T* slope) const {
   const T* raw = c.params + c.n;
   if (scale_ != ColumnScale::gate) {
-    constexpr ScaleMap kMaps[] = {ScaleMap::bounded_exp, ScaleMap::soft_exp, ScaleMap::sigmoid,
-                                  ScaleMap::softplus_open};
     kernel::copy<T>(raw, slope, c.n);
     return scale_map<T>(kMaps[static_cast<size_t>(scale_)], static_cast<T>(cap_), s, log_s, slope, c.n);
   }
@@ -29,8 +28,9 @@ void AffineColumn::find_scale(const C& c, T* s, T* log_s, T* slope) const {
 }
 
 template <class T>
-void AffineColumn::apply(const Column<T>& c, bool inverse) const {
-  T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
+void AffineColumn::apply(Tape& t, const Column<T>& c, bool inverse) const {
+  const ScratchScope scope(t);
+  T *s = t.scratch<T>(3 * c.n), *log_s = s + c.n, *slope = log_s + c.n;
   find_scale(c, s, log_s, slope);
   const bool gate = scale_ == ColumnScale::gate;
   for (int64_t r = 0; r < c.n; ++r) {
@@ -45,8 +45,9 @@ void AffineColumn::apply(const Column<T>& c, bool inverse) const {
 // The gate's shift is (1 - g) t, and d(1 - g)/d(raw) = -g (1 - g): t takes 1 - g times its gradient, and graw loses
 // g (1 - g) t times that of the shift.
 template <class T>
-void AffineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
-  T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
+void AffineColumn::differentiate(Tape& t, const ColumnGrad<T>& c, bool inverse) const {
+  const ScratchScope scope(t);
+  T *s = t.scratch<T>(3 * c.n), *log_s = s + c.n, *slope = log_s + c.n;
   find_scale(c, s, log_s, slope);
   T *gt = c.g_params, *graw = gt + c.n;
   for (int64_t r = 0; r < c.n; ++r) {
@@ -62,9 +63,26 @@ void AffineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
   }
 }
 
-void AffineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }
-void AffineColumn::map(const Column<double>& c, bool inverse) const { apply(c, inverse); }
-void AffineColumn::vjp(const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
-void AffineColumn::vjp(const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
+void AffineColumn::map(const RowScope& s, const Column<float>& c, bool inverse) const { apply(s.tape, c, inverse); }
+void AffineColumn::map(const RowScope& s, const Column<double>& c, bool inverse) const { apply(s.tape, c, inverse); }
+void AffineColumn::vjp(const RowScope& s, const ColumnGrad<float>& c, bool inverse) const {
+  differentiate(s.tape, c, inverse);
+}
+void AffineColumn::vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const {
+  differentiate(s.tape, c, inverse);
+}
+
+ColumnVars AffineColumn::expand(Tape& t, Var x, Var h, std::span<const int32_t>) const {
+  Var shift = slice_columns(t, h, 0, 1), raw = slice_columns(t, h, 1, 1);
+  ScaleVars v;
+  if (scale_ == ColumnScale::gate) {
+    raw = add_scalar(t, raw, kForget);
+    shift = mul(t, shift, unary(t, Unary::sigmoid, scale(t, raw, -1)));
+    v = {unary(t, Unary::sigmoid, raw), unary(t, Unary::log_sigmoid, raw)};
+  } else {
+    v = scale_map(t, kMaps[static_cast<size_t>(scale_)], cap_, raw);
+  }
+  return {add(t, mul(t, x, v.s), shift), v.log_s};
+}
 
 }  // namespace nf
