@@ -106,12 +106,18 @@ class EveryOp : public testing::TestWithParam<const OpCase*> {
         plain.cotangents = nullptr;
         Values cot = o.cotangents->y;
         cot.insert(cot.end(), o.cotangents->extra.begin(), o.cotangents->extra.end());
-        const double x = p.x[at_input][k], h = kStep * std::max(0.1, std::min(1.0, std::abs(x)));
-        const double want = five_point(h, cot, [&](double step) {
-          moved.x[at_input][k] = x + step;
-          return joined(runner_.run(moved, plain));
-        });
-        ASSERT_NEAR(r.grad[at_input][k], want, kGradient * std::max(scale, std::abs(want)))
+        const double x = p.x[at_input][k], got = r.grad[at_input][k];
+        double h = kStep * std::max(0.1, std::min(1.0, std::abs(x))), want = 0, bound = 0;
+        // Third derivatives of a strong contraction are large: smaller steps before a gradient of a tangent is wrong.
+        for (int tries = o.direction ? 3 : 1; tries > 0; --tries, h /= 10) {
+          want = five_point(h, cot, [&](double step) {
+            moved.x[at_input][k] = x + step;
+            return joined(runner_.run(moved, plain));
+          });
+          bound = kGradient * std::max(scale, std::abs(want));
+          if (std::abs(got - want) <= bound) break;
+        }
+        ASSERT_NEAR(got, want, bound)
             << "input " << i << " of shape " << to_string(p.shape[at_input]) << ", element " << k << " = " << x;
       }
     }
