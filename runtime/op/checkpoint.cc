@@ -72,7 +72,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
   const TapeScope nodes(t);
   const Restore training(t.training);
-  const Restore random(t.random);
+  const Restore draws(t.random);
   t.training = a.training;
   t.random = a.random;
   Var* inner = t.scratch<Var>(a.data);

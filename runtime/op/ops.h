@@ -15,8 +15,7 @@ namespace nf {
 using kernel::Bijection;
 using kernel::Unary;
 
-// columns.cc: moving data
-Var contiguous(Tape& t, Var x);                                   // a copy in row-major order
+// columns.cc: moving data (contiguous, a copy in row-major order, is in tape.h)
 Var reshape(Tape& t, Var x, const Dims& shape);                   // same elements, shared memory
 Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [n, count], shared memory
 // y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.

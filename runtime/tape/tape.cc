@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/op/layout.h"
-
 namespace nf {
 
 namespace {

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "runtime/core/arena.h"
-#include "runtime/core/view.h"
+#include "runtime/core/rows.h"
 
 namespace nf {
 
@@ -235,6 +235,14 @@ class TapeScope {
   Tape& tape_;
   Tape::Mark mark_;
 };
+
+// A recorded copy of x in row-major order.
+Var contiguous(Tape& t, Var x);
+// x itself when an op of this layout can take it, otherwise a recorded copy.
+inline Var conform(Tape& t, Var x, Layout layout) {
+  const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
+  return fits ? x : contiguous(t, x);
+}
 
 // Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
 // Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend

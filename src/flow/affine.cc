@@ -6,7 +6,7 @@
 // a diagonal D >= 0 is in the lengths of V's rows. V = 0 has no gradient, so V starts small and random.
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/flow/dense_matrix.h"
 
 namespace nf {
