@@ -110,7 +110,7 @@ Var map_case(Tape& t, const Var* in) {
   struct {
     Var log_scale, shift;
     Mapped operator()(Tape& tape, const Var* x) const {
-      const Mapped m = mapped(affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false));
+      const Mapped m = affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false);
       return {mul(tape, m.y, x[1]), m.log_det};
     }
   } map{in[2], in[3]};

@@ -8,6 +8,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/staircase.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/mapped.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {
@@ -86,13 +87,13 @@ Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 Var masked_linear(Tape& t, const kernel::Staircase& s, Var x, Var w, Var b, Var residual, const Activation& act);
 
 // affine.cc: elementwise affine with parameters shared by rows: z = x exp(log_scale) + shift, log_det = sum(log_scale);
-// inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d]. Second output: log_det [n].
-Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse);
+// inverse: x = (z - shift) exp(-log_scale), log_det = -sum. x [n, d]; log_scale, shift [d].
+Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse);
 
-// elementwise_flow.cc: y_j = f(x_j; a, b) for x [n, d]; second output log_det [n] = sum_j log f'(x_j).
-Var bijection(Tape& t, Bijection f, Var x, double a = 1, double b = 0);
-// y_j = x_j exp(l_j) where x_j < 0, else x_j, log_slope l [d]; second output log_det [n]. inverse: with -l.
-Var prelu(Tape& t, Var x, Var log_slope, bool inverse);
+// elementwise_flow.cc: y_j = f(x_j; a, b) for x [n, d]; log_det = sum_j log f'(x_j).
+Mapped bijection(Tape& t, Bijection f, Var x, double a = 1, double b = 0);
+// y_j = x_j exp(l_j) where x_j < 0, else x_j, log_slope l [d]. inverse: with -l.
+Mapped prelu(Tape& t, Var x, Var log_slope, bool inverse);
 
 // triangular.cc: y = A x for every row of x [n, d], A [d, d] triangular: entries [d (d - 1)/2] beside the diagonal, row
 // by row (nullptr for d = 1), and its diagonal [d] (nullptr: ones). triangular_solve: x with A x = y.
@@ -102,9 +103,9 @@ Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal);
 
 // solve.cc: [..., d, d] -> [...], log |det w|; no jvp. Factored in float64; -inf for a singular matrix.
 Var slogdet(Tape& t, Var w);
-// y W = x for every row of x [n, d], W [d, d]: the inverse of matmul(y, W). Factored and solved in float64. Second
-// output: log_det [n] = -log |det W|. A singular W gives infinities and NaN.
-Var solve(Tape& t, Var x, Var w);
+// y W = x for every row of x [n, d], W [d, d]: the inverse of matmul(y, W), with log_det = -log |det W|. Factored and
+// solved in float64. A singular W gives infinities and NaN.
+Mapped solve(Tape& t, Var x, Var w);
 
 // householder.cc: reflects every row x [n, d] in turn by the k rows of v [k, d], x <- x - 2 v (v.x)/(v.v): the first
 // row of v comes first, or last when reversed.
@@ -119,9 +120,9 @@ enum class ScaleMap : uint8_t {
   soft_exp,       // s = exp(raw / (1 + |raw| / log(1000)))
   softplus_open,  // s = softplus(raw) + 1e-3
 };
-// z[:, index[j]] = x[:, index[j]] s_j + t_j with (t | raw) = h [n, 2 m] (shift columns first), other columns pass.
-// Second output: log_det [n] = sum_j log s_j. inverse: the map z -> x and minus the log_det.
-Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse);
+// z[:, index[j]] = x[:, index[j]] s_j + t_j with (t | raw) = h [n, 2 m] (shift columns first), other columns pass;
+// log_det = sum_j log s_j. inverse: the map z -> x and minus the log_det.
+Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse);
 // z[:, index[j]] = x[:, index[j]] + h_j, h [n, m]; no log_det.
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse);
 

@@ -67,9 +67,9 @@ class Sylvester final : public Layer {
     Tape& t = s.tape;
     const RowParams::Set p = params_(s, context);
     Var q = basis_ == Basis::orthogonal ? polar_rows(t, p[1], m_) : p[1];
-    Var v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
-    Var moved = turn(t, v, q, false);
-    return {inverse ? sub(t, x, moved) : add(t, x, moved), v->extra};
+    const Mapped v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
+    Var moved = turn(t, v.y, q, false);
+    return {inverse ? sub(t, x, moved) : add(t, x, moved), v.log_det};
   }
 
   // Q^T x, or Q x.

@@ -348,7 +348,7 @@ TEST_F(TapeTest, TangentErrorsNameTheOp) {
   EXPECT_ERROR(jvp(t, top, a, v), Code::unsupported, "max_last");
   EXPECT_ERROR(jvp(t, a, a, leaf(short_one)), Code::shape, "direction");
   Var x = reshape(t, a, {1, 3});
-  Var z = affine(t, x, v, v, false);
+  Var z = affine(t, x, v, v, false).y;
   EXPECT_ERROR(jvp(t, z->extra, x, x), Code::unsupported, "affine");
   EXPECT_EQ(jvp(t, unary(t, Unary::exp, v), a, v), nullptr);
 }
