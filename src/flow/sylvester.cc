@@ -10,6 +10,9 @@
 #include <cmath>
 
 #include "runtime/op/ops.h"
+#include "runtime/op/polar.h"
+#include "runtime/op/reflect.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/sylvester.h"
 #include "src/flow/layer.h"
 #include "src/flow/root_fields.h"

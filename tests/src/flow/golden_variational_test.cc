@@ -6,7 +6,10 @@
 
 #include "runtime/op/affine_column.h"
 #include "runtime/op/planar.h"
+#include "runtime/op/polar.h"
 #include "runtime/op/radial.h"
+#include "runtime/op/reflect.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/sylvester.h"
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
