@@ -89,7 +89,8 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kCheckpoint = {"checkpoint", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// Params are strided: a copy in another layout would take their gradients.
+const Op kCheckpoint = {"checkpoint", Layout::strided, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 // tanh(x W + b), without a log-det.
 Var net_case(Tape& t, const Var* in) {
@@ -136,7 +137,8 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
                   const void* what) {
   const size_t count = data.size() + params.size();
   Var* inputs = t.scratch<Var>(static_cast<int64_t>(count));
-  for (size_t i = 0; i < count; ++i) inputs[i] = i < data.size() ? data[i] : params[i - data.size()];
+  for (size_t i = 0; i < data.size(); ++i) inputs[i] = data[i] ? conform(t, data[i], Layout::rows) : nullptr;
+  for (size_t i = 0; i < params.size(); ++i) inputs[data.size() + i] = params[i];
   const CheckpointAttr a{run, what, shape, static_cast<int32_t>(data.size()), t.training, t.random};
   return mapped(t.record(kCheckpoint, std::span<const Var>(inputs, count), a));
 }
