@@ -13,7 +13,8 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/polar.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/tangent.h"
 
 namespace nf {

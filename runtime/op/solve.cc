@@ -118,7 +118,7 @@ Var log_det_tangent(Tape& t, Var w, Var dw) {
   const int64_t d = w->out.shape[1];
   int32_t* diagonal = t.scratch<int32_t>(d);
   for (int64_t i = 0; i < d; ++i) diagonal[i] = static_cast<int32_t>(i * (d + 1));
-  Var ratio = reshape(t, solve(t, dw, w), {1, d * d});
+  Var ratio = reshape(t, solve(t, dw, w).y, {1, d * d});
   return reshape(t, sum_last(t, gather_columns(t, ratio, diagonal, d)), {1, 1});
 }
 
@@ -215,7 +215,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
 OutputTangents solve_tangent(Tape& t, Node& n, const InputTangents& dx) {
   Var right = minus(t, n.out.shape, dx[kX], dx[kW] ? matmul(t, &n, dx[kW]) : nullptr);
   Var dl = dx[kW] ? scale(t, reshape(t, log_det_tangent(t, n.in[kW], dx[kW]), {1}), -1) : nullptr;
-  return {solve(t, right, n.in[kW]), spread(t, dl, n.extra->out.shape)};
+  return {solve(t, right, n.in[kW]).y, spread(t, dl, n.extra->out.shape)};
 }
 
 const Op kSolve = {"solve", Layout::rows, solve_shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_tangent};
@@ -234,7 +234,7 @@ const OpCase kCases[] = {
     {"slogdet_of_one", {{"nc11", Domain::nonzero}}, [](Tape& t, const Var* in) { return slogdet(t, in[0]); }},
     {"solve",
      {{"nd"}, {"dd"}},
-     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])); }},
+     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])).y; }},
 };
 
 }  // namespace
@@ -244,6 +244,6 @@ const OpFamily family_solve = {"solve", kCases, std::size(kCases)};
 
 Var slogdet(Tape& t, Var w) { return t.record(kSlogdet, {w}); }
 
-Var solve(Tape& t, Var x, Var w) { return t.record(kSolve, {x, w}); }
+Mapped solve(Tape& t, Var x, Var w) { return mapped(t.record(kSolve, {x, w})); }
 
 }  // namespace nf

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/repeat_rows.h"
 #include "src/model/segment.h"

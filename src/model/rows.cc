@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 
 namespace nf {
 namespace {

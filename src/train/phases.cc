@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "runtime/op/ops.h"
 #include "src/model/segment.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
-#include "runtime/op/layout.h"
 #include "src/model/rows.h"
 #include "src/train/start.h"
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/model/rows.h"
 
 namespace nf {

@@ -117,8 +117,8 @@ class EveryOp : public testing::TestWithParam<const OpCase*> {
           bound = kGradient * std::max(scale, std::abs(want));
           if (std::abs(got - want) <= bound) break;
         }
-        ASSERT_NEAR(got, want, bound)
-            << "input " << i << " of shape " << to_string(p.shape[at_input]) << ", element " << k << " = " << x;
+        ASSERT_NEAR(got, want, bound) << "input " << i << " of shape " << to_string(p.shape[at_input]) << ", element "
+                                      << k << " = " << x;
       }
     }
   }

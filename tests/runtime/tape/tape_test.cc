@@ -240,7 +240,8 @@ const Op kTotal = {"total",
                           if (n.in[i]) n.y<double>()[k] += n.x<double>(i)[k];
                       }
                     }},
-                   {nullptr, [](Tape& tape, Node& n, const InputGrads& grads) {
+                   {nullptr,
+                    [](Tape& tape, Node& n, const InputGrads& grads) {
                       for (int i = 0; i < n.n_in; ++i)
                         for (int64_t k = 0; grads.wants(i) && k < n.out.count(); ++k)
                           grads.add(i).as<double>()[k] += tape.grad_out(n).as<double>()[k];
@@ -274,9 +275,19 @@ TEST_F(TapeTest, GradientsDoNotGoWithTheScratch) {
 
   other = b;
   seed_ones(t.record(kWeigh<true>, {leaf(a_), nullptr}, weights));
-  EXPECT_ERROR(t.backward(), Code::internal, "ScratchScope");
+  EXPECT_ERROR(t.backward(), Code::internal, "scope that gives it back");
   t.grad_storage(*b);
   t.backward();  // the failed one left no scope behind
+
+  Var old = leaf(a_), grown = scale(t, old, 2);
+  {
+    const TapeScope scope(t);
+    seed_ones(scale(t, leaf(a_), 2));  // all of it goes together
+    t.backward(grown);
+    EXPECT_ERROR(t.grad(*old), Code::internal, "scope that gives it back");
+    t.zeros({3});
+  }
+  t.grad(*old);
 }
 
 TEST_F(TapeTest, MeasuringSaysExactlyHowMuchAReservedTapeNeeds) {
@@ -348,7 +359,7 @@ TEST_F(TapeTest, TangentThroughAliasesOfAStridedLeaf) {
 TEST_F(TapeTest, TangentsOfSecondOutputs) {
   Doubles toward = {1, 2, 3}, one_row = {4, 5, 6};
   Var l = leaf(a_), x = leaf(one_row, {1, 3}), v = leaf(toward);
-  Var z = affine(t, x, l, leaf(b_), false);  // log_det = sum l
+  Var z = affine(t, x, l, leaf(b_), false).y;  // log_det = sum l
   EXPECT_EQ(values(jvp(t, z->extra, l, v)->out), Doubles{6});
   const OutputTangents both = jvp(t, z, z->extra, l, v);
   EXPECT_EQ(values(both.extra->out), Doubles{6});
@@ -356,8 +367,8 @@ TEST_F(TapeTest, TangentsOfSecondOutputs) {
   EXPECT_EQ(values(jvp(t, reshape(t, z->extra, {1, 1}), l, v)->out), Doubles{6});
   EXPECT_EQ(jvp(t, z->extra, x, leaf(toward, {1, 3})), nullptr);  // x plays no part in it
   EXPECT_EQ(jvp(t, scale(t, z->extra, 2), z, leaf(toward, {1, 3})), nullptr);
-  Var again = bijection(t, Bijection::exp, z);  // log_det = sum z, of the second output of a later op
-  EXPECT_EQ(values(jvp(t, add(t, again->extra, z->extra), z, leaf(toward, {1, 3}))->out), Doubles{6});
+  Var later = bijection(t, Bijection::exp, z).log_det;  // sum z
+  EXPECT_EQ(values(jvp(t, add(t, later, z->extra), z, leaf(toward, {1, 3}))->out), Doubles{6});
 }
 
 TEST_F(TapeTest, TangentErrorsNameTheOp) {
