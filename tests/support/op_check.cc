@@ -60,7 +60,7 @@ Problem::Problem(const OpCase& op_case, const Sizes& sizes, uint64_t seed) : c(&
 
 namespace {
 
-// Calls f(offset, k) for the elements of a view in row-major order.
+// Calls f(offset, k) for every element of a view in row-major order.
 template <class F>
 void each(const View& v, F&& f) {
   const int64_t count = v.count();
