@@ -33,7 +33,7 @@ void watch_file(nf_batches& b, const View& rows) {
   if (!rows.data) return;
   auto file = b.runtime->mapping_of(rows.data);
   if (!file) return;
-  b.row_pages += static_cast<size_t>(rows.shape[1] * size_of(rows.dtype)) + kFaultAround;
+  b.row_pages += static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
   if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
 }
 
@@ -120,7 +120,9 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx
     need(rt, "runtime");
     need(out, "out");
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), w = view_of(weight, "weight", true);
-    need_shape(xv, "x", {-1, -1});
+    if (xv.shape.rank != 2 && xv.shape.rank != 4)
+      fail(Code::shape, "x has shape %s, expected [n, columns] or [n, height, width, channels]",
+           to_string(xv.shape).c_str());
     if (c.data) check_context(c, xv.shape[0], c.shape.rank == 2 ? c.shape[1] : -1);
     if (weight) need_shape(w, "weight", {xv.shape[0]});
     const BatchOptions o = batch_options(options);

@@ -1,5 +1,6 @@
 #include "src/abi/guard.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -89,9 +90,15 @@ void need_shape(const View& v, const char* name, std::initializer_list<int64_t> 
   if (!ok) fail(Code::shape, "%s has shape %s, expected %s]", name, to_string(v.shape).c_str(), want.c_str());
 }
 
-int64_t check_rows(const View& x, const char* name, int64_t event) {
-  need_shape(x, name, {-1, event});
-  return x.shape[0];
+int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows) {
+  const Dims& s = x.shape;
+  const bool flat = s.rank == 2 && s[1] == event.count();
+  const bool shaped = s.rank == 1 + event.rank && std::equal(event.d, event.d + event.rank, s.d + 1);
+  if ((flat || shaped) && (rows < 0 || s[0] == rows)) return s[0];
+  const std::string n = rows < 0 ? "n" : std::to_string(rows), columns = std::to_string(event.count());
+  std::string want = "[" + n + ", " + columns + "]";
+  if (event.rank > 1) want += " or [" + n + ", " + to_string(event).substr(1);
+  fail(Code::shape, "%s has shape %s, expected %s", name, to_string(s).c_str(), want.c_str());
 }
 
 void check_context(const View& context, int64_t rows, int64_t columns) {

@@ -45,8 +45,10 @@ T& need_struct(T* p, const char* name) {
 // data.
 View view_of(const nf_view* v, const char* name, bool optional = false);
 void need_shape(const View& v, const char* name, std::initializer_list<int64_t> shape);  // -1: any extent
-// Require x [n, event], returning n, and context [n or 1, columns], absent exactly when the model has none.
-int64_t check_rows(const View& x, const char* name, int64_t event);
+// Requires rows of an event, [n, columns] or [n, height, width, channels]. Returns n, which must be `rows` unless that is
+// negative.
+int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows = -1);
+// Requires context [n or 1, columns], absent exactly when the model has none.
 void check_context(const View& context, int64_t rows, int64_t columns);
 
 }  // namespace nf

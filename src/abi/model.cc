@@ -147,18 +147,18 @@ nf_status nf_model_get_info(const nf_model* m, nf_model_info* info, nf_error* er
     need_struct(info, "info");
     const FlowModel& f = *m->state->model;
     info->dtype = static_cast<int32_t>(f.dtype());
-    info->event_size = f.event();
+    info->event_size = f.columns();
     info->context_size = f.context();
     info->param_count = f.params().param_count();
     info->tensor_count = static_cast<int64_t>(f.params().slots().size());
-    info->layer_count = static_cast<int64_t>(f.steps().size());
+    info->layer_count = static_cast<int64_t>(f.layers().size());
     info->hash = f.params().hash();
   });
 }
 
 const char* nf_model_step(const nf_model* m, int64_t index) NF_NOEXCEPT {
-  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->model->steps().size())) return nullptr;
-  return m->state->model->steps()[static_cast<size_t>(index)].where.c_str();
+  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->model->layers().size())) return nullptr;
+  return m->state->model->layers()[static_cast<size_t>(index)].where.c_str();
 }
 
 nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info, nf_error* err) NF_NOEXCEPT {
@@ -211,7 +211,7 @@ nf_status nf_model_fit_data(nf_model* m, const nf_view* x, const nf_view* ctx, n
     need(m, "model");
     FlowModel& model = *m->state->model;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
-    check_context(c, check_rows(xv, "x", model.event()), model.context());
+    check_context(c, check_rows(xv, "x", model.event_dims()), model.context());
     RuntimeState& rt = *m->state->runtime;
     start_from_data(rt.allocator(), *rt.executor, model, cut_of(model), xv, c, {}, {});
     m->state->version.fetch_add(1);

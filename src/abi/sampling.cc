@@ -30,7 +30,7 @@ nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, u
     if (n < 1) fail(Code::argument, "n is %lld, expected at least 1", static_cast<long long>(n));
     const View c = view_of(ctx, "ctx", true), xv = view_of(x, "x", true), w = view_of(log_weight, "log_weight", true);
     check_context(c, 1, model.context());
-    if (x) need_shape(xv, "x", {n, model.event()});
+    if (x) check_rows(xv, "x", model.event_dims(), n);
     if (log_weight) need_shape(w, "log_weight", {n});
     need_struct(info, "info");
     if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");

@@ -101,7 +101,7 @@ nf_status nf_target_log_density(const nf_target* t, const nf_view* x, const nf_v
     const int64_t d = t->target->event;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), lp = view_of(log_density, "log_density"),
                g = view_of(gradient, "gradient", true);
-    const int64_t n = check_rows(xv, "x", d);
+    const int64_t n = check_rows(xv, "x", Dims{d});
     if (ctx && (c.shape.rank != 2 || (c.shape[0] != n && c.shape[0] != 1)))
       fail(Code::shape, "ctx has shape %s, expected [%lld, columns] or [1, columns]", to_string(c.shape).c_str(),
            static_cast<long long>(n));

@@ -15,6 +15,7 @@ class FlowModel final : public Density {
 
   const Chain& chain() const { return *chain_; }
   const std::vector<LayerInstance>& layers() const { return chain_->layers(); }
+  const Dims& latent() const override { return chain_->latent(); }
   const Base& base() const { return *base_; }
   // Until src/train speaks of layers.
   const std::vector<LayerInstance>& steps() const { return layers(); }

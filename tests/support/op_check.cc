@@ -41,6 +41,9 @@ Values draw(Domain domain, int64_t count, std::mt19937_64& random) {
       case Domain::nonzero:
         e += std::copysign(0.1, e);
         break;
+      case Domain::integer:
+        e = static_cast<double>(random() % 8);
+        break;
       case Domain::symmetric:
         e = 2 * unit(random) - 1;
         break;
