@@ -36,7 +36,7 @@ struct FitPlan {
 
 FitPlan plan_fit(FitArgs& args, const Screen& screen);
 
-// The share of the target's log density that counts in the step after `step` steps: src/train/objective.h.
+// The share of the target's log density that counts in the step after `step` steps: src/objective/target_sampler.h.
 double anneal_share(const Settings& settings, uint64_t step);
 
 }  // namespace nf::cli

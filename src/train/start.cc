@@ -9,7 +9,7 @@
 #include "runtime/op/layout.h"
 #include "src/flow/start.h"
 #include "src/model/rows.h"
-#include "src/train/lane_sums.h"
+#include "src/lane/lane_sums.h"
 
 namespace nf {
 namespace {

@@ -1,8 +1,8 @@
 // Layers whose parameters start from data (actnorm, standardise, batch_norm), once in the life of a model.
 #pragma once
 #include "runtime/core/executor.h"
-#include "src/train/collective.h"
-#include "src/train/lanes.h"
+#include "src/lane/collective.h"
+#include "src/lane/cut.h"
 
 namespace nf {
 
