@@ -22,6 +22,8 @@ struct OpInput {
   bool differentiable = true;
 };
 
+inline constexpr int kMaxInputs = 10;
+
 struct OpCase {
   const char* name;
   OpInput in[kMaxInputs];

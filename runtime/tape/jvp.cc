@@ -60,7 +60,7 @@ struct Walk {
     }
     if (!depends(n)) return nullptr;
     if (!n.op->jvp) fail(Code::unsupported, "jvp: op '%s' has no tangent rule", n.op->name);
-    Var d[kMaxInputs] = {};
+    Var* d = t.scratch<Var>(n.n_in);
     for (int i = 0; i < n.n_in; ++i) d[i] = of(n.in[i]);
     return n.op->jvp(t, n, d);
   }

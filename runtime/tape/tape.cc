@@ -37,12 +37,15 @@ void Node::wrong_attr() const {
   fail(Code::internal, "%s: its constants are of another type", op ? op->name : "a leaf");
 }
 
-Node* Tape::new_node(size_t attr_bytes) {
+// The constants and then the inputs follow the node. A leaf has room for one input, nullptr.
+Node* Tape::new_node(size_t attr_bytes, size_t inputs) {
   // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
-  constexpr size_t kLine = 64, kBytes = (sizeof(Node) + kLine - 1) / kLine * kLine;
-  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, sizeof(Node) + attr_bytes)));
+  constexpr size_t kLine = 64, kBytes = (sizeof(Node) + sizeof(Node*) + kLine - 1) / kLine * kLine;
+  const size_t at_inputs = sizeof(Node) + (attr_bytes + alignof(Node*) - 1) / alignof(Node*) * alignof(Node*);
+  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, at_inputs + inputs * sizeof(Node*))));
   for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
   auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
+  n->in = static_cast<Node**>(static_cast<void*>(bytes + at_inputs));
   n->out.dtype = dtype_;
   n->order = ++nodes_;
   return n;
@@ -61,7 +64,7 @@ void Tape::count(const Node& n, const Shapes& s) {
 }
 
 Var Tape::input(const View& view, bool needs_grad) {
-  Node* n = new_node(0);
+  Node* n = new_node(0, 0);
   n->out = view;
   n->needs_grad = needs_grad && recording;
   return n;
@@ -75,7 +78,7 @@ Var Tape::zeros(const Dims& shape) {
   return v;
 }
 
-Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
+Var Tape::run(Node* n, const Op& op, std::span<const Var> inputs) {
   n->op = &op;
   for (Var v : inputs) {
     if (v && op.layout != Layout::strided) v = conform(*this, v, op.layout);
@@ -85,7 +88,8 @@ Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
   const Shapes s = op.shape(*n);
   pack(n->out, new_data(s.out), s.out);
   if (s.has_extra) {
-    n->extra = input(contiguous_view(new_data(s.extra), dtype_, s.extra), false);
+    n->extra = new_node(0, 1);
+    n->extra->out = contiguous_view(new_data(s.extra), dtype_, s.extra);
     n->extra->needs_grad = n->needs_grad;
     n->extra->in[0] = n;
   }
@@ -101,7 +105,7 @@ Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
 }
 
 Var Tape::alias(Var x, const View& view) {
-  Node* n = new_node(0);
+  Node* n = new_node(0, 1);
   n->out = view;
   n->base = x->base ? x->base : x;
   n->needs_grad = x->needs_grad;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <new>
+#include <span>
 #include <type_traits>
 
 #include "runtime/core/arena.h"
@@ -52,8 +53,6 @@ struct Op {
   Jvp jvp = nullptr;
 };
 
-inline constexpr int kMaxInputs = 6;
-
 struct Node {
   const Op* op = nullptr;
   Node* prev = nullptr;  // recorded before this one
@@ -63,12 +62,13 @@ struct Node {
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
-  Node* in[kMaxInputs] = {};     // of an alias: what it looks at; of a second output: the node it belongs to
+  Node** in = nullptr;           // n_in inputs, nullptr for an absent one; of an alias: what it looks at; of a second
+                                 // output: the node it belongs to
   uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
   Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
   const void* attr_type = nullptr;  // kAttrType of the constants behind this node, nullptr when it has none
-  uint8_t n_in = 0;
+  int32_t n_in = 0;
   bool needs_grad = false;
   bool grad_fresh = false;  // grad has storage whose content is still undefined
 
@@ -123,14 +123,18 @@ class Tape {
   Var zeros(const Dims& shape);
 
   // Records and runs an op. Throws Error{shape} from the op's rule.
-  Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0), op, inputs); }
+  Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0, inputs.size()), op, inputs); }
   // The same for an op with constants: a small struct of the op's own, copied behind the node. What its pointers point
   // to is borrowed and must outlive the graph.
   template <class A>
   Var record(const Op& op, std::initializer_list<Var> inputs, const A& attr) {
+    return record(op, std::span<const Var>(inputs.begin(), inputs.size()), attr);
+  }
+  template <class A>
+  Var record(const Op& op, std::span<const Var> inputs, const A& attr) {
     static_assert(std::is_trivially_copyable_v<A> && std::is_trivially_destructible_v<A>);
     static_assert(alignof(A) <= alignof(Node));
-    Node* n = new_node(sizeof(A));
+    Node* n = new_node(sizeof(A), inputs.size());
     ::new (static_cast<void*>(n + 1)) A(attr);
     n->attr_type = &kAttrType<A>;
     return run(n, op, inputs);
@@ -180,8 +184,8 @@ class Tape {
 
  private:
   friend class ScratchScope;
-  Node* new_node(size_t attr_bytes);
-  Var run(Node* n, const Op& op, std::initializer_list<Var> inputs);
+  Node* new_node(size_t attr_bytes, size_t inputs);
+  Var run(Node* n, const Op& op, std::span<const Var> inputs);
   void count(const Node& n, const Shapes& s);
   void* new_data(const Dims& shape);
   Arena arena_;

@@ -53,7 +53,7 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
   });
 }
 
-Batch batch_of_zeros(const FlowModel& model, int64_t n, double* zero) {
+Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   const auto zeros = [&](int64_t columns) {
     View v = contiguous_view(zero, DType::f64, {n, columns});
     v.stride[0] = v.stride[1] = 0;
@@ -67,7 +67,7 @@ Batch batch_of_zeros(const FlowModel& model, int64_t n, double* zero) {
   return b;
 }
 
-std::string place_of_row(Lane& lane, const FlowModel& model, const Batch& batch, int64_t row) {
+std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;

@@ -33,9 +33,9 @@ bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Blo
 void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, double total, double* row_loss);
 
 // A batch of n rows of one repeated zero, to find out what a step needs: `zero` must outlive it.
-Batch batch_of_zeros(const FlowModel& model, int64_t n, double* zero);
+Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
-// Where values stop being finite when this row is scored alone, on the lane's empty tape (FlowModel::first_nonfinite).
-std::string place_of_row(Lane& lane, const FlowModel& model, const Batch& batch, int64_t row);
+// Where values stop being finite when this row is scored alone, on the lane's empty tape (Density::first_nonfinite).
+std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
 
 }  // namespace nf

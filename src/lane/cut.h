@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "src/model/flow_model.h"
+#include "src/model/density.h"
 
 namespace nf {
 
@@ -31,9 +31,9 @@ struct BatchCut {
   // The most rows that a lane has with this or any smaller batch.
   int64_t most_lane_rows(int64_t batch) const;
 };
-BatchCut cut_of(const FlowModel& model);
+BatchCut cut_of(const Density& model);
 // The cut of runs whose checkpoints do not state one.
-BatchCut old_cut_of(const FlowModel& model);
+BatchCut old_cut_of(const Density& model);
 
 // The first row of a lane; that of the next one is its end.
 inline int64_t lane_begin(int64_t batch, int64_t lane, int64_t lanes) { return batch * lane / lanes; }

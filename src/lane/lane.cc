@@ -5,7 +5,7 @@
 
 namespace nf {
 
-Lane::Lane(const Allocator& allocator, const FlowModel& model, void* mirror, const std::vector<bool>& trained)
+Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained)
     : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
              "a lane's gradient"),
       params_(model.params().slots().size()) {

@@ -21,7 +21,7 @@ struct LaneTape {
 class Lane {
  public:
   // trained[i]: whether parameter i gets a gradient (if it is trainable at all); empty: all do.
-  Lane(const Allocator& allocator, const FlowModel& model, void* mirror, const std::vector<bool>& trained);
+  Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained);
 
   Tape& tape() const { return tape_->tape; }
   Scope scope() { return {tape(), params_.data()}; }
@@ -53,7 +53,7 @@ class Lane {
 class Lanes {
  public:
   // All must outlive it.
-  Lanes(const Allocator& allocator, Executor& executor, const FlowModel& model, void* mirror,
+  Lanes(const Allocator& allocator, Executor& executor, const Density& model, void* mirror,
         const std::vector<bool>& trained)
       : allocator_(allocator), executor_(executor), model_(model), mirror_(mirror), trained_(trained) {}
   // Makes room for `count` lanes, and tapes of that size where there are not enough. keeps_graphs: every lane has a tape of its own, which stays as
@@ -78,7 +78,7 @@ class Lanes {
   void enter(int64_t lane, size_t tape);
   const Allocator& allocator_;
   Executor& executor_;
-  const FlowModel& model_;
+  const Density& model_;
   void* mirror_;
   const std::vector<bool>& trained_;
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/model/flow_model.h"
+#include "src/model/density.h"
 
 namespace nf {
 namespace {
@@ -12,7 +12,7 @@ constexpr int64_t kMaxElements = int64_t{1} << 20;  // rows times columns of a b
 constexpr int64_t kMaxKept = int64_t{1} << 24;      // numbers kept by a block
 constexpr int64_t kWorthSplitting = int64_t{1} << 20;
 
-OpCost cost_of_rows(const Allocator& allocator, const FlowModel& model, int64_t rows) {
+OpCost cost_of_rows(const Allocator& allocator, const Density& model, int64_t rows) {
   Tape t(allocator, model.dtype());
   t.recording = false;
   t.measuring = true;
@@ -27,7 +27,7 @@ OpCost cost_of_rows(const Allocator& allocator, const FlowModel& model, int64_t 
 }  // namespace
 
 // The difference of two rows and one leaves out what is done once per block, such as factoring a matrix.
-RowCost row_cost(const Allocator& allocator, const FlowModel& model) {
+RowCost row_cost(const Allocator& allocator, const Density& model) {
   const OpCost one = cost_of_rows(allocator, model, 1), two = cost_of_rows(allocator, model, 2);
   return {two.work - one.work, two.kept - one.kept};
 }

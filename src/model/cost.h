@@ -4,7 +4,7 @@
 
 namespace nf {
 
-class FlowModel;
+class Density;
 
 // Of one row from data to log_prob, counted on shapes (OpCost), so the same on every machine, for any parameters and for
 // any Memory. Zero: not known.
@@ -13,7 +13,7 @@ struct RowCost {
   int64_t kept = 0;  // numbers that training keeps for gradients
 };
 
-RowCost row_cost(const Allocator& allocator, const FlowModel& model);
+RowCost row_cost(const Allocator& allocator, const Density& model);
 
 inline constexpr int64_t kMaxBlockRows = 256;
 

@@ -111,20 +111,20 @@ void SplineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
     kernel::pieces_spline_grad<T>(pieces_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
 }
 
-void SplineColumn::see(int32_t column, std::vector<Seen>& seen) const {
+void SplineColumn::features(int32_t column, std::vector<ColumnFeature>& list) const {
   const SplineBox& b = box(column);
   if (b.tails != SplineTails::circular) {
-    ColumnMap::see(column, seen);
+    ColumnMap::features(column, list);
     return;
   }
-  const double centre = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
-  seen.push_back({Seen::sine, column, centre, factor});
-  seen.push_back({Seen::cosine, column, centre, factor});
+  const double center = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
+  list.push_back({ColumnFeature::sine, column, center, factor});
+  list.push_back({ColumnFeature::cosine, column, center, factor});
 }
 
-void SplineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }
-void SplineColumn::map(const Column<double>& c, bool inverse) const { apply(c, inverse); }
-void SplineColumn::vjp(const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
-void SplineColumn::vjp(const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
+void SplineColumn::map(const RowScope&, const Column<float>& c, bool inverse) const { apply(c, inverse); }
+void SplineColumn::map(const RowScope&, const Column<double>& c, bool inverse) const { apply(c, inverse); }
+void SplineColumn::vjp(const RowScope&, const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
+void SplineColumn::vjp(const RowScope&, const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
 
 }  // namespace nf

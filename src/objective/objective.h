@@ -15,7 +15,7 @@ struct ObjectiveKind;
 struct ObjectiveScope {
   const ObjectiveKind& kind;
   const Allocator& allocator;
-  const FlowModel& model;
+  const Density& model;
   Memory memory;
   const Collective& collective;
   const BatchCut& cut;
@@ -62,7 +62,7 @@ class Objective {
   virtual void applied() {}
 
  protected:
-  const FlowModel& model() const { return scope_.model; }
+  const Density& model() const { return scope_.model; }
   const ObjectiveScope scope_;
   std::shared_ptr<const Target> target_;
 };

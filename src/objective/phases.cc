@@ -8,16 +8,18 @@
 
 namespace nf {
 
-bool couples_rows(const FlowModel& model) {
-  for (const Step& s : model.steps())
+bool couples_rows(const Density& model) {
+  if (!model.flow()) return false;
+  for (const LayerInstance& s : model.flow()->layers())
     if (s.layer->couples_rows() && !s.inverted) return true;
   return false;
 }
 
-Phases::Phases(const ObjectiveScope& scope) : RowObjective(scope), sums_(scope.allocator, scope.model.event()) {
+Phases::Phases(const ObjectiveScope& scope)
+    : RowObjective(scope), flow_(*scope.model.flow()), sums_(scope.allocator, scope.model.event()) {
   bool trained = false;
-  for (size_t i = 0; i < model().steps().size(); ++i) {
-    const Step& step = model().steps()[i];
+  for (size_t i = 0; i < flow_.layers().size(); ++i) {
+    const LayerInstance& step = flow_.layers()[i];
     if (step.layer->couples_rows() && !step.inverted) {
       coupled_.push_back(i);
       trained_before_.push_back(trained);
@@ -53,7 +55,7 @@ void Phases::begin(Lane& lane, Work& w, const Batch& batch) const {
   w.active = load_block(lane, batch, w.first, w.rows, &block);
   if (!w.active) std::fill_n(row_loss() + w.first, w.rows, 0.0);
   w.y = block.x;
-  w.context = w.active ? model().seen(lane.scope(), block.context, w.rows) : nullptr;
+  w.context = w.active ? flow_.seen(lane.scope(), block.context, w.rows) : nullptr;
   for (size_t k = 0; k < coupled_.size(); ++k)
     w.parts[k] = {stats(k), batch.weight.data ? row_weight_.as<double>() + w.first : nullptr, totals(k), nullptr};
 }
@@ -68,18 +70,18 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
   Scope s = lane.scope();
   if (k > 0) {
     s.batch = &w.parts[k - 1];
-    take(apply_step(s, model().steps()[coupled_[k - 1]], w.y, w.context, false));
+    take(apply_layer(s, flow_.layers()[coupled_[k - 1]], w.y, w.context, false));
     s.batch = nullptr;
   }
   const size_t first = k > 0 ? coupled_[k - 1] + 1 : 0;
   const bool last = k == coupled_.size();
-  take(model().part(s, first, last ? model().steps().size() : coupled_[k], w.y, w.context, scope_.memory));
+  take(flow_.chain().part(s, first, last ? flow_.layers().size() : coupled_[k], w.y, w.context, scope_.memory));
   if (!last) {
     w.y = conform(t, w.y, Layout::rows);
     column_sums(w.y->out, w.parts[k].weight, sums);
     return;
   }
-  Var lp = model().base().log_prob(s, w.y, w.context);
+  Var lp = flow_.base().log_prob(s, w.y, w.context);
   if (w.log_det) lp = add(t, lp, w.log_det);
   Var loss = scale(t, lp, -1);
   seed_losses(lane, batch, w.first, loss, batch.total_weight, row_loss());
@@ -96,7 +98,7 @@ void Phases::gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* s
 Loss Phases::run(Lanes& lanes, const Batch& batch) {
   if (batch.counting < 2)
     fail(Code::argument, "%s needs at least 2 rows in a training batch (of weight above 0), this one has %g",
-         model().steps()[coupled_[0]].where.c_str(), batch.counting);
+         flow_.layers()[coupled_[0]].where.c_str(), batch.counting);
   rows_ = batch.counting;
   const int64_t d = model().event(), n = batch.rows(), count = lanes.count();
   for (int64_t r = 0; batch.weight.data && r < n; ++r) row_weight_.as<double>()[r] = scalar_at(batch.weight, r);
@@ -144,22 +146,22 @@ void Phases::measure(Lane& lane, const Room& room) {
   place_of_row(lane, model(), batch, 0);
 }
 
-const Step* Phases::not_finite() const {
+const LayerInstance* Phases::not_finite() const {
   for (size_t k = 0; k < coupled_.size(); ++k)
     for (int64_t j = 0; j < 2 * model().event(); ++j)
-      if (!std::isfinite(shared(k)[j])) return &model().steps()[coupled_[k]];
+      if (!std::isfinite(shared(k)[j])) return &flow_.layers()[coupled_[k]];
   return nullptr;
 }
 
 // One row spoils the statistics, and so the loss, of all: a row that is not finite by itself is named.
 void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
-  const Step* coupled = not_finite();
+  const LayerInstance* coupled = not_finite();
   if (!coupled) RowObjective::report(lane, batch, step);
   const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
     const std::string where = place_of_row(lane, model(), batch, r);
-    if (where != FlowModel::kAllFinite)
+    if (where != Density::kAllFinite)
       fail(Code::numeric,
            "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied", number,
            static_cast<long long>(r), where.c_str(), coupled->where.c_str());
@@ -169,7 +171,7 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
 }
 
 void Phases::applied() {
-  for (size_t k = 0; k < coupled_.size(); ++k) model().steps()[coupled_[k]].layer->observe(model().params(), stats(k));
+  for (size_t k = 0; k < coupled_.size(); ++k) flow_.layers()[coupled_[k]].layer->observe(model().params(), stats(k));
 }
 
 }  // namespace nf

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "src/lane/lane_sums.h"
+#include "src/model/flow_model.h"
 #include "src/objective/row_objective.h"
 
 namespace nf {
 
 // Whether training this model needs phases.
-bool couples_rows(const FlowModel& model);
+bool couples_rows(const Density& model);
 
 class Phases final : public RowObjective {
  public:
@@ -37,12 +38,13 @@ class Phases final : public RowObjective {
   void begin(Lane& lane, Work& w, const Batch& batch) const;
   void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const;
   void gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const;
-  const Step* not_finite() const;  // the layer whose statistics were not, in the last run
+  const LayerInstance* not_finite() const;  // the layer whose statistics were not, in the last run
   double* shared(size_t k) const { return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().event() + 1); }
   double* totals(size_t k) const { return shared(k) + 2 * model().event(); }
   ColumnStats stats(size_t k) const { return {rows_, model().event(), shared(k), shared(k) + model().event()}; }
 
-  std::vector<size_t> coupled_;       // steps of the model
+  const FlowModel& flow_;
+  std::vector<size_t> coupled_;       // layers of the flow
   std::vector<bool> trained_before_;  // of each: whether gradients continue from there
   double rows_ = 0;                   // that count in the last run
   Buffer row_weight_;                 // doubles

@@ -265,7 +265,7 @@ void TargetSampler::report(Lane& lane, uint64_t step, bool weightless) {
     const double loss = log_ratio(r);
     if (std::isfinite(loss) || (weightless && loss == kInfinity)) continue;
     const std::string where = place_of_sample(lane, r);
-    if (where != FlowModel::kAllFinite)
+    if (where != Density::kAllFinite)
       fail(Code::numeric, "step %llu: sample %lld is not finite at %s; the step is not applied", number, row,
            where.c_str());
     const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });

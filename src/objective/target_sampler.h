@@ -83,7 +83,7 @@ class TargetSampler {
   std::string place_of_sample(Lane& lane, int64_t row);
 
   const ObjectiveScope scope_;
-  const FlowModel& model_;
+  const Density& model_;
   SamplerConfig config_;
   bool weighs_all_;
   const Target* target_ = nullptr;  // of the step

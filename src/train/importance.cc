@@ -72,7 +72,7 @@ void evaluate(Executor& executor, const Target& target, const View& x, const Vie
 
 }  // namespace
 
-ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const FlowModel& model,
+ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const Density& model,
                              const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
                              const View& x, const View& log_weight) {
   const int64_t chunk = std::min(n, kChunk), d = model.event(), size = size_of(model.dtype());

@@ -8,7 +8,7 @@
 
 namespace nf {
 
-Trainer::Trainer(const Allocator& allocator, Executor& executor, FlowModel& model, const TrainerConfig& config,
+Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model, const TrainerConfig& config,
                  const Collective& collective)
     : allocator_(allocator),
       executor_(executor),
@@ -59,7 +59,7 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight,
   update_.apply(lanes_, ++step_, lr);
   parameters_changed();
   objective_->applied();
-  if (waits_) keep_initial(model_);  // there was no data to start from
+  if (waits_) keep_initial(*model_.flow());  // there was no data to start from
   waits_ = false;
   return {step_, loss.value, loss.error, norm, lr};
 }
@@ -88,7 +88,7 @@ void Trainer::weigh(Batch& batch) const {
 // Layers that wait for data start from the batch.
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
-  start_from_data(allocator_, executor_, model_, cut_, batch.x, batch.context, batch.weight, collective_);
+  start_from_data(allocator_, executor_, *model_.flow(), cut_, batch.x, batch.context, batch.weight, collective_);
   parameters_changed();
 }
 
@@ -112,7 +112,7 @@ void Trainer::fit_lanes(int64_t batch) {
 size_t Trainer::bytes() const { return mirror_.bytes() + update_.bytes() + lanes_.bytes() + objective_->bytes(); }
 
 void Trainer::parameters_changed() {
-  waits_ = waits_for_data(model_);
+  waits_ = model_.flow() && waits_for_data(*model_.flow());
   const auto count = static_cast<uint32_t>(model_.params().slots().size());
   if (mirror_.data())
     executor_.parallel_for(count, [&](uint32_t i) { model_.params().refresh_mirror(i, mirror_.data()); });

@@ -18,7 +18,7 @@ struct StepResult {
 class Trainer {
  public:
   // `executor` and `model` must outlive the trainer.
-  Trainer(const Allocator& allocator, Executor& executor, FlowModel& model, const TrainerConfig& config,
+  Trainer(const Allocator& allocator, Executor& executor, Density& model, const TrainerConfig& config,
           const Collective& collective);
 
   // Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no data; weight [n] or no
@@ -56,7 +56,7 @@ class Trainer {
 
   Allocator allocator_;
   Executor& executor_;
-  FlowModel& model_;
+  Density& model_;
   TrainerConfig config_;
   Collective collective_;
   BatchCut cut_;

@@ -10,13 +10,13 @@
 namespace nf {
 namespace {
 
-size_t bytes_of(const FlowModel& model, int64_t numbers) {
+size_t bytes_of(const Density& model, int64_t numbers) {
   return static_cast<size_t>(checked_mul(numbers, size_of(model.dtype())));
 }
 
 }  // namespace
 
-Update::Update(const Allocator& allocator, Executor& executor, FlowModel& model,
+Update::Update(const Allocator& allocator, Executor& executor, Density& model,
                const std::vector<GroupConfig>& groups, const GroupConfig& rest, const EmaConfig& ema)
     : allocator_(allocator), executor_(executor), model_(model), ema_(ema), base_lr_(rest.optimizer.lr) {
   const ParamStore& params = model.params();

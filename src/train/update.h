@@ -16,7 +16,7 @@ namespace nf {
 class Update {
  public:
   // `rest` trains the parameters of no group. Error{spec} for groups that match nothing or leave nothing to train.
-  Update(const Allocator& allocator, Executor& executor, FlowModel& model, const std::vector<GroupConfig>& groups,
+  Update(const Allocator& allocator, Executor& executor, Density& model, const std::vector<GroupConfig>& groups,
          const GroupConfig& rest, const EmaConfig& ema);
 
   // Of every parameter of the model: whether it gets a gradient. Empty: all do.
@@ -57,7 +57,7 @@ class Update {
 
   Allocator allocator_;
   Executor& executor_;
-  FlowModel& model_;
+  Density& model_;
   EmaConfig ema_;
   double base_lr_;
   std::vector<Group> groups_;  // the rest comes last

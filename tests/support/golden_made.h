@@ -71,7 +71,7 @@ class MadeImport {
 
   Place place(const std::string& name, const GoldenTensor& tensor) const {
     Place p{our_made_name(name, theirs_.kind, static_cast<int64_t>(hidden_.size())), {}};
-    const Made::Stage& stage = stage_of(p.tensor);
+    const NetStage& stage = stage_of(p.tensor);
     const std::vector<int64_t> out = outputs(p.tensor);
     if (tensor.shape.size() == 1) {
       p.at = out;
@@ -86,10 +86,10 @@ class MadeImport {
   }
 
  private:
-  const Made::Stage& stage_of(const std::string& tensor) const {
-    for (const Made::Stage& s : made_.stages())
-      for (const ParamId id : {s.weight, s.bias})
-        if (id >= 0 && infos_[static_cast<size_t>(id)].name == tensor) return s;
+  const NetStage& stage_of(const std::string& tensor) const {
+    for (const NetStage& s : made_.net().stages)
+      for (const int32_t place : {s.weight, s.bias})
+        if (place >= 0 && infos_[static_cast<size_t>(made_.param(place))].name == tensor) return s;
     throw std::runtime_error("no tensor " + tensor);
   }
   size_t layer_of(const std::string& tensor) const {
@@ -102,10 +102,10 @@ class MadeImport {
       for (const int32_t k : theirs_.numbers) map.push_back(p * static_cast<int64_t>(theirs_.numbers.size()) + k);
     return map;
   }
-  std::vector<int64_t> inputs(const std::string& tensor, const Made::Stage& stage) const {
+  std::vector<int64_t> inputs(const std::string& tensor, const NetStage& stage) const {
     if (tensor.rfind("output", 0) == 0) return hidden_.back();
     if (stage.in > 0) return hidden_[tensor.rfind("hidden.", 0) == 0 ? layer_of(tensor) - 1 : 0];
-    const int64_t context = stage.mask.rows() == made_.features() ? 0 : made_.context();
+    const int64_t context = stage.mask.rows() == made_.net().features ? 0 : made_.net().context;
     std::vector<int64_t> c, x;
     for (int64_t k = 0; k < context; ++k) c.push_back(k);
     if (stage.mask.rows() != context || context == 0)

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "runtime/op/affine_column.h"
 #include "runtime/op/planar.h"
 #include "runtime/op/radial.h"
 #include "runtime/op/sylvester.h"
-#include "src/net/affine_column.h"
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
 
@@ -260,7 +260,7 @@ class GatedStep {
       return map_columns(t, column_, order_.data(), x, net(x, h_context));
     }
     const int64_t n = x->out.shape[0], d = x->out.shape[1];
-    std::vector<T> log_det(static_cast<size_t>(n)), scratch(static_cast<size_t>(3 * n));
+    std::vector<T> log_det(static_cast<size_t>(n));
     Values rows(static_cast<size_t>(n * d), 0.0);
     const Values z = graph_.value(contiguous(t, x));
     for (int64_t j = 0; j < d; ++j) {
@@ -268,7 +268,7 @@ class GatedStep {
       std::vector<T> in, out(static_cast<size_t>(n));
       for (int64_t r = 0; r < n; ++r) in.push_back(static_cast<T>(z[static_cast<size_t>(r * d + j)]));
       const T* params = h->out.template as<T>() + 2 * j * n;
-      column_.map(Column<T>{n, in.data(), params, out.data(), log_det.data(), scratch.data(), j}, true);
+      column_.map(t, Column<T>{n, in.data(), params, out.data(), log_det.data(), j}, true);
       for (int64_t r = 0; r < n; ++r)
         rows[static_cast<size_t>(r * d + j)] = static_cast<double>(out[static_cast<size_t>(r)]);
     }

@@ -89,14 +89,14 @@ TEST(Start, ReachesEveryLayerOfTheChain) {
   start(*m, d);
   EXPECT_FALSE(waits_for_data(*m));
   size_t started = 0;
-  for (size_t i = 0; i < m->steps().size(); ++i) {
-    if (m->steps()[i].layer->started() < 0) continue;
-    SCOPED_TRACE(m->steps()[i].where + (m->steps()[i].inverted ? " inverted" : ""));
+  for (size_t i = 0; i < m->layers().size(); ++i) {
+    if (m->layers()[i].layer->started() < 0) continue;
+    SCOPED_TRACE(m->layers()[i].where + (m->layers()[i].inverted ? " inverted" : ""));
     ++started;
     const Values v = after(*m, d, i);
     for (size_t c = 0; c < 3; ++c) {
       EXPECT_NEAR(moments(v, c).mean, 0, 1e-9);
-      EXPECT_NEAR(moments(v, c).std, 1, m->steps()[i].layer->couples_rows() ? 1e-4 : 1e-9);  // batch_norm has eps
+      EXPECT_NEAR(moments(v, c).std, 1, m->layers()[i].layer->couples_rows() ? 1e-4 : 1e-9);  // batch_norm has eps
     }
   }
   EXPECT_EQ(started, 9u);

@@ -3,8 +3,8 @@
 // or gated (Kingma et al. 2016, eq. 13-14: the update of an LSTM, which forgets little at the start):
 //   z = x g + (1 - g) t,  log_det = log g,  g = sigmoid(raw + 1);   inverse x = (z - (1 - g) t)/g
 #pragma once
+#include "runtime/op/column_map.h"
 #include "runtime/op/ops.h"
-#include "src/net/column_map.h"
 
 namespace nf {
 
@@ -15,19 +15,18 @@ class AffineColumn final : public ColumnMap {
   // `cap` bounds |log s| of bounded_exp.
   AffineColumn(ColumnScale scale, double cap) : scale_(scale), cap_(cap) {}
   int64_t per() const override { return 2; }
-  int64_t scratch() const override { return 3; }
-  void map(const Column<float>& c, bool inverse) const override;
-  void map(const Column<double>& c, bool inverse) const override;
-  void vjp(const ColumnGrad<float>& c, bool inverse) const override;
-  void vjp(const ColumnGrad<double>& c, bool inverse) const override;
+  void map(const RowScope& s, const Column<float>& c, bool inverse) const override;
+  void map(const RowScope& s, const Column<double>& c, bool inverse) const override;
+  void vjp(const RowScope& s, const ColumnGrad<float>& c, bool inverse) const override;
+  void vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const override;
 
  private:
   template <class T, class C>
   void find_scale(const C& c, T* s, T* log_s, T* slope) const;
   template <class T>
-  void apply(const Column<T>& c, bool inverse) const;
+  void apply(Tape& t, const Column<T>& c, bool inverse) const;
   template <class T>
-  void differentiate(const ColumnGrad<T>& c, bool inverse) const;
+  void differentiate(Tape& t, const ColumnGrad<T>& c, bool inverse) const;
 
   ColumnScale scale_;
   double cap_;

@@ -1,9 +1,9 @@
-#include "src/net/column_map.h"
-
+// map_columns: a ColumnMap applied to every column, with parameters by unit. Exact but for the map itself.
 #include <cstring>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/op/affine_column.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 
@@ -45,11 +45,9 @@ void forward(Tape& t, Node& node) {
   T* log_det = node.extra->y<T>();
   kernel::transpose(n, event, x.p, x.ld, in, n);
   kernel::fill<T>(0, log_det, n);
-  const ScratchScope scope(t);
-  T* scratch = t.scratch<T>(map.scratch() * n);
   for (int64_t i = 0; i < event; ++i) {
     const int64_t column = order_of(node)[i], at = column * n;
-    map.map(Column<T>{n, in + at, node.x<T>(kH) + i * per * n, out + at, log_det, scratch, column}, false);
+    map.map(t, Column<T>{n, in + at, node.x<T>(kH) + i * per * n, out + at, log_det, column}, false);
   }
   kernel::transpose(event, n, out, n, z.p, z.ld);
 }
@@ -63,15 +61,15 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const ScratchScope scope(t);
   const T* in = static_cast<const T*>(node.saved);
   T *g_out = t.scratch<T>(count), *g_in = t.scratch<T>(count), *g_params = t.scratch<T>(per * count);
-  T* scratch = t.scratch<T>(map.scratch() * n);
   if (gz.p)
     kernel::transpose(n, event, gz.p, gz.ld, g_out, n);
   else
     std::memset(g_out, 0, static_cast<size_t>(count) * sizeof(T));
   for (int64_t i = 0; i < event; ++i) {
     const int64_t column = order_of(node)[i], at = column * n;
-    map.vjp(ColumnGrad<T>{n, in + at, node.x<T>(kH) + i * per * n, in + count + at, g_out + at, gl_view.as<T>(),
-                          g_in + at, g_params + i * per * n, scratch, column},
+    map.vjp(t,
+            ColumnGrad<T>{n, in + at, node.x<T>(kH) + i * per * n, in + count + at, g_out + at, gl_view.as<T>(),
+                          g_in + at, g_params + i * per * n, column},
             false);
   }
   if (grads.wants(kH)) kernel::accumulate<T>(g_params, grads.add(kH).as<T>(), per * count);
@@ -84,11 +82,26 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
 
 const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
+constexpr int32_t kOrder[] = {1, 2, 0};
+
+template <ColumnScale kScale>
+Var apply(Tape& t, const Var* in) {
+  static const AffineColumn map(kScale, 2);
+  return map_columns(t, map, kOrder, in[0], in[1]).y;
+}
+
+const OpCase kCases[] = {
+    {"map_columns", {{"n3"}, {"6n"}}, apply<ColumnScale::bounded_exp>},
+    {"map_columns_gate", {{"n3"}, {"6n"}}, apply<ColumnScale::gate>},
+};
+
 }  // namespace
 
+extern const OpFamily family_map_columns;
+const OpFamily family_map_columns = {"map_columns", kCases, std::size(kCases)};
+
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
-  Var z = t.record(kColumns, {x, h}, ColumnsAttr{&map, order});
-  return {z, z->extra};
+  return mapped(t.record(kColumns, {x, h}, ColumnsAttr{&map, order}));
 }
 
 }  // namespace nf

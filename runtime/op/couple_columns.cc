@@ -1,4 +1,4 @@
-// couple_columns of column_map.h: rows go in blocks whose parameters, turned so that a number's rows are one run of
+// couple_columns: rows go in blocks whose parameters, turned so that a number's rows are one run of
 // memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
 // shared parameters are summed within a block, then over blocks in row order.
 #include <algorithm>
@@ -7,9 +7,9 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/op/affine_column.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "src/net/column_map.h"
 
 namespace nf {
 namespace {
@@ -64,8 +64,7 @@ struct Block {
         same(shared(node)),
         params(t.scratch<T>(per * kBlock)),
         in(t.scratch<T>(kBlock)),
-        out(t.scratch<T>(kBlock)),
-        scratch(t.scratch<T>(map_of(node).scratch() * kBlock)) {}
+        out(t.scratch<T>(kBlock)) {}
 
   void load(const Rows<T>& x, int64_t first_row, int64_t rows, int64_t j, int64_t column) {
     n = rows;
@@ -79,7 +78,7 @@ struct Block {
   Rows<T> h;
   int64_t per, n = 0;
   bool same;
-  T *params, *in, *out, *scratch;
+  T *params, *in, *out;
 };
 
 template <class T>
@@ -95,7 +94,7 @@ void forward(Tape& t, Node& node) {
     for (int64_t j = 0; j < count_of(node); ++j) {
       const int64_t column = index_of(node)[j];
       b.load(x, first, std::min(kBlock, x.rows - first), j, column);
-      map.map(Column<T>{b.n, b.in, b.params, b.out, log_det + first, b.scratch, column}, inverse_of(node));
+      map.map({t, first}, Column<T>{b.n, b.in, b.params, b.out, log_det + first, column}, inverse_of(node));
       for (int64_t r = 0; r < b.n; ++r) z.row(first + r)[column] = b.out[r];
     }
 }
@@ -123,8 +122,9 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
         b.out[r] = z.row(first + r)[column];
         g_out[r] = gz.p ? gz.row(first + r)[column] : T(0);
       }
-      map.vjp(ColumnGrad<T>{b.n, b.in, b.params, b.out, g_out, gl ? gl + first : nullptr, g_in + j * kBlock, g_params,
-                            b.scratch, column},
+      map.vjp({t, first},
+              ColumnGrad<T>{b.n, b.in, b.params, b.out, g_out, gl ? gl + first : nullptr, g_in + j * kBlock, g_params,
+                            column},
               inverse_of(node));
       if (!gh.p) continue;
       if (b.same) {
@@ -152,11 +152,28 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
 
 const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
+constexpr int32_t kOdd[] = {3, 1};
+
+template <ColumnScale kScale, bool kInverse>
+Var apply(Tape& t, const Var* in) {
+  static const AffineColumn map(kScale, 2);
+  return couple_columns(t, map, kOdd, 2, in[0], in[1], kInverse).y;
+}
+
+const OpCase kCases[] = {
+    {"couple_columns", {{"n5"}, {"n4"}}, apply<ColumnScale::bounded_exp, false>},
+    {"couple_columns_inverse", {{"n5"}, {"n4"}}, apply<ColumnScale::bounded_exp, true>},
+    {"couple_columns_shared", {{"n4"}, {"4"}}, apply<ColumnScale::softplus, false>},
+    {"couple_columns_shared_inverse", {{"n4"}, {"22"}}, apply<ColumnScale::gate, true>},
+};
+
 }  // namespace
 
+extern const OpFamily family_couple_columns;
+const OpFamily family_couple_columns = {"couple_columns", kCases, std::size(kCases)};
+
 Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse) {
-  Var z = t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse});
-  return {z, z->extra};
+  return mapped(t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse}));
 }
 
 }  // namespace nf

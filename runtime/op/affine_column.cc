@@ -1,4 +1,4 @@
-#include "src/net/affine_column.h"
+#include "runtime/op/affine_column.h"
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/unary.h"
@@ -29,8 +29,9 @@ void AffineColumn::find_scale(const C& c, T* s, T* log_s, T* slope) const {
 }
 
 template <class T>
-void AffineColumn::apply(const Column<T>& c, bool inverse) const {
-  T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
+void AffineColumn::apply(Tape& t, const Column<T>& c, bool inverse) const {
+  const ScratchScope scope(t);
+  T *s = t.scratch<T>(3 * c.n), *log_s = s + c.n, *slope = log_s + c.n;
   find_scale(c, s, log_s, slope);
   const bool gate = scale_ == ColumnScale::gate;
   for (int64_t r = 0; r < c.n; ++r) {
@@ -45,8 +46,9 @@ void AffineColumn::apply(const Column<T>& c, bool inverse) const {
 // The gate's shift is (1 - g) t, and d(1 - g)/d(raw) = -g (1 - g): t takes 1 - g times its gradient, and graw loses
 // g (1 - g) t times that of the shift.
 template <class T>
-void AffineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
-  T *s = c.scratch, *log_s = s + c.n, *slope = log_s + c.n;
+void AffineColumn::differentiate(Tape& t, const ColumnGrad<T>& c, bool inverse) const {
+  const ScratchScope scope(t);
+  T *s = t.scratch<T>(3 * c.n), *log_s = s + c.n, *slope = log_s + c.n;
   find_scale(c, s, log_s, slope);
   T *gt = c.g_params, *graw = gt + c.n;
   for (int64_t r = 0; r < c.n; ++r) {
@@ -62,9 +64,13 @@ void AffineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
   }
 }
 
-void AffineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }
-void AffineColumn::map(const Column<double>& c, bool inverse) const { apply(c, inverse); }
-void AffineColumn::vjp(const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
-void AffineColumn::vjp(const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
+void AffineColumn::map(const RowScope& s, const Column<float>& c, bool inverse) const { apply(s.tape, c, inverse); }
+void AffineColumn::map(const RowScope& s, const Column<double>& c, bool inverse) const { apply(s.tape, c, inverse); }
+void AffineColumn::vjp(const RowScope& s, const ColumnGrad<float>& c, bool inverse) const {
+  differentiate(s.tape, c, inverse);
+}
+void AffineColumn::vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const {
+  differentiate(s.tape, c, inverse);
+}
 
 }  // namespace nf
