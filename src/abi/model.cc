@@ -146,14 +146,14 @@ nf_status nf_model_get_info(const nf_model* m, nf_model_info* info, nf_error* er
     info->context_size = f.context();
     info->param_count = f.params().param_count();
     info->tensor_count = static_cast<int64_t>(f.params().slots().size());
-    info->layer_count = static_cast<int64_t>(f.steps().size());
+    info->layer_count = static_cast<int64_t>(f.layers().size());
     info->hash = f.params().hash();
   });
 }
 
 const char* nf_model_step(const nf_model* m, int64_t index) NF_NOEXCEPT {
-  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->model->steps().size())) return nullptr;
-  return m->state->model->steps()[static_cast<size_t>(index)].where.c_str();
+  if (!m || index < 0 || index >= static_cast<int64_t>(m->state->model->layers().size())) return nullptr;
+  return m->state->model->layers()[static_cast<size_t>(index)].where.c_str();
 }
 
 nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info, nf_error* err) NF_NOEXCEPT {

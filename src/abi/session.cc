@@ -72,7 +72,7 @@ nf_status nf_trace(nf_session* s, const nf_view* from, const nf_view* ctx, int32
     const int64_t n = check_rows(x, "from", model.event());
     check_context(c, n, model.context());
     if (inverse != 0 && inverse != 1) fail(Code::argument, "inverse is %d, expected 0 or 1", inverse);
-    need_shape(y, "out", {static_cast<int64_t>(model.steps().size()) + 1, n, model.event()});
+    need_shape(y, "out", {static_cast<int64_t>(model.layers().size()) + 1, n, model.event()});
     s->session->trace(inverse == 1, x, c, y);
   });
 }
