@@ -132,6 +132,7 @@ void forward(Tape& t, Node& node) {
     kernel::transpose(n, net.context, context.p, context.ld, v.base, n);
   }
   if (v.dropping) drop_masks(t, node, v);
+  for (const NetStage& s : net.stages) t.count_products(n * s.mask.size());
   const ScratchScope scope(t);
   T *by_unit = t.scratch<T>(event * n), *x_column = t.scratch<T>(n);
   kernel::transpose(n, event, z.p, z.ld, by_unit, n);

@@ -45,6 +45,9 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
     with_dtype(spec_.dtype,
                [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
   }
+}
+
+void Density::measure_cost(const Allocator& allocator) {
   cost_ = row_cost(allocator, *this);
   block_rows_ = nf::block_rows(*params_, event(), cost_);
 }

@@ -26,7 +26,7 @@ class Density {
   const ParamStore& params() const { return *params_; }
   Invariant invariant(size_t slot) const { return invariants_[slot]; }  // of this tensor, checked on load
   const RowCost& cost() const { return cost_; }
-  // Rows that a thread works on at once (cost.h).
+  // Rows that a thread works on at once, see cost.h.
   int64_t block_rows() const { return block_rows_; }
 
   // Rows x [n, event]; contexts [n, context], or [1, context] for all rows, or nullptr without one.
@@ -50,9 +50,11 @@ class Density {
 
  protected:
   explicit Density(ModelSpec spec) : spec_(std::move(spec)), canonical_(write_spec(spec_)) {}
-  // Draws initial parameters from `seed` and counts what a row costs, so the constructor of a model ends with it. Error{nomem} for more than max_params numbers in all.
+  // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
   void create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
                      int64_t max_params);
+  // Called last by constructors: counts what a row costs on its way to log_prob.
+  void measure_cost(const Allocator& allocator);
 
  private:
   ModelSpec spec_;

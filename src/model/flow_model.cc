@@ -18,6 +18,7 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
                        Declare(infos, "embedding.", m.event, m.context, count + 1, "spec.embedding"), 0,
                        m.embedding->out);
   create_params(allocator, infos, seed, max_params);
+  measure_cost(allocator);
 }
 
 Var FlowModel::seen(const Scope& s, Var context, int64_t n) const {
