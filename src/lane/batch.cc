@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "runtime/op/layout.h"
 #include "src/model/rows.h"
 
 namespace nf {

@@ -13,6 +13,12 @@ Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const
   for (size_t i = 0; i < trained.size(); ++i) params_[i].needs_grad &= trained[i];
 }
 
+void Lane::need_constants(const ParamStore& store, void* mirror) {
+  if (!constants_.empty()) return;
+  constants_.resize(store.slots().size());
+  store.bind(constants_.data(), nullptr, mirror);
+}
+
 void Lane::begin_step(LaneTape& on, int64_t index, int64_t count) {
   on.clear();
   tape_ = &on;
@@ -27,9 +33,15 @@ void Lane::end_step(const ParamStore& store) {
       std::memset(n.grad, 0, static_cast<size_t>(n.out.count() * size_of(store.dtype())));
 }
 
-void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs) {
+Lane Lanes::make(bool constants) const {
+  Lane lane(allocator_, model_, mirror_, trained_);
+  if (constants) lane.need_constants(model_.params(), mirror_);
+  return lane;
+}
+
+void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
   keeps_graphs_ = keeps_graphs;
-  while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make()));
+  while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
   begun_.resize(lanes_.size());
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
   while (static_cast<int64_t>(tapes_.size()) < tapes)

@@ -25,6 +25,9 @@ class Lane {
 
   Tape& tape() const { return tape_->tape; }
   Scope scope() { return {tape(), params_.data()}; }
+  // The same with parameters that have no gradient; only after need_constants().
+  Scope constants() { return {tape(), constants_.data()}; }
+  void need_constants(const ParamStore& store, void* mirror);
   int64_t index() const { return index_; }
   // This lane's share of n rows: [begin(n), end(n)).
   int64_t begin(int64_t n) const { return lane_begin(n, index_, count_); }
@@ -44,7 +47,7 @@ class Lane {
 
  private:
   Buffer grads_;
-  std::vector<Node> params_;
+  std::vector<Node> params_, constants_;
   LaneTape* tape_ = nullptr;
   int64_t index_ = 0, count_ = 1;
 };
@@ -56,12 +59,13 @@ class Lanes {
   Lanes(const Allocator& allocator, Executor& executor, const Density& model, void* mirror,
         const std::vector<bool>& trained)
       : allocator_(allocator), executor_(executor), model_(model), mirror_(mirror), trained_(trained) {}
-  // Makes room for `count` lanes, and tapes of that size where there are not enough. keeps_graphs: every lane has a tape of its own, which stays as
-  // it is between the sections of a step; else there is a tape for every thread.
-  void fit(int64_t count, size_t tape_bytes, bool keeps_graphs);
+  // Makes room for `count` lanes, and tapes of that size where there are not enough. keeps_graphs: every lane has a tape
+  // of its own, which stays as it is between the sections of a step; else there is a tape for every thread. constants:
+  // lanes have Lane::constants().
+  void fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants);
   void drop_tapes() { tapes_.clear(); }
   Executor& executor() const { return executor_; }
-  Lane make() const { return Lane(allocator_, model_, mirror_, trained_); }
+  Lane make(bool constants) const;
 
   void begin_step(int64_t count);
   int64_t count() const { return count_; }

@@ -5,8 +5,8 @@
 
 namespace nf {
 
-Var Nll::losses(const Scope& s, const Block& b) {
-  return scale(s.tape, model().log_prob(s, b.x, b.context, scope_.memory), -1);
+Var Nll::losses(Lane& lane, const Block& b) {
+  return scale(lane.tape(), model().log_prob(lane.scope(), b.x, b.context, scope_.memory), -1);
 }
 
 namespace {
@@ -20,7 +20,8 @@ std::unique_ptr<Objective> build(const Config&, const ObjectiveScope& scope) {
 
 extern const ObjectiveKind Objective_nll;
 const ObjectiveKind Objective_nll = {
-    {"nll", "mean of -log q over rows of data, the negative log-likelihood", "maximum likelihood", default_config<Nll>},
+    {"nll", "mean of -log q over rows of data, the negative log-likelihood", "maximum likelihood",
+     []() -> std::unique_ptr<Config> { return std::make_unique<NoConfig>(); }},
     build};
 
 }  // namespace nf

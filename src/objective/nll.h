@@ -8,7 +8,7 @@ class Nll final : public RowObjective {
  public:
   using Config = NoConfig;
   using RowObjective::RowObjective;
-  Var losses(const Scope& s, const Block& block) override;
+  Var losses(Lane& lane, const Block& block) override;
 };
 
 }  // namespace nf

@@ -19,7 +19,6 @@ struct ObjectiveScope {
   Memory memory;
   const Collective& collective;
   const BatchCut& cut;
-  void* mirror;  // transposed weights, for parameters that an objective binds itself
 };
 
 // What a lane's tape has room for.
@@ -27,6 +26,7 @@ struct Room {
   int64_t rows = 0;           // of the batch, at once
   int64_t samples = 0;        // drawn from the model, at once
   bool keeps_graphs = false;  // graphs stay from one section of a step to the next
+  bool constants = false;     // lanes have Lane::constants()
 };
 
 struct Loss {

@@ -26,7 +26,7 @@ class Phases final : public RowObjective {
   void report(Lane& lane, const Batch& batch, uint64_t step) override;
   void applied() override;  // moves running statistics
   size_t bytes() const override;
-  Var losses(const Scope&, const Block&) override { return nullptr; }  // rows are not independent
+  Var losses(Lane&, const Block&) override { return nullptr; }  // rows are not independent
 
  private:
   struct Work {  // what a lane keeps from phase to phase

@@ -29,7 +29,7 @@ void RowObjective::run_block(Lane& lane, const Batch& batch, int64_t first, int6
     std::fill_n(row_loss() + first, rows, 0.0);
     return;
   }
-  Var each = losses(lane.scope(), block);
+  Var each = losses(lane, block);
   seed_losses(lane, batch, first, each, total, row_loss());
   if (each->needs_grad) t.backward();
 }

@@ -8,8 +8,8 @@ class RowObjective : public Objective {
  public:
   using Objective::Objective;
 
-  // The losses of the block's rows [n], recorded on the tape of the scope.
-  virtual Var losses(const Scope& s, const Block& block) = 0;
+  // The losses of the block's rows [n], recorded on the lane's tape.
+  virtual Var losses(Lane& lane, const Block& block) = 0;
 
   Room prepare(int64_t batch) override;
   void measure(Lane& lane, const Room& room) override;

@@ -58,13 +58,9 @@ Room TargetSampler::prepare(const Target& target, int64_t batch) {
   Room room;
   room.keeps_graphs = keeps_graphs();
   room.samples = room.keeps_graphs ? cut.most_lane_rows(rows()) : std::min(rows(), cut.block_rows);
-  while (work_.size() < lanes) {
-    work_.emplace_back();
-    if (!config_.path_gradient) continue;
-    work_.back().constants.resize(model_.params().slots().size());
-    model_.params().bind(work_.back().constants.data(), nullptr, scope_.mirror);
-  }
-  for (Work& w : work_) w.drawn.reserve(blocks);
+  room.constants = config_.path_gradient;
+  if (work_.size() < lanes) work_.resize(lanes);
+  for (Work& w : work_) w.reserve(blocks);
   return room;
 }
 
@@ -134,7 +130,7 @@ void TargetSampler::evaluate(int64_t first, int64_t rows) {
 }
 
 // log q at x as a function of x alone: its value, and its gradient times the coefficients into that of x.
-void TargetSampler::log_q_by_path(Lane& lane, Work& w, Var x, Var context, int64_t first) {
+void TargetSampler::log_q_by_path(Lane& lane, Var x, Var context, int64_t first) {
   Tape& t = lane.tape();
   const int64_t n = x->out.shape[0];
   with_dtype(t.dtype(), [&]<class T>() {
@@ -142,7 +138,7 @@ void TargetSampler::log_q_by_path(Lane& lane, Work& w, Var x, Var context, int64
     const TapeScope scope(t);
     Var leaf = t.input(rows_of(x_, model_.event(), first, n), true);
     const Node* stop = t.head();
-    Var lq = model_.log_prob({t, w.constants.data()}, leaf, context, scope_.memory);
+    Var lq = model_.log_prob(lane.constants(), leaf, context, scope_.memory);
     for (int64_t r = 0; r < n; ++r) doubles(log_q_)[first + r] = static_cast<double>(lq->out.as<T>()[r]);
     if (!gx.data || !lq->needs_grad) return;
     T* seed = t.grad(*lq).template as<T>();
@@ -153,14 +149,14 @@ void TargetSampler::log_q_by_path(Lane& lane, Work& w, Var x, Var context, int64
   });
 }
 
-TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, Work& w, int64_t first, int64_t rows) {
+TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, int64_t first, int64_t rows) {
   Tape& t = lane.tape();
   set_random(t, first);
   Var c = context_rows(t, first, rows);
   const auto drawn = model_.sample(lane.scope(), rows, c, !config_.path_gradient, scope_.memory);
   store_rows(drawn.x, rows_of(x_, model_.event(), first, rows), 0);
   if (config_.path_gradient) {
-    log_q_by_path(lane, w, drawn.x, c, first);
+    log_q_by_path(lane, drawn.x, c, first);
   } else {
     with_dtype(t.dtype(), [&]<class T>() {
       const T* lq = drawn.log_prob->out.as<T>();
@@ -200,10 +196,10 @@ void TargetSampler::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
   const int64_t block = scope_.cut.block_rows;
   if (keeps_graphs()) {
     // The last block first, so that the way back takes them in the order that the other way has.
-    w.drawn.clear();
+    w.clear();
     for (int64_t blocks = (end - first + block - 1) / block; blocks-- > 0;) {
       const int64_t at = first + blocks * block, rows = std::min(block, end - at);
-      w.drawn.push_back(draw_block(lane, w, at, rows));
+      w.push_back(draw_block(lane, at, rows));
       if (target_->thread_safe()) evaluate(at, rows);
     }
     return;
@@ -211,7 +207,7 @@ void TargetSampler::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
   for (; first < end; first += block) {
     const int64_t rows = std::min(block, end - first);
     const TapeScope scope(lane.tape());
-    const Drawn d = draw_block(lane, w, first, rows);
+    const Drawn d = draw_block(lane, first, rows);
     evaluate(first, rows);
     seed_block(lane, d);
     lane.tape().backward();
@@ -228,7 +224,7 @@ double TargetSampler::log_ratio(int64_t r) const {
 }
 
 void TargetSampler::finish(Lane& lane) {
-  for (const Drawn& d : work_[static_cast<size_t>(lane.index())].drawn) seed_block(lane, d);
+  for (const Drawn& d : work_[static_cast<size_t>(lane.index())]) seed_block(lane, d);
   lane.tape().backward();
 }
 

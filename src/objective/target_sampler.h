@@ -64,19 +64,16 @@ class TargetSampler {
     Var x, log_q;
     int64_t first;
   };
-  struct Work {  // of a lane
-    std::vector<Drawn> drawn;
-    std::vector<Node> constants;  // with path_gradient: the parameters, without gradient
-  };
+  using Work = std::vector<Drawn>;  // of a lane
   bool keeps_graphs() const { return weighs_all_ || !target_->thread_safe(); }
   void begin(const Batch& batch, const Target& target);
   void draw(Lane& lane);
   void finish(Lane& lane);
   void draw_rows(Lane& lane, Work& w, int64_t first, int64_t end);
-  Drawn draw_block(Lane& lane, Work& w, int64_t first, int64_t rows);
+  Drawn draw_block(Lane& lane, int64_t first, int64_t rows);
   void evaluate(int64_t first, int64_t rows);
   void seed_block(Lane& lane, const Drawn& d);
-  void log_q_by_path(Lane& lane, Work& w, Var x, Var context, int64_t first);
+  void log_q_by_path(Lane& lane, Var x, Var context, int64_t first);
   void set_random(Tape& t, int64_t first) const;
   Var context_rows(Tape& t, int64_t first, int64_t rows) const;
   View rows_of(const Buffer& b, int64_t cols, int64_t first, int64_t rows) const;

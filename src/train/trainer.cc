@@ -26,8 +26,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
   config_.schedule = resolve(config_.schedule, config_.max_steps);
   const ObjectiveKind& kind = config_.objective.kind();
   objective_ = kind.build(config_.objective.config(),
-                          {kind, allocator_, model_, config_.memory, collective_, cut_, mirror_.data()});
-  if (!kind.target) fit_lanes(1);
+                          {kind, allocator_, model_, config_.memory, collective_, cut_});
+  if (objective_->samples() == 0) fit_lanes(1);  // the others wait for their target
   parameters_changed();
 }
 
@@ -100,13 +100,13 @@ void Trainer::fit_lanes(int64_t batch) {
     room_ = {};
     LaneTape tape(Tape(allocator_, model_.dtype()));
     tape.tape.measuring = true;
-    Lane lane = lanes_.make();
+    Lane lane = lanes_.make(need.constants);
     lane.begin_step(tape, 0, 1);
     objective_->measure(lane, need);
     tape_bytes_ = tape.tape.arena().high_water();
     room_ = need;
   }
-  lanes_.fit(cut_.lanes(std::max(batch, objective_->samples())), tape_bytes_, need.keeps_graphs);
+  lanes_.fit(cut_.lanes(std::max(batch, objective_->samples())), tape_bytes_, need.keeps_graphs, need.constants);
 }
 
 size_t Trainer::bytes() const { return mirror_.bytes() + update_.bytes() + lanes_.bytes() + objective_->bytes(); }
