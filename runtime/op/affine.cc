@@ -88,10 +88,10 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
 const Op kAffine = {"affine", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 const OpCase kCases[] = {
-    {"affine", {{"nd"}, {"d"}, {"d"}}, [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false); }},
+    {"affine", {{"nd"}, {"d"}, {"d"}}, [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false).y; }},
     {"affine_inverse",
      {{"nd"}, {"d"}, {"d"}},
-     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true); }},
+     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true).y; }},
 };
 
 }  // namespace
@@ -99,8 +99,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_affine;
 const OpFamily family_affine = {"affine", kCases, std::size(kCases)};
 
-Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
-  return t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse});
+Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
+  return mapped(t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse}));
 }
 
 }  // namespace nf

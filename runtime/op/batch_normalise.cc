@@ -119,10 +119,10 @@ const Op kBatchNormalise = {"batch_normalise", Layout::rows, shape, NF_BOTH(forw
 const OpCase kCases[] = {
     {"batch_normalise",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false); }},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false).y; }},
     {"batch_normalise_biased",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true); }},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true).y; }},
 };
 
 }  // namespace
@@ -130,10 +130,10 @@ const OpCase kCases[] = {
 extern const OpFamily family_batch_normalise;
 const OpFamily family_batch_normalise = {"batch_normalise", kCases, std::size(kCases)};
 
-Var batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
+Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
   Var z = t.record(kBatchNormalise, {x}, BatchNormaliseAttr{part, eps, biased});
   if (part) part->node = z;
-  return z;
+  return mapped(z);
 }
 
 void column_sums(const View& x, const double* weight, double* out) {

@@ -72,7 +72,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
   const TapeScope nodes(t);
   const Restore training(t.training);
-  const Restore random(t.random);
+  const Restore draws(t.random);
   t.training = a.training;
   t.random = a.random;
   Var* inner = t.scratch<Var>(a.data);
@@ -89,7 +89,8 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kCheckpoint = {"checkpoint", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// Params are strided: a copy in another layout would take their gradients.
+const Op kCheckpoint = {"checkpoint", Layout::strided, shape, NF_BOTH(forward), NF_BOTH(vjp)};
 
 // tanh(x W + b), without a log-det.
 Var net_case(Tape& t, const Var* in) {
@@ -110,7 +111,7 @@ Var map_case(Tape& t, const Var* in) {
   struct {
     Var log_scale, shift;
     Mapped operator()(Tape& tape, const Var* x) const {
-      const Mapped m = mapped(affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false));
+      const Mapped m = affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false);
       return {mul(tape, m.y, x[1]), m.log_det};
     }
   } map{in[2], in[3]};
@@ -136,7 +137,8 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
                   const void* what) {
   const size_t count = data.size() + params.size();
   Var* inputs = t.scratch<Var>(static_cast<int64_t>(count));
-  for (size_t i = 0; i < count; ++i) inputs[i] = i < data.size() ? data[i] : params[i - data.size()];
+  for (size_t i = 0; i < data.size(); ++i) inputs[i] = data[i] ? conform(t, data[i], Layout::rows) : nullptr;
+  for (size_t i = 0; i < params.size(); ++i) inputs[data.size() + i] = params[i];
   const CheckpointAttr a{run, what, shape, static_cast<int32_t>(data.size()), t.training, t.random};
   return mapped(t.record(kCheckpoint, std::span<const Var>(inputs, count), a));
 }

@@ -180,7 +180,7 @@ constexpr int32_t kOdd[] = {1, 3};
 
 template <ScaleMap kMap, bool kInverse>
 Var affine_case(Tape& t, const Var* in) {
-  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse);
+  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse).y;
 }
 
 const OpCase kCases[] = {
@@ -208,8 +208,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_coupling;
 const OpFamily family_coupling = {"coupling", kCases, std::size(kCases)};
 
-Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
-  return t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse});
+Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
+  return mapped(t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse}));
 }
 
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse) {

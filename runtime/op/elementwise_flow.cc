@@ -118,7 +118,7 @@ const Op kPrelu = {"prelu", Layout::rows, prelu_shape, NF_BOTH(prelu_forward), N
 // Cases. Constants are in thousandths, because a template argument has to be an integer.
 template <Bijection f, int a = 1000, int b = 0>
 Var apply(Tape& t, const Var* in) {
-  return bijection(t, f, in[0], a * 1e-3, b * 1e-3);
+  return bijection(t, f, in[0], a * 1e-3, b * 1e-3).y;
 }
 
 constexpr auto kPositive = Domain::positive, kNonzero = Domain::nonzero, kSymmetric = Domain::symmetric;
@@ -139,10 +139,10 @@ const OpCase kCases[] = {
     {"bijection_cube", {{"nd", kNonzero}}, apply<Bijection::cube>},
     {"bijection_softclip", {{"nd", kNonzero}}, apply<Bijection::softclip, 1700>},
     {"bijection_inverse_softclip", {{"nd", Domain::unit}}, apply<Bijection::inverse_softclip, 1700>},
-    {"prelu_flow", {{"nd", kNonzero}, {"d"}}, [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], false); }},
+    {"prelu_flow", {{"nd", kNonzero}, {"d"}}, [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], false).y; }},
     {"prelu_flow_inverse",
      {{"nd", kNonzero}, {"d"}},
-     [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], true); }},
+     [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], true).y; }},
 };
 
 }  // namespace
@@ -150,10 +150,12 @@ const OpCase kCases[] = {
 extern const OpFamily family_elementwise_flow;
 const OpFamily family_elementwise_flow = {"elementwise_flow", kCases, std::size(kCases)};
 
-Var bijection(Tape& t, Bijection f, Var x, double a, double b) {
-  return t.record(kBijection, {x}, BijectionAttr{f, a, b});
+Mapped bijection(Tape& t, Bijection f, Var x, double a, double b) {
+  return mapped(t.record(kBijection, {x}, BijectionAttr{f, a, b}));
 }
 
-Var prelu(Tape& t, Var x, Var log_slope, bool inverse) { return t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}); }
+Mapped prelu(Tape& t, Var x, Var log_slope, bool inverse) {
+  return mapped(t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}));
+}
 
 }  // namespace nf

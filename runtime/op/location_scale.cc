@@ -244,7 +244,7 @@ Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
 }
 
 Var located(Tape& t, Var u, Var loc, Var log_scale) {
-  if (loc->out.shape.rank == 1) return affine(t, u, log_scale, loc, false);
+  if (loc->out.shape.rank == 1) return affine(t, u, log_scale, loc, false).y;
   return add(t, mul(t, u, unary(t, Unary::exp, log_scale)), loc);
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/op/affine_column.h"
+#include "runtime/op/columns.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 
@@ -87,12 +88,12 @@ constexpr int32_t kOrder[] = {1, 2, 0};
 template <ColumnScale kScale>
 Var apply(Tape& t, const Var* in) {
   static const AffineColumn map(kScale, 2);
-  return map_columns(t, map, kOrder, in[0], in[1]).y;
+  return map_columns(t, map, kOrder, in[0], transpose(t, in[1])).y;
 }
 
 const OpCase kCases[] = {
-    {"map_columns", {{"n3"}, {"6n"}}, apply<ColumnScale::bounded_exp>},
-    {"map_columns_gate", {{"n3"}, {"6n"}}, apply<ColumnScale::gate>},
+    {"map_columns", {{"n3"}, {"n6"}}, apply<ColumnScale::bounded_exp>},
+    {"map_columns_gate", {{"n3"}, {"n6"}}, apply<ColumnScale::gate>},
 };
 
 }  // namespace
@@ -101,7 +102,7 @@ extern const OpFamily family_map_columns;
 const OpFamily family_map_columns = {"map_columns", kCases, std::size(kCases)};
 
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
-  return mapped(t.record(kColumns, {x, h}, ColumnsAttr{&map, order}));
+  return mapped(t.record(kColumns, {x, conform(t, h, Layout::contiguous)}, ColumnsAttr{&map, order}));
 }
 
 }  // namespace nf

@@ -270,7 +270,7 @@ const Op kPlanar = {"planar", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp
 
 template <Ridge kH, bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return planar(t, in[0], in[1], {kH, 0.2, kInverse, {}});
+  return planar(t, in[0], in[1], {kH, 0.2, kInverse, {}}).y;
 }
 
 const OpCase kCases[] = {
@@ -290,6 +290,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_planar;
 const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
 
-Var planar(Tape& t, Var x, Var p, const PlanarMap& map) { return t.record(kPlanar, {x, p}, map); }
+Mapped planar(Tape& t, Var x, Var p, const PlanarMap& map) { return mapped(t.record(kPlanar, {x, p}, map)); }
 
 }  // namespace nf

@@ -12,7 +12,7 @@
 #include "runtime/kernel/symmetric_eigen.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/polar.h"
 
 namespace nf {
 namespace {

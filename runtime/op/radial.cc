@@ -222,7 +222,7 @@ const Op kRadial = {"radial", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp
 
 template <bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return radial(t, in[0], in[1], kInverse);
+  return radial(t, in[0], in[1], kInverse).y;
 }
 
 const OpCase kCases[] = {
@@ -238,6 +238,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_radial;
 const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
 
-Var radial(Tape& t, Var x, Var p, bool inverse) { return t.record(kRadial, {x, p}, RadialAttr{inverse}); }
+Mapped radial(Tape& t, Var x, Var p, bool inverse) { return mapped(t.record(kRadial, {x, p}, RadialAttr{inverse})); }
 
 }  // namespace nf

@@ -2,12 +2,12 @@
 // (householder.cc, as products of matrices) or others for every row. A v of zeros has no direction: the row becomes NaN.
 // Backwards every reflection is undone by itself, so nothing is kept: with c = 2/(v.v), s = v.x, r = v.gy,
 //   gx = gy - c r v,  gv = -c (s gy + r x) + c^2 s r v.
+#include "runtime/op/reflect.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
-#include "runtime/op/sylvester.h"
 
 namespace nf {
 namespace {

@@ -2,12 +2,12 @@
 // Shared ones are matrix products; the bits of a row depend on that row and its matrix only.
 //   y = A x:    gx = A^T gy,  gA = gy x^T
 //   z = A^T x:  gx = A gz,    gA = x gz^T
+#include "runtime/op/row_matrix.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "runtime/op/sylvester.h"
 
 namespace nf {
 namespace {

@@ -190,7 +190,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
 Var solve_jvp(Tape& t, Node& n, const Var* dx) {
   Var turned = dx[kW] ? matmul(t, &n, dx[kW]) : nullptr;
   Var right = turned ? dx[kX] ? sub(t, dx[kX], turned) : scale(t, turned, -1) : dx[kX];
-  return solve(t, right, n.in[kW]);
+  return solve(t, right, n.in[kW]).y;
 }
 
 const Op kSolve = {"solve", Layout::rows, solve_shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_jvp};
@@ -209,7 +209,7 @@ const OpCase kCases[] = {
     {"slogdet_of_one", {{"nc11", Domain::nonzero}}, [](Tape& t, const Var* in) { return slogdet(t, in[0]); }},
     {"solve",
      {{"nd"}, {"dd"}},
-     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])); }},
+     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])).y; }},
 };
 
 }  // namespace
@@ -219,6 +219,6 @@ const OpFamily family_solve = {"solve", kCases, std::size(kCases)};
 
 Var slogdet(Tape& t, Var w) { return t.record(kSlogdet, {w}); }
 
-Var solve(Tape& t, Var x, Var w) { return t.record(kSolve, {x, w}); }
+Mapped solve(Tape& t, Var x, Var w) { return mapped(t.record(kSolve, {x, w})); }
 
 }  // namespace nf

@@ -254,7 +254,7 @@ const Op kSylvester = {"sylvester", Layout::rows, shape, NF_BOTH(forward), NF_BO
 
 template <bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return sylvester(t, in[0], in[1], kInverse, {});
+  return sylvester(t, in[0], in[1], kInverse, {}).y;
 }
 
 const OpCase kCases[] = {
@@ -271,8 +271,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_sylvester;
 const OpFamily family_sylvester = {"sylvester", kCases, std::size(kCases)};
 
-Var sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
-  return t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits});
+Mapped sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
+  return mapped(t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits}));
 }
 
 }  // namespace nf

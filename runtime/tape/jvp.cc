@@ -1,6 +1,5 @@
 // Tangents by the jvp rules of ops, for everything between x and y: a walk from y back to x that remembers results in
 // the nodes. The rules record ordinary ops, so what comes out can be differentiated again (forward over reverse).
-#include "runtime/op/ops.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "runtime/core/arena.h"
-#include "runtime/core/view.h"
+#include "runtime/core/rows.h"
 
 namespace nf {
 
@@ -148,8 +148,8 @@ class Tape {
 
   // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
-  // Makes sure that n has storage, without touching it. Error{internal} when that would take memory that a
-  // ScratchScope gives back.
+  // Makes sure that n has storage, without touching it. Error{internal} when n is older than an open ScratchScope or
+  // TapeScope, which would give the storage back.
   void grad_storage(Node& n);
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
@@ -188,6 +188,7 @@ class Tape {
 
  private:
   friend class ScratchScope;
+  friend class TapeScope;
   Node* new_node(size_t attr_bytes, size_t inputs);
   Var run(Node* n, const Op& op, std::span<const Var> inputs);
   void count(const Node& n, const Shapes& s);
@@ -197,7 +198,7 @@ class Tape {
   Node* head_ = nullptr;
   uint64_t nodes_ = 0;
   uint64_t epoch_ = 0;
-  int scratch_scopes_ = 0;  // that are open
+  uint64_t sealed_ = 0;  // nodes of lower order are older than an open scope
 };
 
 // Where a vjp puts the gradients of its inputs. Only Tape::backward makes one, before it calls the vjp, and takes the
@@ -224,9 +225,9 @@ class InputGrads {
 // Gives scratch back at the end of the block.
 class ScratchScope {
  public:
-  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()) { ++t.scratch_scopes_; }
+  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
   ~ScratchScope() {
-    --tape_.scratch_scopes_;
+    tape_.sealed_ = sealed_;
     tape_.arena_.rewind(mark_);
   }
   ScratchScope(const ScratchScope&) = delete;
@@ -235,20 +236,33 @@ class ScratchScope {
  private:
   Tape& tape_;
   Arena::Mark mark_;
+  uint64_t sealed_;
 };
 
 // Drops what was recorded in a C++ scope when it ends, also when an error passes.
 class TapeScope {
  public:
-  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()) {}
-  ~TapeScope() { tape_.rewind(mark_); }
+  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
+  ~TapeScope() {
+    tape_.sealed_ = sealed_;
+    tape_.rewind(mark_);
+  }
   TapeScope(const TapeScope&) = delete;
   TapeScope& operator=(const TapeScope&) = delete;
 
  private:
   Tape& tape_;
   Tape::Mark mark_;
+  uint64_t sealed_;
 };
+
+// A recorded copy of x in row-major order.
+Var contiguous(Tape& t, Var x);
+// x itself when an op of this layout can take it, otherwise a recorded copy.
+inline Var conform(Tape& t, Var x, Layout layout) {
+  const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
+  return fits ? x : contiguous(t, x);
+}
 
 // Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
 // Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend

@@ -271,9 +271,19 @@ TEST_F(TapeTest, GradientsDoNotGoWithTheScratch) {
 
   other = b;
   seed_ones(t.record(kWeigh<true>, {leaf(a_), nullptr}, weights));
-  EXPECT_ERROR(t.backward(), Code::internal, "ScratchScope");
+  EXPECT_ERROR(t.backward(), Code::internal, "scope that gives it back");
   t.grad_storage(*b);
   t.backward();  // the failed one left no scope behind
+
+  Var old = leaf(a_), grown = scale(t, old, 2);
+  {
+    const TapeScope scope(t);
+    seed_ones(scale(t, leaf(a_), 2));  // all of it goes together
+    t.backward(grown);
+    EXPECT_ERROR(t.grad(*old), Code::internal, "scope that gives it back");
+    t.zeros({3});
+  }
+  t.grad(*old);
 }
 
 TEST_F(TapeTest, MeasuringSaysExactlyHowMuchAReservedTapeNeeds) {
@@ -348,7 +358,7 @@ TEST_F(TapeTest, TangentErrorsNameTheOp) {
   EXPECT_ERROR(jvp(t, top, a, v), Code::unsupported, "max_last");
   EXPECT_ERROR(jvp(t, a, a, leaf(short_one)), Code::shape, "direction");
   Var x = reshape(t, a, {1, 3});
-  Var z = affine(t, x, v, v, false);
+  Var z = affine(t, x, v, v, false).y;
   EXPECT_ERROR(jvp(t, z->extra, x, x), Code::unsupported, "affine");
   EXPECT_EQ(jvp(t, unary(t, Unary::exp, v), a, v), nullptr);
 }
