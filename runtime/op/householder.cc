@@ -42,6 +42,7 @@ template <class T>
 void forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), v = matrix_of<T>(n.view(kV)), y = matrix_of<T>(n.out);
   const int64_t k = v.rows, d = v.cols;
+  t.count_products(x.rows * (2 * k * d + k * k));
   T* s = static_cast<T*>(n.saved);
   T* w = s + k * k;
   const ScratchScope scope(t);

@@ -41,8 +41,9 @@ Shapes shape(const Node& n) {
 }
 
 template <class T>
-void forward(Tape&, Node& n) {
+void forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW)), y = matrix_of<T>(n.out);
+  t.count_products(x.rows * w.rows * w.cols);
   const T* b = n.x<T>(kB);
   kernel::Finish<T> finish;
   if (n.in[kResidual]) {

@@ -47,6 +47,7 @@ void forward(Tape& t, Node& n) {
   const Staircase& m = mask_of(n);
   const int64_t rows = n.out.shape[1];
   T* y = n.y<T>();
+  t.count_products(rows * m.size());
   const Activation& act = act_of(n);
   const bool relu = !act.identity && act.f == Unary::relu;
   const ScratchScope scope(t);

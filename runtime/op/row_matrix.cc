@@ -79,6 +79,7 @@ Rows<T> matrix_rows(const View& v) {
 template <class T>
 void forward(Tape& t, Node& n) {
   const Extents e = extents_of(n);
+  t.count_products(e.rows * e.m * e.d);
   kernel::fill<T>(0, n.y<T>(), n.out.count());
   multiply<T>(t, e, matrix_rows<T>(n.view(kA)), by_row(n), transposed_of(n), matrix_of<T>(n.view(kX)),
               matrix_of<T>(n.out));

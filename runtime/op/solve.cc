@@ -173,6 +173,7 @@ void solve_rows(Tape& t, const Rows<T>& x, T* y, const Solve& solve) {
 template <class T>
 void solve_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX));
+  t.count_products(x.rows * x.cols * x.cols);
   const Factors f(n.saved, x.cols);
   factor<T>(t, matrix_of<T>(n.view(kW)), f);
   kernel::fill<T>(static_cast<T>(-kernel::lu_log_abs_det(x.cols, f.lu)), n.extra->y<T>(), x.rows);

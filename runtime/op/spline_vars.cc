@@ -48,7 +48,8 @@ struct Points {
     int32_t* where = t.scratch<int32_t>(rows);
     bool* high = t.scratch<bool>(rows);
     double* turned = t.scratch<double>(rows);
-    bool turns = false;
+    bool circular = false;
+    for (const SplineBox* b : boxes) circular |= b->tails == SplineTails::circular;
     with_dtype(t.dtype(), [&]<class T>() {
       const auto v = matrix_of<T>(x->out);
       for (int64_t r = 0; r < rows; ++r) {
@@ -62,14 +63,13 @@ struct Points {
         if (!(std::abs(turn) < (sizeof(T) == 4 ? 2048 : 67108864))) continue;
         where[r] = 0;
         turned[r] = turn * period;
-        turns = true;
       }
     });
     outside = where;
     above = high;
     end = constant(t, rows, [&](int64_t r) { return above[r] ? box(r).high : box(r).low; });
     image = constant(t, rows, [&](int64_t r) { return above[r] ? box(r).top : box(r).bottom; });
-    if (turns) offset = constant(t, rows, [&](int64_t r) { return turned[r]; });
+    if (circular) offset = constant(t, rows, [&](int64_t r) { return turned[r]; });
     at = pick(t, beside(t, offset ? sub(t, x, offset) : x, end), outside);
     far = sub(t, x, end);
   }
@@ -84,7 +84,7 @@ struct Points {
   int64_t rows, per_box;
   const int32_t* outside;            // 1 or 0
   const bool* above;                 // of rows outside, which end is near
-  Var end, image, offset = nullptr;  // [rows, 1]: the near end of the box and where it goes; whole turns, or nullptr
+  Var end, image, offset = nullptr;  // [rows, 1]: the near end of the box and where it goes; whole turns, nullptr without circles
   Var at, far;                       // the point in the box; how far x is from the end
 
  private:

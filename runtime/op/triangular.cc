@@ -96,6 +96,7 @@ void product_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX));
   const int64_t d = x.cols;
   const T* b = unpack_transposed<T>(t, n, d);
+  t.count_products(x.rows * d * d / 2);
   kernel::triangular_multiply<T>(part_of(n) == Triangle::lower, x.rows, d, x.p, x.ld, b, d, n.y<T>(), d);
 }
 
@@ -124,6 +125,7 @@ void solve_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX));
   const int64_t d = x.cols;
   const T* b = unpack_transposed<T>(t, n, d);
+  t.count_products(x.rows * d * d / 2);
   kernel::triangular_solve<T>({part_of(n) == Triangle::lower, !n.in[kDiagonal]}, x.rows, d, x.p, x.ld, b, d, n.y<T>(),
                               d);
 }

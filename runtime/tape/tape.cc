@@ -53,6 +53,14 @@ inline void* Tape::new_data(const Dims& shape) {
   return arena_.take(static_cast<size_t>(checked_mul(shape.count(), size_of(dtype_))));
 }
 
+void Tape::count(const Node& n, const Shapes& s) {
+  const int64_t out = s.out.count() + (s.has_extra ? s.extra.count() : 0);
+  cost.kept += out + (s.has_saved ? s.saved.count() : 0);
+  cost.work += out;
+  for (int i = 0; i < n.n_in; ++i)
+    if (n.in[i]) cost.work += n.in[i]->out.count();
+}
+
 Var Tape::input(const View& view, bool needs_grad) {
   Node* n = new_node(0, 0);
   n->out = view;
@@ -84,6 +92,8 @@ Var Tape::run(Node* n, const Op& op, std::span<const Var> inputs) {
     n->extra->in[0] = n;
   }
   if (s.has_saved) n->saved = new_data(s.saved);
+  if (measuring) [[unlikely]]
+    count(*n, s);
   if (n->needs_grad) {
     n->prev = head_;
     head_ = n;

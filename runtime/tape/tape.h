@@ -113,11 +113,21 @@ struct Node {
 static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
 // Where random numbers of a graph come from: an element is a function of (seed, stream, row), never of lanes or blocks.
+// A row is known by its global index, or, where a result may not depend on the row's place, by a key of its content.
 struct RandomKey {
   uint64_t seed = 0;
   uint64_t step = 0;
   int64_t first_row = 0;  // global index of row 0 of this graph
   uint32_t stream = 0;    // next stream; every random op takes one
+  const uint64_t* row_keys = nullptr;  // one per row of the graph, in place of its index; borrowed. See row_of().
+
+  int64_t row_of(int64_t r) const { return row_keys ? static_cast<int64_t>(row_keys[r]) : first_row + r; }
+};
+
+// What recorded ops cost: a function of their shapes alone, so the same on every machine.
+struct OpCost {
+  int64_t work = 0;  // multiply-adds of products, plus one for every element that an op reads or writes
+  int64_t kept = 0;  // elements of outputs and of what ops save for their gradients
 };
 
 class Tape {
@@ -185,6 +195,9 @@ class Tape {
   bool training = false;   // dropout and batch statistics on
   bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
   RandomKey random;
+  OpCost cost;  // of what was recorded while measuring
+  // Called by ops whose work is more than the elements they touch.
+  void count_products(int64_t multiply_adds) { cost.work += multiply_adds; }
 
   template <class T>
   T* scratch(int64_t n) {
@@ -197,6 +210,7 @@ class Tape {
   friend class TapeScope;
   Node* new_node(size_t attr_bytes, size_t inputs);
   Var run(Node* n, const Op& op, std::span<const Var> inputs);
+  void count(const Node& n, const Shapes& s);
   void* new_data(const Dims& shape);
   Arena arena_;
   DType dtype_;
