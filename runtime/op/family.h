@@ -12,6 +12,7 @@ enum class Domain : uint8_t {
   unit,       // (0, 1)
   nonzero,    // real, away from 0: for functions with a kink or a pole there
   symmetric,  // (-1, 1)
+  integer,    // 0, 1, ... 7
 };
 
 // `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1
@@ -21,6 +22,8 @@ struct OpInput {
   Domain domain = Domain::real;
   bool differentiable = true;
 };
+
+inline constexpr int kMaxInputs = 10;
 
 struct OpCase {
   const char* name;
@@ -34,6 +37,9 @@ struct OpFamily {
   const OpCase* cases;
   int n_cases;
 };
+
+// Why samples have no tangents: their gradient is a reparametrization that is differentiated once, in reverse.
+inline constexpr const char* kSampledOnce = "samples are differentiated once, by their gradient";
 
 // Both instantiations of a function template, in the order of Op's arrays.
 #define NF_BOTH(fn) \

@@ -51,7 +51,8 @@ T next_point(Point<T>& p, T r, T slope) {
 }  // namespace
 
 template <class T>
-void find_roots(Tape& t, const RootLimits& limits, const RootFunction<T>& f, const Roots<T>& roots) {
+void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<T>& f, const Roots<T>& roots) {
+  Tape& t = s.tape;
   const int64_t n = roots.n;
   const ScratchScope scope(t);
   T *x = t.scratch<T>(n), *value = t.scratch<T>(n), *slope = t.scratch<T>(n);
@@ -107,12 +108,12 @@ void find_roots(Tape& t, const RootLimits& limits, const RootFunction<T>& f, con
   fail(Code::not_inverted,
        "row %lld is not inverted: residual %.2g where %.2g is allowed, after %lld iteration%s; raise max_iterations or "
        "tolerance",
-       static_cast<long long>(t.random.first_row + active[0]), std::abs(static_cast<double>(value[0])),
+       static_cast<long long>(s.global_row(active[0])), std::abs(static_cast<double>(value[0])),
        limits.tolerance * std::max(1.0, std::abs(static_cast<double>(y))),
        static_cast<long long>(limits.max_iterations), limits.max_iterations == 1 ? "" : "s");
 }
 
-template void find_roots<float>(Tape&, const RootLimits&, const RootFunction<float>&, const Roots<float>&);
-template void find_roots<double>(Tape&, const RootLimits&, const RootFunction<double>&, const Roots<double>&);
+template void find_roots<float>(const RowScope&, const RootLimits&, const RootFunction<float>&, const Roots<float>&);
+template void find_roots<double>(const RowScope&, const RootLimits&, const RootFunction<double>&, const Roots<double>&);
 
 }  // namespace nf

@@ -8,7 +8,7 @@
 #pragma once
 #include <cstdint>
 
-#include "runtime/tape/tape.h"
+#include "runtime/op/row_scope.h"
 
 namespace nf {
 
@@ -27,15 +27,16 @@ class RootFunction {
 
 template <class T>
 struct Roots {
-  int64_t n;              // one for every row of the graph
+  int64_t n;              // one for every row of the scope
   const T* y;             // targets
   T* x;                   // in: where to start, inside the bracket; out: the roots
   T *low, *high;          // brackets, overwritten; infinities where they have to be found
   T* residual = nullptr;  // f(x) - y before the last Newton step, when asked for
 };
 
-// Error{not_inverted} names the first row that misses the tolerance, unless the tape is measuring.
+// Error{not_inverted} names the first row that misses the tolerance, by its number in the whole data, unless the tape
+// is measuring.
 template <class T>
-void find_roots(Tape& t, const RootLimits& limits, const RootFunction<T>& f, const Roots<T>& roots);
+void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<T>& f, const Roots<T>& roots);
 
 }  // namespace nf

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/op/layout.h"
-
 namespace nf {
 
 namespace {
@@ -37,12 +35,15 @@ void Node::wrong_attr() const {
   fail(Code::internal, "%s: its constants are of another type", op ? op->name : "a leaf");
 }
 
-Node* Tape::new_node(size_t attr_bytes) {
+// The constants and then the inputs follow the node. A leaf has room for one input, nullptr.
+Node* Tape::new_node(size_t attr_bytes, size_t inputs) {
   // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
-  constexpr size_t kLine = 64, kBytes = (sizeof(Node) + kLine - 1) / kLine * kLine;
-  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, sizeof(Node) + attr_bytes)));
+  constexpr size_t kLine = 64, kBytes = (sizeof(Node) + sizeof(Node*) + kLine - 1) / kLine * kLine;
+  const size_t at_inputs = sizeof(Node) + (attr_bytes + alignof(Node*) - 1) / alignof(Node*) * alignof(Node*);
+  auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, at_inputs + inputs * sizeof(Node*))));
   for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
   auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
+  n->in = static_cast<Node**>(static_cast<void*>(bytes + at_inputs));
   n->out.dtype = dtype_;
   n->order = ++nodes_;
   return n;
@@ -52,8 +53,16 @@ inline void* Tape::new_data(const Dims& shape) {
   return arena_.take(static_cast<size_t>(checked_mul(shape.count(), size_of(dtype_))));
 }
 
+void Tape::count(const Node& n, const Shapes& s) {
+  const int64_t out = s.out.count() + (s.has_extra ? s.extra.count() : 0);
+  cost.kept += out + (s.has_saved ? s.saved.count() : 0);
+  cost.work += out;
+  for (int i = 0; i < n.n_in; ++i)
+    if (n.in[i]) cost.work += n.in[i]->out.count();
+}
+
 Var Tape::input(const View& view, bool needs_grad) {
-  Node* n = new_node(0);
+  Node* n = new_node(0, 0);
   n->out = view;
   n->needs_grad = needs_grad && recording;
   return n;
@@ -67,7 +76,7 @@ Var Tape::zeros(const Dims& shape) {
   return v;
 }
 
-Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
+Var Tape::run(Node* n, const Op& op, std::span<const Var> inputs) {
   n->op = &op;
   for (Var v : inputs) {
     if (v && op.layout != Layout::strided) v = conform(*this, v, op.layout);
@@ -77,11 +86,14 @@ Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
   const Shapes s = op.shape(*n);
   pack(n->out, new_data(s.out), s.out);
   if (s.has_extra) {
-    n->extra = input(contiguous_view(new_data(s.extra), dtype_, s.extra), false);
+    n->extra = new_node(0, 1);
+    n->extra->out = contiguous_view(new_data(s.extra), dtype_, s.extra);
     n->extra->needs_grad = n->needs_grad;
     n->extra->in[0] = n;
   }
   if (s.has_saved) n->saved = new_data(s.saved);
+  if (measuring) [[unlikely]]
+    count(*n, s);
   if (n->needs_grad) {
     n->prev = head_;
     head_ = n;
@@ -91,7 +103,7 @@ Var Tape::run(Node* n, const Op& op, std::initializer_list<Var> inputs) {
 }
 
 Var Tape::alias(Var x, const View& view) {
-  Node* n = new_node(0);
+  Node* n = new_node(0, 1);
   n->out = view;
   n->base = x->base ? x->base : x;
   n->needs_grad = x->needs_grad;
@@ -103,7 +115,7 @@ Var Tape::alias(Var x, const View& view) {
 void Tape::grad_storage(Node& n) {
   Node& owner = n.base ? *n.base : n;
   if (owner.grad) return;
-  if (scratch_scopes_ > 0) fail(Code::internal, "gradient storage is taken inside a ScratchScope, which gives it back");
+  if (owner.order < sealed_) fail(Code::internal, "gradient storage of a node is taken in a scope that gives it back");
   owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
   owner.grad_fresh = true;
 }

@@ -3,8 +3,8 @@
 // A label that is none makes its row NaN, which scoring, sampling and training report (or pass on) as any NaN.
 #include <cmath>
 
+#include "runtime/core/rows.h"
 #include "runtime/op/class_rows.h"
-#include "runtime/op/layout.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
 #include "src/base/base.h"
@@ -30,13 +30,13 @@ class ClassNormal final : public Base {
     }
   };
   ClassNormal(const Config& c, const Declare& d)
-      : event_(d.event),
+      : event_(d.columns()),
         classes_(c.classes),
         column_(c.column),
         width_(c.labels == Labels::one_hot ? c.classes : 1),
         one_hot_(c.labels == Labels::one_hot),
-        loc_(d.param("loc", {c.classes, d.event}, Init::gaussian(c.spread))),
-        log_scale_(d.param("log_scale", {c.classes, d.event}, Init::zeros())) {
+        loc_(d.param("loc", {c.classes, d.columns()}, Init::gaussian(c.spread))),
+        log_scale_(d.param("log_scale", {c.classes, d.columns()}, Init::zeros())) {
     if (d.context < column_ + width_)
       d.reject("column", "the label lies outside the context: give the model a \"context\" that holds it");
   }

@@ -17,8 +17,8 @@ class ActNorm final : public Layer {
   using Config = NoConfig;
 
   ActNorm(const Config&, const Declare& d)
-      : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
-        shift_(d.param("shift", {d.event}, Init::zeros())),
+      : log_scale_(d.param("log_scale", {d.columns()}, Init::zeros())),
+        shift_(d.param("shift", {d.columns()}, Init::zeros())),
         started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
@@ -32,8 +32,7 @@ class ActNorm final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var y = affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
   }
   ParamId log_scale_, shift_, started_;
 };

@@ -34,27 +34,27 @@ class BatchNorm final : public Layer {
   BatchNorm(const Config& c, const Declare& d)
       : config_(c),
         // softplus(u) + eps = 1 at the start
-        weight_(c.affine ? d.param("unconstrained_weight", {d.event}, Init::fill(std::log(std::expm1(1 - c.eps))))
+        weight_(c.affine ? d.param("unconstrained_weight", {d.columns()}, Init::fill(std::log(std::expm1(1 - c.eps))))
                          : -1),
-        bias_(c.affine ? d.param("bias", {d.event}, Init::zeros()) : -1),
-        mean_(d.buffer("running_mean", {d.event}, Init::zeros())),
-        var_(d.buffer("running_var", {d.event}, Init::fill(1), Invariant::nonnegative)),
+        bias_(c.affine ? d.param("bias", {d.columns()}, Init::zeros()) : -1),
+        mean_(d.buffer("running_mean", {d.columns()}, Init::zeros())),
+        var_(d.buffer("running_var", {d.columns()}, Init::fill(1), Invariant::nonnegative)),
         started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
-    Var y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
-                    : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
-    if (!config_.affine) return {y, y->extra};
-    Var z = nf::affine(t, y, log_weight(s), s.param(bias_), false);
-    return {z, add(t, y->extra, z->extra)};
+    const Mapped y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
+                             : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
+    if (!config_.affine) return y;
+    const Mapped z = nf::affine(t, y.y, log_weight(s), s.param(bias_), false);
+    return {z.y, add(t, y.log_det, z.log_det)};
   }
 
   Mapped inverse(const Scope& s, Var z, Var) const override {
     Tape& t = s.tape;
-    Var y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : z;
-    Var x = nf::affine(t, y, log_deviation(s), s.param(mean_), false);
-    return {x, config_.affine ? add(t, y->extra, x->extra) : x->extra};
+    const Mapped y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : Mapped{z, nullptr};
+    const Mapped x = nf::affine(t, y.y, log_deviation(s), s.param(mean_), false);
+    return {x.y, y.log_det ? add(t, y.log_det, x.log_det) : x.log_det};
   }
 
   ParamId started() const override { return started_; }

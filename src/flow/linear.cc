@@ -20,9 +20,9 @@ class Linear final : public Layer {
 
   Linear(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    weight_ = d.param("weight", {d.event, d.event},
-                      Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.ordinal)));
-    if (c.bias) bias_ = d.param("bias", {d.event}, Init::zeros());
+    weight_ = d.param("weight", {d.columns(), d.columns()},
+                      Init::exactly(random_rotation(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)));
+    if (c.bias) bias_ = d.param("bias", {d.columns()}, Init::zeros());
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override {
@@ -30,8 +30,7 @@ class Linear final : public Layer {
     return {linear(s.tape, x, w, s.param(bias_)), for_every_row(s, x, slogdet(s.tape, w))};
   }
   Mapped inverse(const Scope& s, Var z, Var) const override {
-    Var y = solve(s.tape, minus_bias(s, z, s.param(bias_)), s.param(weight_));
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return solve(s.tape, minus_bias(s, z, s.param(bias_)), s.param(weight_));
   }
 
  private:

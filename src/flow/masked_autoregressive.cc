@@ -1,10 +1,10 @@
 // Masked autoregressive flow, MAF (Papamakarios, Pavlakou & Murray 2017, eq. 3-4), columns i in autoregressive order:
 //   z_i = x_i s_i + t_i with (t_i, raw s_i) a MADE of x_<i and the context,  log_det = sum log s_i;
 //   inverse x_i = (z_i - t_i) / s_i, one i after the other for the arithmetic of one pass of the net. "scale": "gate" is
-//   the gated update z_i = g_i x_i + (1 - g_i) t_i (src/net/affine_column.h).
+//   the gated update z_i = g_i x_i + (1 - g_i) t_i (runtime/op/affine_column.h).
 // With "invert": true it is an inverse autoregressive flow, IAF (Kingma et al. 2016): dear to score, cheap to sample.
+#include "runtime/op/affine_column.h"
 #include "src/flow/layer.h"
-#include "src/net/affine_column.h"
 #include "src/net/autoregressive.h"
 
 namespace nf {

@@ -15,16 +15,13 @@ class Prelu final : public Layer {
     void fields(Fields& f) override { f.real("slope", "slope of negative numbers before training", slope, 1e-3, 1e3); }
   };
   Prelu(const Config& c, const Declare& d)
-      : log_slope_(d.param("log_slope", {d.event}, Init::fill(std::log(c.slope)))) {}
+      : log_slope_(d.param("log_slope", {d.columns()}, Init::fill(std::log(c.slope)))) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
 
  private:
-  Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var y = prelu(s.tape, x, s.param(log_slope_), inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
-  }
+  Mapped map(const Scope& s, Var x, bool inverse) const { return prelu(s.tape, x, s.param(log_slope_), inverse); }
   ParamId log_slope_;
 };
 

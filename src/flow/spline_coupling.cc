@@ -41,10 +41,10 @@ class SplineCoupling final : public Layer {
       : mask_(c.mask, d),
         column_(c.spline, d, c.raw_scale()),
         free_column_(c.spline, d),
-        seen_(seen_of(mask_, column_)),
+        features_(features_of(mask_, column_)),
         free_(c.unconditional && passing() ? d.param("unconditional", {passing(), free_column_.per()}, Init::zeros())
                                            : -1),
-        net_(c.net, d.inside("net"), static_cast<int64_t>(seen_.size()), moving() * column_.per()) {}
+        net_(c.net, d.inside("net"), static_cast<int64_t>(features_.size()), moving() * column_.per()) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override {
     const Mapped z = move(s, x, x, context, false);
@@ -60,15 +60,15 @@ class SplineCoupling final : public Layer {
   int64_t passing() const { return static_cast<int64_t>(mask_.pass.size()); }
   int64_t moving() const { return static_cast<int64_t>(mask_.transform.size()); }
 
-  static std::vector<Seen> seen_of(const Mask& mask, const SplineColumn& spline) {
-    std::vector<Seen> seen;
-    for (const int32_t c : mask.pass) spline.see(c, seen);
-    return seen;
+  static std::vector<ColumnFeature> features_of(const Mask& mask, const SplineColumn& spline) {
+    std::vector<ColumnFeature> features;
+    for (const int32_t c : mask.pass) spline.features(c, features);
+    return features;
   }
 
   // Splines of the moving columns of y, by what the net makes of x.
   Mapped move(const Scope& s, Var x, Var y, Var context, bool inverse) const {
-    Var h = net_(s, see_columns(s.tape, seen_, x), context);
+    Var h = net_(s, column_features(s.tape, features_, x), context);
     return couple_columns(s.tape, column_, mask_.transform.data(), moving(), y, h, inverse);
   }
   Mapped pass(const Scope& s, Var y, bool inverse) const {
@@ -81,7 +81,7 @@ class SplineCoupling final : public Layer {
 
   Mask mask_;
   SplineColumn column_, free_column_;
-  std::vector<Seen> seen_;
+  std::vector<ColumnFeature> features_;
   ParamId free_;
   Net net_;
 };

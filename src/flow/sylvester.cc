@@ -10,6 +10,9 @@
 #include <cmath>
 
 #include "runtime/op/ops.h"
+#include "runtime/op/polar.h"
+#include "runtime/op/reflect.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/sylvester.h"
 #include "src/flow/layer.h"
 #include "src/flow/root_fields.h"
@@ -47,16 +50,16 @@ class Sylvester final : public Layer {
 
   Sylvester(const Config& c, const Declare& d)
       : basis_(c.basis),
-        m_(c.basis == Basis::orthogonal ? std::min(c.columns, d.event) : d.event),
+        m_(c.basis == Basis::orthogonal ? std::min(c.columns, d.columns()) : d.columns()),
         vectors_(c.basis == Basis::orthogonal    ? m_
                  : c.basis == Basis::householder ? c.reflections
                                                  : 0),
         limits_(c.limits),
         params_(c.params, d,
                 {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_)))},
-                 {"basis", checked_mul(vectors_, d.event), Init::gaussian(1)}}) {
+                 {"basis", checked_mul(vectors_, d.columns()), Init::gaussian(1)}}) {
     if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.ordinal % 2 == 0)) return;
-    for (int64_t j = d.event; j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
+    for (int64_t j = d.columns(); j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
   }
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
@@ -67,9 +70,9 @@ class Sylvester final : public Layer {
     Tape& t = s.tape;
     const RowParams::Set p = params_(s, context);
     Var q = basis_ == Basis::orthogonal ? polar_rows(t, p[1], m_) : p[1];
-    Var v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
-    Var moved = turn(t, v, q, false);
-    return {inverse ? sub(t, x, moved) : add(t, x, moved), v->extra};
+    const Mapped v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
+    Var moved = turn(t, v.y, q, false);
+    return {inverse ? sub(t, x, moved) : add(t, x, moved), v.log_det};
   }
 
   // Q^T x, or Q x.

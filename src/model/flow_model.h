@@ -1,82 +1,38 @@
-// A flow: layers in order, a base distribution, and their parameters. forward is data to latent.
+// A flow: a chain of layers, a base distribution, and a net of the context before both. Its log_prob is exact.
 #pragma once
-#include <functional>
-#include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
-#include "runtime/tape/params.h"
-#include "src/model/spec.h"
+#include "src/model/density.h"
 
 namespace nf {
 
-// How much of the forward pass training keeps.
-enum class Memory : uint8_t {
-  full,       // everything
-  recompute,  // inputs of layers only; a layer runs again when its gradient is due
-};
-
-// One layer of the chain after nesting, repeats and inversion are resolved.
-struct Step {
-  std::unique_ptr<Layer> layer;
-  bool inverted = false;
-  ParamId first = 0, count = 0;  // its parameters
-  std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
-};
-
-class FlowModel {
+class FlowModel final : public Density {
  public:
   // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
   FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements);
 
-  const ModelSpec& spec() const { return spec_; }
-  const std::string& canonical() const { return canonical_; }
-  int64_t event() const { return spec_.event; }
-  int64_t context() const { return spec_.context; }
-  DType dtype() const { return spec_.dtype; }
-  ParamStore& params() { return *params_; }
-  const ParamStore& params() const { return *params_; }
-  Invariant invariant(size_t slot) const { return invariants_[slot]; }  // what a file has to say of this tensor
-  const std::vector<Step>& steps() const { return steps_; }
+  const Chain& chain() const { return *chain_; }
+  const std::vector<LayerInstance>& layers() const { return chain_->layers(); }
+  const Dims& latent() const override { return chain_->latent(); }
   const Base& base() const { return *base_; }
-  // Rows that a lane works on at once: enough for the products to run at full speed, few enough to stay in cache.
-  int64_t block_rows() const { return block_rows_; }
+  const FlowModel* flow() const override { return this; }
 
-  // Contexts are [n, context], or [1, context] for all rows; nullptr without one. The embedding applies inside.
-  // x [n, event] -> z and its log_det (nullptr: zero); and back.
+  // x [n, event] -> z and its log_det (nullptr: zero); and back. Contexts as in Density.
   Mapped forward(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   Mapped inverse(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
-  // Values only, with every state on the way: after(k, y) sees what k steps made of `from`, from k = 1; y is valid until
-  // it returns. The same bits as forward or inverse.
-  using After = std::function<void(size_t k, Var y)>;
-  Mapped trace(const Scope& s, Var from, Var context, bool inverse, const After& after) const;
-  Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
+  // Values only, with every state on the way.
+  Mapped trace(const Scope& s, Var from, Var context, bool inverse, const Chain::After& after) const;
+  Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
+  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
+                 Memory memory = Memory::full) const override;
+  std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
   Var seen(const Scope& s, Var context, int64_t n) const;
-  // The steps [first, last) only, data to latent, and as base() with the context that they see.
-  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
-  // Samples number t.random.first_row ... of t.random.seed; log_prob [n] when asked for.
-  struct Sampled {
-    Var x, log_prob, z;
-  };
-  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full) const;
-
-  // Where values stop being finite on the way of these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
-  // or "the data" or "the latent" when they are not finite themselves, kAllFinite after all layers. For messages; slow.
-  static constexpr char kAllFinite[] = "the base density";
-  std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const;
 
  private:
-  Mapped run(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse, Memory memory) const;
-  ModelSpec spec_;
-  std::string canonical_;
-  std::vector<Step> steps_;
+  std::optional<Chain> chain_;
   std::unique_ptr<Base> base_;
   std::optional<Net> embedding_;
-  std::unique_ptr<ParamStore> params_;
-  std::vector<Invariant> invariants_;
-  int64_t block_rows_ = 64;
 };
 
 }  // namespace nf

@@ -1,42 +1,88 @@
 #include "src/model/rows.h"
 
+#include <bit>
+#include <cmath>
 #include <cstring>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
+#include "runtime/kernel/reduce.h"
+#include "src/io/xxh64.h"
 
 namespace nf {
 namespace {
 
-// Elementwise so that misaligned memory of the caller is fine.
+// The elements of one row of a view, in row-major order of its extents, as runs of `run()` elements `step()` apart.
+// Extents that follow each other without a gap are merged, so a contiguous image is a single run.
+struct RowLayout {
+  explicit RowLayout(const View& v) {
+    for (int i = 1; i < v.shape.rank; ++i) {
+      if (v.shape[i] == 1) continue;
+      if (rank > 0 && stride[rank - 1] == v.stride[i] * v.shape[i]) {
+        shape[rank - 1] *= v.shape[i];
+        stride[rank - 1] = v.stride[i];
+      } else {
+        shape[rank] = v.shape[i];
+        stride[rank++] = v.stride[i];
+      }
+    }
+    if (rank == 0) shape[rank++] = 1;
+  }
+  int64_t run() const { return shape[rank - 1]; }
+  int64_t step() const { return stride[rank - 1]; }
+  // Elements from the start of the row to element number j.
+  int64_t offset(int64_t j) const {
+    int64_t at = 0;
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      at += j % shape[axis] * stride[axis];
+      j /= shape[axis];
+    }
+    return at;
+  }
+
+  int rank = 0;
+  int64_t shape[kMaxRank] = {}, stride[kMaxRank] = {};
+};
+
+// Elementwise, so that misaligned memory of the caller is fine.
 template <class From, class To>
-void copy_matrix(const View& from, const View& to) {
-  const int64_t rows = from.shape[0], cols = from.shape.rank > 1 ? from.shape[1] : 1;
-  const int64_t from_step = from.shape.rank > 1 ? from.stride[1] : 1, to_step = to.shape.rank > 1 ? to.stride[1] : 1;
-  for (int64_t r = 0; r < rows; ++r) {
-    const char* a = static_cast<const char*>(from.data) + r * from.stride[0] * static_cast<int64_t>(sizeof(From));
-    char* b = static_cast<char*>(to.data) + r * to.stride[0] * static_cast<int64_t>(sizeof(To));
-    if (std::is_same_v<From, To> && from_step == 1 && to_step == 1) {
-      if (cols) std::memcpy(b, a, static_cast<size_t>(cols) * sizeof(To));
-      continue;
-    }
-    for (int64_t c = 0; c < cols; ++c) {
-      From v;
-      std::memcpy(&v, a + c * from_step * static_cast<int64_t>(sizeof(From)), sizeof v);
-      const To w = static_cast<To>(v);
-      std::memcpy(b + c * to_step * static_cast<int64_t>(sizeof(To)), &w, sizeof w);
-    }
+void copy_run(const char* a, int64_t a_step, char* b, int64_t b_step, int64_t n) {
+  if (std::is_same_v<From, To> && a_step == 1 && b_step == 1) {
+    std::memcpy(b, a, static_cast<size_t>(n) * sizeof(To));
+    return;
+  }
+  for (int64_t c = 0; c < n; ++c) {
+    From v;
+    std::memcpy(&v, a + c * a_step * static_cast<int64_t>(sizeof(From)), sizeof v);
+    const To w = static_cast<To>(v);
+    std::memcpy(b + c * b_step * static_cast<int64_t>(sizeof(To)), &w, sizeof w);
   }
 }
 
-}  // namespace
-
-void copy_rows(const View& from, const View& to) {
-  if (to.count() == 0) return;
-  with_dtype(from.dtype,
-             [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_matrix<From, To>(from, to); }); });
+template <class From, class To>
+void copy_each_row(const View& from, const View& to) {
+  const int64_t rows = from.shape[0], cols = from.count() / rows;
+  const RowLayout in(from), out(to);
+  const int64_t low = std::min(in.run(), out.run()), high = std::max(in.run(), out.run());
+  const int64_t run = high % low == 0 ? low : 1;
+  for (int64_t r = 0; r < rows; ++r) {
+    const char* a = static_cast<const char*>(from.data) + r * from.stride[0] * static_cast<int64_t>(sizeof(From));
+    char* b = static_cast<char*>(to.data) + r * to.stride[0] * static_cast<int64_t>(sizeof(To));
+    if (run == cols) {
+      copy_run<From, To>(a, in.step(), b, out.step(), cols);
+      continue;
+    }
+    for (int64_t j = 0; j < cols; j += run)
+      copy_run<From, To>(a + in.offset(j) * static_cast<int64_t>(sizeof(From)), in.step(),
+                         b + out.offset(j) * static_cast<int64_t>(sizeof(To)), out.step(), run);
+  }
 }
 
-namespace {
+// Equal numbers have equal bits: 0 for -0, and one NaN.
+uint64_t canonical_bits(double v) {
+  return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v);
+}
+
+}  // namespace
 
 View rows_of_view(const View& v, int64_t first, int64_t count) {
   View part = v;
@@ -45,11 +91,17 @@ View rows_of_view(const View& v, int64_t first, int64_t count) {
   return part;
 }
 
-}  // namespace
+void copy_rows(const View& from, const View& to) {
+  if (to.count() == 0) return;
+  with_dtype(from.dtype,
+             [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_each_row<From, To>(from, to); }); });
+}
 
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count) {
-  Var v = t.empty({count, from.shape[1]});
-  if (count == 0 || from.shape[1] == 0) return v;
+  int64_t cols = 1;
+  for (int i = 1; i < from.shape.rank; ++i) cols *= from.shape[i];
+  Var v = t.empty({count, cols});
+  if (count == 0 || cols == 0) return v;
   View source = from;
   if (from.shape[0] == 1) source.stride[0] = 0;
   copy_rows(rows_of_view(source, first, count), v->out);
@@ -61,6 +113,13 @@ void store_rows(const Var v, const View& to, int64_t first) {
   copy_rows(v->out, rows_of_view(to, first, v->out.shape[0]));
 }
 
+bool all_finite(Var v) {
+  return with_dtype(v->out.dtype, [&]<class T>() {
+    const auto m = matrix_of<T>(v->out);
+    return kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols) < 0;
+  });
+}
+
 double scalar_at(const View& v, int64_t r) {
   double value = 0;
   with_dtype(v.dtype, [&]<class T>() {
@@ -69,6 +128,21 @@ double scalar_at(const View& v, int64_t r) {
     value = static_cast<double>(x);
   });
   return value;
+}
+
+void hash_rows(Var x, Var context, uint64_t* out) {
+  with_dtype(x->out.dtype, [&]<class T>() {
+    for (int64_t r = 0; r < x->out.shape[0]; ++r) {
+      Xxh64 hash;
+      for (Var v : {x, context}) {
+        if (!v) continue;
+        const auto m = matrix_of<T>(v->out);
+        const T* row = m.row(m.rows == 1 ? 0 : r);
+        for (int64_t j = 0; j < m.cols; ++j) hash.update_u64(canonical_bits(static_cast<double>(row[j])));
+      }
+      out[r] = hash.digest();
+    }
+  });
 }
 
 }  // namespace nf

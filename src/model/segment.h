@@ -1,11 +1,11 @@
-// A few layers as a single node of the graph: forward keeps their input and output only, and its gradient runs them
-// again (gradient checkpointing, Chen et al. 2016, arXiv 1604.06174).
+// Runs a few layers one after the other: recorded as they are, or as a single node that keeps their input and output
+// only and runs them again for its gradient (runtime/op/checkpoint.h).
 #pragma once
-#include "src/model/flow_model.h"
+#include "src/model/chain.h"
 
 namespace nf {
-Mapped apply_step(const Scope& s, const Step& step, Var x, Var context, bool inverse);
+Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse);
 // Layers one after the other (from the last to the first when inverse); log_det is their sum.
-Mapped apply_steps(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse);
-Mapped recorded_segment(const Scope& s, std::span<const Step> steps, Var x, Var context, bool inverse);
+Mapped apply_layers(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse);
+Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse);
 }  // namespace nf

@@ -3,26 +3,27 @@
 #include <algorithm>
 #include <atomic>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
+#include "src/model/flow_model.h"
 #include "src/model/rows.h"
 
 namespace nf {
 namespace {
-// One row stays one: what the model makes of it alone, it makes once.
+// Keeps a single shared context as one row, so that the embedding runs once instead of once per data row.
 Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
   if (!context.data) return nullptr;
   return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
 }
 }  // namespace
 
-Session::Worker::Worker(const Allocator& allocator, const FlowModel& model, size_t arena_bytes)
+Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes)
     : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
   tape.recording = false;
   model.params().bind(params.data(), nullptr, nullptr);
 }
 
-Session::Session(const Allocator& allocator, Executor& executor, FlowModel& model, NonFinite nonfinite)
+Session::Session(const Allocator& allocator, Executor& executor, const Density& model, NonFinite nonfinite)
     : executor_(executor), model_(model), nonfinite_(nonfinite) {
   const size_t bytes = measure(allocator);
   for (uint32_t i = 0; i < executor.concurrency(); ++i)
@@ -41,7 +42,7 @@ size_t Session::measure(const Allocator& allocator) {
   const auto run = [&](bool inverse, auto&& body) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
-      Var x = t.zeros({n, model_.event()});
+      Var x = t.zeros({n, model_.columns()});
       Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
       body(x, c);
       blame(s, inverse, x, c, 0);
@@ -49,7 +50,7 @@ size_t Session::measure(const Allocator& allocator) {
     }
   };
   run(false, [&](Var x, Var c) { model_.log_prob(s, x, c); });
-  run(true, [&](Var x, Var c) { model_.inverse(s, x, c); });
+  if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
   run(true, [&](Var, Var c) { model_.sample(s, n, c, true); });
   return t.arena().high_water();
 }
@@ -62,7 +63,8 @@ size_t Session::bytes() const {
 
 template <class Body>
 void Session::for_blocks(int64_t n, const Body& body) {
-  const int64_t block = model_.block_rows();
+  const int64_t block =
+      scoring_rows(model_.cost(), model_.block_rows(), n, static_cast<int64_t>(workers_.size()));
   const int64_t blocks = (n + block - 1) / block;
   const auto one = [&](Worker& w, int64_t b) {
     const TapeScope scope(w.tape);
@@ -97,6 +99,11 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
   });
 }
 
+const FlowModel& Session::flow(const char* what) const {
+  if (const FlowModel* flow = model_.flow()) return *flow;
+  fail(Code::unsupported, "the model has no %s: it is not a chain of layers between data and latents", what);
+}
+
 void Session::log_prob(const View& x, const View& context, const View& out) {
   for_blocks(x.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
@@ -108,11 +115,12 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 }
 
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  const FlowModel& model = flow(inverse ? "inverse" : "forward");
   for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
-    const Mapped m = inverse ? model_.inverse(s, xv, cv) : model_.forward(s, xv, cv);
+    const Mapped m = inverse ? model.inverse(s, xv, cv) : model.forward(s, xv, cv);
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
     store_rows(m.y, to, first);
@@ -121,6 +129,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 }
 
 void Session::trace(bool inverse, const View& from, const View& context, const View& out) {
+  const FlowModel& model = flow("trace");
   const auto plane = [&](size_t k) {
     View v = out;
     v.shape = {out.shape[1], out.shape[2]};
@@ -135,7 +144,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
     store_rows(xv, plane(0), first);
     const auto keep = [&](size_t k, Var y) { store_rows(y, plane(k), first); };
     // By reference, so that std::function has nothing to allocate.
-    const Mapped m = model_.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
+    const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
   });

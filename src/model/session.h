@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/core/executor.h"
-#include "src/model/flow_model.h"
+#include "src/model/density.h"
 
 namespace nf {
 
@@ -15,21 +15,21 @@ enum class NonFinite : uint8_t { propagate, error };
 class Session {
  public:
   // `model` and `executor` must outlive the session.
-  Session(const Allocator& allocator, Executor& executor, FlowModel& model, NonFinite nonfinite);
+  Session(const Allocator& allocator, Executor& executor, const Density& model, NonFinite nonfinite);
 
   // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no
-  // data.
+  // data. A model that is no chain of layers has no map and no trace: Error{unsupported}.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
-  // Every state on the way: out [steps + 1, n, event], out[0] is `from`, out[k] what the first k steps of that direction
-  // made of it.
+  // Every state on the way: out [layers + 1, n, event], out[0] is `from`, out[k] what the first k layers of that
+  // direction made of it.
   void trace(bool inverse, const View& from, const View& context, const View& out);
   void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);
   size_t bytes() const;
 
  private:
   struct Worker {
-    Worker(const Allocator& allocator, const FlowModel& model, size_t arena_bytes);
+    Worker(const Allocator& allocator, const Density& model, size_t arena_bytes);
     Tape tape;
     std::vector<Node> params;
   };
@@ -39,10 +39,11 @@ class Session {
   void for_blocks(int64_t n, const Body& body);
   // Error{numeric} when `result`, made of `from`, is not finite and the session minds.
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
+  const FlowModel& flow(const char* what) const;
   std::string blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
   Executor& executor_;
-  FlowModel& model_;
+  const Density& model_;
   NonFinite nonfinite_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

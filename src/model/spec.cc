@@ -7,12 +7,30 @@
 namespace nf {
 namespace {
 
-// [n] or n.
-void extent(Fields& f, const char* name, const char* doc, int64_t& value, int64_t low) {
-  std::vector<int64_t> list;
-  if (value >= low) list.push_back(value);
-  f.integers(name, doc, list, low, kMaxEvent, 1);
-  value = list.empty() ? low - 1 : list[0];
+// [columns], [height, width, channels], or columns.
+void event_field(Fields& f, Dims& event) {
+  std::vector<int64_t> list(event.d, event.d + event.rank);
+  f.integers("event", "shape of x: [columns], or [height, width, channels]", list, 1, kMaxEvent, 3);
+  event = {};
+  for (const int64_t n : list) event[event.rank++] = n;
+}
+
+// [columns] or columns.
+void context_field(Fields& f, int64_t& context) {
+  std::vector<int64_t> list = {context};
+  f.integers("context", "columns of the context; 0: none", list, 0, kMaxEvent, 1);
+  context = list.empty() ? 0 : list[0];
+}
+
+void check_event(const Json* j, const Dims& event) {
+  if (!j)
+    fail(Code::spec,
+         "spec.event is missing: expected the number of columns, as in \"event\": [6], or [height, width, channels]");
+  int64_t columns = 1;
+  for (int64_t i = 0; i < event.rank && columns <= kMaxEvent; ++i) columns *= event[i];
+  if ((event.rank != 1 && event.rank != 3) || columns > kMaxEvent)
+    fail(Code::spec, "spec.event: %s is not [columns] or [height, width, channels] with a product of at most %lld",
+         shown(*j).c_str(), static_cast<long long>(kMaxEvent));
 }
 
 int64_t written_out(const LayerSpec& s, const std::string& path) {
@@ -35,8 +53,8 @@ void EmbeddingConfig::fields(Fields& f) {
 
 void ModelSpec::fields(Fields& f) {
   static constexpr const char* kDtypes[] = {"float32", "float64"};
-  extent(f, "event", "columns of x and z", event, 1);
-  extent(f, "context", "columns of the context; 0: none", context, 0);
+  event_field(f, event);
+  context_field(f, context);
   enum class Name { f32, f64 } name = dtype == DType::f64 ? Name::f64 : Name::f32;
   f.choice("dtype", "type of parameters and arithmetic", name, kDtypes);
   dtype = name == Name::f64 ? DType::f64 : DType::f32;
@@ -53,18 +71,15 @@ ModelSpec parse_spec(std::string_view text) {
   ReadFields read(root, "spec");
   s.fields(read);
   read.finish({});
-  for (const char* name : {"event", "context"})
-    if (const Json* j = root.find(name); j && j->array() && j->array()->empty())
-      fail(Code::spec, "spec.%s: [] is not a list of one integer", name);
-  if (s.event < 1) fail(Code::spec, "spec.event is missing: expected the number of columns, as in \"event\": [6]");
+  check_event(root.find("event"), s.event);
   if (!root.find("layers")) fail(Code::spec, "spec.layers is missing: expected a list of layers");
   if (s.embedding && s.context == 0)
     fail(Code::spec,
          "spec.embedding: there is no context to embed; write its number of columns, as in \"context\": [3]");
-  const int64_t count = written_out(s.chain, "spec");
-  if (count * s.event > kMaxLayerColumns)
+  const int64_t count = written_out(s.chain, "spec"), columns = s.event.count();
+  if (count * columns > kMaxLayerColumns)
     fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
-         static_cast<long long>(s.event), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
+         static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
   return s;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/core/view.h"
 #include "src/base/base.h"
 #include "src/flow/chain.h"
 #include "src/net/net.h"
@@ -27,7 +28,7 @@ struct EmbeddingConfig : Config {
 };
 
 struct ModelSpec : Config {
-  int64_t event = 0;                           // 0: missing
+  Dims event;  // [columns], or [height, width, channels]; of rank 0 while it is missing
   int64_t context = 0;                         // 0: none
   std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
   DType dtype = DType::f32;

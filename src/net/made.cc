@@ -27,11 +27,11 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
   const bool residual = c.net.kind == NetKind::residual;
   if (residual && c.net.hidden.size() != 1)
     d.reject("hidden", "a residual net takes one hidden size, the width of all its blocks");
-  int64_t low = d.context || d.event == 1 ? 0 : 1;
+  int64_t low = d.context || d.columns() == 1 ? 0 : 1;
   Degrees all;
   uint32_t draw = 0;
   for (const int64_t size : c.net.hidden) {
-    const int64_t count = d.event - low;
+    const int64_t count = d.columns() - low;
     std::vector<int32_t> layer;
     for (int64_t j = 0; j < size; ++j) {
       int64_t k = j % count;
@@ -49,23 +49,23 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
   return all;
 }
 
-Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hidden, std::span<const int64_t> features)
-    : units_(d.context),
-      event_(d.event),
-      context_(d.context),
-      per_(per),
-      act_(activation_of(c.activation)),
-      dropout_(c.dropout) {
+Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hidden,
+           std::span<const int64_t> features) {
+  net_.units = net_.context = d.context;
+  net_.event = d.columns();
+  net_.per = per;
+  net_.act = activation_of(c.activation);
+  net_.dropout = c.dropout;
   const std::vector<int32_t> none(static_cast<size_t>(d.context), 0);
   std::vector<int32_t> inputs, outputs;
-  for (int64_t i = 0; i < d.event; ++i) {
-    const auto seen = features.empty() ? size_t{1} : static_cast<size_t>(features[static_cast<size_t>(i)]);
-    inputs.insert(inputs.end(), seen, static_cast<int32_t>(i + 1));
+  for (int64_t i = 0; i < d.columns(); ++i) {
+    const auto count = features.empty() ? size_t{1} : static_cast<size_t>(features[static_cast<size_t>(i)]);
+    inputs.insert(inputs.end(), count, static_cast<int32_t>(i + 1));
     outputs.insert(outputs.end(), static_cast<size_t>(per), static_cast<int32_t>(i));
   }
-  features_ = static_cast<int64_t>(inputs.size());
-  units_ = checked_add(units_, features_);
-  const bool film = c.modulates(d, d.event);
+  net_.features = static_cast<int64_t>(inputs.size());
+  net_.units = checked_add(net_.units, net_.features);
+  const bool film = c.modulates(d, d.columns());
   int h = 0;
   if (c.kind == NetKind::mlp) {
     if (!film) inputs.insert(inputs.begin(), none.begin(), none.end());
@@ -89,7 +89,7 @@ Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hid
     return linear(inside.inside("context"), 0, 0, none, at_once, fan(d.context), -1, activated);
   };
   const int given = from_context(d, true);
-  h = linear(d.inside("input"), 0, d.context, inputs, units, fan(features_), given, false);
+  h = linear(d.inside("input"), 0, d.context, inputs, units, fan(net_.features), given, false);
   if (film) h = modulate(d.inside("input").inside("film"), h);
   for (int64_t b = 0; b < c.blocks; ++b) {
     const Declare inside = d.inside("blocks." + std::to_string(b));
@@ -104,89 +104,54 @@ Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hid
   linear(d.inside("output"), h, 0, units, outputs, bound, -1, false);
 }
 
-int Made::add(Stage stage, int64_t units) {
-  stage.units = units;
-  stage.offset = units_;
-  units_ = checked_add(units_, checked_mul(units, stage.kind == Stage::dropout ? 2 : 1));
-  stages_.push_back(std::move(stage));
-  return static_cast<int>(stages_.size());
-}
-
 int Made::linear(const Declare& d, int in, int64_t first, const std::vector<int32_t>& from,
                  const std::vector<int32_t>& to, double bound, int residual, bool activated) {
   Stage s;
   s.in = in;
   s.first = first;
   s.residual = residual;
-  s.range = static_cast<int>(stages_.size());
+  s.range = static_cast<int>(net_.stages.size());
   s.mask = kernel::Staircase(from, to);
   const auto units = static_cast<int64_t>(to.size());
   // Without masked entries and in one piece it is an ordinary matrix [in, out].
   bool dense = false;
   for (int64_t e = 0; e < s.mask.steps(); ++e)
     dense |= s.mask.piece(e).rows == s.mask.rows() && s.mask.piece(e).cols == s.mask.cols();
-  s.weight =
+  const ParamId weight =
       d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()}, Init::uniform_pm(bound));
-  s.bias = d.param("bias", {units}, Init::uniform_pm(bound));
-  const bool later = activated && !act_.identity && !kernel::grad_from_output(act_.f);
+  d.param("bias", {units}, Init::uniform_pm(bound));
+  if (first_ < 0) first_ = weight;
+  s.weight = net_.params++;
+  s.bias = net_.params++;
+  const bool later = activated && !net_.act.identity && !kernel::grad_from_output(net_.act.f);
   s.activated = activated && !later;
-  const int y = add(std::move(s), units);
+  const int y = net_.add(std::move(s), units);
   return later ? activate(y) : y;
 }
 
 // A stage of the same units as its input.
 int Made::derived(Stage s, Stage::Kind kind, int in) {
-  const Stage& from = stages_[static_cast<size_t>(in - 1)];
+  const Stage& from = net_.stages[static_cast<size_t>(in - 1)];
   s.kind = kind;
   s.in = in;
   s.range = from.range;
-  return add(std::move(s), from.units);
+  return net_.add(std::move(s), from.units);
 }
 
 int Made::modulate(const Declare& d, int in) {
   // Complete from the start, as all that the context gives.
-  const std::vector<int32_t> none(static_cast<size_t>(context_), 0),
-      at_once(static_cast<size_t>(stages_[static_cast<size_t>(in - 1)].units), 0);
+  const std::vector<int32_t> none(static_cast<size_t>(net_.context), 0),
+      at_once(static_cast<size_t>(net_.stages[static_cast<size_t>(in - 1)].units), 0);
   Stage s;
   s.scale = linear(d.inside("scale"), 0, 0, none, at_once, 0, -1, false);
   s.shift = linear(d.inside("shift"), 0, 0, none, at_once, 0, -1, false);
   return derived(std::move(s), Stage::film, in);
 }
 
-int64_t Made::first_unit(const Stage& stage, int64_t step) const {
-  const kernel::Staircase& mask = stages_[static_cast<size_t>(stage.range)].mask;
-  return step <= mask.steps() ? mask.first_col(step) : mask.cols();
-}
-
 Var Made::operator()(const Scope& s, Var x, Var context) const {
-  Tape& t = s.tape;
-  // By unit. A net reads the context and x together or each on its own.
-  Var both = nullptr, only_x = nullptr, only_context = nullptr;
-  const auto by_unit = [&](Var& v, Var rows) {
-    if (!v) v = contiguous(t, transpose(t, rows));
-    return v;
-  };
-  const auto input = [&](const Stage& stage) {
-    if (!context_ || stage.first == context_) return by_unit(only_x, x);
-    if (stage.mask.rows() == context_) return by_unit(only_context, context);
-    return by_unit(both, both ? nullptr : concat_columns(t, context, x));
-  };
-  Var* v = t.scratch<Var>(static_cast<int64_t>(stages_.size()) + 1);
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    const Stage& stage = stages_[i];
-    Var in = stage.in == 0 ? input(stage) : v[stage.in];
-    if (stage.kind == Stage::activate) {
-      v[i + 1] = nf::activate(t, act_, in);
-    } else if (stage.kind == Stage::dropout) {
-      v[i + 1] = t.training ? transpose(t, nf::dropout(t, transpose(t, in), dropout_)) : in;
-    } else if (stage.kind == Stage::film) {
-      v[i + 1] = film(t, in, v[stage.scale], v[stage.shift]);
-    } else {
-      v[i + 1] = masked_linear(t, stage.mask, in, s.param(stage.weight), s.param(stage.bias),
-                               stage.residual < 0 ? nullptr : v[stage.residual], stage.activated ? act_ : Activation());
-    }
-  }
-  return v[stages_.size()];
+  Var* params = s.tape.scratch<Var>(net_.params);
+  for (int32_t i = 0; i < net_.params; ++i) params[i] = s.param(param(i));
+  return net_(s.tape, {params, static_cast<size_t>(net_.params)}, x, context);
 }
 
 }  // namespace nf

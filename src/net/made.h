@@ -8,13 +8,13 @@
 // Unit degrees: the context 0, input i (from 0) i + 1; a hidden unit reads units of its own degree or less, output i
 // those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
 // output sees it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h) and
-// the net can be run degree by degree (src/net/autoregressive.h).
+// the net can be run degree by degree (runtime/op/autoregressive.h).
 #pragma once
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "runtime/kernel/staircase.h"
+#include "runtime/op/staged_net.h"
 #include "src/net/net.h"
 
 namespace nf {
@@ -43,49 +43,21 @@ class Made {
   // x [n, features()] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
   Var operator()(const Scope& s, Var x, Var context) const;
 
-  // What to run, in order. Vector 0 is the input [context, x], vector i > 0 the result of stage i - 1, all by unit.
-  struct Stage {
-    enum Kind : uint8_t {
-      linear,    // W^T in + b, then + residual, or then the activation
-      activate,  // act(in)
-      dropout,   // in times a random mask
-      film,      // in (1 + scale) + shift
-    } kind = linear;
-    int in = 0;                  // vector
-    int64_t first = 0;           // its first unit that is read
-    int residual = -1;           // vector
-    int scale = -1, shift = -1;  // vectors
-    bool activated = false;
-    ParamId weight = -1, bias = -1;
-    kernel::Staircase mask;
-    int range = 0;      // the linear stage whose columns are the units of this one
-    int64_t units = 0;  // of the result
-    int64_t offset =
-        0;  // in units: where the result lies when all vectors are stored together; a dropout's mask follows
-  };
-  const std::vector<Stage>& stages() const { return stages_; }
-  int64_t units() const { return units_; }  // of all vectors together
-  int64_t event() const { return event_; }
-  int64_t features() const { return features_; }
-  int64_t context() const { return context_; }
-  int64_t per() const { return per_; }
-  const Activation& activation() const { return act_; }
-  double dropout_rate() const { return dropout_; }
-  // Units of a stage that are complete after step e: [first_unit(e), first_unit(e + 1)).
-  int64_t first_unit(const Stage& stage, int64_t step) const;
+  // The stages that the net runs, for the incremental inverse of autoregressive maps.
+  const StagedNet& net() const { return net_; }
+  // The id of parameter number `place` of the stages.
+  ParamId param(int32_t place) const { return first_ + place; }
 
  private:
-  int add(Stage stage, int64_t units);
+  using Stage = NetStage;
   int linear(const Declare& d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
              double bound, int residual, bool activated);
   int derived(Stage stage, Stage::Kind kind, int in);
   int activate(int in) { return derived({}, Stage::activate, in); }
-  int drop(int in) { return dropout_ == 0 ? in : derived({}, Stage::dropout, in); }
+  int drop(int in) { return net_.dropout == 0 ? in : derived({}, Stage::dropout, in); }
   int modulate(const Declare& d, int in);
-  std::vector<Stage> stages_;
-  int64_t units_, event_, context_, per_, features_ = 0;
-  Activation act_;
-  double dropout_;
+  StagedNet net_;
+  ParamId first_ = -1;  // of its parameters, which are declared one after the other
 };
 
 }  // namespace nf

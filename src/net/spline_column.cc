@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/op/spline_vars.h"
 
 namespace nf {
 namespace {
@@ -15,7 +16,7 @@ using kernel::SplineTails;
 
 std::vector<SplineBox> boxes_of(const SplineConfig& c, const Declare& d) {
   constexpr SplineTails kTails[] = {SplineTails::linear, SplineTails::none, SplineTails::circular};
-  std::vector<SplineBox> boxes(static_cast<size_t>(d.event));
+  std::vector<SplineBox> boxes(static_cast<size_t>(d.columns()));
   const std::vector<double> bound = {-c.bound, c.bound};
   const std::vector<double>& ends = c.interval.empty() ? bound : c.interval;
   if (ends.size() != 2 && ends.size() != 2 * boxes.size())
@@ -82,7 +83,7 @@ SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_s
     for (const SplineBox& b : boxes_)
       if (b.tails == SplineTails::circular) d.reject("spline", "only a rational-quadratic spline goes around a circle");
   }
-  for (int64_t i = 0; i < d.event; ++i) per_ = std::max(per_, used(i));
+  for (int64_t i = 0; i < d.columns(); ++i) per_ = std::max(per_, used(i));
 }
 
 int64_t SplineColumn::used(int64_t column) const {
@@ -111,20 +112,27 @@ void SplineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
     kernel::pieces_spline_grad<T>(pieces_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
 }
 
-void SplineColumn::see(int32_t column, std::vector<Seen>& seen) const {
-  const SplineBox& b = box(column);
-  if (b.tails != SplineTails::circular) {
-    ColumnMap::see(column, seen);
-    return;
-  }
-  const double centre = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
-  seen.push_back({Seen::sine, column, centre, factor});
-  seen.push_back({Seen::cosine, column, centre, factor});
+ColumnVars SplineColumn::expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const {
+  const SplineBox** boxes = t.scratch<const SplineBox*>(static_cast<int64_t>(columns.size()));
+  for (size_t j = 0; j < columns.size(); ++j) boxes[j] = &box(columns[j]);
+  const SplineBoxes list(boxes, columns.size());
+  return rational_ ? rational_spline(t, shape_, list, x, h) : pieces_spline(t, pieces_, list, x, h);
 }
 
-void SplineColumn::map(const Column<float>& c, bool inverse) const { apply(c, inverse); }
-void SplineColumn::map(const Column<double>& c, bool inverse) const { apply(c, inverse); }
-void SplineColumn::vjp(const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
-void SplineColumn::vjp(const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
+void SplineColumn::features(int32_t column, std::vector<ColumnFeature>& list) const {
+  const SplineBox& b = box(column);
+  if (b.tails != SplineTails::circular) {
+    ColumnMap::features(column, list);
+    return;
+  }
+  const double center = (b.low + b.high) / 2, factor = 2 * std::numbers::pi / (b.high - b.low);
+  list.push_back({ColumnFeature::sine, column, center, factor});
+  list.push_back({ColumnFeature::cosine, column, center, factor});
+}
+
+void SplineColumn::map(const RowScope&, const Column<float>& c, bool inverse) const { apply(c, inverse); }
+void SplineColumn::map(const RowScope&, const Column<double>& c, bool inverse) const { apply(c, inverse); }
+void SplineColumn::vjp(const RowScope&, const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
+void SplineColumn::vjp(const RowScope&, const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
 
 }  // namespace nf

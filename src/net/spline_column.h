@@ -5,7 +5,8 @@
 
 #include "runtime/kernel/spline.h"
 #include "runtime/kernel/spline_pieces.h"
-#include "src/net/column_map.h"
+#include "runtime/op/column_map.h"
+#include "src/part/declare.h"
 #include "src/part/fields.h"
 
 namespace nf {
@@ -32,12 +33,12 @@ class SplineColumn final : public ColumnMap {
   SplineColumn(const SplineConfig& c, const Declare& d, double raw_scale = 1);
 
   int64_t per() const override { return per_; }
-  int64_t scratch() const override { return 0; }
-  void map(const Column<float>& c, bool inverse) const override;
-  void map(const Column<double>& c, bool inverse) const override;
-  void vjp(const ColumnGrad<float>& c, bool inverse) const override;
-  void vjp(const ColumnGrad<double>& c, bool inverse) const override;
-  void see(int32_t column, std::vector<Seen>& seen) const override;
+  void map(const RowScope&, const Column<float>& c, bool inverse) const override;
+  void map(const RowScope&, const Column<double>& c, bool inverse) const override;
+  void vjp(const RowScope&, const ColumnGrad<float>& c, bool inverse) const override;
+  void vjp(const RowScope&, const ColumnGrad<double>& c, bool inverse) const override;
+  ColumnVars expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const override;
+  void features(int32_t column, std::vector<ColumnFeature>& list) const override;
 
  private:
   const kernel::SplineBox& box(int64_t column) const { return boxes_[static_cast<size_t>(column)]; }

@@ -1,6 +1,7 @@
-// What parts build graphs with, and what a map of rows returns.
+// What parts build graphs with, and what a map of rows returns (Mapped).
 #pragma once
 #include "runtime/op/batch_columns.h"
+#include "runtime/op/mapped.h"
 #include "runtime/tape/tape.h"
 #include "src/part/declare.h"
 
@@ -12,11 +13,6 @@ struct Scope {
   Node* params;                // indexed by ParamId
   BatchPart* batch = nullptr;  // training a layer that couples rows: these rows' part of the batch
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
-};
-
-struct Mapped {
-  Var y;        // [n, event]
-  Var log_det;  // [n], nullptr when it is zero
 };
 
 }  // namespace nf

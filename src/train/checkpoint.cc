@@ -10,9 +10,7 @@
 namespace nf {
 namespace {
 
-const char* optimizer_name(const TrainerConfig& c) {
-  return optimizer_fields()[0].choices[static_cast<size_t>(c.optimizer.kind)];
-}
+const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
 
 // Exact numbers travel as hexadecimal floats in strings: infinity has no JSON number.
 std::string exact(double v) {
@@ -56,11 +54,14 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
   const PlateauState& p = trainer.plateau();
-  const Json state = {{"step", trainer.steps()},
+  Json state = {{"step", trainer.steps()},
                       {"optimizer", optimizer_name(trainer.config())},
                       {"plateau_best", exact(p.best)},
                       {"plateau_factor", exact(p.factor)},
-                      {"plateau_bad", p.bad}};
+                      {"plateau_bad", p.bad},
+                      {"row_work", trainer.cut().work},
+                      {"block_rows", trainer.cut().block_rows}};
+  if (!trainer.groups().empty()) state["groups"] = trainer.groups();
   Extra extra;
   extra.checkpoint = state.dump();
   const auto tensors = trainer.state_tensors();
@@ -86,12 +87,23 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   if (!kind || *kind != optimizer_name(trainer.config()))
     fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
          kind ? shown(*kind).c_str() : "?", optimizer_name(trainer.config()));
+  const Json* groups = state.find("groups");
+  if ((groups && groups->string() ? *groups->string() : "") != trainer.groups())
+    fail(Code::state, "the checkpoint was made with other groups of parameters (option \"groups\"): %.150s",
+         groups ? shown(*groups).c_str() : "none");
   check_options(file, trainer);
   PlateauState plateau;
   plateau.best = number(state, "plateau_best");
   plateau.factor = number(state, "plateau_factor");
   plateau.bad = count(state, "plateau_bad");
   const uint64_t step = count(state, "step");
+  BatchCut cut = old_cut_of(model);
+  if (state.find("row_work")) {
+    cut.work = static_cast<int64_t>(count(state, "row_work"));
+    cut.block_rows = static_cast<int64_t>(count(state, "block_rows"));
+    if (cut.work < 0 || cut.block_rows < 1 || cut.block_rows > kMaxBlockRows)
+      fail(Code::format, "checkpoint: \"row_work\" or \"block_rows\" is out of range");
+  }
   const auto tensors = trainer.state_tensors();
   std::vector<const SafeTensors::Entry*> entries;
   for (const auto& [name, view] : tensors) {
@@ -106,7 +118,7 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   notes.clear();
   for (const auto& [key, value] : file.metadata())
     if (key.rfind("note.", 0) == 0) notes[key.substr(5)] = value;
-  trainer.restore_state(step, plateau);
+  trainer.restore_state(step, plateau, cut);
 }
 
 }  // namespace nf

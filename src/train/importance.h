@@ -16,7 +16,7 @@ struct ImportanceSummary {
 
 // Samples [first, first + n) of `seed`, n >= 1; context [1, c] or no data. x [n, event] and log_weight [n] are written
 // where they have data. The same bits for any number of threads. Error{numeric} naming a sample that is not finite.
-ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const FlowModel& model,
+ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const Density& model,
                              const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
                              const View& x, const View& log_weight);
 

@@ -1,5 +1,5 @@
-// Masked nets of golden vectors (nflows, zuko) and ours: where each of their numbers is stored here. Units are sorted
-// by degree here and in any order there; ours may have more units of a degree, whose weights stay zero.
+// Maps masked nets of golden vectors (nflows, zuko) to ours: where each of their numbers is stored here. Our units are
+// sorted by degree, theirs are in any order; ours may have more units of a degree, whose weights stay zero.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -15,13 +15,13 @@ namespace nf::test {
 
 struct TheirMade {
   NetKind kind = NetKind::mlp;
-  Made::Degrees degrees;          // of their hidden units, by layer, in their order
-  std::vector<int32_t> position;  // of their columns in the autoregressive order
-  std::vector<int32_t> numbers;   // our place of number k of a column
+  Made::Degrees degrees;          // degrees of their hidden units, by layer, in their order
+  std::vector<int32_t> position;  // positions of their columns in the autoregressive order
+  std::vector<int32_t> numbers;   // our index of output k of a column
   bool context_last = false;      // the input is [x, context], not [context, x]
 };
 
-// For every number of one of their tensors: the name of ours and the place in it; -1: masked.
+// Our tensor and, for every number of their tensor, the index in ours, or -1 if masked.
 struct Place {
   std::string tensor;
   std::vector<int64_t> at;
@@ -43,7 +43,7 @@ inline std::string our_made_name(const std::string& theirs, NetKind kind, int64_
   return ours;
 }
 
-// The least width of our even degrees low ... D - 1 that has room for theirs.
+// Returns the smallest width of our evenly spread degrees low ... D - 1 that has room for their units.
 inline int64_t width_for(const std::vector<int32_t>& theirs, int64_t event, int64_t low) {
   int64_t most = 0;
   for (const int32_t d : theirs) most = std::max<int64_t>(most, std::count(theirs.begin(), theirs.end(), d));
@@ -52,7 +52,7 @@ inline int64_t width_for(const std::vector<int32_t>& theirs, int64_t event, int6
 
 class MadeImport {
  public:
-  // `ours`: degrees of our hidden units.
+  // `ours` are the degrees of our hidden units.
   MadeImport(const TheirMade& theirs, const Made& made, const std::vector<ParamInfo>& infos, const Made::Degrees& ours)
       : theirs_(theirs), made_(made), infos_(infos) {
     for (size_t l = 0; l < ours.size(); ++l) {
@@ -71,7 +71,7 @@ class MadeImport {
 
   Place place(const std::string& name, const GoldenTensor& tensor) const {
     Place p{our_made_name(name, theirs_.kind, static_cast<int64_t>(hidden_.size())), {}};
-    const Made::Stage& stage = stage_of(p.tensor);
+    const NetStage& stage = stage_of(p.tensor);
     const std::vector<int64_t> out = outputs(p.tensor);
     if (tensor.shape.size() == 1) {
       p.at = out;
@@ -86,10 +86,10 @@ class MadeImport {
   }
 
  private:
-  const Made::Stage& stage_of(const std::string& tensor) const {
-    for (const Made::Stage& s : made_.stages())
-      for (const ParamId id : {s.weight, s.bias})
-        if (id >= 0 && infos_[static_cast<size_t>(id)].name == tensor) return s;
+  const NetStage& stage_of(const std::string& tensor) const {
+    for (const NetStage& s : made_.net().stages)
+      for (const int32_t place : {s.weight, s.bias})
+        if (place >= 0 && infos_[static_cast<size_t>(made_.param(place))].name == tensor) return s;
     throw std::runtime_error("no tensor " + tensor);
   }
   size_t layer_of(const std::string& tensor) const {
@@ -102,10 +102,10 @@ class MadeImport {
       for (const int32_t k : theirs_.numbers) map.push_back(p * static_cast<int64_t>(theirs_.numbers.size()) + k);
     return map;
   }
-  std::vector<int64_t> inputs(const std::string& tensor, const Made::Stage& stage) const {
+  std::vector<int64_t> inputs(const std::string& tensor, const NetStage& stage) const {
     if (tensor.rfind("output", 0) == 0) return hidden_.back();
     if (stage.in > 0) return hidden_[tensor.rfind("hidden.", 0) == 0 ? layer_of(tensor) - 1 : 0];
-    const int64_t context = stage.mask.rows() == made_.features() ? 0 : made_.context();
+    const int64_t context = stage.mask.rows() == made_.net().features ? 0 : made_.net().context;
     std::vector<int64_t> c, x;
     for (int64_t k = 0; k < context; ++k) c.push_back(k);
     if (stage.mask.rows() != context || context == 0)

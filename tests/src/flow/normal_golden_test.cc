@@ -29,7 +29,7 @@ class NormalGolden : public testing::Test {
   size_t slot(const char* name) {
     return static_cast<size_t>(f_->model().params().find("layers.0." + std::string(name)));
   }
-  const Layer& layer() { return *f_->model().steps()[0].layer; }
+  const Layer& layer() { return *f_->model().layers()[0].layer; }
   Rows2 rows() { return {g_["x"].rows(), g_["x"].data, {}}; }
 
   // Mean and sum of squared deviations of rows.

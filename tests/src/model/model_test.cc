@@ -39,7 +39,7 @@ TEST(FlowModel, LogProbIsBasePlusLogDets) {
   const FlowModel& m = f.model();
   constexpr int64_t n = 30;
   Rows2 in = rows_for(m, n);
-  ASSERT_EQ(m.steps().size(), 8u);
+  ASSERT_EQ(m.layers().size(), 8u);
   Tape t(system_allocator(), DType::f64);
   t.recording = false;
   std::vector<Node> nodes(m.params().slots().size());
@@ -48,7 +48,7 @@ TEST(FlowModel, LogProbIsBasePlusLogDets) {
   Var context = t.input(contiguous_view(in.context.data(), DType::f64, {n, 2}), false);
   Var at = t.input(contiguous_view(in.x.data(), DType::f64, {n, 5}), false);
   Values log_det(n, 0.0);
-  for (const Step& step : m.steps()) {
+  for (const LayerInstance& step : m.layers()) {
     const Mapped y = step.inverted ? step.layer->inverse(s, at, context) : step.layer->forward(s, at, context);
     at = y.y;
     if (!y.log_det) continue;
@@ -148,7 +148,7 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
     Mapped forward(const Scope& s, Var x, Var) const override { return {mul(s.tape, x, s.param(1)), nullptr}; }
     Mapped inverse(const Scope& s, Var z, Var) const override { return {div(s.tape, z, s.param(1)), nullptr}; }
   };
-  Step step;
+  LayerInstance step;
   step.layer = std::make_unique<Scaled>();
   step.count = 2;
   ParamStore params(system_allocator(), DType::f64, {{"running", {2}, false}, {"scale", {2}, true}});
@@ -181,7 +181,7 @@ TEST(FlowModel, NamesTheLayerThatBreaks) {
   const Rows2 in = rows_for(chain().model(), 3);
   const auto poison = [&](size_t step) {
     FlowCase<double> f = chain();
-    const Step& s = f.model().steps()[step];
+    const LayerInstance& s = f.model().layers()[step];
     EXPECT_GT(s.count, 0);
     for (ParamId p = s.first; p < s.first + s.count; ++p) f.param(static_cast<size_t>(p))[0] = NAN;
     const std::string where = broken(f.model(), in);

@@ -45,7 +45,7 @@ TEST(Nesting, IsTheChainWrittenOut) {
   }
   EXPECT_EQ(names, kNames);
   EXPECT_EQ(nested.model().params().hash(), flat.model().params().hash());
-  EXPECT_EQ(nested.model().steps()[2].where, "spec.layers[1].layers[1].layers[1] (householder, repetition 0)");
+  EXPECT_EQ(nested.model().layers()[2].where, "spec.layers[1].layers[1].layers[1] (householder, repetition 0)");
 
   std::mt19937_64 random(9);
   const Rows2 in{70, draw_normal(210, random), {}};

@@ -95,7 +95,7 @@ TEST_F(SessionTest, ChunksAndThreadsDoNotChangeBits) {
 
 // Every state is what a single layer makes of the one before, to the bit, for any cut of the rows.
 TEST_F(SessionTest, TracesEveryStep) {
-  const auto& steps = f.model().steps();
+  const auto& steps = f.model().layers();
   const auto planes = static_cast<int64_t>(steps.size()) + 1;
   std::vector<Node> params(f.model().params().slots().size());
   f.model().params().bind(params.data(), nullptr, nullptr);
@@ -114,9 +114,9 @@ TEST_F(SessionTest, TracesEveryStep) {
     EXPECT_EQ(std::memcmp(plane(0).data, x.data(), x.size() * sizeof(float)), 0);
     for (int64_t k = 1; k < planes; ++k) {
       const TapeScope scope(tape);
-      const Step& step = steps[static_cast<size_t>(inverse ? planes - 1 - k : k - 1)];
+      const LayerInstance& step = steps[static_cast<size_t>(inverse ? planes - 1 - k : k - 1)];
       const Mapped m =
-          apply_step({tape, params.data()}, step, tape.input(plane(k - 1), false), tape.input(cs, false), inverse);
+          apply_layer({tape, params.data()}, step, tape.input(plane(k - 1), false), tape.input(cs, false), inverse);
       EXPECT_EQ(values_of<float>(m.y->out), values_of<float>(plane(k))) << step.where;
     }
     Floats end(kRows * kEvent);
@@ -230,7 +230,7 @@ TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
 TEST_F(SessionTest, NamesTheLayerThatBreaks) {
   Executor one(1);
   for (const size_t step : {size_t{1}, size_t{5}, size_t{8}}) {
-    const Step& s = f.model().steps()[step];
+    const LayerInstance& s = f.model().layers()[step];
     f.randomise(1, 0.15);
     for (ParamId p = s.first; p < s.first + s.count; ++p)
       for (int64_t k = 0; k < f.model().params().view(static_cast<size_t>(p)).count(); ++k)

@@ -22,7 +22,7 @@ std::string with_layers(const std::string& layers) { return R"({"event": [4], "l
 std::string order(const std::string& layers) {
   const FlowModel model(system_allocator(), parse_spec(with_layers(layers)), 0);
   std::string all;
-  for (const Step& s : model.steps()) {
+  for (const LayerInstance& s : model.layers()) {
     const size_t open = s.where.find('(');
     all += s.where.substr(open + 1, 1) + (s.inverted ? "'" : "");
   }
@@ -122,18 +122,18 @@ TEST(Spec, TheWholeModelInverts) {
       system_allocator(),
       parse_spec(R"({"event": 4, "invert": true, "layers": [)" + list(kR).substr(1, sizeof kR - 1) + "," + kS + "]}"),
       0);
-  ASSERT_EQ(model.steps().size(), 2u);
-  EXPECT_TRUE(model.steps()[0].inverted && model.steps()[1].inverted);
-  EXPECT_EQ(model.steps()[0].where, "spec.layers[1] (shuffle)");
-  EXPECT_EQ(model.steps()[1].where, "spec.layers[0] (reverse)");
+  ASSERT_EQ(model.layers().size(), 2u);
+  EXPECT_TRUE(model.layers()[0].inverted && model.layers()[1].inverted);
+  EXPECT_EQ(model.layers()[0].where, "spec.layers[1] (shuffle)");
+  EXPECT_EQ(model.layers()[1].where, "spec.layers[0] (reverse)");
 }
 
 TEST(Spec, StepsSayWhereTheyCameFrom) {
   const FlowModel model(system_allocator(),
                         parse_spec(with_layers(list(std::string(kR) + "," + chain(kS, "\"repeat\": 2")))), 0);
-  ASSERT_EQ(model.steps().size(), 3u);
-  EXPECT_EQ(model.steps()[0].where, "spec.layers[0] (reverse)");
-  EXPECT_EQ(model.steps()[2].where, "spec.layers[1].layers[0] (shuffle, repetition 1)");
+  ASSERT_EQ(model.layers().size(), 3u);
+  EXPECT_EQ(model.layers()[0].where, "spec.layers[0] (reverse)");
+  EXPECT_EQ(model.layers()[2].where, "spec.layers[1].layers[0] (shuffle, repetition 1)");
 }
 
 TEST(Spec, ErrorsNameTheFieldAndTheFix) {

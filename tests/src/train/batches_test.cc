@@ -8,7 +8,6 @@
 #include <numeric>
 #include <vector>
 
-#include "src/train/lanes.h"
 #include "tests/support/expect_error.h"
 
 namespace nf {
@@ -210,20 +209,6 @@ TEST(Batches, NoRowsIsAnError) {
   EXPECT_ERROR(
       Batches(system_allocator(), contiguous_view(nullptr, DType::f32, {0, 2}), View{}, View{}, 4, Order::shuffle, 0),
       Code::shape, "no rows");
-}
-
-// A function of the batch alone, between 1 and kMaxLanes, never more than rows.
-TEST(Lanes, CountGrowsWithTheBatch) {
-  int64_t last = 1;
-  for (int64_t batch = 1; batch <= 3000; ++batch) {
-    const int64_t lanes = lane_count(batch);
-    ASSERT_GE(lanes, last);
-    ASSERT_LE(lanes, std::min(batch, kMaxLanes));
-    last = lanes;
-  }
-  EXPECT_EQ(last, kMaxLanes);
-  EXPECT_EQ(lane_count(1), 1);
-  EXPECT_GE(lane_count(32), 2) << "two cores are always worth using";
 }
 
 }  // namespace

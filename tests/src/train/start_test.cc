@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/train/checkpoint.h"
 #include "tests/src/train/training.h"
 #include "tests/support/counting_allocator.h"
@@ -54,7 +54,7 @@ struct Given {  // the rest of the arguments
 };
 void start(FlowModel& m, Data& d, const Given& given = {}) {
   Executor executor(given.threads);
-  start_from_data(system_allocator(), executor, m, d.xs(), d.contexts(), given.weight, given.collective);
+  start_from_data(system_allocator(), executor, m, cut_of(m), d.xs(), d.contexts(), given.weight, given.collective);
 }
 
 // The rows after step `last`.
@@ -89,14 +89,14 @@ TEST(Start, ReachesEveryLayerOfTheChain) {
   start(*m, d);
   EXPECT_FALSE(waits_for_data(*m));
   size_t started = 0;
-  for (size_t i = 0; i < m->steps().size(); ++i) {
-    if (m->steps()[i].layer->started() < 0) continue;
-    SCOPED_TRACE(m->steps()[i].where + (m->steps()[i].inverted ? " inverted" : ""));
+  for (size_t i = 0; i < m->layers().size(); ++i) {
+    if (m->layers()[i].layer->started() < 0) continue;
+    SCOPED_TRACE(m->layers()[i].where + (m->layers()[i].inverted ? " inverted" : ""));
     ++started;
     const Values v = after(*m, d, i);
     for (size_t c = 0; c < 3; ++c) {
       EXPECT_NEAR(moments(v, c).mean, 0, 1e-9);
-      EXPECT_NEAR(moments(v, c).std, 1, m->steps()[i].layer->couples_rows() ? 1e-4 : 1e-9);  // batch_norm has eps
+      EXPECT_NEAR(moments(v, c).std, 1, m->layers()[i].layer->couples_rows() ? 1e-4 : 1e-9);  // batch_norm has eps
     }
   }
   EXPECT_EQ(started, 9u);
@@ -140,7 +140,7 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     Training run(spec, adam());
     FlowModel alone(system_allocator(), parse_spec(spec), 5);
     Executor executor(1);
-    start_from_data(system_allocator(), executor, alone, d.xs(0, 100), d.contexts(0, 100), {}, {});
+    start_from_data(system_allocator(), executor, alone, cut_of(alone), d.xs(0, 100), d.contexts(0, 100), {}, {});
     const auto slot = static_cast<size_t>(alone.params().find("layers.0.initialised"));
     TrainerConfig still = adam();
     still.schedule.warmup_steps = 1;
@@ -276,7 +276,7 @@ TEST(Start, NeedsNoCopyOfTheRowsForTheFirstLayer) {
               5);
   Data d = shifted(300000);
   Executor executor(2);
-  start_from_data(hook, executor, m, d.xs(), d.contexts(), {}, {});
+  start_from_data(hook, executor, m, cut_of(m), d.xs(), d.contexts(), {}, {});
   EXPECT_FALSE(waits_for_data(m));
   EXPECT_TRUE(counting.alive.empty());
   EXPECT_LT(counting.peak, d.x.size() * sizeof(double) / 4);

@@ -1,0 +1,201 @@
+// couple_columns: rows go in blocks whose parameters, turned so that a number's rows are one run of
+// memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
+// shared parameters are summed within a block, then over blocks in row order.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/gemm.h"
+#include "runtime/kernel/reduce.h"
+#include "runtime/op/affine_column.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/repeat_rows.h"
+#include "runtime/op/tangent.h"
+
+namespace nf {
+namespace {
+
+enum { kX, kH };
+constexpr int64_t kBlock = 64;
+
+struct CoupleAttr {
+  const ColumnMap* map;  // borrowed, as the index
+  const int32_t* index;  // of m columns
+  int64_t m;
+  bool inverse;
+};
+const ColumnMap& map_of(const Node& n) { return *n.attr<CoupleAttr>().map; }
+const int32_t* index_of(const Node& n) { return n.attr<CoupleAttr>().index; }
+int64_t count_of(const Node& n) { return n.attr<CoupleAttr>().m; }
+bool inverse_of(const Node& n) { return n.attr<CoupleAttr>().inverse; }
+// The same numbers for all rows: [m, per] in any shape.
+bool shared(const Node& n) {
+  const Dims& h = n.in[kH]->out.shape;
+  const int64_t m = count_of(n), per = map_of(n).per();
+  return (h.rank == 1 && h[0] == checked_mul(m, per)) ||
+         (h.rank == 2 && ((h[0] == 1 && h[1] == checked_mul(m, per)) || (h[0] == m && h[1] == per)));
+}
+template <class T>
+Rows<T> numbers_of(const Node& n, const View& h) {
+  if (!shared(n) || (h.shape.rank == 2 && h.shape[1] == map_of(n).per())) return matrix_of<T>(h);
+  return {h.as<T>(), count_of(n), map_of(n).per(), map_of(n).per()};
+}
+
+Shapes shape(const Node& n) {
+  const Dims& x = n.in[kX]->out.shape;
+  need_rank(n, kX, 2);
+  if (!shared(n)) {
+    need_rank(n, kH, 2);
+    need_extent(n, kH, 0, x[0]);
+    need_extent(n, kH, 1, checked_mul(count_of(n), map_of(n).per()));
+  }
+  Shapes s;
+  s.out = x;
+  s.extra = {x[0]};
+  s.has_extra = true;
+  return s;
+}
+
+// Rows [first, first + n) of one column after the other.
+template <class T>
+struct Block {
+  Block(Tape& t, const Node& node)
+      : h(numbers_of<T>(node, node.view(kH))),
+        per(map_of(node).per()),
+        same(shared(node)),
+        params(t.scratch<T>(per * kBlock)),
+        in(t.scratch<T>(kBlock)),
+        out(t.scratch<T>(kBlock)) {}
+
+  void load(const Rows<T>& x, int64_t first_row, int64_t rows, int64_t j, int64_t column) {
+    n = rows;
+    for (int64_t r = 0; r < n; ++r) in[r] = x.row(first_row + r)[column];
+    if (same)
+      for (int64_t i = 0; i < per; ++i) kernel::fill<T>(h.row(j)[i], params + i * n, n);
+    else
+      kernel::transpose(n, per, h.row(first_row) + j * per, h.ld, params, n);
+  }
+
+  Rows<T> h;
+  int64_t per, n = 0;
+  bool same;
+  T *params, *in, *out;
+};
+
+template <class T>
+void forward(Tape& t, Node& node) {
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out);
+  const ColumnMap& map = map_of(node);
+  T* log_det = node.extra->y<T>();
+  kernel::fill<T>(0, log_det, x.rows);
+  for (int64_t r = 0; r < x.rows; ++r) std::memcpy(z.row(r), x.row(r), static_cast<size_t>(x.cols) * sizeof(T));
+  const ScratchScope scope(t);
+  Block<T> b(t, node);
+  for (int64_t first = 0; first < x.rows; first += kBlock)
+    for (int64_t j = 0; j < count_of(node); ++j) {
+      const int64_t column = index_of(node)[j];
+      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
+      map.map({t, first}, Column<T>{b.n, b.in, b.params, b.out, log_det + first, column}, inverse_of(node));
+      for (int64_t r = 0; r < b.n; ++r) z.row(first + r)[column] = b.out[r];
+    }
+}
+
+template <class T>
+void vjp(Tape& t, Node& node, const InputGrads& grads) {
+  const View gz_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
+  const auto x = matrix_of<T>(node.view(kX)), z = matrix_of<T>(node.out), gz = matrix_of<T>(gz_view);
+  const T* gl = gl_view.as<T>();
+  const ColumnMap& map = map_of(node);
+  const int64_t m = count_of(node);
+  Rows<T> gx{}, gh{};
+  bool fresh = false;
+  if (grads.wants(kX)) gx = matrix_of<T>(grads.add(kX));
+  if (grads.wants(kH)) gh = numbers_of<T>(node, shared(node) ? grads.add(kH) : grads.write(kH, &fresh));
+  const ScratchScope scope(t);
+  Block<T> b(t, node);
+  T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);
+  T *g_params = t.scratch<T>(b.per * kBlock), *turned = t.scratch<T>(b.per * kBlock), *row = t.scratch<T>(x.cols);
+  for (int64_t first = 0; first < x.rows; first += kBlock) {
+    for (int64_t j = 0; j < m; ++j) {
+      const int64_t column = index_of(node)[j];
+      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
+      for (int64_t r = 0; r < b.n; ++r) {
+        b.out[r] = z.row(first + r)[column];
+        g_out[r] = gz.p ? gz.row(first + r)[column] : T(0);
+      }
+      map.vjp({t, first},
+              ColumnGrad<T>{b.n, b.in, b.params, b.out, g_out, gl ? gl + first : nullptr, g_in + j * kBlock, g_params,
+                            column},
+              inverse_of(node));
+      if (!gh.p) continue;
+      if (b.same) {
+        kernel::row_sum<T>(g_params, b.n, b.per, b.n, turned);
+        kernel::accumulate<T>(turned, gh.row(j), b.per);
+      } else if (fresh) {
+        kernel::transpose(b.per, b.n, g_params, b.n, gh.row(first) + j * b.per, gh.ld);
+      } else {
+        kernel::transpose(b.per, b.n, g_params, b.n, turned, b.per);
+        for (int64_t r = 0; r < b.n; ++r)
+          kernel::accumulate<T>(turned + r * b.per, gh.row(first + r) + j * b.per, b.per);
+      }
+    }
+    if (!gx.p) continue;
+    for (int64_t r = 0; r < std::min(kBlock, x.rows - first); ++r) {
+      if (gz.p)
+        kernel::copy<T>(gz.row(first + r), row, x.cols);
+      else
+        kernel::fill<T>(0, row, x.cols);
+      for (int64_t j = 0; j < m; ++j) row[index_of(node)[j]] = g_in[j * kBlock + r];
+      kernel::accumulate<T>(row, gx.row(first + r), x.cols);
+    }
+  }
+}
+
+// Of the inverse x of z, column by column: z' dx = dz - (what the numbers do to z at x).
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.out.shape[0], m = count_of(n);
+  const int32_t* index = index_of(n);
+  Var h = n.in[kH];
+  if (shared(n)) h = repeat_rows(t, reshape(t, h, {1, h->out.count()}), rows);
+  const bool inverse = inverse_of(n);
+  const ColumnVars e = expand_columns(t, map_of(n), {index, static_cast<size_t>(m)}, inverse ? &n : n.in[kX], h, false);
+  Var passing = or_zeros(t, d[kX], n.out.shape);
+  if (!inverse) {
+    Var dz = d.of(e.z), dl = d.of(e.log_slope);
+    return {replace_columns(t, passing, index, m, or_zeros(t, dz, {rows, m})), dl ? sum_last(t, dl) : nullptr};
+  }
+  Var right = minus(t, {rows, m}, gather_columns(t, passing, index, m), d.along(&n, nullptr, e.z).y);
+  Var dx = replace_columns(t, passing, index, m, mul(t, right, unary(t, Unary::exp, scale(t, e.log_slope, -1))));
+  Var dl = d.along(&n, dx, e.log_slope).y;
+  return {dx, dl ? scale(t, sum_last(t, dl), -1) : nullptr};
+}
+
+const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+
+constexpr int32_t kOdd[] = {3, 1};
+
+template <ColumnScale kScale, bool kInverse>
+Var apply(Tape& t, const Var* in) {
+  static const AffineColumn map(kScale, 2);
+  return couple_columns(t, map, kOdd, 2, in[0], in[1], kInverse).y;
+}
+
+const OpCase kCases[] = {
+    {"couple_columns", {{"n5"}, {"n4"}}, apply<ColumnScale::bounded_exp, false>},
+    {"couple_columns_inverse", {{"n5"}, {"n4"}}, apply<ColumnScale::bounded_exp, true>},
+    {"couple_columns_shared", {{"n4"}, {"4"}}, apply<ColumnScale::softplus, false>},
+    {"couple_columns_shared_inverse", {{"n4"}, {"22"}}, apply<ColumnScale::gate, true>},
+};
+
+}  // namespace
+
+extern const OpFamily family_couple_columns;
+const OpFamily family_couple_columns = {"couple_columns", kCases, std::size(kCases)};
+
+Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse) {
+  return mapped(t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse}));
+}
+
+}  // namespace nf

@@ -1,0 +1,148 @@
+#include "src/model/chain.h"
+
+#include "runtime/core/rows.h"
+#include "runtime/kernel/binary.h"
+#include "runtime/op/ops.h"
+#include "src/model/rows.h"
+#include "src/model/segment.h"
+
+namespace nf {
+namespace {
+
+// Writes out nesting, repeats and inversion.
+class WriteOut {
+ public:
+  WriteOut(const ModelSpec& spec, std::vector<ParamInfo>& infos, std::vector<LayerInstance>& layers)
+      : event(spec.event), spec_(spec), infos_(infos), layers_(layers) {}
+
+  void operator()(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+    inverted ^= s.invert;
+    for (int64_t r = 0; r < s.repeat; ++r) {
+      const std::string rep = s.repeat > 1 ? repetition + ", repetition " + std::to_string(r) : repetition;
+      if (s.kind) {
+        add(s, path, inverted, rep);
+      } else {
+        const auto n = static_cast<int64_t>(s.layers.size());
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t at = inverted ? n - 1 - i : i;
+          (*this)(s.layers[static_cast<size_t>(at)], path + ".layers[" + std::to_string(at) + "]", inverted, rep);
+        }
+      }
+    }
+  }
+
+  Dims event;  // behind the last layer so far
+
+ private:
+  void add(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+    const auto ordinal = layers_.size();
+    LayerInstance l;
+    l.where = path + " (" + s.kind->name + repetition + ")";
+    l.inverted = inverted;
+    l.first = static_cast<ParamId>(infos_.size());
+    l.in = l.out = event;
+    const Declare d(infos_, "layers." + std::to_string(ordinal) + ".", event, spec_.seen_context(), ordinal, path);
+    if (s.kind->other_side) l.out = s.kind->other_side(*s.config, d, inverted);
+    if (l.out.count() != l.in.count())
+      fail(Code::internal, "%s makes %s of an event %s", l.where.c_str(), to_string(l.out).c_str(),
+           to_string(l.in).c_str());
+    l.layer = s.kind->build(*s.config, inverted ? d.between(l.out, l.in) : d.between(l.in, l.out));
+    l.count = static_cast<ParamId>(infos_.size()) - l.first;
+    event = l.out;
+    layers_.push_back(std::move(l));
+  }
+
+  const ModelSpec& spec_;
+  std::vector<ParamInfo>& infos_;
+  std::vector<LayerInstance>& layers_;
+};
+
+void copy(const View& from, const View& to) {
+  with_dtype(from.dtype, [&]<class T>() {
+    for_runs<const T, T>(from, to, [](const T* a, T* b, int64_t n) { kernel::copy(a, b, n); });
+  });
+}
+
+// Values only. Two buffers take turns, and the arena is rewound after every layer.
+Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
+              const Chain::After& after) {
+  Tape& t = s.tape;
+  const size_t n = layers.size();
+  Mapped all{from, nullptr};
+  const Dims shape = from->out.shape;
+  Var turn[2] = {t.empty(shape), t.empty(shape)};
+  Var log_det = t.zeros({shape[0]});
+  for (size_t i = 0; i < n; ++i) {
+    Var y = turn[i % 2];
+    const Tape::Mark mark = t.mark();
+    const Mapped m = apply_layer(s, layers[inverse ? n - 1 - i : i], all.y, context, inverse);
+    copy(m.y->out, y->out);
+    if (m.log_det)
+      with_dtype(t.dtype(), [&]<class T>() {
+        kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
+      });
+    t.rewind(mark);
+    all.y = y;
+    if (after) after(i + 1, y);
+  }
+  all.log_det = log_det;
+  return all;
+}
+
+// Segments of layers as single nodes: a layer with parameters and those without (permutations) that follow it.
+Mapped recomputed(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context) {
+  const size_t n = layers.size();
+  const auto at = [&](size_t i) -> const LayerInstance& { return layers[inverse ? n - 1 - i : i]; };
+  Mapped all{from, nullptr};
+  for (size_t i = 0, end; i < n; i = end) {
+    for (end = i + 1; end < n && at(end).count == 0;) ++end;
+    const std::span<const LayerInstance> part(&at(inverse ? end - 1 : i), end - i);
+    const Mapped m = recorded_segment(s, part, all.y, context, inverse);
+    all.y = m.y;
+    all.log_det = all.log_det ? add(s.tape, all.log_det, m.log_det) : m.log_det;
+  }
+  return all;
+}
+
+Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
+                  Memory memory) {
+  if (!s.tape.recording) return values(s, layers, inverse, from, context, {});
+  return memory == Memory::full ? apply_layers(s, layers, from, context, inverse)
+                                : recomputed(s, layers, inverse, from, context);
+}
+
+}  // namespace
+
+Chain::Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos) {
+  WriteOut write_out(spec, infos, layers_);
+  write_out(spec.chain, "spec", false, "");
+  latent_ = write_out.event;
+}
+
+Mapped Chain::run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const {
+  return run_layers(s, layers_, inverse, from, context, memory);
+}
+
+Mapped Chain::part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory) const {
+  return run_layers(s, std::span(layers_).subspan(first, last - first), false, x, context, memory);
+}
+
+Mapped Chain::trace(const Scope& s, bool inverse, Var from, Var context, const After& after) const {
+  return values(s, layers_, inverse, from, context, after);
+}
+
+const LayerInstance* Chain::first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const {
+  Tape& t = s.tape;
+  Var at = t.empty(from->out.shape);
+  copy(from->out, at->out);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const LayerInstance& l = layers_[inverse ? layers_.size() - 1 - i : i];
+    const TapeScope scope(t);
+    const Mapped m = apply_layer(s, l, at, context, inverse);
+    if (!all_finite(m.y) || (m.log_det && !all_finite(m.log_det))) return &l;
+    copy(m.y->out, at->out);
+  }
+  return nullptr;
+}
+
+}  // namespace nf

@@ -1,0 +1,55 @@
+// Layers in order between data and latents. forward is data to latent.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/model/spec.h"
+
+namespace nf {
+
+// How much of the forward pass training keeps.
+enum class Memory : uint8_t {
+  full,       // everything
+  recompute,  // inputs of layers only; a layer runs again when its gradient is due
+};
+
+// One layer of the chain after nesting, repeats and inversion are resolved.
+struct LayerInstance {
+  std::unique_ptr<Layer> layer;
+  bool inverted = false;
+  ParamId first = 0, count = 0;  // its parameters
+  std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
+  Dims in, out;                  // events on its side of the data and of the latents
+};
+
+class Chain {
+ public:
+  // Writes out nesting, repeats and inversion of spec.chain. Layers declare their tensors, named "layers.N....", in
+  // `infos`.
+  Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos);
+
+  const std::vector<LayerInstance>& layers() const { return layers_; }
+  // The event that the last layer hands on.
+  const Dims& latent() const { return latent_; }
+
+  // All layers, from x [n, event] to z or with `inverse` from z to x; log_det is that of this direction, nullptr when it
+  // is zero. context: what layers see, [n, columns], or nullptr.
+  Mapped run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const;
+  // The layers [first, last) only, data to latent.
+  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
+  // Values only, with every state on the way: after(k, y) sees what k layers made of `from`, from k = 1; y is valid
+  // until it returns. The same bits as run().
+  using After = std::function<void(size_t k, Var y)>;
+  Mapped trace(const Scope& s, bool inverse, Var from, Var context, const After& after) const;
+  // The layer after which the rows of `from`, which are finite, are not; nullptr when they stay finite. Slow.
+  const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;
+
+ private:
+  std::vector<LayerInstance> layers_;
+  Dims latent_;
+};
+
+}  // namespace nf

@@ -1,0 +1,55 @@
+#include "src/model/density.h"
+
+#include "runtime/core/rows.h"
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/random.h"
+
+namespace nf {
+namespace {
+
+constexpr uint32_t kInitStream = 0x696e6974;  // apart from the streams of samples
+
+template <class T>
+void fill_param(const Init& init, uint64_t seed, int64_t index, T* out, int64_t n) {
+  // One row of numbers per tensor: growing one tensor leaves the others as they were.
+  switch (init.kind) {
+    case Init::constant:
+      kernel::fill<T>(static_cast<T>(init.a), out, n);
+      return;
+    case Init::values:
+      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(init.list[static_cast<size_t>(i)]);
+      return;
+    case Init::normal:
+      kernel::normal<T>({seed, kInitStream}, index, 1, n, out, n);
+      kernel::scale<T>(static_cast<T>(init.a), out, out, n);
+      return;
+    case Init::uniform:
+      kernel::uniform01<T>({seed, kInitStream}, index, 1, n, out, n);
+      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(init.a) * (2 * out[i] - 1);
+      return;
+  }
+}
+
+}  // namespace
+
+void Density::create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
+                            int64_t max_params) {
+  std::vector<ParamSlot> slots;
+  for (const ParamInfo& p : infos) {
+    slots.push_back({p.name, p.shape, p.trainable});
+    invariants_.push_back(p.invariant);
+  }
+  params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const View v = params_->view(i);
+    with_dtype(spec_.dtype,
+               [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
+  }
+}
+
+void Density::measure_cost(const Allocator& allocator) {
+  cost_ = row_cost(allocator, *this);
+  block_rows_ = nf::block_rows(*params_, event(), cost_);
+}
+
+}  // namespace nf

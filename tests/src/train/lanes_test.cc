@@ -1,0 +1,117 @@
+// How batches are cut: by rows for cheap models, by work for costly ones, as before for checkpoints that state no cut.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/lane/cut.h"
+#include "src/train/checkpoint.h"
+#include "tests/src/train/training.h"
+#include "tests/support/expect_error.h"
+
+namespace nf::test {
+namespace {
+
+// The rule of every run before costs were counted.
+int64_t lanes_by_rows(int64_t batch) { return std::clamp<int64_t>(batch / 128, batch >= 32 ? 2 : 1, 8); }
+
+constexpr BatchCut kCheap{2000, 1500, 256}, kDense{300'000, 200'000, 64}, kImages{300'000'000, 1'700'000, 4};
+
+TEST(Lanes, OldCheckpointsAreCutByRowsAlone) {
+  for (int64_t batch = 1; batch <= 20000; ++batch)
+    ASSERT_EQ((BatchCut{0, 200'000, 64}.lanes(batch)), lanes_by_rows(batch)) << batch;
+}
+
+TEST(Lanes, VectorModelsKeepTheirLanesUpTo1024Rows) {
+  for (const BatchCut& cut : {kCheap, kDense})
+    for (int64_t batch = 1; batch <= 1151; ++batch) ASSERT_EQ(cut.lanes(batch), lanes_by_rows(batch)) << batch;
+}
+
+TEST(Lanes, GrowWithTheBatch) {
+  for (const BatchCut& cut : {BatchCut{}, kCheap, kDense, kImages}) {
+    int64_t last = 1;
+    for (int64_t batch = 1; batch <= 100'000; ++batch) {
+      const int64_t lanes = cut.lanes(batch);
+      ASSERT_GE(lanes, last);
+      ASSERT_LE(lanes, std::min(batch, kMaxLanes));
+      last = lanes;
+    }
+  }
+}
+
+TEST(Lanes, ASmallBatchOfACostlyModelFillsManyCores) {
+  EXPECT_EQ(kImages.lanes(16), 16);
+  EXPECT_EQ(kImages.lanes(4), 4);
+  EXPECT_EQ(kImages.lanes(256), 64);
+  EXPECT_EQ(kCheap.lanes(16), 1);
+  EXPECT_EQ(kCheap.lanes(100'000), 16 * 8 / 16) << "a lane of a cheap model is worth thousands of rows";
+}
+
+TEST(Lanes, ALargeBatchIsNotCappedAtEight) {
+  EXPECT_EQ(kDense.lanes(2048), 16);
+  EXPECT_EQ(kDense.lanes(8192), 16);
+  EXPECT_EQ(kDense.lanes(32768), 64);
+}
+
+TEST(Lanes, GradientsOfLanesFitIntoMemory) {
+  EXPECT_EQ((BatchCut{60'000'000'000, 100'000'000, 1}.lanes(64)), 10) << "2^30 numbers";
+  EXPECT_EQ((BatchCut{60'000'000'000, 1'000'000'000, 1}.lanes(2048)), 8);
+}
+
+TEST(Lanes, MostRowsOfALaneCountSmallerBatchesToo) {
+  for (const BatchCut& cut : {BatchCut{}, kCheap, kDense, kImages}) {
+    int64_t most = 0;
+    for (int64_t batch = 1; batch <= 5000; ++batch) {
+      const int64_t lanes = cut.lanes(batch);
+      for (int64_t i = 0; i < lanes; ++i)
+        most = std::max(most, lane_begin(batch, i + 1, lanes) - lane_begin(batch, i, lanes));
+      ASSERT_EQ(cut.most_lane_rows(batch), most) << batch;
+    }
+  }
+}
+
+constexpr char kWide[] = R"({"event": 3, "context": 1, "layers": [{"repeat": 3, "layers": [
+  {"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]})";
+
+// More lanes than before, the same bits for any number of threads, and a resumed run keeps the cut it began with.
+TEST(Lanes, ManyLanesAndTheirCheckpoints) {
+  Data data(4000);
+  uint64_t want = 0;
+  for (const uint32_t threads : {1u, 2u, 5u}) {
+    Training run(kWide, adam(), threads);
+    ASSERT_EQ(run.trainer.cut().lanes(2048), 16);
+    run.steps(data, 4, 2048);
+    if (threads == 1) want = run.hash();
+    EXPECT_EQ(run.hash(), want) << threads << " threads";
+  }
+  Training first(kWide, adam()), second(kWide, adam(), 2);
+  first.steps(data, 2, 2048);
+  MemorySink file;
+  write_checkpoint(file, first.model, {}, first.trainer);
+  Notes notes;
+  read_checkpoint(file.bytes(), second.model, notes, second.trainer);
+  EXPECT_EQ(second.trainer.cut(), first.trainer.cut());
+  second.steps(data, 2, 2048);
+  EXPECT_EQ(second.hash(), want);
+
+  // Without the cut it is a checkpoint of an older library: eight lanes.
+  std::string bytes(file.bytes().size(), ' ');
+  std::memcpy(bytes.data(), file.bytes().data(), bytes.size());
+  const auto hide = [&](const char* key) {
+    const size_t at = bytes.find(key);
+    ASSERT_NE(at, std::string::npos);
+    bytes[at] = 'x';
+  };
+  hide("row_work");
+  Training third(kWide, adam(), 2), fourth(kWide, adam());
+  for (Training* t : {&third, &fourth}) {
+    read_checkpoint(std::as_bytes(std::span(bytes)), t->model, notes, t->trainer);
+    EXPECT_EQ(t->trainer.cut().lanes(2048), 8);
+    t->steps(data, 2, 2048);
+  }
+  EXPECT_EQ(third.hash(), fourth.hash());
+  EXPECT_NE(third.hash(), want) << "another cut, another order of sums";
+}
+
+}  // namespace
+}  // namespace nf::test
