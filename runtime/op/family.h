@@ -12,6 +12,7 @@ enum class Domain : uint8_t {
   unit,       // (0, 1)
   nonzero,    // real, away from 0: for functions with a kink or a pole there
   symmetric,  // (-1, 1)
+  integer,    // 0, 1, ... 7
 };
 
 // `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1

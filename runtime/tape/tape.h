@@ -95,11 +95,15 @@ struct Node {
 static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
 // Where random numbers of a graph come from: an element is a function of (seed, stream, row), never of lanes or blocks.
+// A row is known by its global index, or, where a result may not depend on the row's place, by a key of its content.
 struct RandomKey {
   uint64_t seed = 0;
   uint64_t step = 0;
   int64_t first_row = 0;  // global index of row 0 of this graph
   uint32_t stream = 0;    // next stream; every random op takes one
+  const uint64_t* row_keys = nullptr;  // one per row of the graph, in place of its index; borrowed. See row_of().
+
+  int64_t row_of(int64_t r) const { return row_keys ? static_cast<int64_t>(row_keys[r]) : first_row + r; }
 };
 
 // What recorded ops cost: a function of their shapes alone, so the same on every machine.

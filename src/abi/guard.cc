@@ -1,5 +1,6 @@
 #include "src/abi/guard.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -39,7 +40,7 @@ nf_status report_current(nf_error* err) noexcept {
   } catch (const std::exception& e) {
     return report(err, Error(Code::internal, e.what()));
   } catch (...) {
-    return report(err, Error(Code::internal, "an unknown exception"));
+    return report(err, Error(Code::internal, "unknown exception"));
   }
 }
 
@@ -57,7 +58,7 @@ View view_of(const nf_view* p, const char* name, bool optional) {
   for (int i = 0; i < v.ndim; ++i) {
     out.shape[i] = v.shape[i];
     if (v.shape[i] < 0)
-      fail(Code::shape, "%s.shape[%d] is %lld, it must not be negative", name, i, static_cast<long long>(v.shape[i]));
+      fail(Code::shape, "%s.shape[%d] is %lld, expected at least 0", name, i, static_cast<long long>(v.shape[i]));
   }
   int64_t count = 1, reach = 0, step = 1;
   for (int i = v.ndim - 1; i >= 0; --i) {
@@ -69,10 +70,12 @@ View view_of(const nf_view* p, const char* name, bool optional) {
     overflow |=
         !overflow && (__builtin_add_overflow(reach, span < 0 ? -span : span, &reach) || reach > (INT64_MAX >> 4));
     if (overflow || step > (INT64_MAX >> 4))
-      fail(Code::shape, "%s has extents or strides that overflow: shape %s", name, to_string(out.shape).c_str());
+      fail(Code::shape, "%s has extents or strides that overflow 64 bits: shape %s", name,
+           to_string(out.shape).c_str());
   }
   if (!out.data && count > 0)
-    fail(Code::argument, "%s.data is NULL, but the view has %lld elements", name, static_cast<long long>(count));
+    fail(Code::argument, "%s.data is NULL, but the view has %lld element%s", name, static_cast<long long>(count),
+         count == 1 ? "" : "s");
   return out;
 }
 
@@ -87,9 +90,15 @@ void need_shape(const View& v, const char* name, std::initializer_list<int64_t> 
   if (!ok) fail(Code::shape, "%s has shape %s, expected %s]", name, to_string(v.shape).c_str(), want.c_str());
 }
 
-int64_t check_rows(const View& x, const char* name, int64_t event) {
-  need_shape(x, name, {-1, event});
-  return x.shape[0];
+int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows) {
+  const Dims& s = x.shape;
+  const bool flat = s.rank == 2 && s[1] == event.count();
+  const bool shaped = s.rank == 1 + event.rank && std::equal(event.d, event.d + event.rank, s.d + 1);
+  if ((flat || shaped) && (rows < 0 || s[0] == rows)) return s[0];
+  const std::string n = rows < 0 ? "n" : std::to_string(rows), columns = std::to_string(event.count());
+  std::string want = "[" + n + ", " + columns + "]";
+  if (event.rank > 1) want += " or [" + n + ", " + to_string(event).substr(1);
+  fail(Code::shape, "%s has shape %s, expected %s", name, to_string(s).c_str(), want.c_str());
 }
 
 void check_context(const View& context, int64_t rows, int64_t columns) {

@@ -1,4 +1,4 @@
-// nf_session: scoring, mapping and sampling.
+// Implements nf_session: scoring, mapping and sampling.
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
@@ -14,11 +14,13 @@ nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const
     const FlowModel& model = *s->model->model;
     const char* in = inverse ? "z" : "x";
     const char* out = inverse ? "x" : "z";
+    const Dims& data = model.event_dims();
+    const Dims& latent = model.latent();
     const View x = view_of(from, in), c = view_of(ctx, "ctx", true), y = view_of(to, out),
                l = view_of(log_det, "log_det", true);
-    const int64_t n = check_rows(x, in, model.event());
+    const int64_t n = check_rows(x, in, inverse ? latent : data);
     check_context(c, n, model.context());
-    need_shape(y, out, {n, model.event()});
+    check_rows(y, out, inverse ? data : latent, n);
     if (log_det) need_shape(l, "log_det", {n});
     s->session->map(inverse, x, c, y, l);
   });
@@ -46,7 +48,7 @@ nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const
     need(s, "session");
     const FlowModel& model = *s->model->model;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), out = view_of(log_prob, "log_prob");
-    const int64_t n = check_rows(xv, "x", model.event());
+    const int64_t n = check_rows(xv, "x", model.event_dims());
     check_context(c, n, model.context());
     need_shape(out, "log_prob", {n});
     s->session->log_prob(xv, c, out);
@@ -69,10 +71,10 @@ nf_status nf_trace(nf_session* s, const nf_view* from, const nf_view* ctx, int32
     need(s, "session");
     const FlowModel& model = *s->model->model;
     const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true), y = view_of(out, "out");
-    const int64_t n = check_rows(x, "from", model.event());
-    check_context(c, n, model.context());
     if (inverse != 0 && inverse != 1) fail(Code::argument, "inverse is %d, expected 0 or 1", inverse);
-    need_shape(y, "out", {static_cast<int64_t>(model.layers().size()) + 1, n, model.event()});
+    const int64_t n = check_rows(x, "from", inverse ? model.latent() : model.event_dims());
+    check_context(c, n, model.context());
+    need_shape(y, "out", {static_cast<int64_t>(model.layers().size()) + 1, n, model.columns()});
     s->session->trace(inverse == 1, x, c, y);
   });
 }
@@ -83,7 +85,7 @@ nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf
     need(s, "session");
     const FlowModel& model = *s->model->model;
     const View c = view_of(ctx, "ctx", true), x = view_of(out, "out"), lp = view_of(log_prob, "log_prob", true);
-    const int64_t n = check_rows(x, "out", model.event());
+    const int64_t n = check_rows(x, "out", model.event_dims());
     check_context(c, n, model.context());
     if (log_prob) need_shape(lp, "log_prob", {n});
     if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");

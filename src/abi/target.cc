@@ -1,4 +1,4 @@
-// nf_target: targets of the library and of the host, and asking them.
+// Implements nf_target: built-in targets, host callbacks as targets, and their evaluation.
 #include "src/abi/target.h"
 
 #include "src/abi/guard.h"
@@ -25,7 +25,7 @@ class CallbackTarget final : public Target {
   bool thread_safe() const override { return false; }
   void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const override {
     if (x.shape[0] == 0) return;
-    // The callback is promised rows without gaps, of one dtype.
+    // The ABI promises the callback rows without gaps, of one dtype.
     Buffer copy;
     View c = context;
     if (context.data && (!context.contiguous() || context.dtype != x.dtype)) {
@@ -36,7 +36,7 @@ class CallbackTarget final : public Target {
     const nf_view xv = raw_view(x), lv = raw_view(log_p), cv = raw_view(c), gv = raw_view(grad);
     const int32_t r = fn_(user_, &xv, c.data ? &cv : nullptr, &lv, grad.data ? &gv : nullptr);
     if (r < 0) fail(Code::callback, "the target's callback returned %d", r);
-    if (r > 0) fail(Code::cancelled, "stopped by the target's callback, which returned %d", r);
+    if (r > 0) fail(Code::cancelled, "stopped: the target's callback returned %d", r);
   }
 
  private:
@@ -101,7 +101,7 @@ nf_status nf_target_log_density(const nf_target* t, const nf_view* x, const nf_v
     const int64_t d = t->target->event;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), lp = view_of(log_density, "log_density"),
                g = view_of(gradient, "gradient", true);
-    const int64_t n = check_rows(xv, "x", d);
+    const int64_t n = check_rows(xv, "x", Dims{d});
     if (ctx && (c.shape.rank != 2 || (c.shape[0] != n && c.shape[0] != 1)))
       fail(Code::shape, "ctx has shape %s, expected [%lld, columns] or [1, columns]", to_string(c.shape).c_str(),
            static_cast<long long>(n));

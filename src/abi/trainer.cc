@@ -24,7 +24,7 @@ nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const
   const View xv = view_of(x, "x", !objective.kind().data), c = view_of(ctx, "ctx", true),
              w = view_of(weight, "weight", true);
   if (objective.kind().data) {
-    const int64_t n = check_rows(xv, "x", model.event());
+    const int64_t n = check_rows(xv, "x", model.event_dims());
     if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
     check_context(c, n, model.context());
     if (weight) need_shape(w, "weight", {n});

@@ -30,13 +30,13 @@ class ClassNormal final : public Base {
     }
   };
   ClassNormal(const Config& c, const Declare& d)
-      : event_(d.event),
+      : event_(d.columns()),
         classes_(c.classes),
         column_(c.column),
         width_(c.labels == Labels::one_hot ? c.classes : 1),
         one_hot_(c.labels == Labels::one_hot),
-        loc_(d.param("loc", {c.classes, d.event}, Init::gaussian(c.spread))),
-        log_scale_(d.param("log_scale", {c.classes, d.event}, Init::zeros())) {
+        loc_(d.param("loc", {c.classes, d.columns()}, Init::gaussian(c.spread))),
+        log_scale_(d.param("log_scale", {c.classes, d.columns()}, Init::zeros())) {
     if (d.context < column_ + width_)
       d.reject("column", "the label lies outside the context: give the model a \"context\" that holds it");
   }

@@ -11,8 +11,8 @@ class DiagonalNormal final : public Base {
  public:
   using Config = ParametersConfig;
   DiagonalNormal(const Config& c, const Declare& d)
-      : event_(d.event),
-        parameters_(c, d, {{"loc", {d.event}, Init::zeros()}, {"log_scale", {d.event}, Init::zeros()}}) {}
+      : event_(d.columns()),
+        parameters_(c, d, {{"loc", {d.columns()}, Init::zeros()}, {"log_scale", {d.columns()}, Init::zeros()}}) {}
   Var log_prob(const Scope& s, Var z, Var context) const override {
     const auto p = parameters_(s, context);
     return normal_log_prob(s.tape, z, p[0], p[1]);

@@ -11,7 +11,7 @@ namespace {
 class FullNormal final : public Base {
  public:
   using Config = ParametersConfig;
-  FullNormal(const Config& c, const Declare& d) : event_(d.event), parameters_(c, d, tensors(d.event)) {}
+  FullNormal(const Config& c, const Declare& d) : event_(d.columns()), parameters_(c, d, tensors(d.columns())) {}
 
   Var log_prob(const Scope& s, Var z, Var context) const override {
     Tape& t = s.tape;

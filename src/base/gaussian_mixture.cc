@@ -19,11 +19,11 @@ class GaussianMixture final : public Base {
     }
   };
   GaussianMixture(const Config& c, const Declare& d)
-      : event_(d.event),
+      : event_(d.columns()),
         parameters_(c, d,
                     {{"logits", {c.components}, Init::zeros()},
-                     {"loc", {c.components, d.event}, Init::gaussian(c.spread)},
-                     {"log_scale", {c.components, d.event}, Init::zeros()}}) {}
+                     {"loc", {c.components, d.columns()}, Init::gaussian(c.spread)},
+                     {"log_scale", {c.components, d.columns()}, Init::zeros()}}) {}
   Var log_prob(const Scope& s, Var z, Var context) const override {
     const auto p = parameters_(s, context);
     return mixture_log_prob(s.tape, z, p[0], p[1], p[2]);

@@ -12,8 +12,8 @@ class LocationScaleBase final : public Base {
  public:
   using Config = ParametersConfig;
   LocationScaleBase(const Config& c, const Declare& d)
-      : event_(d.event),
-        parameters_(c, d, {{"loc", {d.event}, Init::zeros()}, {"log_scale", {d.event}, Init::zeros()}}) {}
+      : event_(d.columns()),
+        parameters_(c, d, {{"loc", {d.columns()}, Init::zeros()}, {"log_scale", {d.columns()}, Init::zeros()}}) {}
   Var log_prob(const Scope& s, Var z, Var context) const override {
     const auto p = parameters_(s, context);
     return kLogProb(s.tape, z, p[0], p[1]);

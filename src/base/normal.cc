@@ -8,7 +8,7 @@ namespace {
 class Normal final : public Base {
  public:
   using Config = NoConfig;
-  Normal(const Config&, const Declare& d) : event_(d.event) {}
+  Normal(const Config&, const Declare& d) : event_(d.columns()) {}
   Var log_prob(const Scope& s, Var z, Var) const override { return normal_log_prob(s.tape, z); }
   Var sample(const Scope& s, int64_t rows, Var) const override { return standard_normal(s.tape, rows, event_); }
 

@@ -20,11 +20,11 @@ class StudentT final : public Base {
     }
   };
   StudentT(const Config& c, const Declare& d)
-      : event_(d.event),
+      : event_(d.columns()),
         parameters_(c, d,
-                    {{"loc", {d.event}, Init::zeros()},
-                     {"log_scale", {d.event}, Init::zeros()},
-                     {"log_dof", {d.event}, Init::fill(std::log(c.dof))}}) {}
+                    {{"loc", {d.columns()}, Init::zeros()},
+                     {"log_scale", {d.columns()}, Init::zeros()},
+                     {"log_dof", {d.columns()}, Init::fill(std::log(c.dof))}}) {}
   Var log_prob(const Scope& s, Var z, Var context) const override {
     const auto p = parameters_(s, context);
     return student_log_prob(s.tape, z, p[0], p[1], p[2]);

@@ -64,7 +64,7 @@ class Uniform final : public Base {
 
  private:
   static std::vector<double> ends(const std::vector<double>& v, const char* field, const Declare& d) {
-    const auto event = static_cast<size_t>(d.event);
+    const auto event = static_cast<size_t>(d.columns());
     if (v.size() != 1 && v.size() != event) d.reject(field, "needs one number, or as many as the event has columns");
     return v.size() == 1 ? std::vector<double>(event, v[0]) : v;
   }

@@ -17,8 +17,8 @@ class ActNorm final : public Layer {
   using Config = NoConfig;
 
   ActNorm(const Config&, const Declare& d)
-      : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
-        shift_(d.param("shift", {d.event}, Init::zeros())),
+      : log_scale_(d.param("log_scale", {d.columns()}, Init::zeros())),
+        shift_(d.param("shift", {d.columns()}, Init::zeros())),
         started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }

@@ -25,7 +25,7 @@ class Affine final : public Layer {
 
   Affine(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    const int64_t n = d.event;
+    const int64_t n = d.columns();
     if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros());
     log_diagonal_ = d.param("log_diagonal", {n}, Init::zeros());
     if (c.rank > 0)

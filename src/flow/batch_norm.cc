@@ -34,11 +34,11 @@ class BatchNorm final : public Layer {
   BatchNorm(const Config& c, const Declare& d)
       : config_(c),
         // softplus(u) + eps = 1 at the start
-        weight_(c.affine ? d.param("unconstrained_weight", {d.event}, Init::fill(std::log(std::expm1(1 - c.eps))))
+        weight_(c.affine ? d.param("unconstrained_weight", {d.columns()}, Init::fill(std::log(std::expm1(1 - c.eps))))
                          : -1),
-        bias_(c.affine ? d.param("bias", {d.event}, Init::zeros()) : -1),
-        mean_(d.buffer("running_mean", {d.event}, Init::zeros())),
-        var_(d.buffer("running_var", {d.event}, Init::fill(1), Invariant::nonnegative)),
+        bias_(c.affine ? d.param("bias", {d.columns()}, Init::zeros()) : -1),
+        mean_(d.buffer("running_mean", {d.columns()}, Init::zeros())),
+        var_(d.buffer("running_var", {d.columns()}, Init::fill(1), Invariant::nonnegative)),
         started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {

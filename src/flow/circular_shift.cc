@@ -33,8 +33,8 @@ class CircularShift final : public Layer {
   CircularShift(const Config& c, const Declare& d)
       : low_(c.range == Range::symmetric ? -c.bound : 0),
         period_(c.bound - low_),
-        turns_(c.learned ? d.param("turns", {d.event}, Init::fill(c.turns))
-                         : d.buffer("turns", {d.event}, Init::fill(c.turns))) {}
+        turns_(c.learned ? d.param("turns", {d.columns()}, Init::fill(c.turns))
+                         : d.buffer("turns", {d.columns()}, Init::fill(c.turns))) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }

@@ -10,7 +10,7 @@ constexpr uint32_t kRotationStream = 0x726f7461;  // apart from the streams of s
 }
 
 void check_dense(const Declare& d, const char* field) {
-  if (d.event > kMaxDenseColumns) d.reject(field, "a dense matrix is for at most 4096 columns");
+  if (d.columns() > kMaxDenseColumns) d.reject(field, "a dense matrix is for at most 4096 columns");
 }
 
 // Householder's QR with the reflections applied to the identity from the last to the first (Stewart 1980).

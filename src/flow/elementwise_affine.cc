@@ -11,8 +11,8 @@ class ElementwiseAffine final : public Layer {
   using Config = NoConfig;
 
   ElementwiseAffine(const Config&, const Declare& d)
-      : log_scale_(d.param("log_scale", {d.event}, Init::zeros())),
-        shift_(d.param("shift", {d.event}, Init::zeros())) {}
+      : log_scale_(d.param("log_scale", {d.columns()}, Init::zeros())),
+        shift_(d.param("shift", {d.columns()}, Init::zeros())) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }

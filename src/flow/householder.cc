@@ -18,7 +18,7 @@ class Householder final : public Layer {
   };
 
   Householder(const Config& c, const Declare& d)
-      : vectors_(d.param("vectors", {c.reflections ? c.reflections : std::min<int64_t>(d.event, 16), d.event},
+      : vectors_(d.param("vectors", {c.reflections ? c.reflections : std::min<int64_t>(d.columns(), 16), d.columns()},
                          Init::gaussian(1))) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {

@@ -34,6 +34,9 @@ struct LayerKind : PartKind {
   std::unique_ptr<Layer> (*build)(const Config& config, const Declare& declare);
   Domain domain = Domain::real;  // of x: what tests and fuzzing feed
   Domain image = Domain::real;   // of z, likewise
+  // The event on the other side of a layer that changes it: of z for d.event of x, or with `inverted` of x for d.event
+  // of z. The number of columns stays. nullptr: the same event on both sides.
+  Dims (*other_side)(const Config& config, const Declare& d, bool inverted) = nullptr;
 };
 
 }  // namespace nf

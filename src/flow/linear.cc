@@ -20,9 +20,9 @@ class Linear final : public Layer {
 
   Linear(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    weight_ = d.param("weight", {d.event, d.event},
-                      Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.ordinal)));
-    if (c.bias) bias_ = d.param("bias", {d.event}, Init::zeros());
+    weight_ = d.param("weight", {d.columns(), d.columns()},
+                      Init::exactly(random_rotation(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)));
+    if (c.bias) bias_ = d.param("bias", {d.columns()}, Init::zeros());
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override {

@@ -24,7 +24,7 @@ class LuLinear final : public Layer {
 
   LuLinear(const Config& c, const Declare& d) : eps_(c.eps) {
     check_dense(d, "type");
-    const int64_t n = d.event, entries = n * (n - 1) / 2;
+    const int64_t n = d.columns(), entries = n * (n - 1) / 2;
     const bool identity = c.init == Start::identity;
     const Init spread = identity ? Init::zeros() : Init::uniform_pm(1 / std::sqrt(static_cast<double>(n)));
     if (entries > 0) {

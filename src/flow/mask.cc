@@ -7,30 +7,46 @@
 namespace nf {
 
 void MaskConfig::fields(Fields& f) {
-  static constexpr const char* kNames[] = {"halves", "alternating", "random"};
-  f.choice("mask", "which columns are transformed: the second half, every other one from 0, or a random half", kind,
-           kNames);
+  static constexpr const char* kNames[] = {"halves", "alternating", "random", "channel", "checkerboard"};
+  f.choice("mask",
+           "which columns are transformed: the second half, every other one from 0, a random half; of an event [height, "
+           "width, channels] also the second half of the channels, or every other pixel",
+           kind, kNames);
   f.flag("swap", "exchange the transformed columns and those that pass", swap);
   f.integer("mask_seed", "seed of the random mask; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
 }
 
 Mask::Mask(const MaskConfig& config, const Declare& d) {
-  const auto n = static_cast<int32_t>(d.event);
+  const auto n = static_cast<int32_t>(d.columns());
+  const bool image = d.event.rank == 3;
+  const auto width = static_cast<int32_t>(image ? d.event[1] : n);
+  // Columns of one pixel; a vector is a row of pixels for checkerboard, and one pixel for channel.
+  const auto channels = static_cast<int32_t>(image ? d.event[2] : config.kind == MaskKind::channel ? n : 1);
   std::vector<bool> moves(static_cast<size_t>(n), false);
+  const auto where = [&](auto&& transforms) {
+    for (int32_t i = 0; i < n; ++i) moves[static_cast<size_t>(i)] = transforms(i);
+  };
   switch (config.kind) {
     case MaskKind::halves:
-      for (int32_t i = n / 2; i < n; ++i) moves[static_cast<size_t>(i)] = true;
+      where([&](int32_t i) { return i >= n / 2; });
       break;
     case MaskKind::alternating:
-      for (int32_t i = 0; i < n; i += 2) moves[static_cast<size_t>(i)] = true;
+      where([](int32_t i) { return i % 2 == 0; });
       break;
     case MaskKind::random: {
       const auto order = random_order(n, static_cast<uint64_t>(config.seed), d.ordinal);
       for (int32_t i = 0; i < (n + 1) / 2; ++i) moves[static_cast<size_t>(order[static_cast<size_t>(i)])] = true;
       break;
     }
+    case MaskKind::channel:
+      where([&](int32_t i) { return i % channels >= channels / 2; });
+      break;
+    case MaskKind::checkerboard:
+      where([&](int32_t i) { return (i / channels % width + i / channels / width) % 2 == 0; });
+      break;
   }
-  if (config.swap && n > 1) moves.flip();
+  const bool all = std::find(moves.begin(), moves.end(), false) == moves.end();
+  if (config.swap && !all) moves.flip();
   for (int32_t i = 0; i < n; ++i) (moves[static_cast<size_t>(i)] ? transform : pass).push_back(i);
 }
 

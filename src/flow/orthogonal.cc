@@ -16,8 +16,8 @@ class Orthogonal final : public Layer {
 
   Orthogonal(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    rotation_ = d.buffer("rotation", {d.event, d.event},
-                         Init::exactly(random_rotation(d.event, static_cast<uint64_t>(c.seed), d.ordinal)),
+    rotation_ = d.buffer("rotation", {d.columns(), d.columns()},
+                         Init::exactly(random_rotation(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)),
                          Invariant::rotation);
   }
 

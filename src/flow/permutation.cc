@@ -16,7 +16,7 @@ class Permutation final : public ColumnOrder {
 
  private:
   static std::vector<int32_t> checked(const Config& c, const Declare& d) {
-    const auto n = static_cast<size_t>(d.event);
+    const auto n = static_cast<size_t>(d.columns());
     std::vector<int32_t> order(n);
     if (c.order.empty()) {
       for (size_t i = 0; i < n; ++i) order[i] = static_cast<int32_t>(i);

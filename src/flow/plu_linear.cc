@@ -29,7 +29,7 @@ class PluLinear final : public Layer {
 
   PluLinear(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    const int64_t n = d.event;
+    const int64_t n = d.columns();
     Factors f(n);
     if (c.init == Start::rotation)
       f.of_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal);

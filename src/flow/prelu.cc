@@ -15,7 +15,7 @@ class Prelu final : public Layer {
     void fields(Fields& f) override { f.real("slope", "slope of negative numbers before training", slope, 1e-3, 1e3); }
   };
   Prelu(const Config& c, const Declare& d)
-      : log_slope_(d.param("log_slope", {d.event}, Init::fill(std::log(c.slope)))) {}
+      : log_slope_(d.param("log_slope", {d.columns()}, Init::fill(std::log(c.slope)))) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }

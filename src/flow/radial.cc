@@ -20,7 +20,7 @@ class Radial final : public Layer {
 
   Radial(const Config& c, const Declare& d)
       : params_(c.params, d,
-                {{"parameters", d.event + 2, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.event)))}}) {}
+                {{"parameters", d.columns() + 2, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.columns())))}}) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }

@@ -7,7 +7,7 @@ namespace {
 class Reverse final : public ColumnOrder {
  public:
   using Config = NoConfig;
-  Reverse(const Config&, const Declare& d) : ColumnOrder(order(d.event)) {}
+  Reverse(const Config&, const Declare& d) : ColumnOrder(order(d.columns())) {}
 
  private:
   static std::vector<int32_t> order(int64_t n) {

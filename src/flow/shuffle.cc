@@ -13,7 +13,7 @@ class Shuffle final : public ColumnOrder {
     }
   };
   Shuffle(const Config& c, const Declare& d)
-      : ColumnOrder(random_order(d.event, static_cast<uint64_t>(c.seed), d.ordinal)) {}
+      : ColumnOrder(random_order(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)) {}
 };
 
 }  // namespace

@@ -23,8 +23,8 @@ class Spline final : public Layer {
 
   Spline(const Config& c, const Declare& d)
       : column_(c.spline, d),
-        all_(static_cast<size_t>(d.event)),
-        params_(c.params, d, {{"spline", checked_mul(d.event, column_.per()), Init::zeros()}}) {
+        all_(static_cast<size_t>(d.columns())),
+        params_(c.params, d, {{"spline", checked_mul(d.columns(), column_.per()), Init::zeros()}}) {
     std::iota(all_.begin(), all_.end(), 0);
   }
 

@@ -14,8 +14,8 @@ class Standardise final : public Layer {
   using Config = NoConfig;
 
   Standardise(const Config&, const Declare& d)
-      : mean_(d.buffer("mean", {d.event}, Init::zeros())),
-        std_(d.buffer("std", {d.event}, Init::fill(1), Invariant::positive)),
+      : mean_(d.buffer("mean", {d.columns()}, Init::zeros())),
+        std_(d.buffer("std", {d.columns()}, Init::fill(1), Invariant::positive)),
         started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, true); }

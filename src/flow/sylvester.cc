@@ -47,16 +47,16 @@ class Sylvester final : public Layer {
 
   Sylvester(const Config& c, const Declare& d)
       : basis_(c.basis),
-        m_(c.basis == Basis::orthogonal ? std::min(c.columns, d.event) : d.event),
+        m_(c.basis == Basis::orthogonal ? std::min(c.columns, d.columns()) : d.columns()),
         vectors_(c.basis == Basis::orthogonal    ? m_
                  : c.basis == Basis::householder ? c.reflections
                                                  : 0),
         limits_(c.limits),
         params_(c.params, d,
                 {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_)))},
-                 {"basis", checked_mul(vectors_, d.event), Init::gaussian(1)}}) {
+                 {"basis", checked_mul(vectors_, d.columns()), Init::gaussian(1)}}) {
     if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.ordinal % 2 == 0)) return;
-    for (int64_t j = d.event; j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
+    for (int64_t j = d.columns(); j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
   }
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }

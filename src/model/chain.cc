@@ -13,7 +13,7 @@ namespace {
 class WriteOut {
  public:
   WriteOut(const ModelSpec& spec, std::vector<ParamInfo>& infos, std::vector<LayerInstance>& layers)
-      : spec_(spec), infos_(infos), layers_(layers) {}
+      : event(spec.event), spec_(spec), infos_(infos), layers_(layers) {}
 
   void operator()(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
     inverted ^= s.invert;
@@ -31,6 +31,8 @@ class WriteOut {
     }
   }
 
+  Dims event;  // behind the last layer so far
+
  private:
   void add(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
     const auto ordinal = layers_.size();
@@ -38,10 +40,15 @@ class WriteOut {
     l.where = path + " (" + s.kind->name + repetition + ")";
     l.inverted = inverted;
     l.first = static_cast<ParamId>(infos_.size());
-    const Declare declare(infos_, "layers." + std::to_string(ordinal) + ".", spec_.event, spec_.seen_context(), ordinal,
-                          path);
-    l.layer = s.kind->build(*s.config, declare);
+    l.in = l.out = event;
+    const Declare d(infos_, "layers." + std::to_string(ordinal) + ".", event, spec_.seen_context(), ordinal, path);
+    if (s.kind->other_side) l.out = s.kind->other_side(*s.config, d, inverted);
+    if (l.out.count() != l.in.count())
+      fail(Code::internal, "%s makes %s of an event %s", l.where.c_str(), to_string(l.out).c_str(),
+           to_string(l.in).c_str());
+    l.layer = s.kind->build(*s.config, inverted ? d.between(l.out, l.in) : d.between(l.in, l.out));
     l.count = static_cast<ParamId>(infos_.size()) - l.first;
+    event = l.out;
     layers_.push_back(std::move(l));
   }
 
@@ -109,6 +116,7 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
 Chain::Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos) {
   WriteOut write_out(spec, infos, layers_);
   write_out(spec.chain, "spec", false, "");
+  latent_ = write_out.event;
 }
 
 Mapped Chain::run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const {

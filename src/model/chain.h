@@ -22,6 +22,7 @@ struct LayerInstance {
   bool inverted = false;
   ParamId first = 0, count = 0;  // its parameters
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
+  Dims in, out;                  // events on its side of the data and of the latents
 };
 
 class Chain {
@@ -31,6 +32,8 @@ class Chain {
   Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos);
 
   const std::vector<LayerInstance>& layers() const { return layers_; }
+  // The event that the last layer hands on.
+  const Dims& latent() const { return latent_; }
 
   // All layers, from x [n, event] to z or with `inverse` from z to x; log_det is that of this direction, nullptr when it
   // is zero. context: what layers see, [n, columns], or nullptr.
@@ -46,6 +49,7 @@ class Chain {
 
  private:
   std::vector<LayerInstance> layers_;
+  Dims latent_;
 };
 
 }  // namespace nf

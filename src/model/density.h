@@ -19,7 +19,11 @@ class Density {
 
   const ModelSpec& spec() const { return spec_; }
   const std::string& canonical() const { return canonical_; }
-  int64_t event() const { return spec_.event; }      // columns of x
+  const Dims& event_dims() const { return spec_.event; }  // of x: [columns], or [height, width, channels]
+  int64_t columns() const { return spec_.event.count(); }
+  int64_t event() const { return columns(); }
+  // The event of the latents, and the shape in which a caller may give or take them.
+  virtual const Dims& latent() const = 0;
   int64_t context() const { return spec_.context; }  // columns that callers give, 0 = none
   DType dtype() const { return spec_.dtype; }
   ParamStore& params() { return *params_; }

@@ -13,6 +13,7 @@ class FlowModel final : public Density {
 
   const Chain& chain() const { return *chain_; }
   const std::vector<LayerInstance>& layers() const { return chain_->layers(); }
+  const Dims& latent() const override { return chain_->latent(); }
   const Base& base() const { return *base_; }
   const FlowModel* flow() const override { return this; }
 

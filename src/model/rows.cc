@@ -77,19 +77,19 @@ void copy_each_row(const View& from, const View& to) {
   }
 }
 
-View rows_of_view(const View& v, int64_t first, int64_t count) {
-  View part = v;
-  part.shape[0] = count;
-  part.data = static_cast<char*>(v.data) + first * v.stride[0] * size_of(v.dtype);
-  return part;
-}
-
 // Equal numbers have equal bits: 0 for -0, and one NaN.
 uint64_t canonical_bits(double v) {
   return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v);
 }
 
 }  // namespace
+
+View rows_of_view(const View& v, int64_t first, int64_t count) {
+  View part = v;
+  part.shape[0] = count;
+  part.data = static_cast<char*>(v.data) + first * v.stride[0] * size_of(v.dtype);
+  return part;
+}
 
 void copy_rows(const View& from, const View& to) {
   if (to.count() == 0) return;

@@ -8,6 +8,8 @@ namespace nf {
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
 // Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] of as many columns.
 void store_rows(const Var v, const View& to, int64_t first);
+// Rows [first, first + count) of a view.
+View rows_of_view(const View& v, int64_t first, int64_t count);
 // All of `from` into `to`, which has as many rows and as many elements in each; ranks may differ.
 void copy_rows(const View& from, const View& to);
 bool all_finite(Var v);

@@ -42,7 +42,7 @@ size_t Session::measure(const Allocator& allocator) {
   const auto run = [&](bool inverse, auto&& body) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
-      Var x = t.zeros({n, model_.event()});
+      Var x = t.zeros({n, model_.columns()});
       Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
       body(x, c);
       blame(s, inverse, x, c, 0);

@@ -62,20 +62,40 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
   return s;
 }
 
-// [n] or n.
-int64_t read_extent(const Json& root, const char* name, int64_t low, int64_t missing) {
-  const Json* j = root.find(name);
-  if (!j) {
-    if (missing < 0)
-      fail(Code::spec, "spec.%s: is missing; write the number of columns, as in \"%s\": [6]", name, name);
-    return missing;
-  }
+// [n] or n; 0 when it is missing.
+int64_t read_context(const Json& root) {
+  const Json* j = root.find("context");
+  if (!j) return 0;
   const auto n = (j->array() && j->array()->size() == 1 ? j->array()->front() : *j).int64();
-  if (!n || *n < low || *n > kMaxEvent)
-    fail(Code::spec, "spec.%s: %s is not a list of one integer in [%lld, %lld]", name, shown(*j).c_str(),
-         static_cast<long long>(low), static_cast<long long>(kMaxEvent));
+  if (!n || *n < 0 || *n > kMaxEvent)
+    fail(Code::spec, "spec.context: %s is not a list of one integer in [0, %lld]", shown(*j).c_str(),
+         static_cast<long long>(kMaxEvent));
   return *n;
 }
+
+// [columns], [height, width, channels], or columns.
+Dims read_event(const Json& root) {
+  const Json* j = root.find("event");
+  if (!j)
+    fail(Code::spec,
+         "spec.event: is missing; write the number of columns, as in \"event\": [6], or [height, width, channels]");
+  const std::span<const Json> extents = j->array() ? std::span<const Json>(*j->array()) : std::span(j, 1);
+  Dims event;
+  bool good = extents.size() == 1 || extents.size() == 3;
+  int64_t columns = 1;
+  for (size_t i = 0; good && i < extents.size(); ++i) {
+    const auto n = extents[i].int64();
+    good = n && *n >= 1 && *n <= kMaxEvent && columns * *n <= kMaxEvent;
+    if (good) columns *= event[event.rank++] = *n;
+  }
+  if (!good)
+    fail(Code::spec,
+         "spec.event: %s is not [columns] or [height, width, channels], integers above 0 whose product is at most %lld",
+         shown(*j).c_str(), static_cast<long long>(kMaxEvent));
+  return event;
+}
+
+Json event_json(const Dims& event) { return Json::Array(event.d, event.d + event.rank); }
 
 void read_base(const Json& root, ModelSpec& s) {
   const Json* base = root.find("base");
@@ -161,22 +181,23 @@ ModelSpec parse_spec(std::string_view text) {
   s.dtype = dtype == Name::f64 ? DType::f64 : DType::f32;
   read.flag("invert", "", s.chain.invert);
   read.finish({"event", "context", "embedding", "base", "layers"});
-  s.event = read_extent(root, "event", 1, -1);
-  s.context = read_extent(root, "context", 0, 0);
+  s.event = read_event(root);
+  s.context = read_context(root);
   read_embedding(root, s);
   read_base(root, s);
   const Json* layers = root.find("layers");
   if (!layers) fail(Code::spec, "spec.layers: is missing; write a list of layers");
   read_layers(*layers, "spec.layers", s.chain);
   const int64_t count = written_out(s.chain, "spec");
-  if (count * s.event > kMaxLayerColumns)
+  const int64_t columns = s.event.count();
+  if (count * columns > kMaxLayerColumns)
     fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
-         static_cast<long long>(s.event), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
+         static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
   return s;
 }
 
 std::string write_spec(const ModelSpec& s) {
-  Json j = {{"event", Json::Array{s.event}}, {"context", Json::Array{s.context}}, {"dtype", name_of(s.dtype)}};
+  Json j = {{"event", event_json(s.event)}, {"context", Json::Array{s.context}}, {"dtype", name_of(s.dtype)}};
   if (s.embedding) {
     WriteFields write_embedding(j["embedding"] = Json::Object());
     s.embedding->fields(write_embedding);

@@ -35,7 +35,7 @@ struct EmbeddingConfig : Config {
 };
 
 struct ModelSpec {
-  int64_t event = 0;
+  Dims event;  // [columns], or [height, width, channels]
   int64_t context = 0;
   std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
   // Columns that layers and the base see.

@@ -9,8 +9,8 @@ namespace nf {
 namespace {
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
-  if (c.order == OrderKind::random) return random_order(d.event, static_cast<uint64_t>(c.order_seed), d.ordinal);
-  std::vector<int32_t> order(static_cast<size_t>(d.event));
+  if (c.order == OrderKind::random) return random_order(d.columns(), static_cast<uint64_t>(c.order_seed), d.ordinal);
+  std::vector<int32_t> order(static_cast<size_t>(d.columns()));
   std::iota(order.begin(), order.end(), 0);
   if (c.order == OrderKind::reversed) std::reverse(order.begin(), order.end());
   return order;

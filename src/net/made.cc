@@ -27,11 +27,11 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
   const bool residual = c.net.kind == NetKind::residual;
   if (residual && c.net.hidden.size() != 1)
     d.reject("hidden", "a residual net takes one hidden size, the width of all its blocks");
-  int64_t low = d.context || d.event == 1 ? 0 : 1;
+  int64_t low = d.context || d.columns() == 1 ? 0 : 1;
   Degrees all;
   uint32_t draw = 0;
   for (const int64_t size : c.net.hidden) {
-    const int64_t count = d.event - low;
+    const int64_t count = d.columns() - low;
     std::vector<int32_t> layer;
     for (int64_t j = 0; j < size; ++j) {
       int64_t k = j % count;
@@ -52,20 +52,20 @@ Made::Degrees Made::hidden_degrees(const MadeConfig& c, const Declare& d) {
 Made::Made(const NetConfig& c, const Declare& d, int64_t per, const Degrees& hidden,
            std::span<const int64_t> features) {
   net_.units = net_.context = d.context;
-  net_.event = d.event;
+  net_.event = d.columns();
   net_.per = per;
   net_.act = activation_of(c.activation);
   net_.dropout = c.dropout;
   const std::vector<int32_t> none(static_cast<size_t>(d.context), 0);
   std::vector<int32_t> inputs, outputs;
-  for (int64_t i = 0; i < d.event; ++i) {
+  for (int64_t i = 0; i < d.columns(); ++i) {
     const auto count = features.empty() ? size_t{1} : static_cast<size_t>(features[static_cast<size_t>(i)]);
     inputs.insert(inputs.end(), count, static_cast<int32_t>(i + 1));
     outputs.insert(outputs.end(), static_cast<size_t>(per), static_cast<int32_t>(i));
   }
   net_.features = static_cast<int64_t>(inputs.size());
   net_.units = checked_add(net_.units, net_.features);
-  const bool film = c.modulates(d, d.event);
+  const bool film = c.modulates(d, d.columns());
   int h = 0;
   if (c.kind == NetKind::mlp) {
     if (!film) inputs.insert(inputs.begin(), none.begin(), none.end());

@@ -15,7 +15,7 @@ using kernel::SplineTails;
 
 std::vector<SplineBox> boxes_of(const SplineConfig& c, const Declare& d) {
   constexpr SplineTails kTails[] = {SplineTails::linear, SplineTails::none, SplineTails::circular};
-  std::vector<SplineBox> boxes(static_cast<size_t>(d.event));
+  std::vector<SplineBox> boxes(static_cast<size_t>(d.columns()));
   const std::vector<double> bound = {-c.bound, c.bound};
   const std::vector<double>& ends = c.interval.empty() ? bound : c.interval;
   if (ends.size() != 2 && ends.size() != 2 * boxes.size())
@@ -82,7 +82,7 @@ SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_s
     for (const SplineBox& b : boxes_)
       if (b.tails == SplineTails::circular) d.reject("spline", "only a rational-quadratic spline goes around a circle");
   }
-  for (int64_t i = 0; i < d.event; ++i) per_ = std::max(per_, used(i));
+  for (int64_t i = 0; i < d.columns(); ++i) per_ = std::max(per_, used(i));
 }
 
 int64_t SplineColumn::used(int64_t column) const {

@@ -40,14 +40,18 @@ struct ParamInfo {
 class Declare {
  public:
   // `path` names the configuration in messages ("spec.layers[0]"), `prefix` starts the names of its parameters.
-  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t event, int64_t context, uint64_t ordinal,
+  Declare(std::vector<ParamInfo>& all, std::string prefix, const Dims& event, int64_t context, uint64_t ordinal,
           std::string path = "spec")
       : event(event),
+        out(event),
         context(context),
         ordinal(ordinal),
         all_(all),
         prefix_(std::move(prefix)),
         path_(std::move(path)) {}
+  Declare(std::vector<ParamInfo>& all, std::string prefix, int64_t columns, int64_t context, uint64_t ordinal,
+          std::string path = "spec")
+      : Declare(all, std::move(prefix), Dims{columns}, context, ordinal, std::move(path)) {}
 
   ParamId param(const std::string& name, const Dims& shape, Init init) const {
     return add(name, shape, std::move(init), true, Invariant::none);
@@ -57,14 +61,29 @@ class Declare {
     return add(name, shape, std::move(init), false, invariant);
   }
   // The same under "prefix.name.".
-  Declare inside(const std::string& name) const { return {all_, prefix_ + name + ".", event, context, ordinal, path_}; }
+  Declare inside(const std::string& name) const {
+    Declare d = *this;
+    d.prefix_ += name + ".";
+    return d;
+  }
+  // The same for a layer that turns rows of `from` into rows of `to`.
+  Declare between(const Dims& from, const Dims& to) const {
+    Declare d = *this;
+    d.event = from;
+    d.out = to;
+    return d;
+  }
   // Rejects a configuration: Error{spec} with the JSON path of the field in front. The fields of a net are those of its
   // layer.
   [[noreturn]] void reject(const char* field, const char* why) const;
 
-  const int64_t event;     // columns of x
-  const int64_t context;   // columns of the context, 0 = none
-  const uint64_t ordinal;  // of the layer in its model: makes choices such as a random order differ between layers
+  // Columns of x: rows are flat, whatever the shape of the event.
+  int64_t columns() const { return event.count(); }
+
+  Dims event;        // of x, in the layer's own forward direction: [columns], or [height, width, channels]
+  Dims out;          // of z; as many columns
+  int64_t context;   // columns of the context, 0 = none
+  uint64_t ordinal;  // of the layer in its model: makes choices such as a random order differ between layers
 
  private:
   ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant) const;

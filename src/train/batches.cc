@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "runtime/kernel/random.h"
+#include "src/model/rows.h"
 
 namespace nf {
 namespace {
@@ -95,14 +95,7 @@ void Batches::gather(uint64_t step) {
       const View& s = source_[i];
       const View& o = out_[i];
       if (!o.data || r >= o.shape[0]) continue;
-      const int64_t cols = s.shape.rank > 1 ? s.shape[1] : 1, step_in = s.shape.rank > 1 ? s.stride[1] : 1;
-      const int64_t size = size_of(s.dtype);
-      const char* a = static_cast<const char*>(s.data) + from * s.stride[0] * size;
-      char* b = static_cast<char*>(o.data) + r * o.stride[0] * size;
-      if (step_in == 1)
-        std::memcpy(b, a, static_cast<size_t>(cols * size));
-      else
-        for (int64_t c = 0; c < cols; ++c) std::memcpy(b + c * size, a + c * step_in * size, static_cast<size_t>(size));
+      copy_rows(rows_of_view(s, from, 1), rows_of_view(o, r, 1));
     }
   }
 }

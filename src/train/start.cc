@@ -31,7 +31,7 @@ class Journey {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
     const int64_t n = cut.block_rows;
-    Var from = t.zeros({n, model.event()});
+    Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
     model.chain().part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n));
     for (int64_t i = 0; i < lanes(); ++i)
@@ -57,7 +57,7 @@ class Journey {
     if (to == at_) return;
     Buffer fresh;
     if (!copy_.data()) {
-      const Dims shape{rows(), model_.event()};
+      const Dims shape{rows(), model_.columns()};
       fresh = Buffer(allocator_, static_cast<size_t>(checked_mul(shape.count(), size_of(model_.dtype()))),
                      "rows on their way to a layer that starts from data");
       now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
@@ -169,7 +169,7 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) waiting.push_back(&s);
   if (waiting.empty()) return;
-  const int64_t n = x.shape[0], d = model.event();
+  const int64_t n = x.shape[0], d = model.columns();
   const auto doubles = [&](int64_t count) {
     return Buffer(allocator, static_cast<size_t>(checked_mul(count, sizeof(double))), "statistics of columns");
   };

@@ -1,4 +1,4 @@
-"""Floors: a source file includes only its own floor or lower ones.
+"""Checks the floors: a source file includes only files of its own floor or lower ones.
 
 0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3a src/part, 3b src/flow src/net src/base src/target,
 4 src/model src/io, 5a src/lane, 5b src/objective, 5c src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and

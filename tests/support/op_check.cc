@@ -41,6 +41,9 @@ Values draw(Domain domain, int64_t count, std::mt19937_64& random) {
       case Domain::nonzero:
         e += std::copysign(0.1, e);
         break;
+      case Domain::integer:
+        e = static_cast<double>(random() % 8);
+        break;
       case Domain::symmetric:
         e = 2 * unit(random) - 1;
         break;
@@ -60,7 +63,7 @@ Problem::Problem(const OpCase& op_case, const Sizes& sizes, uint64_t seed) : c(&
 
 namespace {
 
-// Calls f(offset, k) for the elements of a view in row-major order.
+// Calls f(offset, k) for every element of a view in row-major order.
 template <class F>
 void each(const View& v, F&& f) {
   const int64_t count = v.count();

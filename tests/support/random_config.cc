@@ -79,7 +79,7 @@ void RandomFields::choose(const char*, const char*, int& value, std::span<const 
 std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context) {
   for (uint64_t attempt = 0; attempt < 100; ++attempt) {
     ModelSpec spec;
-    spec.event = event;
+    spec.event = {event};
     spec.context = context;
     spec.dtype = DType::f64;
     spec.base = Registry<BaseKind>::find("normal");

@@ -1,5 +1,5 @@
-// Colour maps: even in lightness, no kinks, hues that tell directions apart.
-#include "src/cli/draw/colour.h"
+// Color maps: even in lightness, no kinks, hues that tell directions apart.
+#include "src/cli/draw/color.h"
 
 #include <gtest/gtest.h>
 
@@ -8,24 +8,24 @@
 
 namespace nf::cli {
 namespace {
-double distance(Colour a, Colour b) { return std::hypot(a.r - b.r, a.g - b.g, a.b - b.b); }
+double distance(Color a, Color b) { return std::hypot(a.r - b.r, a.g - b.g, a.b - b.b); }
 
-TEST(Colour, KnownColours) {
-  const Colour white = oklch(1, 0, 0), red = oklch(0.62796, 0.25768, 29.234);  // of sRGB's pure red
+TEST(Color, KnownColors) {
+  const Color white = oklch(1, 0, 0), red = oklch(0.62796, 0.25768, 29.234);  // of sRGB's pure red
   EXPECT_LT(distance(white, kWhite), 1e-3);
   EXPECT_LT(distance(red, {1, 0, 0}), 0.01);
   EXPECT_NEAR(oklab_lightness({1, 0, 0}), 0.62796, 1e-4);
   EXPECT_NEAR(oklab_lightness({0.5f, 0.5f, 0.5f}), 0.5982, 1e-3);
 }
 
-TEST(Colour, TooMuchChromaLosesChromaNotLightness) {
+TEST(Color, TooMuchChromaLosesChromaNotLightness) {
   for (double hue = 0; hue < 360; hue += 15) {
-    const Colour c = oklch(0.7, 0.5, hue);
+    const Color c = oklch(0.7, 0.5, hue);
     EXPECT_NEAR(oklab_lightness(c), 0.7, 0.01) << hue;
   }
 }
 
-TEST(Colour, SequentialRisesEvenlyInLightness) {
+TEST(Color, SequentialRisesEvenlyInLightness) {
   constexpr int kSteps = 100;
   for (int i = 0; i <= kSteps; ++i) {
     const double t = i / double(kSteps);
@@ -36,19 +36,19 @@ TEST(Colour, SequentialRisesEvenlyInLightness) {
   }
 }
 
-TEST(Colour, SequentialClamps) {
+TEST(Color, SequentialClamps) {
   EXPECT_EQ(distance(sequential(-1), sequential(0)), 0);
   EXPECT_EQ(distance(sequential(7), sequential(1)), 0);
   EXPECT_EQ(distance(sequential(std::numeric_limits<double>::quiet_NaN()), sequential(0)), 0);
 }
 
-TEST(Colour, WheelTellsDirectionsApart) {
+TEST(Color, WheelTellsDirectionsApart) {
   for (int i = 0; i < 8; ++i)
     for (int j = 0; j < i; ++j) {
       const double a = i * M_PI / 4, b = j * M_PI / 4;
       EXPECT_GT(distance(wheel(2 * std::cos(a), 2 * std::sin(a)), wheel(2 * std::cos(b), 2 * std::sin(b))), 0.12);
     }
-  EXPECT_LT(distance(wheel(1e-9, 0), wheel(-1e-9, 0)), 0.01);  // the centre is grey
+  EXPECT_LT(distance(wheel(1e-9, 0), wheel(-1e-9, 0)), 0.01);  // the center is gray
 }
 }  // namespace
 }  // namespace nf::cli

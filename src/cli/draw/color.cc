@@ -1,5 +1,6 @@
-// See colour.h. The matrices are those of OKLab's definition: lab to cube roots of cone responses, cones to linear sRGB.
-#include "src/cli/draw/colour.h"
+// See color.h. The matrices are from the definition of OKLab: lab to cube roots of cone responses, cones to linear
+// sRGB.
+#include "src/cli/draw/color.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,12 +38,12 @@ double decoded(double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055
 struct Stop {
   double at, chroma, hue;
 };
-// Night blue, violet, red, orange, pale yellow: most chroma in the middle, where the screen has it.
+// Night blue, violet, red, orange, pale yellow; most chroma in the middle, where sRGB allows it.
 constexpr Stop kStops[] = {{0, 0.045, 282},   {0.18, 0.13, 290}, {0.4, 0.185, 335}, {0.6, 0.19, 15},
                            {0.78, 0.155, 52}, {0.92, 0.135, 84}, {1, 0.07, 103}};
 }  // namespace
 
-Colour oklch(double lightness, double chroma, double hue) {
+Color oklch(double lightness, double chroma, double hue) {
   double low = 0, high = chroma;
   Linear c = linear(lightness, chroma, hue);
   if (!shows(c)) {
@@ -55,7 +56,7 @@ Colour oklch(double lightness, double chroma, double hue) {
   return {encoded(c.r), encoded(c.g), encoded(c.b)};
 }
 
-double oklab_lightness(Colour c) {
+double oklab_lightness(Color c) {
   const double r = decoded(c.r), g = decoded(c.g), b = decoded(c.b);
   const double l = std::cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const double m = std::cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
@@ -63,7 +64,7 @@ double oklab_lightness(Colour c) {
   return 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s;
 }
 
-Colour sequential(double t) {
+Color sequential(double t) {
   t = t > 0 ? std::min(t, 1.0) : 0;  // NaN is dark
   size_t i = 0;
   while (i + 2 < std::size(kStops) && t > kStops[i + 1].at) ++i;
@@ -74,7 +75,7 @@ Colour sequential(double t) {
   return oklch(0.17 + 0.80 * t, a.chroma + u * (b.chroma - a.chroma), a.hue + u * turn);
 }
 
-Colour wheel(double x, double y) {
+Color wheel(double x, double y) {
   const double strength = std::min(std::hypot(x, y) / 1.6, 1.0);
   return oklch(0.60 + 0.06 * strength, 0.18 * strength, std::atan2(y, x) * 180 / std::numbers::pi + 30);
 }

@@ -1,0 +1,54 @@
+#include "runtime/kernel/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nf::kernel {
+namespace {
+
+constexpr double kTolerance = 1e-2;  // of a step: more than rounding to float32 leaves of a level such as 7/255
+
+double clamped(const Grid& grid, double level) {
+  if (grid.levels == 0) return level;
+  return level < 0 ? 0 : std::min(level, static_cast<double>(grid.levels - 1));  // std::min keeps a NaN level
+}
+
+double cell_of(const Grid& grid, double y) {
+  return std::floor(grid.levels > 0 ? y * static_cast<double>(grid.levels) : y / grid.step);
+}
+
+double point(const Grid& grid, double at) {
+  return grid.levels > 0 ? at / static_cast<double>(grid.levels) : at * grid.step;
+}
+
+}  // namespace
+
+template <class T>
+bool dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
+  bool all = true;
+  for (int64_t j = 0; j < n; ++j) {
+    const double at = static_cast<double>(x[j]) / grid.step;
+    double level = clamped(grid, std::round(at));
+    all &= std::abs(at - level) <= kTolerance;
+    if (std::isinf(level)) level = 0;
+    // Rounding must not leave the cell: then its middle, or where float32 has no fractions the level itself.
+    y[j] = static_cast<T>(point(grid, level + static_cast<double>(u[j])));
+    if (cell_of(grid, static_cast<double>(y[j])) == level) continue;
+    y[j] = static_cast<T>(point(grid, level + 0.5));
+    if (cell_of(grid, static_cast<double>(y[j])) != level) y[j] = static_cast<T>(point(grid, level));
+  }
+  return all;
+}
+
+template <class T>
+void quantize(const Grid& grid, const T* y, T* x, int64_t n) {
+  for (int64_t j = 0; j < n; ++j)
+    x[j] = static_cast<T>(clamped(grid, cell_of(grid, static_cast<double>(y[j]))) * grid.step);
+}
+
+template bool dequantize(const Grid&, const float*, const float*, float*, int64_t);
+template bool dequantize(const Grid&, const double*, const double*, double*, int64_t);
+template void quantize(const Grid&, const float*, float*, int64_t);
+template void quantize(const Grid&, const double*, double*, int64_t);
+
+}  // namespace nf::kernel

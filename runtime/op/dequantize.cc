@@ -1,0 +1,105 @@
+// dequantize: y_j = c_j + |cell| u_j, u_j uniform on (0, 1), c_j the lower end of the cell of x_j's level, for the
+// columns of an index; log_det = their number times log |cell|, or -infinity when some x_j is not a level.
+// quantize: x_j = the level whose cell y_j is in. Both are constant in their columns, so gradients are those of the
+// other columns, which pass. Cells: runtime/kernel/quantize.h.
+#include "runtime/op/dequantize.h"
+
+#include <cmath>
+#include <limits>
+
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/random.h"
+#include "runtime/op/family.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+namespace {
+
+struct GridAttr {
+  std::span<const int32_t> index;
+  kernel::Grid grid;
+  uint32_t stream;
+  bool inverse;
+};
+
+Shapes shape(const Node& n) {
+  need_rank(n, 0, 2);
+  Shapes s;
+  s.out = n.in[0]->out.shape;
+  s.extra = {s.out[0]};
+  s.has_extra = true;
+  s.saved = {s.out[1]};  // 1 for columns that pass, 0 for the others
+  s.has_saved = true;
+  return s;
+}
+
+template <class T>
+void forward(Tape& t, Node& n) {
+  const auto& a = n.attr<GridAttr>();
+  const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
+  const auto m = static_cast<int64_t>(a.index.size());
+  T* pass = static_cast<T*>(n.saved);
+  kernel::fill<T>(1, pass, x.cols);
+  for (const int32_t j : a.index) pass[j] = 0;
+  const ScratchScope scope(t);
+  T *from = t.scratch<T>(m), *u = t.scratch<T>(m), *to = t.scratch<T>(m);
+  const double volume = static_cast<double>(m) * std::log(a.grid.cell());
+  for (int64_t r = 0; r < x.rows; ++r) {
+    kernel::copy<T>(x.row(r), y.row(r), x.cols);
+    for (int64_t i = 0; i < m; ++i) from[i] = x.row(r)[a.index[static_cast<size_t>(i)]];
+    bool inside = true;
+    if (a.inverse) {
+      kernel::quantize<T>(a.grid, from, to, m);
+    } else {
+      kernel::uniform_open<T>({t.random.seed, a.stream}, t.random.row_of(r), 1, m, u, m);
+      inside = kernel::dequantize<T>(a.grid, from, u, to, m);
+    }
+    for (int64_t i = 0; i < m; ++i) y.row(r)[a.index[static_cast<size_t>(i)]] = to[i];
+    n.extra->y<T>()[r] =
+        inside ? static_cast<T>(a.inverse ? -volume : volume) : -std::numeric_limits<T>::infinity();
+  }
+}
+
+template <class T>
+void vjp(Tape& t, Node& n, const InputGrads& grads) {
+  const View arrived = t.grad_out(n);
+  if (!arrived.data) return;
+  const auto gy = matrix_of<T>(arrived), gx = matrix_of<T>(grads.add(0));
+  for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy.row(r), static_cast<const T*>(n.saved), gx.row(r), gx.cols);
+}
+
+Var tangent(Tape& t, Node& n, const Var* d) {
+  return mul(t, d[0], t.input(contiguous_view(n.saved, n.out.dtype, {n.out.shape[1]}), false));
+}
+
+const Op kDequantize = {"dequantize", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+const Op kQuantize = {"quantize", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+
+constexpr int32_t kFirst[] = {0}, kTwo[] = {1, 0};
+
+// The same numbers however often a test evaluates it.
+Var draw(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
+  t.random = RandomKey{7, 3, t.random.first_row, 0};
+  return dequantize(t, x, index, grid);
+}
+
+const OpCase kCases[] = {
+    {"dequantize", {{"n1", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kFirst, {1, 0}); }},
+    {"dequantize_some", {{"n3", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kTwo, {1, 8}); }},
+    {"quantize", {{"n3"}}, [](Tape& t, const Var* in) { return quantize(t, in[0], kTwo, {0.5, 0}); }},
+};
+
+}  // namespace
+
+extern const OpFamily family_dequantize;
+const OpFamily family_dequantize = {"dequantize", kCases, std::size(kCases)};
+
+Var dequantize(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
+  return t.record(kDequantize, {x}, GridAttr{index, grid, next_random_stream(t), false});
+}
+
+Var quantize(Tape& t, Var y, std::span<const int32_t> index, const kernel::Grid& grid) {
+  return t.record(kQuantize, {y}, GridAttr{index, grid, 0, true});
+}
+
+}  // namespace nf
