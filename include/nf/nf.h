@@ -151,6 +151,7 @@ typedef struct nf_executor { /* the host's thread pool; without one, libnf start
 typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8);
 
 /* [any] options, allocator, executor and log may each be NULL. Results never depend on the number of threads.
+ * After fork(), calls in the child run on the calling thread only: the runtime's threads stay in the parent.
  * Errors: ARGUMENT (struct_size), VERSION (header newer than the library), NOMEM, INTERNAL (kernel self-test). */
 NF_API NF_MUST_CHECK nf_status nf_runtime_create_v(uint32_t header_version, const nf_options *options,
                                                    const nf_allocator *allocator, const nf_executor *executor,

@@ -4,12 +4,12 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "nf/nf.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/mutex.h"
 #include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
@@ -37,8 +37,8 @@ class RuntimeState {
   Allocator base_;
   size_t limit_;
   std::atomic<size_t> used_{0};
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<const FileBytes>> mappings_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<const FileBytes>> mappings_ NF_GUARDED_BY(mutex_);
 };
 
 struct ModelState {

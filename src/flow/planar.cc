@@ -39,8 +39,7 @@ class Planar final : public Layer {
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
     PlanarMap m = map_;
     m.inverse = inverse;
-    Var y = planar(s.tape, x, params_(s, context)[0], m);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return planar(s.tape, x, params_(s, context)[0], m);
   }
 
   PlanarMap map_;

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
 namespace nf {

@@ -1,7 +1,7 @@
 #include "src/model/chain.h"
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
-#include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 #include "src/model/rows.h"
 #include "src/model/segment.h"

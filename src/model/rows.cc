@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/io/xxh64.h"
 
 namespace nf {

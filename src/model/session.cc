@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/model/flow_model.h"
 #include "src/model/rows.h"
 

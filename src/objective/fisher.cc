@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "runtime/op/ops.h"
 #include "src/model/flow_model.h"
 #include "src/model/rows.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "src/model/rows.h"

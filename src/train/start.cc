@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/flow/start.h"
 #include "src/model/rows.h"
 #include "src/lane/lane_sums.h"

@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/train/checkpoint.h"
 #include "tests/src/train/training.h"
 #include "tests/support/counting_allocator.h"
