@@ -10,7 +10,6 @@
 #include "nf/nf.h"
 #include "runtime/core/executor.h"
 #include "runtime/core/mutex.h"
-#include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
 #include "src/model/session.h"
@@ -52,7 +51,8 @@ struct ModelState {
 }  // namespace nf
 
 struct nf_options {
-  std::map<std::string, nf::Json, std::less<>> values;  // of the key's type
+  std::map<std::string, double, std::less<>> numbers;  // also integers, flags and choices
+  std::map<std::string, std::string, std::less<>> texts;
 };
 struct nf_runtime {
   std::shared_ptr<nf::RuntimeState> state;

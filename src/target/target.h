@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/core/rows.h"
+#include "runtime/op/layout.h"
 #include "src/part/registry.h"
 
 namespace nf {
@@ -24,9 +24,9 @@ class Target {
   // log_p [n] and, where it has data, grad [n, event] of x [n, event]: row-major without gaps, of one dtype. context
   // [n or 1, c] or no data: what belongs to the rows.
   virtual void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const = 0;
-  // Whether evaluate may be called from any thread, for any part of the rows, and never fails. If not, it is called on
-  // the thread that entered the library, once for all rows.
-  virtual bool thread_safe() const { return true; }
+  // evaluate may be called from any thread, for any part of the rows, and never fails. Else: from the thread that
+  // entered the library, once for all rows.
+  virtual bool anywhere() const { return true; }
   virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 

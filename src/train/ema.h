@@ -4,16 +4,19 @@
 // parameters. Accuracy: two roundings per step.
 #pragma once
 #include <cstdint>
+#include <span>
 
-#include "src/part/config.h"
+#include "src/train/fields.h"
 
 namespace nf {
 
-struct EmaConfig : Config {
-  double decay = 0;  // 0: no average is kept
-  bool bias_correction = true;
-  void fields(Fields& f) override;
+struct EmaConfig {
+  double decay;  // 0: no average is kept
+  bool bias_correction;
 };
+
+std::span<const Field<EmaConfig>> ema_fields();
+inline EmaConfig default_ema() { return default_config(ema_fields()); }
 
 // average += rate (param - average) at step `step` (from 1) on the elements [begin, end); same bits for any split.
 template <class T>

@@ -10,7 +10,6 @@
 #include "src/train/clip.h"
 #include "src/train/ema.h"
 #include "src/train/optimizer.h"
-#include "src/train/check_fields.h"
 #include "tests/support/golden.h"
 
 namespace nf {
@@ -19,7 +18,7 @@ namespace {
 using test::Golden;
 
 ScheduleConfig make(ScheduleKind kind) {
-  ScheduleConfig c;
+  ScheduleConfig c = default_schedule();
   c.kind = kind;
   return c;
 }
@@ -127,7 +126,7 @@ TEST(Schedule, PlateauDecaysAfterPatienceAndStopsAtTheEnd) {
 }
 
 TEST(Schedule, CheckRefusesWhatWouldBeIgnored) {
-  ScheduleConfig c;
+  ScheduleConfig c = default_schedule();
   c.patience = 3;
   EXPECT_THROW(check(c, 0.1), Error);
   c = make(ScheduleKind::cosine);
@@ -140,13 +139,13 @@ TEST(Schedule, CheckRefusesWhatWouldBeIgnored) {
 TEST(Schedule, FieldNamesOfAllConfigurationsAreDistinct) {
   std::set<std::string> names;
   size_t count = 0;
-  const auto add = [&](auto config) {
-    for (const std::string& name : names_of(config)) names.insert(name), ++count;
+  const auto add = [&](auto fields) {
+    for (const auto& f : fields) names.insert(f.name), ++count;
   };
-  add(OptimizerConfig{});
-  add(ScheduleConfig{});
-  add(ClipConfig{});
-  add(EmaConfig{});
+  add(optimizer_fields());
+  add(schedule_fields());
+  add(clip_fields());
+  add(ema_fields());
   EXPECT_EQ(names.size(), count);
 }
 
