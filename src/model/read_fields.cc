@@ -109,7 +109,7 @@ void ReadFields::wrong(const std::string& at, const Json& value, const char* rig
 
 double ReadFields::one_number(const std::string& at, const Json& value, double low, double high) const {
   const auto number = value.number();
-  if (!number || *number < low || *number > high) {
+  if (!number || !(*number >= low && *number <= high)) {  // NaN is refused, too
     char right[80];
     std::snprintf(right, sizeof right, "a number in [%g, %g]", low, high);
     wrong(at, value, right);
