@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/part/registry.h"
 
 namespace nf {

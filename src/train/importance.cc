@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
 namespace nf {
