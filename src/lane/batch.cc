@@ -62,7 +62,7 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   };
   *zero = 0;
   Batch b;
-  b.x = zeros(model.event());
+  b.x = zeros(model.columns());
   if (model.context()) b.context = zeros(model.context());
   b.total_weight = b.counting = static_cast<double>(n);
   return b;

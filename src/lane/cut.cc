@@ -46,7 +46,7 @@ BatchCut cut_of(const Density& model) {
 }
 
 BatchCut old_cut_of(const Density& model) {
-  return {0, model.params().param_count(), block_rows(model.params(), model.event(), {})};
+  return {0, model.params().param_count(), block_rows(model.params(), model.columns(), {})};
 }
 
 }  // namespace nf

@@ -61,8 +61,8 @@ Room Fisher::prepare(int64_t batch) {
     const auto bytes = static_cast<size_t>(checked_mul(checked_mul(batch, cols), size_of(model().dtype())));
     if (b.bytes() < bytes) b = Buffer(scope_.allocator, bytes, what);
   };
-  fit(rows_, model().event(), "rows of a step");
-  fit(scores_, model().event(), "scores of the rows");
+  fit(rows_, model().columns(), "rows of a step");
+  fit(scores_, model().columns(), "scores of the rows");
   fit(log_p_, 1, "log densities of the target");
   return room;
 }
@@ -81,7 +81,7 @@ Batch Fisher::with_scores(const Batch& batch) {
   Batch b = batch;
   if (b.scores.data || target_->thread_safe()) return b;
   const DType dtype = model().dtype();
-  const Dims shape{b.rows(), model().event()};
+  const Dims shape{b.rows(), model().columns()};
   const View rows = contiguous_view(rows_.data(), dtype, shape);
   copy_rows(b.x, rows);
   b.scores = contiguous_view(scores_.data(), dtype, shape);

@@ -16,7 +16,7 @@ bool couples_rows(const Density& model) {
 }
 
 Phases::Phases(const ObjectiveScope& scope)
-    : RowObjective(scope), flow_(*scope.model.flow()), sums_(scope.allocator, scope.model.event()) {
+    : RowObjective(scope), flow_(*scope.model.flow()), sums_(scope.allocator, scope.model.columns()) {
   bool trained = false;
   for (size_t i = 0; i < flow_.layers().size(); ++i) {
     const LayerInstance& step = flow_.layers()[i];
@@ -27,7 +27,7 @@ Phases::Phases(const ObjectiveScope& scope)
     for (ParamId p = step.first; p < step.first + step.count; ++p)
       trained |= model().params().slots()[static_cast<size_t>(p)].trainable;
   }
-  const int64_t each = checked_add(checked_mul(4, model().event()), 1);
+  const int64_t each = checked_add(checked_mul(4, model().columns()), 1);
   shared_ = Buffer(scope.allocator,
                    static_cast<size_t>(checked_mul(static_cast<int64_t>(coupled_.size() * sizeof(double)), each)),
                    "statistics of batches");
@@ -100,7 +100,7 @@ Loss Phases::run(Lanes& lanes, const Batch& batch) {
     fail(Code::argument, "%s needs at least 2 rows in a training batch (of weight above 0), this one has %g",
          flow_.layers()[coupled_[0]].where.c_str(), batch.counting);
   rows_ = batch.counting;
-  const int64_t d = model().event(), n = batch.rows(), count = lanes.count();
+  const int64_t d = model().columns(), n = batch.rows(), count = lanes.count();
   for (int64_t r = 0; batch.weight.data && r < n; ++r) row_weight_.as<double>()[r] = scalar_at(batch.weight, r);
   const auto every_lane = [&](auto&& body) {
     lanes.each([&](Lane& lane) { body(lane, work_[static_cast<size_t>(lane.index())], sums_.clear(lane.index())); });
@@ -148,7 +148,7 @@ void Phases::measure(Lane& lane, const Room& room) {
 
 const LayerInstance* Phases::not_finite() const {
   for (size_t k = 0; k < coupled_.size(); ++k)
-    for (int64_t j = 0; j < 2 * model().event(); ++j)
+    for (int64_t j = 0; j < 2 * model().columns(); ++j)
       if (!std::isfinite(shared(k)[j])) return &flow_.layers()[coupled_[k]];
   return nullptr;
 }

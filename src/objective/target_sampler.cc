@@ -44,8 +44,8 @@ TargetSampler::TargetSampler(const ObjectiveScope& scope, const SamplerConfig& c
     return Buffer(scope.allocator, static_cast<size_t>(checked_mul(checked_mul(rows(), cols), size)), what);
   };
   const int64_t size = size_of(model_.dtype());
-  x_ = make(model_.event(), size, "samples of a step");
-  grad_ = make(model_.event(), size, "gradients of the target");
+  x_ = make(model_.columns(), size, "samples of a step");
+  grad_ = make(model_.columns(), size, "gradients of the target");
   log_p_ = make(1, size, "log densities of the target");
   log_q_ = make(1, sizeof(double), "log densities of samples");
   coefficient_ = make(1, sizeof(double), "coefficients of samples");
@@ -124,8 +124,8 @@ void TargetSampler::evaluate(int64_t first, int64_t rows) {
     context.shape[0] = rows;
   }
   const View log_p = contiguous_view(log_p_.as<char>() + first * size_of(model_.dtype()), model_.dtype(), {rows});
-  const View grad = rows_of(grad_, model_.event(), first, rows);
-  if (!measuring_) return target_->evaluate(rows_of(x_, model_.event(), first, rows), context, log_p, grad);
+  const View grad = rows_of(grad_, model_.columns(), first, rows);
+  if (!measuring_) return target_->evaluate(rows_of(x_, model_.columns(), first, rows), context, log_p, grad);
   std::memset(log_p.data, 0, static_cast<size_t>(rows * size_of(model_.dtype())));
   std::memset(grad.data, 0, static_cast<size_t>(grad.count() * size_of(model_.dtype())));
 }
@@ -137,7 +137,7 @@ void TargetSampler::log_q_by_path(Lane& lane, Var x, Var context, int64_t first)
   with_dtype(t.dtype(), [&]<class T>() {
     const View gx = x->needs_grad ? t.grad(*x) : View{};  // before the mark, so that it stays
     const TapeScope scope(t);
-    Var leaf = t.input(rows_of(x_, model_.event(), first, n), true);
+    Var leaf = t.input(rows_of(x_, model_.columns(), first, n), true);
     const Node* stop = t.head();
     Var lq = model_.log_prob(lane.constants(), leaf, context, scope_.memory);
     for (int64_t r = 0; r < n; ++r) doubles(log_q_)[first + r] = static_cast<double>(lq->out.as<T>()[r]);
@@ -155,7 +155,7 @@ TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, int64_t first, int64_
   set_random(t, first);
   Var c = context_rows(t, first, rows);
   const auto drawn = model_.sample(lane.scope(), rows, c, !config_.path_gradient, scope_.memory);
-  store_rows(drawn.x, rows_of(x_, model_.event(), first, rows), 0);
+  store_rows(drawn.x, rows_of(x_, model_.columns(), first, rows), 0);
   if (config_.path_gradient) {
     log_q_by_path(lane, drawn.x, c, first);
   } else {
@@ -170,7 +170,7 @@ TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, int64_t first, int64_
 // What arrives at x and log q of the block.
 void TargetSampler::seed_block(Lane& lane, const Drawn& d) {
   Tape& t = lane.tape();
-  const int64_t n = d.x->out.shape[0], cols = model_.event();
+  const int64_t n = d.x->out.shape[0], cols = model_.columns();
   const double* c = doubles(coefficient_) + d.first;
   with_dtype(t.dtype(), [&]<class T>() {
     if (d.log_q && d.log_q->needs_grad) {
@@ -256,7 +256,7 @@ std::string TargetSampler::place_of_sample(Lane& lane, int64_t row) {
 
 void TargetSampler::report(Lane& lane, uint64_t step, bool weightless) {
   const auto number = static_cast<unsigned long long>(step);
-  const int64_t d = model_.event();
+  const int64_t d = model_.columns();
   for (int64_t r = 0; r < rows(); ++r) {
     const auto row = static_cast<long long>(r);
     const double loss = log_ratio(r);

@@ -77,7 +77,7 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
 
 void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
   const SafeTensors file = parse_model(bytes);
-  if (spec_of(file) != model.canonical())
+  if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);
   if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");

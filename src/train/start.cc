@@ -33,7 +33,7 @@ class Journey {
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
-    model.chain().part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n));
+    model.chain().part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
@@ -67,7 +67,7 @@ class Journey {
         Var c = nullptr;
         if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
         c = model_.seen(r.scope(), c, x->out.shape[0]);
-        store_rows(model_.chain().part(r.scope(), at_, to, x, c).y, now_, first);
+        store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
       });
     });
     if (fresh.data()) copy_ = std::move(fresh);

@@ -1,5 +1,6 @@
 // Everything a trainer is told: its optimizer, schedule, clipping, average, objective and groups of parameters.
 #pragma once
+#include "src/io/json.h"
 #include "src/objective/objective.h"
 #include "src/part/part_config.h"
 #include "src/train/clip.h"

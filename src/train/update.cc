@@ -5,6 +5,7 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/op/layout.h"
 #include "src/io/json.h"
 
 namespace nf {
