@@ -257,7 +257,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<InverseAttr>();
   const Restore training(t.training);
-  const Restore random(t.random);
+  const Restore draws(t.random);
   t.training = a.dropping;
   t.random = a.random;
   const std::span<const Var> params(n.in + kParams, static_cast<size_t>(a.net->params));

@@ -79,7 +79,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<CheckpointAttr>();
   const Restore training(t.training);
-  const Restore random(t.random);
+  const Restore draws(t.random);
   t.training = a.training;
   t.random = a.random;
   const Mapped m = a.run(t, a.what, n.in);

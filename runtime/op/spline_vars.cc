@@ -82,10 +82,11 @@ struct Points {
   }
 
   int64_t rows, per_box;
-  const int32_t* outside;            // 1 or 0
-  const bool* above;                 // of rows outside, which end is near
-  Var end, image, offset = nullptr;  // [rows, 1]: the near end of the box and where it goes; whole turns, nullptr without circles
-  Var at, far;                       // the point in the box; how far x is from the end
+  const int32_t* outside;  // 1 or 0
+  const bool* above;       // of rows outside, which end is near
+  Var end, image,
+      offset = nullptr;  // [rows, 1]: the near end of the box and where it goes; whole turns, nullptr without circles
+  Var at, far;           // the point in the box; how far x is from the end
 
  private:
   SplineBoxes boxes_;

@@ -117,8 +117,8 @@ static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyab
 struct RandomKey {
   uint64_t seed = 0;
   uint64_t step = 0;
-  int64_t first_row = 0;  // global index of row 0 of this graph
-  uint32_t stream = 0;    // next stream; every random op takes one
+  int64_t first_row = 0;               // global index of row 0 of this graph
+  uint32_t stream = 0;                 // next stream; every random op takes one
   const uint64_t* row_keys = nullptr;  // one per row of the graph, in place of its index; borrowed. See row_of().
 
   int64_t row_of(int64_t r) const { return row_keys ? static_cast<int64_t>(row_keys[r]) : first_row + r; }

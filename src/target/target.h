@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/core/rows.h"
@@ -34,6 +35,13 @@ struct TargetKind : PartKind {
   std::unique_ptr<Target> (*build)(const Config& config, int64_t event);
   const char* formula;  // of the log density, in the names of the fields
   int64_t min_event, max_event;
+  void facts(Fields& f) const {
+    std::string words = formula;
+    int64_t least = min_event, most = max_event;
+    f.text("formula", "the log density, in the names of the fields", words, INT64_MAX);
+    f.integer("min_columns", "", least, 1, INT64_MAX);
+    f.integer("max_columns", "", most, 1, INT64_MAX);
+  }
 };
 
 // What a target of the library writes: Config; double at(const double* x, double* grad) const, the log density of a row

@@ -55,12 +55,12 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
   const PlateauState& p = trainer.plateau();
   Json state = {{"step", trainer.steps()},
-                      {"optimizer", optimizer_name(trainer.config())},
-                      {"plateau_best", exact(p.best)},
-                      {"plateau_factor", exact(p.factor)},
-                      {"plateau_bad", p.bad},
-                      {"row_work", trainer.cut().work},
-                      {"block_rows", trainer.cut().block_rows}};
+                {"optimizer", optimizer_name(trainer.config())},
+                {"plateau_best", exact(p.best)},
+                {"plateau_factor", exact(p.factor)},
+                {"plateau_bad", p.bad},
+                {"row_work", trainer.cut().work},
+                {"block_rows", trainer.cut().block_rows}};
   if (!trainer.groups().empty()) state["groups"] = trainer.groups();
   Extra extra;
   extra.checkpoint = state.dump();
@@ -77,7 +77,7 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
 
 void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
   const SafeTensors file = parse_model(bytes);
-  if (spec_of(file) != model.canonical())
+  if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);
   if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");
