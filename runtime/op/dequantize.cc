@@ -55,8 +55,7 @@ void forward(Tape& t, Node& n) {
       inside = kernel::dequantize<T>(a.grid, from, u, to, m);
     }
     for (int64_t i = 0; i < m; ++i) y.row(r)[a.index[static_cast<size_t>(i)]] = to[i];
-    n.extra->y<T>()[r] =
-        inside ? static_cast<T>(a.inverse ? -volume : volume) : -std::numeric_limits<T>::infinity();
+    n.extra->y<T>()[r] = inside ? static_cast<T>(a.inverse ? -volume : volume) : -std::numeric_limits<T>::infinity();
   }
 }
 
@@ -68,7 +67,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy.row(r), static_cast<const T*>(n.saved), gx.row(r), gx.cols);
 }
 
-Var tangent(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   return mul(t, d[0], t.input(contiguous_view(n.saved, n.out.dtype, {n.out.shape[1]}), false));
 }
 
@@ -84,9 +83,21 @@ Var draw(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& gri
 }
 
 const OpCase kCases[] = {
-    {"dequantize", {{"n1", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kFirst, {1, 0}); }},
-    {"dequantize_some", {{"n3", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kTwo, {1, 8}); }},
-    {"quantize", {{"n3"}}, [](Tape& t, const Var* in) { return quantize(t, in[0], kTwo, {0.5, 0}); }},
+    {"dequantize",
+     {{"n1", Domain::integer}},
+     [](Tape& t, const Var* in) {
+       return draw(t, in[0], kFirst, {1, 0});
+     }},
+    {"dequantize_some",
+     {{"n3", Domain::integer}},
+     [](Tape& t, const Var* in) {
+       return draw(t, in[0], kTwo, {1, 8});
+     }},
+    {"quantize",
+     {{"n3"}},
+     [](Tape& t, const Var* in) {
+       return quantize(t, in[0], kTwo, {0.5, 0});
+     }},
 };
 
 }  // namespace

@@ -4,12 +4,13 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "nf/nf.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/mutex.h"
+#include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
 #include "src/model/session.h"
@@ -36,8 +37,8 @@ class RuntimeState {
   Allocator base_;
   size_t limit_;
   std::atomic<size_t> used_{0};
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<const FileBytes>> mappings_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<const FileBytes>> mappings_ NF_GUARDED_BY(mutex_);
 };
 
 struct ModelState {
@@ -51,8 +52,7 @@ struct ModelState {
 }  // namespace nf
 
 struct nf_options {
-  std::map<std::string, double, std::less<>> numbers;  // also integers, flags and choices
-  std::map<std::string, std::string, std::less<>> texts;
+  std::map<std::string, nf::Json, std::less<>> values;  // of the key's type
 };
 struct nf_runtime {
   std::shared_ptr<nf::RuntimeState> state;

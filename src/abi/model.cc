@@ -74,7 +74,7 @@ extern "C" {
 
 const char* nf_layers_describe(void) NF_NOEXCEPT {
   try {
-    static const std::string text = describe_layers();
+    static const std::string text = describe_parts();
     return text.c_str();
   } catch (...) {
     return nullptr;

@@ -39,13 +39,13 @@ void RuntimeState::note(int32_t level, const char* format, ...) {
 }
 
 void RuntimeState::add_mapping(std::shared_ptr<const FileBytes> file) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(mappings_, [](const auto& m) { return m.expired(); });
   mappings_.push_back(std::move(file));
 }
 
 std::shared_ptr<const FileBytes> RuntimeState::mapping_of(const void* data) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& weak : mappings_)
     if (auto file = weak.lock()) {
       const auto begin = reinterpret_cast<uintptr_t>(file->bytes().data()), at = reinterpret_cast<uintptr_t>(data);

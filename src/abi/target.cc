@@ -22,7 +22,7 @@ class CallbackTarget final : public Target {
  public:
   CallbackTarget(const Allocator& allocator, int64_t event, nf_target_fn fn, void* user)
       : Target(event), allocator_(allocator), fn_(fn), user_(user) {}
-  bool anywhere() const override { return false; }
+  bool thread_safe() const override { return false; }
   void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const override {
     if (x.shape[0] == 0) return;
     // The ABI promises the callback rows without gaps, of one dtype.

@@ -37,7 +37,7 @@ struct FitPlan {
 
 FitPlan plan_fit(FitArgs& args, const Screen& screen);
 
-// Returns the annealing factor of the target's log density in the step after `step` steps (src/train/objective.h).
+// Returns the annealing factor of the target's log density in the step after `step` steps (src/objective/target_sampler.h).
 double anneal_share(const Settings& settings, uint64_t step);
 
 }  // namespace nf::cli

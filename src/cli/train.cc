@@ -7,6 +7,7 @@
 #include "src/cli/bounds.h"
 #include "src/cli/chart.h"
 #include "src/cli/commands.h"
+#include "src/cli/spec.h"
 #include "src/cli/train_run.h"
 #include "src/cli/warn_model.h"
 
@@ -114,7 +115,24 @@ std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const
   return test;
 }
 
+// Puts the frozen parameters in front of the other groups: the first group that matches a name has it.
+void set_groups(TrainArgs& a) {
+  const std::string given = a.settings->get("groups", "");
+  Json groups = Json::array();
+  if (!given.empty()) {
+    groups = Json::parse(given.find('[') == std::string::npos ? read_spec(given) : given, nullptr, false);
+    if (!groups.is_array())
+      throw Failure("--groups: not a list in JSON",
+                    "a file, or the list itself: [{\"match\": \"base.*\", \"lr\": 1e-4}]", kUsage);
+  }
+  Json all = Json::array();
+  for (const std::string& pattern : a.freeze) all.push_back({{"match", pattern}, {"freeze", true}});
+  all.insert(all.end(), groups.begin(), groups.end());
+  if (!all.empty()) a.settings->set("groups", all.dump());
+}
+
 int train(TrainArgs a) {
+  set_groups(a);
   const Screen screen(stdout);
   TrainPlan plan = plan_training(a, screen);
   const bool verbose = !a.quiet && !a.json;
@@ -218,6 +236,11 @@ void add_run(CLI::App& cmd, TrainArgs& a) {
          "--set", a.overrides,
          "override a field of the spec, by path (layers[0].repeat=5) or by name wherever it occurs (hidden=[64,64])")
       ->type_name("PATH=VALUE")
+      ->allow_extra_args(false)
+      ->group(group);
+  cmd.add_option("--freeze", a.freeze,
+                 "leave the parameters of these names as they are: base.* or layers.0.*; * stands for any characters")
+      ->type_name("PATTERN")
       ->allow_extra_args(false)
       ->group(group);
   cmd.add_option("--curve", a.curve, "write the learning curve as CSV")->type_name("FILE")->group(group);

@@ -14,6 +14,7 @@ namespace nf::cli {
 struct TrainArgs {
   std::string spec, output, checkpoint, curve;
   std::vector<std::string> overrides;
+  std::vector<std::string> freeze;  // patterns of parameter names
   DataPaths train, valid, test;
   double holdout = -1;  // -1: not given
   std::string split, split_seed, split_out;

@@ -42,9 +42,8 @@ class AffineCoupling final : public Layer {
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
     Var pass = gather_columns(s.tape, x, mask_.pass.data(), static_cast<int64_t>(mask_.pass.size()));
     Var h = net_(s, pass, context);
-    Var y = affine_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), scale_,
-                            cap_, inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return affine_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), scale_,
+                           cap_, inverse);
   }
 
   Mask mask_;

@@ -6,8 +6,6 @@
 
 namespace nf {
 
-using Step = LayerInstance;
-
 class FlowModel final : public Density {
  public:
   // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
@@ -17,11 +15,6 @@ class FlowModel final : public Density {
   const std::vector<LayerInstance>& layers() const { return chain_->layers(); }
   const Dims& latent() const override { return chain_->latent(); }
   const Base& base() const { return *base_; }
-  // Until src/train speaks of layers.
-  const std::vector<LayerInstance>& steps() const { return layers(); }
-  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const {
-    return chain_->part(s, first, last, x, context, memory);
-  }
   const FlowModel* flow() const override { return this; }
 
   // x [n, event] -> z and its log_det (nullptr: zero); and back. Contexts as in Density.

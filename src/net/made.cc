@@ -149,35 +149,9 @@ int Made::modulate(const Declare& d, int in) {
 }
 
 Var Made::operator()(const Scope& s, Var x, Var context) const {
-  Tape& t = s.tape;
-  // By unit. A net reads the context and x together or each on its own.
-  Var both = nullptr, only_x = nullptr, only_context = nullptr;
-  const auto by_unit = [&](Var& v, Var rows) {
-    if (!v) v = contiguous(t, transpose(t, rows));
-    return v;
-  };
-  const auto input = [&](const Stage& stage) {
-    if (!net_.context || stage.first == net_.context) return by_unit(only_x, x);
-    if (stage.mask.rows() == net_.context) return by_unit(only_context, context);
-    return by_unit(both, both ? nullptr : concat_columns(t, context, x));
-  };
-  Var* v = t.scratch<Var>(static_cast<int64_t>(net_.stages.size()) + 1);
-  for (size_t i = 0; i < net_.stages.size(); ++i) {
-    const Stage& stage = net_.stages[i];
-    Var in = stage.in == 0 ? input(stage) : v[stage.in];
-    if (stage.kind == Stage::activate) {
-      v[i + 1] = nf::activate(t, net_.act, in);
-    } else if (stage.kind == Stage::dropout) {
-      v[i + 1] = t.training ? transpose(t, nf::dropout(t, transpose(t, in), net_.dropout)) : in;
-    } else if (stage.kind == Stage::film) {
-      v[i + 1] = film(t, in, v[stage.scale], v[stage.shift]);
-    } else {
-      v[i + 1] =
-          masked_linear(t, stage.mask, in, s.param(param(stage.weight)), s.param(param(stage.bias)),
-                        stage.residual < 0 ? nullptr : v[stage.residual], stage.activated ? net_.act : Activation());
-    }
-  }
-  return v[net_.stages.size()];
+  Var* params = s.tape.scratch<Var>(net_.params);
+  for (int32_t i = 0; i < net_.params; ++i) params[i] = s.param(param(i));
+  return net_(s.tape, {params, static_cast<size_t>(net_.params)}, x, context);
 }
 
 }  // namespace nf

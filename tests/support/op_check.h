@@ -83,7 +83,7 @@ struct Options {
   const Cotangents* cotangents = nullptr;  // nullptr: no gradients
   unsigned grads = ~0u;                    // bit i: gradient of input i, if it is differentiable
   int64_t first_row = 0;
-  int tangent_of = -1;  // >= 0: y is the tangent along `direction` of this input, no extra
+  int tangent_of = -1;  // >= 0: y and extra are the tangents of those along `direction` of this input
   const Values* direction = nullptr;
   int uses = 1;         // number of ops that read the inputs, all with the same cotangents
   bool shared = false;  // input 1 is the Var of input 0

@@ -68,7 +68,7 @@ TEST(Spec, DefaultsAreWritten) {
   EXPECT_EQ(layer.at("activation"), "relu");
   EXPECT_EQ(layer.at("dropout"), 0.0);
   // Every documented field of every layer is there.
-  const Json all = Json::parse(describe_layers());
+  const Json all = Json::parse(describe_parts());
   ASSERT_EQ(all.at("layers").size(), Registry<LayerKind>::all().size());
   for (const Json& kind : all.at("layers")) {
     const std::string name = kind.at("name");
@@ -141,10 +141,10 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
     EXPECT_ERROR(parse_spec(text), Code::spec, message);
   };
   bad("[]", "spec: [] is not an object");
-  bad(R"({"layers": []})", "spec.event: is missing");
+  bad(R"({"layers": []})", "spec.event is missing");
   bad(R"({"event": 0, "layers": []})", "spec.event: 0 is not");
   bad(R"({"event": [2, 3], "layers": []})", "spec.event");
-  bad(R"({"event": 2})", "spec.layers: is missing");
+  bad(R"({"event": 2})", "spec.layers is missing");
   bad(R"({"event": 2, "layers": [], "dtpye": "float32"})", "did you mean \"dtype\"?");
   bad(R"({"event": 2, "layers": [], "dtype": "float16"})", "spec.dtype: \"float16\" is not one of \"float32\"");
   bad(R"({"event": 2, "layers": [], "base": "norml"})", "did you mean \"normal\"?");

@@ -1,11 +1,10 @@
 // How batches are cut: by rows for cheap models, by work for costly ones, as before for checkpoints that state no cut.
-#include "src/train/lanes.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "src/lane/cut.h"
 #include "src/train/checkpoint.h"
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"

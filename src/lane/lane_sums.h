@@ -6,8 +6,8 @@
 #include "runtime/core/allocator.h"
 #include "runtime/core/executor.h"
 #include "runtime/op/batch_columns.h"
-#include "src/train/collective.h"
-#include "src/train/lanes.h"
+#include "src/lane/collective.h"
+#include "src/lane/cut.h"
 
 namespace nf {
 
