@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Trains the real-data results that README.md quotes, over several seeds, with the nf command.
+"""Reproduces the real-data results of tests/bench/README.md with the nf command, over several seeds.
 
     python3 examples/reproduce.py                     # lists the runs
     python3 examples/reproduce.py power_maf --seeds 3
 
-Data is looked for in $NF_DATA_DIR, default ../shared/data; models go to build/reproduce. The numbers to compare with
-are test log-likelihoods in nats +- 2 standard errors of other libraries with the same data, split, steps and sizes.
+Reads data from $NF_DATA_DIR (default ../shared/data) and writes models to build/reproduce. The reference numbers are
+test log-likelihoods in nats +- 2 standard errors of other libraries with the same data, split, steps and sizes.
 """
 import argparse
 import ast
@@ -23,12 +23,12 @@ DATA = pathlib.Path(os.environ.get("NF_DATA_DIR", ROOT.parent / "shared/data"))
 
 
 def read_npy(path):
-    """(shape, raw bytes) of a two-dimensional float32 file in C order."""
+    """Returns (shape, raw bytes) of a two-dimensional float32 file in C order."""
     raw = path.read_bytes()
     size = int.from_bytes(raw[8:10], "little")
     header = ast.literal_eval(raw[10:10 + size].decode("latin1"))
     if header["descr"] != "<f4" or header["fortran_order"]:
-        sys.exit(f"{path}: float32 in C order is expected, not {header}")
+        sys.exit(f"{path}: expected float32 in C order, got {header}")
     return header["shape"], raw[10 + size:]
 
 
@@ -44,7 +44,7 @@ def power():
 
 
 def miniboone():
-    """The public part of the training rows with 2,956 of the validation rows; the rest of these validates."""
+    """Trains on the public training rows plus 2,956 validation rows; the other validation rows validate."""
     folder = DATA / "miniboone"
     (_, columns), train = read_npy(folder / "train_partial_1523.npy")
     _, valid = read_npy(folder / "valid.npy")
@@ -55,7 +55,7 @@ def miniboone():
     return *files, folder / "test.npy"
 
 
-# name: (data, spec, options of nf train, what another library got)
+# name: (data, spec, options of nf train, result of another library)
 RUNS = {
     "power_realnvp": (power, "realnvp_power", "--batch 512 --order replacement --lr 5e-4 --schedule cosine --clip-norm 5 "
                       "--steps 4000", "no reference; nflows' MAF(5) 0.437 +- 0.045"),
@@ -69,7 +69,7 @@ RUNS = {
                   "--steps 4000", "nflows 1.104 +- 0.040"),
     "miniboone_nsf": (miniboone, "nsf_miniboone", "--batch 128 --order replacement --lr 3e-4 --schedule cosine "
                       "--clip-norm 5 --steps 3000 --valid-every 250", "nflows -17.85 +- 0.61"),
-    # The best that were found within 20 minutes of two cores.
+    # The best specs found within 20 minutes on two cores.
     "power_best": (power, "nsf_ar_power", "--batch 512 --order replacement --lr 1.5e-3 --schedule cosine --clip-norm 5 "
                    "--ema-decay 0.999 --steps 16000 --valid-every 500", "nflows' NSF (C) 1.104 +- 0.040"),
     "miniboone_best": (miniboone, "nsf_ar_miniboone", "--batch 128 --order replacement --lr 3e-4 --schedule cosine "
@@ -87,7 +87,7 @@ def main():
             print(f"{name}: nf train examples/specs/{spec}.json {options}\n    {reference}")
         return
     if not NF.exists():
-        sys.exit(f"{NF} is not there: ./dev demo builds it")
+        sys.exit(f"{NF} does not exist: build it with ./dev demo")
     OUT.mkdir(parents=True, exist_ok=True)
     data, spec, options, reference = RUNS[args.run]
     train, valid, test = data()

@@ -1,5 +1,5 @@
-// Any text: the CSV reader answers or throws Error{format}; what it accepts survives writing and reading again bit for
-// bit. The first byte chooses options.
+// Feeds any text to the CSV reader: it returns or throws Error{format}, and accepted text survives a write and a read
+// bit for bit. The first byte selects options.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -11,7 +11,7 @@
 namespace {
 
 void require(bool ok) {
-  if (!ok) std::abort();  // what libFuzzer reports as a finding
+  if (!ok) std::abort();  // libFuzzer reports this as a finding
 }
 
 bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || std::memcmp(&a, &b, sizeof a) == 0; }

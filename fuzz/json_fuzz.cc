@@ -1,5 +1,5 @@
-// Any bytes: the JSON reader answers or throws Error{format} with a place in its message; what it accepts survives
-// writing and reading again, and its written form is a fixed point.
+// Feeds any bytes to the JSON reader: it returns or throws Error{format} with the place in its message. An accepted
+// value survives a write and a read, and its written form is a fixed point.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -10,7 +10,7 @@
 namespace {
 
 void require(bool ok) {
-  if (!ok) std::abort();  // what libFuzzer reports as a finding
+  if (!ok) std::abort();  // libFuzzer reports this as a finding
 }
 
 constexpr int kDepth = 20;

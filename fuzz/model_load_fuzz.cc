@@ -1,5 +1,5 @@
-// Any bytes as a model file: a defined status, never a crash; what loads can be saved and loaded again to an equal
-// model. A wrong checksum is put right, or no mutation would ever get behind it.
+// Loads any bytes as a model file: returns a defined status, and a model that loads can be saved and loaded again to an
+// equal model. Repairs a wrong checksum, because otherwise no mutation would get past it.
 #include <nf/nf.h>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ uint64_t hash_of(const nf_model *m) {
   return info.hash;
 }
 
-// False when there is no checksum to put right.
+// Corrects the checksum; returns false if there is none.
 bool repair(std::vector<uint8_t> *file) {
   std::string stored;
   char computed[17];
@@ -61,7 +61,7 @@ bool repair(std::vector<uint8_t> *file) {
     return false;
   }
   const auto at = std::search(file->begin(), file->end(), stored.begin(), stored.end());
-  if (at == file->end()) return false;  // written with escapes
+  if (at == file->end()) return false;  // the checksum is written with escapes
   std::copy_n(computed, sizeof computed - 1, at);
   return true;
 }

@@ -1,5 +1,5 @@
-// Any bytes: the .npy reader answers or throws Error{format}; what it accepts survives writing and reading again, and
-// row by row gives the same as all at once.
+// Feeds any bytes to the .npy reader: it returns or throws Error{format}. An accepted array survives a write and a
+// read, and reading row by row gives the same as reading all rows at once.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +11,7 @@
 namespace {
 
 void require(bool ok) {
-  if (!ok) std::abort();  // what libFuzzer reports as a finding
+  if (!ok) std::abort();  // libFuzzer reports this as a finding
 }
 
 template <class T>

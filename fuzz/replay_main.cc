@@ -1,4 +1,4 @@
-// Runs a fuzz target once on every file of the given directories: the corpus as an ordinary test, for any compiler.
+// Runs a fuzz target once on every file of the given directories, so that any compiler can test the corpus.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

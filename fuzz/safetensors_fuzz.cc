@@ -1,4 +1,5 @@
-// Any bytes: the safetensors reader answers or throws nf::Error; what it accepts survives writing and reading again.
+// Feeds any bytes to the safetensors reader: it returns or throws nf::Error; an accepted file survives a write and a
+// read.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -9,7 +10,7 @@
 namespace {
 
 void require(bool ok) {
-  if (!ok) std::abort();  // what libFuzzer reports as a finding
+  if (!ok) std::abort();  // libFuzzer reports this as a finding
 }
 
 void round_trip(const nf::SafeTensors& t) {

@@ -1,4 +1,5 @@
-// Any bytes as a model spec: a status, never a crash; what is accepted survives its canonical form, a file and scoring.
+// Parses any bytes as a model spec: returns a status, and an accepted spec survives its canonical form, a file and
+// scoring.
 #include <nf/nf.h>
 
 #include <cstdint>
@@ -37,7 +38,7 @@ uint64_t hash_of(const nf_model *m) {
   return info.hash;
 }
 
-// Scores a few rows: any result, no crash.
+// Scores a few rows; any result is fine as long as nothing crashes.
 void score(nf_model *m) {
   nf_model_info info = NF_MODEL_INFO_INIT;
   nf_session *s = nullptr;
@@ -60,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   nf_error e = NF_ERROR_INIT;
   const nf_status status = nf_model_create(runtime(), reinterpret_cast<const char *>(data), size, 1, &m, &e);
   if (status != NF_OK) {
-    // Only the spec can be wrong here, or too large; and the message says so.
+    // The spec can only be invalid or too large, and the message must say so.
     if (m || (status != NF_ERR_SPEC && status != NF_ERR_NOMEM) || !e.message[0]) std::abort();
     return 0;
   }

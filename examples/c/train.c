@@ -1,4 +1,4 @@
-/* libnf from C: train a RealNVP on a banana, save it, load it, score and sample. Needs only nf.h and -lnf -lm.
+/* Using libnf from C: trains a RealNVP on a banana, saves and loads it, scores and samples. Needs only nf.h, -lnf, -lm.
  *   cc -O2 -Iinclude examples/c/train.c -Lbuild/src -lnf -lm -Wl,-rpath,$PWD/build/src -o build/train_c
  *   build/train_c build/banana.safetensors
  */
@@ -14,7 +14,7 @@ static const char spec[] =
     "{\"event\": [2], \"layers\": [{\"repeat\": 4, \"layers\": ["
     "{\"type\": \"affine_coupling\", \"hidden\": [32, 32]}, {\"type\": \"reverse\"}]}]}";
 
-/* Every call takes the caller's nf_error last; here one for the whole program, and errors end it. */
+/* Every call takes the caller's nf_error last. This program uses a single one and exits on errors. */
 static nf_error error = NF_ERROR_INIT;
 static void check(nf_status status) {
   if (status == NF_OK) return;
@@ -22,14 +22,14 @@ static void check(nf_status status) {
   exit(2);
 }
 
-/* Row-major float32: [rows], or [rows, 2]. */
+/* Makes a view of row-major float32: [rows] or [rows, 2]. */
 static nf_view view(float *data, int32_t ndim, int64_t rows) {
   nf_view v = NF_VIEW_INIT;
   v.ndim = ndim, v.shape[0] = rows, v.shape[1] = 2, v.data = data;
   return v;
 }
 
-/* y = x^2 / 2 with noise: what a Gaussian cannot be. */
+/* y = x^2 / 2 plus noise, which a Gaussian cannot fit. */
 static void banana(float *rows, int n) {
   int i;
   for (i = 0; i < n; ++i) {
@@ -40,7 +40,7 @@ static void banana(float *rows, int n) {
   }
 }
 
-/* Scores the test rows; a session is scratch memory: one per thread. */
+/* Scores the test rows. A session is scratch memory; use one per thread. */
 static double score(nf_model *m, float *rows, float *out) {
   const nf_view x = view(rows, 2, TEST), log_prob = view(out, 1, TEST);
   nf_session *s = NULL;
@@ -91,18 +91,18 @@ int main(int argc, char **argv) {
   check(nf_model_load(rt, path, NULL, &loaded, &error));
   score(loaded, test, again);
   check(nf_session_create(loaded, NULL, &session, &error));
-  sample(session, 0, 100, all); /* samples are numbered: any split of a run gives the same rows */
+  sample(session, 0, 100, all); /* samples are numbered, so splitting a run gives the same rows */
   sample(session, 0, 40, parts);
   sample(session, 40, 60, parts + 80);
 
-  nf_runtime_free(rt); /* any order: handles keep alive what they were made from */
+  nf_runtime_free(rt); /* in any order: handles keep alive what they were created from */
   nf_model_free(loaded);
   nf_model_free(model);
   nf_trainer_free(trainer);
   nf_session_free(session);
   nf_options_free(options);
 
-  if (!(after > before + 0.1)) return puts("training did not help"), 1;
+  if (!(after > before + 0.1)) return puts("training did not improve the model"), 1;
   if (memcmp(scores, again, sizeof scores) != 0) return puts("the loaded model scores differently"), 1;
   if (memcmp(all, parts, sizeof all) != 0) return puts("samples depend on the split"), 1;
   return 0;

@@ -1,11 +1,11 @@
-// libnf from C++: variational inference and importance sampling on a model of your own. The eight schools of Rubin
-// (1981; Gelman et al., Bayesian Data Analysis, section 5.5): estimated effects y_j of coaching with known errors s_j,
-//   y_j ~ N(mu + tau e_j, s_j^2),  e_j ~ N(0, 1),  mu ~ N(0, 5^2),  tau ~ half-Cauchy(0, 5),
-// in the ten unknowns x = (mu, log tau, e_1 .. e_8). A spline flow is fitted to the posterior by reverse KL; weights
-// correct what it misses, give the evidence, and say how far to trust both; a Markov chain that proposes from the flow
-// checks the means. Needs only nf.hpp and -lnf.
-//   c++ -std=c++17 -O2 -Iinclude examples/cpp/eight_schools.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o build/eight_schools
-//   build/eight_schools build/eight_schools.safetensors
+// Using libnf from C++: variational inference and importance sampling for a model of your own, the eight schools of
+// Rubin (1981; Gelman et al., Bayesian Data Analysis, section 5.5): estimated effects y_j of coaching with known errors
+//   s_j, y_j ~ N(mu + tau e_j, s_j^2),  e_j ~ N(0, 1),  mu ~ N(0, 5^2),  tau ~ half-Cauchy(0, 5),
+// with the ten unknowns x = (mu, log tau, e_1 .. e_8). A spline flow is fitted to the posterior by reverse KL.
+// Importance weights correct its errors and give the evidence and the effective sample size; a Markov chain with
+// proposals from the flow checks the means. Needs only nf.hpp and -lnf.
+//   c++ -std=c++17 -O2 -Iinclude examples/cpp/eight_schools.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o
+//   build/eight_schools build/eight_schools build/eight_schools.safetensors
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -17,7 +17,7 @@ namespace {
 constexpr int kSchools = 8, kColumns = 2 + kSchools;
 constexpr double kEffect[kSchools] = {28, 8, -3, 7, -1, 1, 18, 12}, kError[kSchools] = {15, 10, 16, 11, 9, 11, 10, 18};
 
-// elementwise_affine finds place and scale of each unknown, so that the splines' interval of -5 to 5 holds it.
+// elementwise_affine learns location and scale of each unknown, so that it falls into the splines' interval of -5 to 5.
 constexpr char kSpec[] = R"({"event": [10], "dtype": "float64", "base": "diagonal_normal", "layers": [
   {"type": "elementwise_affine"},
   {"repeat": 3, "layers": [{"type": "spline_coupling", "bins": 8, "bound": 5, "hidden": [32, 32]},
@@ -25,10 +25,11 @@ constexpr char kSpec[] = R"({"event": [10], "dtype": "float64", "base": "diagona
 
 double log_normal(double x, double sd) { return -0.5 * x * x / (sd * sd) - std::log(sd * std::sqrt(2 * M_PI)); }
 
-// log p(y, x) with all its constants, so that log Z is the log evidence; and its gradient by x, unless that is null.
+// Returns log p(y, x) with all constants, so that log Z is the log evidence, and its gradient unless `gradient` is
+// null.
 double log_joint(const double* x, double* gradient) {
   const double mu = x[0], tau = std::exp(x[1]), ratio = tau / 5;
-  // The density of log tau has one more factor tau.
+  // The change of variables to log tau adds a factor tau.
   double sum = log_normal(mu, 5) + std::log(2 / (M_PI * 5)) - std::log1p(ratio * ratio) + x[1];
   double d_mu = -mu / 25, d_log_tau = 1 - 2 * ratio * ratio / (1 + ratio * ratio);
   for (int j = 0; j < kSchools; ++j) {
@@ -42,7 +43,7 @@ double log_joint(const double* x, double* gradient) {
   return sum;
 }
 
-// libnf asks for all rows of a step at once; many threads of your own could share them.
+// libnf evaluates all rows of a step in one call, so that your own threads could share them.
 bool target(const nf::View& x, const nf::View&, const nf::Out& log_density, const nf::Out& gradient) {
   const double* rows = x.data<double>();
   double *out = log_density.data<double>(), *g = gradient.none() ? nullptr : gradient.data<double>();
@@ -55,7 +56,7 @@ int run(const char* path) {
   nf::Model model(runtime, kSpec, /*seed=*/1);
   const nf::Target posterior(runtime, kColumns, target);
   if (!(posterior.gradient_error(std::vector<double>(kColumns, 0.5)) < 1e-6))
-    return std::puts("the gradient is not that of the density"), 1;
+    return std::puts("the gradient does not match the density"), 1;
 
   nf::Trainer trainer(model, {{"objective", "reverse_kl"},
                               {"path_gradient", true},
@@ -71,7 +72,7 @@ int run(const char* path) {
   });
   model.save(path);
 
-  // Samples of the flow, with weights: posterior means with errors, the evidence, and the effective sample size.
+  // Weighted samples of the flow give posterior means with errors, the evidence, and the effective sample size.
   const int64_t n = 20000;
   nf::Session session(model);
   std::vector<double> x(static_cast<size_t>(n * kColumns)), log_weight(static_cast<size_t>(n)), wanted;
@@ -80,11 +81,11 @@ int run(const char* path) {
     wanted.push_back(x[static_cast<size_t>(r * kColumns)]);                // mu
     wanted.push_back(std::exp(x[static_cast<size_t>(r * kColumns + 1)]));  // tau
   }
-  const nf::Estimate weighed = nf::importance_mean(log_weight, nf::View(wanted, 2));
+  const nf::Estimate weighted = nf::importance_mean(log_weight, nf::View(wanted, 2));
   std::printf("log evidence %.4f +- %.4f, effective samples %.0f of %d (%.0f %%)\n", fit.log_z, fit.log_z_error,
               fit.ess, static_cast<int>(n), 100 * fit.ess_fraction);
 
-  // The same means from Markov chains that propose from the flow.
+  // Estimate the same means with Markov chains that use the flow as proposal.
   nf_metropolis_info walk = NF_METROPOLIS_INFO_INIT;
   const int64_t draws = 500, chains = 40;
   const std::vector<double> chain =
@@ -92,12 +93,12 @@ int run(const char* path) {
   double mu = 0, tau = 0;
   for (size_t r = 0; r < chain.size(); r += kColumns) mu += chain[r], tau += std::exp(chain[r + 1]);
   mu /= static_cast<double>(draws * chains), tau /= static_cast<double>(draws * chains);
-  std::printf("      weights          chains (%.0f %% of proposals taken)\n", 100 * walk.acceptance);
-  std::printf("mu    %.3f +- %.3f  %.3f\ntau   %.3f +- %.3f  %.3f\n", weighed.mean[0], weighed.error[0], mu,
-              weighed.mean[1], weighed.error[1], tau);
+  std::printf("      weights          chains (%.0f %% of proposals accepted)\n", 100 * walk.acceptance);
+  std::printf("mu    %.3f +- %.3f  %.3f\ntau   %.3f +- %.3f  %.3f\n", weighted.mean[0], weighted.error[0], mu,
+              weighted.mean[1], weighted.error[1], tau);
 
-  if (!(fit.ess_fraction > 0.5)) return std::puts("the flow fits the posterior badly"), 1;
-  if (!(std::abs(mu - weighed.mean[0]) < 0.25 && std::abs(tau - weighed.mean[1]) < 0.25))
+  if (!(fit.ess_fraction > 0.5)) return std::puts("the flow does not fit the posterior"), 1;
+  if (!(std::abs(mu - weighted.mean[0]) < 0.25 && std::abs(tau - weighted.mean[1]) < 0.25))
     return std::puts("weights and chains disagree"), 1;
   return 0;
 }

@@ -1,6 +1,6 @@
-// libnf from C++: train a RealNVP on a banana, save it, load it, score and sample. Needs only nf.hpp and -lnf.
-//   c++ -std=c++17 -O2 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o build/train_cpp
-//   build/train_cpp build/banana.safetensors
+// Using libnf from C++: trains a RealNVP on a banana, saves and loads it, scores and samples. Needs only nf.hpp and
+//   -lnf. c++ -std=c++17 -O2 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o
+//   build/train_cpp build/train_cpp build/banana.safetensors
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -13,7 +13,7 @@ namespace {
 constexpr char kSpec[] = R"({"event": [2], "layers": [
   {"repeat": 4, "layers": [{"type": "affine_coupling", "hidden": [32, 32]}, {"type": "reverse"}]}]})";
 
-// y = x^2 / 2 with noise: what a Gaussian cannot be.
+// y = x^2 / 2 plus noise, which a Gaussian cannot fit.
 std::vector<float> banana(size_t rows, unsigned seed) {
   std::mt19937 engine(seed);
   std::normal_distribution<float> normal;
@@ -39,7 +39,7 @@ int run(const char* path) {
   const std::vector<float> train = banana(4096, 1), test = banana(1024, 2);
   const double before = mean_log_prob(model, test);
 
-  // Errors are exceptions with the status of nf.h; a trainer steps on any rows, here on mini-batches of a table.
+  // Errors are exceptions that carry the status of nf.h. A trainer accepts any rows; here, mini-batches of a table.
   nf::Trainer trainer(model, {{"lr", 2e-3}});
   nf::Batches batches(runtime, nf::View(train, 2), {{"batch", 256}, {"seed", 7}});
   trainer.run(batches, 300, [](const nf_step_info& s) {
@@ -54,13 +54,13 @@ int run(const char* path) {
   nf::Session a(model), b(loaded);
   const bool same = a.log_prob(nf::View(test, 2)) == b.log_prob(nf::View(test, 2));
 
-  // Samples are numbered: any split of a run gives the same rows.
+  // Samples are numbered, so splitting a run gives the same rows.
   const std::vector<float> all = b.sample(100, /*seed=*/5);
   std::vector<float> parts = b.sample(40, 5);
   const std::vector<float> rest = b.sample(60, 5, /*first=*/40);
   parts.insert(parts.end(), rest.begin(), rest.end());
 
-  if (!(after > before + 0.1)) return std::puts("training did not help"), 1;
+  if (!(after > before + 0.1)) return std::puts("training did not improve the model"), 1;
   if (!same) return std::puts("the loaded model scores differently"), 1;
   if (all != parts) return std::puts("samples depend on the split"), 1;
   return 0;

@@ -1,4 +1,4 @@
-// libnf from Go: train a RealNVP on a banana, save it, load it, score and sample.
+// Using libnf from Go: trains a RealNVP on a banana, saves and loads it, scores and samples.
 //
 //	cd examples/go && CGO_LDFLAGS="-L$PWD/../../build/src -Wl,-rpath,$PWD/../../build/src" go run .
 package main
@@ -13,7 +13,7 @@ import (
 const spec = `{"event": [2], "layers": [
   {"repeat": 4, "layers": [{"type": "affine_coupling", "hidden": [32, 32]}, {"type": "reverse"}]}]}`
 
-// banana is y = x^2 / 2 with noise: what a Gaussian cannot be.
+// banana draws y = x^2 / 2 plus noise, which a Gaussian cannot fit.
 func banana(rows int, seed int64) []float32 {
 	r, out := rand.New(rand.NewSource(seed)), []float32{}
 	for i := 0; i < rows; i++ {
@@ -30,7 +30,7 @@ func mean(v []float32) (m float64) {
 	return m
 }
 
-// must keeps the example short; a program would hand errors up.
+// must keeps the example short; a real program would return errors.
 func must[T any](v T, err error) T {
 	if err != nil {
 		fail(err.Error())
@@ -44,7 +44,7 @@ func fail(why string) {
 }
 
 func score(m *Model, rows []float32) []float32 {
-	s := must(NewSession(m)) // scratch memory: one per goroutine
+	s := must(NewSession(m)) // scratch memory; use one per goroutine
 	defer s.Free()
 	return must(s.LogProb(rows, 2))
 }
@@ -61,7 +61,7 @@ func main() {
 	before := mean(score(model, test))
 
 	trainer := must(NewTrainer(model, map[string]string{"lr": "2e-3"}))
-	for step := 0; step < 300; step++ { // the host owns the loop: any rows, here mini-batches of 256 in order
+	for step := 0; step < 300; step++ { // the host owns the loop; here, mini-batches of 256 in order
 		at := step % 16 * 512
 		loss := must(trainer.Step(train[at:at+512], 2))
 		if (step+1)%100 == 0 {
@@ -75,16 +75,16 @@ func main() {
 	must(0, model.Save(path))
 	loaded := must(LoadModel(runtime, path))
 	defer loaded.Free()
-	model.Free() // any order: handles keep alive what they were made from
+	model.Free() // in any order: handles keep alive what they were created from
 	session := must(NewSession(loaded))
 	defer session.Free()
 
-	// Samples are numbered: any split of a run gives the same rows.
+	// Samples are numbered, so splitting a run gives the same rows.
 	all := must(session.Sample(5, 0, 100, 2))
 	parts := append(must(session.Sample(5, 0, 40, 2)), must(session.Sample(5, 40, 60, 2))...)
 
 	if !(mean(scores) > before+0.1) {
-		fail("training did not help")
+		fail("training did not improve the model")
 	}
 	if !slices.Equal(scores, score(loaded, test)) {
 		fail("the loaded model scores differently")

@@ -1,8 +1,8 @@
-// libnf for Go: the part of nf.h that main.go uses. The seed of the binding.
+// libnf for Go: the part of nf.h that main.go uses, as a starting point for a binding.
 //
-// Slices go down as plain pointers and lengths; the views that libnf wants are built on the C stack by the shims below,
-// so that no Go pointer is ever stored in memory that C sees (cgo's rule). Every call has its own nf_error: libnf keeps no
-// last error per thread, so a goroutine may change threads between calls.
+// Slices are passed as plain pointers and lengths. The shims below build the views on the C stack, so that no Go pointer
+// is ever stored in memory that C sees (a rule of cgo). Every call has its own nf_error; libnf keeps no error state per
+// thread, so a goroutine may move between threads from call to call.
 package main
 
 /*
@@ -44,7 +44,7 @@ import (
 	"unsafe"
 )
 
-// Error is what a failed call said.
+// Error carries the status and message of a failed call.
 type Error struct {
 	Status  int
 	Message string
@@ -61,7 +61,7 @@ func check(status C.nf_status, e *C.nf_error) error {
 	return &Error{int(status), C.GoString(&e.message[0])}
 }
 
-// Runtime, Model, Session and Trainer own a handle until Free; handles keep alive what they were made from.
+// Runtime, Model, Session and Trainer own a handle until Free. Handles keep alive what they were created from.
 type Runtime struct{ h *C.nf_runtime }
 type Model struct{ h *C.nf_model }
 type Session struct{ h *C.nf_session }
@@ -103,7 +103,7 @@ func NewSession(m *Model) (*Session, error) {
 	return s, check(C.nf_session_create(m.h, nil, &s.h, &e), &e)
 }
 
-// floats is the address of a slice's numbers; libnf takes NULL where there are none.
+// floats returns the address of a slice's numbers; it may be NULL for an empty slice.
 func floats(v []float32) *C.float { return (*C.float)(unsafe.SliceData(v)) }
 
 // LogProb scores rows of cols numbers.
@@ -112,7 +112,7 @@ func (s *Session) LogProb(x []float32, cols int) ([]float32, error) {
 	return out, check(C.log_prob(s.h, floats(x), C.int64_t(len(out)), C.int64_t(cols), floats(out), &e), &e)
 }
 
-// Sample draws the rows numbered first, first+1, ... of a seed.
+// Sample draws the samples first, first+1, ... of a seed.
 func (s *Session) Sample(seed, first uint64, rows, cols int) ([]float32, error) {
 	out, e := make([]float32, rows*cols), C.fresh()
 	return out, check(C.sample(s.h, C.uint64_t(seed), C.uint64_t(first), floats(out), C.int64_t(rows), C.int64_t(cols), &e), &e)

@@ -1,5 +1,5 @@
-// libnf for Rust, by hand and with std only: the declarations of nf.h that train.rs uses, and safe handles over them.
-// The seed of the binding: Handle frees what it owns, Error carries status and message, data are slices of f32.
+// libnf for Rust with std only: the declarations of nf.h that train.rs uses, and safe handles for them, as a starting
+// point for a binding. Handle frees what it owns, Error carries status and message, data are slices of f32.
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
 
@@ -55,7 +55,7 @@ fn check(call: impl FnOnce(*mut NfError) -> i32) -> Result<()> {
     }
 }
 
-// Owns one handle. Handles keep alive what they were made from, so lifetimes need not be tracked.
+// Owns one handle. Handles keep alive what they were created from, so there are no lifetimes to track.
 struct Handle { p: *mut c_void, free: unsafe extern "C" fn(*mut c_void) }
 impl Handle {
     fn make(free: unsafe extern "C" fn(*mut c_void), call: impl FnOnce(*mut *mut c_void, *mut NfError) -> i32) -> Result<Handle> {
@@ -69,10 +69,10 @@ impl Drop for Handle {
 }
 
 fn c(s: &str) -> Result<CString> {
-    CString::new(s).map_err(|_| Error { status: 1, message: "the string contains a NUL".into() })
+    CString::new(s).map_err(|_| Error { status: 1, message: "the string contains a NUL character".into() })
 }
 
-// `data` borrowed as rows of `cols` numbers (cols 0: a vector).
+// Borrows `data` as rows of `cols` numbers, or as a vector if cols is 0.
 fn view(data: *const f32, len: usize, cols: usize) -> NfView {
     let (ndim, shape) = if cols == 0 { (1, [len as i64, 0, 0, 0]) } else { (2, [(len / cols) as i64, cols as i64, 0, 0]) };
     NfView { struct_size: std::mem::size_of::<NfView>() as u32, dtype: NF_F32, ndim, flags: 0, shape, strides: [0; 4], data: data as *mut c_void }

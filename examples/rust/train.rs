@@ -1,4 +1,4 @@
-// libnf from Rust, std only: train a RealNVP on a banana, save it, load it, score and sample.
+// Using libnf from Rust with std only: trains a RealNVP on a banana, saves and loads it, scores and samples.
 //   rustc -O --edition 2021 examples/rust/train.rs -L build/src -l nf -C link-arg=-Wl,-rpath,$PWD/build/src \
 //     -o build/train_rust
 //   build/train_rust build/banana.safetensors
@@ -7,7 +7,7 @@ mod nf;
 const SPEC: &str = r#"{"event": [2], "layers": [
   {"repeat": 4, "layers": [{"type": "affine_coupling", "hidden": [32, 32]}, {"type": "reverse"}]}]}"#;
 
-// y = x^2 / 2 with noise: what a Gaussian cannot be. The generator is a plain LCG, the normals Box-Muller's.
+// y = x^2 / 2 plus noise, which a Gaussian cannot fit. Uses an LCG and the Box-Muller transform.
 fn banana(rows: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut uniform = || {
@@ -40,7 +40,7 @@ fn run(path: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     let mut trainer = nf::Trainer::new(&model, &[("lr", "2e-3")])?;
     for step in 0..300 {
-        // The host owns the loop: any rows, here mini-batches of 256 in order.
+        // The host owns the loop; here, mini-batches of 256 in order.
         let at = step % 16 * 512;
         let info = trainer.step(&train[at..at + 512], 2)?;
         if info.step % 100 == 0 {
@@ -52,22 +52,22 @@ fn run(path: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     model.save(path)?;
     let loaded = nf::Model::load(&runtime, path)?;
-    drop(model); // any order: handles keep alive what they were made from
+    drop(model); // in any order: handles keep alive what they were created from
     let mut session = nf::Session::new(&loaded)?;
 
     if !(mean(&scores) > before + 0.1) {
-        return Err("training did not help".into());
+        return Err("training did not improve the model".into());
     }
     if bits(&session.log_prob(&test, 2)?) != bits(&scores) {
         return Err("the loaded model scores differently".into());
     }
-    // Samples are numbered: any split of a run gives the same rows.
+    // Samples are numbered, so splitting a run gives the same rows.
     let mut parts = session.sample(5, 0, 40, 2)?;
     parts.extend(session.sample(5, 40, 60, 2)?);
     if bits(&session.sample(5, 0, 100, 2)?) != bits(&parts) {
         return Err("samples depend on the split".into());
     }
-    // Mistakes are values with libnf's own words.
+    // Errors are values that carry libnf's message.
     match nf::Model::new(&runtime, r#"{"event": [2], "layers": [{"type": "affine_cuopling"}]}"#, 1) {
         Err(e) if e.message.contains("affine_coupling") => Ok(()),
         _ => Err("a misspelt layer should be answered with the right name".into()),

@@ -151,6 +151,7 @@ typedef struct nf_executor { /* the host's thread pool; without one, libnf start
 typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8);
 
 /* [any] options, allocator, executor and log may each be NULL. Results never depend on the number of threads.
+ * After fork(), calls in the child run on the calling thread only: the runtime's threads stay in the parent.
  * Errors: ARGUMENT (struct_size), VERSION (header newer than the library), NOMEM, INTERNAL (kernel self-test). */
 NF_API NF_MUST_CHECK nf_status nf_runtime_create_v(uint32_t header_version, const nf_options *options,
                                                    const nf_allocator *allocator, const nf_executor *executor,
@@ -189,7 +190,7 @@ NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
  *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
  *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
  *
- *   "event"      number of columns of x and z; 6 and [6] are the same. Required.
+ *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
  *   "embedding"  {fields...}: a net applied to the context; layers and base see its output instead. Default none.
  *   "dtype"      "float32" (default) or "float64", for parameters and arithmetic.
@@ -221,7 +222,7 @@ NF_API const char *nf_model_spec(const nf_model *m) NF_NOEXCEPT;
 typedef struct nf_model_info {
   uint32_t struct_size;
   int32_t dtype;        /* NF_F32 or NF_F64                                    */
-  int64_t event_size;   /* columns of x and z                                  */
+  int64_t event_size;   /* columns of x and z: the product of the event's shape */
   int64_t context_size; /* columns of the context, 0 = unconditional           */
   int64_t param_count;  /* trainable numbers                                   */
   int64_t tensor_count; /* named tensors, including buffers                    */
@@ -272,11 +273,11 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
 /* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
- * x and z are [n, event_size] for any n. ctx is [n, context_size], or [1, context_size] to share one row, or NULL when
- * the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a row's result do not
- * depend on n or on the other rows. A row with NaN or infinity gives NaN or -infinity in that row only; with option
- * "nonfinite" = "error" it is NF_ERR_NUMERIC naming the row. Calls allocate nothing. Creating and freeing sessions is
- * [shared] on the model. */
+ * x and z are [n, event_size], or [n, height, width, channels] if the event has that shape, for any n. ctx is [n,
+ * context_size], or [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are
+ * [n]. Rows are independent: the bits of a row's result do not depend on n or on the other rows. A row with NaN or
+ * infinity gives NaN or -infinity in that row only; with option "nonfinite" = "error" it is NF_ERR_NUMERIC naming the
+ * row. Calls allocate nothing. Creating and freeing sessions is [shared] on the model. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] scratch memory, fixed; 0 for NULL */
@@ -324,12 +325,13 @@ typedef struct nf_collective { /* data-parallel training over processes; NULL = 
 #define NF_COLLECTIVE_INIT \
   { (uint32_t)sizeof(nf_collective), 0, 0, NULL, NULL }
 
-/* [excl] on the model. Options: "optimizer", "lr", "schedule", "clip_norm", "memory", ... (nf_options_describe). A
- * model has at most one trainer at a time; a second one is NF_ERR_STATE. */
+/* [excl] on the model. Options: "objective", "optimizer", "lr", "schedule", "clip_norm", "groups", "memory", ...
+ * (nf_options_describe). A model has at most one trainer at a time; a second one is NF_ERR_STATE. Errors: SPEC (a setting
+ * that the others would ignore, groups that match no parameter), UNSUPPORTED (an objective that cannot train a layer). */
 NF_API NF_MUST_CHECK nf_status nf_trainer_create(nf_model *m, const nf_options *options, const nf_collective *c,
                                                  nf_trainer **out, nf_error *err) NF_NOEXCEPT;
-/* [excl] Sets or replaces the target of objectives "reverse_kl", "symmetric" and "alpha" (option "objective"). The
- * trainer keeps it alive. Errors: SHAPE (columns differ from the model's), STATE (objective "nll"). */
+/* [excl] Sets or replaces the target of an objective that has one (option "objective"). The trainer keeps it alive.
+ * Errors: SHAPE (columns differ from the model's), STATE (the objective has no target). */
 NF_API nf_status nf_trainer_set_target(nf_trainer *t, const nf_target *target, nf_error *err) NF_NOEXCEPT;
 /* [excl] Bytes the trainer holds; grows only when the batch does. */
 NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
@@ -339,18 +341,13 @@ NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
  * take it from the first batch, as in nf_model_fit_data. "batch_norm" needs 2 rows of weight above 0, which count
  * equally in its statistics, and keeps the graph of the whole batch in memory.
  *
- * Objectives "reverse_kl" and "alpha" draw their rows from the model instead, option "samples" of them. x and weight
- * are NULL; ctx is NULL or has 1 or `samples` rows. With log q the model's log_prob and log p the target's log density:
- *   "reverse_kl"  loss = mean(log q - log p), at best -log Z of the target. Option "path_gradient" drops the part of
- *                 the gradient whose expectation is 0 (Roeder et al. 2017), so there is no noise where q = p.
- *   "alpha"       loss = -log mean((p/q)^(1 - a)) / (1 - a), a = option "renyi_alpha" (Li and Turner 2016): a = 0 is
- *                 the importance-weighted bound, a -> 1 is reverse_kl, a < 0 an upper bound.
- *   "symmetric"   reverse_kl on samples plus option "data_weight" times nll on x.
- * Samples are a function of (seed, step, row): the same bits for any number of threads and after a restart. A target
- * that fails, or returns NaN or infinity, gives NF_ERR_CALLBACK, NF_ERR_CANCELLED, or NF_ERR_NUMERIC naming the row;
- * the step is not applied and the trainer stays usable. Layers with data-dependent initialization keep their initial
- * parameters ("symmetric" initializes them from x). "batch_norm" uses its running statistics; "symmetric" refuses it
- * (NF_ERR_UNSUPPORTED). */
+ * What a step minimizes is option "objective"; nf_options_describe says what each objective computes and which options
+ * it has. Objectives without data (those that only draw samples from the model, option "samples") take x and weight
+ * NULL, and ctx NULL or with 1 or `samples` rows. Samples are a function of (seed, step, row): the same bits for any
+ * number of threads and after a restart. A target that fails, or returns NaN or infinity, gives NF_ERR_CALLBACK,
+ * NF_ERR_CANCELLED, or NF_ERR_NUMERIC naming the row; the step is not applied and the trainer stays usable. Without data,
+ * layers with data-dependent initialization keep their initial parameters and "batch_norm" uses its running statistics;
+ * objectives with data beside samples or scores refuse "batch_norm" (NF_ERR_UNSUPPORTED). */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_view *x, const nf_view *ctx, const nf_view *weight,
                                nf_step_info *info, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_source {
@@ -365,15 +362,15 @@ typedef struct nf_source {
   { (uint32_t)sizeof(nf_source), NULL, NULL }
 typedef int32_t (*nf_progress_fn)(void *user, const nf_step_info *info); /* nonzero stops: NF_ERR_CANCELLED */
 /* [excl] Trains until max_steps steps have been applied in total (0 = no limit), the source ends, or on_step (may be
- * NULL) stops it. source is NULL for objectives without data ("reverse_kl", "alpha") on models without context. */
+ * NULL) stops it. source is NULL for objectives without data on models without context. */
 NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t max_steps, nf_progress_fn on_step,
                               void *user, nf_error *err) NF_NOEXCEPT;
 /* [excl] Reports a validation loss (lower is better) to schedule "plateau"; other schedules ignore it. Saved in
  * checkpoints. NaN counts as no improvement. */
 NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_error *err) NF_NOEXCEPT;
-/* [excl] A checkpoint is a model file that also holds optimizer state, step and seed. Restoring it into a trainer with
- * the same spec and options continues with the same bits as if training had never stopped. Saving is atomic and
- * durable. */
+/* [excl] A checkpoint is a model file that also holds optimizer state, step and schedule state. Restoring it into a
+ * trainer with the same spec and options continues with the same bits as if training had never stopped. Saving is
+ * atomic and durable. */
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_trainer_restore(nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* [excl] steps applied so far */

@@ -315,7 +315,7 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
   }
   // Returns the largest |gradient - central difference| / (1 + |gradient|) at the rows of x: about 1e-9 in double and
   // 1e-3 in float if the gradient is right, NaN if a density is not finite. Call it once before training, because a
-  // wrong gradient trains without an error and gives a bad fit. Errors: those of log_density. Not for targets with a
+  // wrong gradient trains without an error and gives a bad fit. Errors: those of log_density. Evaluates without a
   // context.
   template <class T>
   double gradient_error(const std::vector<T> &x) const {

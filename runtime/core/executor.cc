@@ -1,12 +1,13 @@
 #include "runtime/core/executor.h"
 
+#include <unistd.h>
+
 #include <atomic>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "runtime/core/mutex.h"
 #include "runtime/core/status.h"
 
 namespace nf {
@@ -25,23 +26,23 @@ void pause() {
 class FirstError {
  public:
   void capture() noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!error_) error_ = std::current_exception();
   }
   void rethrow() {
+    const MutexLock lock(mutex_);
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  std::mutex mutex_;
-  std::exception_ptr error_;
+  Mutex mutex_;
+  std::exception_ptr error_ NF_GUARDED_BY(mutex_);
 };
 
 struct Job {
   TaskFn body;
   void* context;
   uint32_t n;
-  std::atomic<uint32_t> next{0};
   FirstError error;
 
   Job(TaskFn b, void* c, uint32_t count) : body(b), context(c), n(count) {}
@@ -52,48 +53,60 @@ struct Job {
       error.capture();
     }
   }
-  void work() noexcept {
-    for (uint32_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < n;) one(i);
-  }
 };
 
 }  // namespace
 
+// A thread takes a task by lowering `open` from k to k - 1; the task is number n - k. Taking one is all it needs: until
+// that task is finished, `job` is the job it belongs to. So whoever comes late finds `open` at zero and never touches a
+// job, and the caller waits for the tasks that were taken, not for the threads that were woken.
 struct Executor::Pool {
-  std::mutex entry;  // one parallel_for at a time uses the workers
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::atomic<uint64_t> generation{0};
-  std::atomic<uint32_t> busy{0};
+  const pid_t process = getpid();
+  std::atomic<bool> in_use{false};  // one parallel_for at a time uses the workers
+  std::atomic<uint32_t> open{0}, unfinished{0};
   std::atomic<bool> quit{false};
-  Job* job = nullptr;
+  Job* job = nullptr;  // written while no task is open or unfinished
+  Mutex mutex;         // orders changes of `open` and `quit` with the decision to sleep
+  Condition wake;
   std::vector<std::thread> workers;
 
+  bool idle() const { return open.load(std::memory_order_relaxed) == 0 && !quit.load(std::memory_order_relaxed); }
+
+  void work() noexcept {
+    uint32_t k = open.load(std::memory_order_relaxed);
+    while (k != 0) {
+      if (!open.compare_exchange_weak(k, k - 1, std::memory_order_acquire, std::memory_order_relaxed)) continue;
+      job->one(job->n - k);
+      unfinished.fetch_sub(1, std::memory_order_release);
+      k = open.load(std::memory_order_relaxed);
+    }
+  }
+
   void loop() {
-    uint64_t seen = 0;
     for (;;) {
-      for (int i = 0; i < kSpins && generation.load(std::memory_order_acquire) == seen && !quit.load(); ++i) pause();
-      if (generation.load(std::memory_order_acquire) == seen && !quit.load()) {
-        std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return generation.load() != seen || quit.load(); });
+      for (int i = 0; i < kSpins && idle(); ++i) pause();
+      if (idle()) {
+        const MutexLock lock(mutex);
+        while (idle()) wake.wait(mutex);
       }
-      if (quit.load()) return;
-      seen = generation.load(std::memory_order_acquire);
-      job->work();
-      busy.fetch_sub(1, std::memory_order_release);
+      if (quit.load(std::memory_order_relaxed)) return;
+      work();
     }
   }
 
   void run(Job& j) {
+    job = &j;
+    unfinished.store(j.n, std::memory_order_relaxed);
     {
-      const std::lock_guard lock(mutex);
-      job = &j;
-      busy.store(static_cast<uint32_t>(workers.size()), std::memory_order_relaxed);
-      generation.fetch_add(1, std::memory_order_release);
+      const MutexLock lock(mutex);
+      open.store(j.n, std::memory_order_release);
     }
-    wake.notify_all();
-    j.work();
-    for (int i = 0; busy.load(std::memory_order_acquire) != 0; ++i) {
+    if (j.n > workers.size())
+      wake.notify_all();
+    else
+      for (uint32_t i = 1; i < j.n; ++i) wake.notify_one();
+    work();
+    for (int i = 0; unfinished.load(std::memory_order_acquire) != 0; ++i) {
       if (i < kSpins)
         pause();
       else
@@ -103,7 +116,7 @@ struct Executor::Pool {
 
   void stop() {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       quit.store(true);
     }
     wake.notify_all();
@@ -126,7 +139,11 @@ Executor::Executor(uint32_t threads) : concurrency_(threads) {
 Executor::Executor(const HostExecutor& host) : concurrency_(host.concurrency ? host.concurrency : 1), host_(host) {}
 
 Executor::~Executor() {
-  if (pool_) pool_->stop();
+  if (!pool_) return;
+  if (pool_->process == getpid())
+    pool_->stop();
+  else  // A forked child has no workers to join, and destroying a condition variable that they sleep on would block.
+    static_cast<void>(pool_.release());
 }
 
 void Executor::run(uint32_t n, TaskFn body, void* context) {
@@ -135,11 +152,11 @@ void Executor::run(uint32_t n, TaskFn body, void* context) {
   if (host_.parallel_for && n > 1) {
     host_.parallel_for(
         host_.user, n, [](void* j, uint32_t i) { static_cast<Job*>(j)->one(i); }, &job);
-  } else if (std::unique_lock<std::mutex> lock;
-             pool_ && n > 1 && (lock = std::unique_lock(pool_->entry, std::try_to_lock)).owns_lock()) {
+  } else if (pool_ && n > 1 && pool_->process == getpid() && !pool_->in_use.exchange(true, std::memory_order_acquire)) {
     pool_->run(job);
+    pool_->in_use.store(false, std::memory_order_release);
   } else {
-    job.work();
+    for (uint32_t i = 0; i < n; ++i) job.one(i);
   }
   job.error.rethrow();
 }

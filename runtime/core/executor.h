@@ -27,7 +27,11 @@ class Executor {
 
   // Calls body(i) for i in [0, n), each once, in any order, on any of the threads; returns when all are done.
   // The first exception thrown by a body is rethrown here, after the others have finished. Never allocates.
-  // Concurrent calls are allowed: one of them gets the pool, the others run inline.
+  // Concurrent calls, and calls from inside a body, are allowed: one call at a time has the pool, the others run all of
+  // their bodies on the calling thread. In a process forked from the one that made the executor there are no workers, so
+  // every call runs on the calling thread there; fork() from inside a body is not supported.
+  // An executor of the host is called for every call with n > 1 as it is: what it does with nested calls and after a
+  // fork is the host's affair.
   template <class F>
   void parallel_for(uint32_t n, F&& body) {
     using Body = std::remove_reference_t<F>;

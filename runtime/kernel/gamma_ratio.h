@@ -1,6 +1,6 @@
 // The normaliser of Student's t without the cancellation of two log-gammas:
 //   g(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2,   x > 0; -1/(8 x) for large x, log(pi x)/2 near 0.
-// Both results to 4e-16 absolutely or relatively, whichever is larger, over 1e-300 ... 1e300 (gamma_ratio_test.cc).
+// log and slope to 4e-16 absolutely or relatively, whichever is larger, and curve to 1e-14, over 1e-300 ... 1e300 (gamma_ratio_test.cc).
 // NaN and x <= 0 give NaN; infinity gives 0.
 #pragma once
 
@@ -9,6 +9,7 @@ namespace nf::kernel {
 struct GammaRatio {
   double log;    // g(x)
   double slope;  // x g'(x)
+  double curve;  // x (x g'(x))'
 };
 GammaRatio gamma_ratio(double x);
 

@@ -71,14 +71,15 @@ void derivative_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kUnaryDerivative = {"unary_derivative", Layout::rows, derivative_shape, NF_BOTH(derivative_forward),
-                             NF_BOTH(derivative_vjp)};
+const Op kUnaryDerivative = {"unary_derivative",      Layout::rows,
+                             derivative_shape,        NF_BOTH(derivative_forward),
+                             NF_BOTH(derivative_vjp), "third derivatives of activations are not implemented"};
 
-Var unary_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents unary_tangent(Tape& t, Node& n, const InputTangents& d) {
   return mul(t, t.record(kUnaryDerivative, {n.in[0], &n}, n.attr<UnaryAttr>()), d[0]);
 }
 
-const Op kUnary = {"unary", Layout::rows, same_as_first, NF_BOTH(unary_forward), NF_BOTH(unary_vjp), unary_jvp};
+const Op kUnary = {"unary", Layout::rows, same_as_first, NF_BOTH(unary_forward), NF_BOTH(unary_vjp), unary_tangent};
 
 // Cases. The parameter is in thousandths, because a template argument has to be an integer.
 template <Unary f, int a = 1000>

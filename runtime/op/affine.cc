@@ -8,6 +8,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -85,13 +86,25 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kAffine = {"affine", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const Dims& rows = n.out.shape;
+  const bool inverse = inverse_of(n);
+  Var dl = d[kLogScale], dx = inverse ? minus(t, rows, d[kX], d[kShift]) : d[kX];
+  Var factor = unary(t, Unary::exp, scale(t, n.in[kLogScale], inverse ? -1 : 1));
+  Var dy = dx ? mul(t, dx, factor) : nullptr;
+  if (dl) dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
+  if (!inverse) dy = plus(t, rows, dy, d[kShift]);
+  return {dy, dl ? spread(t, scale(t, sum(t, dl), inverse ? -1 : 1), n.extra->out.shape) : nullptr};
+}
+
+const Op kAffine = {"affine", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
-    {"affine", {{"nd"}, {"d"}, {"d"}}, [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false); }},
+    {"affine", {{"nd"}, {"d"}, {"d"}}, [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false).y; }},
     {"affine_inverse",
      {{"nd"}, {"d"}, {"d"}},
-     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true); }},
+     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true).y; }},
 };
 
 }  // namespace
@@ -99,8 +112,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_affine;
 const OpFamily family_affine = {"affine", kCases, std::size(kCases)};
 
-Var affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
-  return t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse});
+Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
+  return mapped(t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse}));
 }
 
 }  // namespace nf

@@ -7,6 +7,7 @@
 namespace nf {
 namespace {
 
+constexpr ScaleMap kMaps[] = {ScaleMap::bounded_exp, ScaleMap::soft_exp, ScaleMap::sigmoid, ScaleMap::softplus_open};
 constexpr double kForget = 1;  // g = sigmoid(raw + kForget)
 
 }  // namespace
@@ -16,8 +17,6 @@ template <class T, class C>
 void AffineColumn::find_scale(const C& c, T* s, T* log_s, T* slope) const {
   const T* raw = c.params + c.n;
   if (scale_ != ColumnScale::gate) {
-    constexpr ScaleMap kMaps[] = {ScaleMap::bounded_exp, ScaleMap::soft_exp, ScaleMap::sigmoid,
-                                  ScaleMap::softplus_open};
     kernel::copy<T>(raw, slope, c.n);
     return scale_map<T>(kMaps[static_cast<size_t>(scale_)], static_cast<T>(cap_), s, log_s, slope, c.n);
   }
@@ -71,6 +70,19 @@ void AffineColumn::vjp(const RowScope& s, const ColumnGrad<float>& c, bool inver
 }
 void AffineColumn::vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const {
   differentiate(s.tape, c, inverse);
+}
+
+ColumnVars AffineColumn::expand(Tape& t, Var x, Var h, std::span<const int32_t>) const {
+  Var shift = slice_columns(t, h, 0, 1), raw = slice_columns(t, h, 1, 1);
+  ScaleVars v;
+  if (scale_ == ColumnScale::gate) {
+    raw = add_scalar(t, raw, kForget);
+    shift = mul(t, shift, unary(t, Unary::sigmoid, scale(t, raw, -1)));
+    v = {unary(t, Unary::sigmoid, raw), unary(t, Unary::log_sigmoid, raw)};
+  } else {
+    v = scale_map(t, kMaps[static_cast<size_t>(scale_)], cap_, raw);
+  }
+  return {add(t, mul(t, x, v.s), shift), v.log_s};
 }
 
 }  // namespace nf

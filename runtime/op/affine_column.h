@@ -19,6 +19,7 @@ class AffineColumn final : public ColumnMap {
   void map(const RowScope& s, const Column<double>& c, bool inverse) const override;
   void vjp(const RowScope& s, const ColumnGrad<float>& c, bool inverse) const override;
   void vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const override;
+  ColumnVars expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const override;
 
  private:
   template <class T, class C>

@@ -9,6 +9,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -214,40 +215,47 @@ void select_vjp(Tape& t, Node& n, const InputGrads& grads) {
   if (grads.wants(1)) reduce_to_b<T>(t, n, grads, to_b, nullptr, 1);
 }
 
-Var add_jvp(Tape& t, Node& n, const Var* d) {
-  if (!d[1]) return d[0];
-  return add(t, d[0] ? d[0] : t.zeros(n.out.shape), d[1]);
-}
+OutputTangents add_tangent(Tape& t, Node& n, const InputTangents& d) { return plus(t, n.out.shape, d[0], d[1]); }
 
-Var sub_jvp(Tape& t, Node& n, const Var* d) {
-  if (!d[1]) return d[0];
-  return sub(t, d[0] ? d[0] : t.zeros(n.out.shape), d[1]);
-}
+OutputTangents sub_tangent(Tape& t, Node& n, const InputTangents& d) { return minus(t, n.out.shape, d[0], d[1]); }
 
-Var mul_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents mul_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var y = d[0] ? mul(t, d[0], n.in[1]) : nullptr;
-  if (!d[1]) return y;
-  Var z = mul(t, n.in[0], d[1]);
-  return y ? add(t, y, z) : z;
+  return plus(t, n.out.shape, y, d[1] ? mul(t, n.in[0], d[1]) : nullptr);
 }
 
-Var div_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents div_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var y = d[0] ? div(t, d[0], n.in[1]) : nullptr;
-  if (!d[1]) return y;
-  Var z = mul(t, div(t, &n, n.in[1]), d[1]);
-  return y ? sub(t, y, z) : scale(t, z, -1);
+  return minus(t, n.out.shape, y, d[1] ? mul(t, div(t, &n, n.in[1]), d[1]) : nullptr);
+}
+
+// The tangent of whichever input was taken; between equal ones that of a.
+OutputTangents select_tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var from_a = t.empty(n.out.shape), from_b = t.empty(n.out.shape);
+  with_dtype(t.dtype(), [&]<class T>() {
+    const T *a = n.x<T>(0), *y = n.y<T>();
+    T *one = from_a->y<T>(), *other = from_b->y<T>();
+    for_pieces(n, [=](int64_t ia, int64_t, int64_t k, int64_t count, bool) {
+      for (int64_t i = 0; i < count; ++i) {
+        one[k + i] = a[ia + i] == y[k + i];
+        other[k + i] = 1 - one[k + i];
+      }
+    });
+  });
+  Var dy = d[0] ? mul(t, from_a, d[0]) : nullptr;
+  return plus(t, n.out.shape, dy, d[1] ? mul(t, from_b, d[1]) : nullptr);
 }
 
 #define NF_BOTH_OF(fn, op) \
   { fn<op, float>, fn<op, double> }
-const Op kAdd = {"add",  Layout::rows, shape, NF_BOTH_OF(forward, Binary::add), NF_BOTH_OF(sum_vjp, Binary::add),
-                 add_jvp};
-const Op kSub = {"sub",  Layout::rows, shape, NF_BOTH_OF(forward, Binary::sub), NF_BOTH_OF(sum_vjp, Binary::sub),
-                 sub_jvp};
-const Op kMul = {"mul", Layout::rows, shape, NF_BOTH_OF(forward, Binary::mul), NF_BOTH(mul_vjp), mul_jvp};
-const Op kDiv = {"div", Layout::rows, shape, NF_BOTH_OF(forward, Binary::div), NF_BOTH(div_vjp), div_jvp};
-const Op kMax = {"maximum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::max), NF_BOTH(select_vjp)};
-const Op kMin = {"minimum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::min), NF_BOTH(select_vjp)};
+const Op kAdd = {"add",      Layout::rows, shape, NF_BOTH_OF(forward, Binary::add), NF_BOTH_OF(sum_vjp, Binary::add),
+                 add_tangent};
+const Op kSub = {"sub",      Layout::rows, shape, NF_BOTH_OF(forward, Binary::sub), NF_BOTH_OF(sum_vjp, Binary::sub),
+                 sub_tangent};
+const Op kMul = {"mul", Layout::rows, shape, NF_BOTH_OF(forward, Binary::mul), NF_BOTH(mul_vjp), mul_tangent};
+const Op kDiv = {"div", Layout::rows, shape, NF_BOTH_OF(forward, Binary::div), NF_BOTH(div_vjp), div_tangent};
+const Op kMax = {"maximum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::max), NF_BOTH(select_vjp), select_tangent};
+const Op kMin = {"minimum", Layout::rows, shape, NF_BOTH_OF(forward, Binary::min), NF_BOTH(select_vjp), select_tangent};
 #undef NF_BOTH_OF
 
 // ---- with a constant --------------------------------------------------------
@@ -274,7 +282,9 @@ const Op kScale = {"scale",
                    same_as_first,
                    NF_BOTH(scale_forward),
                    NF_BOTH(scale_vjp),
-                   [](Tape& t, Node& n, const Var* d) { return scale(t, d[0], n.attr<ConstantAttr>().c); }};
+                   [](Tape& t, Node& n, const InputTangents& d) -> OutputTangents {
+                     return scale(t, d[0], n.attr<ConstantAttr>().c);
+                   }};
 
 template <class T>
 void add_scalar_forward(Tape&, Node& n) {
@@ -293,7 +303,7 @@ const Op kAddScalar = {"add_scalar",
                        same_as_first,
                        NF_BOTH(add_scalar_forward),
                        NF_BOTH(add_scalar_vjp),
-                       [](Tape&, Node&, const Var* d) { return d[0]; }};
+                       [](Tape&, Node&, const InputTangents& d) -> OutputTangents { return d[0]; }};
 
 // A broadcast b is small: its layout is not worth a code path.
 Var record(Tape& t, const Op& op, Var a, Var b) {

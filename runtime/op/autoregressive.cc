@@ -13,6 +13,8 @@
 #include "runtime/op/affine_column.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/restore.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -21,7 +23,8 @@ enum { kZ, kContext, kParams };
 
 struct InverseAttr : AutoregressiveMap {
   bool dropping;
-  uint32_t stream;  // of the first dropout
+  uint32_t stream;   // of the first dropout
+  RandomKey random;  // as it was before
 };
 
 // saved: all vectors of the net by unit, [units, n] (NetStage::offset).
@@ -248,7 +251,24 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       for (int64_t j = 0; j < net.context; ++j) g_context.row(r)[j] += g.base[j * n + r];
 }
 
-const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// The map at its solution x as ordinary ops; dx from the triangular Jacobian by D tangents of the net, one for every
+// column.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& a = n.attr<InverseAttr>();
+  const Restore training(t.training);
+  const Restore draws(t.random);
+  t.training = a.dropping;
+  t.random = a.random;
+  const std::span<const Var> params(n.in + kParams, static_cast<size_t>(a.net->params));
+  Var h = (*a.net)(t, params, column_features(t, a.features, &n), n.in[kContext]);
+  const ColumnVars e = expand_columns(t, *a.map, a.order, &n, h, true);
+  Var slope = in_place_of(t, unary(t, Unary::exp, e.log_slope), a.order.data());
+  Var dx = solve_triangular(t, d, &n, in_place_of(t, e.z, a.order.data()), slope, d[kZ], a.order.data());
+  Var dl = d.along(&n, dx, e.log_slope).y;
+  return {dx, dl ? scale(t, sum_last(t, dl), -1) : nullptr};
+}
+
+const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // ---- cases -------------------------------------------------------------------------------------------------------
 
@@ -363,7 +383,7 @@ Mapped autoregressive_inverse(Tape& t, const AutoregressiveMap& map, Var z, Var 
   const StagedNet& net = *map.net;
   if (params.size() != static_cast<size_t>(net.params))
     fail(Code::internal, "autoregressive_inverse: %zu parameters for a net of %d", params.size(), net.params);
-  InverseAttr a{map, t.training && net.dropout > 0, 0};
+  InverseAttr a{map, t.training && net.dropout > 0, 0, t.random};
   bool first = true;
   for (const NetStage& stage : net.stages) {
     if (stage.kind != NetStage::dropout || !a.dropping) continue;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "runtime/tape/tape.h"
+#include "runtime/op/mapped.h"
 
 namespace nf {
 
@@ -32,10 +32,10 @@ struct BatchPart {
   Node* node = nullptr;            // the op, once it is recorded
 };
 
-// z = (x - mean) / sqrt(variance + eps), extra: log_det [n] = -sum_j log(variance_j + eps) / 2. x [n, d]. The variance
+// z = (x - mean) / sqrt(variance + eps), log_det = -sum_j log(variance_j + eps) / 2. x [n, d]. The variance
 // is the unbiased one or, with `biased`, that over the number of rows. Gradients go through the statistics. Without a
 // part the rows of x are the whole batch.
-Var batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased);
+Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased);
 
 // Each adds its sums over the rows of x that count to `out`.
 void column_sums(const View& x, const double* weight, double* out);  // [d]: x

@@ -9,6 +9,8 @@
 #include "runtime/op/batch_columns.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -113,16 +115,26 @@ void grad_sums(const Tape& t, const Node& n, const double* weight, double* out) 
   }
 }
 
-const Op kBatchNormalise = {"batch_normalise", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// Through the statistics, as the gradient goes. A part of a batch would need the sums of the other tapes.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  if (part_of(n)) fail(Code::unsupported, "jvp: op '%s' has no tangent rule for rows on several tapes", n.op->name);
+  const int64_t rows = n.out.shape[0];
+  Var away = sub(t, n.in[0], mean_first(t, n.in[0]));
+  Var variance = scale(t, sum_first(t, unary(t, Unary::square, away)), 1 / divisor_of(n, static_cast<double>(rows)));
+  Var rate = unary(t, Unary::rsqrt, add_scalar(t, variance, n.attr<BatchNormaliseAttr>().eps));
+  return {d.of(mul(t, away, rate)), spread(t, d.of(sum(t, unary(t, Unary::log, rate))), {rows})};
+}
+
+const Op kBatchNormalise = {"batch_normalise", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // "md" rather than "nd": rows are not independent.
 const OpCase kCases[] = {
     {"batch_normalise",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false); }},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false).y; }},
     {"batch_normalise_biased",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true); }},
+     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true).y; }},
 };
 
 }  // namespace
@@ -130,10 +142,10 @@ const OpCase kCases[] = {
 extern const OpFamily family_batch_normalise;
 const OpFamily family_batch_normalise = {"batch_normalise", kCases, std::size(kCases)};
 
-Var batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
+Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
   Var z = t.record(kBatchNormalise, {x}, BatchNormaliseAttr{part, eps, biased});
   if (part) part->node = z;
-  return z;
+  return mapped(z);
 }
 
 void column_sums(const View& x, const double* weight, double* out) {

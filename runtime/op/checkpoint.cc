@@ -6,6 +6,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/restore.h"
 
 namespace nf {
 namespace {
@@ -17,21 +18,6 @@ struct CheckpointAttr {
   int32_t data;  // how many of the inputs; params follow
   bool training;
   RandomKey random;  // as it was before the sub-graph
-};
-
-// Puts a setting of the tape back at the end of a block, also when an error passes: the tape goes on to be used (after
-// a root that was missed, say).
-template <class V>
-class Restore {
- public:
-  explicit Restore(V& value) : value_(value), before_(value) {}
-  ~Restore() { value_ = before_; }
-  Restore(const Restore&) = delete;
-  Restore& operator=(const Restore&) = delete;
-
- private:
-  V& value_;
-  V before_;
 };
 
 Shapes shape(const Node& n) {
@@ -72,7 +58,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy = t.grad_out(n), gl = t.grad_out(*n.extra);
   const TapeScope nodes(t);
   const Restore training(t.training);
-  const Restore random(t.random);
+  const Restore draws(t.random);
   t.training = a.training;
   t.random = a.random;
   Var* inner = t.scratch<Var>(a.data);
@@ -89,7 +75,19 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kCheckpoint = {"checkpoint", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// The sub-graph once more, recorded: what a checkpoint saves is spent where tangents pass.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& a = n.attr<CheckpointAttr>();
+  const Restore training(t.training);
+  const Restore draws(t.random);
+  t.training = a.training;
+  t.random = a.random;
+  const Mapped m = a.run(t, a.what, n.in);
+  return {d.of(m.y), d.of(m.log_det)};
+}
+
+// Params are strided: a copy in another layout would take their gradients.
+const Op kCheckpoint = {"checkpoint", Layout::strided, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // tanh(x W + b), without a log-det.
 Var net_case(Tape& t, const Var* in) {
@@ -110,7 +108,7 @@ Var map_case(Tape& t, const Var* in) {
   struct {
     Var log_scale, shift;
     Mapped operator()(Tape& tape, const Var* x) const {
-      const Mapped m = mapped(affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false));
+      const Mapped m = affine(tape, dropout(tape, x[0], 0.3), log_scale, shift, false);
       return {mul(tape, m.y, x[1]), m.log_det};
     }
   } map{in[2], in[3]};
@@ -136,7 +134,8 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
                   const void* what) {
   const size_t count = data.size() + params.size();
   Var* inputs = t.scratch<Var>(static_cast<int64_t>(count));
-  for (size_t i = 0; i < count; ++i) inputs[i] = i < data.size() ? data[i] : params[i - data.size()];
+  for (size_t i = 0; i < data.size(); ++i) inputs[i] = data[i] ? conform(t, data[i], Layout::rows) : nullptr;
+  for (size_t i = 0; i < params.size(); ++i) inputs[data.size() + i] = params[i];
   const CheckpointAttr a{run, what, shape, static_cast<int32_t>(data.size()), t.training, t.random};
   return mapped(t.record(kCheckpoint, std::span<const Var>(inputs, count), a));
 }

@@ -1,5 +1,6 @@
 // A sub-graph as a single node: forward keeps only its inputs and outputs, and its gradient runs it again (gradient
-// checkpointing, Chen et al. 2016, arXiv 1604.06174). The bits are those of the sub-graph recorded node by node.
+// checkpointing, Chen et al. 2016, arXiv 1604.06174). Values have the bits of the sub-graph recorded node by node, and
+// gradients too, except that several uses of a data input within the sub-graph are summed before they are added.
 #pragma once
 #include <new>
 #include <span>
@@ -17,7 +18,7 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
                   const void* what);
 
 // f(t, data) records a sub-graph of the Vars `data`, which are stand-ins for those given here, and of `params`, which it
-// knows by itself; y has `shape`, log_det [shape[0]] or nullptr (the result's is zero then). Gradients flow to both;
+// knows by itself. All Vars whose gradients it is to reach must be among them: Error{internal} otherwise. y has `shape`, log_det [shape[0]] or nullptr (the result's is zero then). Gradients flow to both;
 // entries of `data` may be nullptr. f is copied into the arena and called again for the gradient, with the random
 // numbers of the first time.
 template <class F>

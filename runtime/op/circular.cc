@@ -10,6 +10,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -56,9 +57,8 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   for (int64_t j = 0; j < gy.cols; ++j) g[j] += static_cast<T>(n.attr<CircularAttr>().reach()) * sums[j];
 }
 
-Var tangent(Tape& t, Node& n, const Var* dx) {
-  if (!dx[kTurns]) return dx[kX];
-  return add(t, dx[kX] ? dx[kX] : t.zeros(n.out.shape), scale(t, dx[kTurns], n.attr<CircularAttr>().reach()));
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& dx) {
+  return plus(t, n.out.shape, dx[kX], scaled(t, dx[kTurns], n.attr<CircularAttr>().reach()));
 }
 
 const Op kCircularShift = {"circular_shift", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};

@@ -55,7 +55,11 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   });
 }
 
-const Op kClassRows = {"class_rows", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  return d[0] ? class_rows(t, d[0], n.in[1], n.attr<ClassRowsAttr>().one_hot) : nullptr;
+}
+
+const Op kClassRows = {"class_rows", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
     {"class_rows",

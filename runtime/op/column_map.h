@@ -27,6 +27,11 @@ struct ColumnGrad {
   int64_t column;
 };
 
+// tau as ordinary ops: z and log |dz/dx|, one column or several.
+struct ColumnVars {
+  Var z, log_slope;
+};
+
 // A map tau and its inverse. A row's bits depend on that row only. Scratch comes from the scope's tape in a
 // ScratchScope; an inverse by iteration reports a row that it misses as find_roots does (runtime/op/root.h).
 class ColumnMap {
@@ -37,11 +42,18 @@ class ColumnMap {
   virtual void map(const RowScope& s, const Column<double>& c, bool inverse) const = 0;
   virtual void vjp(const RowScope& s, const ColumnGrad<float>& c, bool inverse) const = 0;
   virtual void vjp(const RowScope& s, const ColumnGrad<double>& c, bool inverse) const = 0;
+  // tau itself as ordinary ops, from which tangents in both directions are taken: z and its log slope [N, 1] of x [N, 1]
+  // with the numbers h [N, per] of every row. The first N / columns.size() rows are of columns[0], and so on.
+  virtual ColumnVars expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const = 0;
   // Appends what a net that reads this column gets of it: the column, or sine and cosine of one that is a circle.
   virtual void features(int32_t column, std::vector<ColumnFeature>& list) const {
     list.push_back({ColumnFeature::value, column});
   }
 };
+
+// tau of x[:, columns[j]], j < m, as ordinary ops: z and log slopes [n, m]. h is [m * per, n] by unit or [n, m * per]
+// (`by_unit`).
+ColumnVars expand_columns(Tape& t, const ColumnMap& map, std::span<const int32_t> columns, Var x, Var h, bool by_unit);
 
 // z[:, order[i]] = tau(x[:, order[i]]; h_i) for x [n, D] and h [D * per, n] by unit; `map` and `order` are borrowed.
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h);

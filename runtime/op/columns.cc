@@ -1,5 +1,5 @@
-// Ops that move data: copies, shared views, gathers and concatenation of columns. Exact; gradients are the reverse
-// moves.
+// Ops that move data: shared views, gathers and concatenation of columns, and the cases of the copy that the tape
+// itself makes (runtime/tape/contiguous.cc). Exact; gradients are the reverse moves.
 #include <cstring>
 #include <utility>
 
@@ -11,46 +11,6 @@
 
 namespace nf {
 namespace {
-
-// Calls f(offset in the strided view, index in row-major order) for every element.
-template <class F>
-void for_elements(const View& v, F&& f) {
-  int64_t shape[kMaxRank], stride[kMaxRank];
-  const int pad = kMaxRank - v.shape.rank;
-  for (int i = 0; i < kMaxRank; ++i) {
-    shape[i] = i < pad ? 1 : v.shape[i - pad];
-    stride[i] = i < pad ? 0 : v.stride[i - pad];
-  }
-  int64_t k = 0;
-  for (int64_t a = 0; a < shape[0]; ++a)
-    for (int64_t b = 0; b < shape[1]; ++b)
-      for (int64_t c = 0; c < shape[2]; ++c)
-        for (int64_t d = 0; d < shape[3]; ++d) f(a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3], k++);
-}
-
-template <class T>
-void contiguous_forward(Tape&, Node& n) {
-  const View& v = n.in[0]->out;
-  const T* x = n.x<T>(0);
-  T* y = n.y<T>();
-  if (v.shape.rank == 2 && v.stride[0] == 1)
-    return kernel::transpose(v.shape[1], v.shape[0], x, v.stride[1], y, v.shape[1]);
-  for_elements(n.view(0), [&](int64_t at, int64_t k) { y[k] = x[at]; });
-}
-
-template <class T>
-void contiguous_vjp(Tape& t, Node& n, const InputGrads& grads) {
-  const T* gy = t.grad_out(n).template as<T>();
-  T* gx = grads.add(0).as<T>();
-  for_elements(n.view(0), [&](int64_t at, int64_t k) { gx[at] += gy[k]; });
-}
-
-const Op kContiguous = {"contiguous",
-                        Layout::strided,
-                        same_as_first,
-                        NF_BOTH(contiguous_forward),
-                        NF_BOTH(contiguous_vjp),
-                        [](Tape& t, Node&, const Var* d) { return contiguous(t, d[0]); }};
 
 // ---- gather ------------------------------------------------------------------------------------------------------
 
@@ -82,13 +42,13 @@ void gather_vjp(Tape& t, Node& n, const InputGrads& grads) {
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-Var gather_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents gather_tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<GatherAttr>();
   return gather_columns(t, d[0], a.index, a.count);
 }
 
 const Op kGather = {"gather_columns",        Layout::rows,        gather_shape,
-                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_jvp};
+                    NF_BOTH(gather_forward), NF_BOTH(gather_vjp), gather_tangent};
 
 // ---- concat ------------------------------------------------------------------------------------------------------
 
@@ -124,14 +84,14 @@ void concat_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-Var concat_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents concat_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var a = d[0] ? d[0] : t.zeros(n.in[0]->out.shape);
   Var b = d[1] ? d[1] : t.zeros(n.in[1]->out.shape);
   return concat_columns(t, a, b);
 }
 
 const Op kConcat = {"concat_columns",        Layout::rows,        concat_shape,
-                    NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_jvp};
+                    NF_BOTH(concat_forward), NF_BOTH(concat_vjp), concat_tangent};
 
 constexpr int32_t kReversed[] = {2, 1, 0};
 constexpr int32_t kRepeated[] = {1, 1, 0, 2, 1};
@@ -159,8 +119,6 @@ const OpCase kCases[] = {
 
 extern const OpFamily family_columns;
 const OpFamily family_columns = {"columns", kCases, std::size(kCases)};
-
-Var contiguous(Tape& t, Var x) { return t.record(kContiguous, {x}); }
 
 Var reshape(Tape& t, Var x, const Dims& shape) {
   if (shape.count() != x->out.count())

@@ -10,6 +10,9 @@
 #include "runtime/op/affine_column.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/repeat_rows.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -150,7 +153,26 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// Of the inverse x of z, column by column: z' dx = dz - (what the numbers do to z at x).
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.out.shape[0], m = count_of(n);
+  const int32_t* index = index_of(n);
+  Var h = n.in[kH];
+  if (shared(n)) h = repeat_rows(t, reshape(t, h, {1, h->out.count()}), rows);
+  const bool inverse = inverse_of(n);
+  const ColumnVars e = expand_columns(t, map_of(n), {index, static_cast<size_t>(m)}, inverse ? &n : n.in[kX], h, false);
+  Var passing = or_zeros(t, d[kX], n.out.shape);
+  if (!inverse) {
+    Var dz = d.of(e.z), dl = d.of(e.log_slope);
+    return {replace_columns(t, passing, index, m, or_zeros(t, dz, {rows, m})), dl ? sum_last(t, dl) : nullptr};
+  }
+  Var right = minus(t, {rows, m}, gather_columns(t, passing, index, m), d.along(&n, nullptr, e.z).y);
+  Var dx = replace_columns(t, passing, index, m, mul(t, right, unary(t, Unary::exp, scale(t, e.log_slope, -1))));
+  Var dl = d.along(&n, dx, e.log_slope).y;
+  return {dx, dl ? scale(t, sum_last(t, dl), -1) : nullptr};
+}
+
+const Op kCouple = {"couple_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 constexpr int32_t kOdd[] = {3, 1};
 

@@ -13,6 +13,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/scale_map.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -136,7 +137,29 @@ void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kAffine = {"affine_coupling", Layout::rows, affine_shape, NF_BOTH(affine_forward), NF_BOTH(affine_vjp)};
+// Of columns `index`: dz = (dx + x dl) s + dt;  dx = (dz - dt) / s - x dl,  with dl that of log s.
+OutputTangents affine_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& a = n.attr<AffineAttr>();
+  const Dims rows = {n.out.shape[0], a.m};
+  const auto pick = [&](Var v) { return v ? gather_columns(t, v, a.index, a.m) : nullptr; };
+  const ScaleVars scale = scale_map(t, a.map, a.cap, slice_columns(t, n.in[kH], a.m, a.m));
+  Var dl = d.of(scale.log_s), dt = d[kH] ? slice_columns(t, d[kH], 0, a.m) : nullptr, du = pick(d[kX]);
+  if (a.inverse) {
+    du = minus(t, rows, du, dt);
+    if (du) du = div(t, du, scale.s);
+    if (dl) du = minus(t, rows, du, mul(t, pick(&n), dl));
+  } else {
+    if (dl) du = plus(t, rows, du, mul(t, pick(n.in[kX]), dl));
+    if (du) du = mul(t, du, scale.s);
+    du = plus(t, rows, du, dt);
+  }
+  if (!du) return nullptr;
+  return {replace_columns(t, or_zeros(t, d[kX], n.out.shape), a.index, a.m, du),
+          dl ? scaled(t, sum_last(t, dl), a.inverse ? -1 : 1) : nullptr};
+}
+
+const Op kAffine = {"affine_coupling",       Layout::rows,        affine_shape,
+                    NF_BOTH(affine_forward), NF_BOTH(affine_vjp), affine_tangent};
 
 // ---- additive ----------------------------------------------------------------------------------------------------
 
@@ -173,14 +196,21 @@ void additive_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kAdditive = {"additive_coupling", Layout::rows, additive_shape, NF_BOTH(additive_forward),
-                      NF_BOTH(additive_vjp)};
+// The map is linear.
+OutputTangents additive_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& a = n.attr<AdditiveAttr>();
+  if (!d[kH]) return d[kX];
+  return additive_coupling(t, or_zeros(t, d[kX], n.out.shape), d[kH], a.index, a.m, a.inverse);
+}
+
+const Op kAdditive = {"additive_coupling",       Layout::rows,          additive_shape,
+                      NF_BOTH(additive_forward), NF_BOTH(additive_vjp), additive_tangent};
 
 constexpr int32_t kOdd[] = {1, 3};
 
 template <ScaleMap kMap, bool kInverse>
 Var affine_case(Tape& t, const Var* in) {
-  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse);
+  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse).y;
 }
 
 const OpCase kCases[] = {
@@ -208,8 +238,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_coupling;
 const OpFamily family_coupling = {"coupling", kCases, std::size(kCases)};
 
-Var affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
-  return t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse});
+Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
+  return mapped(t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse}));
 }
 
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse) {

@@ -24,8 +24,10 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kCumsum = {"cumsum",         Layout::rows, same_as_first,
-                    NF_BOTH(forward), NF_BOTH(vjp), [](Tape& t, Node&, const Var* d) { return cumsum(t, d[0]); }};
+const Op kCumsum = {
+    "cumsum",      Layout::rows,
+    same_as_first, NF_BOTH(forward),
+    NF_BOTH(vjp),  [](Tape& t, Node&, const InputTangents& d) -> OutputTangents { return cumsum(t, d[0]); }};
 
 const OpCase kCases[] = {
     {"cumsum", {{"nd"}}, [](Tape& t, const Var* in) { return cumsum(t, in[0]); }},

@@ -10,6 +10,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -43,10 +44,12 @@ void standard_vjp(Tape& t, Node& n, const InputGrads& grads) {
 }
 
 // d(-|z|^2/2) = -<z, dz>
-Var standard_jvp(Tape& t, Node& n, const Var* d) { return scale(t, row_dot(t, n.in[0], d[0]), -1); }
+OutputTangents standard_tangent(Tape& t, Node& n, const InputTangents& d) {
+  return scale(t, row_dot(t, n.in[0], d[0]), -1);
+}
 
 const Op kStandard = {"normal_log_prob",         Layout::rows,          standard_shape,
-                      NF_BOTH(standard_forward), NF_BOTH(standard_vjp), standard_jvp};
+                      NF_BOTH(standard_forward), NF_BOTH(standard_vjp), standard_tangent};
 
 // ---- diagonal ----------------------------------------------------------------------------------------------------
 
@@ -123,8 +126,14 @@ void diagonal_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kDiagonal = {"normal_log_prob_diagonal", Layout::rows, diagonal_shape, NF_BOTH(diagonal_forward),
-                      NF_BOTH(diagonal_vjp)};
+OutputTangents diagonal_tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var u = mul(t, sub(t, n.in[kZ], n.in[kLoc]), unary(t, Unary::exp, scale(t, n.in[kLogScale], -1)));
+  Var terms = sub(t, scale(t, unary(t, Unary::square, u), -0.5), n.in[kLogScale]);
+  return d.of(sum_last(t, terms));
+}
+
+const Op kDiagonal = {"normal_log_prob_diagonal", Layout::rows,          diagonal_shape,
+                      NF_BOTH(diagonal_forward),  NF_BOTH(diagonal_vjp), diagonal_tangent};
 
 const OpCase kCases[] = {
     {"normal_log_prob", {{"nd"}}, [](Tape& t, const Var* in) { return normal_log_prob(t, in[0]); }},

@@ -67,7 +67,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy.row(r), static_cast<const T*>(n.saved), gx.row(r), gx.cols);
 }
 
-Var tangent(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   return mul(t, d[0], t.input(contiguous_view(n.saved, n.out.dtype, {n.out.shape[1]}), false));
 }
 

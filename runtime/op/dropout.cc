@@ -51,11 +51,11 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   for (int64_t r = 0; r < gx.rows; ++r) kernel::mul_add(gy + r * gx.cols, mask + r * gx.cols, gx.row(r), gx.cols);
 }
 
-Var jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   return mul(t, d[0], t.input(contiguous_view(n.saved, n.out.dtype, n.out.shape), false));
 }
 
-const Op kDropout = {"dropout", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), jvp};
+const Op kDropout = {"dropout", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // The same mask however often a test evaluates it.
 Var training_case(Tape& t, const Var* in) {

@@ -9,6 +9,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -66,7 +67,67 @@ void bijection_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kBijection = {"bijection", Layout::rows, bijection_shape, NF_BOTH(bijection_forward), NF_BOTH(bijection_vjp)};
+// y and log f'(x) up to a constant as ordinary ops, with the poles and kinks of kernel/bijection.h. log_dy is nullptr
+// where it is constant between kinks.
+struct Expanded {
+  Var y, log_dy;
+};
+Expanded expand(Tape& t, const BijectionAttr& f, Var x) {
+  const auto of = [&t](Unary g, Var v, double a = 0) { return unary(t, g, v, a); };
+  const auto log_logistic = [&](Var u) {  // of the slope of a sigmoid
+    return add(t, of(Unary::log_sigmoid, u), of(Unary::log_sigmoid, scale(t, u, -1)));
+  };
+  const double a = f.a, width = 1 - 2 * f.b;
+  switch (f.f) {
+    case Bijection::leaky_relu:
+      return {of(Unary::leaky_relu, x, a), nullptr};
+    case Bijection::sigmoid: {
+      Var u = scale(t, x, a);
+      return {scale(t, of(Unary::sigmoid, u), 1 / width), log_logistic(u)};
+    }
+    case Bijection::logit: {
+      Var low = of(Unary::log, add_scalar(t, scale(t, x, width), f.b));
+      Var high = of(Unary::log, add_scalar(t, scale(t, x, -width), width + f.b));
+      return {scale(t, sub(t, low, high), 1 / a), scale(t, add(t, low, high), -1)};
+    }
+    case Bijection::tanh:
+      return {of(Unary::tanh, x), log_logistic(scale(t, x, 2))};
+    case Bijection::atanh:
+      return {of(Unary::atanh, x), scale(t, add(t, of(Unary::log1p, x), of(Unary::log1p, scale(t, x, -1))), -1)};
+    case Bijection::softplus:
+      return {of(Unary::softplus, x, 1), of(Unary::log_sigmoid, x)};
+    case Bijection::inverse_softplus: {
+      Var log_gap = of(Unary::log, scale(t, of(Unary::expm1, scale(t, x, -1)), -1));
+      return {add(t, x, log_gap), scale(t, log_gap, -1)};
+    }
+    case Bijection::exp:
+      return {of(Unary::exp, x), x};
+    case Bijection::log: {
+      Var y = of(Unary::log, x);
+      return {y, scale(t, y, -1)};
+    }
+    case Bijection::cbrt:
+      return {of(Unary::cbrt, x), scale(t, of(Unary::log, of(Unary::abs, x)), -2.0 / 3)};
+    case Bijection::cube:
+      return {mul(t, of(Unary::square, x), x), scale(t, of(Unary::log, of(Unary::abs, x)), 2)};
+    case Bijection::softclip:
+      return {scale(t, of(Unary::softsign, scale(t, x, 1 / a)), a),
+              scale(t, of(Unary::log1p, scale(t, of(Unary::abs, x), 1 / a)), -2)};
+    case Bijection::inverse_softclip: {
+      Var share = scale(t, of(Unary::abs, x), -1 / a);
+      return {div(t, x, add_scalar(t, share, 1)), scale(t, of(Unary::log1p, share), -2)};
+    }
+  }
+  return {};
+}
+
+OutputTangents bijection_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const Expanded e = expand(t, n.attr<BijectionAttr>(), n.in[kX]);
+  return {d.of(e.y), e.log_dy ? sum_last(t, d.of(e.log_dy)) : nullptr};
+}
+
+const Op kBijection = {
+    "bijection", Layout::rows, bijection_shape, NF_BOTH(bijection_forward), NF_BOTH(bijection_vjp), bijection_tangent};
 
 // ---- prelu -------------------------------------------------------------------------------------------------------
 
@@ -113,12 +174,22 @@ void prelu_vjp(Tape& t, Node& n, const InputGrads& grads) {
                           gl ? gl[r] : T(0), gx.p ? gx.row(r) : nullptr, gs, x.cols);
 }
 
-const Op kPrelu = {"prelu", Layout::rows, prelu_shape, NF_BOTH(prelu_forward), NF_BOTH(prelu_vjp)};
+// Where x < 0: dy = e^(+-l) dx +- y dl, d log_det = +-sum dl.
+OutputTangents prelu_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const double sign = inverse_of(n) ? -1 : 1;
+  Var below = unary(t, Unary::relu, scale(t, unary(t, Unary::sign, n.in[kX]), -1));  // 1 or 0
+  Var slope = unary(t, Unary::exp, scale(t, mul(t, below, n.in[kLogSlope]), sign));
+  Var dl = d[kLogSlope] ? scale(t, mul(t, below, d[kLogSlope]), sign) : nullptr;
+  Var dy = d[kX] ? mul(t, slope, d[kX]) : nullptr;
+  return {plus(t, n.out.shape, dy, dl ? mul(t, &n, dl) : nullptr), dl ? sum_last(t, dl) : nullptr};
+}
+
+const Op kPrelu = {"prelu", Layout::rows, prelu_shape, NF_BOTH(prelu_forward), NF_BOTH(prelu_vjp), prelu_tangent};
 
 // Cases. Constants are in thousandths, because a template argument has to be an integer.
 template <Bijection f, int a = 1000, int b = 0>
 Var apply(Tape& t, const Var* in) {
-  return bijection(t, f, in[0], a * 1e-3, b * 1e-3);
+  return bijection(t, f, in[0], a * 1e-3, b * 1e-3).y;
 }
 
 constexpr auto kPositive = Domain::positive, kNonzero = Domain::nonzero, kSymmetric = Domain::symmetric;
@@ -139,10 +210,10 @@ const OpCase kCases[] = {
     {"bijection_cube", {{"nd", kNonzero}}, apply<Bijection::cube>},
     {"bijection_softclip", {{"nd", kNonzero}}, apply<Bijection::softclip, 1700>},
     {"bijection_inverse_softclip", {{"nd", Domain::unit}}, apply<Bijection::inverse_softclip, 1700>},
-    {"prelu_flow", {{"nd", kNonzero}, {"d"}}, [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], false); }},
+    {"prelu_flow", {{"nd", kNonzero}, {"d"}}, [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], false).y; }},
     {"prelu_flow_inverse",
      {{"nd", kNonzero}, {"d"}},
-     [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], true); }},
+     [](Tape& t, const Var* in) { return prelu(t, in[0], in[1], true).y; }},
 };
 
 }  // namespace
@@ -150,10 +221,12 @@ const OpCase kCases[] = {
 extern const OpFamily family_elementwise_flow;
 const OpFamily family_elementwise_flow = {"elementwise_flow", kCases, std::size(kCases)};
 
-Var bijection(Tape& t, Bijection f, Var x, double a, double b) {
-  return t.record(kBijection, {x}, BijectionAttr{f, a, b});
+Mapped bijection(Tape& t, Bijection f, Var x, double a, double b) {
+  return mapped(t.record(kBijection, {x}, BijectionAttr{f, a, b}));
 }
 
-Var prelu(Tape& t, Var x, Var log_slope, bool inverse) { return t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}); }
+Mapped prelu(Tape& t, Var x, Var log_slope, bool inverse) {
+  return mapped(t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}));
+}
 
 }  // namespace nf

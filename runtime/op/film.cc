@@ -4,6 +4,8 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -44,7 +46,13 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kFilm = {"film", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// dy = dh (1 + g) + (h dg + db)
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var rest = plus(t, n.out.shape, d[kScale] ? mul(t, n.in[kH], d[kScale]) : nullptr, d[kShift]);
+  return d[kH] ? film(t, d[kH], n.in[kScale], or_zeros(t, rest, n.out.shape)) : rest;
+}
+
+const Op kFilm = {"film", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
     {"film", {{"nd"}, {"nd"}, {"nd"}}, [](Tape& t, const Var* in) { return film(t, in[0], in[1], in[2]); }},

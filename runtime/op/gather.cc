@@ -40,7 +40,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
 }
 
-Var tangent(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<GatherAttr>();
   return gather_last(t, d[0], a.index, a.count);
 }

@@ -92,11 +92,26 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::gemm<T>(k, d, k, g, k, 1, v.p, v.ld, gv.p, gv.ld, Into::accumulate);
 }
 
+// The formulas above as ordinary ops: rows of w^T solve with the triangle of V V^T, half of it on the diagonal.
+Var expanded(Tape& t, Var x, Var v, bool reversed) {
+  const int64_t k = v->out.shape[0], beside = k * (k - 1) / 2;
+  int32_t *pairs = t.scratch<int32_t>(beside), *squares = t.scratch<int32_t>(k);
+  for (int64_t i = 0, at = 0; i < k; ++i) {
+    squares[i] = static_cast<int32_t>(i * k + i);
+    for (int64_t j = reversed ? i + 1 : 0; j < (reversed ? k : i); ++j) pairs[at++] = static_cast<int32_t>(i * k + j);
+  }
+  Var turned = transpose(t, v), dots = reshape(t, matmul(t, v, turned), {1, k * k});
+  Var entries = beside ? reshape(t, gather_columns(t, dots, pairs, beside), {beside}) : nullptr;
+  Var diagonal = scale(t, reshape(t, gather_columns(t, dots, squares, k), {k}), 0.5);
+  const Triangle part = reversed ? Triangle::upper : Triangle::lower;
+  Var w = triangular_solve(t, part, matmul(t, x, turned), entries, diagonal);
+  return sub(t, x, matmul(t, w, v));
+}
+
 // A sequence is linear in x.
-Var tangent(Tape& t, Node& n, const Var* dx) {
-  if (dx[kV])
-    fail(Code::unsupported, "op '%s': derivatives along the vectors of reflections are not implemented", n.op->name);
-  return householder(t, dx[kX], n.in[kV], reversed_of(n));
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  if (!d[kV] || n.in[kV]->out.shape[0] == 0) return d[kX] ? householder(t, d[kX], n.in[kV], reversed_of(n)) : nullptr;
+  return d.of(expanded(t, n.in[kX], n.in[kV], reversed_of(n)));
 }
 
 const Op kHouseholder = {"householder", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};

@@ -1,10 +1,6 @@
 #include "runtime/op/layout.h"
 
-#include "runtime/op/ops.h"
-
 namespace nf {
-
-Var packed_copy(Tape& t, Var x) { return contiguous(t, x); }
 
 void wrong_rank(const Node& n, int input, int rank) {
   fail(Code::shape, "%s: input %d has shape %s, expected rank %d", n.op->name, input,

@@ -1,72 +1,9 @@
-// How ops see memory: contiguous runs, rows, or any strides; and the checks that shape rules share.
+// What ops share: how they see memory (runtime/core/rows.h), and the checks of shape rules.
 #pragma once
+#include "runtime/core/rows.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {
-
-// The dtype switch: calls f.operator()<float>() or <double>(). Used once per op.
-template <class F>
-decltype(auto) with_dtype(DType t, F&& f) {
-  return t == DType::f64 ? f.template operator()<double>() : f.template operator()<float>();
-}
-
-// A matrix with unit inner stride. A contiguous tensor is one long row.
-template <class T>
-struct Rows {
-  T* p;
-  int64_t rows, cols, ld;
-  T* row(int64_t r) const { return p + r * ld; }
-};
-
-// True when the view is a matrix (rank <= 2) with unit inner stride.
-inline bool is_rows(const View& v) {
-  if (v.shape.rank == 2 && v.stride[1] == 1) return true;
-  if (v.contiguous()) return true;
-  if (v.shape.rank == 1) return v.shape[0] <= 1;
-  return v.shape.rank == 2 && v.shape[1] <= 1;
-}
-
-// Collapses to one row when contiguous; otherwise the view must satisfy is_rows.
-template <class T>
-Rows<T> runs_of(const View& v) {
-  if (v.contiguous()) return {v.as<T>(), 1, v.count(), v.count()};
-  return {v.as<T>(), v.shape[0], v.shape.rank > 1 ? v.shape[1] : 1, v.stride[0]};
-}
-
-// As a matrix [product of leading extents, last extent]; rank 1 is a column of scalars [n, 1].
-template <class T>
-Rows<T> matrix_of(const View& v) {
-  if (v.shape.rank == 1) return {v.as<T>(), v.shape[0], 1, v.stride[0]};
-  if (v.shape.rank == 2) return {v.as<T>(), v.shape[0], v.shape[1], v.shape[0] > 1 ? v.stride[0] : v.shape[1]};
-  const int64_t cols = v.shape.last();
-  return {v.as<T>(), cols ? v.count() / cols : 0, cols, cols};
-}
-
-// As a matrix [product of leading extents, last extent]; rank 1 is one row, rank 0 a row of one.
-template <class T>
-Rows<T> last_axis_of(const View& v) {
-  if (v.shape.rank < 2) return {v.as<T>(), 1, v.count(), v.count()};
-  int64_t rows = 1;
-  for (int i = 0; i + 1 < v.shape.rank; ++i) rows *= v.shape[i];
-  const int64_t cols = v.shape.last();
-  return {v.as<T>(), rows, cols, v.contiguous() ? cols : v.stride[0]};
-}
-
-// Calls f(a_run, b_run, n) over matching contiguous runs of two views of the same shape.
-template <class A, class B, class F>
-void for_runs(const View& a, const View& b, F&& f) {
-  if (a.contiguous() && b.contiguous()) return f(a.as<A>(), b.as<B>(), a.count());
-  const Rows<A> ra{a.as<A>(), a.shape[0], a.shape.rank > 1 ? a.shape[1] : 1, a.stride[0]};
-  const Rows<B> rb{b.as<B>(), b.shape[0], b.shape.rank > 1 ? b.shape[1] : 1, b.stride[0]};
-  for (int64_t r = 0; r < ra.rows; ++r) f(ra.row(r), rb.row(r), ra.cols);
-}
-
-// x itself when its layout already fits, otherwise a recorded contiguous copy.
-Var packed_copy(Tape& t, Var x);
-inline Var conform(Tape& t, Var x, Layout layout) {
-  const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
-  return fits ? x : packed_copy(t, x);
-}
 
 // Shape rules. Inline, because they run once per node.
 inline Shapes same_as_first(const Node& n) {

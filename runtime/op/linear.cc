@@ -8,6 +8,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -100,12 +101,11 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
 }
 
 // d(xW + b + r) = dx W + x dW + db + dr, times act' of the sum
-Var tangent(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   Var y = nullptr;
   if (d[kX]) y = linear(t, d[kX], n.in[kW], nullptr);
   if (d[kW]) y = linear_add(t, n.in[kX], d[kW], nullptr, y);
-  if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), d[kB]);
-  if (d[kResidual]) y = y ? add(t, y, d[kResidual]) : d[kResidual];
+  y = plus(t, n.out.shape, plus(t, n.out.shape, y, d[kB]), d[kResidual]);
   const Activation& act = act_of(n);
   if (act.identity) return y;
   Var before = linear(t, n.in[kX], n.in[kW], n.in[kB]);

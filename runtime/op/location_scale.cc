@@ -17,8 +17,10 @@
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
+#include "runtime/op/gamma_ratio.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/per_row.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -152,9 +154,29 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
+template <Family family>
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.in[kZ]->out.shape[0], cols = n.in[kZ]->out.shape[1];
+  const auto param = [&](int i) { return row_params(t, n.in[i], rows, cols); };
+  Var log_scale = param(kLogScale);
+  Var u = mul(t, sub(t, n.in[kZ], param(kLoc)), unary(t, Unary::exp, scale(t, log_scale, -1))), f;
+  if constexpr (family == Family::laplace) {
+    f = scale(t, unary(t, Unary::abs, u), -1);
+  } else if constexpr (family == Family::logistic) {
+    f = add(t, unary(t, Unary::log_sigmoid, u), unary(t, Unary::log_sigmoid, scale(t, u, -1)));
+  } else {
+    Var log_dof = param(kLogDof), nu = unary(t, Unary::exp, log_dof);
+    Var tail = unary(t, Unary::log1p, div(t, unary(t, Unary::square, u), nu));
+    tail = mul(t, tail, add_scalar(t, scale(t, nu, -0.5), -0.5));
+    f = add(t, tail, log_gamma_ratio(t, add_scalar(t, log_dof, -kLog2)));
+  }
+  return d.of(sum_last(t, sub(t, f, log_scale)));
+}
+
 template <Family f>
 constexpr Op op_of(const char* name) {
-  return {name, Layout::rows, shape, {forward<f, float>, forward<f, double>}, {vjp<f, float>, vjp<f, double>}};
+  return {name,      Layout::rows, shape, {forward<f, float>, forward<f, double>}, {vjp<f, float>, vjp<f, double>},
+          tangent<f>};
 }
 const Op kLogistic = op_of<Family::logistic>("logistic_log_prob"),
          kLaplace = op_of<Family::laplace>("laplace_log_prob"), kStudent = op_of<Family::student>("student_log_prob");
@@ -204,7 +226,8 @@ void draws_vjp(Tape& t, Node& n, const InputGrads& grads) {
   for (int64_t r = 0; r < rows; ++r) kernel::mul_add<T>(g.row(r), slope + r * d, out.row(r), d);
 }
 
-const Op kDraws = {"student_draws", Layout::rows, draws_shape, NF_BOTH(draws_forward), NF_BOTH(draws_vjp)};
+const Op kDraws = {"student_draws",        Layout::rows,       draws_shape,
+                   NF_BOTH(draws_forward), NF_BOTH(draws_vjp), kSampledOnce};
 
 const OpCase kCases[] = {
     {"logistic",
@@ -244,7 +267,7 @@ Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
 }
 
 Var located(Tape& t, Var u, Var loc, Var log_scale) {
-  if (loc->out.shape.rank == 1) return affine(t, u, log_scale, loc, false);
+  if (loc->out.shape.rank == 1) return affine(t, u, log_scale, loc, false).y;
   return add(t, mul(t, u, unary(t, Unary::exp, log_scale)), loc);
 }
 

@@ -4,8 +4,11 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/op/affine_column.h"
+#include "runtime/op/columns.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -80,19 +83,27 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t cols = n.out.shape[1];
+  const int32_t* order = order_of(n);
+  const ColumnVars e = expand_columns(t, map_of(n), {order, static_cast<size_t>(cols)}, n.in[kX], n.in[kH], true);
+  Var dz = d.of(e.z), dl = d.of(e.log_slope);
+  return {dz ? in_place_of(t, dz, order) : nullptr, dl ? sum_last(t, dl) : nullptr};
+}
+
+const Op kColumns = {"map_columns", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 constexpr int32_t kOrder[] = {1, 2, 0};
 
 template <ColumnScale kScale>
 Var apply(Tape& t, const Var* in) {
   static const AffineColumn map(kScale, 2);
-  return map_columns(t, map, kOrder, in[0], in[1]).y;
+  return map_columns(t, map, kOrder, in[0], transpose(t, in[1])).y;
 }
 
 const OpCase kCases[] = {
-    {"map_columns", {{"n3"}, {"6n"}}, apply<ColumnScale::bounded_exp>},
-    {"map_columns_gate", {{"n3"}, {"6n"}}, apply<ColumnScale::gate>},
+    {"map_columns", {{"n3"}, {"n6"}}, apply<ColumnScale::bounded_exp>},
+    {"map_columns_gate", {{"n3"}, {"n6"}}, apply<ColumnScale::gate>},
 };
 
 }  // namespace
@@ -101,7 +112,7 @@ extern const OpFamily family_map_columns;
 const OpFamily family_map_columns = {"map_columns", kCases, std::size(kCases)};
 
 Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, Var h) {
-  return mapped(t.record(kColumns, {x, h}, ColumnsAttr{&map, order}));
+  return mapped(t.record(kColumns, {x, conform(t, h, Layout::contiguous)}, ColumnsAttr{&map, order}));
 }
 
 }  // namespace nf

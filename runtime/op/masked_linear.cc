@@ -7,6 +7,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -93,12 +94,12 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
 constexpr Activation kNone;
 
 // d(W^T x + b) = W^T dx + dW^T x + db, times act' of the sum; + dr
-Var tangent(Tape& t, Node& n, const Var* d) {
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const Staircase& m = mask_of(n);
   Var y = d[kResidual];
   if (d[kX]) y = masked_linear(t, m, d[kX], n.in[kW], nullptr, y, kNone);
   if (d[kW]) y = masked_linear(t, m, n.in[kX], d[kW], nullptr, y, kNone);
-  if (d[kB]) y = add(t, y ? y : t.zeros(n.out.shape), reshape(t, d[kB], {m.cols(), 1}));
+  y = plus(t, n.out.shape, y, d[kB] ? as_column(t, d[kB]) : nullptr);
   const Activation& act = act_of(n);
   if (act.identity) return y;
   Var before = masked_linear(t, m, n.in[kX], n.in[kW], n.in[kB], nullptr, kNone);

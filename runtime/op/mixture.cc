@@ -20,6 +20,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/per_row.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -149,8 +150,20 @@ void density_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kDensity = {"mixture_log_prob", Layout::contiguous, density_shape, NF_BOTH(density_forward),
-                     NF_BOTH(density_vjp)};
+OutputTangents density_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.out.shape[0], k = n.in[1]->out.shape.last(), cols = n.in[0]->out.shape[1], all = k * cols;
+  int32_t* column = t.scratch<int32_t>(all);
+  for (int64_t i = 0; i < all; ++i) column[i] = static_cast<int32_t>(i % cols);
+  Var log_w = log_softmax(t, row_params(t, n.in[1], rows, k));
+  Var loc = row_params(t, n.in[2], rows, all), log_scale = row_params(t, n.in[3], rows, all);
+  Var away = sub(t, gather_columns(t, n.in[0], column, all), loc);
+  Var u = mul(t, away, unary(t, kernel::Unary::exp, scale(t, log_scale, -1)));
+  Var terms = sub(t, scale(t, unary(t, kernel::Unary::square, u), -0.5), log_scale);
+  return d.of(logsumexp(t, add(t, sum_last(t, reshape(t, terms, {rows, k, cols})), log_w)));
+}
+
+const Op kDensity = {"mixture_log_prob",       Layout::contiguous,   density_shape,
+                     NF_BOTH(density_forward), NF_BOTH(density_vjp), density_tangent};
 
 // ---- samples -----------------------------------------------------------------------------------------------------
 
@@ -246,7 +259,8 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kSample = {"mixture_sample", Layout::contiguous, sample_shape, NF_BOTH(sample_forward), NF_BOTH(sample_vjp)};
+const Op kSample = {"mixture_sample",        Layout::contiguous,  sample_shape,
+                    NF_BOTH(sample_forward), NF_BOTH(sample_vjp), kSampledOnce};
 
 // Mild scales: terms e^(u^2) apart would only test what differences can resolve.
 const OpCase kCases[] = {

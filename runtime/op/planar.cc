@@ -22,7 +22,9 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
 #include "runtime/op/ridge_root.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -266,11 +268,73 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kPlanar = {"planar", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// The map x -> z as ordinary ops, with a set of parameters for every row.
+struct Expanded {
+  Var z, log_det;
+  Var w, uhat, slope, det;  // [n, d], [n, d]; h'(a) and det [n]
+};
+Expanded expand(Tape& t, const PlanarMap& map, Var x, Var p) {
+  const int64_t n = x->out.shape[0], d = x->out.shape[1];
+  const auto of = [&t](Unary f, Var v, double a = 0) { return unary(t, f, v, a); };
+  p = rows_of_params(t, p, n, 2 * d + 1);
+  Var u = slice_columns(t, p, 0, d), w = slice_columns(t, p, d, d);
+  Var s = row_dot(t, u, w), q = row_dot(t, w, w);
+  // 1 where w has a direction, else 0 and q = 1: then k = 0, m = 1 and nothing moves with s.
+  Var has = t.empty({n}), none = t.empty({n});
+  with_dtype(t.dtype(), [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) {
+      none->y<T>()[i] = q->y<T>()[i] < std::numeric_limits<T>::min();
+      has->y<T>()[i] = 1 - none->y<T>()[i];
+    }
+  });
+  Var m = add(t, mul(t, of(Unary::softplus, s, 1), has), none);
+  Var k = div(t, mul(t, add_scalar(t, of(Unary::softplus, scale(t, s, -1), 1), -1), has), add(t, q, none));
+  Var a = add(t, row_dot(t, w, x), reshape(t, slice_columns(t, p, 2 * d, 1), {n}));
+  Var h = nullptr, slope = nullptr, rest = nullptr;  // h, h', 1 - h'
+  switch (map.h) {
+    case Ridge::tanh: {
+      Var twice = scale(t, a, 2);
+      h = of(Unary::tanh, a);
+      slope = scale(t, mul(t, of(Unary::sigmoid, twice), of(Unary::sigmoid, scale(t, twice, -1))), 4);
+      rest = of(Unary::square, h);
+      break;
+    }
+    case Ridge::leaky_relu:
+      h = of(Unary::leaky_relu, a, map.slope);
+      rest = scale(t, of(Unary::relu, scale(t, of(Unary::sign, a), -1)), 1 - map.slope);
+      slope = add_scalar(t, scale(t, rest, -1), 1);
+      break;
+    case Ridge::elu: {
+      Var below = scale(t, of(Unary::relu, scale(t, a, -1)), -1);
+      h = of(Unary::elu, a, 1);
+      slope = of(Unary::exp, below);
+      rest = scale(t, of(Unary::expm1, below), -1);
+      break;
+    }
+  }
+  Var uhat = add(t, u, mul(t, w, as_column(t, k))), det = add(t, rest, mul(t, m, slope));
+  return {add(t, x, mul(t, uhat, as_column(t, h))), of(Unary::log, det), w, uhat, slope, det};
+}
+
+// Of the inverse x of z: with J = 1 + u^ h' w^T by x, J dx = dz - (what the parameters do at x), by Sherman & Morrison.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const PlanarMap& map = map_of(n);
+  if (!map.inverse) {
+    const Expanded e = expand(t, map, n.in[kX], n.in[kP]);
+    return {d.of(e.z), d.of(e.log_det)};
+  }
+  const Expanded e = expand(t, map, &n, n.in[kP]);
+  Var right = minus(t, n.out.shape, d[kX], d.along(&n, nullptr, e.z).y);
+  Var share = div(t, mul(t, row_dot(t, e.w, right), e.slope), e.det);
+  Var dx = sub(t, right, mul(t, e.uhat, as_column(t, share)));
+  return {dx, scaled(t, d.along(&n, dx, e.log_det).y, -1)};
+}
+
+const Op kPlanar = {"planar", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 template <Ridge kH, bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return planar(t, in[0], in[1], {kH, 0.2, kInverse, {}});
+  return planar(t, in[0], in[1], {kH, 0.2, kInverse, {}}).y;
 }
 
 const OpCase kCases[] = {
@@ -290,6 +354,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_planar;
 const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
 
-Var planar(Tape& t, Var x, Var p, const PlanarMap& map) { return t.record(kPlanar, {x, p}, map); }
+Mapped planar(Tape& t, Var x, Var p, const PlanarMap& map) { return mapped(t.record(kPlanar, {x, p}, map)); }
 
 }  // namespace nf

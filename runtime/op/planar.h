@@ -1,8 +1,8 @@
 // Planar flow of rows, parameters shared or one set for every row; see planar.cc.
 #pragma once
 #include "runtime/kernel/ridge.h"
+#include "runtime/op/mapped.h"
 #include "runtime/op/root.h"
-#include "runtime/tape/tape.h"
 
 namespace nf {
 
@@ -15,7 +15,7 @@ struct PlanarMap {
   RootLimits limits;  // of the inverse
 };
 
-// x [n, d]; p [2 d + 1] or [n, 2 d + 1] holds (u | w | b). Second output: log_det [n].
-Var planar(Tape& t, Var x, Var p, const PlanarMap& map);
+// x [n, d]; p [2 d + 1] or [n, 2 d + 1] holds (u | w | b).
+Mapped planar(Tape& t, Var x, Var p, const PlanarMap& map);
 
 }  // namespace nf

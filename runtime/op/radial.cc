@@ -18,6 +18,8 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -218,11 +220,57 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kRadial = {"radial", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// The map x -> z as ordinary ops, with a set of parameters for every row. At x = x0 the radius has no slope, as in vjp.
+struct Expanded {
+  Var z, log_det;
+  Var offset, square, s, q;  // x - x0 [n, d]; |x - x0|^2, or 1 at x0, s and q [n]
+};
+Expanded expand(Tape& t, Var x, Var p) {
+  const int64_t n = x->out.shape[0], d = x->out.shape[1];
+  p = rows_of_params(t, p, n, d + 2);
+  const auto positive = [&](int64_t column) {
+    return unary(t, Unary::softplus, reshape(t, slice_columns(t, p, column, 1), {n}), 1);
+  };
+  Var alpha = positive(d), b = positive(d + 1);
+  Var offset = sub(t, x, slice_columns(t, p, 0, d)), square = row_dot(t, offset, offset);
+  Var away = t.empty({n}), at_center = t.empty({n});
+  with_dtype(t.dtype(), [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) {
+      at_center->y<T>()[i] = square->y<T>()[i] == 0;
+      away->y<T>()[i] = 1 - at_center->y<T>()[i];
+    }
+  });
+  square = add(t, square, at_center);
+  Var r = mul(t, unary(t, Unary::sqrt, square), away);
+  Var h = unary(t, Unary::reciprocal, add(t, r, alpha)), s = mul(t, add(t, r, b), h);
+  Var inner = mul(t, mul(t, r, h), mul(t, add(t, r, scale(t, alpha, 2)), h));
+  Var q = add(t, inner, mul(t, mul(t, alpha, h), mul(t, b, h)));
+  Var log_det = unary(t, Unary::log, q);
+  if (d > 1) log_det = add(t, log_det, scale(t, unary(t, Unary::log, s), static_cast<double>(d - 1)));
+  Var z = add(t, slice_columns(t, p, 0, d), mul(t, offset, as_column(t, s)));
+  return {z, log_det, offset, square, s, q};
+}
+
+// Of the inverse x of z: by x, the map stretches the direction of x - x0 by q and those across by s.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  if (!inverse_of(n)) {
+    const Expanded e = expand(t, n.in[kX], n.in[kP]);
+    return {d.of(e.z), d.of(e.log_det)};
+  }
+  const Expanded e = expand(t, &n, n.in[kP]);
+  Var right = minus(t, n.out.shape, d[kX], d.along(&n, nullptr, e.z).y);
+  Var per_s = unary(t, Unary::reciprocal, e.s);
+  Var gap = sub(t, unary(t, Unary::reciprocal, e.q), per_s);
+  Var share = div(t, mul(t, row_dot(t, e.offset, right), gap), e.square);
+  Var dx = add(t, mul(t, right, as_column(t, per_s)), mul(t, e.offset, as_column(t, share)));
+  return {dx, scaled(t, d.along(&n, dx, e.log_det).y, -1)};
+}
+
+const Op kRadial = {"radial", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 template <bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return radial(t, in[0], in[1], kInverse);
+  return radial(t, in[0], in[1], kInverse).y;
 }
 
 const OpCase kCases[] = {
@@ -238,6 +286,6 @@ const OpCase kCases[] = {
 extern const OpFamily family_radial;
 const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
 
-Var radial(Tape& t, Var x, Var p, bool inverse) { return t.record(kRadial, {x, p}, RadialAttr{inverse}); }
+Mapped radial(Tape& t, Var x, Var p, bool inverse) { return mapped(t.record(kRadial, {x, p}, RadialAttr{inverse})); }
 
 }  // namespace nf

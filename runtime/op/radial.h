@@ -1,10 +1,10 @@
 // Radial flow of rows, parameters shared or one set for every row; see radial.cc.
 #pragma once
-#include "runtime/tape/tape.h"
+#include "runtime/op/mapped.h"
 
 namespace nf {
 
-// x [n, d]; p [d + 2] or [n, d + 2] holds (x0 | raw alpha | raw beta). Second output: log_det [n].
-Var radial(Tape& t, Var x, Var p, bool inverse);
+// x [n, d]; p [d + 2] or [n, d + 2] holds (x0 | raw alpha | raw beta).
+Mapped radial(Tape& t, Var x, Var p, bool inverse);
 
 }  // namespace nf

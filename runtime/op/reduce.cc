@@ -12,6 +12,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -45,10 +46,12 @@ void sum_vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::binary_scalar(kernel::Binary::add, gx, *t.grad_out(n).template as<T>(), gx, n.view(0).count());
 }
 
-const Op kSum = {
-    "sum", Layout::contiguous, scalar_shape, NF_BOTH(sum_forward), NF_BOTH(sum_vjp), [](Tape& t, Node&, const Var* d) {
-      return sum(t, d[0]);
-    }};
+const Op kSum = {"sum",
+                 Layout::contiguous,
+                 scalar_shape,
+                 NF_BOTH(sum_forward),
+                 NF_BOTH(sum_vjp),
+                 [](Tape& t, Node&, const InputTangents& d) -> OutputTangents { return sum(t, d[0]); }};
 
 template <class T>
 void sum_last_forward(Tape&, Node& n) {
@@ -67,7 +70,7 @@ const Op kSumLast = {"sum_last",
                      without_last,
                      NF_BOTH(sum_last_forward),
                      NF_BOTH(sum_last_vjp),
-                     [](Tape& t, Node&, const Var* d) { return sum_last(t, d[0]); }};
+                     [](Tape& t, Node&, const InputTangents& d) -> OutputTangents { return sum_last(t, d[0]); }};
 
 Shapes without_first(const Node& n) {
   need_axis(n, 0);
@@ -105,7 +108,7 @@ const Op kSumFirst = {"sum_first",
                       without_first,
                       NF_BOTH(sum_first_forward),
                       NF_BOTH(sum_first_vjp),
-                      [](Tape& t, Node&, const Var* d) { return sum_first(t, d[0]); }};
+                      [](Tape& t, Node&, const InputTangents& d) -> OutputTangents { return sum_first(t, d[0]); }};
 
 // ---- maximum ----
 
@@ -126,7 +129,23 @@ void max_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kMaxLast = {"max_last", Layout::rows, without_last, NF_BOTH(max_forward), NF_BOTH(max_vjp)};
+// That of the first maximum; of rows without one, empty or with NaN, any.
+OutputTangents max_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.out.count();
+  if (n.in[0]->out.shape.last() == 0) return nullptr;
+  int32_t* index = t.scratch<int32_t>(rows);
+  with_dtype(t.dtype(), [&]<class T>() {
+    const auto x = last_axis_of<T>(n.view(0));
+    for (int64_t r = 0; r < rows; ++r) {
+      int32_t c = 0;
+      while (c < x.cols && x.row(r)[c] != n.y<T>()[r]) ++c;
+      index[r] = c < x.cols ? c : 0;
+    }
+  });
+  return reshape(t, gather_last(t, d[0], index, 1), n.out.shape);
+}
+
+const Op kMaxLast = {"max_last", Layout::rows, without_last, NF_BOTH(max_forward), NF_BOTH(max_vjp), max_tangent};
 
 // ---- logsumexp ----
 
@@ -150,10 +169,12 @@ void logsumexp_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-Var logsumexp_jvp(Tape& t, Node& n, const Var* d) { return row_dot(t, softmax(t, n.in[0]), d[0]); }
+OutputTangents logsumexp_tangent(Tape& t, Node& n, const InputTangents& d) {
+  return row_dot(t, softmax(t, n.in[0]), d[0]);
+}
 
-const Op kLogsumexp = {"logsumexp",  Layout::rows, without_last, NF_BOTH(logsumexp_forward), NF_BOTH(logsumexp_vjp),
-                       logsumexp_jvp};
+const Op kLogsumexp = {"logsumexp",      Layout::rows, without_last, NF_BOTH(logsumexp_forward), NF_BOTH(logsumexp_vjp),
+                       logsumexp_tangent};
 
 // ---- row_dot ----
 
@@ -181,14 +202,12 @@ void dot_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-Var dot_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents dot_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var y = d[0] ? row_dot(t, d[0], n.in[1]) : nullptr;
-  if (!d[1]) return y;
-  Var z = row_dot(t, n.in[0], d[1]);
-  return y ? add(t, y, z) : z;
+  return plus(t, n.out.shape, y, d[1] ? row_dot(t, n.in[0], d[1]) : nullptr);
 }
 
-const Op kRowDot = {"row_dot", Layout::rows, dot_shape, NF_BOTH(dot_forward), NF_BOTH(dot_vjp), dot_jvp};
+const Op kRowDot = {"row_dot", Layout::rows, dot_shape, NF_BOTH(dot_forward), NF_BOTH(dot_vjp), dot_tangent};
 
 double reciprocal(int64_t count) { return 1.0 / static_cast<double>(count); }
 

@@ -2,12 +2,13 @@
 // (householder.cc, as products of matrices) or others for every row. A v of zeros has no direction: the row becomes NaN.
 // Backwards every reflection is undone by itself, so nothing is kept: with c = 2/(v.v), s = v.x, r = v.gy,
 //   gx = gy - c r v,  gv = -c (s gy + r x) + c^2 s r v.
+#include "runtime/op/reflect.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -78,7 +79,21 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kReflect = {"reflect", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// One reflection after the other, as ordinary ops.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& [k, reversed] = n.attr<ReflectAttr>();
+  const int64_t cols = n.out.shape[1];
+  if (!d[kV]) return d[kX] ? reflect(t, d[kX], n.in[kV], k, reversed) : nullptr;
+  Var x = n.in[kX];
+  for (int64_t i = 0; i < k; ++i) {
+    Var v = slice_columns(t, n.in[kV], (reversed ? k - 1 - i : i) * cols, cols);
+    Var share = div(t, scale(t, row_dot(t, v, x), 2), row_dot(t, v, v));
+    x = sub(t, x, mul(t, v, as_column(t, share)));
+  }
+  return d.of(x);
+}
+
+const Op kReflect = {"reflect", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
     {"reflect_shared",

@@ -34,7 +34,9 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::col_sum_add<T>(gy.p, gy.ld, gy.rows, gy.cols, gx);
 }
 
-Var tangent(Tape& t, Node& n, const Var* d) { return repeat_rows(t, d[0], n.attr<RepeatRowsAttr>().count); }
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  return repeat_rows(t, d[0], n.attr<RepeatRowsAttr>().count);
+}
 
 const Op kRepeatRows = {"repeat_rows", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 

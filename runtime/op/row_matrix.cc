@@ -2,12 +2,13 @@
 // Shared ones are matrix products; the bits of a row depend on that row and its matrix only.
 //   y = A x:    gx = A^T gy,  gA = gy x^T
 //   z = A^T x:  gx = A gz,    gA = x gz^T
+#include "runtime/op/row_matrix.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -102,7 +103,13 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     for (int64_t i = 0; i < e.m; ++i) kernel::axpy(left.row(r)[i], right.row(r), ga.row(r) + i * e.d, e.d);
 }
 
-const Op kRowMatrix = {"row_matrix", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& [m, transposed] = n.attr<RowMatrixAttr>();
+  Var dy = d[kX] ? row_matrix(t, d[kX], n.in[kA], m, transposed) : nullptr;
+  return plus(t, n.out.shape, dy, d[kA] ? row_matrix(t, n.in[kX], d[kA], m, transposed) : nullptr);
+}
+
+const Op kRowMatrix = {"row_matrix", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 template <bool kTransposed>
 Var apply(Tape& t, const Var* in) {

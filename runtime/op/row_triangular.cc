@@ -8,7 +8,9 @@
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
 #include "runtime/op/per_row.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -93,8 +95,27 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kOp[] = {{"row_triangular_product", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)},
-                  {"row_triangular_solve", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)}};
+// dL met, for the vector that L meets.
+Var changed(Tape& t, Node& n, const InputTangents& d, Var met) {
+  if (!d[kEntries] && !d[kDiagonal]) return nullptr;
+  Var entries = n.in[kEntries] ? or_zeros(t, d[kEntries], n.in[kEntries]->out.shape) : nullptr;
+  return row_triangular_product(t, met, entries, or_zeros(t, d[kDiagonal], n.in[kDiagonal]->out.shape));
+}
+
+// dy = L dx + dL x
+OutputTangents product_tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var dy = d[kX] ? row_triangular_product(t, d[kX], n.in[kEntries], n.in[kDiagonal]) : nullptr;
+  return plus(t, n.out.shape, dy, changed(t, n, d, n.in[kX]));
+}
+
+// L dy = dx - dL y
+OutputTangents solve_tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var right = minus(t, n.out.shape, d[kX], changed(t, n, d, &n));
+  return row_triangular_solve(t, right, n.in[kEntries], n.in[kDiagonal]);
+}
+
+const Op kOp[] = {{"row_triangular_product", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), product_tangent},
+                  {"row_triangular_solve", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), solve_tangent}};
 
 Var apply(Tape& t, bool solve, Var x, Var entries, Var diagonal) {
   return t.record(kOp[solve], {x, diagonal, entries}, RowTriangularAttr{solve});

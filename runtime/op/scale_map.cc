@@ -8,6 +8,35 @@
 
 namespace nf {
 
+namespace {
+constexpr double kLog1000 = 6.907755278982137, kLeast = 1e-3, kMost = 3;
+}  // namespace
+
+ScaleVars scale_map(Tape& t, ScaleMap map, double cap, Var raw) {
+  Var s = nullptr, log_s = raw;
+  switch (map) {
+    case ScaleMap::bounded_exp:
+      log_s = scale(t, unary(t, Unary::tanh, scale(t, raw, 1 / cap)), cap);
+      break;
+    case ScaleMap::exp:
+      break;
+    case ScaleMap::sigmoid:
+      s = add_scalar(t, unary(t, Unary::sigmoid, add_scalar(t, raw, 2)), kLeast);
+      break;
+    case ScaleMap::softplus:
+      s = add_scalar(t, unary(t, Unary::softplus, raw, 1), kLeast);
+      s = minimum(t, s, add_scalar(t, t.zeros({1}), kMost));
+      break;
+    case ScaleMap::soft_exp:
+      log_s = scale(t, unary(t, Unary::softsign, scale(t, raw, 1 / kLog1000)), kLog1000);
+      break;
+    case ScaleMap::softplus_open:
+      s = add_scalar(t, unary(t, Unary::softplus, raw, 1), kLeast);
+      break;
+  }
+  return s ? ScaleVars{s, unary(t, Unary::log, s)} : ScaleVars{unary(t, Unary::exp, log_s), log_s};
+}
+
 template <class T>
 void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n) {
   using kernel::Binary;
@@ -43,7 +72,7 @@ void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n) {
       kernel::unary<T>(Unary::log, 0, s, log_s, n);
       return;
     case ScaleMap::soft_exp: {
-      const T c = T(6.907755278982137);  // log 1000
+      const T c = static_cast<T>(kLog1000);
       for (int64_t i = 0; i < n; ++i) {
         const T q = c / (c + std::abs(slope[i]));
         log_s[i] = slope[i] * q;

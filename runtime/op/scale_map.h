@@ -8,4 +8,10 @@ namespace nf {
 template <class T>
 void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n);
 
+// The same as ordinary ops, for tangents. raw may have any shape.
+struct ScaleVars {
+  Var s, log_s;
+};
+ScaleVars scale_map(Tape& t, ScaleMap map, double cap, Var raw);
+
 }  // namespace nf

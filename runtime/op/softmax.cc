@@ -41,15 +41,18 @@ Var as_column(Tape& t, Var v) {
 }
 
 // dy = y (dx - <y, dx>)
-Var jvp(Tape& t, Node& n, const Var* d) { return mul(t, &n, sub(t, d[0], as_column(t, row_dot(t, &n, d[0])))); }
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  return mul(t, &n, sub(t, d[0], as_column(t, row_dot(t, &n, d[0]))));
+}
 
 // dy = dx - <softmax(x), dx>
-Var log_jvp(Tape& t, Node& n, const Var* d) {
+OutputTangents log_tangent(Tape& t, Node& n, const InputTangents& d) {
   return sub(t, d[0], as_column(t, row_dot(t, softmax(t, n.in[0]), d[0])));
 }
 
-const Op kSoftmax = {"softmax", Layout::rows, same_as_first, NF_BOTH(forward), NF_BOTH(vjp), jvp};
-const Op kLogSoftmax = {"log_softmax", Layout::rows, same_as_first, NF_BOTH(log_forward), NF_BOTH(log_vjp), log_jvp};
+const Op kSoftmax = {"softmax", Layout::rows, same_as_first, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+const Op kLogSoftmax = {"log_softmax",        Layout::rows,     same_as_first,
+                        NF_BOTH(log_forward), NF_BOTH(log_vjp), log_tangent};
 
 const OpCase kCases[] = {
     {"softmax", {{"nd"}}, [](Tape& t, const Var* in) { return softmax(t, in[0]); }},

@@ -11,6 +11,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -112,7 +113,32 @@ void slogdet_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kSlogdet = {"slogdet", Layout::contiguous, slogdet_shape, NF_BOTH(slogdet_forward), NF_BOTH(slogdet_vjp)};
+// d log |det W| = trace(dW W^-1), one number [1, 1].
+Var log_det_tangent(Tape& t, Var w, Var dw) {
+  const int64_t d = w->out.shape[1];
+  int32_t* diagonal = t.scratch<int32_t>(d);
+  for (int64_t i = 0; i < d; ++i) diagonal[i] = static_cast<int32_t>(i * (d + 1));
+  Var ratio = reshape(t, solve(t, dw, w).y, {1, d * d});
+  return reshape(t, sum_last(t, gather_columns(t, ratio, diagonal, d)), {1, 1});
+}
+
+// Matrix k of a contiguous stack.
+Var matrix_at(Tape& t, Var w, int64_t k) {
+  const int64_t d = w->out.shape.last(), bytes = d * d * size_of(w->out.dtype);
+  return t.alias(w, contiguous_view(static_cast<char*>(w->out.data) + k * bytes, w->out.dtype, {d, d}));
+}
+
+OutputTangents slogdet_tangent(Tape& t, Node& n, const InputTangents& d) {
+  Var w = n.in[0], dw = conform(t, d[0], Layout::contiguous), all = nullptr;
+  for (int64_t k = 0; k < count_of(w->out.shape); ++k) {
+    Var one = log_det_tangent(t, matrix_at(t, w, k), matrix_at(t, dw, k));
+    all = all ? concat_columns(t, all, one) : one;
+  }
+  return all ? reshape(t, all, n.out.shape) : nullptr;
+}
+
+const Op kSlogdet = {"slogdet",      Layout::contiguous, slogdet_shape, NF_BOTH(slogdet_forward), NF_BOTH(slogdet_vjp),
+                     slogdet_tangent};
 
 // ---- solve -------------------------------------------------------------------------------------------------------
 
@@ -186,14 +212,14 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// dy W = dx - y dW
-Var solve_jvp(Tape& t, Node& n, const Var* dx) {
-  Var turned = dx[kW] ? matmul(t, &n, dx[kW]) : nullptr;
-  Var right = turned ? dx[kX] ? sub(t, dx[kX], turned) : scale(t, turned, -1) : dx[kX];
-  return solve(t, right, n.in[kW]);
+// dy W = dx - y dW,  d log_det = -trace(dW W^-1)
+OutputTangents solve_tangent(Tape& t, Node& n, const InputTangents& dx) {
+  Var right = minus(t, n.out.shape, dx[kX], dx[kW] ? matmul(t, &n, dx[kW]) : nullptr);
+  Var dl = dx[kW] ? scale(t, reshape(t, log_det_tangent(t, n.in[kW], dx[kW]), {1}), -1) : nullptr;
+  return {solve(t, right, n.in[kW]).y, spread(t, dl, n.extra->out.shape)};
 }
 
-const Op kSolve = {"solve", Layout::rows, solve_shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_jvp};
+const Op kSolve = {"solve", Layout::rows, solve_shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_tangent};
 
 // Random matrices may be close to singular, where nothing can be compared: d I is added.
 Var regular(Tape& t, Var w, int64_t d) {
@@ -209,7 +235,7 @@ const OpCase kCases[] = {
     {"slogdet_of_one", {{"nc11", Domain::nonzero}}, [](Tape& t, const Var* in) { return slogdet(t, in[0]); }},
     {"solve",
      {{"nd"}, {"dd"}},
-     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])); }},
+     [](Tape& t, const Var* in) { return solve(t, in[0], regular(t, in[1], in[1]->out.shape[0])).y; }},
 };
 
 }  // namespace
@@ -219,6 +245,6 @@ const OpFamily family_solve = {"solve", kCases, std::size(kCases)};
 
 Var slogdet(Tape& t, Var w) { return t.record(kSlogdet, {w}); }
 
-Var solve(Tape& t, Var x, Var w) { return t.record(kSolve, {x, w}); }
+Mapped solve(Tape& t, Var x, Var w) { return mapped(t.record(kSolve, {x, w})); }
 
 }  // namespace nf

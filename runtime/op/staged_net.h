@@ -5,6 +5,7 @@
 // Vector 0 is the input, [context, features]; vector i > 0 is the result of stage i - 1.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/kernel/staircase.h"
@@ -45,6 +46,8 @@ struct StagedNet {
   int add(NetStage stage, int64_t count);
   // Units of a stage that are complete after step e: [first_unit(e), first_unit(e + 1)).
   int64_t first_unit(const NetStage& stage, int64_t step) const;
+  // Records the whole net: inputs x [n, features] and context [n, context] (nullptr without one) -> [event * per, n].
+  Var operator()(Tape& t, std::span<const Var> params, Var x, Var context) const;
 };
 
 }  // namespace nf

@@ -18,7 +18,10 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
 #include "runtime/op/ridge_root.h"
+#include "runtime/op/row_matrix.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -250,11 +253,56 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-const Op kSylvester = {"sylvester", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp)};
+// v of y as ordinary ops, with a set of parameters for every row.
+struct Expanded {
+  Var v, det, log_det;  // [n, m], [n, m]: 1 + h' t1 t2, [n]
+};
+Expanded expand(Tape& t, Var y, Var p) {
+  const int64_t n = y->out.shape[0], m = y->out.shape[1], square = m * m;
+  p = rows_of_params(t, p, n, numbers(m));
+  int32_t *diagonal = t.scratch<int32_t>(m), *upper = t.scratch<int32_t>(square), *turned = t.scratch<int32_t>(square);
+  // Both triangles from (F | t1 | t2 | 0).
+  for (int64_t j = 0; j < m; ++j) {
+    diagonal[j] = static_cast<int32_t>(j * m + j);
+    for (int64_t k = 0; k < m; ++k) {
+      upper[j * m + k] = static_cast<int32_t>(k > j ? j * m + k : k == j ? square + j : square + 2 * m);
+      turned[j * m + k] = static_cast<int32_t>(k > j ? k * m + j : k == j ? square + m + j : square + 2 * m);
+    }
+  }
+  Var f = slice_columns(t, p, 0, square);
+  Var t1 = unary(t, Unary::tanh, gather_columns(t, f, diagonal, m));
+  Var t2 = unary(t, Unary::tanh, slice_columns(t, p, square, m));
+  Var all = concat_columns(t, concat_columns(t, f, t1), concat_columns(t, t2, t.zeros({n, 1})));
+  Var r1 = gather_columns(t, all, upper, square), r2 = gather_columns(t, all, turned, square);
+  Var a = add(t, row_matrix(t, y, r2, m, false), slice_columns(t, p, square + m, m)), twice = scale(t, a, 2);
+  Var h = unary(t, Unary::tanh, a);
+  Var slope = mul(t, unary(t, Unary::sigmoid, twice), unary(t, Unary::sigmoid, scale(t, twice, -1)));
+  Var stretch = mul(t, scale(t, slope, 4), add_scalar(t, mul(t, t1, t2), 1));
+  Var det = add(t, unary(t, Unary::square, h), stretch);  // (1 - h') + h' (1 + t1 t2)
+  return {row_matrix(t, h, r1, m, false), det, sum_last(t, unary(t, Unary::log, det))};
+}
+
+// Of the inverse, v = y' - y at the y with y + v(y) = y': by y, that map is upper triangular.
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
+  if (n.out.count() == 0) return nullptr;
+  if (!inverse_of(n)) {
+    const Expanded e = expand(t, n.in[kY], n.in[kP]);
+    return {d.of(e.v), d.of(e.log_det)};
+  }
+  const int64_t m = n.out.shape[1];
+  int32_t* order = t.scratch<int32_t>(m);
+  for (int64_t j = 0; j < m; ++j) order[j] = static_cast<int32_t>(m - 1 - j);
+  Var y = sub(t, n.in[kY], &n);
+  const Expanded e = expand(t, y, n.in[kP]);
+  Var dy = solve_triangular(t, d, y, add(t, y, e.v), e.det, d[kY], order);
+  return {minus(t, n.out.shape, d[kY], dy), scaled(t, d.along(y, dy, e.log_det).y, -1)};
+}
+
+const Op kSylvester = {"sylvester", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 template <bool kInverse>
 Var apply(Tape& t, const Var* in) {
-  return sylvester(t, in[0], in[1], kInverse, {});
+  return sylvester(t, in[0], in[1], kInverse, {}).y;
 }
 
 const OpCase kCases[] = {
@@ -271,8 +319,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_sylvester;
 const OpFamily family_sylvester = {"sylvester", kCases, std::size(kCases)};
 
-Var sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
-  return t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits});
+Mapped sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) {
+  return mapped(t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits}));
 }
 
 }  // namespace nf

@@ -11,6 +11,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
@@ -150,29 +151,27 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
 }
 
 // dA x for the tangents of entries and diagonal.
-Var changed(Tape& t, Node& n, Var x, const Var* dx) {
+Var changed(Tape& t, Node& n, Var x, const InputTangents& dx) {
   if (!dx[kEntries] && !dx[kDiagonal]) return nullptr;
   const int64_t d = x->out.shape[1];
-  Var entries = n.in[kEntries] ? dx[kEntries] ? dx[kEntries] : t.zeros(n.in[kEntries]->out.shape) : nullptr;
-  return triangular_product(t, part_of(n), x, entries, dx[kDiagonal] ? dx[kDiagonal] : t.zeros({d}));
+  Var entries = n.in[kEntries] ? or_zeros(t, dx[kEntries], n.in[kEntries]->out.shape) : nullptr;
+  return triangular_product(t, part_of(n), x, entries, or_zeros(t, dx[kDiagonal], {d}));
 }
 
-Var product_jvp(Tape& t, Node& n, const Var* dx) {
+OutputTangents product_tangent(Tape& t, Node& n, const InputTangents& dx) {
   Var moved = dx[kX] ? triangular_product(t, part_of(n), dx[kX], n.in[kEntries], n.in[kDiagonal]) : nullptr;
-  Var turned = changed(t, n, n.in[kX], dx);
-  return moved && turned ? add(t, moved, turned) : moved ? moved : turned;
+  return plus(t, n.out.shape, moved, changed(t, n, n.in[kX], dx));
 }
 
 // A dy = dx - dA y
-Var solve_jvp(Tape& t, Node& n, const Var* dx) {
-  Var turned = changed(t, n, &n, dx);
-  Var right = turned ? dx[kX] ? sub(t, dx[kX], turned) : scale(t, turned, -1) : dx[kX];
+OutputTangents solve_tangent(Tape& t, Node& n, const InputTangents& dx) {
+  Var right = minus(t, n.out.shape, dx[kX], changed(t, n, &n, dx));
   return triangular_solve(t, part_of(n), right, n.in[kEntries], n.in[kDiagonal]);
 }
 
 const Op kProduct = {"triangular_product",     Layout::rows,         shape,
-                     NF_BOTH(product_forward), NF_BOTH(product_vjp), product_jvp};
-const Op kSolve = {"triangular_solve", Layout::rows, shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_jvp};
+                     NF_BOTH(product_forward), NF_BOTH(product_vjp), product_tangent};
+const Op kSolve = {"triangular_solve", Layout::rows, shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_tangent};
 
 template <Triangle kPart>
 Var product_case(Tape& t, const Var* in) {

@@ -1,6 +1,5 @@
 // Tangents by the jvp rules of ops, for everything between x and y: a walk from y back to x that remembers results in
 // the nodes. The rules record ordinary ops, so what comes out can be differentiated again (forward over reverse).
-#include "runtime/op/ops.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {
@@ -30,39 +29,49 @@ View translate(const View& v, const View& from, const View& to) {
   return r;
 }
 
-struct Walk {
-  Tape& t;
-  Var x, direction;
-  uint64_t epoch;
+}  // namespace
+
+// One call of jvp(), or one of InputTangents::along() inside of a rule.
+class TangentWalk {
+ public:
+  TangentWalk(Tape& t, Var x, Var direction, TangentWalk* outer = nullptr, uint64_t since = 0)
+      : t_(t), x_(x), direction_(direction), outer_(outer), since_(since), epoch_(t.next_epoch()) {}
 
   Var of(Node* n) {
-    if (!n || n == x) return n ? direction : nullptr;
-    if (n->order <= x->order) return nullptr;  // older than x
-    if (n->tangent_epoch != epoch) {
-      Var d = compute(*n);
-      n->tangent = d;
-      n->tangent_epoch = epoch;
-    }
+    if (!n) return nullptr;
+    if (n == x_) return direction_;
+    if (outer_ && n->order <= since_) return outer_->of(n);
+    if (!outer_ && n->order <= x_->order) return nullptr;  // older than x
+    if (n->tangent_epoch != epoch_) keep(*n, compute(*n));
     return n->tangent;
   }
 
-  Var compute(Node& n) {
+ private:
+  void keep(Node& n, const OutputTangents& d) {
+    n.tangent = d.y;
+    n.tangent_epoch = epoch_;
+    if (!n.extra) return;
+    n.extra->tangent = d.extra;
+    n.extra->tangent_epoch = epoch_;
+  }
+
+  OutputTangents compute(Node& n) {
     if (n.base) {
       Var d = of(n.in[0]);
       if (!d) return nullptr;
-      if (!d->out.contiguous()) d = contiguous(t, d);
-      return t.alias(d, translate(n.out, n.in[0]->out, d->out));
+      if (!d->out.contiguous()) d = contiguous(t_, d);
+      return t_.alias(d, translate(n.out, n.in[0]->out, d->out));
     }
     if (!n.op) {  // a leaf, or the second output of in[0]
-      if (n.in[0] && depends(*n.in[0]))
-        fail(Code::unsupported, "jvp: the second output of op '%s' has no tangent rule", n.in[0]->op->name);
-      return nullptr;
+      if (!n.in || !n.in[0] || n.in[0] == x_) return nullptr;
+      of(n.in[0]);
+      return n.tangent_epoch == epoch_ ? n.tangent : nullptr;
     }
     if (!depends(n)) return nullptr;
-    if (!n.op->jvp) fail(Code::unsupported, "jvp: op '%s' has no tangent rule", n.op->name);
-    Var* d = t.scratch<Var>(n.n_in);
-    for (int i = 0; i < n.n_in; ++i) d[i] = of(n.in[i]);
-    return n.op->jvp(t, n, d);
+    if (!n.op->tangent.rule) {
+      fail(Code::unsupported, "jvp: op '%s' has no tangent rule: %s", n.op->name, n.op->tangent.reason);
+    }
+    return n.op->tangent.rule(t_, n, InputTangents(*this, n, t_.node_count()));
   }
 
   bool depends(Node& n) {
@@ -70,15 +79,32 @@ struct Walk {
     for (int i = 0; i < n.n_in; ++i) any |= of(n.in[i]) != nullptr;
     return any;
   }
+
+  friend class InputTangents;
+  Tape& t_;
+  Var x_, direction_;
+  TangentWalk* outer_;
+  uint64_t since_;
+  uint64_t epoch_;
 };
 
-}  // namespace
+Var InputTangents::of(Var v) const { return walk_.of(v); }
 
-Var jvp(Tape& t, Var y, Var x, Var direction) {
+OutputTangents InputTangents::along(Var x, Var direction, Var y, Var extra) const {
+  TangentWalk walk(walk_.t_, x, direction, &walk_, since_);
+  Var dy = walk.of(y);
+  return {dy, walk.of(extra)};
+}
+
+OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction) {
   if (!(direction->out.shape == x->out.shape))
     fail(Code::shape, "jvp: direction has shape %s, expected that of x, %s", to_string(direction->out.shape).c_str(),
          to_string(x->out.shape).c_str());
-  return Walk{t, x, direction, t.next_epoch()}.of(y);
+  TangentWalk walk(t, x, direction);
+  Var dy = walk.of(y);
+  return {dy, walk.of(extra)};
 }
+
+Var jvp(Tape& t, Var y, Var x, Var direction) { return jvp(t, y, nullptr, x, direction).y; }
 
 }  // namespace nf

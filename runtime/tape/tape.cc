@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/op/layout.h"
-
 namespace nf {
 
 namespace {
@@ -117,7 +115,7 @@ Var Tape::alias(Var x, const View& view) {
 void Tape::grad_storage(Node& n) {
   Node& owner = n.base ? *n.base : n;
   if (owner.grad) return;
-  if (scratch_scopes_ > 0) fail(Code::internal, "gradient storage is taken inside a ScratchScope, which gives it back");
+  if (owner.order < sealed_) fail(Code::internal, "gradient storage of a node is taken in a scope that gives it back");
   owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
   owner.grad_fresh = true;
 }

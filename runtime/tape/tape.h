@@ -11,11 +11,12 @@
 #include <type_traits>
 
 #include "runtime/core/arena.h"
-#include "runtime/core/view.h"
+#include "runtime/core/rows.h"
 
 namespace nf {
 
 class InputGrads;
+class InputTangents;
 class Tape;
 struct Node;
 using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
@@ -39,18 +40,35 @@ enum class Layout : uint8_t {
   strided,     // the op takes any strides
 };
 
+// The tangents of what an op makes, in the shapes of those. nullptr: zero.
+struct OutputTangents {
+  OutputTangents(Var y_ = nullptr, Var extra_ = nullptr) : y(y_), extra(extra_) {}
+  Var y, extra;
+};
+
+// How a tangent passes an op: by a rule that records other ops, or not at all, with the reason that jvp() reports.
+// There is no default, so no op can leave it out.
+struct TangentPolicy {
+  using Rule = OutputTangents (*)(Tape&, Node&, const InputTangents&);
+  template <class F>
+  requires std::is_convertible_v<F, Rule>
+  constexpr TangentPolicy(F f) : rule(f) {}
+  constexpr TangentPolicy(const char* why_none) : reason(why_none) {}
+  Rule rule = nullptr;
+  const char* reason = nullptr;
+};
+
 // The smallest unit whose vector-Jacobian product is worth writing by hand. Index 0 is float32, 1 is float64.
 struct Op {
   using Shape = Shapes (*)(const Node&);
   using Fn = void (*)(Tape&, Node&);
   using Vjp = void (*)(Tape&, Node&, const InputGrads&);
-  using Jvp = Var (*)(Tape&, Node&, const Var* tangent);  // composed of ops; tangent[i] may be nullptr (zero)
   const char* name;
   Layout layout;
   Shape shape;
   Fn forward[2];
   Vjp vjp[2];  // adds to the gradients of its inputs; nullptr: nothing to do
-  Jvp jvp = nullptr;
+  TangentPolicy tangent;
 };
 
 struct Node {
@@ -99,8 +117,8 @@ static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyab
 struct RandomKey {
   uint64_t seed = 0;
   uint64_t step = 0;
-  int64_t first_row = 0;  // global index of row 0 of this graph
-  uint32_t stream = 0;    // next stream; every random op takes one
+  int64_t first_row = 0;               // global index of row 0 of this graph
+  uint32_t stream = 0;                 // next stream; every random op takes one
   const uint64_t* row_keys = nullptr;  // one per row of the graph, in place of its index; borrowed. See row_of().
 
   int64_t row_of(int64_t r) const { return row_keys ? static_cast<int64_t>(row_keys[r]) : first_row + r; }
@@ -148,8 +166,8 @@ class Tape {
 
   // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
-  // Makes sure that n has storage, without touching it. Error{internal} when that would take memory that a
-  // ScratchScope gives back.
+  // Makes sure that n has storage, without touching it. Error{internal} when n is older than an open ScratchScope or
+  // TapeScope, which would give the storage back.
   void grad_storage(Node& n);
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
@@ -171,6 +189,7 @@ class Tape {
     head_ = m.head;
   }
   Node* head() const { return head_; }
+  uint64_t node_count() const { return nodes_; }  // the order of the newest node
 
   bool recording = true;   // off: values only, no gradients
   bool training = false;   // dropout and batch statistics on
@@ -188,6 +207,7 @@ class Tape {
 
  private:
   friend class ScratchScope;
+  friend class TapeScope;
   Node* new_node(size_t attr_bytes, size_t inputs);
   Var run(Node* n, const Op& op, std::span<const Var> inputs);
   void count(const Node& n, const Shapes& s);
@@ -197,7 +217,7 @@ class Tape {
   Node* head_ = nullptr;
   uint64_t nodes_ = 0;
   uint64_t epoch_ = 0;
-  int scratch_scopes_ = 0;  // that are open
+  uint64_t sealed_ = 0;  // nodes of lower order are older than an open scope
 };
 
 // Where a vjp puts the gradients of its inputs. Only Tape::backward makes one, before it calls the vjp, and takes the
@@ -221,12 +241,35 @@ class InputGrads {
   Node& n_;
 };
 
+class TangentWalk;
+
+// What a tangent rule may ask for. nullptr: zero.
+class InputTangents {
+ public:
+  // The tangent of input i.
+  Var operator[](int i) const { return of(node_.in[i]); }
+  // The tangent of any Var, also of one that the rule has just recorded: a rule may write its op in terms of other ops
+  // and return the tangents of those.
+  Var of(Var v) const;
+  // The tangents of y and extra, both recorded by the rule, when x moves along `direction` (nullptr: rests) and all that
+  // is older than the rule moves as it does in this call. For implicit functions: x is the output of the op, whose
+  // tangent the rule is looking for.
+  OutputTangents along(Var x, Var direction, Var y, Var extra = nullptr) const;
+
+ private:
+  friend class TangentWalk;
+  InputTangents(TangentWalk& walk, Node& node, uint64_t since) : walk_(walk), node_(node), since_(since) {}
+  TangentWalk& walk_;
+  Node& node_;
+  uint64_t since_;  // the order of the newest node when the rule was called
+};
+
 // Gives scratch back at the end of the block.
 class ScratchScope {
  public:
-  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()) { ++t.scratch_scopes_; }
+  explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
   ~ScratchScope() {
-    --tape_.scratch_scopes_;
+    tape_.sealed_ = sealed_;
     tape_.arena_.rewind(mark_);
   }
   ScratchScope(const ScratchScope&) = delete;
@@ -235,24 +278,39 @@ class ScratchScope {
  private:
   Tape& tape_;
   Arena::Mark mark_;
+  uint64_t sealed_;
 };
 
 // Drops what was recorded in a C++ scope when it ends, also when an error passes.
 class TapeScope {
  public:
-  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()) {}
-  ~TapeScope() { tape_.rewind(mark_); }
+  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
+  ~TapeScope() {
+    tape_.sealed_ = sealed_;
+    tape_.rewind(mark_);
+  }
   TapeScope(const TapeScope&) = delete;
   TapeScope& operator=(const TapeScope&) = delete;
 
  private:
   Tape& tape_;
   Tape::Mark mark_;
+  uint64_t sealed_;
 };
 
-// Forward-over-reverse: the derivative of `y` along `direction` of `x`, as Vars that can be differentiated again.
-// Every op between x and y must have a jvp rule; one without is named in Error{unsupported}. nullptr: y does not depend
-// on x.
+// A recorded copy of x in row-major order.
+Var contiguous(Tape& t, Var x);
+// x itself when an op of this layout can take it, otherwise a recorded copy.
+inline Var conform(Tape& t, Var x, Layout layout) {
+  const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
+  return fits ? x : contiguous(t, x);
+}
+
+// The derivative of `y` along `direction` of `x` (forward mode), recorded as Vars that can be differentiated again.
+// nullptr: y does not depend on x. Error{unsupported} names an op between x and y that has no tangent rule, and why.
+// Call it while the graph from x to y is still on the tape.
 Var jvp(Tape& t, Var y, Var x, Var direction);
+// The same of two Vars in one walk, which is cheaper than two: of an output and its log-det, say.
+OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction);
 
 }  // namespace nf

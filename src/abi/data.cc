@@ -10,7 +10,7 @@ using namespace nf;
 
 namespace {
 
-// A borrowed view of contiguous memory.
+// Fills a view that borrows the memory of `v`.
 void fill_view(nf_view* out, const View& v) {
   const uint32_t size = out->struct_size;
   *out = NF_VIEW_INIT;
@@ -25,21 +25,22 @@ void fill_view(nf_view* out, const View& v) {
   for (int i = 0; i < v.shape.rank; ++i) out->strides[i] = v.stride[i];
 }
 
-// Pages of mapped files that batches have read are let go after so many bytes: they would otherwise fill the memory.
-constexpr size_t kLetGo = size_t{256} << 20;
-constexpr size_t kFaultAround = 16 << 10;  // what one row, whose neighbours are not wanted, brings in beside itself
+// Batches release the pages of mapped files after reading this many bytes, so that the pages do not fill the memory.
+constexpr size_t kReleaseAfter = size_t{256} << 20;
+constexpr size_t kFaultAround = 16 << 10;  // page-cache read-around per random row access (Linux fault-around)
 
 void watch_file(nf_batches& b, const View& rows) {
   if (!rows.data) return;
   auto file = b.runtime->mapping_of(rows.data);
   if (!file) return;
-  b.row_pages += static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
+  b.row_pages +=
+      static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
   if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
 }
 
 void check_files(const nf_batches& b) {
   for (const auto& file : b.files)
-    if (!file->intact()) fail(Code::io, "the mapped file of the rows was cut short by another program");
+    if (!file->intact()) fail(Code::io, "the mapped file of the rows was truncated by another program");
 }
 
 int32_t next_batch(void* user, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight) {
@@ -62,7 +63,7 @@ nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* opti
     t->table = load_table(rt->state->allocator(), path, table_options(options));
     if (t->table.file) {
       rt->state->add_mapping(t->table.file);
-      rt->state->note(0, "%s: %zu bytes are used in place", path, t->table.file->bytes().size());
+      rt->state->note(0, "%s: using %zu bytes in place", path, t->table.file->bytes().size());
     } else if (!t->table.why_not_mapped.empty()) {
       rt->state->note(1, "%s: read into memory, not mapped: %s", path, t->table.why_not_mapped.c_str());
     }
@@ -97,8 +98,8 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
       fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
     const bool csv = std::string_view(path).ends_with(".csv");
     if (!csv && !std::string_view(path).ends_with(".npy"))
-      fail(Code::argument, "path must end in .npy or .csv: it says which of the two to write");
-    // Strided memory is copied together first.
+      fail(Code::argument, "path must end in .npy or .csv, which selects the format");
+    // Pack strided memory first.
     Dims shape = view.shape;
     if (shape.rank == 1) shape = {shape[0], 1};
     const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))),
@@ -132,8 +133,8 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx
     watch_file(*b, xv);
     watch_file(*b, c);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)
-      rt->state->note(0, "\"batch\" = %lld: there are %lld rows, which make one batch", static_cast<long long>(o.batch),
-                      static_cast<long long>(b->batches->rows()));
+      rt->state->note(0, "\"batch\" = %lld is more than the %lld rows: every batch has all rows",
+                      static_cast<long long>(o.batch), static_cast<long long>(b->batches->rows()));
     *out = b.release();
   });
 }
@@ -150,8 +151,8 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx,
     check_files(*b);
     b->batches->gather(step);
     b->resident += static_cast<size_t>(b->batches->x().shape[0]) * b->row_pages;
-    if (b->resident > kLetGo) {
-      for (const auto& file : b->files) file->let_go();
+    if (b->resident > kReleaseAfter) {
+      for (const auto& file : b->files) file->release_pages();
       b->resident = 0;
     }
     fill_view(x, b->batches->x());

@@ -40,7 +40,7 @@ nf_status report_current(nf_error* err) noexcept {
   } catch (const std::exception& e) {
     return report(err, Error(Code::internal, e.what()));
   } catch (...) {
-    return report(err, Error(Code::internal, "an unknown exception"));
+    return report(err, Error(Code::internal, "unknown exception"));
   }
 }
 
@@ -58,7 +58,7 @@ View view_of(const nf_view* p, const char* name, bool optional) {
   for (int i = 0; i < v.ndim; ++i) {
     out.shape[i] = v.shape[i];
     if (v.shape[i] < 0)
-      fail(Code::shape, "%s.shape[%d] is %lld, it must not be negative", name, i, static_cast<long long>(v.shape[i]));
+      fail(Code::shape, "%s.shape[%d] is %lld, expected at least 0", name, i, static_cast<long long>(v.shape[i]));
   }
   int64_t count = 1, reach = 0, step = 1;
   for (int i = v.ndim - 1; i >= 0; --i) {
@@ -70,10 +70,12 @@ View view_of(const nf_view* p, const char* name, bool optional) {
     overflow |=
         !overflow && (__builtin_add_overflow(reach, span < 0 ? -span : span, &reach) || reach > (INT64_MAX >> 4));
     if (overflow || step > (INT64_MAX >> 4))
-      fail(Code::shape, "%s has extents or strides that overflow: shape %s", name, to_string(out.shape).c_str());
+      fail(Code::shape, "%s has extents or strides that overflow 64 bits: shape %s", name,
+           to_string(out.shape).c_str());
   }
   if (!out.data && count > 0)
-    fail(Code::argument, "%s.data is NULL, but the view has %lld elements", name, static_cast<long long>(count));
+    fail(Code::argument, "%s.data is NULL, but the view has %lld element%s", name, static_cast<long long>(count),
+         count == 1 ? "" : "s");
   return out;
 }
 

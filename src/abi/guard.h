@@ -1,5 +1,5 @@
-// The border between exceptions and statuses: guard() runs a body and turns whatever it throws into nf_status and
-// nf_error. Also the checks that every entry point shares.
+// Translates exceptions to statuses: guard() runs a body and turns whatever it throws into nf_status and nf_error.
+// Also holds the checks that all entry points share.
 #pragma once
 #include <new>
 
@@ -9,9 +9,9 @@
 
 namespace nf {
 
-bool usable(const nf_error* err);  // NULL, or struct_size says that it is an nf_error
+bool usable(const nf_error* err);  // NULL, or struct_size is that of an nf_error
 nf_status report(nf_error* err, const Error& e) noexcept;
-nf_status report_current(nf_error* err) noexcept;  // inside a catch block
+nf_status report_current(nf_error* err) noexcept;  // call inside a catch block
 
 template <class F>
 nf_status guard(nf_error* err, F&& body) noexcept {
@@ -24,14 +24,14 @@ nf_status guard(nf_error* err, F&& body) noexcept {
   }
 }
 
-// Error{argument} "NAME is NULL".
+// Throws Error{argument} "NAME is NULL" if p is null.
 template <class T>
 T& need(T* p, const char* name) {
   if (!p) fail(Code::argument, "%s is NULL", name);
   return *p;
 }
 
-// A public struct must be at least as large as this library knows it; newer callers may have larger ones.
+// Requires a public struct to be at least as large as this library knows it; newer callers may pass larger ones.
 template <class T>
 T& need_struct(T* p, const char* name) {
   need(p, name);
@@ -41,12 +41,14 @@ T& need_struct(T* p, const char* name) {
   return *p;
 }
 
-// Checks everything about a view but its extents. NULL is an error unless `optional`, and gives a View without data.
+// Checks everything about a view except its extents. NULL is an error unless `optional`; then returns a View without
+// data.
 View view_of(const nf_view* v, const char* name, bool optional = false);
 void need_shape(const View& v, const char* name, std::initializer_list<int64_t> shape);  // -1: any extent
-// Rows of an event, [n, columns] or [n, height, width, channels]; returns n, which is `rows` unless that is negative.
+// Requires rows of an event, [n, columns] or [n, height, width, channels]. Returns n, which must be `rows` unless that is
+// negative.
 int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows = -1);
-// context [n or 1, context], absent exactly when the model has none.
+// Requires context [n or 1, columns], absent exactly when the model has none.
 void check_context(const View& context, int64_t rows, int64_t columns);
 
 }  // namespace nf

@@ -1,15 +1,16 @@
-// What the opaque handles hold. Children keep their parents alive through shared pointers, so that handles may be freed
-// in any order.
+// Definitions of the opaque handles. Children keep their parents alive through shared pointers, so that handles can be
+// freed in any order.
 #pragma once
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "nf/nf.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/mutex.h"
+#include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
 #include "src/model/session.h"
@@ -18,26 +19,26 @@
 
 namespace nf {
 
-// The host's allocator behind a limit on the bytes in use.
+// The host's allocator with a limit on the bytes in use.
 class RuntimeState {
  public:
   RuntimeState(const Allocator& base, size_t limit) : base_(base), limit_(limit) {}
-  Allocator allocator();  // valid as long as this object
+  Allocator allocator();  // valid for the lifetime of this object
   std::unique_ptr<Executor> executor;
   nf_log_fn log = nullptr;
   void* log_user = nullptr;
-  // To the host's log, if there is one.
+  // Writes to the host's log, if there is one.
   [[gnu::format(printf, 3, 4)]] void note(int32_t level, const char* format, ...);
-  // Mapped files whose rows hosts may hold views of.
+  // Registers a mapped file, whose rows the host may hold views of.
   void add_mapping(std::shared_ptr<const FileBytes> file);
-  std::shared_ptr<const FileBytes> mapping_of(const void* data);  // null: none of them
+  std::shared_ptr<const FileBytes> mapping_of(const void* data);  // the mapped file that holds `data`, or null
 
  private:
   Allocator base_;
   size_t limit_;
   std::atomic<size_t> used_{0};
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<const FileBytes>> mappings_;
+  Mutex mutex_;
+  std::vector<std::weak_ptr<const FileBytes>> mappings_ NF_GUARDED_BY(mutex_);
 };
 
 struct ModelState {
@@ -45,14 +46,13 @@ struct ModelState {
   std::unique_ptr<FlowModel> model;
   Notes notes;
   std::atomic<bool> has_trainer{false};
-  std::atomic<uint64_t> version{0};  // counts writes from outside of the trainer
+  std::atomic<uint64_t> version{0};  // counts writes from outside the trainer
 };
 
 }  // namespace nf
 
 struct nf_options {
-  std::map<std::string, double, std::less<>> numbers;  // integers, flags and choices too
-  std::map<std::string, std::string, std::less<>> texts;
+  std::map<std::string, nf::Json, std::less<>> values;  // of the key's type
 };
 struct nf_runtime {
   std::shared_ptr<nf::RuntimeState> state;
@@ -77,7 +77,7 @@ struct nf_table {
 struct nf_batches {
   std::shared_ptr<nf::RuntimeState> runtime;
   std::unique_ptr<nf::Batches> batches;
-  std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped, that the rows are in
-  size_t row_pages = 0;                                     // bytes of pages that one row may bring in
-  size_t resident = 0;                                      // at most, since they were last let go
+  std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped files that hold the rows
+  size_t row_pages = 0;                                     // upper bound of the bytes read in per row
+  size_t resident = 0;                                      // upper bound of the bytes read since the last release
 };

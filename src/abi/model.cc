@@ -1,4 +1,4 @@
-// nf_model: creation, files, introspection, parameters by name, notes.
+// Implements nf_model: creation, files, introspection, parameters by name, notes.
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -7,6 +7,7 @@
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
 #include "src/io/atomic_file.h"
+#include "src/io/quote.h"
 #include "src/io/utf8.h"
 #include "src/model/rows.h"
 #include "src/train/start.h"
@@ -32,7 +33,7 @@ nf_model* wrap(const std::shared_ptr<RuntimeState>& runtime, LoadedModel loaded)
   return new nf_model{std::move(state)};
 }
 
-// Copies between views of equal shape, any strides and dtypes.
+// Copies between views of equal shape, with any strides and dtypes.
 void copy_tensor(const View& from, const View& to) {
   const int64_t n = from.shape.count();
   for (int64_t i = 0; i < n; ++i) {
@@ -63,7 +64,7 @@ View named_tensor(const FlowModel& model, const char* name) {
 
 void need_same_shape(const View& v, const View& tensor, const char* what) {
   if (!(v.shape == tensor.shape))
-    fail(Code::shape, "%s has shape %s, the tensor has %s", what, to_string(v.shape).c_str(),
+    fail(Code::shape, "%s has shape %s, but the tensor has %s", what, to_string(v.shape).c_str(),
          to_string(tensor.shape).c_str());
 }
 
@@ -73,7 +74,7 @@ extern "C" {
 
 const char* nf_layers_describe(void) NF_NOEXCEPT {
   try {
-    static const std::string text = describe_layers();
+    static const std::string text = describe_parts();
     return text.c_str();
   } catch (...) {
     return nullptr;
@@ -100,7 +101,11 @@ nf_status nf_model_load(nf_runtime* rt, const char* path, const nf_options* limi
     need(out, "out");
     const Allocator a = rt->state->allocator();
     const FileBytes file = FileBytes::read(a, path, load_limit(limits));
-    *out = wrap(rt->state, read_model(a, file.bytes()));
+    try {
+      *out = wrap(rt->state, read_model(a, file.bytes()));
+    } catch (const Error& e) {
+      throw Error(e.code(), (quote_path(path) + ": " + e.what()).c_str(), e.os_errno());
+    }
   });
 }
 
@@ -110,7 +115,7 @@ nf_status nf_model_load_memory(nf_runtime* rt, const void* bytes, size_t n, cons
     need(rt, "runtime");
     if (!bytes) fail(Code::argument, "bytes is NULL");
     need(out, "out");
-    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes are above the limit \"max_file_bytes\"", n);
+    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes exceed the option \"max_file_bytes\"", n);
     *out = wrap(rt->state, read_model(rt->state->allocator(), {static_cast<const std::byte*>(bytes), n}));
   });
 }

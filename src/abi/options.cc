@@ -2,158 +2,197 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <thread>
 #include <vector>
 
 #include "src/abi/guard.h"
-#include "src/io/json.h"
 #include "src/model/nearest.h"
+#include "src/model/read_fields.h"
+#include "src/model/write_fields.h"
 
 namespace nf {
 namespace {
 
-constexpr double kMax = kMaxInteger;  // 2^53: exact in a double
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr double kExact = 9007199254740992.0;  // 2^53
 
-struct Key {
-  const char* name;
-  const char* scope;
-  const char* doc;
-  const char* type;  // integer, number, boolean, choice, text
-  double low, high, fallback;
-  std::span<const char* const> choices;
+// ---- what each scope reads; the fields of trainers are in src/train/trainer_config.h ----
+
+struct RuntimeFields : Config {
+  int64_t threads = 0, max_bytes = 0;
+  void fields(Fields& f) override {
+    f.integer("threads", "threads that work, the calling one included; 0 = one per core", threads, 0, 1024);
+    f.integer("max_bytes", "limit on the memory in use by all children; 0 = three quarters of the machine's", max_bytes,
+              0, kMax);
+  }
 };
 
-constexpr const char* kMemory[] = {"full", "recompute"};
-constexpr const char* kNonFinite[] = {"propagate", "error"};
-constexpr const char* kDtype[] = {"float32", "float64"};
-constexpr const char* kHeader[] = {"detect", "present", "absent"};
-constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential", "blocks"};
-constexpr const char* kMap[] = {"auto", "on", "off"};
+struct LoadFields : Config {
+  int64_t max_file_bytes = 0;
+  void fields(Fields& f) override {
+    f.integer("max_file_bytes", "largest file that is read; 0 = no limit", max_file_bytes, 0, kMax);
+  }
+};
 
-const char* type_name(FieldType t) {
-  return t == FieldType::flag      ? "boolean"
-         : t == FieldType::choice  ? "choice"
-         : t == FieldType::integer ? "integer"
-                                   : "number";
-}
+struct SessionFields : Config {
+  NonFinite nonfinite = NonFinite::propagate;
+  int64_t score_samples = 1, score_seed = 0;
+  void fields(Fields& f) override {
+    static constexpr const char* kNonFinite[] = {"propagate", "error"};
+    f.choice("nonfinite", "rows that are not finite: leave NaN or -infinity in the result, or fail", nonfinite,
+             kNonFinite);
+    f.integer("score_samples",
+              "draws per row where log_prob is a bound: more of them make it tighter, and cost as much more",
+              score_samples, 1, 1 << 20);
+    f.integer("score_seed", "seed of these draws", score_seed, 0, kMax);
+  }
+};
+
+struct BatchFields : Config {
+  int64_t batch = 256, seed = 0, part_seed = 0;
+  Order order = Order::shuffle;
+  Part part;
+  void fields(Fields& f) override {
+    static constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential", "blocks"};
+    f.integer("batch", "rows of a batch", batch, 1, 1 << 30);
+    f.choice(
+        "order",
+        "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
+        "block for files larger than memory",
+        order, kOrder);
+    f.integer("seed", "seed of the order of the data", seed, 0, kMax);
+    f.integer("block", "rows that stay together in order blocks, and in parts", part.block, 1, 1 << 30);
+    f.real("part_begin", "start of the share of the rows that is used, as a fraction of all blocks", part.begin, 0, 1);
+    f.real("part_end", "end of the share of the rows that is used, as a fraction of all blocks", part.end, 0, 1);
+    f.integer("part_seed", "which blocks are in which share", part_seed, 0, kMax);
+  }
+};
+
+struct MetropolisFields : Config {
+  MetropolisConfig c;
+  int64_t seed = 0;
+  void fields(Fields& f) override {
+    f.real("step_size", "standard deviation of a step of the random walk", c.step_size, 1e-9, 1e9);
+    f.integer("burn_in", "steps of each chain before the first that is kept", c.burn_in, 0, kMax);
+    f.integer("thin", "keep every N-th state of each chain", c.thin, 1, kMax);
+    f.integer("seed", "seed of the chains", seed, 0, kMax);
+  }
+};
+
+struct TableFields : Config {
+  MapFile map = MapFile::automatic;
+  enum class Type : uint8_t { f32, f64 } dtype = Type::f32;
+  CsvOptions::Header header = CsvOptions::Header::detect;
+  std::string columns, separator;
+  LoadFields load;
+  void fields(Fields& f) override {
+    static constexpr const char* kMap[] = {"auto", "on", "off"};
+    static constexpr const char* kDtype[] = {"float32", "float64"};
+    static constexpr const char* kHeader[] = {"detect", "present", "absent"};
+    f.choice("map", "use the rows of a .npy in place in its file: from 1 GiB, always or never", map, kMap);
+    f.choice("dtype", "type of the numbers in memory", dtype, kDtype);
+    f.text("columns", "columns to take, by index from 0 or name, separated by commas; empty = all", columns, 1 << 20);
+    f.choice("header", "whether the first row of a CSV file holds names", header, kHeader);
+    f.text("separator", "one of , ; | or tab; empty = find out", separator, 1 << 20);
+    load.fields(f);
+  }
+};
 
 template <class C>
-void add_fields(std::vector<Key>& keys, std::span<const Field<C>> fields) {
-  for (const Field<C>& f : fields)
-    keys.push_back({f.name, "trainer", f.doc, type_name(f.type), f.min, f.max, f.fallback, f.choices});
+std::unique_ptr<Config> make() {
+  return std::make_unique<C>();
 }
+
+constexpr struct {
+  const char* name;
+  std::unique_ptr<Config> (*config)();
+} kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<LoadFields>},     {"session", make<SessionFields>},
+               {"trainer", make<TrainerConfig>}, {"batches", make<BatchFields>}, {"metropolis", make<MetropolisFields>},
+               {"table", make<TableFields>}};
+
+// ---- the table of all keys ----
+
+struct Key {
+  enum Type : uint8_t { integer, number, boolean, choice, text };
+  std::string name, scope, doc;
+  Type type;
+  Json fallback;
+  double low = 0, high = 0;     // of numbers
+  int64_t first = 0, last = 0;  // of integers
+  std::vector<std::string> choices = {};
+  std::vector<std::string> choice_docs = {};
+};
+
+constexpr const char* kTypes[] = {"integer", "number", "boolean", "choice", "text"};
+
+// Adds the fields of a scope to the keys. A key of two scopes is listed once.
+class KeyFields final : public Fields {
+ public:
+  KeyFields(std::vector<Key>& keys, const char* scope) : keys_(keys), scope_(scope) {}
+  void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override {
+    Key& k = add(name, doc, Key::integer, value);
+    k.first = low;
+    k.last = high;
+  }
+  void real(const char* name, const char* doc, double& value, double low, double high) override {
+    Key& k = add(name, doc, Key::number, value);
+    k.low = low;
+    k.high = high;
+  }
+  void flag(const char* name, const char* doc, bool& value) override { add(name, doc, Key::boolean, value); }
+  void text(const char* name, const char* doc, std::string& value, int64_t) override {
+    add(name, doc, Key::text, value);
+  }
+  // The part, and the fields of every part that it can be.
+  void one_of(const char* name, const char* doc, PartConfig& value) override {
+    Key& k = add(name, doc, Key::choice, value.part().name);
+    k.choices.clear();
+    k.choice_docs.clear();
+    for (const PartKind* part : value.family().parts) {
+      k.choices.emplace_back(part->name);
+      k.choice_docs.emplace_back(part->doc);
+    }
+    for (const PartKind* part : value.family().parts) part->config()->fields(*this);
+  }
+  void integers(const char* name, const char*, std::vector<int64_t>&, int64_t, int64_t, int64_t) override {
+    no_option(name);
+  }
+  void reals(const char* name, const char*, std::vector<double>&, double, double, int64_t) override { no_option(name); }
+  void object(const char* name, const char*, Config&) override { no_option(name); }
+  void chain(const char* name, const char*, std::vector<LayerSpec>&) override { no_option(name); }
+
+ protected:
+  void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override {
+    add(name, doc, Key::choice, names[static_cast<size_t>(value)]).choices.assign(names.begin(), names.end());
+  }
+  void optional_object(const char* name, const char*, Config&, bool&) override { no_option(name); }
+
+ private:
+  [[noreturn]] static void no_option(const char* name) { fail(Code::internal, "\"%s\" has no type of options", name); }
+  Key& add(const char* name, const char* doc, Key::Type type, Json fallback) {
+    for (Key& k : keys_)
+      if (k.name == name) {
+        if (k.scope.find(scope_) == std::string::npos) k.scope += std::string(", ") + scope_;
+        return k;
+      }
+    return keys_.emplace_back(Key{name, scope_, doc, type, std::move(fallback)});
+  }
+  std::vector<Key>& keys_;
+  const char* scope_;
+};
 
 const std::vector<Key>& keys() {
   static const std::vector<Key> all = [] {
-    std::vector<Key> k = {
-        {"threads",
-         "runtime",
-         "threads that work, the calling one included; 0 = one per core",
-         "integer",
-         0,
-         1024,
-         0,
-         {}},
-        {"max_bytes",
-         "runtime",
-         "limit on the memory in use by all children; 0 = three quarters of the machine's",
-         "integer",
-         0,
-         kMax,
-         0,
-         {}},
-        {"max_file_bytes", "load, table", "largest file that is read; 0 = no limit", "integer", 0, kMax, 0, {}},
-        {"nonfinite", "session", "rows that are not finite: leave NaN or -infinity in the result, or fail", "choice", 0,
-         1, 0, kNonFinite},
-        {"score_samples",
-         "session",
-         "draws per row where log_prob is a bound (nf_model_describe): more of them make it tighter, and cost as much more",
-         "integer",
-         1,
-         1 << 20,
-         1,
-         {}},
-        {"score_seed", "session", "seed of these draws", "integer", 0, kMax, 0, {}},
-        {"memory", "trainer", "what the forward pass keeps for gradients: everything, or inputs of layers only",
-         "choice", 0, 1, 0, kMemory},
-        {"max_steps", "trainer", "length of the run that schedules with an end aim at", "integer", 0, kMax, 0, {}},
-        {"seed",
-         "trainer, batches, metropolis",
-         "seed of dropout, samples and the order of the data",
-         "integer",
-         0,
-         kMax,
-         0,
-         {}},
-        {"batch", "batches", "rows of a batch", "integer", 1, 1 << 30, 256, {}},
-        {"order", "batches",
-         "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
-         "block for files larger than memory",
-         "choice", 0, 3, 0, kOrder},
-        {"block",
-         "batches",
-         "rows that stay together in order blocks, and in parts",
-         "integer",
-         1,
-         1 << 30,
-         Part{}.block,
-         {}},
-        {"part_begin",
-         "batches",
-         "take part in the batches: blocks from this share of the rows on",
-         "number",
-         0,
-         1,
-         0,
-         {}},
-        {"part_end", "batches", "take part in the batches: blocks up to this share of the rows", "number", 0, 1, 1, {}},
-        {"part_seed", "batches", "which blocks are in which share", "integer", 0, kMax, 0, {}},
-        {"step_size",
-         "metropolis",
-         "standard deviation of a step of the random walk",
-         "number",
-         1e-9,
-         1e9,
-         MetropolisConfig{}.step_size,
-         {}},
-        {"burn_in",
-         "metropolis",
-         "steps of each chain before the first that is kept",
-         "integer",
-         0,
-         kMax,
-         static_cast<double>(MetropolisConfig{}.burn_in),
-         {}},
-        {"thin",
-         "metropolis",
-         "steps of each chain from one state that is kept to the next",
-         "integer",
-         1,
-         kMax,
-         static_cast<double>(MetropolisConfig{}.thin),
-         {}},
-        {"map", "table", "use the rows of a .npy in place in its file: from 1 GiB, always or never", "choice", 0, 2, 0,
-         kMap},
-        {"dtype", "table", "type of the numbers in memory", "choice", 0, 1, 0, kDtype},
-        {"columns",
-         "table",
-         "columns to take, by index from 0 or name, separated by commas; empty = all",
-         "text",
-         0,
-         0,
-         0,
-         {}},
-        {"header", "table", "whether the first row of a CSV file holds names", "choice", 0, 2, 0, kHeader},
-        {"separator", "table", "one of , ; | or tab; empty = find out", "text", 0, 0, 0, {}},
-    };
-    add_fields(k, optimizer_fields());
-    add_fields(k, schedule_fields());
-    add_fields(k, clip_fields());
-    add_fields(k, ema_fields());
-    add_fields(k, objective_fields());
+    std::vector<Key> k;
+    for (const auto& scope : kScopes) {
+      KeyFields fields(k, scope.name);
+      scope.config()->fields(fields);
+    }
     return k;
   }();
   return all;
@@ -163,80 +202,108 @@ const Key& find(const char* name) {
   if (!name) fail(Code::argument, "key is NULL");
   std::vector<std::string> names;
   for (const Key& k : keys()) {
-    if (std::strcmp(k.name, name) == 0) return k;
-    names.emplace_back(k.name);
+    if (k.name == name) return k;
+    names.push_back(k.name);
   }
   const std::string near = nearest(name, names);
   if (near.empty()) fail(Code::spec, "unknown option \"%.40s\" (nf_options_describe lists all)", name);
   fail(Code::spec, "unknown option \"%.40s\", did you mean \"%s\"?", name, near.c_str());
 }
 
-bool is(const Key& k, const char* type) { return std::strcmp(k.type, type) == 0; }
+// ---- setting ----
+
+void set_integer(nf_options& o, const Key& k, int64_t v) {
+  if (v < k.first || v > k.last)
+    fail(Code::spec, "option \"%s\" = %lld is outside [%lld, %lld]: %s", k.name.c_str(), static_cast<long long>(v),
+         static_cast<long long>(k.first), static_cast<long long>(k.last), k.doc.c_str());
+  o.values[k.name] = v;
+}
 
 void set_number(nf_options& o, const Key& k, double v) {
-  if (is(k, "text")) fail(Code::spec, "option \"%s\" takes a text, not a number: %s", k.name, k.doc);
-  if (is(k, "choice")) fail(Code::spec, "option \"%s\" takes a name, not a number: %s", k.name, k.doc);
-  if (!(v >= k.low && v <= k.high))
-    fail(Code::spec, "option \"%s\" = %g is outside [%.9g, %.9g]: %s", k.name, v, k.low, k.high, k.doc);
-  if (!is(k, "number") && v != std::floor(v))
-    fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name, v, k.doc);
-  o.numbers[k.name] = v;
+  const bool whole = v == std::floor(v) && std::abs(v) <= kExact;
+  switch (k.type) {
+    case Key::text:
+      fail(Code::spec, "option \"%s\" takes a text, not a number: %s", k.name.c_str(), k.doc.c_str());
+    case Key::choice:
+      fail(Code::spec, "option \"%s\" takes a name, not a number: %s", k.name.c_str(), k.doc.c_str());
+    case Key::boolean:
+      if (v != 0 && v != 1)
+        fail(Code::spec, "option \"%s\" = %g is neither 0 nor 1: %s", k.name.c_str(), v, k.doc.c_str());
+      o.values[k.name] = v == 1;
+      return;
+    case Key::integer:
+      if (!whole) fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name.c_str(), v, k.doc.c_str());
+      return set_integer(o, k, static_cast<int64_t>(v));
+    case Key::number:
+      if (!(v >= k.low && v <= k.high))  // also refuses NaN
+        fail(Code::spec, "option \"%s\" = %g is outside [%.9g, %.9g]: %s", k.name.c_str(), v, k.low, k.high,
+             k.doc.c_str());
+      o.values[k.name] = v;
+  }
 }
 
 void set_text(nf_options& o, const Key& k, const char* text) {
-  if (!text) fail(Code::argument, "value of option \"%s\" is NULL", k.name);
-  if (is(k, "text")) {
-    o.texts[k.name] = text;
+  if (!text) fail(Code::argument, "value of option \"%s\" is NULL", k.name.c_str());
+  if (k.type == Key::text) {
+    o.values[k.name] = std::string(text);
     return;
   }
-  if (!is(k, "choice")) fail(Code::spec, "option \"%s\" takes a number, not \"%.40s\": %s", k.name, text, k.doc);
+  if (k.type != Key::choice)
+    fail(Code::spec, "option \"%s\" takes a number, not \"%.40s\": %s", k.name.c_str(), text, k.doc.c_str());
   std::string list;
-  for (size_t i = 0; i < k.choices.size(); ++i) {
-    if (std::strcmp(k.choices[i], text) == 0) {
-      o.numbers[k.name] = static_cast<double>(i);
+  for (const std::string& choice : k.choices) {
+    if (choice == text) {
+      o.values[k.name] = choice;
       return;
     }
-    list += std::string(i ? ", " : "") + k.choices[i];
+    list += (list.empty() ? "" : ", ") + choice;
   }
-  fail(Code::spec, "option \"%s\" = \"%.40s\" is none of: %s", k.name, text, list.c_str());
+  fail(Code::spec, "option \"%s\" = \"%.40s\" is none of: %s", k.name.c_str(), text, list.c_str());
+}
+
+template <class T>
+bool reads(const char* text, T* value) {
+  const char* end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, *value);
+  return error == std::errc() && stop == end;
 }
 
 void parse(nf_options& o, const Key& k, const char* text) {
-  if (!text) fail(Code::argument, "value of option \"%s\" is NULL", k.name);
-  if (is(k, "text") || is(k, "choice")) return set_text(o, k, text);
-  if (is(k, "boolean")) {
+  if (!text) fail(Code::argument, "value of option \"%s\" is NULL", k.name.c_str());
+  if (k.type == Key::text || k.type == Key::choice) return set_text(o, k, text);
+  if (k.type == Key::boolean) {
     if (std::strcmp(text, "true") == 0) return set_number(o, k, 1);
     if (std::strcmp(text, "false") == 0) return set_number(o, k, 0);
   }
+  int64_t whole = 0;
+  if (k.type == Key::integer && reads(text, &whole)) return set_integer(o, k, whole);
   double v = 0;
-  const char* end = text + std::strlen(text);
-  const auto [stop, error] = std::from_chars(text, end, v);
-  if (error != std::errc() || stop != end)
-    fail(Code::spec, "option \"%s\" = \"%.40s\" is not a%s: %s", k.name, text,
-         is(k, "boolean")   ? " boolean (true or false)"
-         : is(k, "integer") ? "n integer"
-                            : " number",
-         k.doc);
-  set_number(o, k, v);
+  if (reads(text, &v)) return set_number(o, k, v);
+  fail(Code::spec, "option \"%s\" = \"%.40s\" is not a%s: %s", k.name.c_str(), text,
+       k.type == Key::boolean   ? " boolean (true or false)"
+       : k.type == Key::integer ? "n integer"
+                                : " number",
+       k.doc.c_str());
 }
 
-double number(const nf_options* o, const char* name) {
-  const Key& k = find(name);
-  if (!o) return k.fallback;
-  const auto it = o->numbers.find(name);
-  return it == o->numbers.end() ? k.fallback : it->second;
-}
+// ---- reading ----
 
-std::string text(const nf_options* o, const char* name) {
-  if (!o) return "";
-  const auto it = o->texts.find(name);
-  return it == o->texts.end() ? "" : it->second;
+Json values_of(const nf_options* o) {
+  Json all = Json::Object();
+  if (o)
+    for (const auto& [key, value] : o->values) all[key] = value;
+  return all;
 }
 
 template <class C>
-void read_fields(const nf_options* o, std::span<const Field<C>> fields, C& config) {
-  for (const Field<C>& f : fields) f.set(config, number(o, f.name));
-  check_fields(fields, config);
+C read(const nf_options* o) {
+  C c;
+  Json own = Json::Object();
+  for (const std::string& name : names_of(c))
+    if (o)
+      if (const auto it = o->values.find(name); it != o->values.end()) own[name] = it->second;
+  read_config(own, "options", c);
+  return c;
 }
 
 std::vector<ColumnRef> columns_of(const std::string& list) {
@@ -259,10 +326,11 @@ std::vector<ColumnRef> columns_of(const std::string& list) {
 }  // namespace
 
 RuntimeOptions runtime_options(const nf_options* o) {
+  const auto c = read<RuntimeFields>(o);
   RuntimeOptions r;
-  r.threads = static_cast<uint32_t>(number(o, "threads"));
+  r.threads = static_cast<uint32_t>(c.threads);
   if (r.threads == 0) r.threads = std::max(1u, std::thread::hardware_concurrency());
-  r.max_bytes = static_cast<size_t>(number(o, "max_bytes"));
+  r.max_bytes = static_cast<size_t>(c.max_bytes);
   if (r.max_bytes == 0) {
     const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     r.max_bytes = pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) / 4 * 3 : SIZE_MAX;
@@ -271,53 +339,41 @@ RuntimeOptions runtime_options(const nf_options* o) {
 }
 
 size_t load_limit(const nf_options* o) {
-  const double v = number(o, "max_file_bytes");
-  return v > 0 ? static_cast<size_t>(v) : FileBytes::kNoLimit;
+  const int64_t limit = read<LoadFields>(o).max_file_bytes;
+  return limit > 0 ? static_cast<size_t>(limit) : FileBytes::kNoLimit;
 }
 
 SessionOptions session_options(const nf_options* o) {
-  return {static_cast<NonFinite>(number(o, "nonfinite")), static_cast<int64_t>(number(o, "score_samples")),
-          static_cast<uint64_t>(number(o, "score_seed"))};
+  const auto s = read<SessionFields>(o);
+  return {s.nonfinite, s.score_samples, static_cast<uint64_t>(s.score_seed)};
 }
 
-TrainerConfig trainer_options(const nf_options* o) {
-  TrainerConfig c;
-  read_fields(o, optimizer_fields(), c.optimizer);
-  read_fields(o, schedule_fields(), c.schedule);
-  read_fields(o, clip_fields(), c.clip);
-  read_fields(o, ema_fields(), c.ema);
-  read_fields(o, objective_fields(), c.objective);
-  c.memory = static_cast<Memory>(number(o, "memory"));
-  c.seed = static_cast<uint64_t>(number(o, "seed"));
-  c.max_steps = static_cast<uint64_t>(number(o, "max_steps"));
-  return c;
-}
+TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o)); }
 
 MetropolisConfig metropolis_options(const nf_options* o) {
-  return {number(o, "step_size"), static_cast<int64_t>(number(o, "burn_in")), static_cast<int64_t>(number(o, "thin")),
-          static_cast<uint64_t>(number(o, "seed"))};
+  auto m = read<MetropolisFields>(o);
+  m.c.seed = static_cast<uint64_t>(m.seed);
+  return m.c;
 }
 
 TableOptions table_options(const nf_options* o) {
+  const auto c = read<TableFields>(o);
   TableOptions t;
-  t.dtype = number(o, "dtype") == 0 ? DType::f32 : DType::f64;
-  t.map = static_cast<MapFile>(number(o, "map"));
-  t.csv.header = static_cast<CsvOptions::Header>(number(o, "header"));
-  const std::string separator = text(o, "separator");
-  if (separator.size() > 1)
-    fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", separator.c_str());
-  t.csv.separator = separator.empty() ? '\0' : separator[0];
-  t.csv.columns = columns_of(text(o, "columns"));
+  t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : DType::f64;
+  t.map = c.map;
+  t.csv.header = c.header;
+  if (c.separator.size() > 1)
+    fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", c.separator.c_str());
+  t.csv.separator = c.separator.empty() ? '\0' : c.separator[0];
+  t.csv.columns = columns_of(c.columns);
   t.max_bytes = load_limit(o);
   return t;
 }
 
 BatchOptions batch_options(const nf_options* o) {
-  return {static_cast<int64_t>(number(o, "batch")),
-          static_cast<Order>(number(o, "order")),
-          static_cast<uint64_t>(number(o, "seed")),
-          {static_cast<int64_t>(number(o, "block")), number(o, "part_begin"), number(o, "part_end"),
-           static_cast<uint64_t>(number(o, "part_seed"))}};
+  auto c = read<BatchFields>(o);
+  c.part.seed = static_cast<uint64_t>(c.part_seed);
+  return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part};
 }
 
 }  // namespace nf
@@ -331,20 +387,15 @@ const char* nf_options_describe(void) NF_NOEXCEPT {
     static const std::string text = [] {
       Json list = Json::Array();
       for (const Key& k : keys()) {
-        Json j = {{"name", k.name}, {"for", k.scope}, {"type", k.type}};
-        if (is(k, "choice")) {
-          j["default"] = k.choices[static_cast<size_t>(k.fallback)];
-          j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
-        } else if (is(k, "text")) {
-          j["default"] = "";
-        } else if (is(k, "boolean")) {
-          j["default"] = k.fallback != 0;
-        } else {
-          const bool whole = is(k, "integer");
-          const auto value = [&](double v) { return whole ? Json(static_cast<int64_t>(v)) : Json(v); };
-          j["default"] = value(k.fallback);
-          j["min"] = value(k.low);
-          j["max"] = value(k.high);
+        Json j = {{"name", k.name}, {"for", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
+        if (!k.choices.empty()) j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
+        if (!k.choice_docs.empty()) j["choice_docs"] = Json::Array(k.choice_docs.begin(), k.choice_docs.end());
+        if (k.type == Key::integer) {
+          j["min"] = k.first;
+          j["max"] = k.last;
+        } else if (k.type == Key::number) {
+          j["min"] = k.low;
+          j["max"] = k.high;
         }
         j["doc"] = k.doc;
         list.append(std::move(j));
@@ -367,10 +418,7 @@ nf_status nf_options_set_i64(nf_options* o, const char* key, int64_t value, nf_e
   return guard(err, [&] {
     need(o, "options");
     const Key& k = find(key);
-    // 2^53 + 1 would round to 2^53 and pass.
-    if (value > static_cast<int64_t>(kMax) || value < -static_cast<int64_t>(kMax))
-      fail(Code::spec, "option \"%s\" = %lld is outside [%g, %g]: %s", k.name, static_cast<long long>(value), k.low,
-           k.high, k.doc);
+    if (k.type == Key::integer) return set_integer(*o, k, value);
     set_number(*o, k, static_cast<double>(value));
   });
 }

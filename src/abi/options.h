@@ -1,10 +1,10 @@
-// The one table of option keys, and how configurations are read from a bag of options.
+// The table of option keys, and functions that read configurations from nf_options.
 #pragma once
 #include "src/abi/handles.h"
 #include "src/train/metropolis.h"
 
 namespace nf {
-// Each reads the keys of its scope; nullptr means defaults.
+// Each function reads the keys of its scope; nullptr gives the defaults.
 struct RuntimeOptions {
   uint32_t threads;
   size_t max_bytes;

@@ -1,4 +1,4 @@
-// nf_runtime, versions and status names.
+// Implements nf_runtime, versions and status names.
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -39,13 +39,13 @@ void RuntimeState::note(int32_t level, const char* format, ...) {
 }
 
 void RuntimeState::add_mapping(std::shared_ptr<const FileBytes> file) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(mappings_, [](const auto& m) { return m.expired(); });
   mappings_.push_back(std::move(file));
 }
 
 std::shared_ptr<const FileBytes> RuntimeState::mapping_of(const void* data) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& weak : mappings_)
     if (auto file = weak.lock()) {
       const auto begin = reinterpret_cast<uintptr_t>(file->bytes().data()), at = reinterpret_cast<uintptr_t>(data);
@@ -103,8 +103,10 @@ nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options
   return guard(err, [&] {
     need(out, "out");
     if (header_version > NF_VERSION)
-      fail(Code::version, "the program was compiled for libnf %u, this library is %u: install the newer one",
-           header_version, static_cast<unsigned>(NF_VERSION));
+      fail(Code::version,
+           "the program was compiled against libnf %u.%u.%u, but %d.%d.%d is loaded: install %u.%u.%u or later",
+           header_version / 10000, header_version / 100 % 100, header_version % 100, NF_VERSION_MAJOR, NF_VERSION_MINOR,
+           NF_VERSION_PATCH, header_version / 10000, header_version / 100 % 100, header_version % 100);
     Allocator base = system_allocator();
     if (allocator) {
       need_struct(allocator, "allocator");
@@ -124,13 +126,14 @@ nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options
       host.parallel_for = executor->parallel_for;
     }
     if (!kernel::gemm_self_test())
-      fail(Code::internal, "self-test: the matrix product is wrong on SIMD target %s", kernel::simd_target());
+      fail(Code::internal, "self-test failed: the matrix product is wrong on SIMD target %s", kernel::simd_target());
     const RuntimeOptions o = runtime_options(options);
     auto state = std::make_shared<RuntimeState>(base, o.max_bytes);
     state->executor = executor ? std::make_unique<Executor>(host) : std::make_unique<Executor>(o.threads);
     state->log = log;
     state->log_user = log_user;
-    state->note(0, "libnf %s, %u threads%s", nf_version_string(), executor ? executor->concurrency : o.threads,
+    const uint32_t threads = executor ? executor->concurrency : o.threads;
+    state->note(0, "libnf %s, %u thread%s%s", nf_version_string(), threads, threads == 1 ? "" : "s",
                 executor ? " of the host" : "");
     *out = new nf_runtime{std::move(state)};
   });

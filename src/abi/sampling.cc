@@ -1,4 +1,4 @@
-// Samples weighed by a target, and Markov chains on one: nf_importance, nf_metropolis.
+// Implements nf_importance and nf_metropolis: samples weighted by a target, and Markov chains on one.
 #include "src/abi/guard.h"
 #include "src/abi/options.h"
 #include "src/abi/target.h"
@@ -11,8 +11,9 @@ namespace {
 void check_target(const nf_target* target, int64_t event) {
   need(target, "target");
   if (target->target->event != event)
-    fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
-         target->target->event == 1 ? "" : "s", static_cast<long long>(event));
+    fail(Code::shape, "the target has %lld column%s, but the model has %lld",
+         static_cast<long long>(target->target->event), target->target->event == 1 ? "" : "s",
+         static_cast<long long>(event));
 }
 
 }  // namespace
@@ -56,9 +57,9 @@ nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, c
     need_shape(w, "log_weight", {v.shape[0]});
     need_shape(m, "mean", {-1});
     if (m.shape[0] != v.shape[1])
-      fail(Code::shape, "values has shape %s, but mean %s", to_string(v.shape).c_str(), to_string(m.shape).c_str());
+      fail(Code::shape, "values has shape %s, but mean has %s", to_string(v.shape).c_str(), to_string(m.shape).c_str());
     if (error) need_shape(e, "error", {v.shape[1]});
-    if (v.shape[0] < 1) fail(Code::argument, "values has 0 rows, a mean needs at least 1");
+    if (v.shape[0] < 1) fail(Code::argument, "values has 0 rows, expected at least 1");
     importance_mean(w, v, m, e);
   });
 }

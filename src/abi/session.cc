@@ -1,4 +1,4 @@
-// nf_session: scoring, mapping and sampling.
+// Implements nf_session: scoring, mapping and sampling.
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"

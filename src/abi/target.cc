@@ -1,4 +1,4 @@
-// nf_target: targets of the library and of the host, and asking them.
+// Implements nf_target: built-in targets, host callbacks as targets, and their evaluation.
 #include "src/abi/target.h"
 
 #include "src/abi/guard.h"
@@ -22,10 +22,10 @@ class CallbackTarget final : public Target {
  public:
   CallbackTarget(const Allocator& allocator, int64_t event, nf_target_fn fn, void* user)
       : Target(event), allocator_(allocator), fn_(fn), user_(user) {}
-  bool anywhere() const override { return false; }
+  bool thread_safe() const override { return false; }
   void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const override {
     if (x.shape[0] == 0) return;
-    // The callback is promised rows without gaps, of one dtype.
+    // The ABI promises the callback rows without gaps, of one dtype.
     Buffer copy;
     View c = context;
     if (context.data && (!context.contiguous() || context.dtype != x.dtype)) {
@@ -36,7 +36,7 @@ class CallbackTarget final : public Target {
     const nf_view xv = raw_view(x), lv = raw_view(log_p), cv = raw_view(c), gv = raw_view(grad);
     const int32_t r = fn_(user_, &xv, c.data ? &cv : nullptr, &lv, grad.data ? &gv : nullptr);
     if (r < 0) fail(Code::callback, "the target's callback returned %d", r);
-    if (r > 0) fail(Code::cancelled, "stopped by the target's callback, which returned %d", r);
+    if (r > 0) fail(Code::cancelled, "stopped: the target's callback returned %d", r);
   }
 
  private:

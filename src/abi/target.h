@@ -1,4 +1,4 @@
-// Targets at the border: the handle, and a host's callback as a Target.
+// The nf_target handle.
 #pragma once
 #include <memory>
 

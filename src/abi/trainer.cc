@@ -20,10 +20,10 @@ namespace {
 nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const nf_view* weight) {
   const auto begin = std::chrono::steady_clock::now();
   const FlowModel& model = *t.model->model;
-  const ObjectiveConfig& objective = t.trainer->config().objective;
-  const View xv = view_of(x, "x", !uses_data(objective.kind)), c = view_of(ctx, "ctx", true),
+  const Objective& objective = t.trainer->objective();
+  const View xv = view_of(x, "x", !objective.kind().data), c = view_of(ctx, "ctx", true),
              w = view_of(weight, "weight", true);
-  if (uses_data(objective.kind)) {
+  if (objective.kind().data) {
     const int64_t n = check_rows(xv, "x", model.event_dims());
     if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
     check_context(c, n, model.context());
@@ -31,7 +31,7 @@ nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const
   } else if (x || weight) {
     fail(Code::argument, "%s is given, but the objective draws its rows from the model: pass NULL", x ? "x" : "weight");
   }
-  if (uses_samples(objective.kind)) check_context(c, objective.samples, model.context());
+  if (objective.samples() > 0) check_context(c, objective.samples(), model.context());
   if (const uint64_t v = t.model->version.load(); v != t.version) {
     t.trainer->parameters_changed();
     t.version = v;
@@ -90,8 +90,10 @@ nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error
   return guard(err, [&] {
     need(t, "trainer");
     need(target, "target");
-    if (!uses_samples(t->trainer->config().objective.kind))
-      fail(Code::state, "objective \"nll\" has no target: set the option \"objective\", for example reverse_kl");
+    const ObjectiveKind& kind = t->trainer->objective().kind();
+    if (!kind.target)
+      fail(Code::state, "objective \"%s\" has no target: set the option \"objective\", for example reverse_kl",
+           kind.name);
     if (target->target->event != t->model->model->event())
       fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
            target->target->event == 1 ? "" : "s", static_cast<long long>(t->model->model->event()));
@@ -119,7 +121,7 @@ nf_status nf_train_run(nf_trainer* t, const nf_source* source, uint64_t max_step
                        nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    const bool data = uses_data(t->trainer->config().objective.kind);
+    const bool data = t->trainer->objective().kind().data;
     if (source || data) {
       need_struct(source, "source");
       if (!source->next) fail(Code::argument, "source.next is NULL");

@@ -1,7 +1,7 @@
 #include "src/base/base.h"
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/random.h"
-#include "runtime/op/layout.h"
 
 namespace nf {
 

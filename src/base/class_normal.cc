@@ -3,8 +3,8 @@
 // A label that is none makes its row NaN, which scoring, sampling and training report (or pass on) as any NaN.
 #include <cmath>
 
+#include "runtime/core/rows.h"
 #include "runtime/op/class_rows.h"
-#include "runtime/op/layout.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
 #include "src/base/base.h"

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/random.h"
-#include "runtime/op/layout.h"
 #include "src/base/base.h"
 
 namespace nf {

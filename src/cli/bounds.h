@@ -1,4 +1,4 @@
-// Bounds of numeric flags, checked before conversion so that what is wrong is said in words.
+// Bounds of numeric flags, checked before conversion so that errors are readable.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>

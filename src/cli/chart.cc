@@ -1,5 +1,5 @@
-// See chart.h. The first points of a run lie far below the rest; the scale leaves them at the bottom edge so that the
-// interesting part is seen.
+// See chart.h. The first points of a run are far below the rest; the scale clips them to the bottom edge so that the
+// later part is visible.
 #include "src/cli/chart.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ constexpr size_t kMaxColumns = 64;
 
 struct Scale {
   double low, high;
-  size_t row(double v) const {  // 0 at the top
+  size_t row(double v) const {  // 0 is the top
     const double t = std::clamp((v - low) / (high - low), 0.0, 1.0);
     return static_cast<size_t>(std::lround((1 - t) * static_cast<double>(kHeight - 1)));
   }
@@ -40,7 +40,7 @@ std::string chart(const std::vector<CurvePoint>& curve, const Screen& screen) {
   enum Cell : char { empty, train, valid };
   std::vector<std::vector<Cell>> cells(kHeight, std::vector<Cell>(columns, empty));
   const double last = static_cast<double>(curve.back().step);
-  for (size_t pass = 0; pass < 2; ++pass)  // validation on top
+  for (size_t pass = 0; pass < 2; ++pass)  // draw validation last, on top
     for (const CurvePoint& p : curve) {
       const double v = pass ? p.valid : p.train;
       if (!std::isfinite(v)) continue;

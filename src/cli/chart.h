@@ -1,4 +1,4 @@
-// The learning curve as a small picture made of text.
+// Draws the learning curve as text.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace nf::cli {
 
-// Training and validation log-likelihood over steps, several lines; "" when there are too few points to draw.
+// Returns training and validation log-likelihood over steps as several lines, or "" if there are too few points.
 std::string chart(const std::vector<CurvePoint>& curve, const Screen& screen);
 
 }  // namespace nf::cli

@@ -1,4 +1,5 @@
-// nf check: a report on a model to trust before it is deployed. The checks are in check_maps.cc and check_density.cc.
+// nf check: reports whether a model can be trusted before it is deployed. The checks are in check_maps.cc and
+// check_density.cc.
 #include "src/cli/check.h"
 
 #include <algorithm>
@@ -43,7 +44,7 @@ void print(const Finding& f, const Screen& screen) {
                               : f.verdict == Verdict::look ? screen.bold(verdict)
                                                            : screen.dim(verdict);
   std::printf("  %s  %-17s  %s\n", painted.c_str(), f.name.c_str(),
-              wrapped(f.says, 27, std::max<size_t>(screen.width(), 80)).c_str());
+              wrapped(f.message, 27, std::max<size_t>(screen.width(), 80)).c_str());
   std::fflush(stdout);
 }
 
@@ -54,26 +55,26 @@ int check(const CheckArgs& a) {
   Data data = open_data(runtime.get(), a.paths, *a.settings, info.dtype, column_names(model.get()));
   check_data(data, a.paths, info.event_size, info.context_size);
   const int64_t all = data.x.count();
-  const Subject subject(runtime.get(), model.get(), std::move(data), a.rows, *a.settings);
+  const CheckedModel subject(runtime.get(), model.get(), std::move(data), a.rows, *a.settings);
   const Screen screen(stdout);
   if (!a.json)
     std::printf("%s  %s of %s, %s\n%s  %s of %s%s\n\n", screen.bold("model").c_str(),
                 counted(info.event_size, "column").c_str(), info.dtype == NF_F64 ? "float64" : "float32",
                 counted(info.layer_count, "layer").c_str(), screen.bold("data ").c_str(), counted(all, "row").c_str(),
                 a.paths.data.c_str(),
-                subject.rows < all ? (", looked at: " + grouped(subject.rows) + " evenly spread").c_str() : "");
+                subject.rows < all ? (", " + grouped(subject.rows) + " of them examined").c_str() : "");
   int failed = 0, odd = 0;
-  std::vector<std::string> missed;  // checks that came upon an inverse that is missed
+  std::vector<std::string> missed;  // checks with a row that could not be inverted
   std::string first_missed;
   Json findings = Json::array();
   const auto take = [&](const Finding& f) {
     failed += f.verdict == Verdict::fail;
     odd += f.verdict == Verdict::look;
     if (!a.json) print(f, screen);
-    Json j = {{"name", f.name}, {"verdict", word(f.verdict)}, {"says", f.says}, {"numbers", f.numbers}};
+    Json j = {{"name", f.name}, {"verdict", word(f.verdict)}, {"message", f.message}, {"numbers", f.numbers}};
     findings.push_back(std::move(j));
   };
-  // A row that an iterated inverse misses fails the check that came upon it; the others go on. It is said once.
+  // A row that an iterative inverse cannot solve fails only the checks that hit it; the error is printed once.
   const auto finding = [&](const char* name, const auto& f) {
     try {
       return f();
@@ -110,18 +111,20 @@ int check(const CheckArgs& a) {
     if (!missed.empty())
       std::printf("\n%s\n", wrapped(counted(static_cast<int64_t>(missed.size()), "check") + " of " +
                                         std::to_string(findings.size()) +
-                                        " came upon a row whose inverse misses its tolerance. The first: " +
-                                        first_missed + " (fields of the spec: train again with them)",
+                                        " hit a row that could not be inverted to tolerance. First: " + first_missed +
+                                        " (both are fields of the spec; train again after changing them)",
                                     0, std::max<size_t>(screen.width(), 80))
                                 .c_str());
     std::printf(
         "\n%s\n",
         screen.bad(text("FAIL: %d of %zu checks failed; do not rely on this model", failed, findings.size())).c_str());
   } else if (odd) {
-    std::printf("\n%s\n",
-                screen.bold(text("look: nothing failed, %s to look at", counted(odd, "check").c_str())).c_str());
+    std::printf("\n%s\n", screen
+                              .bold(text("look: nothing failed, but %s a closer look",
+                                         (counted(odd, "check") + (odd == 1 ? " needs" : " need")).c_str()))
+                              .c_str());
   } else {
-    std::printf("\n%s\n", screen.good("ok: nothing to object to").c_str());
+    std::printf("\n%s\n", screen.good(text("ok: all %zu checks passed", findings.size())).c_str());
   }
   return failed ? kFailed : kOk;
 }
@@ -129,29 +132,32 @@ int check(const CheckArgs& a) {
 
 void add_check(CLI::App& app, Action& action) {
   auto a = std::make_shared<CheckArgs>();
-  CLI::App* cmd =
-      app.add_subcommand("check", "Can this model be trusted? Inverse, log-det, mass, samples, limits, speed");
+  CLI::App* cmd = app.add_subcommand(
+      "check", "Check whether a model can be trusted: inverse, log-det, mass, samples, limits, speed");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
-  cmd->add_option("--data", a->paths.data, "rows like those it will see, .npy or .csv")->required()->type_name("FILE");
-  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
+  cmd->add_option("--data", a->paths.data, "rows like those it will be used on, .npy or .csv")
+      ->required()
       ->type_name("FILE");
-  cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
-  cmd->add_option(
-         "--context-columns", a->paths.context_columns,
-         "columns of the data file (or of --context) that are context; all others are data unless --columns says")
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per data row, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--columns", a->paths.columns, "data columns of the data file")->type_name("A,B,..");
+  cmd->add_option("--context-columns", a->paths.context_columns,
+                  "context columns of the data file (or of --context); all others are data unless --columns is given")
       ->type_name("A,B,..");
-  cmd->add_option("--rows", a->rows, "how many rows to look at closely (2000); every row is scored")
+  cmd->add_option("--rows", a->rows, "rows to examine closely (2000); every row is scored")
       ->check(at_least(1))
       ->type_name("N");
-  cmd->add_option("--seed", a->seed, "of the samples (0)")->check(at_least(0))->type_name("S");
-  cmd->add_flag("--json", a->json, "the report as JSON, with more numbers");
+  cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_flag("--json", a->json, "print the report as JSON, with more numbers");
   a->settings = Settings::flags(*cmd, {"table", "runtime", "load"}, {"dtype", "columns"});
   cmd->footer(
-      "Each line is ok, look (a person should) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
-      "Judged: that the numbers are right (inverse, log-det, mass, samples), and in one number whether the model fits: "
-      "the mean log-likelihood of the data against that of its own samples. Not judged: whether another model fits "
-      "better, nor the shape of single columns; `nf plot --data` shows that. "
-      "Of a model that nf fit-target wrote, line target has what its fit found about log Z, reverse KL and weights.\n\n"
+      "Each line is ok, look (take a closer look) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
+      "Judged: whether the numbers are right (inverse, log-det, mass, samples), and whether the model fits, by "
+      "comparing "
+      "the mean log-likelihood of the data with that of its own samples. Not judged: whether another model fits "
+      "better, "
+      "or the shape of single columns, which `nf plot samples --data` shows. For a model from nf fit-target, the line "
+      "target reports log Z, reverse KL and effective samples of the fit.\n\n"
       "Examples:\n"
       "  nf check power.safetensors --data test.npy\n"
       "  nf check power.safetensors --data test.npy --json | jq .verdict");

@@ -1,6 +1,6 @@
-// The checks behind `nf check`: what to know about a model before it is relied on. Each looks at one promise and gives
-// a verdict, a sentence and the numbers behind it. Errors of x are relative to the larger of |x| and the spread of the
-// column, errors of z to the larger of |z| and 1; all other numbers are in nats.
+// The checks of `nf check`, for a model before it is relied on. Each tests one property and returns a verdict, a
+// sentence and the numbers behind it. Errors of x are relative to the larger of |x| and the column's standard
+// deviation, errors of z to the larger of |z| and 1; all other numbers are in nats.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -16,16 +16,16 @@ enum class Verdict { ok, look, fail, none };
 struct Finding {
   std::string name;
   Verdict verdict = Verdict::none;
-  std::string says;
+  std::string message;
   nlohmann::ordered_json numbers;
 };
 
-// The model in its own dtype, and the same in float64 for derivatives by differences, which float32 has no digits for.
-class Subject {
+// The model under test in its own dtype, and a float64 copy for finite differences, which float32 is too coarse for.
+class CheckedModel {
  public:
-  Subject(nf_runtime* runtime, const nf_model* model, Data data, int64_t rows, const Settings& settings);
+  CheckedModel(nf_runtime* runtime, const nf_model* model, Data data, int64_t rows, const Settings& settings);
 
-  // Rows of `count` numbers, in double whatever the dtype of the model.
+  // Rows in double, whatever the dtype of the model.
   struct Mapped {
     std::vector<double> to, log_det;
   };
@@ -35,20 +35,20 @@ class Subject {
   struct Samples {
     std::vector<double> x, log_prob;
   };
-  Samples sample(int64_t n, uint64_t seed) const;  // with the contexts of the rows, over and over
+  Samples sample(int64_t n, uint64_t seed) const;  // cycles through the contexts of the rows
 
-  std::vector<double> contexts(int64_t n, int64_t first = 0) const;  // for n rows from number `first` on; "" without
-  std::vector<double> one_context(int64_t row) const;                // of one row
+  std::vector<double> contexts(int64_t n, int64_t first = 0) const;  // for n rows from row `first` on; may be empty
+  std::vector<double> one_context(int64_t row) const;                // for one row
   std::vector<double> row(int64_t r) const;
   nf_session* session() const { return session_.get(); }
 
   nf_model_info info;
   Data data;                   // all rows
-  std::vector<double> x;       // some of them, evenly spread: [rows, event_size]
-  std::vector<double> c;       // their contexts, or one for all, or none
-  std::vector<double> spread;  // of each column; 1 for a constant
+  std::vector<double> x;       // an evenly spaced subset: [rows, event_size]
+  std::vector<double> c;       // their contexts, one shared context, or empty
+  std::vector<double> spread;  // standard deviation of each column; 1 for a constant
   int64_t rows = 0;
-  bool iterates = false;  // some layer finds an inverse by iteration
+  bool iterates = false;  // some layer inverts by iteration
   double epsilon() const { return info.dtype == NF_F64 ? 2.2e-16 : 1.2e-7; }
 
  private:
@@ -56,20 +56,21 @@ class Subject {
   Session session_, wide_;
 };
 
-Finding check_data_rows(const Subject& s);
-Finding check_round_trip_x(const Subject& s);
-Finding check_round_trip_z(const Subject& s, uint64_t seed);
-Finding check_jacobian(const Subject& s, uint64_t seed);
-Finding check_float32(const Subject& s);
-Finding check_mass(const Subject& s, uint64_t seed);
-Finding check_stress(const Subject& s);
-Finding check_samples(const Subject& s, uint64_t seed);
-// Of the findings of check_data_rows and check_samples: is the data as likely as what the model draws?
-Finding check_fit(const Subject& s, const Finding& data, const Finding& samples);
-Finding check_sample_densities(const Subject& s, uint64_t seed);
-Finding check_single_rows(const Subject& s);
-// Of a model that nf fit-target wrote: what that found about it. No rows of it can show what it never reaches.
+Finding check_data_rows(const CheckedModel& s);
+Finding check_round_trip_x(const CheckedModel& s);
+Finding check_round_trip_z(const CheckedModel& s, uint64_t seed);
+Finding check_jacobian(const CheckedModel& s, uint64_t seed);
+Finding check_float32(const CheckedModel& s);
+Finding check_mass(const CheckedModel& s, uint64_t seed);
+Finding check_stress(const CheckedModel& s);
+Finding check_samples(const CheckedModel& s, uint64_t seed);
+// Compares the mean log-likelihoods that check_data_rows and check_samples found for the data and for samples.
+Finding check_fit(const CheckedModel& s, const Finding& data, const Finding& samples);
+Finding check_sample_densities(const CheckedModel& s, uint64_t seed);
+Finding check_single_rows(const CheckedModel& s);
+// Reports what nf fit-target noted in a model that it wrote. Rows cannot show a part of the target the model never
+// reaches.
 Finding check_target(const nlohmann::ordered_json& notes);
-Finding measure_speed(const Subject& s, uint64_t seed);
+Finding measure_speed(const CheckedModel& s, uint64_t seed);
 
 }  // namespace nf::cli

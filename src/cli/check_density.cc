@@ -1,4 +1,4 @@
-// Checks of the density and of the samples: mass, stress, agreement; and how fast it all is. See check.h.
+// Checks of the density and of samples (mass, extreme inputs, agreement), and the speed measurement. See check.h.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -11,9 +11,9 @@
 namespace nf::cli {
 namespace {
 using Clock = std::chrono::steady_clock;
-constexpr int64_t kGridRows = 1 << 16;  // of one call
+constexpr int64_t kGridRows = 1 << 16;  // per call
 
-int64_t samples_for(const Subject& s) {
+int64_t samples_for(const CheckedModel& s) {
   return std::clamp<int64_t>((int64_t{1} << 21) / s.info.event_size, 100, 10'000);
 }
 
@@ -26,8 +26,8 @@ struct Box {
   }
 };
 
-// Midpoint sums of exp(log_prob) over cells of the box.
-double integral(const Subject& s, const Box& box, int64_t per_axis, const std::vector<double>& context) {
+// Integrates exp(log_prob) over the box by the midpoint rule.
+double integral(const CheckedModel& s, const Box& box, int64_t per_axis, const std::vector<double>& context) {
   const auto dims = static_cast<size_t>(s.info.event_size);
   double cell = 1, sum = 0;
   for (size_t j = 0; j < dims; ++j) cell *= (box.high[j] - box.low[j]) / static_cast<double>(per_axis);
@@ -47,7 +47,7 @@ double integral(const Subject& s, const Box& box, int64_t per_axis, const std::v
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Rows per second of f(), which does `rows` of them: repeated for a quarter of a second.
+// Returns the rows per second of f(), which handles `rows` rows, repeated for a quarter of a second.
 template <class F>
 double rate(int64_t rows, const F& f) {
   f();
@@ -65,10 +65,10 @@ std::string shown_rate(double n) {
 }
 }  // namespace
 
-Finding check_data_rows(const Subject& s) {
+Finding check_data_rows(const CheckedModel& s) {
   const std::vector<double> values = log_probs(s.session(), s.data);
   const Summary all = summarise(values);
-  int64_t of_numbers = 0;  // rows without a density although they are numbers
+  int64_t of_numbers = 0;  // rows of finite numbers without a finite density
   if (all.nonfinite) {
     const size_t cols = static_cast<size_t>(s.info.event_size);
     const std::vector<double> some = s.log_prob(s.x, s.c);
@@ -82,26 +82,25 @@ Finding check_data_rows(const Subject& s) {
   Finding f{"data", Verdict::ok, {}, {}};
   if (all.nonfinite) f.verdict = all.nonfinite == all.rows || of_numbers ? Verdict::fail : Verdict::look;
   const std::string mean = "log-likelihood " + mean_and_errors(all) + " (2 standard errors)";
-  f.says = all.nonfinite
-               ? text("%s of %s without a finite log-likelihood; of the others %s", grouped(all.nonfinite).c_str(),
-                      counted(all.rows, "row").c_str(), mean.c_str())
-               : text("%s, every one with a finite density; %s", counted(all.rows, "row").c_str(), mean.c_str());
+  f.message = all.nonfinite ? text("%s of %s have no finite log-likelihood; for the others, %s",
+                                   grouped(all.nonfinite).c_str(), counted(all.rows, "row").c_str(), mean.c_str())
+                            : text("%s, all with a finite density; %s", counted(all.rows, "row").c_str(), mean.c_str());
   f.numbers = {
       {"rows", all.rows}, {"nonfinite", all.nonfinite}, {"mean", all.mean}, {"two_standard_errors", all.two_errors},
       {"min", all.min},   {"median", all.median},       {"max", all.max}};
   return f;
 }
 
-Finding check_mass(const Subject& s, uint64_t seed) {
+Finding check_mass(const CheckedModel& s, uint64_t seed) {
   const auto dims = static_cast<size_t>(s.info.event_size);
   Finding f{"mass", Verdict::none, {}, {}};
   if (dims > 2) {
-    f.says = "not integrated: a grid serves one or two columns, and there are " + std::to_string(dims);
+    f.message = "not integrated: grids are used for one or two columns, and the model has " + std::to_string(dims);
     f.numbers = {{"integrated", false}};
     return f;
   }
   const std::vector<double> context = s.one_context(0);
-  // Where samples and data are, and as much again on every side.
+  // Start with the bounding box of samples and data, enlarged by half its size on every side.
   std::vector<double> points = s.sample(10'000, seed).x;
   if (context.empty()) points.insert(points.end(), s.x.begin(), s.x.end());
   Box box{std::vector<double>(dims, std::numeric_limits<double>::infinity()),
@@ -122,14 +121,14 @@ Finding check_mass(const Subject& s, uint64_t seed) {
   for (int widened = 0;; ++widened) {
     per_axis = first;
     mass = integral(s, box, per_axis, context);
-    do {  // until a grid twice as fine changes nothing
+    do {  // refine until a grid twice as fine changes nothing
       per_axis *= 2;
       const double finer = integral(s, box, per_axis, context);
       change = std::abs(finer - mass);
       mass = finer;
     } while (change > 1e-4 && per_axis < last);
     if (!(mass < 1 - 1e-3) || change > 1e-3 || widened == 2) break;
-    for (size_t j = 0; j < dims; ++j) {  // tails: look further out
+    for (size_t j = 0; j < dims; ++j) {  // widen the box to include the tails
       const double more = (box.high[j] - box.low[j]) / 2;
       box.low[j] -= more;
       box.high[j] += more;
@@ -137,16 +136,16 @@ Finding check_mass(const Subject& s, uint64_t seed) {
   }
   const double off = std::abs(mass - 1);
   f.verdict = off <= 1e-3 ? Verdict::ok : off <= 1e-2 || change > off / 2 ? Verdict::look : Verdict::fail;
-  f.says = text("the density integrates to %.5f over %s, on a grid of %s%s", mass, box.words().c_str(),
-                counted(per_axis, "step").c_str(), dims == 2 ? " per side" : "");
-  if (!context.empty()) f.says += ", for the first context";
-  if (change > 1e-3) f.says += text("; finer grids still change it by %.1e", change);
+  f.message = text("the density integrates to %.5f over %s, on a grid of %s%s", mass, box.words().c_str(),
+                   counted(per_axis, "step").c_str(), dims == 2 ? " per side" : "");
+  if (!context.empty()) f.message += ", for the first context";
+  if (change > 1e-3) f.message += text("; not converged: the last refinement changed it by %.1e", change);
   f.numbers = {{"integrated", true}, {"mass", mass},   {"change", change},
                {"steps", per_axis},  {"low", box.low}, {"high", box.high}};
   return f;
 }
 
-Finding check_stress(const Subject& s) {
+Finding check_stress(const CheckedModel& s) {
   Finding f{"stress", Verdict::ok, {}, nlohmann::ordered_json::array()};
   std::string words;
   bool calm = true;
@@ -171,14 +170,14 @@ Finding check_stress(const Subject& s) {
     f.numbers.push_back(
         {{"factor", factor}, {"rows", s.rows}, {"nan", nan}, {"minus_infinity", below}, {"plus_infinity", above}});
   }
-  f.says = calm ? "data times 10, 100 and a million: all densities stay finite"
-                : words + text(" (of %s)", counted(s.rows, "row").c_str());
+  f.message = calm ? "data times 10, 100 and 1e6: all densities stay finite"
+                   : words + text(" (of %s)", counted(s.rows, "row").c_str());
   return f;
 }
 
-Finding check_samples(const Subject& s, uint64_t seed) {
+Finding check_samples(const CheckedModel& s, uint64_t seed) {
   const int64_t n = samples_for(s);
-  const Subject::Samples samples = s.sample(n, seed);
+  const CheckedModel::Samples samples = s.sample(n, seed);
   const auto cols = static_cast<size_t>(s.info.event_size);
   int64_t finite = 0;
   for (int64_t r = 0; r < n; ++r) {
@@ -189,15 +188,15 @@ Finding check_samples(const Subject& s, uint64_t seed) {
   if (finite < n)
     f.verdict = static_cast<double>(finite) >= 0.999 * static_cast<double>(n) ? Verdict::look : Verdict::fail;
   const Summary mean = summarise(samples.log_prob);
-  f.says = text("%s of %s finite; their log-likelihood %s", finite == n ? "all" : grouped(finite).c_str(),
-                counted(n, "sample").c_str(), mean_and_errors(mean).c_str());
+  f.message = text("%s of %s are finite; their log-likelihood is %s", finite == n ? "all" : grouped(finite).c_str(),
+                   counted(n, "sample").c_str(), mean_and_errors(mean).c_str());
   f.numbers = {{"samples", n}, {"finite", finite}, {"mean", mean.mean}, {"two_standard_errors", mean.two_errors}};
   return f;
 }
 
-// A model that fits gives data and its own samples the same mean log-likelihood. What training did not reach, and what
-// it overfitted, is some loss in every fit; one half of the spread that a normal of as many columns has is more.
-Finding check_fit(const Subject& s, const Finding& data, const Finding& samples) {
+// A model that fits gives data and its own samples the same mean log-likelihood. Underfitting and overfitting cost some
+// in every fit; the tolerance is half the standard deviation that log p of a normal with as many columns has.
+Finding check_fit(const CheckedModel& s, const Finding& data, const Finding& samples) {
   Finding f{"fit", Verdict::none, {}, {}};
   const double of_data = data.numbers["mean"].get<double>(), of_samples = samples.numbers["mean"].get<double>();
   const double gap = of_samples - of_data;
@@ -207,15 +206,15 @@ Finding check_fit(const Subject& s, const Finding& data, const Finding& samples)
   const double allowed = 0.5 * std::sqrt(std::max(1.0, static_cast<double>(s.info.event_size) / 2));
   f.numbers = {{"gap", gap}, {"standard_error", error}, {"allowed", allowed}};
   if (!std::isfinite(gap) || !std::isfinite(error)) {
-    f.says = "not judged: it takes two rows and two samples with a finite density";
+    f.message = "not judged: it needs two rows and two samples with a finite density";
     return f;
   }
   f.verdict = gap > allowed && gap > 5 * error ? Verdict::look : Verdict::ok;
-  f.says = text("mean log-likelihood of the data %.4f, of the model's own samples %.4f: the data is %.3g nats %s",
-                of_data, of_samples, std::abs(gap), gap > 0 ? "lower" : "higher");
-  f.says += f.verdict == Verdict::look
-                ? text(", where up to %.2g lower is ok: the model does not fit these rows", allowed)
-                : text(" (up to %.2g lower is ok)", allowed);
+  f.message = text("mean log-likelihood %.4f on the data, %.4f on the model's own samples: the data is %.3g nats %s",
+                   of_data, of_samples, std::abs(gap), gap > 0 ? "lower" : "higher");
+  f.message += f.verdict == Verdict::look
+                   ? text(", more than the tolerance of %.2g: the model does not fit these rows", allowed)
+                   : text(" (tolerance %.2g)", allowed);
   return f;
 }
 
@@ -224,21 +223,21 @@ Finding check_target(const nlohmann::ordered_json& notes) {
   const std::string target = shown(notes["target"]);
   if (const std::string missed = missed_target(notes); !missed.empty()) {
     f.verdict = Verdict::fail;
-    f.says = "nf fit-target found that " + missed + ": the model has not found all of " + target;
+    f.message = "nf fit-target found that " + missed + ": the model misses part of " + target;
   } else if (notes.contains("known_log_z")) {
     f.verdict = Verdict::ok;
-    f.says = "nf fit-target found log Z as it is known of " + target;
+    f.message = "nf fit-target found the known log Z of " + target;
     if (notes["above_best"].is_number())
-      f.says += text(", and a reverse KL of %.3g nats", notes["above_best"].get<double>());
+      f.message += text(", and a reverse KL of %.3g nats", notes["above_best"].get<double>());
   } else {
-    f.says = "not judged: log Z of " + target + " is not known, and a part that the model never reaches does not show";
+    f.message = "not judged: log Z of " + target + " is unknown, so a part that the model never reaches would not show";
   }
   return f;
 }
 
-Finding check_sample_densities(const Subject& s, uint64_t seed) {
+Finding check_sample_densities(const CheckedModel& s, uint64_t seed) {
   const int64_t n = std::min<int64_t>(samples_for(s), 2000);
-  const Subject::Samples samples = s.sample(n, seed);
+  const CheckedModel::Samples samples = s.sample(n, seed);
   const std::vector<double> again = s.log_prob(samples.x, s.contexts(n));
   std::vector<double> errors;
   for (size_t r = 0; r < again.size(); ++r)
@@ -249,12 +248,12 @@ Finding check_sample_densities(const Subject& s, uint64_t seed) {
     f.verdict = Verdict::fail;
   else if (e.max > 1e5 * s.epsilon() || e.nonfinite)
     f.verdict = Verdict::look;
-  f.says = "of nf_sample against nf_log_prob of the same rows: off by " + e.words();
+  f.message = "nf_sample against nf_log_prob on the same rows: off by " + e.words();
   f.numbers = {{"samples", n}, {"error", e.json()}};
   return f;
 }
 
-Finding measure_speed(const Subject& s, uint64_t seed) {
+Finding measure_speed(const CheckedModel& s, uint64_t seed) {
   const int64_t n = samples_for(s);
   const double scored = rate(s.rows, [&] { (void)s.log_prob(s.x, s.c); });
   const double sampled = rate(n, [&] { (void)s.sample(n, seed); });
@@ -267,8 +266,8 @@ Finding measure_speed(const Subject& s, uint64_t seed) {
   }
   const Spread t = spread_of(times);
   Finding f{"speed", Verdict::none, {}, {}};
-  f.says = text("scores %s rows/s, samples %s rows/s; one row in %.0f us (99 %%: %.0f us)", shown_rate(scored).c_str(),
-                shown_rate(sampled).c_str(), t.median * 1e6, t.p99 * 1e6);
+  f.message = text("scores %s rows/s, samples %s rows/s; one row in %.0f us (99 %%: %.0f us)",
+                   shown_rate(scored).c_str(), shown_rate(sampled).c_str(), t.median * 1e6, t.p99 * 1e6);
   f.numbers = {{"log_prob_rows_per_second", scored},
                {"sample_rows_per_second", sampled},
                {"one_row_median_seconds", t.median},

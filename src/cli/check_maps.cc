@@ -1,4 +1,4 @@
-// Checks of the transformation: there and back, log-det against derivatives, float32 against float64; see check.h.
+// Checks of the transformation: round trips, log-det against derivatives, float32 against float64. See check.h.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -10,19 +10,19 @@
 namespace nf::cli {
 namespace {
 constexpr int64_t kJacobianRows = 8;
-constexpr int64_t kFullJacobian = 512;  // columns; its cost grows with their cube
+constexpr int64_t kFullJacobian = 512;  // columns; the cost grows with their cube
 constexpr int64_t kDirections = 16;
 
-// What a map and its inverse may lose: a few hundred roundings are usual, a thousand times that is a broken inverse.
-Verdict judge_round_trip(const Subject& s, const Spread& e) {
+// Judges a round trip: an error of a few hundred roundings is normal, a thousand times that is a broken inverse.
+Verdict judge_round_trip(const CheckedModel& s, const Spread& e) {
   if (e.nonfinite) return Verdict::fail;
   if (e.p99 > 1e5 * s.epsilon()) return Verdict::fail;
   return e.max <= 1e4 * s.epsilon() ? Verdict::ok : Verdict::look;
 }
 
-Finding round_trip(const Subject& s, const char* name, const std::vector<double>& from, bool inverse,
+Finding round_trip(const CheckedModel& s, const char* name, const std::vector<double>& from, bool inverse,
                    const std::vector<double>& context, const std::vector<double>& scale) {
-  const Subject::Mapped there = s.map(inverse, from, context), back = s.map(!inverse, there.to, context);
+  const CheckedModel::Mapped there = s.map(inverse, from, context), back = s.map(!inverse, there.to, context);
   const auto cols = static_cast<size_t>(s.info.event_size);
   std::vector<double> errors, cancel;
   double residual = 0;
@@ -42,16 +42,16 @@ Finding round_trip(const Subject& s, const char* name, const std::vector<double>
   Finding f{name, judge_round_trip(s, e), "error " + e.words(), {}};
   if (d.median > 0.1) f.verdict = Verdict::fail;
   if (d.max > 0.01 && f.verdict == Verdict::ok) f.verdict = Verdict::look;
-  f.says += text("; the two log-dets cancel to %.1e", d.max);
+  f.message += text("; the two log-dets cancel to %.1e", d.max);
   f.numbers = {{"rows", errors.size()}, {"error", e.json()}, {"log_det_sum", d.json()}};
-  if (s.iterates) {  // in units of their tolerance
-    f.says += text("; residual of what is inverted by iteration %.1e", residual);
+  if (s.iterates) {  // absolute or relative like the tolerance of the iterations
+    f.message += text("; residual of the iterative inverses %.1e", residual);
     f.numbers["residual"] = residual;
   }
   return f;
 }
 
-// log |det| of a D x D matrix by Gaussian elimination with row pivots.
+// Returns log |det| of a D x D matrix by Gaussian elimination with row pivots.
 double log_abs_det(std::vector<double> a, size_t n) {
   double sum = 0;
   for (size_t k = 0; k < n; ++k) {
@@ -70,9 +70,9 @@ double log_abs_det(std::vector<double> a, size_t n) {
   return sum;
 }
 
-// By central differences: error h^2 of the truncation, epsilon / h of the rounding. The step is near the cube root of
-// epsilon, where they are alike.
-double numeric_log_det(const Subject& s, const std::vector<double>& x, const std::vector<double>& context,
+// Central differences: truncation error h^2, rounding error epsilon / h. The step is near the cube root of epsilon,
+// where the two are about equal.
+double numeric_log_det(const CheckedModel& s, const std::vector<double>& x, const std::vector<double>& context,
                        double step) {
   const size_t n = x.size();
   std::vector<double> jacobian(n * n);
@@ -87,9 +87,9 @@ double numeric_log_det(const Subject& s, const std::vector<double>& x, const std
         double& moved = points[points.size() - n + first + j];
         const double h = step * std::max(std::abs(x[first + j]), s.spread[first + j]);
         moved += sign * h;
-        width[j] += sign * moved;  // what the step is after rounding
+        width[j] += sign * moved;  // the actual step after rounding
       }
-    const Subject::Mapped m = s.map(false, points, context, true);
+    const CheckedModel::Mapped m = s.map(false, points, context, true);
     for (size_t j = 0; j < count; ++j)
       for (size_t i = 0; i < n; ++i)
         jacobian[i * n + first + j] = (m.to[2 * j * n + i] - m.to[(2 * j + 1) * n + i]) / width[j];
@@ -97,8 +97,9 @@ double numeric_log_det(const Subject& s, const std::vector<double>& x, const std
   return log_abs_det(std::move(jacobian), n);
 }
 
-// Too wide for a whole Jacobian: along some directions, the derivative of the inverse undoes that of the forward map.
-Finding check_directions(const Subject& s, uint64_t seed) {
+// For models too wide for a full Jacobian: checks along random directions that the derivative of the inverse undoes
+// that of the forward map.
+Finding check_directions(const CheckedModel& s, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal;
   const auto n = static_cast<size_t>(s.info.event_size);
@@ -115,19 +116,20 @@ Finding check_directions(const Subject& s, uint64_t seed) {
     const double h = 1e-4;
     for (const double sign : {1.0, -1.0, 0.0})
       for (size_t j = 0; j < n; ++j) points.push_back(x[j] + sign * h * v[j]);
-    const Subject::Mapped z = s.map(false, points, context, true);
-    // Along the straight line through the two images, as far again.
+    const CheckedModel::Mapped z = s.map(false, points, context, true);
+    // Map back the points at the same distance on the straight line through the two images.
     std::vector<double> images;
     for (const double sign : {1.0, -1.0})
       for (size_t j = 0; j < n; ++j) images.push_back(z.to[2 * n + j] + sign * (z.to[j] - z.to[n + j]) / 2);
-    const Subject::Mapped back = s.map(true, images, context, true);
+    const CheckedModel::Mapped back = s.map(true, images, context, true);
     double off = 0;
     for (size_t j = 0; j < n; ++j) {
       const double d = ((back.to[j] - back.to[n + j]) / (2 * h) - v[j]) / s.spread[j];
       off += d * d;
     }
     errors.push_back(std::sqrt(off / length));
-    const Subject::Mapped home = s.map(true, {z.to.begin() + static_cast<int64_t>(2 * n), z.to.end()}, context, true);
+    const CheckedModel::Mapped home =
+        s.map(true, {z.to.begin() + static_cast<int64_t>(2 * n), z.to.end()}, context, true);
     cancel.push_back(std::abs(z.log_det[2] + home.log_det[0]));
   }
   const Spread e = spread_of(errors), d = spread_of(cancel);
@@ -136,26 +138,28 @@ Finding check_directions(const Subject& s, uint64_t seed) {
     f.verdict = Verdict::fail;
   else if (e.median > 1e-3 || d.max > 1e-3)
     f.verdict = Verdict::look;
-  f.says = text(
-      "%s are too many for a whole Jacobian: along %lld random directions the derivatives of x -> z and z -> x "
-      "undo each other to %.1e, their log-dets to %.1e",
+  f.message = text(
+      "%s are too many for a full Jacobian: along %lld random directions, the derivatives of x -> z and z -> x cancel "
+      "to %.1e and their log-dets to %.1e",
       counted(s.info.event_size, "column").c_str(), static_cast<long long>(kDirections), e.median, d.max);
   f.numbers = {{"directions", kDirections}, {"error", e.json()}, {"log_det_sum", d.json()}};
   return f;
 }
 }  // namespace
 
-Finding check_round_trip_x(const Subject& s) { return round_trip(s, "data -> z -> data", s.x, false, s.c, s.spread); }
+Finding check_round_trip_x(const CheckedModel& s) {
+  return round_trip(s, "data -> z -> data", s.x, false, s.c, s.spread);
+}
 
-Finding check_round_trip_z(const Subject& s, uint64_t seed) {
+Finding check_round_trip_z(const CheckedModel& s, uint64_t seed) {
   const std::vector<double> context = s.contexts(s.rows);
-  const Subject::Samples samples = s.sample(s.rows, seed);
+  const CheckedModel::Samples samples = s.sample(s.rows, seed);
   const std::vector<double> z = s.map(false, samples.x, context).to;
   return round_trip(s, "z -> data -> z", z, true, context,
                     std::vector<double>(static_cast<size_t>(s.info.event_size), 1.0));
 }
 
-Finding check_jacobian(const Subject& s, uint64_t seed) {
+Finding check_jacobian(const CheckedModel& s, uint64_t seed) {
   if (s.info.event_size > kFullJacobian) return check_directions(s, seed);
   const int64_t rows = std::min<int64_t>(s.rows, kJacobianRows);
   std::vector<double> errors, doubts;
@@ -165,7 +169,7 @@ Finding check_jacobian(const Subject& s, uint64_t seed) {
     const std::vector<double> x = s.row(r), context = s.one_context(r);
     const double claimed = s.map(false, x, context, true).log_det[0];
     const double wide = numeric_log_det(s, x, context, 1e-5), narrow = numeric_log_det(s, x, context, 2e-6);
-    // Where a kink (of relu, of a spline's ends) lies between the points, the two steps disagree: it says nothing.
+    // The two steps disagree if a kink (of relu, or of a spline's end) lies between the points; skip such rows.
     const double doubt = std::abs(wide - narrow);
     if (doubt > 1e-3 * std::max<double>(1, static_cast<double>(s.info.event_size) / 10)) {
       ++kinks;
@@ -181,18 +185,18 @@ Finding check_jacobian(const Subject& s, uint64_t seed) {
     f.verdict = Verdict::fail;
   else if (errors.empty() || e.max > 1e-3 * unit)
     f.verdict = Verdict::look;
-  f.says = errors.empty()
-               ? text("no row of %lld gave a derivative to compare with: kinks, or a map that is too steep",
-                      static_cast<long long>(rows))
-               : text("against numerical Jacobians (float64, central differences) of %s: off by %.1e at most",
-                      counted(static_cast<int64_t>(errors.size()), "row").c_str(), e.max);
-  if (kinks && !errors.empty()) f.says += text("; %s left out for a kink", counted(kinks, "row").c_str());
+  f.message = errors.empty()
+                  ? text("none of %lld rows gave a derivative to compare with: kinks, or too steep a map",
+                         static_cast<long long>(rows))
+                  : text("against numerical Jacobians (float64, central differences) at %s: off by at most %.1e",
+                         counted(static_cast<int64_t>(errors.size()), "row").c_str(), e.max);
+  if (kinks && !errors.empty()) f.message += text("; %s skipped because of a kink", counted(kinks, "row").c_str());
   f.numbers = {{"rows", errors.size()}, {"left_out", kinks}, {"error", e.json()}, {"uncertainty", d.json()}};
   return f;
 }
 
-Finding check_float32(const Subject& s) {
-  const Subject::Mapped narrow = s.map(false, s.x, s.c), wide = s.map(false, s.x, s.c, true);
+Finding check_float32(const CheckedModel& s) {
+  const CheckedModel::Mapped narrow = s.map(false, s.x, s.c), wide = s.map(false, s.x, s.c, true);
   std::vector<double> errors;
   for (size_t r = 0; r < narrow.log_det.size(); ++r) errors.push_back(std::abs(narrow.log_det[r] - wide.log_det[r]));
   const Spread e = spread_of(errors);
@@ -201,13 +205,13 @@ Finding check_float32(const Subject& s) {
     f.verdict = Verdict::fail;
   else if (e.p99 > 0.01)
     f.verdict = Verdict::look;
-  f.says = "log-det against the same model in float64: off by " + e.words();
+  f.message = "log-det against the same model in float64: off by " + e.words();
   f.numbers = {{"rows", errors.size()}, {"error", e.json()}};
   return f;
 }
 
-// The promise of nf.h: the bits of a row do not depend on the other rows.
-Finding check_single_rows(const Subject& s) {
+// Checks the promise of nf.h that the bits of a row do not depend on the other rows.
+Finding check_single_rows(const CheckedModel& s) {
   const std::vector<double> together = s.log_prob(s.x, s.c);
   int64_t differ = 0;
   const int64_t rows = std::min<int64_t>(s.rows, 32);
@@ -217,8 +221,8 @@ Finding check_single_rows(const Subject& s) {
     differ += std::memcmp(&alone, &together[static_cast<size_t>(r)], sizeof alone) != 0;
   }
   Finding f{"one row", differ ? Verdict::fail : Verdict::ok, {}, {{"rows", rows}, {"differ", differ}}};
-  f.says = differ ? grouped(differ) + " of " + counted(rows, "row") + " scored alone: other bits than in a batch"
-                  : text("%s scored alone: the same bits as in a batch", counted(rows, "row").c_str());
+  f.message = differ ? grouped(differ) + " of " + counted(rows, "row") + " scored alone have other bits than in a batch"
+                     : text("%s scored alone: same bits as in a batch", counted(rows, "row").c_str());
   return f;
 }
 

@@ -1,4 +1,4 @@
-// Order statistics of errors, with the values that are not numbers counted apart.
+// Order statistics of errors; non-finite values are counted separately.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// The model under examination; see check.h.
+// The model under test; see check.h.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -7,7 +7,7 @@
 
 namespace nf::cli {
 namespace {
-// The same spec and tensors in float64: float32 numbers are float64 numbers.
+// Copies the model to float64, which represents float32 numbers exactly.
 Model widened(nf_runtime* runtime, const nf_model* model) {
   auto spec = nlohmann::ordered_json::parse(nf_model_spec(model));
   spec["dtype"] = "float64";
@@ -52,7 +52,8 @@ nf_view matrix(const std::vector<double>& v, int64_t cols) {
 }
 }  // namespace
 
-Subject::Subject(nf_runtime* runtime, const nf_model* model, Data given, int64_t wanted, const Settings& settings)
+CheckedModel::CheckedModel(nf_runtime* runtime, const nf_model* model, Data given, int64_t wanted,
+                           const Settings& settings)
     : info(info_of(model)), data(std::move(given)) {
   iterates = std::strstr(nf_model_spec(model), "\"max_iterations\"") != nullptr;
   const int64_t n = data.x.count();
@@ -68,8 +69,8 @@ Subject::Subject(nf_runtime* runtime, const nf_model* model, Data given, int64_t
   wide_ = make<Session>(nf_session_create, wide_model_.get(), options.get());
 }
 
-Subject::Mapped Subject::map(bool inverse, const std::vector<double>& from, const std::vector<double>& context,
-                             bool wide) const {
+CheckedModel::Mapped CheckedModel::map(bool inverse, const std::vector<double>& from,
+                                       const std::vector<double>& context, bool wide) const {
   Mapped m{std::vector<double>(from.size()), std::vector<double>(from.size() / static_cast<size_t>(info.event_size))};
   const nf_view in = matrix(from, info.event_size), out = matrix(m.to, info.event_size);
   const nf_view log_det = vector_view(m.log_det.data(), static_cast<int64_t>(m.log_det.size()));
@@ -80,7 +81,7 @@ Subject::Mapped Subject::map(bool inverse, const std::vector<double>& from, cons
   return m;
 }
 
-std::vector<double> Subject::log_prob(const std::vector<double>& from, const std::vector<double>& context) const {
+std::vector<double> CheckedModel::log_prob(const std::vector<double>& from, const std::vector<double>& context) const {
   std::vector<double> values(from.size() / static_cast<size_t>(info.event_size));
   const nf_view in = matrix(from, info.event_size);
   const nf_view out = vector_view(values.data(), static_cast<int64_t>(values.size()));
@@ -90,7 +91,7 @@ std::vector<double> Subject::log_prob(const std::vector<double>& from, const std
   return values;
 }
 
-std::vector<double> Subject::contexts(int64_t n, int64_t first) const {
+std::vector<double> CheckedModel::contexts(int64_t n, int64_t first) const {
   std::vector<double> all;
   if (!info.context_size) return all;
   for (int64_t i = 0; i < n; ++i) {
@@ -100,19 +101,19 @@ std::vector<double> Subject::contexts(int64_t n, int64_t first) const {
   return all;
 }
 
-std::vector<double> Subject::one_context(int64_t r) const {
+std::vector<double> CheckedModel::one_context(int64_t r) const {
   const auto cols = static_cast<size_t>(info.context_size);
   if (c.size() <= cols) return c;
   const auto at = c.begin() + static_cast<int64_t>(cols) * r;
   return {at, at + static_cast<int64_t>(cols)};
 }
 
-std::vector<double> Subject::row(int64_t r) const {
+std::vector<double> CheckedModel::row(int64_t r) const {
   const auto at = x.begin() + info.event_size * r;
   return {at, at + info.event_size};
 }
 
-Subject::Samples Subject::sample(int64_t n, uint64_t seed) const {
+CheckedModel::Samples CheckedModel::sample(int64_t n, uint64_t seed) const {
   Samples s{std::vector<double>(static_cast<size_t>(n * info.event_size)), std::vector<double>(static_cast<size_t>(n))};
   const nf_view out = matrix(s.x, info.event_size), lp = vector_view(s.log_prob.data(), n);
   const std::vector<double> all = contexts(n);

@@ -1,5 +1,5 @@
-// See columns.h. The first row is read here because nf_table_open reads the numbers too, and fails at columns of text
-// that nobody asked for; the numbers of the columns found here are for nf_table_open, which reads the file itself.
+// See columns.h. Reads the first row here because nf_table_open parses the numbers too and fails on text columns that
+// are not selected; it is then given the indices of the columns found here.
 #include "src/cli/columns.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::string trimmed(const std::string& s) {
   return from == std::string::npos ? std::string() : s.substr(from, s.find_last_not_of(" \t\r") - from + 1);
 }
 
-// The first row that is not blank, up to its newline; quoted newlines belong to it.
+// Returns the first row that is not blank, including quoted newlines.
 std::string first_row(std::istream& in) {
   std::string row, line;
   while (std::getline(in, line)) {
@@ -89,7 +89,7 @@ void set_column_names(nf_model* model, const ColumnNames& names) {
 std::vector<std::string> header_of(const std::string& path, const Settings& settings) {
   std::error_code ignored;
   const std::string header = settings.get("header", "");
-  // A pipe could not be read a second time.
+  // A pipe cannot be read twice.
   if (header == "absent" || !std::filesystem::is_regular_file(path, ignored)) return {};
   std::ifstream in(path, std::ios::binary);
   if (in.peek() == 0x93) return {};  // .npy
@@ -107,14 +107,14 @@ std::string find_columns(const std::string& path, const Settings& settings, cons
   for (const std::string& name : names) {
     const auto count = std::count(header.begin(), header.end(), name);
     if (count != 1) {
-      std::vector<std::string> others = header;  // those that stand for no name of the model
+      std::vector<std::string> others = header;  // names that the model does not use
       std::erase_if(others,
                     [&](const std::string& h) { return std::find(names.begin(), names.end(), h) != names.end(); });
       const std::string near = count ? "" : nearest(name, others);
       throw Failure(path + (count ? " has more than one column '" : " has no column '") + name +
                         "', which the model was trained on",
                     (near.empty() ? std::string() : "did you mean '" + near + "'? ") +
-                        "the file has: " + join(header, ", ") + "; --columns picks by hand");
+                        "the file has: " + join(header, ", ") + "; select columns with --columns");
     }
     columns +=
         (columns.empty() ? "" : ",") + std::to_string(std::find(header.begin(), header.end(), name) - header.begin());

@@ -1,11 +1,11 @@
-// The subcommands. Each adds its flags to `app` and, once they are parsed, leaves what to do in `action`.
+// The subcommands. Each adds its flags to `app`; parsing them sets `action`.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>
 
 namespace nf::cli {
 
-using Action = std::function<int()>;  // the exit code
+using Action = std::function<int()>;  // returns the exit code
 
 void add_train(CLI::App& app, Action& action);
 void add_fit_target(CLI::App& app, Action& action);
@@ -18,5 +18,6 @@ void add_layers(CLI::App& app, Action& action);
 void add_options(CLI::App& app, Action& action);
 void add_toy(CLI::App& app, Action& action);
 void add_plot(CLI::App& app, Action& action);
+void add_help(CLI::App& app, Action& action);  // nf help, nf version; call last
 
 }  // namespace nf::cli

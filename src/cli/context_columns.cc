@@ -13,7 +13,7 @@
 
 namespace nf::cli {
 namespace {
-// A list of columns by name or index, as indices; names that the header has not are left to nf_table_open to refuse.
+// Converts a list of names and indices to indices. Skips unknown names, which nf_table_open reports.
 std::set<int64_t> places_of(const std::string& list, const std::vector<std::string>& header) {
   std::set<int64_t> places;
   std::stringstream words(list);
@@ -33,7 +33,7 @@ std::string other_columns(nf_runtime* runtime, const std::string& path, const Se
                           const std::string& taken) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
-    throw Failure("--context-columns needs --columns too where " + path + " is not a plain file", {}, kUsage);
+    throw Failure("--context-columns also needs --columns, because " + path + " is not a regular file", {}, kUsage);
   const std::vector<std::string> header = header_of(path, settings);
   const auto count =
       header.empty() ? Rows::open(runtime, path, settings, NF_F32).cols() : static_cast<int64_t>(header.size());
@@ -41,7 +41,7 @@ std::string other_columns(nf_runtime* runtime, const std::string& path, const Se
   std::string columns;
   for (int64_t c = 0; c < count; ++c)
     if (!places.count(c)) columns += (columns.empty() ? "" : ",") + std::to_string(c);
-  if (columns.empty()) throw Failure("--context-columns " + taken + " leaves no column of " + path + " to be data");
+  if (columns.empty()) throw Failure("--context-columns " + taken + " leaves no data column in " + path);
   return columns;
 }
 
@@ -54,7 +54,7 @@ void check_disjoint(const std::string& path, const Settings& settings, const std
       throw Failure("column " +
                         (c < static_cast<int64_t>(header.size()) ? header[static_cast<size_t>(c)] : std::to_string(c)) +
                         " of " + path + " is both data and context",
-                    "a density given its own value has no finite optimum: leave it out of one of the two");
+                    "the density of a column given itself has no finite optimum: drop it from one of the two lists");
 }
 
 }  // namespace nf::cli

@@ -1,4 +1,4 @@
-// Data and context from one file: which columns are left to be data, and that no column is both.
+// Data and context from one file: finds the columns left for data, and checks that no column is both.
 #pragma once
 #include <string>
 
@@ -7,11 +7,11 @@
 
 namespace nf::cli {
 
-// All columns of `path` but those that the list `taken` names, as the table option "columns" takes them.
+// Returns all columns of `path` except those in the list `taken`, in the form of the table option "columns".
 std::string other_columns(nf_runtime* runtime, const std::string& path, const Settings& settings,
                           const std::string& taken);
 
-// Failure if both lists pick the same column of `path`.
+// Failure if both lists select the same column of `path`.
 void check_disjoint(const std::string& path, const Settings& settings, const std::string& data,
                     const std::string& context);
 

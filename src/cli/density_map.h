@@ -1,4 +1,4 @@
-// The density of a model over a window of the plane, one value per pixel.
+// Evaluates a density over a window of the plane, one value per pixel.
 #pragma once
 #include <functional>
 #include <vector>
@@ -10,7 +10,7 @@ namespace nf::cli {
 struct DensityMap {
   int side = 0;
   std::vector<double> values;  // densities, or log-densities; row by row from the top
-  Range range;                 // of the colours: all but the brightest 0.1 % of the pixels are inside
+  Range range;                 // of the color map; excludes the brightest 0.1 % of the pixels
   double integral = 0;         // over the window, by the midpoint rule
 };
 

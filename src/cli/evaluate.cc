@@ -11,9 +11,8 @@
 namespace nf::cli {
 namespace {
 std::string size_hint(const Data& data, int64_t event) {
-  std::string hint =
-      "pick columns with --columns; in training, \"event\" may be left out of the spec, or --set event=" +
-      std::to_string(data.x.cols());
+  std::string hint = "select columns with --columns; for training, drop \"event\" from the spec or use --set event=" +
+                     std::to_string(data.x.cols());
   if (!data.x.names().empty()) hint += "; the file has: " + join(data.x.names(), ", ");
   if (data.x.cols() == event + 1) hint += "; is one of them an index or a label?";
   return hint;
@@ -27,7 +26,7 @@ Model load_model(nf_runtime* runtime, const std::string& path, const Settings& s
   } catch (const LibraryFailure& e) {
     if (const std::string kind = kind_of_file(path); !kind.empty() && kind != "a model")
       throw Failure(path + " is not a model: it looks like " + kind,
-                    "models are the .safetensors files of nf train -o");
+                    "models are the .safetensors files that `nf train -o` writes");
     const std::string message = e.what();
     throw Failure(message.find(path) == std::string::npos ? path + ": " + message : message);
   }
@@ -51,7 +50,7 @@ std::vector<double> log_probs(nf_session* session, const Data& data) {
   return values;
 }
 
-Summary summarise(std::vector<double> values) {
+Summary summarize(std::vector<double> values) {
   Summary s;
   s.rows = static_cast<int64_t>(values.size());
   std::erase_if(values, [](double v) { return !std::isfinite(v); });
@@ -101,23 +100,24 @@ Data open_data(nf_runtime* runtime, const DataPaths& paths, const Settings& sett
 
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context) {
   if (data.x.cols() != event)
-    throw Failure(paths.data + " has " + counted(data.x.cols(), "column") + ", but the model's event has " +
-                      std::to_string(event),
+    throw Failure((paths.columns.empty() ? paths.data + " has " : "--columns picks ") +
+                      counted(data.x.cols(), "column") + ", but the model's event has " + std::to_string(event),
                   size_hint(data, event));
   const std::string source = paths.context.empty() ? paths.data : paths.context;
   if (context == 0 && data.context)
-    throw Failure("the model takes no context, but " + source + " was given as one",
-                  "set \"context\" in the spec, or drop it");
+    throw Failure("the model has no context, but " + source + " was given as context",
+                  "drop it, or set \"context\" in the spec");
   if (context > 0 && !data.context)
-    throw Failure("the model needs a context of " + counted(context, "column") + " beside " + paths.data,
-                  "give it as a file or as --context-columns");
+    throw Failure("the model needs a context of " + counted(context, "column") + " in addition to " + paths.data,
+                  "give a file with --context, or columns of the data with --context-columns");
   if (!data.context) return;
   if (data.context.cols() != context)
     throw Failure(source + " has " + counted(data.context.cols(), "context column") + ", but the model's context has " +
                   std::to_string(context));
   if (data.context.count() != data.x.count() && data.context.count() != 1)
-    throw Failure(source + " has " + counted(data.context.count(), "row") + " of context for the " +
-                  counted(data.x.count(), "row") + " of " + paths.data);
+    throw Failure(source + " has " + counted(data.context.count(), "context row") + ", but " + paths.data + " has " +
+                      counted(data.x.count(), "row"),
+                  "give one context row per data row, or one for all");
 }
 
 }  // namespace nf::cli

@@ -10,7 +10,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr double kErrors = 5, kRounding = 1e-3, kMostNats = 0.3, kLeastEss = 0.01;
 
-// NaN where the notes have no such number.
+// Returns NaN if the notes have no such number.
 double number(const Json& notes, const char* key) {
   const auto at = notes.find(key);
   return at != notes.end() && at->is_number() ? at->get<double>() : std::nan("");
@@ -30,7 +30,7 @@ std::string missed_target(const Json& notes) {
   std::string out;
   const auto add = [&](const std::string& words) { out += (out.empty() ? "" : ", ") + words; };
   if (std::abs(found - known) > kErrors * error + kRounding)
-    add(text("log Z is %.4f +- %.4f and not %.4f", found, error, known));
+    add(text("log Z is %.4f +- %.4f instead of %.4f", found, error, known));
   if (kl > kMostNats) add(text("the reverse KL is %.3g nats", kl));
   if (ess < kLeastEss) add(text("%.2g %% of the samples are effective", 100 * ess));
   return out;

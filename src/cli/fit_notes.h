@@ -1,4 +1,4 @@
-// What nf fit-target notes in the model about the fit, and whether by that the model has missed the target.
+// Reads what nf fit-target noted in a model, and decides from it whether the model misses part of the target.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace nf::cli {
 
-// The note of nf fit-target: {"target", "log_z", "known_log_z", "above_best", "ess_fraction", ..}; null when another
-// command wrote the model.
+// Returns the note of nf fit-target, {"target", "log_z", "known_log_z", "above_best", "ess_fraction", ...}, or null if
+// another command wrote the model.
 nlohmann::ordered_json fit_notes(const nf_model* model);
 
-// How the fit has not found all of the target, or "". By log Z off its known value by more than five errors, a reverse KL
-// (known with log Z) above 0.3 nats, where the error of log Z is itself not to be trusted, or less than 1 % of the samples
-// effective.
+// Returns why the fit misses part of the target, or "": log Z differs from its known value by more than five standard
+// errors, the reverse KL (known if log Z is) exceeds 0.3 nats, where the error of log Z cannot be trusted, or less than
+// 1 % of the samples are effective.
 std::string missed_target(const nlohmann::ordered_json& notes);
 
 }  // namespace nf::cli

@@ -14,24 +14,24 @@
 namespace nf::cli {
 namespace {
 constexpr uint64_t kSteps = 4000;
-constexpr int64_t kWalked = 20000;  // rows of the target when no data is given
+constexpr int64_t kWalked = 20000;  // rows drawn from the target if no data is given
 
 std::string objective_of(const FitArgs& a) { return a.settings->get("objective", ""); }
 
 void check_objective(const FitArgs& a) {
   const std::string objective = objective_of(a);
   if (objective == "nll")
-    throw Failure("--objective nll fits to data alone, and nf fit-target to a target",
-                  "`nf train` fits to data; here reverse_kl, alpha, or symmetric, which takes both", kUsage);
+    throw Failure("--objective nll fits data only, but nf fit-target fits a target",
+                  "use `nf train` for data; here, use reverse_kl, alpha, or symmetric, which takes both", kUsage);
   if (!a.data.data.empty() && objective != "symmetric")
-    throw Failure("--data is for --objective symmetric; " + objective + " takes no data",
-                  "leave one of them out; `nf train` fits to data alone", kUsage);
+    throw Failure("--data needs --objective symmetric; objective " + objective + " takes no data",
+                  "drop --data, or use `nf train` to fit data only", kUsage);
   if (a.data.data.empty() && !a.data.columns.empty())
-    throw Failure("--columns picks columns of --data, which is not given", {}, kUsage);
+    throw Failure("--columns picks columns of --data, which is missing", {}, kUsage);
   const double anneal = std::stod(a.settings->get("anneal_steps", "0"));
   if (anneal > static_cast<double>(a.steps))
     throw Failure("--anneal-steps " + a.settings->get("anneal_steps", "0") + " is more than --steps " +
-                      std::to_string(a.steps) + ": the target would never count in full",
+                      std::to_string(a.steps) + ": annealing would never finish",
                   "anneal over half to three quarters of the steps", kUsage);
 }
 
@@ -51,7 +51,7 @@ std::string number_word(const nlohmann::ordered_json& j) {
   return j.is_number() ? plain_number(j.get<double>()) : shown(j);
 }
 
-// The same run has the same target: field by field, so that what differs can be named.
+// Requires the target of the first part of the run; compares field by field, so that the message names the difference.
 void check_target(const RunState& state, const std::string& target) {
   const auto was = state.fixed.find("--target");
   if (was == state.fixed.end() || was->second == target) return;
@@ -66,12 +66,10 @@ void warn_of_target(const FitArgs& a, const FitPlan& plan) {
   if (a.quiet || !std::isinf(plan.log_z)) return;
   const auto fields = full_target(a.target);
   const bool uncut = fields.contains("cut") && fields["cut"] == 0;
-  std::fprintf(
-      stderr,
-      "nf: warning: %s has no finite integral%s, so no normalising constant: no density is proportional to it, "
-      "and the loss has no least value%s\n",
-      fields["type"].get<std::string>().c_str(), uncut ? " (cut = 0)" : "",
-      uncut ? "; a cut above 0 gives it one" : "");
+  std::fprintf(stderr,
+               "nf: warning: %s has no finite integral%s, so it cannot be normalized to a density and the loss has no "
+               "minimum%s\n",
+               fields["type"].get<std::string>().c_str(), uncut ? " (cut = 0)" : "", uncut ? ": set cut above 0" : "");
 }
 }  // namespace
 
@@ -86,7 +84,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   plan.replaces = !a.resume && std::filesystem::exists(a.output);
   if (a.resume) {
     if (!std::filesystem::exists(a.checkpoint))
-      throw Failure("--resume: there is no checkpoint " + a.checkpoint, "without it a new run starts");
+      throw Failure("--resume: there is no checkpoint " + a.checkpoint, "drop --resume to start a new run");
     Checkpoint c = open_checkpoint(plan.runtime.get(), s, a.checkpoint, "fit-target");
     plan.model = std::move(c.model);
     plan.state = std::move(c.state);
@@ -94,7 +92,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   }
   if (a.steps == 0) a.steps = a.resume ? plan.state.planned : kSteps;
   if (!s.has("objective")) s.set("objective", "reverse_kl");
-  // Schedules that end reach their end when the run does; a resumed run keeps the end of its first part.
+  // Schedules with an end finish with the run; a resumed run keeps the end of its first part.
   if (!s.has("max_steps")) s.set("max_steps", std::to_string(a.steps));
   check_objective(a);
 
@@ -104,7 +102,8 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   if (a.resume) check_same_spec(fresh.get(), plan.model.get(), a.checkpoint);
   if (!a.resume) plan.model = std::move(fresh);
   const nf_model_info info = info_of(plan.model.get());
-  if (info.context_size) throw Failure("the spec has a context, and a target has none", "leave \"context\" out");
+  if (info.context_size)
+    throw Failure("the spec has a context, but a target has none", "drop \"context\" from the spec");
   plan.target = open_target(plan.runtime.get(), a.target, info.event_size);
   plan.log_z = info_of(plan.target.get()).log_z;
   const std::string target = full_target(a.target).dump();
@@ -114,7 +113,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   open_rows(a, plan, info);
   if (plan.data.x && !a.resume) {
     const nf_view x = plan.data.x.view();
-    call(nf_model_fit_data, plan.model.get(), &x, nullptr);  // layers that take parameters from data
+    call(nf_model_fit_data, plan.model.get(), &x, nullptr);  // data-dependent initialization
   }
 
   std::map<std::string, std::string> fixed = {{"--target", target}};
@@ -123,7 +122,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
     check_same(plan.state, fixed);
   } else {
     remember_options(s, plan.state);
-    set_aside(plan.runtime.get(), s, a.checkpoint, a.speaks(), screen);
+    set_aside(plan.runtime.get(), s, a.checkpoint, a.verbose(), screen);
   }
   plan.state.command = "fit-target";
   plan.state.fixed = fixed;

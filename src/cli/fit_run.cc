@@ -5,13 +5,13 @@
 
 namespace nf::cli {
 namespace {
-constexpr uint64_t kPoints = 20;  // of the learning curve, at most
+constexpr uint64_t kPoints = 20;  // maximum number of points of the learning curve
 
 class FitLoop : public RunLoop {
  public:
   FitLoop(const FitArgs& args, const FitPlan& plan, const Screen& screen)
       : RunLoop(plan.model.get(), *args.settings, plan.state, args.checkpoint,
-                (plan.state.planned + kPoints - 1) / kPoints, screen, !args.speaks()),
+                (plan.state.planned + kPoints - 1) / kPoints, screen, !args.verbose()),
         args_(args),
         plan_(plan),
         anneals_(std::stod(args.settings->get("anneal_steps", "0")) > 0) {
@@ -33,7 +33,7 @@ class FitLoop : public RunLoop {
     nf_step_info info = NF_STEP_INFO_INIT;
     if (batches_) call(nf_batches_get, batches_.get(), state().step, &x, nullptr, nullptr);
     *rows = plan_.samples + (batches_ ? x.shape[0] : 0);
-    if (anneals_) progress().beside(text("anneal %.2f", anneal_share(*args_.settings, state().step)));
+    if (anneals_) progress().annotate(text("anneal %.2f", anneal_share(*args_.settings, state().step)));
     try {
       call(nf_train_step, trainer(), batches_ ? &x : nullptr, nullptr, nullptr, &info);
     } catch (const LibraryFailure& e) {
@@ -46,21 +46,21 @@ class FitLoop : public RunLoop {
     std::string hint;
     if (e.status == NF_ERR_NOT_INVERTED)
       hint =
-          "the objective needs this direction of the layer: --set max_iterations=100, or write it the other way "
-          "round with \"invert\"";
+          "the objective needs this direction of the layer: use --set max_iterations=100, or flip the layer with "
+          "\"invert\"";
     else if (std::string(e.what()).find("the target's log density") != std::string::npos)
       hint =
-          "where the target's density is 0 no gradient leads back: give it a soft edge (wall above 0), or try a "
-          "lower --lr";
-    else if (e.status == NF_ERR_NUMERIC && state().step == 0)  // before anything was learned
+          "where the target's density is 0 there is no gradient to lead back: give it a soft edge (wall above 0), or "
+          "try a lower --lr";
+    else if (e.status == NF_ERR_NUMERIC && state().step == 0)  // nothing has been learned yet
       hint = batches_
-                 ? "a row of --data, or of the base, is outside of what a layer takes: is the data scaled?"
-                 : "a layer does not take what the base draws: write it the other way round with \"invert\", or take "
-                   "another \"base\"";
+                 ? "a row of --data or of the base is outside a layer's domain: is the data scaled?"
+                 : "samples of the base are outside a layer's domain: flip the layer with \"invert\", or use another "
+                   "\"base\"";
     else if (e.status == NF_ERR_NUMERIC)
       hint = "try a lower --lr or --clip-norm 5";
     if (!state().curve.empty())
-      hint += (hint.empty() ? "" : "; ") + args_.checkpoint + " holds the run up to the last point";
+      hint += (hint.empty() ? "" : "; ") + args_.checkpoint + " holds the run up to the last line above";
     return hint;
   }
 

@@ -1,4 +1,4 @@
-// The steps of nf fit-target.
+// Runs the steps of nf fit-target.
 #pragma once
 #include <functional>
 
@@ -7,8 +7,8 @@
 
 namespace nf::cli {
 
-// `on_ready` runs once everything is known to fit, before the first step. Afterwards the model of a run that reached
-// its end has the averaged parameters, where an average is kept.
+// Calls `on_ready` after all checks, before the first step. If the run reaches its end, the model has the averaged
+// parameters, provided an average is kept.
 RunResult run_fit(const FitArgs& args, const FitPlan& plan, const Screen& screen,
                   const std::function<void()>& on_ready);
 

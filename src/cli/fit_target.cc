@@ -1,5 +1,5 @@
-// nf fit-target: fits a model to a density that is known up to a factor, without data; nf targets lists the densities.
-// This file is the command line and what is said before and after; fit_plan.cc prepares, fit_run.cc fits.
+// nf fit-target: fits a model to a density known up to a factor, without data; nf targets lists the densities. This
+// file holds the command line and the output before and after the fit; fit_plan.cc prepares, fit_run.cc fits.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -23,10 +23,10 @@ void introduce(const FitArgs& a, const FitPlan& plan, const Screen& screen) {
               std::isfinite(plan.log_z) ? text(", log Z = %.4f", plan.log_z).c_str() : "");
   if (plan.data.x)
     std::printf("%s    %s %s\n", screen.bold("data").c_str(), counted(plan.data.count(), "row").c_str(),
-                a.data.data.empty() ? "of the target, by random walks" : ("of " + a.data.data).c_str());
+                a.data.data.empty() ? "drawn from the target by random walks" : ("of " + a.data.data).c_str());
   if (plan.replaces) std::printf("%s     replaces %s\n", screen.bold("out").c_str(), a.output.c_str());
   if (a.resume && plan.state.step >= plan.state.planned)
-    std::printf("%s     nothing left to do: all %s were done before; --steps with a larger number goes on\n",
+    std::printf("%s     nothing left to do: all %s are done; give a larger --steps to continue\n",
                 screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.state.step), "step").c_str());
   else
     std::printf("%s     %s of %s%s\n", screen.bold("run").c_str(),
@@ -41,28 +41,28 @@ nf_importance_info weigh(const FitArgs& a, const FitPlan& plan) {
   const Session session = make<Session>(nf_session_create, plan.model.get(), options.get());
   nf_importance_info found = NF_IMPORTANCE_INFO_INIT;
   try {
-    // Rows that the fit has not seen.
-    call(nf_importance, session.get(), plan.target.get(), uint64_t{1} << 40, uint64_t{0}, a.weighed, nullptr, nullptr,
-         nullptr, &found);
+    // Use samples that the fit has not seen.
+    call(nf_importance, session.get(), plan.target.get(), uint64_t{1} << 40, uint64_t{0}, a.importance_samples, nullptr,
+         nullptr, nullptr, &found);
   } catch (const LibraryFailure& e) {
-    throw Failure(std::string("the fitted model cannot be weighed: ") + e.what(),
-                  a.checkpoint + " is that model; fewer --weigh with --resume may meet no such row");
+    throw Failure(std::string("importance sampling of the fitted model failed: ") + e.what(),
+                  a.checkpoint + " holds the model; --resume with fewer --weigh samples may avoid the row");
   }
   return found;
 }
 
-// A number of nats, and of fits that ran away.
+// Formats nats; switches to scientific notation for diverged fits.
 std::string nats(double v) { return std::abs(v) < 1e6 ? text("%.4f", v) : text("%.6g", v); }
 
-// Of a target without a normalising constant: there is no log Z, and nothing for weights to converge to.
+// For a target without a finite integral, log Z and the weights are null: there is nothing for them to converge to.
 Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const nf_importance_info& found) {
-  const bool normalisable = !std::isinf(plan.log_z);
-  const auto only = [&](double v) { return normalisable ? Json(v) : Json(); };
+  const bool normalizable = !std::isinf(plan.log_z);
+  const auto only = [&](double v) { return normalizable ? Json(v) : Json(); };
   Json j = {{"target", a.target},
             {"steps", steps},
             {"reverse_kl", found.reverse_kl},
             {"reverse_kl_error", found.reverse_kl_error},
-            {"normalisable", normalisable},
+            {"normalizable", normalizable},
             {"log_z", only(found.log_z)},
             {"log_z_error", only(found.log_z_error)},
             {"ess", only(found.ess)},
@@ -82,18 +82,18 @@ void report_weights(const FitPlan& plan, const nf_importance_info& found, const 
               (counted(found.samples, "sample") + (found.samples == 1 ? " is" : " are")).c_str());
   constexpr double kOneRules = 0.05;
   if (found.largest_share > kOneRules)
-    std::fprintf(stderr, "nf: warning: one sample has %.0f %% of all weight: these numbers say little\n",
+    std::fprintf(stderr, "nf: warning: one sample has %.0f %% of the total weight: these numbers are unreliable\n",
                  100 * found.largest_share);
   if (!missed.empty())
     std::fprintf(
         stderr,
-        "nf: warning: %s: the model has not found all of the target\n      try more --steps, --anneal-steps and "
-        "--samples, or --objective symmetric\n",
+        "nf: warning: %s: the model misses part of the target\n      try more --steps, --anneal-steps and --samples, "
+        "or --objective symmetric\n",
         missed.c_str());
   else if (!known)
     std::fprintf(stderr,
-                 "nf: note: a part of the target that the model never reaches shows neither in log Z and its bounds "
-                 "nor in ess\n");
+                 "nf: note: log Z is unknown, and neither log Z nor ess can show a part of the target that the model "
+                 "never reaches\n");
 }
 
 void report(const FitArgs& a, const FitPlan& plan, const nf_importance_info& found, const std::string& missed,
@@ -101,12 +101,12 @@ void report(const FitArgs& a, const FitPlan& plan, const nf_importance_info& fou
   std::printf("%s    loss %s nats", screen.bold("fit").c_str(),
               screen.good(nats(found.reverse_kl) + " +- " + nats(found.reverse_kl_error)).c_str());
   if (std::isfinite(plan.log_z))
-    std::printf("; reverse KL %s: the loss less its least value, -log Z = %s",
-                nats(found.reverse_kl + plan.log_z).c_str(), nats(0 - plan.log_z).c_str());
+    std::printf("; reverse KL %s (loss minus its minimum, -log Z = %s)", nats(found.reverse_kl + plan.log_z).c_str(),
+                nats(0 - plan.log_z).c_str());
   std::printf("\n");
   if (std::isinf(plan.log_z))
     std::printf(
-        "%s  none: the target has no finite integral, so the loss has no least value and the samples no weights\n",
+        "%s  none: the target has no finite integral, so the loss has no minimum and the samples have no weights\n",
         screen.bold("log Z").c_str());
   else
     report_weights(plan, found, missed, screen);
@@ -126,7 +126,7 @@ int fit_target(FitArgs a) {
   if (a.checkpoint.empty()) a.checkpoint = a.output + ".checkpoint";
   const FitPlan plan = plan_fit(a, screen);
   const RunResult r = run_fit(a, plan, screen, [&] {
-    if (a.speaks()) introduce(a, plan, screen);
+    if (a.verbose()) introduce(a, plan, screen);
   });
   if (!a.curve.empty())
     write_fit_curve(
@@ -134,34 +134,35 @@ int fit_target(FitArgs a) {
   if (r.interrupted) {
     if (a.json)
       std::printf("%s\n", Json{{"target", a.target}, {"steps", r.state.step}, {"interrupted", true}}.dump().c_str());
-    return report_interrupt(r.state, a.checkpoint, ", and is a model, too");
+    return report_interrupt(r.state, a.checkpoint, ", and is also a model");
   }
   const nf_importance_info found = weigh(a, plan);
   const Json summary = summary_of(a, plan, r.state.step, found);
-  call(nf_model_set_note, plan.model.get(), "run", nullptr);  // belongs to checkpoints only
+  call(nf_model_set_note, plan.model.get(), "run", nullptr);  // only for checkpoints
   call(nf_model_set_note, plan.model.get(), "training", summary.dump().c_str());
   call(nf_model_save, plan.model.get(), a.output.c_str());
   if (a.json) std::printf("%s\n", summary.dump().c_str());
-  if (a.speaks()) report(a, plan, found, missed_target(summary), screen);
+  if (a.verbose()) report(a, plan, found, missed_target(summary), screen);
   return kOk;
 }
 }  // namespace
 
 void add_fit_target(CLI::App& app, Action& action) {
   auto a = std::make_shared<FitArgs>();
-  CLI::App* cmd = app.add_subcommand("fit-target", "Fit a model to a known density, up to a factor, without data");
+  CLI::App* cmd = app.add_subcommand("fit-target", "Fit a model to a density known up to a factor, without data");
   cmd->add_option("SPEC", a->spec, "model spec: a JSON file, - for standard input, or the JSON itself")->required();
   const char* group = "Run";
   cmd->add_option("--target", a->target, "the density: NAME, or NAME,FIELD=NUMBER,..; `nf targets` lists them")
       ->required()
       ->type_name("TARGET")
       ->group(group);
-  cmd->add_option("-o,--output", a->output, "where the model goes (.safetensors)")
+  cmd->add_option("-o,--output", a->output, "model file to write (.safetensors)")
       ->required()
       ->type_name("FILE")
       ->group(group);
-  cmd->add_option("--steps", a->steps, "how long to fit (4000)")->check(at_least(1))->type_name("N")->group(group);
-  cmd->add_option("--weigh", a->weighed, "samples for reverse KL, log Z and effective sample size at the end (100000)")
+  cmd->add_option("--steps", a->steps, "number of steps (4000)")->check(at_least(1))->type_name("N")->group(group);
+  cmd->add_option("--weigh", a->importance_samples,
+                  "samples for the final reverse KL, log Z and effective sample size (100000)")
       ->check(at_least(2))
       ->type_name("N")
       ->group(group);
@@ -170,34 +171,34 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->allow_extra_args(false)
       ->group(group);
   cmd->add_option("--data", a->data.data,
-                  "objective symmetric: rows of the target, .npy or .csv; without it random walks draw 20000")
+                  "objective symmetric: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
       ->type_name("FILE")
       ->group(group);
   cmd->add_option("--columns", a->data.columns, "columns of --data, by name or index from 0")
       ->type_name("A,B,..")
       ->group(group);
-  cmd->add_option("--checkpoint", a->checkpoint, "where the state of the run goes (OUTPUT.checkpoint)")
+  cmd->add_option("--checkpoint", a->checkpoint, "file for the state of the run (OUTPUT.checkpoint)")
       ->type_name("FILE")
       ->group(group);
-  cmd->add_flag("--resume", a->resume, "go on from the checkpoint: the same bits as never having stopped")
+  cmd->add_flag("--resume", a->resume,
+                "continue from the checkpoint, with the same bits as if the run had never stopped")
       ->group(group);
   cmd->add_flag("--force", a->force, "overwrite -o even if it is not a model")->group(group);
-  cmd->add_option("--curve", a->curve, "write the loss and the share of the target over the steps as CSV")
+  cmd->add_option("--curve", a->curve, "write the loss and the annealing factor over the steps as CSV")
       ->type_name("FILE")
       ->group(group);
-  cmd->add_flag("--quiet", a->quiet, "say nothing unless it fails")->group(group);
-  cmd->add_flag("--json", a->json, "only the final summary, as JSON")->group(group);
+  cmd->add_flag("--quiet", a->quiet, "print nothing except errors")->group(group);
+  cmd->add_flag("--json", a->json, "print only the final summary, as JSON")->group(group);
   a->settings = Settings::flags(*cmd, {"trainer", "runtime"}, {"max_steps", "objective", "patience"});
   cmd->add_option_function<std::string>(
          "--objective", [s = a->settings](const std::string& value) { s->set("objective", value); },
-         "what a step minimises: reverse_kl; alpha, the Renyi bound of --renyi-alpha; or symmetric, reverse_kl and the "
-         "likelihood of --data (reverse_kl)")
+         "loss to minimize: reverse_kl; alpha, the Renyi bound of --renyi-alpha; or symmetric, reverse_kl plus the "
+         "negative log-likelihood of --data (reverse_kl)")
       ->type_name("choice")
       ->group(group);
   cmd->add_option_function<std::string>(
          "--plateau-patience", [s = a->settings](const std::string& value) { s->set("patience", value); },
-         "schedule plateau: points of the curve, of which a run has 20, without a lower loss before the rate falls "
-         "(10)")
+         "schedule plateau: points of the curve (20 per run) without a lower loss before the rate is reduced (10)")
       ->type_name("integer")
       ->group("Options of the trainer");
   cmd->add_option_function<std::string>(
@@ -206,32 +207,32 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->excludes("--samples")
       ->group(group);
   cmd->footer(
-      "The loss, mean(log q - log p), is at best -log Z; lower only while it is annealed. Flows that are quick from "
-      "latent to data suit: coupling layers, or autoregressive ones with \"invert\": true.\nA target of any number of "
-      "columns, such "
-      "as funnel, has those of the model: --set event=5 or \"event\": 5 in the spec; 2 without.\nModes far apart are "
-      "found "
-      "more surely with --anneal-steps, and "
-      "--path-gradient takes the noise out near the end. --objective symmetric adds the likelihood of rows of the "
-      "target, which finds modes that the model misses. Ctrl-C saves a checkpoint; --resume goes on.\n\n"
+      "The minimum of the loss, mean(log q - log p), is -log Z; it is lower only during annealing. Use flows that "
+      "sample "
+      "fast: coupling layers, or autoregressive layers with \"invert\": true.\n"
+      "A target with any number of columns, such as funnel, takes that of the model: set it with --set event=5 or "
+      "\"event\": 5 in the spec (2).\n"
+      "--anneal-steps makes it more likely to find modes that are far apart, and --path-gradient removes noise near "
+      "the "
+      "optimum. --objective symmetric adds the likelihood of rows of the target, which finds modes that the model "
+      "misses. Ctrl-C saves a checkpoint; --resume continues from it.\n\n"
       "Examples:\n"
       "  nf targets\n"
-      "  nf fit-target examples/specs/nsf_target.json --target two_moons --steps 4000 --lr 2e-3 --schedule cosine "
-      "\\\n"
+      "  nf fit-target examples/specs/nsf_target.json --target two_moons --steps 4000 --lr 2e-3 --schedule cosine \\\n"
       "                --path-gradient true --clip-norm 10 -o moons.safetensors\n"
-      "  nf fit-target examples/specs/planar_target.json --target u2 --batch 512 --anneal-steps 2000 -o "
-      "band.safetensors\n"
-      "  nf fit-target spec.json --target funnel --set event=5 --objective alpha --renyi-alpha 0.5 -o "
-      "funnel.safetensors");
+      "  nf fit-target examples/specs/planar_target.json --target u2 --batch 512 --anneal-steps 2000 \\\n"
+      "                -o band.safetensors\n"
+      "  nf fit-target spec.json --target funnel --set event=5 --objective alpha --renyi-alpha 0.5 \\\n"
+      "                -o funnel.safetensors");
   cmd->callback([a, &action] { action = [a] { return fit_target(*a); }; });
 }
 
 void add_targets(CLI::App& app, Action& action) {
   auto json = std::make_shared<bool>(false);
   auto target = std::make_shared<std::string>();
-  CLI::App* cmd = app.add_subcommand("targets", "The densities that nf fit-target knows, with their fields");
-  cmd->add_option("TARGET", *target, "one of them, for its formula and its log Z: NAME, or NAME,FIELD=NUMBER,..");
-  cmd->add_flag("--json", *json, "as JSON");
+  CLI::App* cmd = app.add_subcommand("targets", "List the densities for nf fit-target and their fields");
+  cmd->add_option("TARGET", *target, "show the formula and log Z of this one: NAME, or NAME,FIELD=NUMBER,..");
+  cmd->add_flag("--json", *json, "print as JSON");
   cmd->footer("Examples:\n  nf targets\n  nf targets u2\n  nf targets u1,radius=4,spread=0.8");
   cmd->callback([json, target, &action] {
     action = [json, target] { return target->empty() ? list_targets(*json) : show_target(*target, *json); };

@@ -1,4 +1,4 @@
-// Owned handles of the C ABI, and its statuses as exceptions: how every file here calls libnf.
+// Owns handles of the C ABI and turns its statuses into exceptions; every file here calls libnf through this.
 //   Model m = make<Model>(nf_model_load, runtime, path, nullptr);   call(nf_model_save, m.get(), path);
 #pragma once
 #include <memory>
@@ -10,9 +10,11 @@
 
 namespace nf::cli {
 
+// kUsage: the command line alone is wrong, whatever the files contain (an unknown word, a value out of range, flags
+// that contradict each other). kFailed: everything that takes files, data or a model to find out.
 enum Exit : int { kOk = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
 
-// Ends the command: "nf: message", then the hint on its own line.
+// Ends the command; prints "nf: message", then the hint on its own line.
 struct Failure : std::runtime_error {
   explicit Failure(const std::string& message, std::string hint_text = {}, int exit_code = kFailed)
       : std::runtime_error(message), hint(std::move(hint_text)), code(exit_code) {}
@@ -20,7 +22,7 @@ struct Failure : std::runtime_error {
   int code;
 };
 
-// An error of the library, with its status for those who treat some statuses specially.
+// An error of the library, with its status.
 struct LibraryFailure : Failure {
   LibraryFailure(nf_status s, const nf_error& e)
       : Failure(e.message[0] ? std::string(e.message) : std::string(nf_status_name(s))), status(s) {}

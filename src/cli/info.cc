@@ -1,4 +1,4 @@
-// nf info: what a model file holds.
+// nf info: prints what a model file holds.
 #include <cinttypes>
 #include <cstdio>
 #include <map>
@@ -42,7 +42,7 @@ std::vector<Tensor> tensors_of(const nf_model* model, int64_t count) {
   return out;
 }
 
-// Defaults of every layer and base by "kind.field", so that a summary can be short.
+// Returns the defaults of every layer and base by "kind.field", so that a summary can omit them.
 std::map<std::string, Json> defaults() {
   std::map<std::string, Json> out;
   const char* described = nf_layers_describe();
@@ -57,7 +57,7 @@ std::map<std::string, Json> defaults() {
   return out;
 }
 
-// "hidden [128, 128], scale exp": the fields that differ from their defaults, in the order of the spec.
+// Lists the fields that differ from their defaults, in spec order: "hidden [128, 128], scale exp".
 std::string fields_of(const Json& layer) {
   static const std::map<std::string, Json> usual = defaults();
   std::string out;
@@ -70,14 +70,17 @@ std::string fields_of(const Json& layer) {
   return out;
 }
 
-// "steps 4,000, best_step 3,750": an object in one line; parts that are long are left to --json.
+// Formats an object in one line, "steps 4000, best_step 3750", with numbers rounded for reading; --json has the exact
+// numbers and the nested parts.
 std::string shown_note(const std::string& note) {
   const Json json = Json::parse(note, nullptr, false);
   if (json.is_array()) return shown(json);
   if (!json.is_object()) return note;
   std::string out;
   for (const auto& [key, value] : json.items())
-    if (value.is_primitive()) out += (out.empty() ? "" : ", ") + key + " " + shown(value);
+    if (value.is_primitive())
+      out += (out.empty() ? "" : ", ") + key + " " +
+             (value.is_number_float() ? text("%.6g", value.get<double>()) : shown(value));
   return out;
 }
 
@@ -95,16 +98,16 @@ std::string base_of(const Json& spec) {
   return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
 }
 
-// "3 columns, seen as 8: hidden [32]"
+// "3 columns, embedded as 8: hidden [32]"
 std::string context_of(const Json& spec, int64_t columns) {
   const std::string text = counted(columns, "column");
   if (!spec.contains("embedding")) return text;
   Json net = spec["embedding"];
-  const std::string seen = shown(net["out"]);
+  const std::string width = shown(net["out"]);
   net.erase("out");
   net["type"] = "embedding";
   const std::string fields = fields_of(net);
-  return text + ", seen as " + seen + (fields.empty() ? "" : ": " + fields);
+  return text + ", embedded as " + width + (fields.empty() ? "" : ": " + fields);
 }
 
 std::string hex(uint64_t hash) { return text("%016" PRIx64, hash); }
@@ -116,8 +119,8 @@ int64_t trainable_under(const std::vector<Tensor>& tensors, const std::string& p
   return n;
 }
 
-// One line per layer after repeats are written out, in the order data goes through them, numbered as in the tensors'
-// names. An inverted chain runs backwards.
+// Prints one line per layer after repeats are expanded, in forward order, numbered as in the tensor names. An inverted
+// chain is printed backwards.
 void print_layer(const Screen& screen, const Json& layer, bool inverted, const std::vector<Tensor>& tensors,
                  int64_t& index) {
   inverted ^= layer.value("invert", false);
@@ -197,18 +200,18 @@ int info(const InfoArgs& a) {
 
 void add_info(CLI::App& app, Action& action) {
   auto a = std::make_shared<InfoArgs>();
-  CLI::App* cmd = app.add_subcommand("info", "What a model file holds: layers, sizes, hash, notes");
+  CLI::App* cmd = app.add_subcommand("info", "Show what a model file holds: layers, sizes, hash, notes");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
-  CLI::Option* json = cmd->add_flag("--json", a->json, "everything as JSON");
-  CLI::Option* spec = cmd->add_flag("--spec", a->spec, "the canonical spec, every default written out");
-  cmd->add_flag("--tensors", a->tensors, "names and shapes of the tensors")->excludes(json)->excludes(spec);
+  CLI::Option* json = cmd->add_flag("--json", a->json, "print everything as JSON");
+  CLI::Option* spec = cmd->add_flag("--spec", a->spec, "print the canonical spec, with every default written out");
+  cmd->add_flag("--tensors", a->tensors, "print names and shapes of the tensors")->excludes(json)->excludes(spec);
   json->excludes(spec);
   a->settings = Settings::flags(*cmd, {"load", "runtime"});
   cmd->footer(
       "Examples:\n"
       "  nf info power.safetensors\n"
       "  nf info power.safetensors --spec > again.json       # train the same architecture again\n"
-      "  nf info power.safetensors --json | jq -r .hash      # equal hashes: equal parameters, to the bit");
+      "  nf info power.safetensors --json | jq -r .hash      # equal hashes mean equal parameters");
   cmd->callback([a, &action] { action = [a] { return info(*a); }; });
 }
 

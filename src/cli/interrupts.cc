@@ -5,13 +5,13 @@
 
 namespace nf::cli {
 namespace {
-std::atomic<bool> g_asked{false};
+std::atomic<bool> g_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 }  // namespace
 
 Interrupts::Interrupts() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { g_asked = true; };
+  action.sa_handler = [](int) { g_requested = true; };
   action.sa_flags = SA_RESETHAND;
   sigaction(SIGINT, &action, &old_[0]);
   sigaction(SIGTERM, &action, &old_[1]);
@@ -22,6 +22,6 @@ Interrupts::~Interrupts() {
   sigaction(SIGTERM, &old_[1], nullptr);
 }
 
-bool Interrupts::asked() { return g_asked; }
+bool Interrupts::requested() { return g_requested; }
 
 }  // namespace nf::cli

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM while something long runs: the first asks it to stop and save, a second ends the process at once.
+// Handles Ctrl-C and SIGTERM during a long run: the first requests a stop with a checkpoint, a second ends the process.
 #pragma once
 #include <csignal>
 
@@ -10,7 +10,7 @@ class Interrupts {
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
-  static bool asked();  // to stop
+  static bool requested();
 
  private:
   struct sigaction old_[2];

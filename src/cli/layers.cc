@@ -62,7 +62,7 @@ int layers(const std::string& name, bool json) {
   if (!found) {
     const std::string near = nearest(name, names);
     throw Failure("no layer or base is called '" + name + "'",
-                  near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?");
+                  near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
   }
   if (json) {
     std::printf("%s\n", chosen.dump(2).c_str());
@@ -103,7 +103,7 @@ int options(const std::string& name, bool json) {
   if (!found) {
     const std::string near = nearest(name, names);
     throw Failure("no option is called '" + name + "'",
-                  near.empty() ? "`nf options` lists them" : "did you mean '" + near + "'?");
+                  near.empty() ? "`nf options` lists them" : "did you mean '" + near + "'?", kUsage);
   }
   if (json) return kOk;
   for (const char* owner : {"trainer", "batches", "session", "metropolis", "table", "runtime", "load"}) {

@@ -1,17 +1,18 @@
-// nf: trains, scores and samples normalizing flows from the command line, through the public C header alone.
-// Exit codes: 0 done, 1 it failed, 2 the command line is wrong, 130 interrupted. Errors go to standard error.
+// nf: trains, scores and samples normalizing flows from the command line, using only the public C header.
+// Exit codes (handle.h): 0 success, 1 failure, 2 wrong command line, 130 interrupted. Errors go to standard error.
 #include <cstdio>
 #include <exception>
 #include <new>
 
 #include "src/cli/commands.h"
 #include "src/cli/handle.h"
+#include "src/cli/help.h"
 #include "src/cli/text.h"
 
 namespace nf::cli {
 namespace {
 
-int complain(const std::string& message, const std::string& hint, int code) {
+int print_error(const std::string& message, const std::string& hint, int code) {
   const Screen screen(stderr);
   std::fprintf(stderr, "%s %s\n", screen.bad("nf:").c_str(), message.c_str());
   if (!hint.empty()) std::fprintf(stderr, "    %s\n", hint.c_str());
@@ -25,6 +26,15 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
+// Rewords CLI11's "--steps: At Most 1 required but received 2" and "--steps: 1 required INT missing".
+std::string mismatch(const std::string& message) {
+  const std::string name = message.substr(0, message.find(':'));
+  if (message.ends_with(" missing")) return name + " needs a value";
+  if (message.find(": At Most 1 required") == std::string::npos) return message;
+  const std::string times = message.substr(message.rfind(' ') + 1);
+  return name + " was given " + (times == "2" ? "twice" : times + " times");
+}
+
 int usage_error(const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App* at = &app;
   std::string command = "nf";
@@ -32,9 +42,9 @@ int usage_error(const CLI::App& app, const CLI::ParseError& e) {
     at = at->get_subcommands().front();
     command += " " + at->get_name();
   }
-  const std::string help = "`" + command + " --help` shows what it takes";
+  const std::string help = "see `" + command + " --help`";
   const std::vector<std::string> extra = at->remaining();
-  // A misspelt option leaves the one that was meant missing, which is what the parser finds first.
+  // If a required option is misspelled, the parser reports it as missing; report the misspelling instead.
   const bool flag = !extra.empty() && extra.front().starts_with("-");
   if (!extra.empty() &&
       (dynamic_cast<const CLI::ExtrasError*>(&e) || (flag && dynamic_cast<const CLI::RequiredError*>(&e)))) {
@@ -47,18 +57,18 @@ int usage_error(const CLI::App& app, const CLI::ParseError& e) {
     const std::string word = extra.front().substr(0, extra.front().find('='));
     const std::string near = nearest(word, known);
     const char* what = flag ? "option" : at == &app ? "command" : "argument";
-    return complain(command + " has no " + what + " " + word + (near.empty() ? "" : "; did you mean " + near + "?"),
-                    help, kUsage);
+    return print_error(command + " has no " + what + " " + word + (near.empty() ? "" : "; did you mean " + near + "?"),
+                       help, kUsage);
   }
-  return complain(e.what(), help, kUsage);
+  return print_error(dynamic_cast<const CLI::ArgumentMismatch*>(&e) ? mismatch(e.what()) : e.what(), help, kUsage);
 }
 
 int run(int argc, char** argv) {
   CLI::App app("Normalizing flows: train a density on rows of numbers, score new rows, draw samples.", "nf");
   Action action;
-  app.set_version_flag("--version", [] { return std::string("nf ") + nf_version_string(); });
-  app.require_subcommand(0, 1);  // none: the help
-  app.get_formatter()->column_width(34);
+  app.formatter(help_format());
+  app.set_version_flag("--version", version_text);
+  app.require_subcommand(0, 1);  // none prints the help
   add_train(app, action);
   add_fit_target(app, action);
   add_targets(app, action);
@@ -70,6 +80,7 @@ int run(int argc, char** argv) {
   add_options(app, action);
   add_toy(app, action);
   add_plot(app, action);
+  add_help(app, action);
   app.footer(
       "A first model, from a CSV file with a header:\n"
       "  nf train '{\"layers\": [{\"repeat\": 6, \"layers\": [{\"type\": \"affine_coupling\"}, {\"type\": "
@@ -78,7 +89,8 @@ int run(int argc, char** argv) {
       "  nf score model.safetensors --data test.csv\n"
       "  nf sample model.safetensors -n 1000 -o samples.csv\n"
       "  nf check model.safetensors --data test.csv\n\n"
-      "`nf COMMAND --help` has examples of each. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
+      "`nf COMMAND --help` has examples of each. Exit codes: 0 success, 1 failure, 2 wrong command line,\n"
+      "130 interrupted.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
@@ -102,10 +114,10 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const Failure& e) {
-    return complain(e.what(), e.hint, e.code);
+    return print_error(e.what(), e.hint, e.code);
   } catch (const std::bad_alloc&) {
-    return complain("out of memory", {}, kFailed);
+    return print_error("out of memory", {}, kFailed);
   } catch (const std::exception& e) {
-    return complain(e.what(), {}, kFailed);
+    return print_error(e.what(), {}, kFailed);
   }
 }

@@ -1,4 +1,4 @@
-// What the pictures of `nf plot` share: arguments, a model with the rows to show beside it, ranges, output.
+// Shared by the pictures of `nf plot`: arguments, a model with the rows to show next to it, ranges, output.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,8 +11,8 @@ namespace nf::cli {
 
 struct PlotArgs {
   std::string model, data, data_columns, columns, context, context_columns, output;
-  int64_t points = 4000;  // at most so many are drawn
-  int size = 420;         // pixels of a panel's side
+  int64_t points = 4000;  // maximum number drawn
+  int size = 420;         // side of a panel in pixels
   uint64_t seed = 0;
   bool log = false;
   std::shared_ptr<Settings> settings;
@@ -26,34 +26,34 @@ struct Matrix {
   std::vector<double> column(int64_t c) const;
 };
 
-// Of a conditional model: one context for the whole picture, or where the picture can show it, that of each row of data.
+// Contexts of a conditional model: one for the whole picture, or each data row its own where the picture supports it.
 enum class Contexts { one, of_rows };
 
-// A model ready to answer, its rows of data if there are any (evenly picked, at most args.points), its column names.
+// A model with a session, its column names, and data rows if given (evenly spaced, at most args.points).
 class Scene {
  public:
   Scene(const PlotArgs& args, const std::string& model, const std::string& data, Contexts contexts = Contexts::one);
   const std::string& path() const { return path_; }
   nf_session* session() const { return session_.get(); }
-  std::string note(const char* key) const;  // of the model, "" when there is none
+  std::string note(const char* key) const;  // of the model; "" if absent
   int64_t cols() const { return info_.event_size; }
-  int64_t steps() const { return info_.layer_count; }
+  int64_t layers() const { return info_.layer_count; }
   bool has_data() const { return data_.rows > 0; }
   const Matrix& data() const { return data_; }
-  int64_t data_rows() const { return data_rows_; }  // before the pick
+  int64_t data_rows() const { return data_rows_; }  // before thinning
   const std::string& name(int64_t column) const { return names_[static_cast<size_t>(column)]; }
 
   bool rows_have_contexts() const { return own_contexts_; }
-  // For titles: ", wind = 3, rain = 0.5" where one context is shown, otherwise "".
+  // Returns a suffix for titles: ", wind = 3, rain = 0.5" if one context is shown, otherwise "".
   std::string at_context() const;
-  // Says on standard error when the data shown beside one context is not only of that one.
+  // Notes on standard error if the data includes other contexts than the one the model is shown at.
   void mention_contexts() const;
 
-  Matrix sample(int64_t n) const;  // n is the number of rows of data when each has its context
+  Matrix sample(int64_t n) const;  // n must be the number of data rows if each has its own context
   std::vector<double> log_prob(const Matrix& x) const;
-  // State k of `from` after k steps of that direction: layer_count + 1 of them.
+  // Returns layer_count + 1 states; state k is `from` after k layers of that direction.
   std::vector<Matrix> trace(const Matrix& from, bool inverse) const;
-  std::string step_name(int64_t index) const;  // in the order of forward: "affine_coupling"
+  std::string layer_name(int64_t index) const;  // in forward order: "affine_coupling"
 
  private:
   std::string path_, data_path_;
@@ -63,25 +63,26 @@ class Scene {
   nf_model_info info_;
   Session session_;
   bool own_contexts_ = false;
-  Matrix context_, data_;  // context: one row, or one per row of data
+  Matrix context_, data_;  // context: one row, or one per data row
   int64_t data_rows_ = 0;
   std::vector<std::string> names_, context_names_;
 };
 
-// The two columns that a flat picture shows: `wanted` ("a,b", names or indices), or 0 and 1 of a model of two columns.
-// Failure, saying which columns there are, for other models when nothing is wanted.
+// Returns the two columns to show: `wanted` ("a,b", names or indices), or 0 and 1 for a model of two columns. Failure
+// that lists the columns if `wanted` is empty for another model.
 std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wanted);
 
-// Where almost all of the values are, and some room around it.
+// Returns a range with nearly all of the values and a margin.
 Range range_of(std::vector<double> values);
 Range either(const Range& a, const Range& b);
-// Units of one length in a plane; columns on scales of their own (a factor of four or more apart) fill the box each.
+// Gives both axes the same unit length, unless their scales differ by a factor of four or more; then each fills the
+// box.
 void fit_units(const Box& box, Range& x, Range& y);
 
-// One disc per row; where they lie close their colours add up.
-void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Colour colour);
+// Draws one translucent disc per row.
+void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Color color);
 
-// As PNG or, for animations, GIF; the extension must fit.
+// Failure unless the path ends in `extension` and its folder is writable.
 void check_picture(const std::string& path, const char* extension);
 void save(const Canvas& canvas, const std::string& path);
 

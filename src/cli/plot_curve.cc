@@ -1,5 +1,5 @@
-// nf plot curve: what `nf train --curve` or `nf fit-target --curve` wrote, as a picture; of fits -loss, so that better is
-// higher in both.
+// nf plot curve: draws what `nf train --curve` or `nf fit-target --curve` wrote; -loss for fits, so that higher is
+// better in both.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -28,20 +28,21 @@ std::vector<CurvePoint> read(const std::string& path, bool* fit) {
     std::vector<double> cells;
     for (size_t at = 0, end = 0; end < line.size(); at = end + 1) {
       end = std::min(line.find(',', at), line.size());
-      double v = std::numeric_limits<double>::quiet_NaN();  // of an empty cell: not validated
+      double v = std::numeric_limits<double>::quiet_NaN();  // an empty cell: no validation
       if (std::from_chars(line.data() + at, line.data() + end, v).ptr != line.data() + end) break;
       cells.push_back(v);
     }
-    if (cells.size() != 5) throw Failure(path + ": line " + std::to_string(number) + " is not five numbers");
+    if (cells.size() != 5) throw Failure(path + ": line " + std::to_string(number) + " does not have five numbers");
     curve.push_back({static_cast<uint64_t>(std::max(0.0, cells[0])), cells[1], cells[2], cells[3], cells[4]});
     if (*fit) curve.back().train = -cells[1], curve.back().valid = std::numeric_limits<double>::quiet_NaN();
   }
   if (curve.size() < 2)
-    throw Failure(path + " has " + counted(static_cast<int64_t>(curve.size()), "point") + "; a curve needs two");
+    throw Failure(path + " has " + counted(static_cast<int64_t>(curve.size()), "point") +
+                  "; a curve needs at least two");
   return curve;
 }
 
-// The first points lie far below the rest; what happens near the top is what matters.
+// The first points are far below the rest; clips them to show the part near the top.
 Range interesting(const std::vector<CurvePoint>& curve) {
   std::vector<double> values;
   for (const CurvePoint& p : curve)
@@ -87,7 +88,7 @@ int plot_curve(const PlotArgs& a) {
   axes.title("Learning curve");
   if (best)
     axes.note(text("best validation %.4f at step %s", best->valid, grouped(static_cast<int64_t>(best->step)).c_str()));
-  axes.labels("step", fit ? "-loss (nats), at best log Z" : "log-likelihood (nats)");
+  axes.labels("step", fit ? "-loss (nats), at most log Z" : "log-likelihood (nats)");
   std::vector<Axes::Entry> entries{{fit ? "fit" : "training", kBlue}};
   if (best) entries.push_back({"validation", kOrange});
   axes.legend(entries, true, true);

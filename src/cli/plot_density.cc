@@ -1,4 +1,4 @@
-// nf plot density: the density of a model of one or two columns, beside the data.
+// nf plot density: draws the density of a model of one or two columns next to the data.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,14 +13,15 @@ constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kBar = 18, kRig
 
 std::string mass_note(double mass) { return text("mass in the window %.4f", mass); }
 
-// What the note says, which a narrow picture has no room for; on standard error too when the window misses some.
-void tell_mass(double mass) {
+// Prints the mass, because a narrow picture has no room for the note; notes on standard error if the window misses
+// some.
+void report_mass(double mass) {
   constexpr double kNearOne = 0.02, kNone = 0.02;
   std::printf("mass in the window  %.4f\n", mass);
   if (std::abs(mass - 1) <= kNearOne) return;
   std::fprintf(stderr, "nf: note: the window holds %.4f of the mass%s\n", mass,
-               mass > 1       ? ": more than all, so the density is too sharp for a grid of pixels"
-               : mass < kNone ? ": the model lies elsewhere, or is narrower than a pixel"
+               mass > 1       ? ": more than 1, so the density is too sharp for a grid of pixels"
+               : mass < kNone ? ": the model is elsewhere, or narrower than a pixel"
                               : "");
 }
 
@@ -80,7 +81,7 @@ void one_column(const PlotArgs& a, const Scene& scene) {
   for (size_t i = 0; i < curve.size(); ++i) (i < half ? left : right) += curve[i];
   axes.legend(entries, left > right, false);
   save(canvas, a.output);
-  tell_mass(area);
+  report_mass(area);
 }
 
 void two_columns(const PlotArgs& a, const Scene& scene) {
@@ -111,9 +112,9 @@ void two_columns(const PlotArgs& a, const Scene& scene) {
   of_density.title((a.log ? "Log-density of the model" : "Density of the model") + at);
   of_density.note(mass_note(map.integral));
   of_density.labels(scene.name(0), scene.name(1));
-  colour_bar(canvas, {right.x1 + 16, right.y0, right.x1 + 16 + kBar, right.y1}, map.range, "");
+  color_bar(canvas, {right.x1 + 16, right.y0, right.x1 + 16 + kBar, right.y1}, map.range, "");
   save(canvas, a.output);
-  tell_mass(map.integral);
+  report_mass(map.integral);
 }
 }  // namespace
 
@@ -127,8 +128,8 @@ int plot_density(const PlotArgs& a) {
     two_columns(a, scene);
   } else {
     throw Failure(
-        "a density can be drawn for one or two columns, and " + a.model + " has " + std::to_string(scene.cols()),
-        "`nf plot samples` shows pairs of columns of any model", kUsage);
+        "a density can be drawn for one or two columns, but " + a.model + " has " + std::to_string(scene.cols()),
+        "`nf plot samples` shows pairs of columns of any model");
   }
   return kOk;
 }

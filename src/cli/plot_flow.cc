@@ -1,4 +1,4 @@
-// nf plot flow: an animation of points of the latent space moving through the layers until they are samples.
+// nf plot flow: animates points of the latent space moving through the layers until they are samples.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,7 +11,7 @@
 namespace nf::cli {
 namespace {
 constexpr double kLeft = 46, kTop = 58, kBottom = 34, kRight = 20;
-constexpr size_t kFrames = 96;                              // of movement, about
+constexpr size_t kFrames = 96;                              // of movement, approximately
 constexpr int kHoldFirst = 70, kHoldLast = 160, kStep = 4;  // hundredths of a second
 
 class Film {
@@ -27,21 +27,21 @@ class Film {
     box_ = {left, kTop, left + side, kTop + side};
   }
 
-  // Between state k and the next, t in [0, 1].
+  // Draws the frame between state k and the next, t in [0, 1].
   Image frame(size_t k, double t) const {
     Canvas canvas(static_cast<int>(box_.x1 + kRight), static_cast<int>(box_.y1 + kBottom));
     const double soft = t * t * (3 - 2 * t);
     Axes axes(canvas, box_, between(x_, k, soft), between(y_, k, soft));
     axes.grid();
     canvas.clip(box_);
-    // Between the places on the picture, not the values: where a layer changes the scale a thousandfold, blended values
-    // would jump to the larger scale at once.
+    // Interpolates positions in the picture instead of values, which would jump to the larger scale at once where a
+    // layer changes the scale a thousandfold.
     const size_t next = std::min(k + 1, states_.list.size() - 1);
     const Axes start(canvas, box_, x_[k], y_[k]), end(canvas, box_, x_[next], y_[next]);
-    for (size_t i = 0; i < states_.colours.size(); ++i) {
+    for (size_t i = 0; i < states_.colors.size(); ++i) {
       const Spot a = start.spot(states_.list[k].points[i].x, states_.list[k].points[i].y);
       const Spot b = end.spot(states_.list[next].points[i].x, states_.list[next].points[i].y);
-      canvas.disc({a.x + soft * (b.x - a.x), a.y + soft * (b.y - a.y)}, 1.9, states_.colours[i], 0.75);
+      canvas.disc({a.x + soft * (b.x - a.x), a.y + soft * (b.y - a.y)}, 1.9, states_.colors[i], 0.75);
     }
     canvas.unclip();
     axes.frame();
@@ -61,7 +61,7 @@ class Film {
   }
 
  private:
-  // The window moves with the points, so that each state fills the frame.
+  // Interpolates the window too, so that each state fills the frame.
   static Range between(const std::vector<Range>& all, size_t k, double t) {
     const Range &a = all[k], &b = all[std::min(k + 1, all.size() - 1)];
     return {a.low + t * (b.low - a.low), a.high + t * (b.high - a.high)};
@@ -79,7 +79,7 @@ int plot_flow(const PlotArgs& a) {
   const Scene scene(a, a.model, a.data, Contexts::of_rows);
   scene.mention_contexts();
   const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
-  // The latent points of samples, or of the data.
+  // Start from the latent points of samples, or of the data.
   const Matrix x = scene.has_data() ? scene.data() : scene.sample(a.points);
   const Matrix z = scene.trace(x, false).back();
   const States states = states_of(scene, z, true, pair);

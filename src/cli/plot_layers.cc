@@ -1,4 +1,4 @@
-// nf plot layers: one small scatter per layer, from the data to the latent space.
+// nf plot layers: draws one small scatter plot per layer, from the data to the latent space.
 #include <algorithm>
 #include <cmath>
 
@@ -9,9 +9,9 @@ namespace nf::cli {
 namespace {
 constexpr double kLeft = 40, kTop = 66, kGapX = 46, kGapY = 62, kBottom = 34, kRight = 22;
 constexpr size_t kMost = 24;      // panels
-constexpr double kSimilar = 1.5;  // ranges that differ less share one
+constexpr double kSimilar = 1.5;  // panels whose ranges differ by less share one
 
-// Ends and evenly spaced ones between.
+// Chooses the first, the last and evenly spaced states between.
 std::vector<size_t> chosen(size_t count) {
   std::vector<size_t> out;
   const size_t shown = std::min(count, kMost);
@@ -22,17 +22,17 @@ std::vector<size_t> chosen(size_t count) {
 size_t columns_for(size_t count) {
   if (count <= 5) return count;
   size_t best = 5;
-  for (size_t c = 4; c <= 6; ++c)  // the fullest last row
+  for (size_t c = 4; c <= 6; ++c)  // choose the fullest last row
     if ((c - count % c) % c < (best - count % best) % best) best = c;
   return best;
 }
 
-void points(Canvas& canvas, const Axes& axes, const State& state, const std::vector<Colour>& colours) {
+void points(Canvas& canvas, const Axes& axes, const State& state, const std::vector<Color>& colors) {
   const double area = axes.box().width() * axes.box().height();
-  const double alpha = std::clamp(30 * std::sqrt(area / 40000 / static_cast<double>(colours.size())), 0.25, 0.9);
+  const double alpha = std::clamp(30 * std::sqrt(area / 40000 / static_cast<double>(colors.size())), 0.25, 0.9);
   canvas.clip(axes.box());
-  for (size_t i = 0; i < colours.size(); ++i)
-    canvas.disc(axes.spot(state.points[i].x, state.points[i].y), 1.4, colours[i], alpha);
+  for (size_t i = 0; i < colors.size(); ++i)
+    canvas.disc(axes.spot(state.points[i].x, state.points[i].y), 1.4, colors[i], alpha);
   canvas.unclip();
 }
 }  // namespace
@@ -82,7 +82,7 @@ int plot_layers(const PlotArgs& a) {
     const double y0 = kTop + static_cast<double>(n / columns) * (side + kGapY);
     Axes axes(canvas, {x0, y0, x0 + side, y0 + side}, ranges[n].first, ranges[n].second);
     axes.grid();
-    points(canvas, axes, states.list[k], states.colours);
+    points(canvas, axes, states.list[k], states.colors);
     axes.frame();
     const bool first = k == 0, last = k + 1 == states.list.size();
     axes.title(first  ? (scene.has_data() ? "x: data" : "x: samples")

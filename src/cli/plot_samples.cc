@@ -1,4 +1,4 @@
-// nf plot samples: two columns of the data and of samples of the model, on the same axes; of one column, histograms.
+// nf plot samples: draws two columns of the data and of samples on the same axes; a histogram for one column.
 #include <algorithm>
 #include <cmath>
 
@@ -18,20 +18,20 @@ int plot_samples(const PlotArgs& a) {
   const std::pair<int64_t, int64_t> pair = pair_of(scene, a.columns);
   const int64_t i = pair.first, j = pair.second;
   const Matrix samples = scene.sample(scene.has_data() ? scene.data().rows : a.points);
-  // The data decides what is shown, so that samples that stray do not.
+  // The data sets the range, so that stray samples do not.
   const Matrix& shown = scene.has_data() ? scene.data() : samples;
   Range x = range_of(shown.column(i)), y = range_of(shown.column(j));
   const double side = a.size;
-  // The columns of a table have units of their own.
+  // Columns of a wider table have different units.
   if (scene.cols() == 2) fit_units({0, 0, side, side}, x, y);
   const double room = room_left(y, side, true), left = std::max(kLeft, room);
   const Box box{left, kTop, left + side, kTop + side};
   const double step = scene.has_data() ? side + std::max(kGap, room) : 0;
   Canvas canvas(static_cast<int>(box.x1 + step + kRight), static_cast<int>(box.y1 + kBottom));
-  const auto panel = [&](const Matrix& rows, double shift, Colour colour, const std::string& title, int64_t all) {
+  const auto panel = [&](const Matrix& rows, double shift, Color color, const std::string& title, int64_t all) {
     Axes axes(canvas, {box.x0 + shift, box.y0, box.x1 + shift, box.y1}, x, y);
     axes.grid();
-    scatter(canvas, axes, rows, i, j, colour);
+    scatter(canvas, axes, rows, i, j, color);
     axes.frame();
     axes.title(title);
     axes.note(all > rows.rows ? grouped(rows.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");

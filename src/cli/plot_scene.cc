@@ -51,11 +51,11 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
   if (!args.context.empty() || of_rows) context = open_context(runtime_.get(), paths, *args.settings, NF_F64, names);
   const std::string source = args.context.empty() ? data : args.context;
   if (context.cols() != info_.context_size)
-    throw Failure(model + " takes a context of " + counted(info_.context_size, "column") + ", but " +
+    throw Failure(model + " needs a context of " + counted(info_.context_size, "column") + ", but " +
                       (context ? source + " has " + std::to_string(context.cols()) : "none was given"),
                   info_.context_size == 0 ? "drop --context"
-                  : of_rows               ? "--context FILE, or --context-columns, those of the data"
-                                          : "--context FILE, a single row");
+                  : of_rows               ? "--context FILE, or --context-columns of the data"
+                                          : "--context FILE with a single row");
   if (!data.empty()) {
     const std::string columns =
         args.data_columns.empty() ? find_columns(data, *args.settings, names.data) : args.data_columns;
@@ -63,7 +63,7 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
     if (rows.cols() != info_.event_size)
       throw Failure(data + " has " + counted(rows.cols(), "column") + ", but the model's event has " +
                         std::to_string(info_.event_size),
-                    "--data-columns picks those that are data");
+                    "select the data columns with --data-columns");
     data_rows_ = rows.count();
     data_ = picked(rows, args.points);
   }
@@ -71,7 +71,7 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
   if (context && !own_contexts_ && context.count() != 1)
     throw Failure(source + " has " + counted(context.count(), "row") + ", but " +
                       (of_rows ? data + " has " + grouped(data_rows_) : "this picture shows one context"),
-                  of_rows ? "one context for each row of the data, or a single one" : "give a file of a single row");
+                  of_rows ? "give one context per data row, or a single one" : "give a file with a single row");
   if (context) context_ = picked(context, args.points);
   for (int64_t c = 0; c < cols(); ++c) {
     const auto i = static_cast<size_t>(c);
@@ -102,8 +102,8 @@ std::string Scene::at_context() const {
 
 void Scene::mention_contexts() const {
   if (context_.rows == 0 || own_contexts_ || !has_data()) return;
-  std::fprintf(stderr, "nf: note: the rows of %s are of all contexts; the model is shown at one%s\n",
-               data_path_.c_str(), at_context().c_str());
+  std::fprintf(stderr, "nf: note: %s has rows of all contexts; the model is shown at one%s\n", data_path_.c_str(),
+               at_context().c_str());
 }
 
 Matrix Scene::sample(int64_t n) const {
@@ -126,8 +126,8 @@ std::vector<double> Scene::log_prob(const Matrix& x) const {
 
 std::vector<Matrix> Scene::trace(const Matrix& from, bool inverse) const {
   const auto numbers = static_cast<size_t>(from.rows * cols());
-  std::vector<double> all(numbers * static_cast<size_t>(steps() + 1));
-  nf_view out = matrix_view(all.data(), NF_F64, steps() + 1, from.rows);
+  std::vector<double> all(numbers * static_cast<size_t>(layers() + 1));
+  nf_view out = matrix_view(all.data(), NF_F64, layers() + 1, from.rows);
   out.ndim = 3;
   out.shape[2] = cols();
   const nf_view rows = view_of(from, 0, from.rows), context = view_of(context_, 0, context_.rows);
@@ -141,10 +141,10 @@ std::vector<Matrix> Scene::trace(const Matrix& from, bool inverse) const {
   return states;
 }
 
-std::string Scene::step_name(int64_t index) const {
+std::string Scene::layer_name(int64_t index) const {
   const char* full = nf_model_step(model_.get(), index);  // "spec.layers[0] (affine_coupling, repetition 3)"
   const std::string s = full ? full : "";
-  const size_t from = s.find('(') + 1;  // 0 when there is none
+  const size_t from = s.find('(') + 1;  // 0 if not found
   return s.substr(from, s.find_first_of(",)", from) - from);
 }
 
@@ -153,8 +153,8 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
   for (int64_t c = 0; c < scene.cols(); ++c) names.push_back(scene.name(c));
   if (wanted.empty()) {
     if (scene.cols() == 2) return {0, 1};
-    throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", and this picture shows two",
-                  "--columns A,B picks them, by name or index from 0; there are: " + join(names, ", "), kUsage);
+    throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", but this picture shows two",
+                  "select them with --columns A,B, by name or index from 0: " + join(names, ", "));
   }
   const auto find = [&](const std::string& word) -> int64_t {
     for (size_t c = 0; c < names.size(); ++c)
@@ -164,11 +164,11 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
     if (std::from_chars(word.data(), end, index).ptr == end && index >= 0 && index < scene.cols()) return index;
     const std::string near = nearest(word, names);
     throw Failure("--columns " + wanted + ": the model has no column '" + word + "'",
-                  near.empty() ? "there are: " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
+                  near.empty() ? "its columns are: " + join(names, ", ") : "did you mean '" + near + "'?");
   };
   const size_t comma = wanted.find(',');
   if (comma == std::string::npos || wanted.find(',', comma + 1) != std::string::npos)
-    throw Failure("--columns " + wanted + ": two columns, as in --columns 0,1", {}, kUsage);
+    throw Failure("--columns " + wanted + ": expected two columns, as in --columns 0,1", {}, kUsage);
   return {find(wanted.substr(0, comma)), find(wanted.substr(comma + 1))};
 }
 
@@ -186,11 +186,11 @@ Range range_of(std::vector<double> values) {
 
 Range either(const Range& a, const Range& b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
 
-void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Colour colour) {
+void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Color color) {
   canvas.clip(axes.box());
   const double crowd = static_cast<double>(rows.rows) * 420 * 420 / (axes.box().width() * axes.box().height());
   const double alpha = std::clamp(20 / std::sqrt(crowd), 0.12, 0.7);
-  for (int64_t r = 0; r < rows.rows; ++r) canvas.disc(axes.spot(rows.at(r, i), rows.at(r, j)), 1.6, colour, alpha);
+  for (int64_t r = 0; r < rows.rows; ++r) canvas.disc(axes.spot(rows.at(r, i), rows.at(r, j)), 1.6, color, alpha);
   canvas.unclip();
 }
 
@@ -202,7 +202,7 @@ void fit_units(const Box& box, Range& x, Range& y) {
 
 void check_picture(const std::string& path, const char* extension) {
   if (!path.ends_with(extension))
-    throw Failure(path + ": this picture is written as " + (extension + 1) + "; its name must end in " + extension, {},
+    throw Failure(path + ": this picture is a " + (extension + 1) + " file; its name must end in " + extension, {},
                   kUsage);
   check_folder(path);
 }

@@ -1,4 +1,4 @@
-// nf plot sheet: many small models at once, the data above, the density below.
+// nf plot sheet: draws many small models at once, data above, density below.
 #include <algorithm>
 #include <filesystem>
 
@@ -31,8 +31,7 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
   for (size_t n = 0; n < models.size(); ++n) {
     const Scene scene(a, models[n], data[n]);
     if (scene.cols() != 2)
-      throw Failure(models[n] + " has " + counted(scene.cols(), "column") + "; a sheet shows models of two", {},
-                    kUsage);
+      throw Failure(models[n] + " has " + counted(scene.cols(), "column") + "; a sheet shows models of two");
     const double x0 = kEdge + static_cast<double>(n % columns) * (side + kGapX);
     const double y0 = kEdge + static_cast<double>(n / columns) * block + kTitle;
     const Box above{x0, y0, x0 + side, y0 + side}, below{x0, y0 + side + kGapY, x0 + side, y0 + 2 * side + kGapY};
@@ -40,13 +39,13 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
     fit_units(above, x, y);
     const Axes axes(canvas, above, x, y);
     draw_text(canvas, {x0 + side / 2, y0 - 9}, std::filesystem::path(models[n]).stem().string(), {15, kInk, true},
-              Align::centre);
+              Align::center);
     canvas.outline(above, kGrid);
     scatter(canvas, axes, scene.data(), 0, 1, kBlue);
     draw(canvas, density_map(scene, x, y, a.size, false), below);
   }
   const Image image = canvas.image();
-  // A sheet is made to be shown on pages: 256 colours are enough and make it small.
+  // 256 colors keep the file small, for use on web pages.
   write_file(a.output, png(Indexer(palette_of({&image, 1}, 256))(image)));
   std::printf("picture  %s  (%d x %d)\n", a.output.c_str(), image.width, image.height);
   return kOk;

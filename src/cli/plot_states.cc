@@ -7,7 +7,7 @@
 
 namespace nf::cli {
 namespace {
-// Mean squared distance of the points that are finite in both.
+// Returns the mean squared distance of the points that are finite in both.
 double moved(const std::vector<Spot>& a, const std::vector<Spot>& b) {
   double sum = 0, count = 0;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -19,7 +19,7 @@ double moved(const std::vector<Spot>& a, const std::vector<Spot>& b) {
 
 double spread(const std::vector<Spot>& a) { return moved(a, std::vector<Spot>(a.size(), Spot{0, 0})); }
 
-// Where the columns of `from` are in `to` when that only reorders them, to the bit; otherwise empty.
+// Returns where the columns of `from` are in `to` if `to` only reorders them, bit for bit; otherwise empty.
 std::vector<int64_t> reordered(const Matrix& from, const Matrix& to) {
   const auto same = [&](int64_t a, int64_t b) {
     for (int64_t r = 0; r < from.rows; ++r)
@@ -48,11 +48,11 @@ Range range_along(const State& state) {
 
 States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair<int64_t, int64_t> pair) {
   const std::vector<Matrix> trace = scene.trace(from, inverse);
-  const size_t steps = trace.size() - 1;
-  // The pair is of columns of the data, whichever end of the trace that is: followed from there.
+  const size_t layers = trace.size() - 1;
+  // The pair names columns of the data, so follow it from the data end of the trace.
   std::vector<std::vector<Spot>> points(trace.size());
-  for (size_t n = 0; n <= steps; ++n) {
-    const size_t k = inverse ? steps - n : n;
+  for (size_t n = 0; n <= layers; ++n) {
+    const size_t k = inverse ? layers - n : n;
     const Matrix& m = trace[k];
     if (n > 0) {
       const std::vector<int64_t> places = reordered(trace[inverse ? k + 1 : k - 1], m);
@@ -61,13 +61,13 @@ States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair
     for (int64_t r = 0; r < m.rows; ++r) points[k].push_back({m.at(r, pair.first), m.at(r, pair.second)});
   }
   States out;
-  for (size_t k = 0; k <= steps; ++k) {
+  for (size_t k = 0; k <= layers; ++k) {
     if (k > 0 && moved(points[k - 1], points[k]) <= 1e-9 * spread(points[k - 1])) continue;
-    const auto layer = static_cast<int64_t>(inverse ? steps - k : k - 1);
-    out.list.push_back({k ? scene.step_name(layer) : "", points[k]});
+    const auto layer = static_cast<int64_t>(inverse ? layers - k : k - 1);
+    out.list.push_back({k ? scene.layer_name(layer) : "", points[k]});
   }
   const std::vector<Spot>& latent = inverse ? out.list.front().points : out.list.back().points;
-  for (const Spot& s : latent) out.colours.push_back(wheel(s.x, s.y));
+  for (const Spot& s : latent) out.colors.push_back(wheel(s.x, s.y));
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Two columns of the points on their way through the layers, as the pictures of layers and flows show them.
+// Two columns of the points after each layer, for the pictures of layers and flows.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,17 +8,17 @@
 namespace nf::cli {
 
 struct State {
-  std::string name;  // the layer that led here; "" of the first
+  std::string name;  // of the layer before it; "" for the first
   std::vector<Spot> points;
 };
 
 struct States {
-  std::vector<State> list;      // at least the first; steps that move nothing are left out
-  std::vector<Colour> colours;  // of each point, by its place in the latent space
+  std::vector<State> list;    // at least one; layers that move nothing are omitted
+  std::vector<Color> colors;  // of each point, set by its place in the latent space
 };
 
-// `pair`: columns of the data. A step that only reorders columns (reverse, a permutation) would swap the picture for that
-// of other columns: the axes follow the columns instead, and such a step is no state.
+// `pair` are two columns of the data. A layer that only reorders columns (reverse, a permutation) adds no state; the
+// axes follow the columns, so that the picture keeps showing the same ones.
 States states_of(const Scene& scene, const Matrix& from, bool inverse, std::pair<int64_t, int64_t> pair);
 
 Range range_x(const State& state);

@@ -1,4 +1,4 @@
-// nf plot target: a known density, Metropolis samples of it, and models fitted to it, side by side.
+// nf plot target: draws a known density, Metropolis samples of it, and models fitted to it, side by side.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -26,14 +26,13 @@ std::vector<double> log_density(const nf_target* target, Matrix& x) {
 bool same_target(const std::string& a, const std::string& b) {
   try {
     return full_target(a) == full_target(b);
-  } catch (const std::exception&) {  // of a note: anything may be written there
+  } catch (const std::exception&) {  // a note may hold anything
     return false;
   }
 }
 
-// A picture of what a model is not may be what is wanted, but not by mistake: says how far a model is from the target
-// that was fitted to something else.
-void tell_origin(const std::string& path, const std::string& target_name, const nf_target* target, const Scene& scene) {
+// Notes on standard error if a model was fitted to something else than this target, and how far from it the model is.
+void note_origin(const std::string& path, const std::string& target_name, const nf_target* target, const Scene& scene) {
   constexpr int64_t kSamples = 4000;
   const auto note = nlohmann::ordered_json::parse(scene.note("training"), nullptr, /*allow_exceptions=*/false);
   const std::string fitted = note.is_object() && note.contains("target") && note["target"].is_string()
@@ -46,12 +45,12 @@ void tell_origin(const std::string& path, const std::string& target_name, const 
     nf_importance_info found = NF_IMPORTANCE_INFO_INIT;
     call(nf_importance, scene.session(), target, uint64_t{0}, uint64_t{0}, kSamples, nullptr, nullptr, nullptr, &found);
     if (std::isfinite(log_z))
-      far = text("; its reverse KL from %s is %.4g nats, %.2g %% of samples are effective", target_name.c_str(),
+      far = text("; its reverse KL to %s is %.4g nats, %.2g %% of samples are effective", target_name.c_str(),
                  found.reverse_kl + log_z, 100 * found.ess_fraction);
-  } catch (const LibraryFailure&) {  // an inverse that is missed; the picture shows what there is
+  } catch (const LibraryFailure&) {  // a failed inverse; draw the picture anyway
   }
   std::fprintf(stderr, "nf: note: %s was %s%s\n", path.c_str(),
-               fitted.empty() ? "not fitted to a target, it seems" : ("fitted to " + fitted).c_str(), far.c_str());
+               fitted.empty() ? "apparently not fitted to a target" : ("fitted to " + fitted).c_str(), far.c_str());
 }
 }  // namespace
 
@@ -63,7 +62,7 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   for (const std::string& path : models) {
     scenes.push_back(std::make_unique<Scene>(a, path, ""));
     if (scenes.back()->cols() != 2)
-      throw Failure(path + " has " + counted(scenes.back()->cols(), "column") + "; the picture shows two", {}, kUsage);
+      throw Failure(path + " has " + counted(scenes.back()->cols(), "column") + "; the picture shows two");
   }
   const Matrix walked{a.points, 2, walk(runtime.get(), target.get(), 2, a.points, a.seed)};
   Range x = range_of(walked.column(0)), y = range_of(walked.column(1));
@@ -75,7 +74,7 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   size_t next = 0;
   const auto panel = [&](const std::string& title) {
     const double x0 = kEdge + static_cast<double>(next++) * (side + kGap);
-    draw_text(canvas, {x0 + side / 2, kTitle - 10}, title, {15, kInk, true}, Align::centre);
+    draw_text(canvas, {x0 + side / 2, kTitle - 10}, title, {15, kInk, true}, Align::center);
     return Box{x0, kTitle, x0 + side, kTitle + side};
   };
   draw(canvas, density_map([&](Matrix& grid) { return log_density(target.get(), grid); }, x, y, a.size, a.log),
@@ -85,7 +84,7 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   const Axes axes(canvas, box, x, y);
   scatter(canvas, axes, walked, 0, 1, kBlue);
   for (size_t i = 0; i < models.size(); ++i) {
-    tell_origin(models[i], target_name, target.get(), *scenes[i]);
+    note_origin(models[i], target_name, target.get(), *scenes[i]);
     draw(canvas, density_map(*scenes[i], x, y, a.size, a.log), panel(std::filesystem::path(models[i]).stem().string()));
   }
   save(canvas, a.output);

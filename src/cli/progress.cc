@@ -8,7 +8,7 @@
 namespace nf::cli {
 namespace {
 using Clock = std::chrono::steady_clock;
-constexpr double kKeep = 0.98;  // of the smoothed loss per step: the mean of about the last 50
+constexpr double kKeep = 0.98;  // decay of the smoothed loss: averages about the last 50 steps
 constexpr auto kEvery = std::chrono::milliseconds(100);
 
 std::string bar(const Screen& screen, double part, size_t width) {
@@ -51,7 +51,7 @@ void Progress::draw() {
   const double per_step = seconds() / static_cast<double>(std::max<uint64_t>(step_ - first_, 1));
   std::string facts = text(" %s/%s  loss %.4f", grouped(static_cast<int64_t>(step_)).c_str(),
                            grouped(static_cast<int64_t>(steps_)).c_str(), smooth_ / std::max(weight_, 1e-300));
-  if (!beside_.empty()) facts += "  " + beside_;
+  if (!annotation_.empty()) facts += "  " + annotation_;
   if (validated_) facts += text("  valid %.4f", valid_);
   facts += "  " + short_count(rows_per_second()) + " rows/s  " +
            duration(per_step * static_cast<double>(steps_ - std::min(step_, steps_))) + " left";
@@ -79,7 +79,7 @@ void Progress::note(const std::string& line) {
 
 void Progress::line(const CurvePoint& p, const std::string& facts) {
   note(text("step %llu/%llu  ", static_cast<unsigned long long>(p.step), static_cast<unsigned long long>(steps_)) +
-       facts + (beside_.empty() ? "" : "  " + beside_) +
+       facts + (annotation_.empty() ? "" : "  " + annotation_) +
        text("  lr %.3g  %s rows/s  %s", p.lr, short_count(rows_per_second()).c_str(), duration(p.seconds).c_str()));
 }
 
@@ -90,8 +90,11 @@ void Progress::validation(const CurvePoint& p, bool best) {
   if (screen_.terminal()) return draw();
   if (!headed_) note("mean log-likelihood in nats per row, higher is better; * = best so far, saved");
   headed_ = true;
-  line(p, text("train %.4f", p.train) +
-              (std::isnan(p.valid) ? std::string() : text("  valid %.4f%s", p.valid, best ? " *" : "")));
+  const std::string valid = text("%.4f", p.valid);
+  const bool star = best && valid != starred_;  // an improvement that the printed digits do not show has no star
+  if (star) starred_ = valid;
+  line(p,
+       text("train %.4f", p.train) + (std::isnan(p.valid) ? std::string() : "  valid " + valid + (star ? " *" : "")));
 }
 
 void Progress::loss(const CurvePoint& p) {

@@ -1,4 +1,4 @@
-// What a training run shows while it runs: on a terminal one live line, elsewhere one plain line per validation.
+// Shows the progress of a training run: one live line on a terminal, elsewhere one plain line per validation.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -15,10 +15,10 @@ class Progress {
   ~Progress() { clear(); }
   void step(uint64_t step, double loss, int64_t rows);
   void validation(const CurvePoint& point, bool best);
-  void loss(const CurvePoint& point);  // of nf fit-target, which has no validations
-  // Shown beside every loss from here on: "anneal 0.42".
-  void beside(std::string facts) { beside_ = std::move(facts); }
-  void note(const std::string& line);  // a line of its own, above the live one
+  void loss(const CurvePoint& point);  // for nf fit-target, which has no validations
+  // Adds `facts` to every line from now on: "anneal 0.42".
+  void annotate(std::string facts) { annotation_ = std::move(facts); }
+  void note(const std::string& line);  // prints a line above the live one
   double rows_per_second() const;
   double seconds() const;
 
@@ -33,8 +33,8 @@ class Progress {
   std::chrono::steady_clock::time_point drawn_;
   uint64_t step_;
   int64_t rows_ = 0;
-  std::string beside_;
-  double smooth_ = 0, weight_ = 0;  // exponential mean of the loss, and of 1
+  std::string annotation_, starred_;  // starred_: printed number of the last new best
+  double smooth_ = 0, weight_ = 0;    // exponential averages of the loss and of 1
   double valid_ = 0;
   bool validated_ = false, shown_ = false, headed_ = false;
 };

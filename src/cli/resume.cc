@@ -27,12 +27,17 @@ const OptionDoc* doc_of(const std::string& key) {
   return doc == docs.end() ? nullptr : &*doc;
 }
 
+std::string dashed(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
 bool shapes_the_run(const std::string& key) {
   const OptionDoc* doc = doc_of(key);
   return doc && (doc->belongs_to("trainer") || doc->belongs_to("batches"));
 }
 
-// From the best validation on another learning rate may be tried; the data and its order stay.
+// From the best validation, training options such as the learning rate may change; the data and its order may not.
 bool may_change(const std::string& key) {
   const OptionDoc* doc = doc_of(key);
   return doc && !doc->belongs_to("batches");
@@ -47,17 +52,17 @@ std::string short_form(const Json& j) {
   return words.size() > 60 ? words.substr(0, 57) + "..." : words;
 }
 
-// The first place where two specs with all their fields written out are not the same; its path is "" when they are.
+// Finds the first difference of two canonical specs; its path is "" if they are equal.
 Difference first_difference(const Json& was, const Json& is, const std::string& path) {
   if (was == is) return {};
   if (was.is_object() && is.is_object()) {
     const auto at = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
     for (const auto& [key, value] : was.items()) {
-      if (!is.contains(key)) return {at(key), short_form(value), "not there"};
+      if (!is.contains(key)) return {at(key), short_form(value), "absent"};
       if (value != is[key]) return first_difference(value, is[key], at(key));
     }
     for (const auto& [key, value] : is.items())
-      if (!was.contains(key)) return {at(key), "not there", short_form(value)};
+      if (!was.contains(key)) return {at(key), "absent", short_form(value)};
   }
   const auto is_layers = [](const Json& j) { return j.is_array() && !j.empty() && j[0].is_object(); };
   if (is_layers(was) && is_layers(is)) {
@@ -74,10 +79,10 @@ void check_destinations(const std::vector<Named>& inputs, const std::vector<Name
   std::error_code ignored;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto& [flag, path] = outputs[i];
-    if (path.empty() && std::string_view(flag) == "-o") throw Failure("-o: the name of the file is empty", {}, kUsage);
+    if (path.empty() && std::string_view(flag) == "-o") throw Failure("-o: the file name is empty", {}, kUsage);
     if (path.empty()) continue;
     if (!fs::path(path).has_filename() || fs::is_directory(path, ignored))
-      throw Failure(std::string(flag) + " " + path + " is a folder", "give the name of a file in it", kUsage);
+      throw Failure(std::string(flag) + " " + path + " is a folder", "give the name of a file in it");
     for (const auto& [name, input] : inputs)
       if (!input.empty() && (path == input || fs::equivalent(path, input, ignored)))
         throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite",
@@ -91,10 +96,10 @@ void check_destinations(const std::vector<Named>& inputs, const std::vector<Name
 
 void check_replaced(nf_runtime* runtime, const Settings& settings, const std::string& path) {
   if (fs::exists(path) && !is_model(runtime, path, settings))
-    throw Failure(path + " exists and is not a model", "choose another name, or --force to overwrite it");
+    throw Failure(path + " exists and is not a model", "choose another name, or use --force to overwrite it");
 }
 
-void set_aside(nf_runtime* runtime, const Settings& settings, const std::string& checkpoint, bool speak,
+void set_aside(nf_runtime* runtime, const Settings& settings, const std::string& checkpoint, bool verbose,
                const Screen& screen) {
   if (!fs::exists(checkpoint)) return;
   RunState old;
@@ -102,12 +107,12 @@ void set_aside(nf_runtime* runtime, const Settings& settings, const std::string&
     const Model model = load_model(runtime, checkpoint, settings);
     old = read_state(model.get(), checkpoint);
   } catch (const Failure&) {
-    return;  // nothing that could be continued
+    return;  // not a checkpoint that can be resumed
   }
   if (old.step >= old.planned) return;
   std::error_code error;
   fs::rename(checkpoint, checkpoint + ".old", error);
-  if (!error && speak)
+  if (!error && verbose)
     std::printf("%s\n", screen
                             .dim("an unfinished run (step " + grouped(static_cast<int64_t>(old.step)) + " of " +
                                  grouped(static_cast<int64_t>(old.planned)) + ") is kept as " + checkpoint + ".old")
@@ -120,15 +125,16 @@ Checkpoint open_checkpoint(nf_runtime* runtime, const Settings& settings, const 
   c.state = read_state(c.model.get(), path);
   if (c.state.command != command)
     throw Failure(path + " is the checkpoint of `nf " + c.state.command + "`, not of `nf " + command + "`",
-                  "go on with the command that began the run, or start a new run with another -o");
+                  "resume with the command that started the run, or start a new run with another -o");
   return c;
 }
 
 void differs(const std::string& what, const std::string& was, const std::string& is, Resume resume) {
+  const std::string flag = doc_of(what) ? "--" + dashed(what) : what.starts_with("--") ? what : "the change";
   throw Failure("--resume continues the same run, but " + what + " is " + is + " and was " + was,
-                std::string("leave the options of a resumed run away, or start a new run with another -o") +
+                "drop " + flag + ", or start a new run with another -o" +
                     (resume != Resume::exact && may_change(what)
-                         ? "; --resume-best goes on from the best validation with other options"
+                         ? "; --resume-best continues from the best validation with other options"
                          : ""));
 }
 
@@ -153,16 +159,14 @@ void check_same_spec(const nf_model* given, const nf_model* trained, const std::
   const std::string is = nf_model_spec(given), was = nf_model_spec(trained);
   if (is == was) return;
   const Difference d = first_difference(Json::parse(was), Json::parse(is), "");
-  throw Failure("--resume: the spec is not the one that " + path + " was trained with: " + d.path + " is " + d.is +
-                    " and was " + d.was,
-                "`nf info --spec " + shell_word(path) + "` prints that one");
+  throw Failure("--resume: the spec differs from that of " + path + ": " + d.path + " is " + d.is + " and was " + d.was,
+                "`nf info --spec " + shell_word(path) + "` prints the spec of the run");
 }
 
 void check_same(const RunState& state, const std::map<std::string, std::string>& fixed) {
   for (const auto& [flag, value] : fixed)
     if (const auto was = state.fixed.find(flag); was == state.fixed.end() || was->second != value)
-      throw Failure("--resume continues the same run, but " + flag + " is not what it was",
-                    "the rows must be the same");
+      throw Failure("--resume continues the same run, but " + flag + " has changed", "the rows must be the same");
 }
 
 }  // namespace nf::cli

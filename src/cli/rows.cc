@@ -39,7 +39,7 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   } catch (const LibraryFailure&) {
     const std::string kind = kind_of_file(path);
     if (kind != "a model" && kind != "JSON") throw;
-    throw Failure(path + " is not a table: it looks like " + kind, "rows of numbers are read from .npy or CSV files");
+    throw Failure(path + " is not a table: it looks like " + kind, "data must be a .npy or CSV file");
   }
   nf_view view = NF_VIEW_INIT;
   call(nf_table_view, r.table_.get(), &view);
@@ -109,7 +109,7 @@ std::vector<std::pair<int64_t, int64_t>> Rows::runs() const {
 std::vector<Moments> Rows::moments() const {
   const auto at = [&](int64_t r, int64_t c) {
     const std::byte* from = row(r) + static_cast<int64_t>(element()) * c * col_stride_;
-    double wide = 0;  // rows in a file may have any alignment
+    double wide = 0;  // rows in a file may be misaligned
     float narrow = 0;
     if (dtype_ == NF_F64)
       std::memcpy(&wide, from, sizeof wide);
@@ -131,7 +131,7 @@ std::vector<Moments> Rows::moments() const {
       }
   for (Moments& m : all) {
     m.std = std::sqrt(m.std);
-    if (m.std <= 1e-12 * std::abs(m.mean)) m.std = 0;  // a constant, but for the rounding of the mean
+    if (m.std <= 1e-12 * std::abs(m.mean)) m.std = 0;  // constant up to the rounding of the mean
   }
   return all;
 }

@@ -1,4 +1,4 @@
-// Rows of numbers: read through nf_table, picked into parts, cut into chunks as views.
+// Rows of numbers, read through nf_table: subsets, and chunks as views.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Moments {
 class Rows {
  public:
   Rows() = default;
-  // `columns`: "" for all, otherwise as in the table option "columns".
+  // `columns` is "" for all, otherwise as in the table option "columns".
   static Rows open(nf_runtime* runtime, const std::string& path, const Settings& settings, int32_t dtype,
                    const std::string& columns = {});
   static Rows of(const std::vector<double>& values, int64_t cols, int32_t dtype);  // row-major
@@ -31,17 +31,19 @@ class Rows {
   explicit operator bool() const { return data_ != nullptr; }
   int64_t count() const { return rows_; }
   int64_t cols() const { return cols_; }
-  bool mapped() const { return table_ && nf_table_mapped(table_.get()); }  // used in place in a file: may be huge
-  const std::vector<std::string>& names() const { return names_; }         // one per column, or none
+  bool mapped() const {
+    return table_ && nf_table_mapped(table_.get());
+  }  // used in place in a file, possibly larger than memory
+  const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
   nf_view view(int64_t from, int64_t count) const;
   nf_view view() const { return view(0, rows_); }
-  // Of a mapped file these look at 64 runs of 1,024 rows.
+  // For a mapped file, these sample 64 runs of 1,024 rows.
   std::vector<Moments> moments() const;  // of each column
-  uint64_t fingerprint() const;          // of shape and bits: has the data changed?
+  uint64_t fingerprint() const;          // of shape and bits, to detect changed data
 
  private:
   size_t element() const { return dtype_ == NF_F64 ? 8 : 4; }
-  std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all, or a sample
+  std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all rows, or a sample
   const std::byte* row(int64_t r) const { return data_ + static_cast<int64_t>(element()) * r * row_stride_; }
 
   Table table_;

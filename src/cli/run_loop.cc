@@ -5,11 +5,22 @@
 #include <cstdio>
 
 namespace nf::cli {
+namespace {
+// Options that contradict each other are wrong on the command line, whatever the model.
+Trainer make_trainer(nf_model* model, const Settings& settings) {
+  try {
+    return make<Trainer>(nf_trainer_create, model, settings.bag().get(), nullptr);
+  } catch (LibraryFailure& e) {
+    if (e.status == NF_ERR_SPEC) e.code = kUsage;
+    throw;
+  }
+}
+}  // namespace
 
 RunLoop::RunLoop(nf_model* model, const Settings& settings, RunState state, std::string checkpoint, uint64_t every,
                  const Screen& screen, bool quiet)
     : model_(model),
-      trainer_(make<Trainer>(nf_trainer_create, model, settings.bag().get(), nullptr)),
+      trainer_(make_trainer(model, settings)),
       state_(std::move(state)),
       checkpoint_(std::move(checkpoint)),
       every_(every),
@@ -21,7 +32,7 @@ RunResult RunLoop::run() {
   RunResult result;
   result.stopped_early = stale();
   while (state_.step < state_.planned && !result.stopped_early) {
-    if (Interrupts::asked()) {
+    if (Interrupts::requested()) {
       checkpoint();
       result.interrupted = true;
       break;
@@ -61,7 +72,7 @@ void RunLoop::one_point() {
   p.seconds = seconds();
   state_.loss_sum = 0;
   state_.loss_count = 0;
-  average(true);  // what is measured is what is kept
+  average(true);  // evaluate the parameters that are kept
   point(p);
   average(false);
   state_.curve.push_back(p);
@@ -74,11 +85,12 @@ void RunLoop::checkpoint() {
 }
 
 int report_interrupt(const RunState& state, const std::string& checkpoint, const std::string& more) {
-  std::fprintf(stderr,
-               "nf: interrupted at step %s of %s; %s holds everything%s\n    the same command with --resume goes on "
-               "from there\n",
-               grouped(static_cast<int64_t>(state.step)).c_str(), grouped(static_cast<int64_t>(state.planned)).c_str(),
-               checkpoint.c_str(), more.c_str());
+  std::fprintf(
+      stderr,
+      "nf: interrupted at step %s of %s; %s holds the whole state%s\n    run the same command with --resume to "
+      "continue\n",
+      grouped(static_cast<int64_t>(state.step)).c_str(), grouped(static_cast<int64_t>(state.planned)).c_str(),
+      checkpoint.c_str(), more.c_str());
   return kInterrupted;
 }
 

@@ -1,5 +1,5 @@
-// The steps of `nf train` and `nf fit-target` alike: sums up losses between points of the learning curve, keeps a
-// checkpoint that the run can go on from, ends on Ctrl-C. What a step and a point are is the command's.
+// The training loop of `nf train` and `nf fit-target`: averages losses between points of the learning curve, keeps a
+// checkpoint to resume from, stops on Ctrl-C. The commands define what a step and a point do.
 #pragma once
 #include <string>
 
@@ -21,15 +21,16 @@ class RunLoop {
   RunResult run();
 
  protected:
-  // `every`: steps between points; the last step is one, too. `state` is that of the part before.
+  // `every` is the number of steps between points; the last step is always a point. `state` is that of the previous
+  // part.
   RunLoop(nf_model* model, const Settings& settings, RunState state, std::string checkpoint, uint64_t every,
           const Screen& screen, bool quiet);
 
-  // One step of trainer(), and the rows that it went over.
+  // Takes one step of trainer() and sets the number of rows it used.
   virtual nf_step_info step(int64_t* rows) = 0;
-  // Measures the model, with the averaged parameters if there are any, and shows what is found.
+  // Evaluates the model, with the averaged parameters if there are any, and prints the result.
   virtual void point(CurvePoint& p) = 0;
-  virtual void saved() {}  // the checkpoint of the point
+  virtual void saved() {}  // called after the checkpoint of a point
   virtual bool stale() const { return false; }
 
   nf_trainer* trainer() const { return trainer_.get(); }
@@ -37,7 +38,7 @@ class RunLoop {
   const RunState& state() const { return state_; }
   Progress& progress() { return progress_; }
   double seconds() const { return earlier_ + progress_.seconds(); }  // of all parts
-  void average(bool on);                                             // no change when no average is kept
+  void average(bool on);                                             // no-op if no average is kept
 
  private:
   void one_step();
@@ -56,7 +57,7 @@ class RunLoop {
   double lr_ = 0;
 };
 
-// What an interrupted command says, and its exit code.
+// Reports the interruption and returns the exit code.
 int report_interrupt(const RunState& state, const std::string& checkpoint, const std::string& more);
 
 }  // namespace nf::cli

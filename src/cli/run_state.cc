@@ -1,5 +1,4 @@
-// See run_state.h. Doubles are written so that they read back to the same bits; of what JSON lacks,
-// -infinity is null and NaN a string.
+// See run_state.h. Doubles read back to the same bits; JSON has no -infinity and NaN, which are null and a string.
 #include "src/cli/run_state.h"
 
 #include <cerrno>
@@ -36,7 +35,7 @@ void write_state(nf_model* model, const RunState& s) {
 RunState read_state(const nf_model* model, const std::string& path) {
   const char* note = nf_model_note(model, kNote);
   if (!note)
-    throw Failure(path + " is not the checkpoint of a run", "a finished model holds no optimiser state to go on from");
+    throw Failure(path + " is not the checkpoint of a run", "a finished model has no optimizer state to resume from");
   RunState s;
   try {
     const Json j = Json::parse(note);
@@ -54,13 +53,13 @@ RunState read_state(const nf_model* model, const std::string& path) {
     for (const Json& p : j.at("curve"))
       s.curve.push_back({p.at(0), number(p.at(1)), number(p.at(2)), number(p.at(3)), number(p.at(4))});
   } catch (const Json::exception&) {
-    throw Failure(path + ": its note \"run\" is damaged", "start again without --resume");
+    throw Failure(path + ": its note \"run\" is damaged", "start a new run without --resume");
   }
   return s;
 }
 
 namespace {
-// `cells`: the two that differ, of a point.
+// `cells` formats the two columns of a point that differ between the commands.
 void write_curve(const std::vector<CurvePoint>& curve, const std::string& path, const char* head,
                  const std::function<std::string(const CurvePoint&)>& cells) {
   FILE* file = std::fopen(path.c_str(), "w");

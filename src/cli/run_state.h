@@ -1,5 +1,5 @@
-// What a training run remembers beside parameters and optimiser: it travels in the checkpoint as the note "run", so
-// that a resumed run goes on as if it had never stopped.
+// State of a training run besides parameters and optimizer. It is saved in the checkpoint as the note "run", so that a
+// resumed run continues as if it had never stopped.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace nf::cli {
 
-// One validation. Log-likelihoods are means in nats per row; `train` is of the batches since the point before (of nf
-// fit-target: -loss). `valid` is NaN where there is none.
+// One validation. Log-likelihoods are means in nats per row; `train` covers the batches since the previous point (-loss
+// for nf fit-target). `valid` is NaN without validation rows.
 struct CurvePoint {
   uint64_t step = 0;
   double train = 0, valid = 0, lr = 0, seconds = 0;
@@ -21,10 +21,10 @@ struct CurvePoint {
 
 struct RunState {
   std::string command = "train";  // nf train or nf fit-target
-  // What must not change between parts of a run, by the name of its flag: checked on --resume.
+  // Values by flag that must not change between parts of a run; checked on --resume.
   std::map<std::string, std::string> fixed;
-  std::map<std::string, std::string> options;  // of the library; those not given again on --resume
-  uint64_t step = 0, planned = 0;              // steps done, steps to do
+  std::map<std::string, std::string> options;  // library options; reused unless given again on --resume
+  uint64_t step = 0, planned = 0;              // steps done, steps in total
   double loss_sum = 0;                         // of the batches since the last point
   uint64_t loss_count = 0;
   double best = -std::numeric_limits<double>::infinity();  // validation log-likelihood
@@ -35,10 +35,10 @@ struct RunState {
 };
 
 void write_state(nf_model* model, const RunState& state);
-// Failure when the model is not the checkpoint of a run.
+// Failure if the model is not the checkpoint of a run.
 RunState read_state(const nf_model* model, const std::string& path);
 
-// Curves as CSV: of nf train, and of nf fit-target, where `anneal` is the share of the target at each point.
+// Curves of nf train and nf fit-target as CSV; `anneal` is the annealing factor at each point.
 inline constexpr char kTrainCurve[] = "step,train_log_likelihood,valid_log_likelihood,lr,seconds";
 inline constexpr char kFitCurve[] = "step,loss,anneal,lr,seconds";
 void write_train_curve(const std::vector<CurvePoint>& curve, const std::string& path);

@@ -1,4 +1,4 @@
-// nf sample: rows drawn from a model. Sample i of a seed is the same number whatever is drawn with it.
+// nf sample: draws rows from a model. Sample i of a seed is the same however many are drawn.
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -24,11 +24,10 @@ struct SampleArgs {
 int64_t count_of(const SampleArgs& a, const Rows& context) {
   if (a.count < 0 && context.count() > 1) return context.count();
   if (a.count < 0)
-    throw Failure("how many samples? -n is missing", "nf sample " + shell_word(a.model) + " -n 1000", kUsage);
+    throw Failure("-n is missing: the number of samples", "nf sample " + shell_word(a.model) + " -n 1000", kUsage);
   if (context && context.count() != 1 && context.count() != a.count)
-    throw Failure(
-        a.paths.context + " has " + counted(context.count(), "row") + ", but -n asks for " + counted(a.count, "sample"),
-        "one context row per sample, or a single one for all");
+    throw Failure(a.paths.context + " has " + counted(context.count(), "row") + ", but -n is " + grouped(a.count),
+                  "give one context row per sample, or a single one for all");
   return a.count;
 }
 
@@ -45,7 +44,7 @@ int sample(const SampleArgs& a) {
     throw Failure(
         "the model's context has " + counted(info.context_size, "column") + ", but " +
             (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
-        info.context_size ? "--context FILE: one row per sample, or one for all" : "drop --context");
+        info.context_size ? "give --context FILE with one row per sample, or one for all" : "drop --context");
   const int64_t n = count_of(a, context), cols = info.event_size;
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
 
@@ -54,7 +53,7 @@ int sample(const SampleArgs& a) {
   std::optional<RowWriter> densities;
   if (!a.log_prob.empty()) densities.emplace(a.log_prob, NF_F64, n, 1, true, std::vector<std::string>{"log_prob"});
   const int64_t chunk = std::max<int64_t>(1, std::min(n, kChunkNumbers / cols));
-  std::vector<double> x(static_cast<size_t>(chunk * cols));  // of either dtype: floats take the first half
+  std::vector<double> x(static_cast<size_t>(chunk * cols));  // for either dtype; floats use the first half
   std::vector<double> density(static_cast<size_t>(chunk));
   for (int64_t from = 0; from < n; from += chunk) {
     const int64_t rows = std::min(chunk, n - from);
@@ -75,24 +74,24 @@ void add_sample(CLI::App& app, Action& action) {
   auto a = std::make_shared<SampleArgs>();
   CLI::App* cmd = app.add_subcommand("sample", "Draw rows from a model");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
-  cmd->add_option("-n,--count", a->count, "how many rows")->check(at_least(0))->type_name("N");
-  cmd->add_option("--seed", a->seed, "which stream of samples (0)")->check(at_least(0))->type_name("S");
-  cmd->add_option("--first", a->first, "number of the first sample of the stream (0)")
+  cmd->add_option("-n,--count", a->count, "number of rows")->check(at_least(0))->type_name("N");
+  cmd->add_option("--seed", a->seed, "stream of samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_option("--first", a->first, "index of the first sample in the stream (0)")
       ->check(at_least(0))
       ->type_name("K");
   cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per sample, or one for all")
       ->type_name("FILE");
   cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")
       ->type_name("A,B,..");
-  cmd->add_option("-o,--output", a->output, ".npy or .csv; without it CSV on standard output")->type_name("FILE");
+  cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");
   a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
   cmd->footer(
-      "Sample number i of a seed is always the same row: -n 10 --first 5 continues -n 5.\n\n"
+      "Sample i of a seed is always the same row, so -n 10 --first 5 continues -n 5.\n\n"
       "Examples:\n"
       "  nf sample power.safetensors -n 1000 -o samples.npy --log-prob densities.npy\n"
-      "  nf sample power.safetensors -n 5                      # CSV to look at\n"
+      "  nf sample power.safetensors -n 5                      # print CSV\n"
       "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv");
   cmd->callback([a, &action] { action = [a] { return sample(*a); }; });
 }

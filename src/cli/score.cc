@@ -1,4 +1,4 @@
-// nf score: the log-likelihood of rows under a model, in nats.
+// nf score: computes the log-likelihood of rows under a model, in nats.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -34,7 +34,7 @@ void print(const Summary& s, const ScoreArgs& a, const Screen& screen) {
   std::printf("min, median, max  %.4f, %.4f, %.4f\n", s.min, s.median, s.max);
 }
 
-// Of a row of a CSV file, blank lines counted: the line it is in.
+// Returns the line of a row in a CSV file, counting blank lines.
 int64_t line_of(const std::string& path, int64_t row, bool header) {
   std::ifstream file(path, std::ios::binary);
   int64_t line = 0, left = row + (header ? 1 : 0);
@@ -76,15 +76,15 @@ int score(const ScoreArgs& a) {
   check_data(data, a.paths, info.event_size, info.context_size);
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
   const std::vector<double> values = log_probs(session.get(), data);
-  const Summary s = summarise(values);
+  const Summary s = summarize(values);
 
-  // With the rows on standard output, the summary would be one more row.
+  // Do not print the summary if the rows go to standard output.
   const bool rows_on_stdout = a.output == "-";
   if (!rows_on_stdout) print(s, a, Screen(stdout));
   if (s.nonfinite)
     std::fprintf(stderr,
-                 "nf: warning: %s of %s without a finite log-likelihood (%s); the numbers are of the others\n"
-                 "      --nonfinite decides whether such rows make nf score fail, and then names the layer\n",
+                 "nf: warning: %s of %s have no finite log-likelihood (%s); the statistics exclude them\n"
+                 "      with --nonfinite error such rows are an error that names the layer\n",
                  grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str(),
                  of_nonfinite(values, data.x, a.paths.data).c_str());
   if (a.output.empty()) return kOk;
@@ -98,19 +98,19 @@ int score(const ScoreArgs& a) {
 
 void add_score(CLI::App& app, Action& action) {
   auto a = std::make_shared<ScoreArgs>();
-  CLI::App* cmd = app.add_subcommand("score", "Log-likelihood of data under a model: mean, spread, and per row");
+  CLI::App* cmd =
+      app.add_subcommand("score", "Compute the log-likelihood of data under a model: mean, spread, and per row");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
   cmd->add_option("--data", a->paths.data, "rows to score, .npy or .csv")->required()->type_name("FILE");
-  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per row of data, or one for all")
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per data row, or one for all")
       ->type_name("FILE");
-  cmd->add_option("--columns", a->paths.columns, "columns of the data file that are data")->type_name("A,B,..");
-  cmd->add_option(
-         "--context-columns", a->paths.context_columns,
-         "columns of the data file (or of --context) that are context; all others are data unless --columns says")
+  cmd->add_option("--columns", a->paths.columns, "data columns of the data file")->type_name("A,B,..");
+  cmd->add_option("--context-columns", a->paths.context_columns,
+                  "context columns of the data file (or of --context); all others are data unless --columns is given")
       ->type_name("A,B,..");
-  cmd->add_option("-o,--output", a->output, "log-likelihood per row: .npy, .csv, or - for standard output")
+  cmd->add_option("-o,--output", a->output, "file for the log-likelihood per row: .npy, .csv, or - for standard output")
       ->type_name("FILE");
-  cmd->add_flag("--json", a->json, "the summary as JSON");
+  cmd->add_flag("--json", a->json, "print the summary as JSON");
   a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns"});
   cmd->footer(
       "Examples:\n"

@@ -113,7 +113,7 @@ std::shared_ptr<Settings> Settings::flags(CLI::App& app, const std::vector<std::
              settings->set(pair.substr(0, equals), pair.substr(equals + 1));
            }
          },
-         "any option of `nf options` by its key")
+         "set any option of `nf options` by key")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   return settings;

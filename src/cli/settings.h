@@ -1,5 +1,5 @@
-// The options that libnf describes (nf_options_describe) as flags of the command: --clip-norm sets "clip_norm". A new
-// option of the library appears here, with its documentation, without a change.
+// Turns the options that libnf describes (nf_options_describe) into flags: --clip-norm sets "clip_norm". A new library
+// option appears with its documentation without a change here.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <map>
@@ -20,15 +20,15 @@ struct OptionDoc {
 };
 const std::vector<OptionDoc>& option_docs();
 
-// A field's value as one word: 0.5, name, [64, 64].
+// Formats a field's value: 0.5, name, [64, 64].
 std::string shown(const nlohmann::ordered_json& value);
-// "in [0, 10]", "one of adam, sgd", or "".
+// Returns "in [0, 10]", "one of adam, sgd", or "".
 std::string bounds_of(const nlohmann::ordered_json& field);
 
-// What the user asked for, by key.
+// The options the user gave, by key.
 class Settings {
  public:
-  // Checks the value against the key's type and bounds; says which key was meant when there is none of that name.
+  // Checks the value against the key's type and bounds. Failure names the nearest key if the key is unknown.
   void set(const std::string& key, const std::string& value);
   bool has(const std::string& key) const { return values_.count(key) != 0; }
   std::string get(const std::string& key, const std::string& otherwise) const;
@@ -36,7 +36,7 @@ class Settings {
   Options bag() const;
   Runtime runtime() const;
 
-  // Adds a flag per option of the owners to `app`, except for the keys in `hidden`; and --option key=value.
+  // Adds to `app` a flag per option of the owners, except the keys in `hidden`, and --option key=value.
   static std::shared_ptr<Settings> flags(CLI::App& app, const std::vector<std::string>& owners,
                                          const std::vector<std::string>& hidden = {});
 

@@ -10,10 +10,10 @@
 namespace nf::cli {
 namespace {
 constexpr double kHoldout = 0.1;
-constexpr double kLargeHoldout = 100'000;  // rows of a mapped file that are held out unasked, at most
-constexpr int64_t kStreamed = 4096;        // rows of a batch to score
+constexpr double kLargeHoldout = 100'000;  // most rows of a mapped file that are held out by default
+constexpr int64_t kStreamed = 4096;        // rows per batch to score
 
-// SplitMix64 (Steele, Lea & Flood 2014): the same parts on every machine, which std::shuffle does not promise.
+// SplitMix64 (Steele, Lea & Flood 2014). Gives the same parts on every machine, which std::shuffle does not guarantee.
 uint64_t mixed(uint64_t& state) {
   uint64_t z = state += 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -24,13 +24,13 @@ uint64_t mixed(uint64_t& state) {
 Shares shares_of(TrainArgs& args, const TrainPlan& plan) {
   if (!args.split.empty()) {
     if (args.holdout >= 0)
-      throw Failure("--split and --holdout both say which rows to validate with: give one", {}, kUsage);
+      throw Failure("--split and --holdout both set the validation rows: give one of them", {}, kUsage);
     const Shares s = parse_shares(args.split);
     for (const auto& [share, file, name, flag] : {std::tuple(s.valid, &args.valid.data, "second", "--valid"),
                                                   std::tuple(s.test, &args.test.data, "third", "--test")})
       if (share > 0 && !file->empty())
-        throw Failure("--split takes such rows from --data, and " + std::string(flag) + " gives them too",
-                      "make the " + std::string(name) + " share 0, or drop " + flag, kUsage);
+        throw Failure("--split and " + std::string(flag) + " both set these rows",
+                      "set the " + std::string(name) + " share to 0, or drop " + flag, kUsage);
     return s;
   }
   const auto n = static_cast<double>(plan.train.x.count());
@@ -70,7 +70,7 @@ void split_memory(const TrainArgs& args, const Shares& s, TrainPlan& plan) {
     for (const int64_t r : parts[i]) plan.parts[static_cast<size_t>(r)] = static_cast<int8_t>(i);
 }
 
-// The parts of a mapped file, as options of nf_batches.
+// Splits a mapped file by options of nf_batches.
 void split_blocks(TrainArgs& args, const Shares& s, TrainPlan& plan) {
   Settings& own = *args.settings;
   const auto part = [&](Settings& to, double begin, double end) {
@@ -89,7 +89,7 @@ void split_blocks(TrainArgs& args, const Shares& s, TrainPlan& plan) {
     to.stream = make<Batches>(nf_batches_create, plan.runtime.get(), &x, plan.train.context ? &context : nullptr,
                               nullptr, options.get());
     for (uint64_t k = nf_batches_per_epoch(to.stream.get()), at = 0; at < k; at += std::max<uint64_t>(k - 1, 1)) {
-      nf_view rows = NF_VIEW_INIT;  // all batches but the last are as long as the first
+      nf_view rows = NF_VIEW_INIT;  // all batches except the last are as long as the first
       call(nf_batches_get, to.stream.get(), at, &rows, nullptr, nullptr);
       to.streamed += at == 0 && k > 1 ? static_cast<int64_t>(k - 1) * rows.shape[0] : rows.shape[0];
     }
@@ -118,7 +118,7 @@ Shares parse_shares(const std::string& words) {
   }
   if (shares.size() < 2 || shares.size() > 3)
     throw Failure("--split " + words + ": expected two or three shares, each from 0 to 1",
-                  "parts of the rows that add up to 1, not per cent: --split 0.8,0.1,0.1 for train, validate, test",
+                  "shares are fractions that add up to 1, not percent: --split 0.8,0.1,0.1 for train, validate, test",
                   kUsage);
   if (std::abs(sum - 1) > 1e-9)
     throw Failure(text("--split %s: the shares add up to %g, not 1", words.c_str(), sum), {}, kUsage);
@@ -144,12 +144,12 @@ void split_rows(TrainArgs& args, TrainPlan& plan) {
   plan.large = plan.train.x.mapped();
   const Shares s = shares_of(args, plan);
   if (plan.large && !args.settings->has("order")) args.settings->set("order", "blocks");
-  if (plan.large && !args.settings->has("block"))  // fine enough to be split, coarse enough to be read in runs
+  if (plan.large && !args.settings->has("block"))  // fine enough to split, coarse enough to read in runs
     args.settings->set("block", std::to_string(std::clamp<int64_t>(plan.train.x.count() / 1000, 16, 1024)));
   if (s.valid + s.test == 0) return;
   if (plan.large && !args.split_out.empty())
-    throw Failure("--split-out: the rows of a mapped file are split in blocks, not one by one",
-                  "--map off reads the file into memory");
+    throw Failure("--split-out: a mapped file is split by blocks, not by rows",
+                  "read the file into memory with --map off");
   plan.held_out = s.valid;
   plan.large ? split_blocks(args, s, plan) : split_memory(args, s, plan);
   if (!args.split_out.empty()) write_parts(plan, args.split_out);

@@ -1,5 +1,5 @@
-// Which rows of --data train, validate and test: drawn by seed, the same on every machine. Rows in memory are drawn one
-// by one; those of a mapped file, which may be larger than memory, in blocks that stay where they are.
+// Splits --data into training, validation and test rows by seed, the same on every machine. Rows in memory are drawn
+// one by one; rows of a mapped file, which may be larger than memory, in blocks that are not copied.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -15,13 +15,13 @@ struct Shares {
 };
 Shares parse_shares(const std::string& words);  // "0.8,0.1,0.1"
 
-// Row numbers of the three parts, each ascending: `valid` and then `test` of n are drawn.
+// Returns the row numbers of the three parts, each ascending: draws `valid` of n rows, then `test`.
 std::array<std::vector<int64_t>, 3> draw_parts(int64_t n, int64_t valid, int64_t test, uint64_t seed);
 
-// Moves the rows that do not train from plan.train to plan.valid and plan.test.
+// Moves held-out rows from plan.train to plan.valid and plan.test.
 void split_rows(TrainArgs& args, TrainPlan& plan);
 
-// One number per row of --data: 0 trains, 1 validates, 2 tests.
+// Writes one number per row of --data: 0 training, 1 validation, 2 test.
 void write_parts(const TrainPlan& plan, const std::string& path);
 
 }  // namespace nf::cli

@@ -67,7 +67,12 @@ std::string target_spec(const std::string& argument) {
 
 Target open_target(nf_runtime* runtime, const std::string& argument, int64_t columns) {
   const std::string spec = target_spec(argument);
-  return make<Target>(nf_target_create, runtime, spec.c_str(), spec.size(), columns);
+  try {
+    return make<Target>(nf_target_create, runtime, spec.c_str(), spec.size(), columns);
+  } catch (LibraryFailure& e) {
+    if (e.status == NF_ERR_SPEC) e.code = kUsage;
+    throw;
+  }
 }
 
 nf_target_info info_of(const nf_target* target) {
@@ -166,7 +171,7 @@ double log_z_of(nf_runtime* runtime, const std::string& argument) {
 
 void add_log_z(Json& j, double log_z) {
   j["log_z"] = std::isfinite(log_z) ? Json(log_z) : Json();
-  j["normalisable"] = !std::isinf(log_z);
+  j["normalizable"] = !std::isinf(log_z);
 }
 
 // `set`: the fields as they are, where they are not the defaults.

@@ -124,7 +124,7 @@ Screen::Screen(FILE* stream) : stream_(stream), terminal_(isatty(fileno(stream))
   const char* kind = std::getenv("TERM");
   const bool dumb = kind && std::string_view(kind) == "dumb";
   terminal_ = terminal_ && !dumb;
-  colour_ = terminal_ && !set("NO_COLOR");
+  color_ = terminal_ && !set("NO_COLOR");
   unicode_ = terminal_ && utf8_locale();
 }
 
@@ -135,7 +135,7 @@ size_t Screen::width() const {
 }
 
 std::string Screen::paint(const char* code, const std::string& s) const {
-  return colour_ ? std::string("\033[") + code + "m" + s + "\033[0m" : s;
+  return color_ ? std::string("\033[") + code + "m" + s + "\033[0m" : s;
 }
 
 }  // namespace nf::cli

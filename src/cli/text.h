@@ -1,6 +1,5 @@
-// Words and numbers for people: grouping, durations, nearest names, tables; and what the terminal can show.
-// Colours and line drawing only where they will be seen: a terminal, NO_COLOR unset or empty, a UTF-8 locale for the
-// drawing.
+// Formats text and numbers for people: grouping, durations, nearest names, wrapping; and detects what the terminal can
+// show. Color needs a terminal and NO_COLOR unset or empty; line drawing also needs a UTF-8 locale.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -17,21 +16,21 @@ std::string counted(int64_t n, const char* noun);  // 1 row, 1,234 rows
 std::string duration(double seconds);              // 0.4 s, 12 s, 3 min 20 s, 2 h 05 min
 std::string plain_number(double value);            // shortest decimal that reads back to the same double
 std::string join(std::span<const std::string> words, const char* between);
-std::string shell_word(const std::string& argument);  // for a shell, when it needs quotes
+std::string shell_word(const std::string& argument);  // quoted for a shell if necessary
 
-// The candidate fewest edits away from `word`, or "" when none is near.
+// Returns the candidate with the smallest edit distance to `word`, or "" if none is near.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
-// A column of text from `indent` to `width`, first line not indented.
+// Wraps text to the columns from `indent` to `width`; the first line is not indented.
 std::string wrapped(const std::string& words, size_t indent, size_t width);
 
-// What one stream can show.
+// Capabilities of an output stream.
 class Screen {
  public:
   explicit Screen(FILE* stream);
   bool terminal() const { return terminal_; }
   bool unicode() const { return unicode_; }
-  size_t width() const;  // of the terminal right now; 100 elsewhere
+  size_t width() const;  // current width of the terminal; 100 elsewhere
 
   std::string bold(const std::string& s) const { return paint("1", s); }
   std::string dim(const std::string& s) const { return paint("2", s); }
@@ -42,7 +41,7 @@ class Screen {
  private:
   std::string paint(const char* code, const std::string& s) const;
   FILE* stream_;
-  bool terminal_, colour_, unicode_;
+  bool terminal_, color_, unicode_;
 };
 
 }  // namespace nf::cli

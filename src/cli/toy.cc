@@ -1,4 +1,4 @@
-// See toy.h. U is uniform on [0, 1), N(0, s) normal with standard deviation s.
+// See toy.h. U is uniform on [0, 1); N(0, s) is normal with standard deviation s.
 #include "src/cli/toy.h"
 
 #include <algorithm>
@@ -81,7 +81,7 @@ Point parabola(Random& r) {
   return {y * y + 0.25 * r.normal(), y};
 }
 
-// Squared distance of p from the segment ab.
+// Returns the squared distance of p from the segment ab.
 double distance2(Point p, Point a, Point b) {
   const double ux = b.x - a.x, uy = b.y - a.y;
   const double t = std::clamp(((p.x - a.x) * ux + (p.y - a.y) * uy) / (ux * ux + uy * uy), 0.0, 1.0);
@@ -93,7 +93,7 @@ Point letters(Random& r) {
   constexpr double kHalfWidth = 0.35;
   constexpr Point strokes[][2] = {{{-3.4, -2.2}, {-3.4, 2.2}}, {{-3.4, 2.2}, {-0.7, -2.2}}, {{-0.7, -2.2}, {-0.7, 2.2}},
                                   {{1, -2.2}, {1, 2.2}},       {{1, 2.2}, {3.4, 2.2}},      {{1, 0.1}, {2.9, 0.1}}};
-  for (;;) {  // three of ten tries hit a stroke
+  for (;;) {  // rejection sampling; about 30 % of the tries hit a stroke
     const double x = 8 * r.uniform() - 4, y = 6 * r.uniform() - 3;
     for (const auto& s : strokes)
       if (distance2({x, y}, s[0], s[1]) <= kHalfWidth * kHalfWidth) return {x, y};
@@ -106,19 +106,19 @@ constexpr Toy kToys[] = {
     {"circles", "two circles of radius 3 and 1.5, N(0, 0.24)", circles},
     {"rings", "four circles of radius 3, 2.25, 1.5 and 0.75, N(0, 0.08)", rings},
     {"moons", "two half circles, interleaved, of radius 2, N(0, 0.2)", moons},
-    {"4gaussians", "four blobs in a cross: centres (+-4, 0), (0, +-4), N(0, 0.5), / 1.414", gaussians<4>},
+    {"4gaussians", "four blobs in a cross: centers (+-4, 0), (0, +-4), N(0, 0.5), / 1.414", gaussians<4>},
     {"8gaussians", "eight blobs in a circle of radius 4, N(0, 0.5), / 1.414", gaussians<8>},
     {"pinwheel", "five bent arms: 1 + N(0, 0.3) along, N(0, 0.1) across, turned by exp(radius) / 4, x 2", pinwheel},
     {"2spirals", "two arms of one and a half turns, t = 3 pi sqrt(U), / 3, N(0, 0.1)", spirals},
-    {"checkerboard", "the black fields of a 4 x 4 board on [-4, 4]^2", checkerboard},
-    {"line", "y = x, x in [-2.5, 2.5): has no density in the plane without --noise", line},
-    {"cos", "y = 2.5 sin x, x in [-2.5, 2.5): has no density in the plane without --noise", cosine},
+    {"checkerboard", "the black squares of a 4 x 4 board on [-4, 4]^2", checkerboard},
+    {"line", "y = x, x in [-2.5, 2.5); has no density in the plane without --noise", line},
+    {"cos", "y = 2.5 sin x, x in [-2.5, 2.5); has no density in the plane without --noise", cosine},
     {"parabola", "x = y^2 + N(0, 0.25), y normal", parabola},
     {"letters", "the letters NF, evenly filled", letters},
 };
 }  // namespace
 
-// Box and Muller's transform; the second number of the pair is dropped, so that there is nothing to remember.
+// Box-Muller transform; drops the second number of the pair, so that it keeps no state.
 double Random::normal() {
   const double radius = std::sqrt(-2 * std::log(1 - uniform()));
   return radius * std::cos(2 * kPi * uniform());

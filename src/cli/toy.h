@@ -1,5 +1,5 @@
-// Toy densities in the plane, as the flow literature draws them (FFJORD, MAF tutorials, scikit-learn's moons, circles and
-// swiss roll), at a scale of a few units. Row i of a seed is the same numbers for any count.
+// Toy densities in the plane from the flow literature (FFJORD, MAF tutorials, scikit-learn's moons, circles and swiss
+// roll), at a scale of a few units. Row i of a seed is the same for any count.
 #pragma once
 #include <cstdint>
 #include <random>
@@ -7,7 +7,7 @@
 
 namespace nf::cli {
 
-// std's engines give the same numbers everywhere; its distributions do not, so these are ours.
+// Own distributions, because those of std differ between implementations; its engines do not.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}

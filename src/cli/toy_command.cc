@@ -1,4 +1,4 @@
-// nf toy: rows drawn from a toy density, to try flows on.
+// nf toy: draws rows from a toy density.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -29,8 +29,8 @@ const Toy& toy_of(const std::string& name) {
     names.emplace_back(t.name);
   }
   const std::string near = nearest(name, names);
-  throw Failure(name.empty() ? "which toy set? NAME is missing" : "no toy set is called '" + name + "'",
-                near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
+  throw Failure(name.empty() ? "NAME is missing: the toy set" : "no toy set is called '" + name + "'",
+                near.empty() ? "the toy sets are " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
 }
 
 int list() {
@@ -64,9 +64,9 @@ void write_rows(const ToyArgs& a, const Toy& t, RowWriter& writer) {
 int toy(const ToyArgs& a) {
   if (a.list) return list();
   const Toy& t = toy_of(a.name);
-  if (a.count < 1) throw Failure("-n " + std::to_string(a.count) + ": at least one row", {}, kUsage);
+  if (a.count < 1) throw Failure("-n " + std::to_string(a.count) + ": expected at least 1", {}, kUsage);
   if (!(a.noise >= 0) || !std::isfinite(a.noise))
-    throw Failure("--noise " + plain_number(a.noise) + ": a standard deviation is 0 or more", {}, kUsage);
+    throw Failure("--noise " + plain_number(a.noise) + ": expected a standard deviation of 0 or more", {}, kUsage);
   const bool wide = a.dtype == "float64";
   RowWriter writer(a.output, wide ? NF_F64 : NF_F32, a.count, 2, false, {"x", "y"});
   if (wide)
@@ -80,18 +80,19 @@ int toy(const ToyArgs& a) {
 
 void add_toy(CLI::App& app, Action& action) {
   auto a = std::make_shared<ToyArgs>();
-  CLI::App* cmd = app.add_subcommand("toy", "Rows of a toy density in the plane: moons, spirals, a checkerboard, ..");
-  cmd->add_option("NAME", a->name, "which set; --list shows them");
-  cmd->add_option("-n,--count", a->count, "how many rows (2000)")->type_name("N");
-  cmd->add_option("--seed", a->seed, "of the rows (0); row number i of a seed is always the same")
+  CLI::App* cmd =
+      app.add_subcommand("toy", "Draw rows of a toy density in the plane: moons, spirals, a checkerboard, ...");
+  cmd->add_option("NAME", a->name, "the toy set; --list shows them");
+  cmd->add_option("-n,--count", a->count, "number of rows (2000)")->type_name("N");
+  cmd->add_option("--seed", a->seed, "seed of the rows (0); row i of a seed is always the same")
       ->check(at_least(0))
       ->type_name("S");
-  cmd->add_option("--noise", a->noise, "standard deviation of more normal noise on both columns (0)")->type_name("SD");
-  cmd->add_option("--dtype", a->dtype, "of the rows: float32 or float64 (float32)")
+  cmd->add_option("--noise", a->noise, "standard deviation of extra normal noise on both columns (0)")->type_name("SD");
+  cmd->add_option("--dtype", a->dtype, "dtype of the rows, float32 or float64 (float32)")
       ->check(CLI::IsMember({"float32", "float64"}))
       ->type_name("TYPE");
-  cmd->add_option("-o,--output", a->output, ".npy or .csv; without it CSV on standard output")->type_name("FILE");
-  cmd->add_flag("--list", a->list, "name every set, with its definition");
+  cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
+  cmd->add_flag("--list", a->list, "list every set with its definition");
   cmd->footer(
       "Examples:\n"
       "  nf toy --list\n"

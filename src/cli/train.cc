@@ -1,4 +1,4 @@
-// nf train: fits a model to rows of numbers. This file is the command line and what is said before and after;
+// nf train: fits a model to rows of numbers. This file holds the command line and the output before and after training;
 // train_plan.cc prepares, train_run.cc trains.
 #include <cmath>
 #include <cstdio>
@@ -7,6 +7,7 @@
 #include "src/cli/bounds.h"
 #include "src/cli/chart.h"
 #include "src/cli/commands.h"
+#include "src/cli/spec.h"
 #include "src/cli/train_run.h"
 #include "src/cli/warn_model.h"
 
@@ -32,13 +33,13 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) 
     std::printf("%s  %s of %s\n", screen.bold("valid").c_str(), counted(plan.valid.count(), "row").c_str(),
                 a.valid.data.c_str());
   else
-    std::printf("%s  no validation: the last model is kept\n", screen.bold("valid").c_str());
+    std::printf("%s  no validation rows: the last model is kept\n", screen.bold("valid").c_str());
   if (plan.test && a.test.data.empty())
     std::printf("%s   %s, held out %s%s\n", screen.bold("test").c_str(), counted(plan.test.count(), "row").c_str(),
                 by.c_str(), seed.c_str());
   if (plan.replaces && !a.resume) std::printf("%s    replaces %s\n", screen.bold("out").c_str(), a.output.c_str());
   if (a.resume && plan.state.step >= plan.steps) {
-    std::printf("%s    nothing left to do: all %s were done before; --steps with a larger number goes on\n",
+    std::printf("%s    nothing left to do: all %s are done; give a larger --steps to continue\n",
                 screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.state.step), "step").c_str());
     std::fflush(stdout);
     return;
@@ -71,7 +72,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   std::printf("%s    %s in %s", screen.bold("done").c_str(), counted(static_cast<int64_t>(s.step), "step").c_str(),
               duration(s.seconds).c_str());
   if (r.rows_per_second > 0) std::printf(", %s rows/s", grouped(static_cast<int64_t>(r.rows_per_second)).c_str());
-  std::printf("%s\n", r.stopped_early ? ", stopped early: no better validation" : "");
+  std::printf("%s\n", r.stopped_early ? ", stopped early: validation no longer improved" : "");
   if (plan.valid)
     std::printf("%s   validation log-likelihood %s nats at step %s\n", screen.bold("best").c_str(),
                 screen.good(text("%.4f", s.best)).c_str(), grouped(static_cast<int64_t>(s.best_step)).c_str());
@@ -79,10 +80,12 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
     std::printf("%s   log-likelihood %s nats (2 standard errors, %s)\n", screen.bold("test").c_str(),
                 screen.good(mean_and_errors(*test)).c_str(), counted(test->rows - test->nonfinite, "row").c_str());
     if (test->nonfinite)
-      std::fprintf(stderr, "nf: warning: %s without a finite log-likelihood\n",
-                   counted(test->nonfinite, "test row").c_str());
+      std::fprintf(stderr, "nf: warning: %s no finite log-likelihood\n",
+                   (counted(test->nonfinite, "test row") + (test->nonfinite == 1 ? " has" : " have")).c_str());
   }
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
+  std::printf("%s  %s%s: resume with more --steps, or delete when finished\n", screen.bold("state").c_str(),
+              a.checkpoint.c_str(), s.best_step && plan.valid ? " and .best" : "");
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
   const bool contextual = info_of(plan.model.get()).context_size > 0;
   std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
@@ -95,29 +98,46 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
               rows.c_str(), shell_word(a.output).c_str(), contextual ? " --context CONTEXT.npy" : "");
 }
 
-// What the best model is worth on rows that neither training nor the choice of the best has seen.
+// Scores the best model on test rows, which neither training nor the choice of the best model has seen.
 std::unique_ptr<Summary> finish(const TrainArgs& a, const TrainPlan& plan, const RunState& state) {
   if (state.best_step == 0)
-    throw Failure("no validation gave a finite log-likelihood, so there is no model to keep",
+    throw Failure("no validation had a finite log-likelihood, so there is no model to keep",
                   nonfinite_advice(plan.model.get(), kAtBase));
   const Options options = a.settings->bag();
   const Model best = load_model(plan.runtime.get(), a.output, *a.settings);
   std::unique_ptr<Summary> test;
   if (plan.test) {
     const Session session = make<Session>(nf_session_create, best.get(), options.get());
-    test = std::make_unique<Summary>(summarise(log_probs(session.get(), plan.test)));
+    test = std::make_unique<Summary>(summarize(log_probs(session.get(), plan.test)));
   }
   call(nf_model_set_note, best.get(), "training", summary_of(state, test.get()).dump().c_str());
   call(nf_model_save, best.get(), a.output.c_str());
   return test;
 }
 
+// Puts the frozen parameters in front of the other groups: the first group that matches a name has it.
+void set_groups(TrainArgs& a) {
+  const std::string given = a.settings->get("groups", "");
+  Json groups = Json::array();
+  if (!given.empty()) {
+    groups = Json::parse(given.find('[') == std::string::npos ? read_spec(given) : given, nullptr, false);
+    if (!groups.is_array())
+      throw Failure("--groups: not a list in JSON",
+                    "a file, or the list itself: [{\"match\": \"base.*\", \"lr\": 1e-4}]", kUsage);
+  }
+  Json all = Json::array();
+  for (const std::string& pattern : a.freeze) all.push_back({{"match", pattern}, {"freeze", true}});
+  all.insert(all.end(), groups.begin(), groups.end());
+  if (!all.empty()) a.settings->set("groups", all.dump());
+}
+
 int train(TrainArgs a) {
+  set_groups(a);
   const Screen screen(stdout);
   TrainPlan plan = plan_training(a, screen);
-  const bool speak = !a.quiet && !a.json;
+  const bool verbose = !a.quiet && !a.json;
   const RunResult r = run_training(a, plan, screen, [&] {
-    if (speak) introduce(a, plan, screen);
+    if (verbose) introduce(a, plan, screen);
   });
   if (!a.curve.empty()) write_train_curve(r.state.curve, a.curve);
   if (r.interrupted) {
@@ -127,7 +147,7 @@ int train(TrainArgs a) {
     return report_interrupt(r.state, a.checkpoint, "");
   }
   const std::unique_ptr<Summary> test = finish(a, plan, r.state);
-  if (speak) report(a, plan, r, test.get(), screen);
+  if (verbose) report(a, plan, r, test.get(), screen);
   if (a.json) {
     Json j = summary_of(r.state, test.get());
     j["seconds"] = r.state.seconds;
@@ -145,104 +165,110 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
     return cmd.add_option(flag, to, help)->type_name("FILE")->group(group);
   };
   file("--data", a.train.data, "training rows, .npy or .csv")->required();
-  file("--valid", a.valid.data, "rows that choose the best model; without it a tenth of --data is held out");
-  file("--test", a.test.data, "rows that only the final number is computed from");
-  file("--context-data,--context", a.train.context, "context of --data, for conditional models: as many rows");
+  file("--valid", a.valid.data, "validation rows, which select the best model (a tenth of --data)");
+  file("--test", a.test.data, "test rows, used only for the final log-likelihood");
+  file("--context-data,--context", a.train.context, "context of --data for conditional models, with as many rows");
   file("--valid-context", a.valid.context, "context of --valid");
   file("--test-context", a.test.context, "context of --test");
-  cmd.add_option("--columns", a.train.columns, "columns that are data, by name or index from 0")
+  cmd.add_option("--columns", a.train.columns, "data columns, by name or index from 0")
       ->type_name("A,B,..")
       ->group(group);
   cmd.add_option("--context-columns", a.train.context_columns,
-                 "columns of the same files that are context; all others are data unless --columns says")
+                 "context columns of the same files; all others are data unless --columns is given")
       ->type_name("A,B,..")
       ->group(group);
   cmd.add_flag(
          "--standardize,--standardise", a.standardize,
-         "begin the model with a layer that takes every column to mean 0 and deviation 1, as in the training rows")
+         "start the model with a layer that maps every column to mean 0 and standard deviation 1 on the training rows")
       ->group(group);
   cmd.add_option("--holdout", a.holdout,
-                 "part of --data to validate with when there is no --valid (0.1); 0: no validation")
+                 "fraction of --data to validate with if there is no --valid (0.1); 0 for no validation")
       ->check(CLI::Range(0.0, 0.9))
       ->type_name("PART")
       ->group(group);
-  cmd.add_option("--split", a.split,
-                 "shares of --data that train, validate and, if there is a third, test: 0.8,0.1,0.1")
+  cmd.add_option("--split", a.split, "fractions of --data for training, validation and, optionally, test: 0.8,0.1,0.1")
       ->type_name("A,B[,C]")
       ->group(group);
-  cmd.add_option("--split-seed", a.split_seed, "which rows are held out (--seed)")
+  cmd.add_option("--split-seed", a.split_seed, "seed of the held-out rows (--seed)")
       ->check(at_least(0))
       ->type_name("S")
       ->group(group);
   cmd.add_option("--split-out", a.split_out,
-                 "write what became of each row of --data, .npy or .csv: 0 train, 1 valid, 2 test")
+                 "write the part of each row of --data, .npy or .csv: 0 train, 1 valid, 2 test")
       ->type_name("FILE")
       ->group(group);
 }
 
 void add_run(CLI::App& cmd, TrainArgs& a) {
   const char* group = "Run";
-  cmd.add_option("-o,--output", a.output, "where the best model goes (.safetensors)")
+  cmd.add_option("-o,--output", a.output, "model file to write, the best on validation rows (.safetensors)")
       ->required()
       ->type_name("FILE")
       ->group(group);
-  cmd.add_option("--steps", a.steps, "how long to train, in batches (4000)")
+  cmd.add_option("--steps", a.steps, "number of steps, one batch each (4000)")
       ->check(at_least(1))
       ->type_name("N")
       ->group(group);
-  cmd.add_option("--epochs", a.epochs, "how long to train, in passes over the data")
+  cmd.add_option("--epochs", a.epochs, "number of passes over the data")
       ->check(above_zero())
       ->type_name("N")
       ->group(group);
-  cmd.add_option("--valid-every", a.valid_every, "steps between validations (an epoch, but 16 to 64 times per run)")
+  cmd.add_option("--valid-every", a.valid_every,
+                 "steps between validations (one epoch, but 16 to 64 validations per run)")
       ->check(at_least(1))
       ->type_name("N")
       ->group(group);
-  cmd.add_option("--patience", a.patience, "stop early after so many validations without a better one (never)")
+  cmd.add_option("--patience", a.patience, "stop early after N validations without improvement (never)")
       ->check(at_least(1))
       ->type_name("N")
       ->group(group);
-  cmd.add_option("--checkpoint", a.checkpoint, "where the state of the run goes (OUTPUT.checkpoint)")
+  cmd.add_option("--checkpoint", a.checkpoint, "file for the state of the run (OUTPUT.checkpoint)")
       ->type_name("FILE")
       ->group(group);
-  cmd.add_flag("--resume", a.resume, "go on from the checkpoint: the same bits as never having stopped")->group(group);
+  cmd.add_flag("--resume", a.resume, "continue from the checkpoint, with the same bits as if the run had never stopped")
+      ->group(group);
   cmd.add_flag(
          "--resume-best", a.resume_best,
-         "go back to the best validation, CHECKPOINT.best, optimiser state included, and go on from there, perhaps "
-         "with another --lr or --schedule; schedules count from step 0 of the run, not from there")
+         "continue from the best validation (CHECKPOINT.best), including its optimizer state, optionally with another "
+         "--lr or --schedule; schedules still count from step 0 of the run")
       ->group(group);
   cmd.add_option(
          "--set", a.overrides,
-         "override a field of the spec: by path, as in layers[0].repeat=5, or by name, wherever it is: hidden=[64,64]")
+         "override a field of the spec, by path (layers[0].repeat=5) or by name wherever it occurs (hidden=[64,64])")
       ->type_name("PATH=VALUE")
+      ->allow_extra_args(false)
+      ->group(group);
+  cmd.add_option("--freeze", a.freeze,
+                 "leave the parameters of these names as they are: base.* or layers.0.*; * stands for any characters")
+      ->type_name("PATTERN")
       ->allow_extra_args(false)
       ->group(group);
   cmd.add_option("--curve", a.curve, "write the learning curve as CSV")->type_name("FILE")->group(group);
   cmd.add_flag("--force", a.force, "overwrite -o even if it is not a model")->group(group);
-  cmd.add_flag("--quiet", a.quiet, "say nothing unless it fails")->group(group);
-  cmd.add_flag("--json", a.json, "only the final summary, as JSON")->group(group);
+  cmd.add_flag("--quiet", a.quiet, "print nothing except errors")->group(group);
+  cmd.add_flag("--json", a.json, "print only the final summary, as JSON")->group(group);
 }
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
   auto a = std::make_shared<TrainArgs>();
-  CLI::App* cmd = app.add_subcommand("train", "Fit a model to data; keeps the one that is best on validation rows");
+  CLI::App* cmd = app.add_subcommand("train", "Fit a model to data; keep the one that is best on validation rows");
   cmd->add_option("SPEC", a->spec, "model spec: a JSON file, - for standard input, or the JSON itself")->required();
   add_data(*cmd, *a);
   add_run(*cmd, *a);
   a->settings =
       Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
                       {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed",
-                       // of nf fit-target
+                       // used by nf fit-target
                        "objective", "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
   cmd->add_option_function<std::string>(
          "--plateau-patience", [s = a->settings](const std::string& value) { s->set("patience", value); },
-         "schedule plateau: validations without a better one before the rate falls (10)")
+         "schedule plateau: validations without improvement before the rate is reduced (10)")
       ->type_name("integer")
       ->group("Options of the trainer");
   cmd->footer(
-      "\"event\" and \"context\" may be left out of the spec: the data decides. Ctrl-C saves a checkpoint; --resume "
-      "goes on.\n\n"
+      "\"event\" and \"context\" may be omitted from the spec; the data sets them. Ctrl-C saves a checkpoint; --resume "
+      "continues from it.\n\n"
       "Examples:\n"
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"

@@ -34,46 +34,46 @@ void check_paths(const TrainArgs& a, nf_runtime* runtime) {
   if (!a.split_out.empty()) check_output(a.split_out);
   if (a.force) return;
   check_replaced(runtime, *a.settings, a.output);
-  if (!a.resume)
-    check_replaced(runtime, *a.settings, a.checkpoint);  // else what is wrong with it is said in opening it
+  if (!a.resume)  // with --resume, opening the checkpoint reports what is wrong with it
+    check_replaced(runtime, *a.settings, a.checkpoint);
 }
 
 // ---- data -------------------------------------------------------------------------------------
 
-std::string some_of(std::vector<std::string> words) {
+std::string some_of(std::vector<std::string> words, const char* between) {
   const size_t more = words.size() > 8 ? words.size() - 8 : 0;
   words.resize(words.size() - more);
-  return join(words, ", ") + (more ? text(" and %zu more", more) : std::string());
+  return join(words, between) + (more ? text(" and %zu more", more) : std::string());
 }
 
-// Networks start near the identity and the base is a standard normal: other scales cost many steps, or diverge.
-// A column that never changes has no density: its likelihood grows without end, and the mean with it.
+// Warns of columns that are far from mean 0 and standard deviation 1: a fresh model is near the identity onto a
+// standard normal, so other scales cost many steps or diverge. Also warns of constant columns, whose likelihood has no
+// bound.
 void warn_of_columns(const Rows& rows, bool scaled) {
-  std::vector<std::string> odd, constant;
+  std::vector<std::string> scaled_oddly, constant;
   const std::vector<Moments> all = rows.moments();
   for (size_t c = 0; c < all.size(); ++c) {
     const double mean = all[c].mean, spread = all[c].std;
     if (spread >= 0.1 && spread <= 10 && std::abs(mean) <= 3 * spread) continue;
-    if (!std::isfinite(mean) || !std::isfinite(spread)) continue;  // training itself refuses such rows
+    if (!std::isfinite(mean) || !std::isfinite(spread)) continue;  // training refuses such rows
     const std::string name = rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : rows.names()[c];
     if (spread > 0)
-      odd.push_back(name + text(" (mean %.3g, std %.3g)", mean, spread));
+      scaled_oddly.push_back(name + text(" has mean %.3g, std %.3g", mean, spread));
     else if (rows.count() > 1)
       constant.push_back(name + text(" (%.6g)", mean));
   }
   if (!constant.empty())
-    std::fprintf(stderr,
-                 "nf: warning: the same number in every row: %s; a constant has no density, and the likelihood grows "
-                 "without end: leave it out with --columns\n",
-                 some_of(std::move(constant)).c_str());
-  if (odd.empty() || scaled) return;
-  std::fprintf(stderr,
-               "nf: warning: badly scaled: %s; the model starts near the identity: --standardize gives it a layer that "
-               "takes care of scales\n",
-               some_of(std::move(odd)).c_str());
+    std::fprintf(
+        stderr,
+        "nf: warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
+        "--columns\n",
+        constant.size() == 1 ? "" : "s", some_of(std::move(constant), ", ").c_str());
+  if (scaled_oddly.empty() || scaled) return;
+  std::fprintf(stderr, "nf: warning: %s; a fresh model expects about 0 and 1: add --standardize\n",
+               some_of(std::move(scaled_oddly), "; ").c_str());
 }
 
-// Layers that take parameters from data get all of the training rows.
+// Initializes data-dependent layers from all training rows.
 void fit_data(const TrainPlan& plan) {
   const nf_view x = plan.train.x.view(), context = plan.train.context.view();
   call(nf_model_fit_data, plan.model.get(), &x, plan.train.context ? &context : nullptr);
@@ -90,7 +90,7 @@ void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype, names);
 }
 
-// The error, if any, is that of the spec as it was typed: a layer put in front would shift the paths it names.
+// Reports errors for the spec as typed, because the layer that --standardize inserts would shift the paths in messages.
 Model create_model(const TrainPlan& plan, const std::string& spec, const std::string& typed) {
   const auto create = [&](const std::string& s) {
     return make<Model>(nf_model_create, plan.runtime.get(), s.c_str(), s.size(), plan.seed);
@@ -108,7 +108,7 @@ Model create_model(const TrainPlan& plan, const std::string& spec, const std::st
 
 void adopt(TrainArgs& args, const RunState& state) {
   Settings& s = *args.settings;
-  // From the best validation a run may become longer or shorter, and its schedule with it.
+  // From the best validation, the length of a run may change, and its schedule with it.
   if (args.resume_best && args.steps && !s.has("max_steps")) s.set("max_steps", std::to_string(args.steps));
   adopt_options(s, state, args.resume_best ? Resume::best : Resume::exact_or_best);
   const auto fixed = [&](const char* flag) {
@@ -129,8 +129,8 @@ Model load_checkpoint(const TrainArgs& args, TrainPlan& plan) {
     throw Failure(
         (args.resume_best ? "--resume-best: there is no checkpoint " : "--resume: there is no checkpoint ") + from,
         args.resume_best && fs::exists(args.checkpoint)
-            ? "no validation was the best yet; --resume goes on from the last step"
-            : "without it a new run starts");
+            ? "there was no validation yet; --resume continues from the last step"
+            : "drop it to start a new run");
   Checkpoint c = open_checkpoint(plan.runtime.get(), *args.settings, from, "train");
   plan.state = std::move(c.state);
   return std::move(c.model);
@@ -154,15 +154,15 @@ std::map<std::string, std::string> fingerprints(const TrainArgs& args, const Tra
 
 void count_steps(TrainArgs& args, TrainPlan& plan) {
   plan.per_epoch = nf_batches_per_epoch(make_batches(args, plan).get());
-  const double asked = args.epochs * static_cast<double>(plan.per_epoch);
+  const double wanted = args.epochs * static_cast<double>(plan.per_epoch);
   plan.steps = args.steps        ? args.steps
-               : args.epochs > 0 ? static_cast<uint64_t>(std::ceil(std::min(asked, 1e15)))
+               : args.epochs > 0 ? static_cast<uint64_t>(std::ceil(std::min(wanted, 1e15)))
                                  : kSteps;
   const auto share = [&](uint64_t parts) { return (plan.steps + parts - 1) / parts; };
   plan.valid_every = args.valid_every;
   if (!plan.valid_every)
     plan.valid_every = std::max(share(kMaxValidations), std::min(share(kMinValidations), plan.per_epoch));
-  // Schedules that end reach their end when the run does; a resumed run keeps the end of its first part.
+  // Schedules with an end finish with the run; a resumed run keeps the end of its first part.
   if (!args.settings->has("max_steps")) args.settings->set("max_steps", std::to_string(plan.steps));
 }
 }  // namespace
@@ -177,7 +177,7 @@ Batches make_batches(const TrainArgs& args, const TrainPlan& plan) {
 TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   args.resume |= args.resume_best;
   if (args.steps && args.epochs > 0)
-    throw Failure("--steps and --epochs both say how long to train: give one", {}, kUsage);
+    throw Failure("--steps and --epochs both set the length of the run: give one of them", {}, kUsage);
   if (args.checkpoint.empty()) args.checkpoint = args.output + ".checkpoint";
   TrainPlan plan;
   plan.runtime = args.settings->runtime();
@@ -207,8 +207,8 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   }
   split_rows(args, plan);
   if (args.patience && !plan.valid)
-    throw Failure("--patience waits for a better validation, and there are no rows to validate with",
-                  "give --valid FILE or a --holdout above 0", kUsage);
+    throw Failure("--patience needs validation rows, but there are none", "give --valid FILE or a --holdout above 0",
+                  kUsage);
   if (!args.resume) fit_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume) check_same(plan.state, fixed);

@@ -1,4 +1,4 @@
-// Everything `nf train` needs before the first step: arguments, data in three parts, the model, the paths checked.
+// Prepares `nf train` up to the first step: arguments, data in three parts, the model, checked paths.
 #pragma once
 #include <memory>
 #include <string>
@@ -14,8 +14,9 @@ namespace nf::cli {
 struct TrainArgs {
   std::string spec, output, checkpoint, curve;
   std::vector<std::string> overrides;
+  std::vector<std::string> freeze;  // patterns of parameter names
   DataPaths train, valid, test;
-  double holdout = -1;  // not given
+  double holdout = -1;  // -1: not given
   std::string split, split_seed, split_out;
   uint64_t steps = 0, valid_every = 0, patience = 0;
   double epochs = 0;
@@ -30,15 +31,15 @@ struct TrainPlan {
   Data train, valid, test;  // valid and test may be empty
   Model model;
   RunState state;
-  double held_out = 0;        // share of --data that validates
-  bool large = false;         // --data stays in its file, perhaps larger than memory
-  bool replaces = false;      // -o was there before
+  double held_out = 0;        // fraction of --data used for validation
+  bool large = false;         // --data is used in place, possibly larger than memory
+  bool replaces = false;      // -o existed already
   std::vector<int8_t> parts;  // of each row of --data: 0 train, 1 valid, 2 test
   uint64_t seed = 0, split_seed = 0;
   uint64_t per_epoch = 0, steps = 0, valid_every = 0;
 };
 
-// Reads, checks, splits; builds the model, or on --resume loads it from the checkpoint.
+// Reads, checks and splits the data; builds the model, or loads it from the checkpoint with --resume.
 TrainPlan plan_training(TrainArgs& args, const Screen& screen);
 Batches make_batches(const TrainArgs& args, const TrainPlan& plan);
 

@@ -9,25 +9,25 @@
 
 namespace nf::cli {
 namespace {
-// Before anything was learned, a row without a density at one of these layers is outside of what the layer takes.
+// Returns advice if a row had no density at the first step because it is outside the domain of one of these layers.
 std::string domain_advice(const std::string& message, const std::string& spec) {
   const std::pair<const char*, const char*> forward[] = {
-      {"(logit", "logit takes numbers in [0, 1] only"},
+      {"(logit", "logit takes only numbers in [0, 1]"},
       {"(circular_shift",
-       "circular_shift takes numbers on its circle only (range, bound): [0, 2 pi) is \"range\": \"positive\""},
+       "circular_shift takes only numbers on its circle (range, bound); [0, 2 pi) is \"range\": \"positive\""},
       {"(cbrt", "cbrt has no density at exactly 0"},
   };
   const std::pair<const char*, const char*> inverted[] = {
-      {"(exp", "exp, inverted, takes positive numbers only"},
-      {"(softplus", "softplus, inverted, takes positive numbers only"},
-      {"(sigmoid", "sigmoid, inverted, takes numbers in [0, 1] only"},
-      {"(tanh", "tanh, inverted, takes numbers in (-1, 1) only"},
-      {"(softclip", "softclip, inverted, takes numbers in (-bound, bound) only"},
+      {"(exp", "exp, inverted, takes only positive numbers"},
+      {"(softplus", "softplus, inverted, takes only positive numbers"},
+      {"(sigmoid", "sigmoid, inverted, takes only numbers in [0, 1]"},
+      {"(tanh", "tanh, inverted, takes only numbers in (-1, 1)"},
+      {"(softclip", "softclip, inverted, takes only numbers in (-bound, bound)"},
   };
   const auto find = [&](std::span<const std::pair<const char*, const char*>> domains) {
     for (const auto& [layer, takes] : domains)
       if (message.find(layer) != std::string::npos)
-        return std::string(takes) + ": bring the data there first, or put another layer in its place";
+        return std::string(takes) + ": transform the data first, or use another layer";
     return std::string();
   };
   const std::string advice = find(forward);
@@ -63,14 +63,14 @@ class TrainLoop : public RunLoop {
       if (e.status != NF_ERR_NUMERIC) throw;
       const std::string domain =
           state().step == 0 ? domain_advice(e.what(), nf_model_spec(plan_.model.get())) : std::string();
-      throw Failure(e.what(),  // names the step
+      throw Failure(e.what(),  // the message names the step
                     (domain.empty() ? nonfinite_advice(plan_.model.get(), e.what()) : domain) +
                         (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
     return info;
   }
 
-  // The mean over all rows: one row without a finite density makes the model unfit to be the best one.
+  // Returns the mean over all rows; a row without a finite density rules the model out as the best.
   double validation_mean() {
     const std::vector<double> values = log_probs(session_.get(), plan_.valid);
     double sum = 0;
@@ -92,13 +92,13 @@ class TrainLoop : public RunLoop {
       s.best = p.valid;
       s.best_step = s.step;
       s.stale = 0;
-      call(nf_model_set_note, plan_.model.get(), "run", nullptr);  // belongs to checkpoints only
+      call(nf_model_set_note, plan_.model.get(), "run", nullptr);  // only for checkpoints
       call(nf_model_save, plan_.model.get(), args_.output.c_str());
     }
     progress().validation(p, best_);
   }
 
-  // The checkpoint that was just written, under a second name. Later ones replace the first name, not the file.
+  // Links the checkpoint just written under a second name; later checkpoints replace the first name, not the file.
   void saved() override {
     namespace fs = std::filesystem;
     if (!best_) return;
@@ -106,7 +106,7 @@ class TrainLoop : public RunLoop {
     std::error_code error;
     fs::remove(temporary, error);
     fs::create_hard_link(args_.checkpoint, temporary, error);
-    if (error) fs::copy_file(args_.checkpoint, temporary, error);  // a file system without links
+    if (error) fs::copy_file(args_.checkpoint, temporary, error);  // the file system has no links
     if (!error) fs::rename(temporary, to, error);
     if (error) throw Failure("cannot write " + to + ": " + error.message());
   }
@@ -115,7 +115,7 @@ class TrainLoop : public RunLoop {
   const TrainPlan& plan_;
   Session session_;
   Batches batches_;
-  bool best_ = false;  // is the last validation
+  bool best_ = false;  // the last validation was the best
 };
 }  // namespace
 

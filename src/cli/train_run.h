@@ -1,4 +1,4 @@
-// What nf train does at a step and at a validation: the best model, its checkpoint under a second name.
+// Runs the steps of nf train; saves the best model and its checkpoint at validations.
 #pragma once
 #include <functional>
 
@@ -7,7 +7,7 @@
 
 namespace nf::cli {
 
-// `on_ready` runs once everything is known to fit, before the first step.
+// Calls `on_ready` after all checks, before the first step.
 RunResult run_training(const TrainArgs& args, const TrainPlan& plan, const Screen& screen,
                        const std::function<void()>& on_ready);
 

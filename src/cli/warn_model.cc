@@ -14,27 +14,27 @@ std::string layer_path(const std::string& path, size_t i) {
   return path + (path.empty() ? "" : ".") + "layers[" + std::to_string(i) + "]";
 }
 
-// The first layer whose inverse has fewer than `enough` iterations: where it is, its type and how many.
-struct Hasty {
+// The first layer whose inverse has fewer than `enough` iterations.
+struct FewIterations {
   std::string path, type;
   int64_t iterations = 0;
   explicit operator bool() const { return iterations > 0; }
 };
 
-Hasty find_hasty(const Json& at, const std::string& path, int64_t enough) {
+FewIterations find_few_iterations(const Json& at, const std::string& path, int64_t enough) {
   if (at.contains("max_iterations") && at["max_iterations"] < enough)
     return {path, at.value("type", ""), at["max_iterations"]};
   if (!at.contains("layers")) return {};
   for (size_t i = 0; i < at["layers"].size(); ++i)
-    if (Hasty h = find_hasty(at["layers"][i], layer_path(path, i), enough)) return h;
+    if (FewIterations h = find_few_iterations(at["layers"][i], layer_path(path, i), enough)) return h;
   return {};
 }
 
-// The first layer whose columns are circles: the field that says so, and where the circles are.
+// The first layer that treats columns as circles.
 struct Circles {
-  std::string field;
-  Json low, high;      // one number, or one per column
-  bool mixed = false;  // other columns are not circles
+  std::string field;   // the field of the spec that says so
+  Json low, high;      // ends of the circles: one number, or one per column
+  bool mixed = false;  // some columns are not circles
   explicit operator bool() const { return !field.empty(); }
 };
 
@@ -81,24 +81,24 @@ constexpr char kBox[] = "uniform";
 
 std::string base_of(const Json& spec) { return spec["base"].value("type", ""); }
 
-// A circle needs a base that knows its ends: elsewhere the density neither meets itself there nor stops.
+// Warns if the base is not a box: on any other, the density does not match at the two ends of a circle and extends
+// beyond.
 void warn_of_circles(const Json& spec) {
   const Circles c = find_circles(spec, "");
   if (!c) return;
   if (const std::string base = base_of(spec); base != kBox)
     std::fprintf(
         stderr,
-        "nf: warning: %s makes circles of columns, but the base %s goes on beyond their ends and differs "
-        "between them, which are one point: %s\"base\": {\"type\": \"uniform\", \"low\": %s, \"high\": %s}%s\n",
-        c.field.c_str(), base.c_str(),
-        c.mixed ? "no base of the library suits circles and other columns at once. With " : "take ",
+        "nf: warning: %s treats columns as circles, but the base %s extends beyond their ends and differs between "
+        "the two ends, which are the same point: %s\"base\": {\"type\": \"uniform\", \"low\": %s, \"high\": %s}%s\n",
+        c.field.c_str(), base.c_str(), c.mixed ? "no base supports circles and other columns at once. With " : "use ",
         c.low.dump().c_str(), c.high.dump().c_str(),
-        c.mixed ? " the other columns must lie between ends, too: scale them into theirs" : "");
+        c.mixed ? " the other columns need bounds too: scale them into the box" : "");
   if (const std::string moved = find_type(spec, "", "standardise"); !moved.empty())
     std::fprintf(
         stderr,
-        "nf: warning: %s (standardise) moves and scales all columns, and those that %s makes circles no longer "
-        "have their ends where it expects them: leave out --standardize\n",
+        "nf: warning: %s (standardise) moves and scales all columns, so that the ends of the circles are no longer "
+        "where %s expects them: drop --standardize\n",
         moved.c_str(), c.field.c_str());
 }
 }  // namespace
@@ -109,29 +109,28 @@ std::string nonfinite_advice(const nf_model* model, const std::string& message) 
   if (message.find(kAtBase) == std::string::npos || !base_is_box(model))
     return "try a lower --lr, --clip-norm 5, or --standardize";
   const Json base = Json::parse(nf_model_spec(model))["base"];
-  return "the base, uniform, ends at low " + base["low"].dump() + " and high " + base["high"].dump() +
-         ", and rows that come to lie beyond have density 0: set both ends so that all rows have their place between "
-         "them, or take a base without ends";
+  return "the uniform base ends at low " + base["low"].dump() + " and high " + base["high"].dump() +
+         ", and rows that are mapped outside have density 0: set low and high to include all rows, or use an unbounded "
+         "base";
 }
 
 void warn_of_model(const nf_model* model) {
   const nf_model_info info = info_of(model);
   if (info.param_count == 0)
-    std::fprintf(stderr, "nf: warning: %s: training changes nothing\n",
+    std::fprintf(stderr, "nf: warning: %s, so training changes nothing\n",
                  info.layer_count ? "no layer of the spec has trainable parameters"
                                   : "the spec has no layers and no trainable parameters");
   const Json spec = Json::parse(nf_model_spec(model));
   warn_of_circles(spec);
-  // Newton's steps mostly need under ten. What is sure is bisection: a step per bit of the number.
+  // Newton usually takes fewer than ten steps; only bisection is guaranteed, with one step per bit.
   const int64_t bits = info.dtype == NF_F64 ? 64 : 32;
-  if (const Hasty h = find_hasty(spec, "", bits))
+  if (const FewIterations h = find_few_iterations(spec, "", bits))
     std::fprintf(
         stderr,
-        "nf: warning: %s (%s): max_iterations %lld may be too few for its inverse, and then sampling or scoring "
-        "ends with \"not inverted\"; up to %lld are needed in %s: leave it out (100), or --set "
-        "max_iterations=100\n",
-        h.path.c_str(), h.type.c_str(), static_cast<long long>(h.iterations), static_cast<long long>(bits),
-        info.dtype == NF_F64 ? "float64" : "float32");
+        "nf: warning: %s (%s): max_iterations %lld may be too few for its inverse, so that sampling or scoring fails "
+        "with \"not inverted\"; %s can need up to %lld: drop the field (100), or use --set max_iterations=100\n",
+        h.path.c_str(), h.type.c_str(), static_cast<long long>(h.iterations),
+        info.dtype == NF_F64 ? "float64" : "float32", static_cast<long long>(bits));
 }
 
 }  // namespace nf::cli

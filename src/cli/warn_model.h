@@ -1,4 +1,4 @@
-// What to say about a model before it is trained.
+// Warnings about a model before it is trained, and advice when training fails.
 #pragma once
 #include <string>
 
@@ -6,14 +6,14 @@
 
 namespace nf::cli {
 
-// Warns on standard error when there is nothing to train, when an inverse by iteration may end before its tolerance, and
-// when columns are circles for a layer and not for the base, or not where --standardize puts them.
+// Warns on standard error if there is nothing to train, if an iterative inverse may stop before its tolerance, and if a
+// layer treats columns as circles but the base does not, or --standardize moves them.
 void warn_of_model(const nf_model* model);
 
-// Whether the base is a box, with density 0 beyond its ends: then scales are those of the box.
+// Whether the base is a box, with density 0 outside; then the data is expected at the scale of the box.
 bool base_is_box(const nf_model* model);
 
-// What to do about rows without a finite density, which the message says where they were met.
+// Returns advice about rows without a finite density; `message` says where they occurred.
 inline constexpr char kAtBase[] = "the base density";
 std::string nonfinite_advice(const nf_model* model, const std::string& message);
 

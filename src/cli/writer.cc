@@ -1,4 +1,4 @@
-// See writer.h. nf_table_save writes a whole array at once; this streams, so that -n may exceed the memory.
+// See writer.h. Unlike nf_table_save, this streams, so that the rows may exceed the memory.
 #include "src/cli/writer.h"
 
 #include <unistd.h>
@@ -44,13 +44,14 @@ void check_folder(const std::string& path, const std::string& flag) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";
   if (!std::filesystem::is_directory(folder, ignored))
-    throw Failure(what + ": there is no folder " + folder.string(), "mkdir -p " + shell_word(folder.string()));
-  if (access(folder.c_str(), W_OK) != 0) throw Failure(what + ": the folder " + folder.string() + " cannot be written");
+    throw Failure(what + ": the folder " + folder.string() + " does not exist",
+                  "mkdir -p " + shell_word(folder.string()));
+  if (access(folder.c_str(), W_OK) != 0) throw Failure(what + ": the folder " + folder.string() + " is not writable");
 }
 
 void check_output(const std::string& path) {
   if (!to_stdout(path) && !path.ends_with(".npy") && !path.ends_with(".csv"))
-    throw Failure(path + ": the name of the output decides its format, and must end in .npy or .csv", {}, kUsage);
+    throw Failure(path + ": the output name must end in .npy or .csv, which selects the format", {}, kUsage);
   if (!to_stdout(path)) check_folder(path);
 }
 

@@ -1,4 +1,4 @@
-// Rows of numbers out, chunk by chunk: .npy (version 1.0) or .csv by the path's extension, or CSV to standard output
+// Writes rows of numbers chunk by chunk: .npy (version 1.0) or .csv by the path's extension, or CSV to standard output
 // for "-" and "". A file appears under its name only when it is complete.
 #pragma once
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace nf::cli {
 
 class RowWriter {
  public:
-  // A vector of `rows` numbers when flat; then cols is 1. `names` of the columns may be empty: no CSV header.
+  // If `flat`, writes a vector of `rows` numbers, and cols is 1. Without column `names` CSV has no header.
   RowWriter(const std::string& path, int32_t dtype, int64_t rows, int64_t cols, bool flat,
             const std::vector<std::string>& names);
   ~RowWriter();
@@ -29,9 +29,10 @@ class RowWriter {
   int64_t cols_;
 };
 
-// Refuses a path whose folder is not there or cannot be written, before any work is spent on it; `flag` leads the message.
+// Failure if the folder of `path` does not exist or is not writable, to be found before any work; `flag` starts the
+// message.
 void check_folder(const std::string& path, const std::string& flag = {});
-// The same, and a path whose format is not known.
+// Also fails if the extension is not a known format.
 void check_output(const std::string& path);
 
 }  // namespace nf::cli

@@ -32,8 +32,7 @@ class ActNorm final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var y = affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
   }
   ParamId log_scale_, shift_, started_;
 };

@@ -6,7 +6,7 @@
 // a diagonal D >= 0 is in the lengths of V's rows. V = 0 has no gradient, so V starts small and random.
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/flow/dense_matrix.h"
 
 namespace nf {
@@ -48,9 +48,9 @@ class Affine final : public Layer {
     Var y = triangular_solve(t, Triangle::lower, minus_bias(s, z, s.param(bias_)), s.param(lower_), diagonal(s));
     Var log_det = for_every_row(s, z, scale(t, sum(t, s.param(log_diagonal_)), -1));
     if (Var v = s.param(low_rank_)) {
-      Var w = solve(t, matmul(t, y, transpose(t, v)), unit_plus_gram(s, v));
-      y = sub(t, y, matmul(t, w, v));
-      log_det = add(t, log_det, w->extra);  // extra: the log-det of the solve
+      const Mapped w = solve(t, matmul(t, y, transpose(t, v)), unit_plus_gram(s, v));
+      y = sub(t, y, matmul(t, w.y, v));
+      log_det = add(t, log_det, w.log_det);
     }
     return {y, log_det};
   }

@@ -43,18 +43,18 @@ class BatchNorm final : public Layer {
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
-    Var y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
-                    : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
-    if (!config_.affine) return {y, y->extra};
-    Var z = nf::affine(t, y, log_weight(s), s.param(bias_), false);
-    return {z, add(t, y->extra, z->extra)};
+    const Mapped y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
+                             : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
+    if (!config_.affine) return y;
+    const Mapped z = nf::affine(t, y.y, log_weight(s), s.param(bias_), false);
+    return {z.y, add(t, y.log_det, z.log_det)};
   }
 
   Mapped inverse(const Scope& s, Var z, Var) const override {
     Tape& t = s.tape;
-    Var y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : z;
-    Var x = nf::affine(t, y, log_deviation(s), s.param(mean_), false);
-    return {x, config_.affine ? add(t, y->extra, x->extra) : x->extra};
+    const Mapped y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : Mapped{z, nullptr};
+    const Mapped x = nf::affine(t, y.y, log_deviation(s), s.param(mean_), false);
+    return {x.y, y.log_det ? add(t, y.log_det, x.log_det) : x.log_det};
   }
 
   ParamId started() const override { return started_; }

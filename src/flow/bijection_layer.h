@@ -14,10 +14,7 @@ class BijectionLayer : public Layer {
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, inverse_, z, inverse_a_); }
 
  private:
-  Mapped map(const Scope& s, Bijection f, Var x, double a) const {
-    Var y = bijection(s.tape, f, x, a, b_);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
-  }
+  Mapped map(const Scope& s, Bijection f, Var x, double a) const { return bijection(s.tape, f, x, a, b_); }
   Bijection forward_, inverse_;
   double a_, b_, inverse_a_;
 };

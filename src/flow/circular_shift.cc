@@ -7,8 +7,8 @@
 // The inverse wraps z from anywhere, log_det = 0.
 #include <limits>
 
+#include "runtime/core/rows.h"
 #include "runtime/op/circular.h"
-#include "runtime/op/layout.h"
 #include "src/flow/layer.h"
 
 namespace nf {

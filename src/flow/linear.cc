@@ -30,8 +30,7 @@ class Linear final : public Layer {
     return {linear(s.tape, x, w, s.param(bias_)), for_every_row(s, x, slogdet(s.tape, w))};
   }
   Mapped inverse(const Scope& s, Var z, Var) const override {
-    Var y = solve(s.tape, minus_bias(s, z, s.param(bias_)), s.param(weight_));
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return solve(s.tape, minus_bias(s, z, s.param(bias_)), s.param(weight_));
   }
 
  private:

@@ -21,10 +21,7 @@ class Prelu final : public Layer {
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
 
  private:
-  Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var y = prelu(s.tape, x, s.param(log_slope_), inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
-  }
+  Mapped map(const Scope& s, Var x, bool inverse) const { return prelu(s.tape, x, s.param(log_slope_), inverse); }
   ParamId log_slope_;
 };
 

@@ -27,8 +27,7 @@ class Radial final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
-    Var y = radial(s.tape, x, params_(s, context)[0], inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return radial(s.tape, x, params_(s, context)[0], inverse);
   }
 
   RowParams params_;  // (x0 | raw alpha | raw beta)

@@ -30,8 +30,7 @@ class Standardise final : public Layer {
  private:
   // The op's inverse is (x - shift) exp(-log_scale).
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var y = affine(s.tape, x, unary(s.tape, Unary::log, s.param(std_)), s.param(mean_), inverse);
-    return {y, y->extra};  // extra: the second output of the op, here the log-det
+    return affine(s.tape, x, unary(s.tape, Unary::log, s.param(std_)), s.param(mean_), inverse);
   }
   ParamId mean_, std_, started_;
 };

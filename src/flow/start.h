@@ -1,6 +1,6 @@
 // Writing parameters from numbers that data gave.
 #pragma once
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "runtime/tape/params.h"
 #include "src/part/declare.h"
 

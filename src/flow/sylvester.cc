@@ -10,6 +10,9 @@
 #include <cmath>
 
 #include "runtime/op/ops.h"
+#include "runtime/op/polar.h"
+#include "runtime/op/reflect.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/sylvester.h"
 #include "src/flow/layer.h"
 #include "src/flow/root_fields.h"
@@ -67,9 +70,9 @@ class Sylvester final : public Layer {
     Tape& t = s.tape;
     const RowParams::Set p = params_(s, context);
     Var q = basis_ == Basis::orthogonal ? polar_rows(t, p[1], m_) : p[1];
-    Var v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
-    Var moved = turn(t, v, q, false);
-    return {inverse ? sub(t, x, moved) : add(t, x, moved), v->extra};
+    const Mapped v = sylvester(t, turn(t, x, q, true), p[0], inverse, limits_);
+    Var moved = turn(t, v.y, q, false);
+    return {inverse ? sub(t, x, moved) : add(t, x, moved), v.log_det};
   }
 
   // Q^T x, or Q x.

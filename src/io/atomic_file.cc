@@ -19,7 +19,7 @@ namespace {
 constexpr mode_t kDefaultMode = 0666;  // the kernel applies the umask
 constexpr mode_t kNoMode = 0;
 
-// The file that `path` stands for: links are followed, so that saving to a link does not replace the link.
+// Follows symbolic links, so that saving to a link does not replace the link.
 std::string resolve(const char* path) {
   struct stat st;
   if (::lstat(path, &st) != 0 || !S_ISLNK(st.st_mode)) return path;
@@ -29,7 +29,7 @@ std::string resolve(const char* path) {
   fail_os(Code::io, errno, "cannot save %s", quote_path(path).c_str());
 }
 
-// Mode of the file to replace, or kNoMode if there is none yet.
+// Returns the mode of the file to replace, or kNoMode if it does not exist yet.
 mode_t check_target(int dir, const char* name, const char* shown) {
   struct stat st;
   if (::fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -38,9 +38,9 @@ mode_t check_target(int dir, const char* name, const char* shown) {
   }
   if (S_ISDIR(st.st_mode)) fail_os(Code::io, EISDIR, "cannot save %s", shown);
   if (S_ISLNK(st.st_mode)) return kNoMode;
-  // Renaming over /dev/null or a FIFO would destroy it for everybody.
+  // Renaming over /dev/null or a FIFO would destroy it for every program.
   if (!S_ISREG(st.st_mode)) fail_os(Code::io, EINVAL, "cannot save %s: it is not a regular file", shown);
-  // rename() would replace a write-protected file without a question.
+  // rename() replaces a write-protected file without an error.
   if (::faccessat(dir, name, W_OK, AT_EACCESS) != 0) fail_os(Code::io, errno, "cannot replace %s", shown);
   return st.st_mode & 0777;
 }
@@ -54,9 +54,9 @@ AtomicFile::AtomicFile(const char* path) : shown_(quote_path(path)) {
   const std::string dir = slash == std::string::npos ? "." : slash == 0 ? "/" : target.substr(0, slash);
   if (name_.empty() || name_ == "." || name_ == "..")
     fail_os(Code::io, EISDIR, "cannot save %s: the path must end in a file name", shown_.c_str());
-  // The directory stays open: a chdir() of the host between here and commit() must not move the file.
+  // Keep the directory open, so that a chdir() by the host before commit() does not move the file.
   dir_ = sys_open_at(AT_FDCWD, dir.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!dir_) fail_os(Code::io, errno, "cannot save %s: opening its directory", shown_.c_str());
+  if (!dir_) fail_os(Code::io, errno, "cannot save %s: cannot open its directory", shown_.c_str());
   const mode_t mode = check_target(dir_.get(), name_.c_str(), shown_.c_str());
   buffer_ = std::make_unique<char[]>(kBufferBytes);
   create_temp(mode);
@@ -67,20 +67,20 @@ AtomicFile::~AtomicFile() { remove_temp(); }
 void AtomicFile::create_temp(mode_t mode) {
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
-    char name[64];  // short, and hidden: never longer than the longest name the file system takes
+    char name[64];  // a short hidden name fits every file system
     const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
     std::snprintf(name, sizeof name, ".nf-%lx-%llx-%d.tmp", static_cast<unsigned long>(::getpid()),
                   static_cast<unsigned long long>(now), i);
     temp_ = name;
     file_ = sys_open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kDefaultMode);
     if (file_) {
-      if (mode != kNoMode) (void)::fchmod(file_.get(), mode);  // some file systems have no modes: not worth failing
+      if (mode != kNoMode) (void)::fchmod(file_.get(), mode);  // some file systems have no modes; ignore the error
       return;
     }
     temp_.clear();
     if (errno != EEXIST) break;
   }
-  fail_os(Code::io, errno, "cannot save %s: creating a temporary file beside it", shown_.c_str());
+  fail_os(Code::io, errno, "cannot save %s: cannot create a file in its directory", shown_.c_str());
 }
 
 void AtomicFile::remove_temp() noexcept {
@@ -98,15 +98,15 @@ void AtomicFile::give_up(const char* doing) {
 void AtomicFile::put(const char* data, size_t bytes) {
   while (bytes > 0) {
     const ssize_t n = sys_write(file_.get(), data, bytes);
-    if (n == 0) errno = ENOSPC;  // POSIX leaves it open what this means; trying again could go on for ever
-    if (n <= 0) give_up("writing");
+    if (n == 0) errno = ENOSPC;  // unspecified by POSIX; retrying could loop forever
+    if (n <= 0) give_up("write failed");
     data += n;
     bytes -= static_cast<size_t>(n);
   }
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
-  if (temp_.empty()) fail(Code::state, "cannot write to %s: it is finished", shown_.c_str());
+  if (temp_.empty()) fail(Code::state, "cannot write to %s: it was already committed", shown_.c_str());
   const auto* p = static_cast<const char*>(data);
   if (bytes > kBufferBytes - buffered_) {
     put(buffer_.get(), std::exchange(buffered_, 0));
@@ -117,13 +117,13 @@ void AtomicFile::write(const void* data, size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (temp_.empty()) fail(Code::state, "cannot commit %s: it is finished", shown_.c_str());
+  if (temp_.empty()) fail(Code::state, "cannot commit %s: it was already committed", shown_.c_str());
   put(buffer_.get(), std::exchange(buffered_, 0));
-  if (sys_fsync(file_.get()) != 0) give_up("flushing to disk");
-  if (file_.close() != 0) give_up("closing");
-  if (sys_rename_at(dir_.get(), temp_.c_str(), name_.c_str()) != 0) give_up("renaming");
+  if (sys_fsync(file_.get()) != 0) give_up("fsync failed");
+  if (file_.close() != 0) give_up("close failed");
+  if (sys_rename_at(dir_.get(), temp_.c_str(), name_.c_str()) != 0) give_up("rename failed");
   temp_.clear();
-  // EINVAL: a file system without fsync of directories (some network and FUSE ones).
+  // EINVAL means that the file system cannot fsync directories (some network and FUSE file systems).
   if (sys_fsync(dir_.get()) != 0 && errno != EINVAL)
     fail_os(Code::io, errno, "saved %s, but flushing its directory failed, so a power failure may undo it",
             shown_.c_str());

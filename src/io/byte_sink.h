@@ -1,5 +1,5 @@
-// Where writers put their bytes: a file saved atomically, memory, or a stream callback of the host.
-// write() takes all of the bytes or throws nf::Error; writers never seek back.
+// Destination of serialized bytes: a file saved atomically, memory, or a stream callback of the host.
+// write() accepts all of the bytes or throws nf::Error; writers never seek.
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -17,18 +17,19 @@ namespace {
 constexpr int64_t kMaxColumns = int64_t{1} << 20;
 
 long long ll(int64_t v) { return v; }
+const char* plural(int64_t n) { return n == 1 ? "" : "s"; }
 
 std::string_view without_bom(std::string_view text, const char* source) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-    fail(Code::format, "%s: the text is UTF-16; save it as UTF-8", source);
+    fail(Code::format, "%s: the file is UTF-16; save it as UTF-8", source);
   return text;
 }
 
 char find_separator(std::string_view text, char given) {
   if (given) {
     if (std::string_view(",;|\t").find(given) == std::string_view::npos)
-      fail(Code::argument, "CSV separator %s is not one of , ; | and tab", quote_text({&given, 1}).c_str());
+      fail(Code::argument, "CSV separator %s is not one of , ; | or tab", quote_text({&given, 1}).c_str());
     return given;
   }
   const size_t from = std::min(text.find_first_not_of(" \r\n"), text.size());
@@ -54,7 +55,7 @@ bool looks_like_name(std::string_view cell) {
   return parse_number(cell, &ignored) == NumberKind::not_a_number && !marks_missing(trimmed(cell));
 }
 
-// Where each column of the file goes in the matrix; -1: nowhere.
+// Returns the matrix column that each file column goes to, or -1 if it is not selected.
 std::vector<int64_t> place_columns(const std::vector<ColumnRef>& wanted, const std::vector<std::string>& names,
                                    int64_t file_cols, const char* source) {
   std::vector<int64_t> place(static_cast<size_t>(file_cols), wanted.empty() ? 0 : -1);
@@ -65,14 +66,16 @@ std::vector<int64_t> place_columns(const std::vector<ColumnRef>& wanted, const s
     if (index < 0) {
       const std::string shown = quote_text(wanted[k].name);
       const auto count = std::count(names.begin(), names.end(), wanted[k].name);
-      if (names.empty()) fail(Code::argument, "%s: column %s: the file has no header", source, shown.c_str());
+      if (names.empty())
+        fail(Code::argument, "%s: no column %s: the file has no header; select columns by index", source,
+             shown.c_str());
       if (count != 1)
         fail(Code::argument, "%s: %s column is named %s", source, count ? "more than one" : "no", shown.c_str());
       index = std::find(names.begin(), names.end(), wanted[k].name) - names.begin();
     }
     if (index >= file_cols)
-      fail(Code::argument, "%s: column index %lld: the file has %lld columns (indices from 0)", source, ll(index),
-           ll(file_cols));
+      fail(Code::argument, "%s: column index %lld is out of range: the file has %lld column%s, counted from 0", source,
+           ll(index), ll(file_cols), plural(file_cols));
     int64_t& to = place[static_cast<size_t>(index)];
     if (to >= 0) fail(Code::argument, "%s: column index %lld is selected twice", source, ll(index));
     to = static_cast<int64_t>(k);
@@ -80,7 +83,7 @@ std::vector<int64_t> place_columns(const std::vector<ColumnRef>& wanted, const s
   return place;
 }
 
-// The cell that a message is about: "file: line 3, column 2 ('age')".
+// Place of a cell for messages: "file: line 3, column 2 ('age')".
 struct Place {
   const char* source;
   const CsvScanner& scan;
@@ -103,7 +106,7 @@ T number(std::string_view cell, const CsvOptions& options, const Place& place) {
   const char* why = kind == NumberKind::infinite_or_nan ? "is not finite"
                     : kind == NumberKind::out_of_range
                         ? (sizeof(T) == 4 ? "is out of range of float32" : "is out of range of float64")
-                    : marks_missing(trimmed(cell)) ? "marks a missing value"
+                    : marks_missing(trimmed(cell)) ? "is a missing-value marker"
                                                    : "is not a number";
   fail(Code::format, "%s: %s %s", where.c_str(), quote_text(cell).c_str(), why);
 }
@@ -133,7 +136,8 @@ CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvO
   CsvMatrix m;
   const std::vector<int64_t> place = place_columns(options.columns, names, file_cols, source);
   m.cols = options.columns.empty() ? file_cols : static_cast<int64_t>(options.columns.size());
-  // A row takes a line, and every cell (those of a last, short row aside) a byte: no text can inflate both bounds.
+  // Bound the cells by lines x columns and by bytes (a cell takes a byte, except in a short last row), so that no text
+  // can make the allocation much larger than itself.
   const int64_t lines = 1 + std::count(text.begin(), text.end(), '\n') - header;
   const int64_t cells = std::min(checked_mul(lines, m.cols), static_cast<int64_t>(text.size()) + 1 + m.cols);
   m.data = Buffer(allocator, static_cast<size_t>(checked_mul(cells, sizeof(T))), "a CSV matrix");
@@ -141,13 +145,13 @@ CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvO
   for (T* row = m.data.as<T>(); scan.next_row(); row += m.cols, ++m.rows) {
     while (scan.more()) {
       const std::string_view cell = scan.cell();
-      if (scan.column() > file_cols) continue;  // counted only, for the message
+      if (scan.column() > file_cols) continue;  // only counted, for the error message
       const int64_t to = place[static_cast<size_t>(scan.column() - 1)];
       if (to >= 0) row[to] = number<T>(cell, options, {source, scan, names});
     }
     if (scan.column() != file_cols)
-      fail(Code::format, "%s: line %lld has %lld columns; the first row has %lld", source, ll(scan.row_line()),
-           ll(scan.column()), ll(file_cols));
+      fail(Code::format, "%s: line %lld has %lld column%s, but the first row has %lld", source, ll(scan.row_line()),
+           ll(scan.column()), plural(scan.column()), ll(file_cols));
   }
   for (size_t i = 0; i < place.size() && header; ++i) {
     m.names.resize(static_cast<size_t>(m.cols));

@@ -1,7 +1,8 @@
-// Comma-separated numbers to and from a row-major matrix. RFC 4180 quoting ("" inside quotes; commas and newlines in
-// quoted cells), LF or CRLF, optional UTF-8 byte order mark, blank lines ignored, numbers independent of the locale.
+// Reads and writes comma-separated numbers as a row-major matrix. RFC 4180 quoting ("" inside quotes; commas and
+// newlines in quoted cells), LF or CRLF, optional UTF-8 byte order mark, blank lines ignored, numbers independent of
+// the locale.
 //
-// Strict: a missing, non-numeric or out-of-range value and a row of the wrong length are Error{format} naming the line
+// Strict: a missing, non-numeric or out-of-range value or a row of the wrong length is Error{format} naming the line
 // of the file (from 1), the column (from 1, and its name) and the text. Nothing is guessed or filled in.
 #pragma once
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace nf {
 
-// A column by its index from 0, or by its name in the header if index < 0.
+// Selects a column by its index from 0, or by its name in the header if index < 0.
 struct ColumnRef {
   int64_t index = -1;
   std::string name = {};
@@ -23,24 +24,25 @@ struct ColumnRef {
 
 struct CsvOptions {
   enum class Header { detect, present, absent };
-  // detect: the first row is a header if a cell of it is neither empty, a number nor a usual mark of a missing value.
+  // detect: the first row is a header if any of its cells is not empty, not a number and not a missing-value marker.
   Header header = Header::detect;
-  char separator = 0;                   // one of , ; | tab. 0: tab or else ; if the first line has one, otherwise comma
+  char separator = 0;                   // one of , ; | tab. 0: tab if the first line has one, else ; if it has, else ,
   bool allow_nonfinite = false;         // accept inf, nan
-  std::vector<ColumnRef> columns = {};  // these only, in this order; the others need not be numbers. Empty: all
+  std::vector<ColumnRef> columns = {};  // read only these, in this order; others need not be numbers. Empty: all
 };
 
 struct CsvMatrix {
-  Buffer data;  // rows x cols of the T asked for
+  Buffer data;  // rows x cols of T
   int64_t rows = 0, cols = 0;
-  std::vector<std::string> names;  // empty without a header, otherwise cols of them
+  std::vector<std::string> names;  // one per column; empty without a header
 };
 
 // `text` is the whole file; `source` names it in messages.
 template <class T>
 CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvOptions& options, const char* source);
 
-// Shortest decimals that read back to the same T; a header if `names` is not empty (then cols of them).
+// Writes the shortest decimals that read back to the same T, and a header unless `names` is empty (else one per
+// column).
 template <class T>
 void write_csv(ByteSink& sink, const T* data, int64_t rows, int64_t cols, std::span<const std::string> names,
                char separator = ',');

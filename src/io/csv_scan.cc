@@ -1,4 +1,4 @@
-// Tokeniser of CSV text; see csv_scan.h. Each byte is looked at a constant number of times.
+// Tokenizer of CSV text; see csv_scan.h. Linear time: reads each byte a constant number of times.
 #include "src/io/csv_scan.h"
 
 #include "runtime/core/status.h"
@@ -45,7 +45,7 @@ std::string_view CsvScanner::quoted_cell() {
   size_t p = from;
   for (;; ++p) {
     if (p >= text_.size())
-      fail(Code::format, "%s: line %lld, column %lld: a quote is opened and never closed", source_,
+      fail(Code::format, "%s: line %lld, column %lld: an opening quote is never closed", source_,
            static_cast<long long>(cell_line_), static_cast<long long>(column_));
     if (text_[p] == '\n') ++line_;
     if (text_[p] != '"') continue;
@@ -65,7 +65,7 @@ std::string_view CsvScanner::quoted_cell() {
   at_ = p + 1;
   while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n') {
     if (text_[at_] != ' ' && text_[at_] != '\t' && text_[at_] != '\r')
-      fail(Code::format, "%s: line %lld, column %lld: text follows the closing quote (write \"\" for a quote)", source_,
+      fail(Code::format, "%s: line %lld, column %lld: text after the closing quote (write \"\" for a quote)", source_,
            static_cast<long long>(cell_line_), static_cast<long long>(column_));
     ++at_;
   }

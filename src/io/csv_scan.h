@@ -1,5 +1,5 @@
-// Splits CSV text into rows and cells; knows quotes, line ends and line numbers, nothing of numbers.
-// Internal to csv.cc; the dialect is described in csv.h.
+// Splits CSV text into rows and cells: handles quotes, line ends and line numbers, but does not parse numbers.
+// Internal to csv.cc; csv.h describes the dialect.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -12,17 +12,17 @@ class CsvScanner {
   CsvScanner(std::string_view text, char separator, const char* source)
       : text_(text), separator_(separator), source_(source) {}
 
-  // Skips blank lines; false at the end of the text. Otherwise call cell() while more().
+  // Moves to the next row, skipping blank lines. Returns false at the end of the text; else call cell() while more().
   bool next_row();
   bool more() const { return more_; }
-  std::string_view cell();                        // without quotes, unquoted ones trimmed; valid until the next call
-  int64_t line() const { return cell_line_; }     // where the last cell began, from 1
-  int64_t row_line() const { return row_line_; }  // where the row began
+  std::string_view cell();                        // unquoted, or trimmed if it had no quotes; valid until the next call
+  int64_t line() const { return cell_line_; }     // of the start of the last cell, from 1
+  int64_t row_line() const { return row_line_; }  // of the start of the row
   int64_t column() const { return column_; }      // of the last cell, from 1
 
  private:
   std::string_view quoted_cell();
-  void end_cell();  // at a separator, a newline or the end
+  void end_cell();  // call at a separator, a newline or the end
 
   std::string_view text_;
   char separator_;

@@ -1,4 +1,4 @@
-// Writing a matrix as CSV: shortest round-trip decimals (std::to_chars), quoted names; see csv.h.
+// Writes a matrix as CSV with shortest round-trip decimals (std::to_chars) and quoted names; see csv.h.
 #include <charconv>
 #include <cmath>
 
@@ -8,7 +8,7 @@
 namespace nf {
 namespace {
 
-// Anything but letters, digits and _ is quoted: simple, and safe with every separator, space and byte order mark.
+// Quotes names with anything but letters, digits and _, which is safe for every separator, space and byte order mark.
 std::string cell_of(const std::string& name) {
   const auto plain = [](char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

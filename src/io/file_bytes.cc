@@ -1,4 +1,4 @@
-// Reading and mapping whole files; see file_bytes.h.
+// Reads and maps whole files; see file_bytes.h.
 #include "src/io/file_bytes.h"
 
 #include <fcntl.h>
@@ -13,17 +13,21 @@ namespace nf {
 namespace {
 
 Fd open_regular(const char* path, size_t limit, size_t* size) {
-  // O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
+  // O_NONBLOCK keeps open() from waiting on a FIFO without a writer.
   Fd fd = sys_open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!fd) fail_os(Code::io, errno, "cannot open %s", quote_path(path).c_str());
   struct stat st;
   if (sys_stat(fd.get(), &st) != 0) fail_os(Code::io, errno, "cannot read %s", quote_path(path).c_str());
   if (S_ISDIR(st.st_mode)) fail_os(Code::io, EISDIR, "cannot read %s", quote_path(path).c_str());
-  if (!S_ISREG(st.st_mode))
-    fail_os(Code::io, EINVAL, "cannot read %s: it is not a regular file", quote_path(path).c_str());
+  if (!S_ISREG(st.st_mode)) {
+    const char* kind = S_ISFIFO(st.st_mode) ? "is a pipe" : "is not a regular file";
+    throw Error(Code::io,
+                ("cannot read " + quote_path(path) + ": it " + kind + "; save the data to a file first").c_str(),
+                EINVAL);
+  }
   *size = static_cast<size_t>(st.st_size);
   if (*size > limit)
-    fail_os(Code::io, EFBIG, "cannot read %s: %zu bytes are above the limit of %zu", quote_path(path).c_str(), *size,
+    fail_os(Code::io, EFBIG, "cannot read %s: its %zu bytes exceed the limit of %zu", quote_path(path).c_str(), *size,
             limit);
   return fd;
 }
@@ -38,7 +42,7 @@ FileBytes FileBytes::read(const Allocator& allocator, const char* path, size_t l
   size_t done = 0;
   char past_end;
   for (;;) {
-    // One byte more than the size: a file that grows meanwhile (or one of /proc, of size 0) is noticed.
+    // Read one byte past the size, to detect a file that grows in the meantime or reports size 0 (as in /proc).
     const ssize_t n =
         done < size ? sys_read(fd.get(), f.buffer_.as<char>() + done, size - done) : sys_read(fd.get(), &past_end, 1);
     if (n < 0) fail_os(Code::io, errno, "cannot read %s", quote_path(path).c_str());
@@ -47,7 +51,7 @@ FileBytes FileBytes::read(const Allocator& allocator, const char* path, size_t l
     if (done > size) break;
   }
   if (done != size)
-    fail_os(Code::io, EIO, "cannot read %s: its size is not the announced %zu bytes (is it being written?)",
+    fail_os(Code::io, EIO, "cannot read %s: its size differs from the reported %zu bytes (is it being written?)",
             quote_path(path).c_str(), size);
   f.data_ = f.buffer_.data();
   f.size_ = size;
@@ -72,8 +76,8 @@ bool FileBytes::intact() const {
   return !mapped_ || (sys_stat(fd_.get(), &st) == 0 && static_cast<size_t>(st.st_size) >= size_);
 }
 
-void FileBytes::let_go() const {
-  if (mapped_) ::madvise(data_, size_, MADV_DONTNEED);  // private and never written: nothing is lost
+void FileBytes::release_pages() const {
+  if (mapped_) ::madvise(data_, size_, MADV_DONTNEED);  // safe: the mapping is private and never written
 }
 
 FileBytes::~FileBytes() {

@@ -1,5 +1,5 @@
-// The contents of a whole file: read into memory, or mapped read-only.
-// Regular files only: directories, FIFOs and devices are refused at once (a FIFO would block). Empty is fine.
+// The contents of a whole file, either read into memory or mapped read-only.
+// Only regular files, which may be empty: directories, pipes and devices are refused (reading a pipe could block).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,10 +14,10 @@ class FileBytes {
  public:
   static constexpr size_t kNoLimit = SIZE_MAX;
 
-  // Error{io} with errno and path; a file above `limit` bytes is refused (EFBIG) before anything is allocated.
+  // Throws Error{io} with errno and path. Refuses a file above `limit` bytes (EFBIG) before allocating anything.
   static FileBytes read(const Allocator& allocator, const char* path, size_t limit = kNoLimit);
-  // No copy, but if another program truncates the file while it is mapped, reading it kills the process (SIGBUS):
-  // only for data larger than memory. intact() tells before, as long as nobody truncates between it and the read.
+  // Makes no copy, but if another program truncates the file while it is mapped, reading it raises SIGBUS, so use it
+  // only for data larger than memory. intact() detects a truncation, unless it happens between the check and the read.
   static FileBytes map(const char* path, size_t limit = kNoLimit);
 
   FileBytes() = default;
@@ -30,8 +30,8 @@ class FileBytes {
 
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
   bool mapped() const { return mapped_; }
-  bool intact() const;  // the mapped file is still as long as it was
-  void let_go() const;  // of the pages of a mapped file; whoever reads them gets them from the file again
+  bool intact() const;         // the mapped file has not become shorter
+  void release_pages() const;  // frees the resident pages of a mapped file; they are read again on access
 
  private:
   void swap(FileBytes& o) noexcept {
@@ -45,7 +45,7 @@ class FileBytes {
   void* data_ = nullptr;
   size_t size_ = 0;
   bool mapped_ = false;
-  Fd fd_;  // of a mapped file
+  Fd fd_;  // only for a mapped file
 };
 
 }  // namespace nf

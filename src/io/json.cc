@@ -8,7 +8,7 @@
 namespace nf {
 namespace {
 
-// Puts values where they belong, and checks what the grammar leaves open.
+// Builds the tree from the reader's events; checks depth and unique keys, which the grammar leaves open.
 class Builder final : public JsonHandler {
  public:
   Builder(std::string_view text, const char* what, Code code, int max_depth)
@@ -22,13 +22,13 @@ class Builder final : public JsonHandler {
   void key(std::string&& name) override { names_.back() = std::move(name); }
   void end_array() override { close(); }
   void end_object() override {
-    // Sorted at the end: a search for every name would take the square of their number.
+    // Check for duplicates once, sorted: a search per name would take quadratic time.
     std::vector<std::string_view> names;
     for (const Json::Member& m : *stack_.back()->object()) names.emplace_back(m.name);
     std::sort(names.begin(), names.end());
     const auto twice = std::adjacent_find(names.begin(), names.end());
     if (twice != names.end())
-      fail(code_, "%s: duplicate key \"%s\"", path().c_str(), std::string(*twice).substr(0, 40).c_str());
+      fail(code_, "%s: the key \"%s\" appears twice", path().c_str(), std::string(*twice).substr(0, 40).c_str());
     close();
   }
   void syntax_error(size_t offset, const char* why) override {
@@ -48,7 +48,7 @@ class Builder final : public JsonHandler {
   }
   void open(Json&& v) {
     if (static_cast<int>(stack_.size()) >= max_depth_)
-      fail(code_, "%s: nested deeper than %d levels", path().c_str(), max_depth_);
+      fail(code_, "%s: nested more than %d levels deep", path().c_str(), max_depth_);
     stack_.push_back(place(std::move(v)));
     names_.emplace_back();
   }
@@ -56,7 +56,7 @@ class Builder final : public JsonHandler {
     stack_.pop_back();
     names_.pop_back();
   }
-  // Of the innermost open container.
+  // JSON path of the innermost open container.
   std::string path() const {
     std::string p = what_;
     for (size_t i = 0; i + 1 < stack_.size(); ++i) {
@@ -72,14 +72,15 @@ class Builder final : public JsonHandler {
   const char* what_;
   Code code_;
   int max_depth_;
-  std::vector<Json*> stack_;        // stays valid: only the innermost container grows
-  std::vector<std::string> names_;  // of the value to come, in each
+  std::vector<Json*> stack_;        // open containers; pointers stay valid because only the innermost one grows
+  std::vector<std::string> names_;  // per open container, the key of its next value
 };
 
 }  // namespace
 
 Json::Json() noexcept = default;
-// Not variant's own copy: when that runs out of memory, libstdc++ 12 destroys an alternative that was never made.
+// Avoids variant's own copy: if that runs out of memory, libstdc++ 12 destroys an alternative that was never
+// constructed.
 Json::Json(const Json& other) {
   std::visit([this](const auto& v) { value_ = Value(std::decay_t<decltype(v)>(v)); }, other.value_);
 }
@@ -135,7 +136,8 @@ Json& Json::append(std::string name, Json value) {
 }
 
 Json parse_json(std::string_view text, const char* what, Code code, size_t max_bytes, int max_depth) {
-  if (text.size() > max_bytes) fail(code, "%s: %zu bytes of JSON, the limit is %zu", what, text.size(), max_bytes);
+  if (text.size() > max_bytes)
+    fail(code, "%s: %zu bytes of JSON exceed the limit of %zu", what, text.size(), max_bytes);
   Builder builder(text, what, code, max_depth);
   read_json(text, builder);
   return std::move(builder.root);

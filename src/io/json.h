@@ -1,6 +1,10 @@
-// JSON (RFC 8259) as values: what specs, option lists and the state in checkpoints are read from and written to.
-// Integers are exact from -2^63 to 2^64 - 1, doubles survive writing and reading bit for bit. Destroying a value never
-// allocates, so that running out of memory is an exception and nothing worse.
+// JSON (RFC 8259) values, the format of specs, option lists and the state in checkpoints. Integers are exact from -2^63
+// to 2^64 - 1; doubles survive a round trip bit for bit.
+//
+// Written here rather than taken from a library because files come from anywhere and the host must survive them: the
+// reader is strict (unique keys, bounded depth and size, valid UTF-8, line and column in errors) and does not recurse,
+// running out of memory at any allocation is an exception and nothing worse (destroying a value never allocates), and
+// the same grammar feeds the safetensors reader without building a tree.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -43,22 +47,22 @@ class Json {
   template <class T>
   Json(const std::vector<T>& items) : Json(Array(items.begin(), items.end())) {}
 
-  // Each is empty when the value is of another type.
+  // Each returns null or nullopt if the value has another type.
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   const bool* boolean() const { return std::get_if<bool>(&value_); }
   const std::string* string() const { return std::get_if<std::string>(&value_); }
   const Array* array() const { return std::get_if<Array>(&value_); }
   const Object* object() const { return std::get_if<Object>(&value_); }
-  std::optional<int64_t> int64() const;    // an integer in range: 1.0 is none
-  std::optional<uint64_t> uint64() const;  // the same
+  std::optional<int64_t> int64() const;    // an integer in range; 1.0 is not one
+  std::optional<uint64_t> uint64() const;  // likewise
   std::optional<double> number() const;    // any number, rounded to double
 
-  const Json* find(std::string_view name) const;  // nullptr: not an object, or without such a member
-  Json& operator[](std::string_view name);        // of an object; a new member is null
-  Json& append(Json item);                        // to an array; returns it
-  Json& append(std::string name, Json value);     // to an object that has no such member; returns the value
+  const Json* find(std::string_view name) const;  // nullptr if not an object or without that member
+  Json& operator[](std::string_view name);        // member of an object; a new member is null
+  Json& append(Json item);                        // appends to an array; returns the item
+  Json& append(std::string name, Json value);     // appends to an object without that member; returns the value
 
-  // Compact. What is not UTF-8 becomes U+FFFD (see is_utf8), what is not finite becomes null.
+  // Writes compact JSON. Invalid UTF-8 becomes U+FFFD (see is_utf8), non-finite numbers become null.
   std::string dump() const;
 
   bool operator==(const Json& other) const;
@@ -75,14 +79,14 @@ struct Json::Member {
   bool operator==(const Member&) const = default;
 };
 
-// Strict: one value, unique names, at most max_depth containers in each other. Errors are Error{code} with line and
-// column, or the JSON path; `what` names the document in messages ("spec").
+// Parses one value strictly: unique names, containers nested at most max_depth deep. Errors are Error{code} with line
+// and column, or with the JSON path; `what` names the document in messages ("spec").
 Json parse_json(std::string_view text, const char* what, Code code, size_t max_bytes, int max_depth);
 
-// "text" in quotes with escapes, appended to `out`. What is not UTF-8 becomes U+FFFD.
+// Appends `text` to `out` in quotes, with escapes. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string_view text, std::string* out);
 
-// For messages: the value as JSON, cut to a readable length.
+// Returns the value as JSON, shortened for messages.
 std::string shown(const Json& value);
 
 }  // namespace nf

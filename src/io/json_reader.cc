@@ -1,4 +1,4 @@
-// Recognises JSON without recursion; see json_reader.h.
+// Parses JSON without recursion; see json_reader.h.
 #include "src/io/json_reader.h"
 
 #include <charconv>
@@ -14,7 +14,7 @@ class Reader {
   Reader(std::string_view text, JsonHandler& to) : text_(text), to_(to) {}
 
   void document() {
-    std::string open;  // '{' or '[' for every container that has begun
+    std::string open;  // '{' or '[' per open container
     space();
     for (;;) {
       if (take('{')) {
@@ -42,12 +42,12 @@ class Reader {
   }
 
  private:
-  // After a value: closes what ends here. True when another value follows, false at the end of the text.
+  // Called after a value: closes the containers that end here. Returns true if another value follows.
   bool next(std::string& open) {
     for (;; open.pop_back()) {
       space();
       if (open.empty()) {
-        if (at_ < text_.size()) error("something follows the end");
+        if (at_ < text_.size()) error("text after the end of the document");
         return false;
       }
       const bool object = open.back() == '{';
@@ -98,7 +98,7 @@ class Reader {
     uint64_t u = 0;
     if (whole && s[0] != '-' && std::from_chars(s.data(), s.data() + s.size(), u).ec == std::errc()) return u;
     double d = 0;
-    if (parse_number(s, &d) != NumberKind::finite) error("a number out of range", start);
+    if (parse_number(s, &d) != NumberKind::finite) error("number out of range", start);
     return d;
   }
 
@@ -107,20 +107,20 @@ class Reader {
     while (digit()) ++at_;
   }
 
-  // The rest of a text in double quotes.
+  // Reads a string whose opening quote has been taken.
   std::string quoted() {
     const size_t start = at_ - 1;
     std::string out;
     while (!take('"')) {
-      if (at_ == text_.size()) error("a text without end", start);
+      if (at_ == text_.size()) error("unterminated string", start);
       if (take('\\')) {
         escaped(&out);
         continue;
       }
       const auto c = static_cast<unsigned char>(text_[at_]);
-      if (c < 0x20) error(c ? "a control character in a text, write it as \\u00XX" : kNul);
+      if (c < 0x20) error(c ? "control character in a string; write it as \\u00XX" : kNul);
       const size_t n = utf8_length(text_, at_);
-      if (n == 0) error("a byte that is not UTF-8");
+      if (n == 0) error("invalid UTF-8");
       out.append(text_, at_, n);
       at_ += n;
     }
@@ -132,18 +132,18 @@ class Reader {
     const size_t start = at_ - 1;
     if (take('u')) return append_utf8(code_point(start), out);
     const size_t i = at_ < text_.size() ? kNames.find(text_[at_]) : std::string_view::npos;
-    if (i == std::string_view::npos) error("an unknown escape", start);
+    if (i == std::string_view::npos) error("unknown escape sequence", start);
     out->push_back(kMeanings[i]);
     ++at_;
   }
 
-  // Behind "\u". Characters above U+FFFF are two escapes, a high and a low surrogate.
+  // Reads the digits after "\u". A character above U+FFFF takes two escapes, a high and a low surrogate.
   uint32_t code_point(size_t start) {
     const uint32_t first = four_digits(start);
     if (first == 0) error(kNul, start);
     if (first < 0xD800 || first > 0xDFFF) return first;
     const uint32_t second = first < 0xDC00 && take("\\u") ? four_digits(start) : 0;
-    if (second < 0xDC00 || second > 0xDFFF) error("half of a surrogate pair", start);
+    if (second < 0xDC00 || second > 0xDFFF) error("unpaired surrogate", start);
     return 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
   }
 
@@ -180,11 +180,11 @@ class Reader {
   [[noreturn]] void error(const char* why) { error(why, at_); }
   [[noreturn]] void error(const char* why, size_t offset) {
     const bool nul = offset < text_.size() && text_[offset] == '\0';
-    to_.syntax_error(offset, nul ? kNul : offset == text_.size() ? "the text ends too early" : why);
-    __builtin_unreachable();  // g++ 12 forgets [[noreturn]] of virtual functions
+    to_.syntax_error(offset, nul ? kNul : offset == text_.size() ? "unexpected end of the text" : why);
+    __builtin_unreachable();  // g++ 12 ignores [[noreturn]] on virtual functions
   }
 
-  static constexpr char kNul[] = "NUL";
+  static constexpr char kNul[] = "NUL character";
   std::string_view text_;
   JsonHandler& to_;
   size_t at_ = 0;

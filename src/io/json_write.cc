@@ -1,5 +1,5 @@
-// The compact writer of JSON values; see json.h. Doubles are the shortest decimals that read back to the same bits,
-// with a point or an exponent, so that they read back as doubles.
+// Writes JSON values compactly; see json.h. Doubles are written as the shortest decimals that read back to the same
+// bits, always with a point or an exponent, so that they read back as doubles.
 #include <charconv>
 #include <cmath>
 
@@ -14,7 +14,7 @@ void append_integer(auto v, std::string* out) {
   out->append(text, std::to_chars(text, text + sizeof text, v).ptr);
 }
 
-// Plain from 1e-4 up to 1e15, like 0.001 or 250.0; beyond as 1e-05 or 2.5e+20.
+// Writes fixed notation from 1e-4 to 1e15, like 0.001 or 250.0, and scientific notation outside, like 2.5e+20.
 void append_double(double v, std::string* out) {
   if (!std::isfinite(v)) {
     out->append("null");

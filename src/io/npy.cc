@@ -1,4 +1,4 @@
-// Conversion of .npy elements to float or double, and the writer; see npy.h.
+// Converts .npy elements to float or double, and writes .npy; see npy.h.
 #include "src/io/npy.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ S load(const std::byte* p, bool swap) {
   return v;
 }
 
-// Position in the file of the element whose C-order index within a row is j, at row 0 of a Fortran-order array.
+// Returns the position, in a Fortran-order array, of the element of row 0 whose C-order index within the row is j.
 int64_t fortran_position(const Dims& shape, int64_t j) {
   int64_t at = 0;
   for (int i = shape.rank - 1; i >= 1; --i) {
@@ -41,7 +41,7 @@ void convert_rows(const NpyHeader& h, const std::byte* data, int64_t first, int6
   const int64_t width = h.row_elements();
   const bool swap = h.big_endian;
   if (h.fortran_order && h.shape.rank > 1) {
-    constexpr int64_t kBlock = 64;  // rows: the strided writes stay in cache
+    constexpr int64_t kBlock = 64;  // rows; keeps the strided writes in cache
     for (int64_t r = 0; r < count; r += kBlock)
       for (int64_t j = 0; j < width; ++j) {
         const std::byte* column = data + (fortran_position(h.shape, j) + first) * int64_t{sizeof(S)};
@@ -63,7 +63,7 @@ void convert_rows(const NpyHeader& h, const std::byte* data, int64_t first, int6
 template <class T>
 void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t first, int64_t count, T* out) {
   if (first < 0 || count < 0 || count > h.rows() - first)
-    fail(Code::argument, "rows %lld to %lld of an array of %lld rows", static_cast<long long>(first),
+    fail(Code::argument, "rows %lld to %lld are out of range of an array of %lld rows", static_cast<long long>(first),
          static_cast<long long>(first + count), static_cast<long long>(h.rows()));
   const auto as = [&]<class S>(S) {
     convert_rows<S>(h, data.data(), first, count, out, [](S v) { return static_cast<T>(v); });
@@ -80,7 +80,7 @@ void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t 
       return integers(int8_t{}, int16_t{}, int32_t{}, int64_t{});
     case NpyHeader::Kind::unsigned_int:
       return integers(uint8_t{}, uint16_t{}, uint32_t{}, uint64_t{});
-    case NpyHeader::Kind::boolean:  // any byte but 0 is true
+    case NpyHeader::Kind::boolean:  // any nonzero byte is true
       return convert_rows<uint8_t>(h, data.data(), first, count, out, [](uint8_t v) { return T(v != 0); });
   }
 }

@@ -1,5 +1,5 @@
-// The .npy header: "\x93NUMPY", version, length, and a Python dict literal {'descr', 'fortran_order', 'shape'}.
-// A strict parser of just that dict (numpy.lib.format describes it); see npy.h.
+// Parses the .npy header: "\x93NUMPY", version, length, and a Python dict literal with the keys 'descr',
+// 'fortran_order' and 'shape'. Accepts exactly the dict that numpy.lib.format describes; see npy.h.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -39,7 +39,7 @@ class DictParser {
     }
     if (seen_ != 7) bad("%s is missing", !(seen_ & 1) ? "'descr'" : !(seen_ & 2) ? "'fortran_order'" : "'shape'");
     skip_space();
-    if (at_ != text_.size()) bad("text follows the header");
+    if (at_ != text_.size()) bad("text after the closing brace");
     int64_t bytes = h.item_bytes;
     bool empty = false;
     for (int i = 0; i < h.shape.rank; ++i) {
@@ -70,7 +70,7 @@ class DictParser {
     return true;
   }
   void expect(char c) {
-    if (!take(c)) bad("'%c' expected at character %zu", c, at_);
+    if (!take(c)) bad("expected '%c' at character %zu", c, at_);
   }
 
   std::string_view string() {
@@ -122,7 +122,8 @@ class DictParser {
   void descr(NpyHeader* h) {
     skip_space();
     if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '('))
-      fail(Code::format, "%s: structured dtype; save the fields as columns of one plain float array instead", source_);
+      fail(Code::format, "%s: structured dtypes are not supported; save the fields as columns of one plain float array",
+           source_);
     const std::string_view d = string();
     std::string_view s = d;
     if (!s.empty() && (s[0] == '<' || s[0] == '>' || s[0] == '|' || s[0] == '=')) {
@@ -132,7 +133,8 @@ class DictParser {
     const char kind = s.empty() ? '?' : s[0];
     const std::string_view size = s.substr(s.empty() ? 0 : 1);
     if (kind == 'O')
-      fail(Code::format, "%s: object dtype (pickled Python objects); convert with a.astype('float32') before saving",
+      fail(Code::format,
+           "%s: object dtype (pickled Python objects) is not supported; convert with a.astype('float32') before saving",
            source_);
     h->item_bytes = size == "1" ? 1 : size == "2" ? 2 : size == "4" ? 4 : size == "8" ? 8 : 0;
     const bool ok = kind == 'f'   ? h->item_bytes >= 4
@@ -165,12 +167,13 @@ NpyHeader parse_npy_header(std::span<const std::byte> head, const char* source) 
   const size_t version = head.size() > 7 ? byte(6) : 0;
   const size_t prefix = version == 1 ? 10 : 12;
   if (head.size() > 7 && (version < 1 || version > 3 || byte(7) != 0))
-    fail(Code::format, "%s: .npy format version %zu.%zu is unknown; 1.0, 2.0 and 3.0 are supported", source, version,
+    fail(Code::format, "%s: unknown .npy format version %zu.%zu; 1.0, 2.0 and 3.0 are supported", source, version,
          byte(7));
   if (head.size() < prefix) fail(Code::format, "%s: truncated .npy header", source);
   size_t length = byte(8) | byte(9) << 8;
   if (version > 1) length |= byte(10) << 16 | byte(11) << 24;
-  if (length > kMaxHeader) fail(Code::format, "%s: .npy header of %zu bytes; at most %zu", source, length, kMaxHeader);
+  if (length > kMaxHeader)
+    fail(Code::format, "%s: the .npy header has %zu bytes; at most %zu are supported", source, length, kMaxHeader);
   if (length > head.size() - prefix) fail(Code::format, "%s: truncated .npy header", source);
   DictParser parser({reinterpret_cast<const char*>(head.data()) + prefix, length}, source);
   NpyHeader h = parser.parse();
@@ -182,11 +185,11 @@ std::span<const std::byte> npy_data(std::span<const std::byte> file, const NpyHe
   const size_t have = file.size() - header.data_offset;
   const auto need = static_cast<size_t>(header.data_bytes);
   if (have < need)
-    fail(Code::format, "%s: truncated: shape %s needs %zu bytes of data, the file has %zu", source,
+    fail(Code::format, "%s: the file is truncated: shape %s needs %zu bytes of data, the file has %zu", source,
          to_string(header.shape).c_str(), need, have);
   if (have > need)
-    fail(Code::format, "%s: %zu bytes follow the array of shape %s", source, have - need,
-         to_string(header.shape).c_str());
+    fail(Code::format, "%s: %zu extra byte%s after the array of shape %s", source, have - need,
+         have - need == 1 ? "" : "s", to_string(header.shape).c_str());
   return file.subspan(header.data_offset);
 }
 

@@ -9,14 +9,15 @@
 namespace nf {
 namespace {
 
-// from_chars reports overflow and underflow alike. For a number out of T's range, |x| < 1 means underflow: the decimal
-// exponent of the first non-zero digit tells. `s` is a number that from_chars took as a whole.
+// Distinguishes underflow from overflow, which from_chars reports alike: a number out of T's range with |x| < 1
+// underflows. Decided from the decimal exponent of the first nonzero digit. `s` is a number that from_chars consumed
+// entirely.
 bool below_one(std::string_view s) {
   int64_t exponent = 0;
   const size_t e = s.find_first_of("eE");
   if (e != std::string_view::npos) {
     const char* from = s.data() + e + 1 + (s[e + 1] == '+');
-    // An exponent beyond 64 bits outweighs any number of digits that fits in memory.
+    // An exponent beyond 64 bits outweighs any number of digits that fit in memory.
     if (std::from_chars(from, s.data() + s.size(), exponent).ec != std::errc()) return s[e + 1] == '-';
     s = s.substr(0, e);
   }

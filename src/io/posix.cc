@@ -14,9 +14,9 @@
 namespace nf {
 namespace {
 
-constexpr size_t kMaxTransfer = size_t{1} << 30;  // below the 2 GiB where Linux cuts transfers anyway
+constexpr size_t kMaxTransfer = size_t{1} << 30;  // Linux transfers at most 2 GiB per call
 
-// Calls f(short) until it is not interrupted; an injected fault takes the place of the call.
+// Calls f(short) until it is not interrupted. An injected fault replaces the call.
 template <class F>
 auto retry(const char* point, F f) -> decltype(f(false)) {
   for (;;) {
@@ -42,7 +42,7 @@ int Fd::close() {
     errno = fault;
     r = -1;
   }
-  // Linux has released the descriptor even when close() says EINTR; closing again could hit somebody else's file.
+  // Do not retry: Linux has released the descriptor even on EINTR, and another thread may have reused it.
   return r < 0 && errno == EINTR ? 0 : r;
 }
 

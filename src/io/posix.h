@@ -1,6 +1,6 @@
-// The few system calls that file code makes, in one place: EINTR is retried, and every call is a fault point
-// (io.open, io.stat, io.read, io.write, io.fsync, io.close, io.rename, io.map).
-// As in POSIX they return -1 and set errno; the callers turn that into nf::Error with the path.
+// Wraps the few system calls that file code makes: retries EINTR and makes every call a fault point (io.open, io.stat,
+// io.read, io.write, io.fsync, io.close, io.rename, io.map). As in POSIX, they return -1 and set errno; callers turn
+// that into nf::Error with the path.
 #pragma once
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -22,7 +22,7 @@ class Fd {
   ~Fd();
   explicit operator bool() const { return fd_ >= 0; }
   int get() const { return fd_; }
-  int close();  // reports the error that the destructor would swallow; closed in any case
+  int close();  // reports an error, which the destructor cannot; always closes
 
  private:
   int fd_ = -1;

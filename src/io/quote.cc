@@ -1,4 +1,4 @@
-// Bounded, printable text for error messages; see quote.h.
+// Quotes text for error messages; see quote.h.
 #include "src/io/quote.h"
 
 #include "src/io/utf8.h"
@@ -6,7 +6,7 @@
 namespace nf {
 namespace {
 
-// Appends to `out`, at most `max` bytes and "...". (Appending throughout: g++ 12 warns falsely of "x" + string.)
+// Appends at most `max` bytes and "..." to `out`. (Appends because g++ 12 warns falsely about "x" + string.)
 void append_printable(std::string_view text, size_t max, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   const size_t limit = out->size() + max;

@@ -1,4 +1,4 @@
-// Reader of the safetensors container: compares the header with the data behind it; see safetensors.h.
+// Reads the safetensors container and compares the header with the data; see safetensors.h.
 #include "src/io/safetensors.h"
 
 #include <algorithm>
@@ -20,36 +20,39 @@ constexpr size_t kLengthBytes = 8;
 
 std::string_view header_text(std::span<const std::byte> file, size_t limit) {
   if (file.size() < kLengthBytes)
-    fail(Code::format, "not a safetensors file: %zu bytes are too short for the header length", file.size());
+    fail(Code::format, "not a safetensors file: its size is %zu, less than the %zu bytes of the header length",
+         file.size(), kLengthBytes);
   uint64_t n;
   std::memcpy(&n, file.data(), sizeof n);
   const size_t rest = file.size() - kLengthBytes;
+  if (n > rest && (n > limit || rest == 0 || file[kLengthBytes] != std::byte{'{'}))
+    fail(Code::format, "not a safetensors file");
   if (n > rest)
-    fail(Code::format, "truncated or not a safetensors file: the header would have %llu bytes, %zu follow",
+    fail(Code::format, "truncated safetensors file: its header needs %llu bytes, but only %zu follow",
          static_cast<unsigned long long>(n), rest);
   if (n > limit)
-    fail(Code::format, "safetensors header of %llu bytes is above the limit of %zu", static_cast<unsigned long long>(n),
+    fail(Code::format, "safetensors header of %llu bytes exceeds the limit of %zu", static_cast<unsigned long long>(n),
          limit);
   return {reinterpret_cast<const char*>(file.data()) + kLengthBytes, static_cast<size_t>(n)};
 }
 
-// dtype and shape must account for exactly the bytes between the offsets, which must lie in the file.
+// Checks that the offsets lie in the data and that dtype and shape need exactly the bytes between them.
 void check_size(const HeaderTensor& t, size_t data_bytes) {
   const auto ull = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   const std::string name = quote_text(t.name);
   if (t.begin > t.end || t.end > data_bytes)
-    fail(Code::format, "safetensors tensor %s: data_offsets [%llu, %llu] do not lie in the %zu bytes of data%s",
-         name.c_str(), ull(t.begin), ull(t.end), data_bytes, t.begin <= t.end ? "; is the file cut short?" : "");
+    fail(Code::format, "safetensors tensor %s: data_offsets [%llu, %llu] are not within the %zu bytes of data%s",
+         name.c_str(), ull(t.begin), ull(t.end), data_bytes, t.begin <= t.end ? "; is the file truncated?" : "");
   uint64_t bytes = size_of(t.type);
   for (const int64_t d : t.shape)
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes))
       fail(Code::format, "safetensors tensor %s: the size of its shape overflows", name.c_str());
   if (bytes != t.end - t.begin)
-    fail(Code::format, "safetensors tensor %s: shape and dtype need %llu bytes, data_offsets give %llu", name.c_str(),
-         ull(bytes), ull(t.end - t.begin));
+    fail(Code::format, "safetensors tensor %s: shape and dtype need %llu bytes, but data_offsets span %llu",
+         name.c_str(), ull(bytes), ull(t.end - t.begin));
 }
 
-// In order of their data the tensors must follow each other without a hole or overlap, from 0 to the end of the file.
+// Checks that the tensors cover the data from 0 to the end of the file without a hole or an overlap.
 void check_layout(const std::vector<HeaderTensor>& tensors, size_t data_bytes) {
   std::vector<const HeaderTensor*> order;
   order.reserve(tensors.size());
@@ -60,20 +63,21 @@ void check_layout(const std::vector<HeaderTensor>& tensors, size_t data_bytes) {
   uint64_t at = 0;
   for (const HeaderTensor* t : order) {
     if (t->begin != at)
-      fail(Code::format, "safetensors tensor %s: its data begins at %llu, but %llu was expected (%s)",
+      fail(Code::format, "safetensors tensor %s: its data begins at %llu, expected %llu (%s)",
            quote_text(t->name).c_str(), static_cast<unsigned long long>(t->begin), static_cast<unsigned long long>(at),
            t->begin > at ? "a hole" : "an overlap");
     at = t->end;
   }
   if (at != data_bytes)
-    fail(Code::format, "safetensors file has %zu bytes of data, the tensors account for %llu", data_bytes,
+    fail(Code::format, "safetensors file has %zu bytes of data, but its tensors need %llu", data_bytes,
          static_cast<unsigned long long>(at));
 }
 
 void check_checksum(const SafeTensors& file, const SafeTensors::Limits& limits) {
   const std::string* stored = file.metadata(kChecksumKey);
   if (!stored) {
-    if (limits.require_checksum) fail(Code::checksum, "safetensors file has no checksum (metadata %s)", kChecksumKey);
+    if (limits.require_checksum)
+      fail(Code::checksum, "safetensors file has no checksum: expected metadata %s", kChecksumKey);
     return;
   }
   std::vector<TensorRef> refs;
@@ -82,8 +86,8 @@ void check_checksum(const SafeTensors& file, const SafeTensors::Limits& limits) 
   std::snprintf(computed, sizeof computed, "%016llx",
                 static_cast<unsigned long long>(content_checksum(file.metadata(), refs)));
   if (*stored != computed)
-    fail(Code::checksum, "safetensors file is damaged: checksum %s is stored, %s computed", quote_text(*stored).c_str(),
-         computed);
+    fail(Code::checksum, "safetensors file is damaged: its content has checksum %s, expected %s", computed,
+         quote_text(*stored).c_str());
 }
 
 }  // namespace

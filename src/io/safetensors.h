@@ -1,10 +1,11 @@
-// The safetensors container (models, checkpoints): 8-byte little-endian header length N, N bytes of JSON header
-// {"__metadata__": {string: string}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}}, then the tensor data.
+// Reads and writes the safetensors container of models and checkpoints (README.md): an 8-byte little-endian header
+// length N, N bytes of JSON header {"__metadata__": {string: string}, NAME: {"dtype", "shape", "data_offsets": [begin,
+// end]}}, then the tensor data.
 //
-// Reading is strict: every key, size and offset is checked with overflow-safe arithmetic, duplicates, holes, overlaps
-// and trailing bytes are refused, and nothing is allocated from a number in the file. Errors are Error{format}.
-// Checksum: metadata "nf.checksum", 16 lower-case hex digits of XXH64 (xxh64.h) over all other metadata and all
-// tensors in order of name (so it survives re-saving in another order); checked when present -> Error{checksum}.
+// Reading is strict. Every key, size and offset is checked with overflow-safe arithmetic; duplicates, holes, overlaps
+// and trailing bytes are refused; no number in the file decides the size of an allocation. Errors are Error{format}.
+// The checksum, metadata "nf.checksum", is XXH64 (xxh64.h) as 16 lower-case hex digits, over all other metadata and all
+// tensors in order of name, so it survives re-saving in another order. A wrong one is Error{checksum}.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +27,7 @@ using Metadata = std::map<std::string, std::string, std::less<>>;
 
 inline constexpr char kChecksumKey[] = "nf.checksum";
 
-// Somebody else's tensor: row-major, little-endian, product(shape) elements at `data` (any alignment).
+// Borrowed tensor: product(shape) elements at `data`, row-major, little-endian, of any alignment.
 struct TensorRef {
   std::string_view name;
   TensorType type = TensorType::f32;
@@ -34,15 +35,15 @@ struct TensorRef {
   const void* data = nullptr;
 };
 
-// Bytes of the tensor; Error{argument} if an extent is negative or the size overflows.
+// Returns the bytes of the tensor; Error{argument} if an extent is negative or the size overflows.
 size_t byte_size(const TensorRef& t);
 
-// The same content gives the same bytes, whatever the order of `tensors`: data is sorted by element size (largest
-// first, so every tensor is aligned to its elements within the file) and name. Adds the checksum.
+// Writes a file with its checksum. The same content gives the same bytes for any order of `tensors`: data is sorted by
+// element size (largest first, so that every tensor is aligned to its elements within the file), then by name.
 // Error{argument}: empty, duplicate, reserved or non-UTF-8 names or keys.
 void write_safetensors(ByteSink& sink, const Metadata& metadata, std::span<const TensorRef> tensors);
 
-// The number behind "nf.checksum". `tensors` must be sorted by name; the checksum key itself is left out.
+// Computes the value of "nf.checksum", skipping that key. `tensors` must be sorted by name.
 uint64_t content_checksum(const Metadata& metadata, std::span<const TensorRef> tensors);
 
 class SafeTensors {
@@ -58,17 +59,17 @@ class SafeTensors {
     std::string name;
     TensorType type = TensorType::f32;
     std::vector<int64_t> shape;
-    const std::byte* data = nullptr;  // in the parsed span; may be misaligned: use memcpy unless you checked
+    const std::byte* data = nullptr;  // in the parsed span; may be misaligned, so use memcpy
     size_t bytes = 0;
     TensorRef ref() const { return {name, type, shape, data}; }
   };
 
-  // `file` is the whole file and must outlive the result.
+  // Parses the whole file, which must outlive the result.
   static SafeTensors parse(std::span<const std::byte> file, const Limits& limits);
   static SafeTensors parse(std::span<const std::byte> file) { return parse(file, Limits()); }
 
   std::span<const Entry> entries() const { return entries_; }  // in order of name
-  const Entry* find(std::string_view name) const;              // nullptr: none
+  const Entry* find(std::string_view name) const;              // nullptr if absent
   const Metadata& metadata() const { return metadata_; }
   const std::string* metadata(std::string_view key) const;
 

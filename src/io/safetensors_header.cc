@@ -1,5 +1,5 @@
-// Strict parser of the safetensors JSON header: a state machine fed by the events of json_reader.h, which keeps no tree
-// and does not recurse, so depth and memory are bounded by the header. Duplicate keys, unknown keys and wrong types are
+// Parses the safetensors JSON header with a state machine driven by the events of json_reader.h. It builds no tree and
+// does not recurse, so depth and memory are bounded by the header. Duplicate keys, unknown keys and wrong types are
 // Error{format} naming the tensor; syntax errors name the byte of the file.
 #include "src/io/safetensors_header.h"
 
@@ -93,7 +93,7 @@ class Handler final : public JsonHandler {
     if (where_ == Where::shape) {
       auto& shape = header_.tensors.back().shape;
       if (shape.size() == max_rank_) bad("has more than %zu dimensions", max_rank_);
-      if (v > INT64_MAX) bad("has a dimension above 2^63");
+      if (v > INT64_MAX) bad("has a dimension of 2^63 or more");
       shape.push_back(static_cast<int64_t>(v));
     } else if (where_ == Where::offsets) {
       HeaderTensor& t = header_.tensors.back();
@@ -115,7 +115,7 @@ class Handler final : public JsonHandler {
     }
   }
 
-  // Texts for messages live in text_ until the next call, so that fail() can be given C strings.
+  // Returns a quoted C string for fail(), valid until the next call.
   const char* text(std::string_view s) { return (text_ = quote_text(s)).c_str(); }
   const char* shown_key() { return text(key_); }
 
@@ -156,7 +156,7 @@ class Handler final : public JsonHandler {
   Where where_ = Where::root;
   std::string key_;
   std::string text_;
-  unsigned attribute_ = kNone;  // whose value comes next
+  unsigned attribute_ = kNone;  // of the value that comes next
   unsigned seen_ = kNone;
   int offsets_ = 0;
 };

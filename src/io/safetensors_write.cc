@@ -1,5 +1,5 @@
-// Writer of the safetensors container, and the checksum that reader and writer share; see safetensors.h.
-// Streams: the tensors are read twice (checksum, then data) and never copied.
+// Writes the safetensors container and computes the checksum that reader and writer share; see safetensors.h.
+// Streams: the tensors are read twice (for the checksum, then for the data) and never copied.
 #include <algorithm>
 #include <cstdio>
 
@@ -24,7 +24,7 @@ void hash_text(Xxh64& h, std::string_view s) {
   h.update(s.data(), s.size());
 }
 
-// The header grows by appending only: g++ 12 warns falsely (-Wrestrict) of "x" + string.
+// Builds the header by appending, because g++ 12 warns falsely (-Wrestrict) about "x" + string.
 void append_metadata(const Metadata& metadata, std::string* out) {
   out->append("{\"__metadata__\":{");
   for (const auto& [key, value] : metadata) {
@@ -33,7 +33,7 @@ void append_metadata(const Metadata& metadata, std::string* out) {
     append_name(value, "metadata value", out);
     out->push_back(',');
   }
-  out->back() = '}';  // there is always the checksum
+  out->back() = '}';  // replaces the last comma; metadata always has the checksum
 }
 
 void append_tensor(const TensorRef& t, size_t begin, std::string* out) {
@@ -68,7 +68,7 @@ size_t byte_size(const TensorRef& t) {
 }
 
 uint64_t content_checksum(const Metadata& metadata, std::span<const TensorRef> tensors) {
-  Xxh64 h;  // lengths before texts and shapes: no two contents give the same stream of bytes
+  Xxh64 h;  // every text and shape is preceded by its length, so distinct contents give distinct byte streams
   h.update_u64(metadata.size() - metadata.count(kChecksumKey));
   for (const auto& [key, value] : metadata) {
     if (key == kChecksumKey) continue;

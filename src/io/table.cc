@@ -1,4 +1,4 @@
-// Loading and saving tables; see table.h.
+// Loads and saves tables; see table.h.
 #include "src/io/table.h"
 
 #include "runtime/core/checked.h"
@@ -10,7 +10,7 @@
 namespace nf {
 namespace {
 
-// A wrong file gives a helpful answer instead of "line 1, column 1: '\x1f\x8b...' is not a number".
+// Recognizes common other formats, to fail with advice instead of "line 1, column 1: '\x1f\x8b...' is not a number".
 void refuse_known_formats(std::string_view bytes, const char* source) {
   struct Known {
     std::string_view magic;
@@ -30,11 +30,11 @@ std::vector<int64_t> column_indices(std::span<const ColumnRef> columns, int64_t 
   std::vector<int64_t> from;
   for (const ColumnRef& c : columns) {
     if (c.index < 0)
-      fail(Code::argument, "%s: column %s: a .npy array has no names; select by index", source,
+      fail(Code::argument, "%s: no column %s: a .npy array has no column names; select by index", source,
            quote_text(c.name).c_str());
     if (c.index >= width)
-      fail(Code::argument, "%s: column index %lld: the array has %lld columns (indices from 0)", source,
-           static_cast<long long>(c.index), static_cast<long long>(width));
+      fail(Code::argument, "%s: column index %lld is out of range: the array has %lld column%s, counted from 0", source,
+           static_cast<long long>(c.index), static_cast<long long>(width), width == 1 ? "" : "s");
     from.push_back(c.index);
   }
   return from;
@@ -49,7 +49,7 @@ void select_npy(const NpyHeader& h, std::span<const std::byte> data, std::span<c
   const int64_t bytes = checked_mul(checked_mul(t->rows, t->cols), sizeof(T));
   t->data = Buffer(allocator, static_cast<size_t>(bytes), "a table");
   if (from.empty()) return read_npy_rows(h, data, 0, t->rows, t->data.as<T>());
-  std::vector<T> row(static_cast<size_t>(t->rows ? width : 0));  // without rows the file does not vouch for the width
+  std::vector<T> row(static_cast<size_t>(t->rows ? width : 0));  // with 0 rows the width is unbounded by the file size
   T* out = t->data.as<T>();
   for (int64_t r = 0; r < t->rows; ++r) {
     read_npy_rows(h, data, r, 1, row.data());
@@ -77,17 +77,17 @@ void load_as(const Allocator& allocator, std::span<const std::byte> file, const 
   t->names = std::move(m.names);
 }
 
-// Rows and columns as a strided view of the file, or why that cannot be.
+// Makes the rows and columns a strided view of the file. Returns nullptr, or the reason why that is not possible.
 const char* place(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
                   const char* source, Table* t) {
   if (h.kind != NpyHeader::Kind::real || h.big_endian || h.item_bytes < 4)
     return "only little-endian float32 and float64 can be used in place";
-  if (h.fortran_order && h.shape.rank > 2) return "Fortran order of rank above 2 has no rows in place";
+  if (h.fortran_order && h.shape.rank > 2) return "a Fortran-order array of rank above 2 cannot be used in place";
   const int64_t width = h.row_elements();
   const std::vector<int64_t> from = column_indices(columns, width, source);
   const int64_t apart = from.size() > 1 ? from[1] - from[0] : 1;
   for (size_t i = 1; i < from.size(); ++i)
-    if (from[i] - from[i - 1] != apart) return "its columns are not evenly spaced, as a strided view needs them";
+    if (from[i] - from[i - 1] != apart) return "the selected columns are not evenly spaced, which a strided view needs";
   t->dtype = h.item_bytes == 8 ? DType::f64 : DType::f32;
   t->rows = h.rows();
   t->cols = columns.empty() ? width : static_cast<int64_t>(from.size());
@@ -95,14 +95,14 @@ const char* place(const NpyHeader& h, std::span<const std::byte> data, std::span
   const int64_t row = h.fortran_order ? 1 : width, column = h.fortran_order ? t->rows : 1;
   View& v = t->in_place;
   v = contiguous_view(nullptr, t->dtype, {t->rows, t->cols});
-  // Readers never write: the ABI says so of borrowed tables.
+  // The const_cast is safe because the ABI declares borrowed tables read-only.
   v.data = const_cast<std::byte*>(data.data()) + (from.empty() ? 0 : from[0] * column * h.item_bytes);
   v.stride[0] = row;
   v.stride[1] = apart * column;
   return nullptr;
 }
 
-// False when the file is to be read instead.
+// Returns false if the file must be read into memory instead.
 bool map_table(const char* path, const TableOptions& options, const std::string& source, Table* t) {
   if (options.map == MapFile::off) return false;
   auto file = std::make_shared<FileBytes>(FileBytes::map(path, options.max_bytes));
@@ -122,7 +122,7 @@ bool map_table(const char* path, const TableOptions& options, const std::string&
 }
 
 void check_matrix(const View& m) {
-  if (m.shape.rank != 2 || !m.contiguous()) fail(Code::argument, "a table to save must be a contiguous matrix");
+  if (m.shape.rank != 2 || !m.contiguous()) fail(Code::argument, "the table to save must be a contiguous matrix");
 }
 
 }  // namespace

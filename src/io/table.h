@@ -1,5 +1,5 @@
-// A data file as rows x columns of numbers: .npy (recognised by content) or CSV; and the reverse.
-// Arrays of other ranks become a table by keeping extent 0 as rows; their shape is kept beside it.
+// Loads and saves a data file as rows x columns of numbers: .npy (recognized by content) or CSV.
+// An array of another rank becomes a table whose rows are extent 0; its own shape is kept as well.
 // A .npy of little-endian floats can be used in place, in its own dtype, from a file that may exceed the memory.
 #pragma once
 #include <memory>
@@ -14,31 +14,31 @@
 namespace nf {
 
 enum class MapFile : uint8_t { automatic, on, off };
-inline constexpr size_t kMapFrom = size_t{1} << 30;  // bytes of a file: MapFile::automatic
+inline constexpr size_t kMapFrom = size_t{1} << 30;  // MapFile::automatic maps files of at least this many bytes
 
 struct TableOptions {
   DType dtype = DType::f32;
   MapFile map = MapFile::automatic;
-  CsvOptions csv = {};                     // its `columns` select from .npy too (there by index only)
-  size_t max_bytes = FileBytes::kNoLimit;  // of the file
+  CsvOptions csv = {};                     // `columns` also applies to .npy, by index only
+  size_t max_bytes = FileBytes::kNoLimit;  // largest file accepted
 };
 
 struct Table {
   Buffer data;                            // rows x cols, row-major, of dtype
-  std::shared_ptr<const FileBytes> file;  // instead of data: the rows are in_place
-  View in_place;                          // may be strided, and of any alignment
-  std::string why_not_mapped;             // with MapFile::on
+  std::shared_ptr<const FileBytes> file;  // if set, data is empty and the rows are in_place
+  View in_place;                          // may be strided and have any alignment
+  std::string why_not_mapped;             // set if MapFile::on could not map the file
   DType dtype = DType::f32;
   int64_t rows = 0, cols = 0;
   Dims shape;                      // as in the file: [rows, cols] except for .npy arrays of another rank
-  std::vector<std::string> names;  // of the columns; empty if the file has none
+  std::vector<std::string> names;  // column names; empty if the file has none
 
   View view() const { return file ? in_place : contiguous_view(data.data(), dtype, {rows, cols}); }
 };
 
 Table load_table(const Allocator& allocator, const char* path, const TableOptions& options);
 
-// Atomic (atomic_file.h). `m` is a contiguous rows x cols view.
+// Save atomically (atomic_file.h). `m` is a contiguous rows x cols view.
 void save_npy(const char* path, const View& m);
 void save_csv(const char* path, const View& m, std::span<const std::string> names);
 

@@ -1,4 +1,4 @@
-// Which byte sequences are characters; see utf8.h.
+// Validates UTF-8; see utf8.h.
 #include "src/io/utf8.h"
 
 namespace nf {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstring>
 
-static_assert(std::endian::native == std::endian::little, "XXH64 here and the file formats read little-endian words");
+static_assert(std::endian::native == std::endian::little, "XXH64 and the file formats here read little-endian words");
 
 namespace nf {
 namespace {

@@ -1,7 +1,8 @@
 // XXH64 (Yann Collet's xxHash, 64-bit variant, seed 0), streaming, written from the published specification.
 //
-// Why this one for file checksums: it runs at memory speed without tables or special instructions, is fully specified
-// with public test vectors, and any language has it. It finds accidents (bit rot, truncation), not forgery.
+// Chosen for file checksums because it runs at memory speed without tables or special instructions, has a full
+// specification with public test vectors, and is available in every language. It detects accidental damage (bit rot,
+// truncation), not forgery.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace nf {
 class Xxh64 {
  public:
   void update(const void* data, size_t bytes);
-  void update_u64(uint64_t v) { update(&v, sizeof v); }  // little-endian hosts only, as the file formats here
+  void update_u64(uint64_t v) { update(&v, sizeof v); }  // assumes a little-endian host, like the file formats here
   uint64_t digest() const;
 
  private:

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
-#include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 #include "src/model/rows.h"
 #include "src/model/segment.h"
@@ -83,9 +83,8 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
     const Mapped m = apply_layer(s, layers[inverse ? n - 1 - i : i], all.y, context, inverse);
     copy(m.y->out, y->out);
     if (m.log_det)
-      with_dtype(t.dtype(), [&]<class T>() {
-        kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
-      });
+      with_dtype(t.dtype(),
+                 [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
     t.rewind(mark);
     all.y = y;
     if (after) after(i + 1, y);

@@ -40,7 +40,7 @@ class Chain {
   // is zero. context: what layers see, [n, columns], or nullptr.
   Mapped run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const;
   // The layers [first, last) only, data to latent.
-  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory) const;
+  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
   // Values only, with every state on the way: after(k, y) sees what k layers made of `from`, from k = 1; y is valid
   // until it returns. The same bits as run().
   using After = std::function<void(size_t k, Var y)>;

@@ -1,8 +1,8 @@
 #include "src/model/density.h"
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
-#include "runtime/op/layout.h"
 
 namespace nf {
 namespace {

@@ -6,8 +6,6 @@
 
 namespace nf {
 
-using Step = LayerInstance;
-
 class FlowModel final : public Density {
  public:
   // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
@@ -18,11 +16,6 @@ class FlowModel final : public Density {
   const Dims& latent() const override { return chain_->latent(); }
   bool exact() const override { return chain_->exact(); }
   const Base& base() const { return *base_; }
-  // Until src/train speaks of layers.
-  const std::vector<LayerInstance>& steps() const { return layers(); }
-  Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const {
-    return chain_->part(s, first, last, x, context, memory);
-  }
   const FlowModel* flow() const override { return this; }
 
   // x [n, event] -> z and its log_det (nullptr: zero); and back. Contexts as in Density.
@@ -40,7 +33,7 @@ class FlowModel final : public Density {
  private:
   std::optional<Chain> chain_;
   std::unique_ptr<Base> base_;
-  std::optional<Net> embedding_;
+  std::unique_ptr<Net> embedding_;
 };
 
 }  // namespace nf

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/model/buffer_check.h"
 
 namespace nf {

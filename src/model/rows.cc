@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/io/xxh64.h"
 
 namespace nf {
@@ -78,9 +78,7 @@ void copy_each_row(const View& from, const View& to) {
 }
 
 // Equal numbers have equal bits: 0 for -0, and one NaN.
-uint64_t canonical_bits(double v) {
-  return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v);
-}
+uint64_t canonical_bits(double v) { return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v); }
 
 }  // namespace
 

@@ -35,13 +35,12 @@ Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, V
   };
   int64_t most = 0;
   for (const LayerInstance& l : layers) most += l.count;
-  Var* trained = s.tape.scratch<Var>(most);
+  Var* params = s.tape.scratch<Var>(most);
   size_t count = 0;
   for (const LayerInstance& l : layers)
-    for (ParamId i = l.first; i < l.first + l.count; ++i)
-      if (s.params[i].needs_grad) trained[count++] = &s.params[i];
+    for (ParamId i = l.first; i < l.first + l.count; ++i) params[count++] = &s.params[i];
   const Var data[] = {x, context};
-  return checkpoint(s.tape, x->out.shape, data, {trained, count}, Run{layers, s.params, inverse});
+  return checkpoint(s.tape, x->out.shape, data, {params, count}, Run{layers, s.params, inverse});
 }
 
 }  // namespace nf

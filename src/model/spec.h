@@ -10,52 +10,45 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "runtime/core/view.h"
 #include "src/base/base.h"
-#include "src/flow/layer.h"
+#include "src/flow/chain.h"
 #include "src/net/net.h"
+#include "src/part/part_config.h"
 
 namespace nf {
-
-struct LayerSpec {
-  const LayerKind* kind = nullptr;  // nullptr: a chain
-  std::unique_ptr<Config> config;
-  std::vector<LayerSpec> layers;
-  int64_t repeat = 1;
-  bool invert = false;
-};
 
 // A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
 struct EmbeddingConfig : Config {
   int64_t out = 8;
-  NetConfig net;
-  EmbeddingConfig() { net.init = NetInit::random; }
+  NetChoice net{[](Config& c) { static_cast<NetConfig&>(c).init = NetInit::random; }};
   void fields(Fields& f) override;
 };
 
-struct ModelSpec {
-  Dims event;  // [columns], or [height, width, channels]
-  int64_t context = 0;
+struct ModelSpec : Config {
+  Dims event;                                  // [columns], or [height, width, channels]; of rank 0 while it is missing
+  int64_t context = 0;                         // 0: none
   std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
+  DType dtype = DType::f32;
+  OneOf<BaseKind> base{"normal"};
+  LayerSpec chain;
+  void fields(Fields& f) override;
   // Columns that layers and the base see.
   int64_t seen_context() const { return embedding ? embedding->out : context; }
-  DType dtype = DType::f32;
-  const BaseKind* base = nullptr;
-  std::unique_ptr<Config> base_config;
-  LayerSpec chain;
 };
 
 inline constexpr size_t kMaxSpecBytes = size_t{1} << 20;
 inline constexpr int kMaxSpecDepth = 32;
 inline constexpr int64_t kMaxEvent = int64_t{1} << 24;
-inline constexpr int64_t kMaxLayers = 10000;                   // after repeats are written out
 inline constexpr int64_t kMaxLayerColumns = int64_t{1} << 27;  // event x layers: orders and masks are lists of columns
 
 ModelSpec parse_spec(std::string_view json);
 std::string write_spec(const ModelSpec& spec);
+// Tells whether `text`, in this or an older form, is the spec whose canonical form is given.
+bool is_same_spec(std::string_view text, const std::string& canonical);
 
-// The registry as JSON: layers, bases and their fields.
-std::string describe_layers();
+// Every registry as JSON, by the plural of its word, the fields of "embedding", and those of the spec itself.
+std::string describe_parts();
 
 }  // namespace nf

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/op/spline_vars.h"
 
 namespace nf {
 namespace {
@@ -109,6 +110,13 @@ void SplineColumn::differentiate(const ColumnGrad<T>& c, bool inverse) const {
     kernel::rational_spline_grad<T>(shape_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
   else
     kernel::pieces_spline_grad<T>(pieces_, box(c.column), inverse, rows, c.g_out, c.g_log_det, c.g_in, c.g_params);
+}
+
+ColumnVars SplineColumn::expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const {
+  const SplineBox** boxes = t.scratch<const SplineBox*>(static_cast<int64_t>(columns.size()));
+  for (size_t j = 0; j < columns.size(); ++j) boxes[j] = &box(columns[j]);
+  const SplineBoxes list(boxes, columns.size());
+  return rational_ ? rational_spline(t, shape_, list, x, h) : pieces_spline(t, pieces_, list, x, h);
 }
 
 void SplineColumn::features(int32_t column, std::vector<ColumnFeature>& list) const {

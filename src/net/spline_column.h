@@ -37,6 +37,7 @@ class SplineColumn final : public ColumnMap {
   void map(const RowScope&, const Column<double>& c, bool inverse) const override;
   void vjp(const RowScope&, const ColumnGrad<float>& c, bool inverse) const override;
   void vjp(const RowScope&, const ColumnGrad<double>& c, bool inverse) const override;
+  ColumnVars expand(Tape& t, Var x, Var h, std::span<const int32_t> columns) const override;
   void features(int32_t column, std::vector<ColumnFeature>& list) const override;
 
  private:

@@ -2,17 +2,29 @@
 //
 //   struct Config : nf::Config {
 //     double cap = 3;
-//     void fields(Fields& f) override { f.real("cap", "bound on |log scale|", cap, 1e-3, 20); }
+//     OneOf<NetKind> net{"mlp"};
+//     void fields(Fields& f) override {
+//       f.real("cap", "bound on |log scale|", cap, 1e-3, 20);
+//       f.one_of("net", "net of the columns that pass", net);
+//     }
 //   };
 //
-// The default of a field is its value in a default-constructed Config. Visitors live in src/model/spec_fields.cc.
+// The default of a field is its value in a default-constructed Config. Visitors of a list are in src/model/read_fields.h
+// and src/model/write_fields.h; a new one overrides every type of field.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace nf {
+
+struct Config;
+class PartConfig;
+struct LayerSpec;
 
 class Fields {
  public:
@@ -20,6 +32,8 @@ class Fields {
   virtual void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) = 0;
   virtual void real(const char* name, const char* doc, double& value, double low, double high) = 0;
   virtual void flag(const char* name, const char* doc, bool& value) = 0;
+  // UTF-8 of up to max_bytes.
+  virtual void text(const char* name, const char* doc, std::string& value, int64_t max_bytes) = 0;
   // A list of up to max_count integers in [low, high].
   virtual void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                         int64_t max_count) = 0;
@@ -35,8 +49,29 @@ class Fields {
     value = static_cast<E>(v);
   }
 
+  // A configuration of its own: {field: value, ...}.
+  virtual void object(const char* name, const char* doc, Config& value) = 0;
+  // Likewise, but it may be left out: nullptr.
+  template <class C>
+  void optional(const char* name, const char* doc, std::unique_ptr<C>& value) {
+    bool present = value != nullptr;
+    std::unique_ptr<C> c = present ? std::move(value) : std::make_unique<C>();
+    optional_object(name, doc, *c, present);
+    value = present ? std::move(c) : nullptr;
+  }
+  // A part of a registry with its configuration: NAME or {"type": NAME, field: value, ...} (src/part/part_config.h).
+  virtual void one_of(const char* name, const char* doc, PartConfig& value) = 0;
+  // A list of layers and of chains of layers (src/flow/chain.h).
+  virtual void chain(const char* name, const char* doc, std::vector<LayerSpec>& value) = 0;
+
+  // Tells whether the fields that follow have an effect under the choices made before them, until the next call. Setting
+  // one that has none, to other than its default, is an error. `given` names the choice for the message:
+  //   f.relevant(kind == Kind::adam, "\"optimizer\": \"sgd\"");
+  virtual void relevant(bool /*matters*/, const std::string& /*given*/ = {}) {}
+
  protected:
   virtual void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) = 0;
+  virtual void optional_object(const char* name, const char* doc, Config& value, bool& present) = 0;
 };
 
 }  // namespace nf

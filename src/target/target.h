@@ -7,9 +7,10 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/part/registry.h"
 
 namespace nf {
@@ -24,9 +25,9 @@ class Target {
   // log_p [n] and, where it has data, grad [n, event] of x [n, event]: row-major without gaps, of one dtype. context
   // [n or 1, c] or no data: what belongs to the rows.
   virtual void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const = 0;
-  // evaluate may be called from any thread, for any part of the rows, and never fails. Else: from the thread that
-  // entered the library, once for all rows.
-  virtual bool anywhere() const { return true; }
+  // Whether evaluate may be called from any thread, for any part of the rows, and never fails. If not, it is called on
+  // the thread that entered the library, once for all rows.
+  virtual bool thread_safe() const { return true; }
   virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 
@@ -34,6 +35,13 @@ struct TargetKind : PartKind {
   std::unique_ptr<Target> (*build)(const Config& config, int64_t event);
   const char* formula;  // of the log density, in the names of the fields
   int64_t min_event, max_event;
+  void facts(Fields& f) const {
+    std::string words = formula;
+    int64_t least = min_event, most = max_event;
+    f.text("formula", "the log density, in the names of the fields", words, INT64_MAX);
+    f.integer("min_columns", "", least, 1, INT64_MAX);
+    f.integer("max_columns", "", most, 1, INT64_MAX);
+  }
 };
 
 // What a target of the library writes: Config; double at(const double* x, double* grad) const, the log density of a row

@@ -10,9 +10,7 @@
 namespace nf {
 namespace {
 
-const char* optimizer_name(const TrainerConfig& c) {
-  return optimizer_fields()[0].choices[static_cast<size_t>(c.optimizer.kind)];
-}
+const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
 
 // Exact numbers travel as hexadecimal floats in strings: infinity has no JSON number.
 std::string exact(double v) {
@@ -56,13 +54,14 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
   const PlateauState& p = trainer.plateau();
-  const Json state = {{"step", trainer.steps()},
-                      {"optimizer", optimizer_name(trainer.config())},
-                      {"plateau_best", exact(p.best)},
-                      {"plateau_factor", exact(p.factor)},
-                      {"plateau_bad", p.bad},
-                      {"row_work", trainer.cut().work},
-                      {"block_rows", trainer.cut().block_rows}};
+  Json state = {{"step", trainer.steps()},
+                {"optimizer", optimizer_name(trainer.config())},
+                {"plateau_best", exact(p.best)},
+                {"plateau_factor", exact(p.factor)},
+                {"plateau_bad", p.bad},
+                {"row_work", trainer.cut().work},
+                {"block_rows", trainer.cut().block_rows}};
+  if (!trainer.groups().empty()) state["groups"] = trainer.groups();
   Extra extra;
   extra.checkpoint = state.dump();
   const auto tensors = trainer.state_tensors();
@@ -78,7 +77,7 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
 
 void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
   const SafeTensors file = parse_model(bytes);
-  if (spec_of(file) != model.canonical())
+  if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);
   if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");
@@ -88,6 +87,10 @@ void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& 
   if (!kind || *kind != optimizer_name(trainer.config()))
     fail(Code::state, "the checkpoint was made with optimizer %s, this trainer has \"%s\"",
          kind ? shown(*kind).c_str() : "?", optimizer_name(trainer.config()));
+  const Json* groups = state.find("groups");
+  if ((groups && groups->string() ? *groups->string() : "") != trainer.groups())
+    fail(Code::state, "the checkpoint was made with other groups of parameters (option \"groups\"): %.150s",
+         groups ? shown(*groups).c_str() : "none");
   check_options(file, trainer);
   PlateauState plateau;
   plateau.best = number(state, "plateau_best");

@@ -1,29 +1,13 @@
-// Gradient clipping; definitions and guarantees in clip.h. The sum of squares is a kernel; clamping is a plain
-// loop that the compiler vectorises for the baseline target, which runs at memory speed.
+// Gradient clipping; definitions and guarantees in clip.h. Clamping is a plain loop that the compiler vectorizes for the
+// baseline target, which runs at memory speed.
 #include "src/train/clip.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "runtime/kernel/reduce.h"
-
 namespace nf {
-namespace {
-
-using C = ClipConfig;
-constexpr Field<C> kFields[] = {
-    field<&C::max_norm>("clip_norm", "largest global 2-norm of the gradient; 0: no limit", 0, 1e12, 0),
-    field<&C::max_value>("clip_value", "largest magnitude of a gradient element; 0: no limit", 0, 1e12, 0),
-};
-
-}  // namespace
-
-std::span<const Field<ClipConfig>> clip_fields() { return kFields; }
-
-template <class T>
-double chunk_sumsq(const T* grad, int64_t n, int64_t chunk) {
-  const int64_t begin = chunk * kNormChunk;
-  return kernel::sum_squares(grad + begin, std::min(kNormChunk, n - begin));
+void ClipConfig::fields(Fields& f) {
+  f.real("clip_norm", "largest global 2-norm of the gradient; 0: no limit", max_norm, 0, 1e12);
+  f.real("clip_value", "largest magnitude of a gradient element; 0: no limit", max_value, 0, 1e12);
 }
 
 double combine_norm(const double* sumsq, int64_t chunks) {
@@ -48,8 +32,6 @@ void clip_value(T* grad, double limit, int64_t begin, int64_t end) {
   }
 }
 
-template double chunk_sumsq<float>(const float*, int64_t, int64_t);
-template double chunk_sumsq<double>(const double*, int64_t, int64_t);
 template void clip_value<float>(float*, double, int64_t, int64_t);
 template void clip_value<double>(double*, double, int64_t, int64_t);
 

@@ -5,26 +5,19 @@
 // before a step.
 #pragma once
 #include <cstdint>
-#include <span>
 
-#include "src/train/fields.h"
+#include "src/part/config.h"
 
 namespace nf {
 
-struct ClipConfig {
-  double max_norm;   // 0: off
-  double max_value;  // 0: off
+struct ClipConfig : Config {
+  double max_norm = 0;   // 0: off
+  double max_value = 0;  // 0: off
+  void fields(Fields& f) override;
 };
 
-std::span<const Field<ClipConfig>> clip_fields();
-inline ClipConfig default_clip() { return default_config(clip_fields()); }
-
+// Elements of a chunk at most; its sum of squares is kernel::sum_squares.
 inline constexpr int64_t kNormChunk = 16384;
-inline int64_t chunk_count(int64_t n) { return (n + kNormChunk - 1) / kNormChunk; }
-
-// Sum of squares of elements [chunk * kNormChunk, min(n, (chunk + 1) * kNormChunk)) of grad[n].
-template <class T>
-double chunk_sumsq(const T* grad, int64_t n, int64_t chunk);
 
 // 2-norm from the sums of all chunks in order; n = 0 has no chunks and norm 0.
 double combine_norm(const double* sumsq, int64_t chunks);

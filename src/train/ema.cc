@@ -8,13 +8,6 @@
 namespace nf {
 namespace {
 
-using C = EmaConfig;
-constexpr Field<C> kFields[] = {
-    field<&C::decay>("ema_decay", "decay of the averaged parameters; 0: no average", 0, 0.99999999, 0),
-    field<&C::bias_correction>("ema_bias_correction", "weigh the first steps fully instead of the start values", 0, 1,
-                               1),
-};
-
 double rate_of(const EmaConfig& config, uint64_t step) {
   const double d = config.decay;
   if (!config.bias_correction) return 1 - d;
@@ -23,7 +16,10 @@ double rate_of(const EmaConfig& config, uint64_t step) {
 
 }  // namespace
 
-std::span<const Field<EmaConfig>> ema_fields() { return kFields; }
+void EmaConfig::fields(Fields& f) {
+  f.real("ema_decay", "decay of the averaged parameters; 0: no average", decay, 0, 0.99999999);
+  f.flag("ema_bias_correction", "weigh the first steps fully instead of the start values", bias_correction);
+}
 
 template <class T>
 void ema_update(const EmaConfig& config, uint64_t step, T* average, const T* param, int64_t begin, int64_t end) {

@@ -4,19 +4,16 @@
 // parameters. Accuracy: two roundings per step.
 #pragma once
 #include <cstdint>
-#include <span>
 
-#include "src/train/fields.h"
+#include "src/part/config.h"
 
 namespace nf {
 
-struct EmaConfig {
-  double decay;  // 0: no average is kept
-  bool bias_correction;
+struct EmaConfig : Config {
+  double decay = 0;  // 0: no average is kept
+  bool bias_correction = true;
+  void fields(Fields& f) override;
 };
-
-std::span<const Field<EmaConfig>> ema_fields();
-inline EmaConfig default_ema() { return default_config(ema_fields()); }
 
 // average += rate (param - average) at step `step` (from 1) on the elements [begin, end); same bits for any split.
 template <class T>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
 namespace nf {
@@ -63,7 +63,7 @@ View part_of(const View& v, int64_t first, int64_t rows) {
 // Rows of x, by as many threads as may ask the target.
 void evaluate(Executor& executor, const Target& target, const View& x, const View& context, const View& log_p) {
   const int64_t n = x.shape[0];
-  if (!target.anywhere()) return target.evaluate(x, context, log_p, {});
+  if (!target.thread_safe()) return target.evaluate(x, context, log_p, {});
   executor.parallel_for(static_cast<uint32_t>((n + kPiece - 1) / kPiece), [&](uint32_t i) {
     const int64_t first = i * kPiece, rows = std::min(kPiece, n - first);
     target.evaluate(part_of(x, first, rows), context, part_of(log_p, first, rows), {});

@@ -2,9 +2,12 @@
 // definitions as in torch.optim. Coefficients are computed in double and rounded once.
 #include "src/train/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "runtime/kernel/optim_kernels.h"
+#include "src/train/check_fields.h"
 
 namespace nf {
 namespace {
@@ -15,32 +18,6 @@ using Kind = OptimizerKind;
 using C = OptimizerConfig;
 
 constexpr const char* kKinds[] = {"adam", "adamw", "adamax", "rmsprop", "adagrad", "adadelta", "radam", "sgd"};
-constexpr uint32_t kAdams = kinds({Kind::adam, Kind::adamw, Kind::adamax, Kind::radam});
-constexpr uint32_t kMomentum = kinds({Kind::sgd, Kind::rmsprop});
-
-// The lower bound of eps keeps float32 safe: g^2 underflows below 1e-19, and then eps is all that is left to divide by.
-constexpr Field<C> kFields[] = {
-    field<&C::kind>("optimizer", "update rule", 0, std::size(kKinds) - 1, 0, kEveryKind, kKinds),
-    field<&C::lr>("lr", "learning rate, before the schedule", 0, 1e3, 1e-3),
-    field<&C::beta1>("beta1", "smoothing of the gradient", 0, 0.999999, 0.9, kAdams),
-    field<&C::beta2>("beta2", "smoothing of the squared gradient", 0, 0.99999999, 0.999, kAdams),
-    field<&C::alpha>("alpha", "smoothing of the squared gradient", 0, 0.99999999, 0.99, kinds({Kind::rmsprop})),
-    field<&C::rho>("rho", "smoothing of squared gradient and squared step", 0, 0.99999999, 0.9,
-                   kinds({Kind::adadelta})),
-    field<&C::eps>("eps", "added to the denominator", 1e-16, 1, 1e-8, ~kinds({Kind::sgd})),
-    field<&C::weight_decay>("weight_decay", "adamw: decoupled decay; otherwise L2 penalty added to the gradient", 0,
-                            1e3, 0),
-    field<&C::amsgrad>("amsgrad", "use the largest second moment so far", 0, 1, 0, kinds({Kind::adam, Kind::adamw})),
-    field<&C::centered>("centered", "subtract the squared mean gradient", 0, 1, 0, kinds({Kind::rmsprop})),
-    field<&C::momentum>("momentum", "heavy-ball momentum", 0, 0.999999, 0, kMomentum),
-    field<&C::dampening>("dampening", "share of the gradient kept out of the momentum", 0, 1, 0, kinds({Kind::sgd})),
-    field<&C::nesterov>("nesterov", "Nesterov momentum", 0, 1, 0, kinds({Kind::sgd})),
-    field<&C::lr_decay>("lr_decay", "rate is divided by 1 + lr_decay * steps before", 0, 1e3, 0,
-                        kinds({Kind::adagrad})),
-    field<&C::initial_accumulator>("initial_accumulator", "sum of squares before the first step", 0, 1e6, 0,
-                                   kinds({Kind::adagrad})),
-};
-
 // 1 - beta^t without cancellation for beta near 1; beta = 0 gives 1 (log is -infinity).
 double bias_correction(double beta, uint64_t t) { return -std::expm1(static_cast<double>(t) * std::log(beta)); }
 
@@ -126,10 +103,44 @@ Update update_of(const C& c, double lr, uint64_t t, double grad_scale) {
 
 }  // namespace
 
-std::span<const Field<OptimizerConfig>> optimizer_fields() { return kFields; }
+const char* name_of(OptimizerKind kind) { return kKinds[static_cast<size_t>(kind)]; }
+
+// The lower bound of eps keeps float32 safe: g^2 underflows below 1e-19, and then eps is all that is left to divide by.
+void OptimizerConfig::fields(Fields& f) {
+  f.choice("optimizer", "update rule", kind, kKinds);
+  const auto only = [&](std::initializer_list<Kind> kinds) {
+    f.relevant(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(),
+               std::string("\"optimizer\": \"") + name_of(kind) + "\"");
+  };
+  f.real("lr", "learning rate, before the schedule", lr, 0, 1e3);
+  only({Kind::adam, Kind::adamw, Kind::adamax, Kind::radam});
+  f.real("beta1", "smoothing of the gradient", beta1, 0, 0.999999);
+  f.real("beta2", "smoothing of the squared gradient", beta2, 0, 0.99999999);
+  only({Kind::rmsprop});
+  f.real("alpha", "smoothing of the squared gradient", alpha, 0, 0.99999999);
+  only({Kind::adadelta});
+  f.real("rho", "smoothing of squared gradient and squared step", rho, 0, 0.99999999);
+  only({Kind::adam, Kind::adamw, Kind::adamax, Kind::rmsprop, Kind::adagrad, Kind::adadelta, Kind::radam});
+  f.real("eps", "added to the denominator", eps, 1e-16, 1);
+  f.relevant(true);
+  f.real("weight_decay", "adamw: decoupled decay; otherwise L2 penalty added to the gradient", weight_decay, 0, 1e3);
+  only({Kind::adam, Kind::adamw});
+  f.flag("amsgrad", "use the largest second moment so far", amsgrad);
+  only({Kind::rmsprop});
+  f.flag("centered", "subtract the squared mean gradient", centered);
+  only({Kind::sgd, Kind::rmsprop});
+  f.real("momentum", "heavy-ball momentum", momentum, 0, 0.999999);
+  only({Kind::sgd});
+  f.real("dampening", "share of the gradient kept out of the momentum", dampening, 0, 1);
+  f.flag("nesterov", "Nesterov momentum", nesterov);
+  only({Kind::adagrad});
+  f.real("lr_decay", "rate is divided by 1 + lr_decay * steps before", lr_decay, 0, 1e3);
+  f.real("initial_accumulator", "sum of squares before the first step", initial_accumulator, 0, 1e6);
+  f.relevant(true);
+}
 
 void check(const OptimizerConfig& config) {
-  check_fields(optimizer_fields(), config);
+  check_fields(config);
   if (config.nesterov && (config.momentum == 0 || config.dampening != 0))
     fail(Code::spec, "nesterov needs momentum > 0 and dampening = 0, not momentum = %.9g and dampening = %.9g",
          config.momentum, config.dampening);

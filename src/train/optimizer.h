@@ -9,31 +9,30 @@
 #include <cstdint>
 #include <span>
 
-#include "src/train/fields.h"
+#include "src/part/config.h"
 
 namespace nf {
 
 enum class OptimizerKind : uint8_t { adam, adamw, adamax, rmsprop, adagrad, adadelta, radam, sgd };
 
-struct OptimizerConfig {
-  OptimizerKind kind;
-  double lr;
-  double beta1, beta2;  // adam family
-  double alpha;         // rmsprop: smoothing of g^2
-  double rho;           // adadelta: smoothing of g^2 and dx^2
-  double eps;
-  double weight_decay;  // adamw: decoupled; otherwise added to the gradient (L2)
-  bool amsgrad;
-  bool centered;
-  double momentum, dampening;
-  bool nesterov;
-  double lr_decay;             // adagrad
-  double initial_accumulator;  // adagrad
+struct OptimizerConfig : Config {
+  OptimizerKind kind = OptimizerKind::adam;
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;  // adam family
+  double alpha = 0.99;                // rmsprop: smoothing of g^2
+  double rho = 0.9;                   // adadelta: smoothing of g^2 and dx^2
+  double eps = 1e-8;
+  double weight_decay = 0;  // adamw: decoupled; otherwise added to the gradient (L2)
+  bool amsgrad = false;
+  bool centered = false;
+  double momentum = 0, dampening = 0;
+  bool nesterov = false;
+  double lr_decay = 0;             // adagrad
+  double initial_accumulator = 0;  // adagrad
+  void fields(Fields& f) override;
 };
 
-// Row 0 is "optimizer" itself. Defaults are Adam's and hold for every kind.
-std::span<const Field<OptimizerConfig>> optimizer_fields();
-inline OptimizerConfig default_optimizer() { return default_config(optimizer_fields()); }
+const char* name_of(OptimizerKind kind);
 void check(const OptimizerConfig& config);  // bounds, options the kind ignores, impossible combinations
 
 // Number of per-parameter state arrays, each of the parameters' type and length and zero before the first step.

@@ -3,58 +3,64 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+
+#include "src/train/check_fields.h"
 
 namespace nf {
 namespace {
 
 using Kind = ScheduleKind;
-using C = ScheduleConfig;
-
 constexpr const char* kKinds[] = {"constant", "cosine", "step", "exponential", "polynomial", "plateau"};
-constexpr uint32_t kHasLength = kinds({Kind::cosine, Kind::polynomial});
-constexpr uint32_t kHasEnd = kinds({Kind::cosine, Kind::polynomial, Kind::plateau});
-constexpr uint32_t kDecays = kinds({Kind::step, Kind::exponential, Kind::plateau});
-
-constexpr Field<C> kFields[] = {
-    field<&C::kind>("schedule", "learning rate over the steps", 0, std::size(kKinds) - 1, 0, kEveryKind, kKinds),
-    field<&C::schedule_steps>("schedule_steps", "length after the warm-up; 0: the rest of the run", 0, kMaxInteger, 0,
-                              kHasLength),
-    field<&C::lr_end>("lr_end", "rate at the end; plateau: the least rate", 0, 1e3, 0, kHasEnd),
-    field<&C::decay_every>("decay_every", "steps between decays", 1, kMaxInteger, 1000, kinds({Kind::step})),
-    field<&C::decay>("decay", "factor of one decay", 1e-6, 1, 0.5, kDecays),
-    field<&C::power>("power", "exponent: 1 is linear", 1e-3, 100, 1, kinds({Kind::polynomial})),
-    field<&C::patience>("patience", "validations without improvement that are tolerated", 0, 1e9, 10,
-                        kinds({Kind::plateau})),
-    field<&C::threshold>("threshold", "least fall of the loss that counts as improvement", 0, 1e9, 1e-4,
-                         kinds({Kind::plateau})),
-    field<&C::warmup_steps>("warmup_steps", "steps of linear warm-up before the schedule", 0, kMaxInteger, 0),
-    field<&C::warmup_start>("warmup_start", "rate at step 0 of the warm-up, as a share of lr", 0, 1, 0),
-};
+constexpr int64_t kMaxSteps = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
-std::span<const Field<ScheduleConfig>> schedule_fields() { return kFields; }
+void ScheduleConfig::fields(Fields& f) {
+  f.choice("schedule", "learning rate over the steps", kind, kKinds);
+  const auto only = [&](std::initializer_list<Kind> kinds) {
+    f.relevant(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(),
+               std::string("\"schedule\": \"") + kKinds[static_cast<size_t>(kind)] + "\"");
+  };
+  only({Kind::cosine, Kind::polynomial});
+  f.integer("schedule_steps", "length after the warm-up; 0: the rest of the run", schedule_steps, 0, kMaxSteps);
+  only({Kind::cosine, Kind::polynomial, Kind::plateau});
+  f.real("lr_end", "rate at the end; plateau: the least rate", lr_end, 0, 1e3);
+  only({Kind::step});
+  f.integer("decay_every", "steps between decays", decay_every, 1, kMaxSteps);
+  only({Kind::step, Kind::exponential, Kind::plateau});
+  f.real("decay", "factor of one decay", decay, 1e-6, 1);
+  only({Kind::polynomial});
+  f.real("power", "exponent: 1 is linear", power, 1e-3, 100);
+  only({Kind::plateau});
+  f.integer("patience", "validations without improvement that are tolerated", patience, 0, 1'000'000'000);
+  f.real("threshold", "least fall of the loss that counts as improvement", threshold, 0, 1e9);
+  f.relevant(true);
+  f.integer("warmup_steps", "steps of linear warm-up before the schedule", warmup_steps, 0, kMaxSteps);
+  f.real("warmup_start", "rate at step 0 of the warm-up, as a share of lr", warmup_start, 0, 1);
+}
 
 void check(const ScheduleConfig& config, double base_lr) {
-  check_fields(schedule_fields(), config);
+  check_fields(config);
   if (config.lr_end > base_lr) fail(Code::spec, "lr_end = %.9g is above lr = %.9g", config.lr_end, base_lr);
 }
 
-ScheduleConfig resolve(ScheduleConfig config, uint64_t max_steps) {
+ScheduleConfig resolve(ScheduleConfig config, int64_t max_steps) {
   if (config.schedule_steps == 0)
     config.schedule_steps = max_steps > config.warmup_steps ? max_steps - config.warmup_steps : 1;
   return config;
 }
 
 double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step) {
-  if (step < config.warmup_steps) {
-    const double done = static_cast<double>(step) / static_cast<double>(config.warmup_steps);
+  const auto warmup = static_cast<uint64_t>(config.warmup_steps);
+  if (step < warmup) {
+    const double done = static_cast<double>(step) / static_cast<double>(warmup);
     return base_lr * (config.warmup_start + (1 - config.warmup_start) * done);
   }
-  const uint64_t t = step - config.warmup_steps;
+  const uint64_t t = step - warmup;
   const double span = base_lr - config.lr_end;
-  const uint64_t length = std::max<uint64_t>(1, config.schedule_steps);  // 0: not resolved
+  const auto length = static_cast<uint64_t>(std::max<int64_t>(1, config.schedule_steps));  // 0: not resolved
   switch (config.kind) {
     case Kind::constant:
     case Kind::plateau:
@@ -65,7 +71,8 @@ double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step
       return config.lr_end + span * (1 + std::cos(std::numbers::pi * phase)) / 2;
     }
     case Kind::step:
-      return base_lr * std::pow(config.decay, static_cast<double>(t / std::max<uint64_t>(1, config.decay_every)));
+      return base_lr * std::pow(config.decay, static_cast<double>(
+                                                  t / static_cast<uint64_t>(std::max<int64_t>(1, config.decay_every))));
     case Kind::exponential:
       return base_lr * std::pow(config.decay, static_cast<double>(t));
     case Kind::polynomial: {
@@ -82,7 +89,7 @@ bool observe(const ScheduleConfig& config, PlateauState& state, double loss) {
     state.bad = 0;
     return false;
   }
-  if (++state.bad <= config.patience) return false;
+  if (++state.bad <= static_cast<uint64_t>(config.patience)) return false;
   state.bad = 0;
   state.factor *= config.decay;
   return true;

@@ -10,35 +10,32 @@
 #pragma once
 #include <cstdint>
 #include <limits>
-#include <span>
 
-#include "src/train/fields.h"
+#include "src/part/config.h"
 
 namespace nf {
 
 enum class ScheduleKind : uint8_t { constant, cosine, step, exponential, polynomial, plateau };
 
-struct ScheduleConfig {
-  ScheduleKind kind;
-  uint64_t schedule_steps;  // 0: what is left of the run after the warm-up, filled in by resolve()
-  double lr_end;
-  uint64_t decay_every;
-  double decay;
-  double power;
-  uint64_t patience;
-  double threshold;
-  uint64_t warmup_steps;
-  double warmup_start;
+struct ScheduleConfig : Config {
+  ScheduleKind kind = ScheduleKind::constant;
+  int64_t schedule_steps = 0;  // 0: what is left of the run after the warm-up, filled in by resolve()
+  double lr_end = 0;
+  int64_t decay_every = 1000;
+  double decay = 0.5;
+  double power = 1;
+  int64_t patience = 10;
+  double threshold = 1e-4;
+  int64_t warmup_steps = 0;
+  double warmup_start = 0;
+  void fields(Fields& f) override;
 };
 
-// Row 0 is "schedule" itself.
-std::span<const Field<ScheduleConfig>> schedule_fields();
-inline ScheduleConfig default_schedule() { return default_config(schedule_fields()); }
 // Bounds, options the kind ignores, and lr_end above the base rate.
 void check(const ScheduleConfig& config, double base_lr);
 
 // Fills in schedule_steps = 0 for a run of max_steps, so that the rate arrives at its end when the run does.
-ScheduleConfig resolve(ScheduleConfig config, uint64_t max_steps);
+ScheduleConfig resolve(ScheduleConfig config, int64_t max_steps);
 
 // For a resolved configuration; with kind plateau: the rate before any observation.
 double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step);

@@ -5,16 +5,16 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/op/layout.h"
 #include "src/flow/start.h"
+#include "src/lane/lane_sums.h"
 #include "src/model/rows.h"
-#include "src/train/lane_sums.h"
 
 namespace nf {
 namespace {
 
-bool waits(const FlowModel& model, const Step& step) {
+bool waits(const FlowModel& model, const LayerInstance& step) {
   const ParamId flag = step.layer->started();
   if (flag < 0) return false;
   const View v = model.params().view(static_cast<size_t>(flag));
@@ -33,7 +33,7 @@ class Journey {
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
-    model.part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n));
+    model.chain().part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
@@ -67,7 +67,7 @@ class Journey {
         Var c = nullptr;
         if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
         c = model_.seen(r.scope(), c, x->out.shape[0]);
-        store_rows(model_.part(r.scope(), at_, to, x, c).y, now_, first);
+        store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
       });
     });
     if (fresh.data()) copy_ = std::move(fresh);
@@ -94,7 +94,7 @@ class Journey {
   Buffer copy_;
 };
 
-[[noreturn]] void report_nonfinite(const Journey& journey, const double* weight, const Step& step) {
+[[noreturn]] void report_nonfinite(const Journey& journey, const double* weight, const LayerInstance& step) {
   for (int64_t lane = 0; lane < journey.lanes(); ++lane)
     journey.blocks(lane, [&](auto&, Var x, int64_t first) {
       for (int64_t r = 0; r < x->out.shape[0]; ++r) {
@@ -113,7 +113,7 @@ class Journey {
 // Puts back what the steps' tensors were unless it is told that all went well.
 class Undo {
  public:
-  Undo(const Allocator& allocator, const FlowModel& model, const std::vector<const Step*>& steps)
+  Undo(const Allocator& allocator, const FlowModel& model, const std::vector<const LayerInstance*>& steps)
       : model_(model), steps_(steps) {
     size_t bytes = 0;
     each([&](const View&, size_t n) { bytes += n; });
@@ -139,34 +139,34 @@ class Undo {
  private:
   template <class F>
   void each(F&& body) const {
-    for (const Step* s : steps_)
+    for (const LayerInstance* s : steps_)
       for (ParamId i = s->first; i < s->first + s->count; ++i) {
         const View v = model_.params().view(static_cast<size_t>(i));
         if (v.count()) body(v, static_cast<size_t>(v.count() * size_of(v.dtype)));
       }
   }
   const FlowModel& model_;
-  const std::vector<const Step*>& steps_;
+  const std::vector<const LayerInstance*>& steps_;
   Buffer old_;
 };
 
 }  // namespace
 
 bool waits_for_data(const FlowModel& model) {
-  for (const Step& s : model.steps())
+  for (const LayerInstance& s : model.layers())
     if (waits(model, s)) return true;
   return false;
 }
 
 void keep_initial(const FlowModel& model) {
-  for (const Step& s : model.steps())
+  for (const LayerInstance& s : model.layers())
     if (waits(model, s)) write_param(model.params(), s.layer->started(), [](int64_t) { return 1; });
 }
 
-void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const BatchCut& cut,
+void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
                      const View& x, const View& context, const View& weight, const Collective& collective) {
-  std::vector<const Step*> waiting;
-  for (const Step& s : model.steps())
+  std::vector<const LayerInstance*> waiting;
+  for (const LayerInstance& s : model.layers())
     if (waits(model, s)) waiting.push_back(&s);
   if (waiting.empty()) return;
   const int64_t n = x.shape[0], d = model.columns();
@@ -183,11 +183,11 @@ void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& 
          waiting[0]->where.c_str(), rows);
 
   Undo undo(allocator, model, waiting);
-  const auto index = [&](const Step* s) { return static_cast<size_t>(s - model.steps().data()); };
+  const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
   Journey journey(allocator, executor, model, cut, x, context, index(waiting.back()));
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
-  for (const Step* step : waiting) {
+  for (const LayerInstance* step : waiting) {
     journey.advance(index(step));
     const auto each_block = [&](int64_t lane, auto&& add) {
       journey.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });

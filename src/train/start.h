@@ -1,8 +1,9 @@
 // Layers whose parameters start from data (actnorm, standardise, batch_norm), once in the life of a model.
 #pragma once
 #include "runtime/core/executor.h"
-#include "src/train/collective.h"
-#include "src/train/lanes.h"
+#include "src/lane/collective.h"
+#include "src/lane/cut.h"
+#include "src/model/flow_model.h"
 
 namespace nf {
 
@@ -14,7 +15,7 @@ bool waits_for_data(const FlowModel& model);
 // no data, weight [n] or no data: rows of weight 0 do not count, all others count alike. Needs one copy of the rows,
 // unless the only layer that waits is the first. The same bits for any number of threads. On error nothing has changed:
 // Error{argument} for fewer than two rows, Error{numeric} for rows that are not finite where they arrive.
-void start_from_data(const Allocator& allocator, Executor& executor, FlowModel& model, const BatchCut& cut,
+void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
                      const View& x, const View& context, const View& weight, const Collective& collective);
 
 // Those layers count as started, from the parameters that they have: a model that was fitted without data.

@@ -126,7 +126,7 @@ TEST(Kit, MappedTablesGiveTheSameBatches) {
 
   std::filesystem::resize_file(path, 5000);
   nf_view v = NF_VIEW_INIT;
-  EXPECT_TRUE(failed(NF_ERR_IO, nf_batches_get(a.get(), 0, &v, nullptr, nullptr, &e), e, "cut short"));
+  EXPECT_TRUE(failed(NF_ERR_IO, nf_batches_get(a.get(), 0, &v, nullptr, nullptr, &e), e, "truncated"));
   EXPECT_EQ(bits(b, 0).size(), 200u);
 }
 

@@ -109,7 +109,7 @@ TEST_F(TargetAbi, FailuresLeaveTheTrainerUsable) {
     host.answer = -3;
     EXPECT_TRUE(failed(NF_ERR_CALLBACK, step(), e, "returned -3"));
     host.answer = 1;
-    EXPECT_TRUE(failed(NF_ERR_CANCELLED, step(), e, "stopped by the target's callback"));
+    EXPECT_TRUE(failed(NF_ERR_CANCELLED, step(), e, "the target's callback returned"));
     host.answer = 0;
     host.bad_row = 17;
     EXPECT_TRUE(failed(NF_ERR_NUMERIC, step(), e, "sample 17 is nan"));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runtime/kernel/symmetric_eigen.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/polar.h"
 #include "tests/bench/flow.h"
 
 namespace nf::bench {

@@ -1,7 +1,7 @@
-"""Banned in the library (runtime, src but src/cli, include): whatever stops, prints, or touches state of the host.
+"""Bans calls in the library (runtime, src except src/cli, include) that end the process, print, or touch host state.
 
-A library that others embed returns errors; it never ends the process, writes to its terminal, reads its environment,
-changes its signals, locale or rounding, or keeps state per thread. Comments and strings may say anything.
+An embedded library returns errors; it never ends the process, writes to its terminal, reads its environment, changes its
+signals, locale or rounding, or keeps state per thread. Comments and strings are not checked.
 """
 import re
 
@@ -16,7 +16,7 @@ CALLS = {
     'is not thread-safe (fail_os appends the text)': 'strerror',
 }
 WHY = {name: why for why, names in CALLS.items() for name in names.split()}
-# Not after an identifier, '.', '->' or another namespace: those are other functions of the same name.
+# A name after an identifier, '.', '->' or another namespace is a different function.
 CALL = re.compile(r'(?<![\w.:])(?<!->)(?:std\s*::\s*|::\s*)?\b(' + '|'.join(WHY) + r')\s*\(')
 OTHERS = [(re.compile(r'\bstd\s*::\s*w?(?:cout|cerr|clog)\b|(?<![\w.:])w?(?:cout|cerr|clog)\s*<<'), 'prints'),
           (re.compile(r'(?<![\w.:])(?:stdout|stderr)\b'), 'prints'),

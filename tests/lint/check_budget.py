@@ -1,4 +1,4 @@
-"""File-size budget: no source over 800 lines, nine in ten under 500, the median under 200."""
+"""Checks the file size budget: no source over 800 lines, nine in ten under 500, the median under 200."""
 import statistics
 
 from lint import CPP, read, run, sources
@@ -14,10 +14,10 @@ def check(root, _):
     problems = [f'{p}: {n} lines, the limit is {LIMIT}: split it' for p, n in lines.items() if n > LIMIT]
     long = [p for p, n in lines.items() if n >= MOST]
     if len(long) * 10 > len(lines):
-        problems.append(f'{len(long)} of {len(lines)} files have {MOST} lines or more, one in ten may: {", ".join(long)}')
+        problems.append(f'{len(long)} of {len(lines)} files have {MOST} lines or more, at most one in ten may: {", ".join(long)}')
     median = statistics.median(lines.values())
     if median >= MEDIAN:
-        problems.append(f'the median file has {median:g} lines, it should have less than {MEDIAN}')
+        problems.append(f'the median file has {median:g} lines, expected fewer than {MEDIAN}')
     return problems
 
 

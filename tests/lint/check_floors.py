@@ -1,7 +1,7 @@
-"""Floors: a source file includes only its own floor or lower ones.
+"""Checks the floors: a source file includes only files of its own floor or lower ones.
 
 0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3a src/part, 3b src/flow src/net src/base src/target,
-4 src/model src/io, 5 src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and
+4 src/model src/io, 5a src/lane, 5b src/objective, 5c src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and
 themselves). The folders of floor 3b include each other in one direction only. Some third-party headers have one home as
 well.
 """
@@ -12,8 +12,9 @@ from lint import code_only, read, run, sources
 
 FLOORS = {'runtime/core/': '0', 'runtime/kernel/': '1', 'runtime/op/': '2', 'runtime/tape/': '2', 'src/part/': '3a',
           'src/flow/': '3b', 'src/net/': '3b', 'src/base/': '3b', 'src/target/': '3b', 'src/model/': '4', 'src/io/': '4',
-          'src/train/': '5', 'src/abi/': '6', 'include/nf/': '6'}  # in the order of strings
+          'src/lane/': '5a', 'src/objective/': '5b', 'src/train/': '5c', 'src/abi/': '6', 'include/nf/': '6'}  # in the order of strings
 NO_CYCLES = '3b'
+UNSEEN = {'runtime/tape/': 'runtime/op/'}  # on the same floor
 GUESTS = ('src/cli/', 'bindings/', 'examples/')  # floor 7
 HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
          'nlohmann/': ('src/cli/',),
@@ -51,6 +52,9 @@ def problem_with(root, path, target, quoted):
         return 'this folder has no floor: add it to tests/lint/check_floors.py'
     if other is None:
         return f'"{target}" is not on a floor of the library'
+    for folder, unseen in UNSEEN.items():
+        if path.startswith(folder) and target.startswith(unseen):
+            return f'"{target}": {folder} does not see {unseen}'
     return f'"{target}" is floor {other}, above floor {own}' if other > own else None
 
 
@@ -103,6 +107,8 @@ def cases():
         ('a folder cycle', {**one('src/flow/a.cc', '"src/net/b.h"'), **one('src/net/b.h', '"src/flow/c.h"')},
          'folders include each other: src/flow/ -> src/net/ -> src/flow/ (src/flow/a.cc:2, src/net/b.h:2)'),
         ('upwards in brackets', one('runtime/op/a.cc', '<src/flow/a.h>'), 'above floor 2'),
+        ('ops see the tape', one('runtime/op/a.cc', '"runtime/tape/tape.h"'), None),
+        ('the tape sees an op', one('runtime/tape/a.cc', '"runtime/op/ops.h"'), 'does not see runtime/op/'),
         ('model sees train', one('src/model/a.cc', '"src/train/adam.h"'), 'above floor 4'),
         ('engine sees the ABI', one('src/train/a.cc', '"nf/nf.h"'), 'above floor 5'),
         ('ABI sees the header', one('src/abi/a.cc', '"nf/nf.h"'), None),

@@ -1,4 +1,4 @@
-"""Our C and C++ sources are as clang-format 14 writes them; --fix rewrites those that are not."""
+"""Checks that C and C++ sources are formatted by clang-format 14; --fix rewrites those that are not."""
 import os
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ def check(root, options):
             if ': error:' in line:
                 path, number = line.split(':')[:2]
                 places.setdefault(path, []).append(number)
-        return [f'{path}:{at[0]}: not formatted here and {len(at) - 1} times below: run ./dev format'
+        return [f'{path}:{at[0]}: not formatted here and at {len(at) - 1} lines below: run ./dev format'
                 for path, at in places.items()] or ([done.stderr] if done.returncode else [])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,4 +1,4 @@
-"""libnf.so is called libnf.so.1 and needs only the C and C++ runtimes and libhwy: OpenBLAS is inside."""
+"""Checks that libnf.so has the SONAME libnf.so.1 and needs only the C and C++ runtimes and libhwy."""
 import re
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""libnf.so exports exactly the symbols listed in tests/abi/symbols.txt; --fix writes the list from the library."""
+"""Checks that libnf.so exports exactly the symbols in tests/abi/symbols.txt; --fix writes the list from the library."""
 import os
 import shutil
 import subprocess

@@ -1,7 +1,7 @@
-"""What the lint checks share: finding our files, reading C++ without comments and strings, reporting, self-tests.
+"""Shared by the lint checks: finding our files, reading C++ without comments and strings, reporting, self-tests.
 
 A check is a script check_NAME.py with two functions:
-  check(root, options) -> list of problems, each one line; raises Skip when it does not apply
+  check(root, options) -> list of one-line problems; raises Skip if it does not apply
   cases() -> [(name, {path: text}, expected)]: small trees; expected is part of a problem, or None for a clean tree
 It ends with run(__doc__, check, cases). Exit codes: 0 clean, 1 problems, 77 skipped.
 """
@@ -21,7 +21,7 @@ class Skip(Exception):
 
 
 def files(root, untracked=True):
-    """Paths of all files that are (or, with untracked, could be) committed, relative to root, sorted."""
+    """Returns the sorted paths, relative to root, of all files that are (or with untracked, could be) committed."""
     others = ['--others', '--exclude-standard'] if untracked else []
     git = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', *others],
                          capture_output=True, check=False) if os.path.exists(os.path.join(root, '.git')) else None
@@ -55,7 +55,7 @@ TOKEN = re.compile(r'''
 
 
 def code_only(text, keep_strings=False):
-    """C++ text with comments (and strings) blanked; line numbers stay."""
+    """Blanks comments (and strings) in C++ text; keeps line numbers."""
     def blank(m):
         if m.lastgroup == 'number' or (keep_strings and m.lastgroup != 'comment'):
             return m.group()
@@ -86,8 +86,8 @@ def run(doc, check, cases):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--root', default=ROOT, help='the tree to check')
     parser.add_argument('--build', help='build directory, for checks of the built library (default: ROOT/build)')
-    parser.add_argument('--fix', action='store_true', help='repair what can be repaired')
-    parser.add_argument('--selftest', action='store_true', help='prove on small trees that the check can fail')
+    parser.add_argument('--fix', action='store_true', help='fix what can be fixed')
+    parser.add_argument('--selftest', action='store_true', help='verify on small trees that the check can fail')
     options = parser.parse_args()
     options.build = options.build or os.path.join(options.root, 'build')
     try:

@@ -1,4 +1,4 @@
-"""The built libnf.so, and small shared libraries for the self-tests of the checks on it."""
+"""Finds the built libnf.so, and builds small shared libraries for the self-tests of the checks on it."""
 import os
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ def find(build_dir):
 
 
 def build(code, *flags):
-    """The bytes of a shared library made of this C code."""
+    """Returns the bytes of a shared library compiled from this C code."""
     compiler = shutil.which('cc') or shutil.which('gcc') or shutil.which('clang-14')
     if not compiler:
         raise Skip('no C compiler for the self-test')

@@ -87,16 +87,9 @@ Hashes run_with(const PinCase& c, const char* threads) {
   const abi_test::Runtime rt = runtime_of(threads);
   const abi_test::Model m = abi_test::model(rt.get(), c.spec, 11);
   if (!m) return hashes;
-  OptionList list = {{"lr", "0.01"}, {"seed", "7"}, {"max_steps", std::to_string(c.steps)}};
-  list.insert(list.end(), c.options.begin(), c.options.end());
-  const abi_test::Options o = options_of(list);
-  const abi_test::Trainer t = abi_test::trainer(m.get(), o.get());
-  if (!t) return hashes;
   abi_test::Target target;
-  if (!c.target.empty()) {
-    target = abi_test::target(rt.get(), c.target, info(m.get()).event_size);
-    EXPECT_TRUE(ok(nf_trainer_set_target(t.get(), target.get(), &e), e));
-  }
+  const abi_test::Trainer t = trainer_of(rt.get(), m.get(), c, target);
+  if (!t) return hashes;
   train_steps(t.get(), m.get(), c, 0, c.steps);
   uint64_t parameters = hash_parameters(m.get());
   for (const auto& [key, value] : c.options) {
@@ -168,12 +161,17 @@ std::string hex(uint64_t hash) {
   return text;
 }
 
-abi_test::Options options_of(const OptionList& list) {
-  abi_test::Options o = abi_test::options();
+abi_test::Trainer trainer_of(nf_runtime* rt, nf_model* m, const PinCase& c, abi_test::Target& target) {
+  const abi_test::Options o =
+      abi_test::options({{"lr", "0.01"}, {"seed", "7"}, {"max_steps", std::to_string(c.steps).c_str()}});
   Err e;
-  for (const auto& [key, value] : list)
+  for (const auto& [key, value] : c.options)
     EXPECT_TRUE(ok(nf_options_set(o.get(), key.c_str(), value.c_str(), &e), e)) << key << " = " << value;
-  return o;
+  abi_test::Trainer t = abi_test::trainer(m, o.get());
+  if (c.target.empty() || !t) return t;
+  target = abi_test::target(rt, c.target, info(m).event_size);
+  EXPECT_TRUE(ok(nf_trainer_set_target(t.get(), target.get(), &e), e));
+  return t;
 }
 
 uint64_t hash_parameters(const nf_model* m) {

@@ -5,6 +5,7 @@
 // hashed integers.
 #pragma once
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ struct PinCase {
   bool one_context = false;  // one row of context for the whole batch
   bool threads = false;      // run again with three threads: the result must be the same
 };
+
+inline void PrintTo(const PinCase& c, std::ostream* os) { *os << c.name; }
 
 enum Output { kParameters, kLogProb, kForward, kInverse, kSamples, kOutputs };
 inline constexpr const char* kOutputNames[] = {"parameters", "log_prob", "forward", "inverse", "samples"};
@@ -64,7 +67,8 @@ struct Numbers {
   mutable nf_view view_;
 };
 
-abi_test::Options options_of(const OptionList& list);
+// A trainer with the options of the case. `target` must be kept while it lives.
+abi_test::Trainer trainer_of(nf_runtime* rt, nf_model* m, const PinCase& c, abi_test::Target& target);
 // Sum over all tensors of a hash of their bits: neither their names nor their order count.
 uint64_t hash_parameters(const nf_model* m);
 // Trains from step number `first` on, on the rows of the case that belong to each step.

@@ -1,4 +1,4 @@
-// An allocator for tests: counts what is alive, remembers what was asked, and refuses on demand.
+// An allocator for tests that tracks live blocks and can be told to refuse allocations.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -15,11 +15,11 @@ class CountingAllocator {
     size_t bytes, align;
   };
 
-  int64_t refuse_after = -1;  // that many more succeed, later ones get nullptr; negative: never refuse
+  int64_t refuse_after = -1;  // number of further allocations that succeed before nullptr; negative: never refuse
   std::vector<Block> alive;
-  size_t bytes = 0, peak = 0;  // alive now, and at most
+  size_t bytes = 0, peak = 0;  // live bytes, and their maximum
   int64_t calls = 0;
-  int64_t wrong_frees = 0;  // a free whose pointer, size or alignment is not that of its allocation
+  int64_t wrong_frees = 0;  // frees whose pointer, size or alignment differ from the allocation
 
   Allocator hook() {
     Allocator a;

@@ -1,4 +1,5 @@
-// EXPECT_ERROR(statement, code, text): the statement throws nf::Error with this code and a message that contains text.
+// EXPECT_ERROR(statement, code, text) expects the statement to throw nf::Error with this code and a message containing
+// text.
 #pragma once
 #include <gtest/gtest.h>
 

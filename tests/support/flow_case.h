@@ -1,4 +1,4 @@
-// A flow model with a tape of its own, evaluated on plain lists of doubles: values, log-determinants, densities, and
+// A flow model with its own tape, evaluated on plain lists of doubles: values, log-determinants, densities, and
 // gradients of sum(cot_y y) + sum(cot_log_det log_det).
 #pragma once
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace nf::test {
 
-struct Rows2 {  // the inputs of a call: x [rows, event], context [rows, context]
+struct Rows2 {  // inputs of a call: x [rows, event], context [rows, context]
   int64_t rows;
   Values x, context;
   Rows2 part(int64_t first, int64_t count) const;
@@ -24,7 +24,7 @@ struct MappedValues {
 struct MappedGradients {
   MappedValues value;
   Values x, context;
-  std::vector<Values> params;  // empty where a tensor is not trained
+  std::vector<Values> params;  // empty for buffers
 };
 
 template <class T>
@@ -34,7 +34,7 @@ class FlowCase {
   explicit FlowCase(std::unique_ptr<FlowModel> model);
   FlowModel& model() { return *model_; }
 
-  // Normal numbers of this standard deviation in every trained tensor, representable in float32.
+  // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.
   void randomise(uint64_t seed, double std);
   void fill_params(double value);
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
@@ -57,13 +57,13 @@ class FlowCase {
   Tape tape_;
 };
 
-// Rows for a layer whose inputs live in `domain`, in a quarter each: two of ordinary size, one log-uniform over twelve
-// decades with both signs, one of edges (0, +-1, denormals). Of domains other than real all are ordinary.
+// Draws rows for a layer with inputs in `domain`. For real inputs, half are of ordinary size, a quarter is log-uniform
+// over twelve decades with both signs, a quarter are edge cases (0, +-1, denormals). In other domains all are ordinary.
 Rows2 draw_rows(Domain domain, DType dtype, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
-// Ordinary sizes only.
+// Draws rows of ordinary size only.
 Rows2 draw_mild(Domain domain, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
 
-// Equal bits, or both NaN.
+// Compares bits; two NaNs are equal.
 testing::AssertionResult same_bits(const Values& got, const Values& want);
 
 }  // namespace nf::test

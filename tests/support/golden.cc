@@ -1,5 +1,5 @@
-// Reader of safetensors golden files: 8-byte little-endian header size, JSON header, raw little-endian F64 data.
-// Independent of the library's own reader on purpose: a bug there must not hide itself.
+// Reads safetensors golden files: 8-byte little-endian header size, JSON header, raw little-endian F64 data.
+// Deliberately independent of the library's reader, so that a bug there cannot hide itself.
 #include "tests/support/golden.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 namespace nf::test {
 namespace {
 
-// not std::string: names() may be called while other files are still being initialised
+// not std::string, because names() may be called during static initialization
 constexpr const char* kDirectory = NF_GOLDEN_DIR;
 constexpr const char* kExtension = ".safetensors";
 

@@ -1,5 +1,5 @@
-// Chains of layers from golden vectors (nflows, zuko): where each of their tensors is stored in ours, and a fixture that
-// compares values, log-determinants, inverses, samples, densities and all gradients.
+// Maps chains of layers from golden vectors (nflows, zuko) to ours, tensor by tensor, with a fixture that compares
+// values, log-determinants, inverses, samples, densities and all gradients.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -12,6 +12,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/golden_made.h"
 #include "tests/support/golden_net.h"
+#include "tests/support/net_config.h"
 
 namespace nf::test {
 
@@ -23,19 +24,19 @@ inline std::vector<int32_t> counted(int64_t n) {
   return v;
 }
 
-// Their tensors as places in ours, layer by layer.
+// Builds our chain layer by layer and records where their tensors are stored in it.
 class Chain {
  public:
   Chain(const Golden& g, int64_t event, int64_t context) : g_(g), event_(event), context_(context) {}
 
   void layer(Json j) { layers_.push_back(std::move(j)); }
 
-  // "...initial_layer.weight" and so on under `prefix`; nflows gives the scale first, then the shift.
+  // Tensors "...initial_layer.weight" and so on under `prefix`; nflows outputs the scale first, then the shift.
   void nflows_maf(const std::string& prefix, bool invert) {
     nflows_made(prefix, {1, 0}, {{"type", "masked_autoregressive"}, {"invert", invert}, {"scale", "softplus"}});
   }
 
-  // "spline" has the fields of the spline.
+  // `spline` has the fields of the spline.
   void nflows_spline_ar(const std::string& prefix, Json spline) {
     Json j = {{"type", "spline_autoregressive"}, {"convention", "nflows"}};
     j.update(spline);
@@ -45,21 +46,17 @@ class Chain {
 
   void nflows_made(const std::string& prefix, const std::vector<int32_t>& numbers, Json j) {
     TheirMade theirs;
-    theirs.kind = NetKind::residual;
+    theirs.kind = "residual";
     theirs.degrees = {g_["param." + prefix + "initial_layer.degrees"].as<int32_t>()};
     theirs.position = counted(event_);
     theirs.numbers = numbers;
-    MadeConfig c;
-    c.net.kind = NetKind::residual;
-    c.net.blocks = static_cast<int64_t>(g_.number("num_blocks"));
-    // Ours begin with degree 0 when there is a context.
+    // Ours start with degree 0 if there is a context.
     const int64_t theirs_wide = static_cast<int64_t>(theirs.degrees[0].size());
-    c.net.hidden = {context_ ? width_for(theirs.degrees[0], event_, 0) : theirs_wide};
-    j.update({{"net", "residual"},
-              {"hidden", c.net.hidden},
-              {"blocks", c.net.blocks},
-              {"activation", g_.meta("activation")}});
-    made(prefix, theirs, c, std::move(j));
+    j["net"] = {{"type", "residual"},
+                {"hidden", context_ ? width_for(theirs.degrees[0], event_, 0) : theirs_wide},
+                {"blocks", static_cast<int64_t>(g_.number("num_blocks"))},
+                {"activation", g_.meta("activation")}};
+    made(prefix, theirs, std::move(j));
   }
 
   void zuko_maf(const std::string& prefix) {
@@ -70,7 +67,7 @@ class Chain {
                {"order", position[0] == 0 ? "natural" : "reversed"}});
   }
 
-  // In any order, by permutations around.
+  // Supports any order by permutations before and after.
   void zuko_spline_ar(const std::string& prefix) {
     const auto position = g_["param." + prefix + "order"].as<int32_t>();
     std::vector<int32_t> order(position.size());
@@ -97,10 +94,9 @@ class Chain {
     }
     const size_t layers = g_.has("param." + prefix + "hyper.4.mask") ? 2 : 1;
     theirs.degrees.assign(layers, degrees);
-    MadeConfig c;
-    c.net.hidden.assign(layers, width_for(degrees, event_, context_ ? 0 : 1));
-    j["hidden"] = c.net.hidden;
-    made(prefix + "hyper.", theirs, c, std::move(j));
+    const std::vector<int64_t> hidden(layers, width_for(degrees, event_, context_ ? 0 : 1));
+    j["net"] = {{"type", "mlp"}, {"hidden", hidden}};
+    made(prefix + "hyper.", theirs, std::move(j));
   }
 
   void lu(const std::string& prefix, double eps) {
@@ -115,7 +111,7 @@ class Chain {
     layer({{"type", "permutation"}, {"order", g_["param." + prefix + "_permutation"].as<int64_t>()}});
   }
 
-  // The spline of columns 0, 2, ... or the others; `spline` has its fields.
+  // Splines of the columns 0, 2, ... or the others; `spline` has the fields.
   void spline_coupling(const std::string& prefix, Json spline) {
     const bool free = g_.has("param." + prefix + "unconditional_transform.unnormalized_widths");
     Json j = {{"type", "spline_coupling"},
@@ -163,12 +159,12 @@ class Chain {
   const std::map<std::string, std::vector<Place>>& places() const {
     return places_;
   }  // by their name, without "param."
-  // The layer added last.
+  // Name in the layer added last.
   std::string ours(const std::string& name) const {
     return "layers." + std::to_string(layers_.size() - 1) + "." + name;
   }
 
-  // An ordinary net, the conditioner of the layer added last.
+  // A dense net, the conditioner of the layer added last.
   void dense_net(const std::string& prefix) {
     each_under(prefix, [&](const std::string& theirs, const GoldenTensor& tensor) {
       // [out, in] there, [in, out] here.
@@ -180,7 +176,7 @@ class Chain {
     });
   }
   void drop(const std::string& theirs) { places_.erase(theirs); }
-  // Number k of their tensor is number p.at[k] of one of these.
+  // Number k of their tensor is number p.at[k] of ours.
   template <class... P>
   void place(const std::string& theirs, const P&... p) {
     places_[theirs] = {p...};
@@ -192,12 +188,14 @@ class Chain {
     std::iota(v.begin(), v.end(), int64_t{0});
     return v;
   }
-  void made(const std::string& prefix, const TheirMade& theirs, const MadeConfig& c, Json j) {
+  void made(const std::string& prefix, const TheirMade& theirs, Json j) {
+    MadeConfig c;
+    c.net = net_of(j.at("net").dump());
     layer(std::move(j));
     std::vector<ParamInfo> infos;
     const Declare d(infos, "", event_, context_, layers_.size() - 1);
     const Made net(c, d, static_cast<int64_t>(theirs.numbers.size()));
-    const MadeImport import(theirs, net, infos, Made::hidden_degrees(c, d));
+    const MadeImport import(theirs, net, infos);
     each_under(prefix, [&](const std::string& name, const GoldenTensor& tensor) {
       Place p = import.place(name, tensor);
       const std::string mask = "param." + prefix + name.substr(0, name.rfind('.')) + ".mask";
@@ -222,7 +220,7 @@ class Chain {
   std::map<std::string, std::vector<Place>> places_;
 };
 
-// nflows batch norm with fixed statistics as an elementwise affine layer:
+// Expresses nflows batch norm with fixed statistics as an elementwise affine layer:
 // scale = w / sqrt(var + eps), shift = bias - mean scale, w = softplus(u) + eps.
 struct FixedNorm {
   std::string prefix;  // theirs
@@ -249,7 +247,7 @@ class ChainGolden : public testing::Test {
       }
   }
 
-  // Of all tensors of the chain; returns their number.
+  // Checks the gradients of all tensors of the chain; returns their number.
   static size_t compare_gradients(const Golden& g, const Chain& chain, FlowCase<T>& f, const MappedGradients& got,
                                   double tolerance) {
     for (const auto& [name, places] : chain.places()) {
@@ -265,18 +263,19 @@ class ChainGolden : public testing::Test {
 
   void check(const Golden& g, const Chain& chain, const std::vector<FixedNorm>& norms = {}) {
     SCOPED_TRACE(g.name());
-    // Log-determinants and gradients of splines with steep bins lose more in float32, theirs too.
+    // Log-determinants and gradients of splines with steep bins lose more digits in float32, as they do in the
+    // reference.
     const double lost = sizeof(T) == 4 ? 10 * g.number("float32_log_det_err", 0) : 0;
     const double log_det_tolerance = std::max(golden_tolerance<T>, lost);
     const double grad_tolerance = std::max(golden_grad_tolerance<T>, lost);
-    // An inverse amplifies rounding, by as much as the files tell for float64.
+    // An inverse amplifies rounding; the files record by how much for float64.
     const double rounding = 100 * (sizeof(T) == 4 ? 0x1p29 : 1);
     const double back_tolerance = std::max(golden_tolerance<T>, rounding * g.number("inverse_err", 0));
     const double back_log_det_tolerance = std::max(log_det_tolerance, rounding * g.number("inverse_log_det_err", 0));
     const int64_t rows = g["x"].rows();
     const Values context = g.has("context") ? g["context"].data : Values{};
     FlowCase<T> f(parse_spec(chain.spec(dtype_of<T>).dump()));
-    f.fill_params(0);  // units that theirs does not have
+    f.fill_params(0);  // units that the reference does not have
     const auto slot = [&](const std::string& name) { return slot_of(f, name); };
     load(g, chain, f);
     for (const FixedNorm& n : norms) {
@@ -336,7 +335,7 @@ class ChainGolden : public testing::Test {
     }
     const auto theirs = std::count_if(g.tensors().begin(), g.tensors().end(),
                                       [](const auto& t) { return t.first.rfind("grad.", 0) == 0; });
-    EXPECT_EQ(grads, static_cast<size_t>(theirs)) << "some of their gradients have nothing here";
+    EXPECT_EQ(grads, static_cast<size_t>(theirs)) << "some of their gradients have no counterpart here";
   }
 };
 

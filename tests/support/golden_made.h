@@ -1,5 +1,5 @@
-// Masked nets of golden vectors (nflows, zuko) and ours: where each of their numbers is stored here. Units are sorted
-// by degree here and in any order there; ours may have more units of a degree, whose weights stay zero.
+// Maps masked nets of golden vectors (nflows, zuko) to ours: where each of their numbers is stored here. Our units are
+// sorted by degree, theirs are in any order; ours may have more units of a degree, whose weights stay zero.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -14,23 +14,23 @@
 namespace nf::test {
 
 struct TheirMade {
-  NetKind kind = NetKind::mlp;
-  Made::Degrees degrees;          // of their hidden units, by layer, in their order
-  std::vector<int32_t> position;  // of their columns in the autoregressive order
-  std::vector<int32_t> numbers;   // our place of number k of a column
+  std::string kind = "mlp";
+  Made::Degrees degrees;          // degrees of their hidden units, by layer, in their order
+  std::vector<int32_t> position;  // positions of their columns in the autoregressive order
+  std::vector<int32_t> numbers;   // our index of output k of a column
   bool context_last = false;      // the input is [x, context], not [context, x]
 };
 
-// For every number of one of their tensors: the name of ours and the place in it; -1: masked.
+// Our tensor and, for every number of their tensor, the index in ours, or -1 if masked.
 struct Place {
   std::string tensor;
   std::vector<int64_t> at;
 };
 
-inline std::string our_made_name(const std::string& theirs, NetKind kind, int64_t layers) {
+inline std::string our_made_name(const std::string& theirs, const std::string& kind, int64_t layers) {
   const std::string layer = theirs.substr(0, theirs.rfind('.')), what = theirs.substr(theirs.rfind('.'));
   if (layer == "final_layer" || layer == std::to_string(2 * layers)) return "output" + what;
-  if (kind == NetKind::mlp) {
+  if (kind == "mlp") {
     if (layer == "initial_layer") return "hidden.0" + what;
     if (layer.rfind("blocks.", 0) == 0) return "hidden." + std::to_string(std::stoi(layer.substr(7)) + 1) + what;
     return "hidden." + std::to_string(std::stoi(layer) / 2) + what;
@@ -43,7 +43,7 @@ inline std::string our_made_name(const std::string& theirs, NetKind kind, int64_
   return ours;
 }
 
-// The least width of our even degrees low ... D - 1 that has room for theirs.
+// Returns the smallest width of our evenly spread degrees low ... D - 1 that has room for their units.
 inline int64_t width_for(const std::vector<int32_t>& theirs, int64_t event, int64_t low) {
   int64_t most = 0;
   for (const int32_t d : theirs) most = std::max<int64_t>(most, std::count(theirs.begin(), theirs.end(), d));
@@ -52,9 +52,9 @@ inline int64_t width_for(const std::vector<int32_t>& theirs, int64_t event, int6
 
 class MadeImport {
  public:
-  // `ours`: degrees of our hidden units.
-  MadeImport(const TheirMade& theirs, const Made& made, const std::vector<ParamInfo>& infos, const Made::Degrees& ours)
+  MadeImport(const TheirMade& theirs, const Made& made, const std::vector<ParamInfo>& infos)
       : theirs_(theirs), made_(made), infos_(infos) {
+    const Made::Degrees& ours = made.hidden_degrees();
     for (size_t l = 0; l < ours.size(); ++l) {
       std::vector<int64_t> map;
       std::vector<bool> taken(ours[l].size());

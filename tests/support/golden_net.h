@@ -1,5 +1,5 @@
-// Residual nets of golden vectors (nflows) and ours: what their parameters are called here, and in which order their
-// matrices are stored ([out, in] there, [in, out] here).
+// Maps residual nets of golden vectors (nflows) to ours: parameter names, and the order of matrices ([out, in] in
+// nflows, [in, out] here).
 #pragma once
 #include <string>
 #include <utility>
@@ -19,7 +19,7 @@ inline std::string our_net_name(std::string name) {
   return name;
 }
 
-// A matrix transposed; anything else as it is.
+// Transposes a matrix; returns other tensors unchanged.
 inline std::vector<double> in_our_order(const GoldenTensor& g) {
   if (g.shape.size() != 2) return g.data;
   const auto out = static_cast<size_t>(g.shape[0]), in = static_cast<size_t>(g.shape[1]);

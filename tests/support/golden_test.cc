@@ -1,4 +1,4 @@
-// The comparison that every golden test leans on must itself be able to fail.
+// Tests that the comparison used by every golden test can fail.
 #include "tests/support/golden.h"
 
 #include <cmath>

@@ -1,5 +1,5 @@
-// A graph on plain lists of doubles, for tests that build it op by op: leaves with gradients, values, and gradients of
-// sum(cot_z z) + sum(cot_log_det log_det) over a chain of maps.
+// A graph on plain lists of doubles for tests that build it op by op: leaves with gradients, values, and gradients of
+// sum(cot_z z) + sum(cot_log_det log_det) through a chain of maps.
 #pragma once
 #include <deque>
 
@@ -22,7 +22,7 @@ class Graph {
   }
   Values value(Var v) { return read(v->out); }
   Values grad(Var v) { return read(tape.grad(*v)); }
-  // Adds `next` to a chain.
+  // Appends `next` to a chain.
   void then(Mapped* chain, Mapped next) {
     chain->y = next.y;
     if (next.log_det) chain->log_det = chain->log_det ? add(tape, chain->log_det, next.log_det) : next.log_det;

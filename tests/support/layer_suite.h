@@ -1,4 +1,4 @@
-// What the generic suites over all layers of the registry share: a test per layer, and the random cases of a layer.
+// Shared by the generic suites over all layers of the registry: one test per layer, and random cases of a layer.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -10,14 +10,14 @@
 
 namespace nf {
 
-// GoogleTest shows parameters by name; found by argument-dependent lookup, so in the namespace of LayerKind.
+// Lets GoogleTest print parameters by name; must be in the namespace of LayerKind for argument-dependent lookup.
 inline void PrintTo(const LayerKind* kind, std::ostream* os) { *os << kind->name; }
 
 }  // namespace nf
 
 namespace nf::test {
 
-inline constexpr uint64_t kConfigs = 50;  // random configurations of every layer
+inline constexpr uint64_t kConfigs = 50;  // random configurations per layer
 inline constexpr int64_t kColumns[] = {1, 2, 3, 5, 8};
 inline const Dims kImages[] = {{1, 1, 1}, {3, 3, 1}, {2, 4, 2}, {1, 2, 3}, {5, 2, 1}};
 
@@ -41,7 +41,7 @@ class LayerSuite : public testing::TestWithParam<const LayerKind*> {
   static std::vector<bool> directions(const std::string& spec) {
     return takes_inversion(spec) ? std::vector<bool>{false, true} : std::vector<bool>{false};
   }
-  // Inputs of the layer, or of its inverse.
+  // Domain of the inputs of the layer, or of its inverse.
   Domain domain(bool inverted) const { return inverted ? kind().image : kind().domain; }
 };
 
@@ -58,7 +58,7 @@ inline std::string layer_name(const testing::TestParamInfo<const LayerKind*>& in
                            testing::ValuesIn(Registry<LayerKind>::all().begin(), Registry<LayerKind>::all().end()), \
                            layer_name)
 
-// Parameters are far from their near-identity start.
+// Large enough to move parameters far from their near-identity initial values.
 constexpr double kParamStd = 0.3;
 
 template <class T>

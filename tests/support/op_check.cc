@@ -63,7 +63,7 @@ Problem::Problem(const OpCase& op_case, const Sizes& sizes, uint64_t seed) : c(&
 
 namespace {
 
-// Calls f(offset, k) for the elements of a view in row-major order.
+// Calls f(offset, k) for every element of a view in row-major order.
 template <class F>
 void each(const View& v, F&& f) {
   const int64_t count = v.count();
@@ -146,10 +146,13 @@ Result Runner<T>::run(const Problem& p, const Options& o) {
     r.y_shape = y->out.shape;
     if (o.tangent_of >= 0) {
       direction.emplace_back(p.shape[static_cast<size_t>(o.tangent_of)], *o.direction, Placing::packed);
-      y = jvp(tape_, y, in[o.tangent_of], tape_.input(direction.back().view(), false));
-      extra = nullptr;
-      if (!y) y = tape_.zeros(r.y_shape);
+      const Dims extra_shape = extra ? extra->out.shape : Dims();
+      Var toward = tape_.input(direction.back().view(), false);
+      const OutputTangents d = jvp(tape_, y, extra, in[o.tangent_of], toward);
+      y = d.y ? d.y : tape_.zeros(r.y_shape);
+      if (extra) extra = d.extra ? d.extra : tape_.zeros(extra_shape);
       EXPECT_EQ(y->out.shape, r.y_shape) << "of the tangent";
+      EXPECT_TRUE(!extra || extra->out.shape == extra_shape) << "of the tangent of the second output";
     }
     r.y = values_of<T>(y->out);
     if (extra) r.extra = values_of<T>(extra->out);

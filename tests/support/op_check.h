@@ -1,5 +1,5 @@
-// Evaluates a test case of an op (runtime/op/family.h) on given values in either dtype and in several memory layouts,
-// with the gradients of random cotangents; and five-point central differences to compare with.
+// Evaluates a test case of an op (runtime/op/family.h) on given values in either dtype and several memory layouts, with
+// gradients for random cotangents, and computes five-point central differences to compare with.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@
 
 namespace nf {
 
-// GoogleTest shows parameters by name; found by argument-dependent lookup, so in the namespace of OpCase.
+// Lets GoogleTest print parameters by name; must be in the namespace of OpCase for argument-dependent lookup.
 inline void PrintTo(const OpCase* c, std::ostream* os) { *os << c->name; }
 
 }  // namespace nf
@@ -25,16 +25,16 @@ inline void PrintTo(const OpCase* c, std::ostream* os) { *os << c->name; }
 namespace nf::test {
 
 using Values = std::vector<double>;
-using Sizes = std::map<char, int64_t>;  // the extents that letters stand for
+using Sizes = std::map<char, int64_t>;  // extents by letter
 
 Dims dims_of(const OpInput& input, const Sizes& sizes);
 int count_inputs(const OpCase& c);
 
-// Values drawn from a domain, representable in float32 so that both dtypes see the same numbers.
+// Draws values from a domain, representable in float32 so that both dtypes see the same numbers.
 Values draw(Domain domain, int64_t count, std::mt19937_64& random);
 Values draw_normal(int64_t count, std::mt19937_64& random);
 
-// A case with its inputs.
+// A case with concrete inputs.
 struct Problem {
   const OpCase* c;
   std::vector<Dims> shape;
@@ -47,12 +47,12 @@ struct Problem {
 
 enum class Placing {
   packed,    // row-major
-  rows,      // rows are further apart than they are long
+  rows,      // rows with gaps between them
   strided,   // every other element
   reversed,  // the first axis varies fastest
 };
 
-// Gaps between elements hold NaN: whoever reads them shows it in the result.
+// Gaps between elements hold NaN, so that reading them shows in the result.
 template <class T>
 class Tensor {
  public:
@@ -64,7 +64,7 @@ class Tensor {
   View view_;
 };
 
-// The elements of a view, in row-major order; of a view without data: zeros.
+// Returns the elements of a view in row-major order; zeros if it has no data.
 template <class T>
 Values values_of(const View& v);
 
@@ -75,7 +75,7 @@ struct Cotangents {
 struct Result {
   Dims y_shape, extra_shape;
   Values y, extra;
-  std::vector<Values> grad;  // per input; empty when it was not asked for
+  std::vector<Values> grad;  // per input; empty if not requested
 };
 
 struct Options {
@@ -83,16 +83,16 @@ struct Options {
   const Cotangents* cotangents = nullptr;  // nullptr: no gradients
   unsigned grads = ~0u;                    // bit i: gradient of input i, if it is differentiable
   int64_t first_row = 0;
-  int tangent_of = -1;  // >= 0: y is the tangent along `direction` of this input, no extra
+  int tangent_of = -1;  // >= 0: y and extra are the tangents of those along `direction` of this input
   const Values* direction = nullptr;
-  int uses = 1;         // ops that read the inputs, all with the same cotangents
+  int uses = 1;         // number of ops that read the inputs, all with the same cotangents
   bool shared = false;  // input 1 is the Var of input 0
 };
 
-// Both NaN, equal, or at most `tolerance` apart.
+// Elements are the same if both are NaN, equal, or at most `tolerance` apart.
 testing::AssertionResult same(const Values& got, const Values& want, double tolerance);
 
-// One tape for many evaluations.
+// Reuses one tape for many evaluations.
 template <class T>
 class Runner {
  public:
@@ -104,9 +104,9 @@ class Runner {
   Tape tape_;
 };
 
-// d/dh of f(x + h e) at 0 from five points, as the sum over elements of `cot` times the differences of f's values.
+// Estimates d/dh of sum(cot f(h)) at 0 from five points.
 double five_point(double h, const Values& cot, const std::function<Values(double)>& f);
 
-double largest(const Values& v);  // max |v| of finite elements, at least 1
+double largest(const Values& v);  // max |v| over finite elements, at least 1
 
 }  // namespace nf::test

@@ -75,6 +75,45 @@ void RandomFields::reals(const char*, const char*, std::vector<double>& value, d
   for (size_t i = 0; i < value.size(); ++i) value[i] = std::clamp((i % 2 ? 1 : -1) * size(random_), low, high);
 }
 
+void RandomFields::text(const char*, const char*, std::string& value, int64_t max_bytes) {
+  value.resize(static_cast<size_t>(below(std::min(max_bytes, kListSizes) + 1)));
+  for (char& c : value) c = static_cast<char>('a' + below(26));
+}
+
+void RandomFields::object(const char*, const char*, Config& value) { value.fields(*this); }
+
+void RandomFields::optional_object(const char* name, const char* doc, Config& value, bool& present) {
+  present = below(2) == 0;
+  if (present) object(name, doc, value);
+}
+
+void RandomFields::one_of(const char*, const char*, PartConfig& value) {
+  const auto parts = value.family().parts;
+  value.choose(*parts[static_cast<size_t>(below(static_cast<int64_t>(parts.size())))]);
+  value.config().fields(*this);
+}
+
+void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value) {
+  const auto kinds = Registry<LayerKind>::all();
+  value.clear();
+  if (depth_ == 2) return;
+  ++depth_;
+  for (int64_t n = below(3); n > 0; --n) {
+    LayerSpec s;
+    s.invert = below(4) == 0;
+    s.repeat = 1 + below(2);
+    if (below(4) == 0) {
+      chain("layers", "", s.layers);
+    } else {
+      s.kind = kinds[static_cast<size_t>(below(static_cast<int64_t>(kinds.size())))];
+      s.config = s.kind->config();
+      s.config->fields(*this);
+    }
+    value.push_back(std::move(s));
+  }
+  --depth_;
+}
+
 void RandomFields::choose(const char*, const char*, int& value, std::span<const char* const> names) {
   value = static_cast<int>(below(static_cast<int64_t>(names.size())));
 }
@@ -84,8 +123,6 @@ static ModelSpec spec_of_layer(const LayerKind& kind, const Dims& event, int64_t
   spec.event = event;
   spec.context = context;
   spec.dtype = DType::f64;
-  spec.base = Registry<BaseKind>::find("normal");
-  spec.base_config = spec.base->config();
   LayerSpec layer;
   layer.kind = &kind;
   layer.config = kind.config();

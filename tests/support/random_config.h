@@ -16,18 +16,24 @@ class RandomFields final : public Fields {
   void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override;
   void real(const char* name, const char* doc, double& value, double low, double high) override;
   void flag(const char* name, const char* doc, bool& value) override;
+  void text(const char* name, const char* doc, std::string& value, int64_t max_bytes) override;
   void integers(const char* name, const char* doc, std::vector<int64_t>& value, int64_t low, int64_t high,
                 int64_t max_count) override;
   void reals(const char* name, const char* doc, std::vector<double>& value, double low, double high,
              int64_t max_count) override;
+  void object(const char* name, const char* doc, Config& value) override;
+  void one_of(const char* name, const char* doc, PartConfig& value) override;
+  void chain(const char* name, const char* doc, std::vector<LayerSpec>& value) override;
 
  protected:
   void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;
+  void optional_object(const char* name, const char* doc, Config& value, bool& present) override;
 
  private:
   int64_t below(int64_t n) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(n)); }
   std::mt19937_64 random_;
   int64_t event_;
+  int depth_ = 0;  // of chains in chains
 };
 
 // The spec of a float64 model with one layer of this kind. Draws again while the layer rejects the configuration

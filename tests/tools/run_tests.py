@@ -2,9 +2,9 @@
 
   run_tests.py BUILD [NAME ...]     NAME keeps the tests whose name contains it
 
-The list is Meson's own (`meson introspect --tests`). A GoogleTest binary (protocol gtest) counts its cases one by one;
-one that dies counts the cases it did not reach as failed. Any other test is a script: exit 0 passes, 77 skips, else it
-fails; it is one case unless its last line is `# cases: PASSED FAILED SKIPPED`. The last line printed here is always
+The list of tests comes from `meson introspect --tests`. A GoogleTest binary (protocol gtest) counts each of its cases; if
+it dies, the cases it did not reach count as failed. Any other test is a script: exit code 0 passes, 77 skips, anything
+else fails. A script is one case unless its last line is `# cases: PASSED FAILED SKIPPED`. The last line printed is always
 `N passed, N failed, N skipped`; the exit code is 1 if anything failed or nothing ran.
 """
 import argparse
@@ -21,7 +21,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-# What GoogleTest says about cases that passed: not shown when others failed.
+# GoogleTest output about passed cases, hidden when others failed.
 QUIET = re.compile(r'^\[ RUN      \] (\S+)\n\[       OK \] \1 .*\n|^\[-{10}\].*\n+', re.M)
 
 
@@ -31,7 +31,7 @@ class Result:
     failed: int = 0
     skipped: int = 0
     seconds: float = 0
-    reasons: list = field(default_factory=list)  # why cases were skipped, or what failed
+    reasons: list = field(default_factory=list)  # why cases were skipped or failed
     output: str = ''
 
 
@@ -43,7 +43,7 @@ def introspect(build):
     return json.loads(done.stdout)
 
 
-ALIVE = set()  # process groups of the tests that run now
+ALIVE = set()  # process groups of running tests
 
 
 def stop(group):
@@ -54,7 +54,7 @@ def stop(group):
 
 
 def execute(command, test, seconds):
-    """Runs to the end or the timeout; returns (exit code, output); nothing the test started is left behind."""
+    """Runs until the end or the timeout and kills everything the test started; returns (exit code, output)."""
     env = dict(os.environ, **test.get('env', {}))
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(command, env=env, cwd=test.get('workdir'), stdin=subprocess.DEVNULL, stdout=out,
@@ -73,7 +73,7 @@ def execute(command, test, seconds):
 
 
 def count_gtest(report, code, output):
-    """The counts of a GoogleTest run, from its JSON report, or from its output when it died before writing one."""
+    """Counts cases of a GoogleTest run from its JSON report, or from its output if it died before writing one."""
     r = Result()
     if report:
         for case in (c for suite in report['testsuites'] for c in suite['testsuite']):
@@ -86,7 +86,7 @@ def count_gtest(report, code, output):
             else:  # SKIPPED, or SUPPRESSED: a disabled case
                 r.skipped += 1
                 said = re.search(re.escape(f'[ RUN      ] {name}\n') + r'.*?: Skipped\n(.*?)\n', output, re.S)
-                r.reasons.append(said.group(1) if said and said.group(1) else f'{name} gives no reason')
+                r.reasons.append(said.group(1) if said and said.group(1) else f'{name}, without a reason')
     else:
         total = re.search(r'^\[=+\] Running (\d+) tests?', output, re.M)
         r.passed = len(re.findall(r'^\[       OK \] \S+ \(', output, re.M))
@@ -108,7 +108,7 @@ def count_script(code, output):
         r.reasons = [f'exit code {code}']
     elif r.skipped:
         texts = lines[:-1] if said else lines
-        r.reasons = [texts[-1] if texts else 'gives no reason']
+        r.reasons = [texts[-1] if texts else 'without a reason']
     elif not r.passed:
         r.failed, r.reasons = 1, ['counted no case']
     return r
@@ -174,10 +174,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build', help='a Meson build directory')
     parser.add_argument('names', nargs='*')
-    parser.add_argument('--list', help='a JSON file in place of `meson introspect --tests`')
+    parser.add_argument('--list', help='JSON file to use instead of `meson introspect --tests`')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
-    parser.add_argument('--only-gtest', action='store_true', help='leave out scripts')
-    parser.add_argument('--wrap', default='', help='command to put before each GoogleTest binary')
+    parser.add_argument('--only-gtest', action='store_true', help='skip scripts')
+    parser.add_argument('--wrap', default='', help='command prefix for each GoogleTest binary')
     parser.add_argument('--timeout-multiplier', type=float, default=1)
     parser.add_argument('--shards', type=int, default=1,
                         help='runs that each GoogleTest binary is cut into, so that one slow binary uses every core')
@@ -186,7 +186,7 @@ def main():
         with open(options.list, encoding='utf-8') as f:
             tests = json.load(f)
     else:
-        # As `meson test` does: relative paths in a command are relative to the build directory.
+        # Like `meson test`, run commands relative to the build directory.
         tests = [dict(t, workdir=t.get('workdir') or os.path.abspath(options.build)) for t in introspect(options.build)]
     tests = [t for t in tests if (t.get('protocol') == 'gtest' or not options.only_gtest) and
              (not options.names or any(n in t['name'] for n in options.names))]
@@ -199,7 +199,7 @@ def main():
         results.append((name, result))
         show(name, result)
 
-    pool = ThreadPoolExecutor(options.jobs)  # no `with`: that would wait for every test after Ctrl-C
+    pool = ThreadPoolExecutor(options.jobs)  # not `with`, which would wait for every test after Ctrl-C
     running, parts = {}, {}  # future -> index of its test; index -> results of its shards so far
     for i, t in enumerate(tests):
         if t.get('is_parallel', True):
@@ -211,7 +211,7 @@ def main():
         parts[i][k] = done.result()
         if all(parts[i]):
             finish(tests[i]['name'], merged(parts[i]))
-    for t in tests:  # those that want the machine for themselves
+    for t in tests:  # tests that must not run in parallel
         if not t.get('is_parallel', True):
             finish(t['name'], merged([run_one(t, options)]))
 
@@ -232,4 +232,4 @@ if __name__ == '__main__':
         for one in list(ALIVE):
             stop(one)
         sys.stdout.flush()
-        os._exit(130)  # without waiting for the tests that have not begun
+        os._exit(130)  # do not wait for tests that have not started

@@ -1,4 +1,4 @@
-"""Checks run_tests.py on made-up tests: it must count cases truly and notice every kind of failure."""
+"""Tests run_tests.py on fake tests: it must count cases correctly and detect every kind of failure."""
 import json
 import os
 import subprocess

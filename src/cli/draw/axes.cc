@@ -9,13 +9,13 @@
 namespace nf::cli {
 namespace {
 constexpr double kTick = 4;      // length
-constexpr double kSpacing = 40;  // of ticks, at least
+constexpr double kSpacing = 40;  // minimum distance of ticks
 constexpr Style kNumbers{13, kPale, false};
 constexpr Style kLabels{14, kInk, false};
 
 double capital(const Style& s) { return 0.7 * s.size; }
 
-// "-" before a number as a minus sign, which is as wide as a plus.
+// Replaces "-" before a number by a minus sign, which is as wide as a plus.
 std::string with_minus(std::string s) {
   for (size_t i = 0; i + 1 < s.size(); ++i)
     if (s[i] == '-' && (i == 0 || s[i - 1] == ' ') && s[i + 1] >= '0' && s[i + 1] <= '9') s.replace(i, 1, "\u2212");
@@ -40,7 +40,7 @@ std::vector<Tick> ticks(const Range& range, int most) {
   double step = power;
   for (double factor : {1.0, 2.0, 5.0, 10.0, 20.0, 50.0}) {
     step = factor * power;
-    // Counted, since n + 1 ticks fit into n steps.
+    // Count them, because n steps hold n + 1 ticks.
     if (std::floor(range.high / step + 1e-9) - std::ceil(range.low / step - 1e-9) + 1 <= most) break;
   }
   const double largest = std::max(std::abs(range.low), std::abs(range.high));
@@ -92,7 +92,7 @@ void Axes::frame() {
   for (const Tick& t : ticks_x()) {
     const double x = std::floor(spot(t.value, y_.low).x);
     canvas_.fill({x, box_.y1 + 1, x + 1, box_.y1 + 1 + kTick}, kPale);
-    draw_text(canvas_, {x + 0.5, box_.y1 + kTick + 5 + capital(kNumbers)}, t.label, kNumbers, Align::centre);
+    draw_text(canvas_, {x + 0.5, box_.y1 + kTick + 5 + capital(kNumbers)}, t.label, kNumbers, Align::center);
   }
   for (const Tick& t : ticks_y()) {
     const double y = std::floor(spot(x_.low, t.value).y);
@@ -117,7 +117,7 @@ void Axes::note(const std::string& words) {
 void Axes::labels(const std::string& x, const std::string& y) {
   if (!x.empty())
     draw_text(canvas_, {(box_.x0 + box_.x1) / 2, box_.y1 + kTick + 17 + 2 * capital(kNumbers)}, x, kLabels,
-              Align::centre);
+              Align::center);
   if (y.empty()) return;
   draw_text_upwards(canvas_, {box_.x0 - kTick - 14 - widest(ticks_y()), (box_.y0 + box_.y1) / 2}, y, kLabels);
 }
@@ -133,14 +133,14 @@ void Axes::legend(std::span<const Entry> entries, bool right, bool bottom) {
   for (size_t i = 0; i < entries.size(); ++i) {
     const double y = y0 + kPad / 2 + kLine * (static_cast<double>(i) + 0.5);
     const Spot mark[] = {{x0 + kPad, y}, {x0 + kPad + kMark, y}};
-    canvas_.stroke(mark, 3, entries[i].colour);
+    canvas_.stroke(mark, 3, entries[i].color);
     draw_text(canvas_, {x0 + 2 * kPad + kMark, y + capital(kLabels) / 2}, entries[i].words, kLabels);
   }
 }
 
-void colour_bar(Canvas& canvas, const Box& box, const Range& range, const std::string& title) {
+void color_bar(Canvas& canvas, const Box& box, const Range& range, const std::string& title) {
   for (int y = static_cast<int>(box.y0); y < static_cast<int>(box.y1); ++y) {
-    const Colour c = sequential((box.y1 - 0.5 - y) / box.height());
+    const Color c = sequential((box.y1 - 0.5 - y) / box.height());
     canvas.fill({box.x0, double(y), box.x1, y + 1.0}, c);
   }
   canvas.outline(box, kPale);

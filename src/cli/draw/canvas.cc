@@ -1,5 +1,5 @@
-// See canvas.h. Coverage is the distance to the edge of the shape in pixels, clamped to one: exact for straight edges
-// along the grid, and within a few percent elsewhere.
+// See canvas.h. Coverage is the distance to the edge of the shape in pixels, clamped to 1, which is exact for edges
+// along the grid and within a few percent elsewhere.
 #include "src/cli/draw/canvas.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ double distance(double x, double y, Spot a, Spot b) {
 
 bool finite(Spot s) { return std::isfinite(s.x) && std::isfinite(s.y); }
 
-// The part of [i, i + 1) inside [low, high).
+// Returns the part of [i, i + 1) inside [low, high).
 double overlap(int i, double low, double high) {
   return std::max(0.0, std::min(i + 1.0, high) - std::max(double(i), low));
 }
@@ -25,7 +25,7 @@ double overlap(int i, double low, double high) {
 uint8_t byte(float v) { return static_cast<uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f))); }
 }  // namespace
 
-Canvas::Canvas(int width, int height, Colour background)
+Canvas::Canvas(int width, int height, Color background)
     : width_(width),
       height_(height),
       right_(width),
@@ -45,50 +45,50 @@ void Canvas::unclip() {
   bottom_ = height_;
 }
 
-void Canvas::blend(int x, int y, Colour c, double alpha) {
-  Colour& p = pixels_[index(x, y)];
+void Canvas::blend(int x, int y, Color c, double alpha) {
+  Color& p = pixels_[index(x, y)];
   const auto a = static_cast<float>(std::min(alpha, 1.0));
   p = {p.r + a * (c.r - p.r), p.g + a * (c.g - p.g), p.b + a * (c.b - p.b)};
 }
 
-void Canvas::put(int x, int y, Colour c) {
+void Canvas::put(int x, int y, Color c) {
   if (x >= left_ && x < right_ && y >= top_ && y < bottom_) pixels_[index(x, y)] = c;
 }
 
-void Canvas::fill(const Box& box, Colour c, double alpha) {
+void Canvas::fill(const Box& box, Color c, double alpha) {
   const int x0 = whole(std::floor(box.x0), left_, right_), x1 = whole(std::ceil(box.x1), left_, right_);
   const int y0 = whole(std::floor(box.y0), top_, bottom_), y1 = whole(std::ceil(box.y1), top_, bottom_);
   for (int y = y0; y < y1; ++y)
     for (int x = x0; x < x1; ++x) blend(x, y, c, alpha * overlap(x, box.x0, box.x1) * overlap(y, box.y0, box.y1));
 }
 
-void Canvas::outline(const Box& b, Colour c, double w) {
+void Canvas::outline(const Box& b, Color c, double w) {
   fill({b.x0 - w, b.y0 - w, b.x1 + w, b.y0}, c);
   fill({b.x0 - w, b.y1, b.x1 + w, b.y1 + w}, c);
   fill({b.x0 - w, b.y0, b.x0, b.y1}, c);
   fill({b.x1, b.y0, b.x1 + w, b.y1}, c);
 }
 
-void Canvas::disc(Spot centre, double radius, Colour c, double alpha) {
-  if (!finite(centre)) return;
+void Canvas::disc(Spot center, double radius, Color c, double alpha) {
+  if (!finite(center)) return;
   const double reach = radius + 1;
-  const int x0 = whole(std::floor(centre.x - reach), left_, right_),
-            x1 = whole(std::ceil(centre.x + reach), left_, right_);
-  const int y0 = whole(std::floor(centre.y - reach), top_, bottom_),
-            y1 = whole(std::ceil(centre.y + reach), top_, bottom_);
+  const int x0 = whole(std::floor(center.x - reach), left_, right_),
+            x1 = whole(std::ceil(center.x + reach), left_, right_);
+  const int y0 = whole(std::floor(center.y - reach), top_, bottom_),
+            y1 = whole(std::ceil(center.y + reach), top_, bottom_);
   for (int y = y0; y < y1; ++y)
     for (int x = x0; x < x1; ++x) {
-      const double cover = radius + 0.5 - std::hypot(x + 0.5 - centre.x, y + 0.5 - centre.y);
+      const double cover = radius + 0.5 - std::hypot(x + 0.5 - center.x, y + 0.5 - center.y);
       if (cover > 0) blend(x, y, c, alpha * std::min(cover, 1.0));
     }
 }
 
-void Canvas::stroke(std::span<const Spot> path, double width, Colour c, double alpha) {
+void Canvas::stroke(std::span<const Spot> path, double width, Color c, double alpha) {
   const std::vector<Spot> copy(path.begin(), path.end());
   strokes({&copy, 1}, width, c, alpha);
 }
 
-void Canvas::strokes(std::span<const std::vector<Spot>> paths, double width, Colour c, double alpha) {
+void Canvas::strokes(std::span<const std::vector<Spot>> paths, double width, Color c, double alpha) {
   const double reach = width / 2 + 1;
   double low_x = width_, low_y = height_, high_x = 0, high_y = 0;
   for (const auto& path : paths)
@@ -114,7 +114,7 @@ void Canvas::strokes(std::span<const std::vector<Spot>> paths, double width, Col
         for (int x = left; x < right; ++x) {
           const double cover = width / 2 + 0.5 - distance(x + 0.5, y + 0.5, a, b);
           float& m = mask_[static_cast<size_t>(y - y0) * columns + static_cast<size_t>(x - x0)];
-          // A line thinner than a pixel never covers one: it gets fainter instead.
+          // A line thinner than a pixel is drawn fainter instead.
           m = std::max(m, static_cast<float>(std::clamp(cover, 0.0, std::min(width, 1.0))));
         }
     }
@@ -128,7 +128,7 @@ void Canvas::strokes(std::span<const std::vector<Spot>> paths, double width, Col
 Image Canvas::image() const {
   Image out{width_, height_, {}};
   out.rgb.reserve(3 * pixels_.size());
-  for (const Colour& p : pixels_)
+  for (const Color& p : pixels_)
     for (float v : {p.r, p.g, p.b}) out.rgb.push_back(byte(v));
   return out;
 }

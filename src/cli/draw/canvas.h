@@ -1,12 +1,12 @@
-// A picture in memory and the few shapes that plots are made of, all anti-aliased. Pixel (i, j) covers [i, i + 1) x
-// [j, j + 1), y goes down. Blending is in sRGB, in float, so that thousands of faint points add up without steps.
+// A picture in memory and the few anti-aliased shapes that plots need. Pixel (i, j) covers [i, i + 1) x [j, j + 1), and
+// y points down. Blending is in sRGB and float, so that thousands of faint points add up smoothly.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "src/cli/draw/colour.h"
+#include "src/cli/draw/color.h"
 
 namespace nf::cli {
 
@@ -20,7 +20,7 @@ struct Box {
   double height() const { return y1 - y0; }
 };
 
-// Eight bits per channel: what the file formats take.
+// Eight bits per channel, as the file formats need.
 struct Image {
   int width = 0, height = 0;
   std::vector<uint8_t> rgb;
@@ -28,22 +28,22 @@ struct Image {
 
 class Canvas {
  public:
-  Canvas(int width, int height, Colour background = kWhite);
+  Canvas(int width, int height, Color background = kWhite);
   int width() const { return width_; }
   int height() const { return height_; }
-  Colour at(int x, int y) const { return pixels_[index(x, y)]; }
+  Color at(int x, int y) const { return pixels_[index(x, y)]; }
 
-  void clip(const Box& box);  // what follows is drawn inside only
+  void clip(const Box& box);  // restricts later drawing to the box
   void unclip();
 
-  void put(int x, int y, Colour c);
-  void fill(const Box& box, Colour c, double alpha = 1);
-  void outline(const Box& box, Colour c, double width = 1);
-  void disc(Spot centre, double radius, Colour c, double alpha = 1);
-  // One stroke with round ends and joints; where it crosses itself it is not darker. Paths of fewer than two points, and
-  // segments at or after a point that is not finite, are left out.
-  void stroke(std::span<const Spot> path, double width, Colour c, double alpha = 1);
-  void strokes(std::span<const std::vector<Spot>> paths, double width, Colour c, double alpha = 1);
+  void put(int x, int y, Color c);
+  void fill(const Box& box, Color c, double alpha = 1);
+  void outline(const Box& box, Color c, double width = 1);
+  void disc(Spot center, double radius, Color c, double alpha = 1);
+  // Draws one stroke with round ends and joints; it is not darker where it crosses itself. Skips paths of fewer than
+  // two points, and segments next to a point that is not finite.
+  void stroke(std::span<const Spot> path, double width, Color c, double alpha = 1);
+  void strokes(std::span<const std::vector<Spot>> paths, double width, Color c, double alpha = 1);
 
   Image image() const;
 
@@ -51,12 +51,12 @@ class Canvas {
   size_t index(int x, int y) const {
     return static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x);
   }
-  void blend(int x, int y, Colour c, double alpha);
+  void blend(int x, int y, Color c, double alpha);
 
   int width_, height_;
   int left_ = 0, top_ = 0, right_, bottom_;
-  std::vector<Colour> pixels_;
-  std::vector<float> mask_;  // scratch of strokes
+  std::vector<Color> pixels_;
+  std::vector<float> mask_;  // scratch memory for strokes
 };
 
 }  // namespace nf::cli

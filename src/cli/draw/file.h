@@ -1,4 +1,4 @@
-// Bytes into a file that appears under its name only when it is whole.
+// Writes a file that appears under its name only when it is complete.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
-// See font.h. Heights that letters share (baseline, 5, 7) are moved to whole pixels and each letter starts at one: a
-// stem or bar then is one dark line, not two grey ones.
+// See font.h. Heights that letters share (baseline, 5, 7) are rounded to whole pixels, and each letter starts at a
+// whole pixel, so that a stem or bar is one dark line instead of two gray ones.
 #include "src/cli/draw/font.h"
 
 #include <charconv>
@@ -11,7 +11,7 @@
 
 namespace nf::cli {
 namespace {
-constexpr double kGap = 2.0;  // between the strokes of two letters
+constexpr double kGap = 2.0;  // between two letters
 constexpr int kArcSteps = 8;
 
 using Paths = std::vector<std::vector<Spot>>;
@@ -33,7 +33,7 @@ struct Grid {
 
 double stroke_width(const Style& style) { return std::max(1.0, style.size * (style.bold ? 0.135 : 0.092)); }
 
-// One code point; bytes that are not UTF-8 stand for themselves.
+// Reads one code point; bytes that are not UTF-8 stand for themselves.
 char32_t next(std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -46,7 +46,7 @@ char32_t next(std::string_view& text) {
 
 void arc(std::vector<Spot>& path, Spot corner, Spot end) {
   const Spot start = path.back();
-  for (int i = 1; i <= kArcSteps; ++i) {  // centre + (start - centre) cos + (end - centre) sin, centre opposite corner
+  for (int i = 1; i <= kArcSteps; ++i) {  // center + (start - center) cos + (end - center) sin, center opposite corner
     const double t = i * std::acos(0.0) / kArcSteps, c = 1 - std::cos(t), s = 1 - std::sin(t);
     path.push_back({corner.x + s * (start.x - corner.x) + c * (end.x - corner.x),
                     corner.y + s * (start.y - corner.y) + c * (end.y - corner.y)});
@@ -81,7 +81,7 @@ void trace(const Glyph& g, Paths& out) {
     }
 }
 
-// The text from x = 0 on, y up, in pixels.
+// Lays out the text from x = 0, y up, in pixels.
 Paths layout(std::string_view utf8, const Grid& grid) {
   Paths all;
   double pen = 0;
@@ -106,12 +106,12 @@ double text_width(std::string_view utf8, const Style& style) {
 
 void draw_text(Canvas& canvas, Spot at, std::string_view utf8, const Style& style, Align align) {
   const double width = text_width(utf8, style);
-  const double shift = align == Align::left ? 0 : align == Align::centre ? width / 2 : width;
+  const double shift = align == Align::left ? 0 : align == Align::center ? width / 2 : width;
   const double x0 = std::floor(at.x - shift) + 0.5, y0 = std::floor(at.y) + 0.5;
   Paths paths = layout(utf8, Grid(style.size));
   for (auto& path : paths)
     for (Spot& s : path) s = {x0 + s.x, y0 - s.y};
-  canvas.strokes(paths, stroke_width(style), style.colour);
+  canvas.strokes(paths, stroke_width(style), style.color);
 }
 
 void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Style& style) {
@@ -119,7 +119,7 @@ void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Sty
   Paths paths = layout(utf8, Grid(style.size));
   for (auto& path : paths)
     for (Spot& s : path) s = {x0 - s.y, y0 - s.x};
-  canvas.strokes(paths, stroke_width(style), style.colour);
+  canvas.strokes(paths, stroke_width(style), style.color);
 }
 
 }  // namespace nf::cli

@@ -1,4 +1,5 @@
-// Text drawn as strokes: our own single-line alphabet of ASCII and a few signs, at any size, fitted to the pixel grid.
+// Draws text as strokes with our own single-line alphabet (ASCII and a few signs), at any size, fitted to the pixel
+// grid.
 #pragma once
 #include <string_view>
 
@@ -6,20 +7,20 @@
 
 namespace nf::cli {
 
-enum class Align { left, centre, right };
+enum class Align { left, center, right };
 
 struct Style {
-  double size = 15;  // as of a printed font: capitals are 0.7 of it high
-  Colour colour = kInk;
+  double size = 15;  // font size; capitals are 0.7 of it high
+  Color color = kInk;
   bool bold = false;
 };
 
-// UTF-8; what the alphabet lacks becomes a box.
+// Text is UTF-8; characters that the alphabet lacks become a box.
 double text_width(std::string_view utf8, const Style& style);
 
-// `at` is a point of the baseline.
+// `at` is a point on the baseline.
 void draw_text(Canvas& canvas, Spot at, std::string_view utf8, const Style& style, Align align = Align::left);
-// Upwards, for vertical axes; `at` is the middle of the baseline, which is to the right of the text's left edge.
+// Draws text upwards, for vertical axes; `at` is the middle of the baseline.
 void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Style& style);
 
 }  // namespace nf::cli

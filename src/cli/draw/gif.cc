@@ -1,4 +1,4 @@
-// See gif.h. LZW as the GIF89a specification has it: codes start at bits + 1 wide, grow to 12, then the table is cleared.
+// See gif.h. LZW of the GIF89a specification: codes start at bits + 1 bits, grow to 12, then the table is cleared.
 #include "src/cli/draw/gif.h"
 
 #include <algorithm>
@@ -7,10 +7,10 @@
 
 namespace nf::cli {
 namespace {
-constexpr uint8_t kTransparent = 255;  // the palette itself has at most 255 colours
+constexpr uint8_t kTransparent = 255;  // the palette has at most 255 colors
 constexpr int kBits = 8;
 
-// Packs codes from the lowest bit up, into blocks of at most 255 bytes, each after its length.
+// Packs codes from the lowest bit up into blocks of at most 255 bytes, each preceded by its length.
 class CodeWriter {
  public:
   void put(uint32_t code, int width) {
@@ -49,7 +49,7 @@ class Dictionary {
 
  private:
   size_t size_;
-  std::vector<uint16_t> child_;  // 0: none (no string has code 0 but a single index)
+  std::vector<uint16_t> child_;  // 0 is none (only a single index has code 0)
 };
 
 void put16(std::vector<uint8_t>& out, int v) {
@@ -80,7 +80,8 @@ void add_frame(std::vector<uint8_t>& out, const IndexedImage& now, const Indexed
       const size_t i = static_cast<size_t>(y) * static_cast<size_t>(now.width) + static_cast<size_t>(x);
       indices.push_back(before && before->indices[i] == now.indices[i] ? kTransparent : now.indices[i]);
     }
-  out.insert(out.end(), {0x21, 0xF9, 4, static_cast<uint8_t>(1 << 2 | 1)});  // stays in place; has a transparent index
+  out.insert(out.end(),
+             {0x21, 0xF9, 4, static_cast<uint8_t>(1 << 2 | 1)});  // keep the frame in place; has a transparent index
   put16(out, centiseconds);
   out.insert(out.end(), {kTransparent, 0, 0x2C});
   for (int v : {w.x0, w.y0, w.x1 - w.x0, w.y1 - w.y0}) put16(out, v);
@@ -109,7 +110,7 @@ std::vector<uint8_t> lzw(std::span<const uint8_t> indices, int bits) {
     }
     out.put(code, width);
     if (next < 4096) {
-      // The reader learns an entry one code later, so the width grows when the entry just made no longer fits.
+      // The decoder adds an entry one code later, so grow the width when the new entry no longer fits.
       if (next == 1u << width) ++width;
       seen.child(code, index) = static_cast<uint16_t>(next++);
     } else {
@@ -127,7 +128,7 @@ std::vector<uint8_t> lzw(std::span<const uint8_t> indices, int bits) {
 }
 
 std::vector<uint8_t> gif(std::span<const Frame> frames) {
-  // The palette of some frames is that of all: they show the same points.
+  // Compute the palette from some frames only; all show the same points.
   std::vector<Image> some;
   const size_t stride = std::max<size_t>(1, frames.size() / 16);
   for (size_t i = 0; i < frames.size(); i += stride) some.push_back(frames[i].image);

@@ -1,4 +1,4 @@
-// Animations as GIF files (GIF89a), by our own encoder: one palette for all frames, of each frame only what changed.
+// Encodes animations as GIF files (GIF89a), with one palette for all frames and only the changed part of each frame.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -10,13 +10,13 @@ namespace nf::cli {
 
 struct Frame {
   Image image;
-  int centiseconds = 4;  // how long it stays
+  int centiseconds = 4;  // duration of the frame
 };
 
-// Endless loop. All frames have the same size; at least one.
+// Loops endlessly. All frames have the same size; at least one frame.
 std::vector<uint8_t> gif(std::span<const Frame> frames);
 
-// The code stream of a frame, in sub-blocks as the file has it; `bits` 2..8 is the size of an index. For gif() and tests.
+// Returns the code stream of a frame in sub-blocks; `bits` (2..8) is the size of an index. For gif() and tests.
 std::vector<uint8_t> lzw(std::span<const uint8_t> indices, int bits);
 
 }  // namespace nf::cli

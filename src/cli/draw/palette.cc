@@ -1,5 +1,5 @@
-// See palette.h. Colours are counted by the upper six bits of each channel; a box of colours is cut where half of its
-// pixels are on each side, along its longest edge.
+// See palette.h. Counts colors by the upper six bits of each channel, and cuts a box of colors along its longest edge
+// so that half of its pixels are on each side.
 #include "src/cli/draw/palette.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ struct Bin {
   uint64_t count = 0;
   std::array<uint64_t, 3> sum{};
   Rgb first;
-  bool single = true;  // one exact colour only
+  bool single = true;  // holds a single exact color
   double mean(size_t channel) const { return static_cast<double>(sum[channel]) / static_cast<double>(count); }
 };
 
@@ -65,7 +65,7 @@ std::vector<Rgb> palette_of(std::span<const Image> images, size_t size) {
   if (bins.empty()) return {Rgb{}};
   uint64_t total = 0;
   for (const Bin& b : bins) total += b.count;
-  // Large flat areas first, exactly: the eye sees a background that is off by one step.
+  // Keep the colors of large flat areas exactly, because a background that is off by one step is visible.
   std::vector<Rgb> palette;
   std::erase_if(bins, [&](const Bin& b) {
     const bool flat = b.single && b.count * 64 > total && palette.size() + 1 < size;
@@ -96,7 +96,7 @@ std::vector<Rgb> palette_of(std::span<const Image> images, size_t size) {
 uint8_t Indexer::nearest(Rgb c) {
   uint16_t& known = known_[key(c)];
   if (known != kUnknown && !(palette_[known] == c)) {
-    // An exact colour in the same cell must win over the cell's first.
+    // An exact color takes precedence over the first one of its cell.
     const auto exact = std::find(palette_.begin(), palette_.end(), c);
     if (exact != palette_.end()) return static_cast<uint8_t>(exact - palette_.begin());
   }
@@ -104,7 +104,7 @@ uint8_t Indexer::nearest(Rgb c) {
   int best = 1 << 30;
   for (size_t i = 0; i < palette_.size(); ++i) {
     const int r = c.r - palette_[i].r, g = c.g - palette_[i].g, b = c.b - palette_[i].b;
-    const int d = 2 * r * r + 4 * g * g + b * b;  // about how much the eye minds
+    const int d = 2 * r * r + 4 * g * g + b * b;  // approximate perceptual weights
     if (d < best) best = d, known = static_cast<uint16_t>(i);
   }
   return static_cast<uint8_t>(known);

@@ -1,4 +1,4 @@
-// From millions of colours to a few: the palette that fits a set of images best (median cut, Heckbert 1982).
+// Reduces images to a few colors with a palette that fits them (median cut, Heckbert 1982).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -19,10 +19,10 @@ struct IndexedImage {
   std::vector<uint8_t> indices;
 };
 
-// At most `size` colours (1..256). Colours that fill much of the images, as white does, are kept exactly.
+// Returns at most `size` colors (1..256). Colors that fill large areas, such as white, are kept exactly.
 std::vector<Rgb> palette_of(std::span<const Image> images, size_t size);
 
-// The nearest colour of the palette for every pixel.
+// Maps every pixel to the nearest color of the palette.
 class Indexer {
  public:
   explicit Indexer(std::vector<Rgb> palette) : palette_(std::move(palette)), known_(size_t{1} << 18, kUnknown) {}
@@ -32,7 +32,7 @@ class Indexer {
   static constexpr uint16_t kUnknown = 0xFFFF;
   uint8_t nearest(Rgb c);
   std::vector<Rgb> palette_;
-  std::vector<uint16_t> known_;  // by the upper six bits of each channel
+  std::vector<uint16_t> known_;  // cache by the upper six bits of each channel
 };
 
 }  // namespace nf::cli

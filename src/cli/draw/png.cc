@@ -1,4 +1,4 @@
-// See png.h. The simplified interface of libpng: no longjmp.
+// See png.h. Uses the simplified interface of libpng, which does not longjmp.
 #include "src/cli/draw/png.h"
 
 #include <png.h>
@@ -9,7 +9,7 @@
 
 namespace nf::cli {
 namespace {
-std::vector<uint8_t> encode(png_uint_32 format, int width, int height, const uint8_t* pixels, const void* colours,
+std::vector<uint8_t> encode(png_uint_32 format, int width, int height, const uint8_t* pixels, const void* colors,
                             size_t count) {
   png_image head = {};
   head.version = PNG_IMAGE_VERSION;
@@ -19,7 +19,7 @@ std::vector<uint8_t> encode(png_uint_32 format, int width, int height, const uin
   head.colormap_entries = static_cast<png_uint_32>(count);
   png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(head);
   std::vector<uint8_t> out(bytes);
-  if (!png_image_write_to_memory(&head, out.data(), &bytes, 0, pixels, 0, colours))
+  if (!png_image_write_to_memory(&head, out.data(), &bytes, 0, pixels, 0, colors))
     throw Failure(std::string("cannot encode the picture: ") + head.message);
   out.resize(bytes);
   return out;
@@ -31,9 +31,9 @@ std::vector<uint8_t> png(const Image& image) {
 }
 
 std::vector<uint8_t> png(const IndexedImage& image) {
-  std::vector<uint8_t> colours;
-  for (const Rgb& c : image.palette) colours.insert(colours.end(), {c.r, c.g, c.b});
-  return encode(PNG_FORMAT_RGB_COLORMAP, image.width, image.height, image.indices.data(), colours.data(),
+  std::vector<uint8_t> colors;
+  for (const Rgb& c : image.palette) colors.insert(colors.end(), {c.r, c.g, c.b});
+  return encode(PNG_FORMAT_RGB_COLORMAP, image.width, image.height, image.indices.data(), colors.data(),
                 image.palette.size());
 }
 

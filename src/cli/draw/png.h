@@ -1,4 +1,4 @@
-// Images as PNG files, by libpng.
+// Encodes images as PNG with libpng.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace nf::cli {
 
-std::vector<uint8_t> png(const Image& image);         // every colour as it is
-std::vector<uint8_t> png(const IndexedImage& image);  // of at most 256 colours: a third of the size
+std::vector<uint8_t> png(const Image& image);         // true color
+std::vector<uint8_t> png(const IndexedImage& image);  // at most 256 colors, a third of the size
 
 }  // namespace nf::cli

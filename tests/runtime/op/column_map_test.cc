@@ -51,6 +51,10 @@ class Cubic final : public ColumnMap {
       c.g_params[r] = inverse ? -c.g_in[r] : c.g_out[r];
     }
   }
+  ColumnVars expand(Tape& tape, Var x, Var h, std::span<const int32_t>) const override {
+    Var square = unary(tape, Unary::square, x);
+    return {add(tape, add(tape, x, mul(tape, square, x)), h), unary(tape, Unary::log1p, scale(tape, square, 3))};
+  }
 
  private:
   struct Equation final : RootFunction<double> {

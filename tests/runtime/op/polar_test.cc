@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "runtime/kernel/symmetric_eigen.h"
-#include "runtime/op/sylvester.h"
+#include "runtime/op/polar.h"
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/support/graph.h"
 

@@ -1,4 +1,4 @@
-"""nf train on .npy files used in place: memory stays small, the bits are those of rows in memory, shrinking is noticed."""
+"""nf train on .npy files used in place: memory stays small, bits equal those of rows in memory, truncation is detected."""
 import os
 import struct
 import subprocess
@@ -9,7 +9,7 @@ from harness import NF, SPEC, case, environment, fails, info, nf, rows_of, train
 
 
 def sparse_npy(path, rows, cols=2):
-    """rows x cols zeros of float32 that take no room on the disk; False where the file system has no holes."""
+    """Writes rows x cols float32 zeros as a sparse file; returns False if the file system has no sparse files."""
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}"
     head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
     with open(path, 'wb') as f:
@@ -20,7 +20,7 @@ def sparse_npy(path, rows, cols=2):
 
 
 def peak_memory(*args):
-    """(peak of the resident memory in MiB, standard output) of a run that must succeed."""
+    """Returns (peak resident memory in MiB, standard output) of a run that must succeed."""
     with open('out', 'w') as out:
         run = subprocess.Popen([NF, *map(str, args)], stdout=out, stderr=subprocess.STDOUT, env=environment())
         _, status, usage = os.wait4(run.pid, 0)
@@ -38,8 +38,8 @@ def three_gigabytes_need_no_memory():
     peak, shown = peak_memory('train', SPEC, '--data', 'big.npy', '--split', '0.99998,0.00001,0.00001', '--steps', 300, '--batch',
                               4096, '-o', 'm.safetensors')
     assert 'used in place' in shown and 'blocks drawn by seed 0' in shown and 'test   ' in shown, shown
-    assert peak < 700, f'{peak} MiB'  # pages are let go every 256 MiB
-    # 10 % of it would not fit a small machine: what is held out unasked is bounded.
+    assert peak < 700, f'{peak} MiB'  # pages are released every 256 MiB
+    # 10 % of it would not fit a small machine, so the default hold-out is bounded.
     _, shown = peak_memory('train', SPEC, '--data', 'big.npy', '--steps', 2, '-o', 'n.safetensors')
     held = [line for line in shown.splitlines() if line.startswith('valid')][0]
     assert 90_000 < int(held.split()[1].replace(',', '')) < 110_000, held
@@ -55,7 +55,7 @@ def in_place_or_in_memory_the_same_bits():
     assert 'used in place' in a.stdout and info('a')['hash'] == info('b')['hash']
     train('--map', 'on', '--valid', 'valid.npy', output='c')
     assert info('c')['notes'] and info('c')['hash'] != info('a')['hash'], 'a thousandth of the rows by default'
-    # float64 and a choice of columns, in place: the values are the same, so are the bits.
+    # float64 and selected columns in place give the same bits as in memory.
     wide = [[9.0] + r + [8.0] for r in rows_of(5000)]
     write_npy('wide.npy', wide, dtype='d')
     write_npy('valid.npy', wide[:200], dtype='d')
@@ -88,7 +88,7 @@ def contexts_in_place():
 
 
 @case
-def a_file_cut_short_ends_the_run():
+def a_truncated_file_ends_the_run():
     write_npy('train.npy', rows_of(100_000))
     run = subprocess.Popen([NF, 'train', SPEC, '--data', 'train.npy', '--map', 'on', '--steps', '1000000', '--valid-every', '100',
                             '-o', 'm'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
@@ -96,10 +96,10 @@ def a_file_cut_short_ends_the_run():
         assert run.poll() is None, run.stderr.read()
     os.truncate('train.npy', 1000)
     _, err = run.communicate(timeout=60)
-    # Between the check and the read the kernel may be faster: then it is SIGBUS, as documented.
+    # A truncation between the check and the read is SIGBUS, as documented.
     assert run.returncode in (1, -7), (run.returncode, err)
     if run.returncode == 1:
-        assert 'cut short' in err, err
+        assert 'truncated' in err, err
 
 
 @case

@@ -1,4 +1,4 @@
-"""nf check: sound models pass with numbers that mean something, broken ones fail; every size, dtype and kind of data."""
+"""nf check: sound models pass with meaningful numbers, broken ones fail; every size, dtype and kind of data."""
 import json
 import math
 
@@ -29,7 +29,7 @@ def a_sound_model_passes():
     assert checks['samples']['numbers']['finite'] == 10_000
     assert checks['speed']['numbers']['log_prob_rows_per_second'] > 0
     text = nf('check m.safetensors --data train.npy').stdout
-    for word in ('ok    data ', 'ok: nothing to object to', '1,000 rows', '2 columns'):
+    for word in ('ok    data ', 'ok: all 12 checks passed', '1,000 rows', '2 columns'):
         assert word in text, text
     starts = [line for line in text.splitlines() if line.startswith(('  ok', '  -'))]
     assert len(starts) == len(NAMES) and all(line[27] != ' ' and line[26] == ' ' for line in starts), text
@@ -44,15 +44,15 @@ def inverses_by_iteration_show_their_residual():
     out, checks = report('m.safetensors', '--data', 'train.npy')
     assert out['verdict'] == 'ok', out
     for name in ('data -> z -> data', 'z -> data -> z'):
-        assert 0 < checks[name]['numbers']['residual'] < 1e-5 and 'residual' in checks[name]['says'], checks[name]
-    # Trained the other way round, so that training does not meet what the check is to find.
+        assert 0 < checks[name]['numbers']['residual'] < 1e-5 and 'residual' in checks[name]['message'], checks[name]
+    # Trained in the other direction, so that training does not hit the inverse that the check should find.
     train(spec=(spec % ', "max_iterations": 1').replace('"invert": true', '"invert": false'), steps=2)
     out, checks = report('m.safetensors', '--data', 'train.npy', code=1)
     assert checks['data']['verdict'] == 'ok' and checks['samples']['verdict'] == 'FAIL', checks
-    assert 'not inverted' in checks['samples']['says'] and 'planar' in checks['samples']['says'], checks['samples']
-    missed = sum('not inverted' in c['says'] for c in checks.values())
+    assert 'not inverted' in checks['samples']['message'] and 'planar' in checks['samples']['message'], checks['samples']
+    missed = sum('not inverted' in c['message'] for c in checks.values())
     text = nf('check', 'm.safetensors', '--data', 'train.npy', code=1).stdout
-    assert f'{missed} checks of {len(checks)} came upon a row whose inverse misses' in text and missed > 2, text
+    assert f'{missed} checks of {len(checks)} hit a row that could not be inverted' in ' '.join(text.split()) and missed > 2, text
     assert ' '.join(text.split()).count('is not inverted: residual') == 1 and 'after 1 iteration;' in ' '.join(text.split()), text
 
 
@@ -80,14 +80,14 @@ def contexts_and_columns():
     write_csv('all.csv', rows, ['a', 'b', 'c'])
     train('--columns', 'a,b', '--context-columns', 'c', data='all.csv', steps=30)
     out, checks = report('m.safetensors', '--data', 'all.csv', '--rows', 100)
-    assert out['verdict'] == 'ok' and out['rows_examined'] == 100 and 'first context' in checks['mass']['says'], out
+    assert out['verdict'] == 'ok' and out['rows_examined'] == 100 and 'first context' in checks['mass']['message'], out
     write_npy('x.npy', [r[:2] for r in rows])
     write_npy('c.npy', [rows[0][2:]])
     out, _ = report('m.safetensors', '--data', 'x.npy', '--context', 'c.npy')
     assert out['verdict'] == 'ok', out
     fails('check', 'm.safetensors', '--data', 'x.npy', says='needs a context')
     fails('check', 'm.safetensors', '--data', 'none.npy', says='none.npy')
-    fails('check', 'm.safetensors', '--data', 'x.npy', '--rows', '0', code=2, says='whole number from 1')
+    fails('check', 'm.safetensors', '--data', 'x.npy', '--rows', '0', code=2, says='not an integer of at least 1')
 
 
 @case
@@ -96,7 +96,7 @@ def wide_models_in_bounded_work():
     write_npy('train.npy', [[v for _ in range(cols // 2) for v in r] for r in rows_of(40)])
     train(spec=SPEC, steps=3)
     out, checks = report('m.safetensors', '--data', 'train.npy')
-    assert out['verdict'] == 'ok' and '16 random directions' in checks['log-det']['says'], out
+    assert out['verdict'] == 'ok' and '16 random directions' in checks['log-det']['message'], out
     assert checks['log-det']['numbers']['error']['median'] < 1e-5
 
 
@@ -116,27 +116,28 @@ def rows_that_are_not_finite_are_found():
 
 @case
 def a_model_that_does_not_fit_is_looked_at():
-    """A sound map trained on other rows: every identity holds, and its own samples are far likelier than the data."""
+    """A sound map trained on other rows: every identity holds, but its own samples are far more likely than the data."""
     write_npy('train.npy', rows_of(500))
     train('--lr', '0.01', steps=200)
     write_npy('far.npy', [[a + 4, b - 4] for a, b in rows_of(500)])
     out, checks = report('m.safetensors', '--data', 'far.npy')
     fit = checks['fit']
-    assert out['verdict'] == fit['verdict'] == 'look' and "does not fit these rows" in fit['says'], out
+    assert out['verdict'] == fit['verdict'] == 'look' and "does not fit these rows" in fit['message'], out
     gap = checks['samples']['numbers']['mean'] - checks['data']['numbers']['mean']
-    assert f"of the data {checks['data']['numbers']['mean']:.4f}, of the model's own samples" in fit['says'], fit
+    assert f"log-likelihood {checks['data']['numbers']['mean']:.4f} on the data," in fit['message'], fit
     assert fit['numbers']['gap'] == gap > 5 * fit['numbers']['standard_error'] > 0, fit
+    assert 'more than the tolerance of 0.5' in fit['message'], fit
     _, checks = report('m.safetensors', '--data', 'train.npy')
-    assert checks['fit']['verdict'] == 'ok', checks['fit']
+    assert checks['fit']['verdict'] == 'ok' and '(tolerance 0.5)' in checks['fit']['message'], checks['fit']
     write_npy('one.npy', [[9.0, 9.0]])
     _, checks = report('m.safetensors', '--data', 'one.npy')
-    assert checks['fit']['verdict'] == '-' and 'two rows' in checks['fit']['says'], checks['fit']
+    assert checks['fit']['verdict'] == '-' and 'two rows' in checks['fit']['message'], checks['fit']
     assert 'Not judged' in nf('check --help').stdout
 
 
 @case
 def a_map_too_steep_for_float32_fails():
-    """Twenty layers that scale by e^5 and back lose all digits of float32: the round trips say so, float64 does not."""
+    """Layers with large scales lose all digits of float32 far from the data: the round trips show it."""
     write_npy('train.npy', rows_of(300))
     write_npy('far.npy', [[1e6 * a, 1e6 * b] for a, b in rows_of(300)])
     spec = '{"layers": [{"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [16], "scale": "exp"}, {"type": "reverse"}]}]}'

@@ -1,4 +1,4 @@
-"""Columns that are circles: nf check passes a sound flow of angles, and a base that does not fit them is told."""
+"""Columns that are circles: nf check passes a sound flow of angles, and nf train warns of a base that does not fit."""
 import json
 import math
 import os
@@ -16,7 +16,7 @@ def on_circle(v):
 
 
 def angles(count, seed=1):
-    """Two angles: one around the cut, the other beside it."""
+    """Returns two angles, one around the wrap-around and the other near it."""
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
@@ -46,7 +46,7 @@ def a_shift_on_the_circle_passes():
     assert all(v['nan'] == 0 and v['minus_infinity'] > 0 for v in checks['stress']['numbers']), checks['stress']
     picture = nf('plot', 'density', 'm.safetensors', '-o', 'p.png')
     assert 'mass' not in picture.stdout or abs(float(picture.stdout.split('window')[1].split()[0]) - 1) < 0.05, picture.stdout
-    # Other units are outside of the circle, and told before anything is learned.
+    # Other units are outside the circle, which the first step reports.
     write_csv('turned.csv', [[v + math.pi] for v, _ in angles(500)], ['phi'])
     done = nf('train', '{"base": %s, "layers": [{"type": "circular_shift"}]}' % BOX, '--data', 'turned.csv', '-o', 't.safetensors',
               '--steps', 5, code=1)
@@ -58,7 +58,7 @@ def two_angles_by_the_example():
     write_csv('a.csv', angles(3000), ['phi', 'psi'])
     spec = os.path.join(ROOT, 'examples', 'specs', 'angles.json')
     done = json.loads(nf('train', spec, '--data', 'a.csv', '--epochs', 6, '--lr', '5e-3', '-o', 'm.safetensors', '--json').stdout)
-    independent = -2 * math.log(2 * math.pi)  # what a uniform density is worth
+    independent = -2 * math.log(2 * math.pi)  # log-likelihood of the uniform density
     assert done['valid_log_likelihood'] > independent + 0.5, done
     out, checks = check('phi,psi')
     assert out['verdict'] == 'ok', out
@@ -72,19 +72,19 @@ def a_base_on_the_line_is_told():
                           'layers[0].tails')):
         told = fit(layer, base='"normal"').stderr
         assert told.count('nf: warning:') == 1 and field in told and 'the base normal' in told, told
-        assert '"type": "uniform", "low": [-%s], "high": [%s]' % (PI, PI) in told and 'suits' not in told, told
+        assert '"type": "uniform", "low": [-%s], "high": [%s]' % (PI, PI) in told and 'no base supports' not in told, told
         assert fit(layer).stderr == ''
     mixed = '{"type": "spline_autoregressive", "circular": [1, 0], "interval": [-%s, %s], "hidden": [8]}' % (PI, PI)
     told = fit('{"layers": [%s]}' % mixed, base='"normal"', columns='phi,psi').stderr
-    assert 'layers[0].layers[0].circular' in told and 'no base of the library suits circles and other columns at once' in told, told
+    assert 'layers[0].layers[0].circular' in told and 'no base supports circles and other columns at once' in told, told
 
 
 @case
 def standardize_moves_circles():
     spline = '{"type": "spline_autoregressive", "tails": "circular", "bound": 10, "hidden": [8]}'
     told = fit(spline, base='{"type": "uniform", "low": [-10], "high": [10]}', more=('--standardize',)).stderr
-    assert 'layers[0] (standardise)' in told and 'layers[1].tails' in told and 'leave out --standardize' in told, told
-    # Angles in degrees are not badly scaled.
+    assert 'layers[0] (standardise)' in told and 'layers[1].tails' in told and 'drop --standardize' in told, told
+    # Angles in degrees need no warning about their scale.
     write_csv('degrees.csv', [[v * 57.29] for v, _ in angles(500)], ['phi'])
     done = nf('train', '{"base": {"type": "uniform", "low": [-180], "high": [180]}, "layers": '
               '[{"type": "circular_shift", "bound": 180}]}', '--data', 'degrees.csv', '-o', 'd.safetensors', '--steps', 5)
@@ -101,7 +101,7 @@ def rows_beyond_a_box_are_told():
     done = nf('train', spec, '--data', 'a.csv', '--columns', 'a', '-o', 'm.safetensors', '--steps', 2)
     write_csv('v.csv', [[2.0]], ['a'])
     done = nf('train', spec, '--data', 'a.csv', '--columns', 'a', '--valid', 'v.csv', '-o', 'm.safetensors', '--steps', 2, code=1)
-    assert 'no validation gave a finite' in done.stderr and 'ends at low [0.0] and high [1.0]' in done.stderr, done.stderr
+    assert 'no validation had a finite' in done.stderr and 'ends at low [0.0] and high [1.0]' in done.stderr, done.stderr
 
 
 harness.main(__doc__)

@@ -1,4 +1,4 @@
-"""Every way to use nf wrongly: the exit code, one clear message on standard error, nothing half written."""
+"""Wrong uses of nf: the exit code, one clear message on standard error, no partly written files."""
 import os
 
 import harness
@@ -29,17 +29,20 @@ def missing_files():
     for words in (('score', 'm.safetensors', '--data', 'train.npy', '-o', 'no/such/x.csv'),
                   ('sample', 'm.safetensors', '-n', 9, '-o', 'no/such/x.npy'),
                   ('plot', 'samples', 'm.safetensors', '-o', 'no/such/x.png')):
-        fails(*words, says=('no/such/x', 'there is no folder no/such'), hint='mkdir -p no/such')
+        fails(*words, says=('no/such/x', 'the folder no/such does not exist'), hint='mkdir -p no/such')
 
 
 @case
-def misspelt_options_are_named():
+def misspelled_options_are_named():
     data()
     for words in (('score', 'm.safetensors', '--dat', 'train.npy'), ('train', SPEC, '--dat', 'train.npy', '-o', 'm.safetensors')):
         fails(*words, code=2, says=('no option --dat', 'did you mean --data?'))
     fails('score', '--frob', 'm.safetensors', code=2, says='no option --frob')
     fails('score', 'm.safetensors', code=2, says='--data is required')
     bad_train('--ema-decay', '2', says='[0, 0.99999999]', code=2)
+    bad_train('--steps', '6', says='--steps was given twice', code=2)
+    bad_train('--steps', '6', '--steps', '7', says='--steps was given 3 times', code=2)
+    fails('score', 'm.safetensors', '--data', code=2, says='--data needs a value')
 
 
 @case
@@ -69,10 +72,11 @@ def wrong_columns():
     spec = '{"event": [2], ' + SPEC[1:]
     bad_train(spec=spec, data='three.csv', says=('three.csv', '3 columns', 'event has 2'), hint='id, x, y')
     bad_train('--valid', 'three.csv', says=('three.csv', '3 columns', 'event has 2'))
+    bad_train('--columns', 'x', data='three.csv', spec=spec, says="--columns picks 1 column, but the model's event has 2")
     bad_train('--columns', 'x,z', data='three.csv', says='z')
     train()
     fails('score', 'm.safetensors', '--data', 'three.csv', says=('three.csv', '3 columns', 'event has 2'), hint='--columns')
-    fails('score', 'm.safetensors', '--data', 'train.npy', '--context', 'train.npy', says='no context')
+    fails('score', 'm.safetensors', '--data', 'train.npy', '--context', 'train.npy', says='has no context')
 
 
 @case
@@ -80,8 +84,8 @@ def wrong_context():
     data()
     write_npy('c.npy', rows_of(299, cols=1))
     bad_train('--context-data', 'c.npy', says=('c.npy', '299', '300'))
-    bad_train(spec='{"context": [2], ' + SPEC[1:], says='context of 2 columns')
-    bad_train('--context-columns', '0,1', says='leaves no column')
+    bad_train(spec='{"context": [2], ' + SPEC[1:], says='context of 2 columns in addition to train.npy')
+    bad_train('--context-columns', '0,1', says='leaves no data column')
 
 
 @case
@@ -96,7 +100,7 @@ def bad_specs():
     bad_train('--split', '80,10,10', says='each from 0 to 1', hint='0.8,0.1,0.1', code=2)
     bad_train('--patience', '3', '--holdout', '0', says='--patience', hint='--holdout', code=2)
     bad_train(spec='{"layers": [', says='JSON')
-    bad_train(spec='{"layers": [], "layers": []}', says='duplicate')
+    bad_train(spec='{"layers": [], "layers": []}', says='appears twice')
     bad_train(spec='{}', says='layers')
     bad_train(spec=SPEC.replace('[16]', '[0]'), says='hidden')
 
@@ -118,7 +122,7 @@ def bad_overrides():
     bad_train('--set', 'hiden=[8]', says='hiden', hint='hidden', code=2)
     bad_train('--set', 'zzzzzz=8', says='zzzzzz', hint='nf layers', code=2)
     bad_train('--set', 'base.hidden=[8]', says='normal', code=2)
-    bad_train('--set', 'hidden=[0]', says='hidden')  # a field, but no value for it: the library says so
+    bad_train('--set', 'hidden=[0]', says='hidden')  # a field, but not a valid value; the library reports it
     twice = '{"layers": [{"repeat": 2, "layers": [{"repeat": 3, "layers": [{"type": "reverse"}]}]}]}'
     bad_train('--set', 'repeat=4', spec=twice, says=('layers[0].repeat', 'layers[0].layers[0].repeat'), hint='whole path', code=2)
 
@@ -134,7 +138,7 @@ def bad_splits():
     bad_train('--split', '0.8,0.1,0.1', '--test', 'train.npy', says=('--split', '--test'), code=2)
     bad_train('--split', '0.999,0.001', says='nothing to validate with')
     bad_train('--split', '0.8,0.199,0.001', says='nothing to test with')
-    bad_train('--split-seed', '-1', says='whole number', code=2)
+    bad_train('--split-seed', '-1', says='not an integer of at least 0', code=2)
     bad_train('--split-out', 'parts.txt', says='parts.txt', code=2)
 
 
@@ -149,7 +153,14 @@ def bad_options_name_the_nearest():
     bad_train('--optimizer', 'adamm', says=('adamm', 'adamw'), code=2)
     bad_train('--optimiser', 'adam', says=('--optimiser', '--optimizer'), code=2)
     bad_train('--step', '3', says='--step', code=2)
-    bad_train('--momentum', '0.9', says='momentum')  # means nothing to Adam
+    bad_train('--momentum', '0.9', says='momentum', code=2)  # Adam has no momentum option
+
+
+@case
+def help_and_version_refuse_unknown_words():
+    fails('help', 'trian', code=2, says=('nf has no command trian', 'did you mean train?'), hint='nf --help')
+    fails('help', 'plot', 'densty', code=2, says=('nf plot has no command densty', 'density'), hint='nf plot --help')
+    fails('version', 'x', code=2, says='x')
 
 
 @case
@@ -159,15 +170,15 @@ def bad_usage():
     fails('train', code=2, says='SPEC')
     fails('train', SPEC, '--data', 'train.npy', code=2, says='output')
     fails('score', 'm', code=2, says='--data')
-    fails('layers', 'afine_coupling', says='afine_coupling', hint='affine_coupling')
-    fails('options', 'shedule', says='shedule', hint='schedule')
+    fails('layers', 'afine_coupling', code=2, says='afine_coupling', hint='affine_coupling')
+    fails('options', 'shedule', code=2, says='shedule', hint='schedule')
     bad_train('--epochs', '3', says=('--steps', '--epochs'), code=2)
     bad_train('--holdout', '1.5', says='holdout', code=2)
     train()
     fails('sample', 'm.safetensors', code=2, says='-n')
-    fails('sample', 'm.safetensors', '-n', '-3', code=2, says='-3 is not a whole number from 0 on')
-    fails('sample', 'm.safetensors', '-n', 'few', code=2, says='few is not a whole number')
-    fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--steps', '-3', code=2, says='-3 is not a whole number from 1 on')
+    fails('sample', 'm.safetensors', '-n', '-3', code=2, says='-3 is not an integer of at least 0')
+    fails('sample', 'm.safetensors', '-n', 'few', code=2, says='few is not an integer')
+    fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--steps', '-3', code=2, says='-3 is not an integer of at least 1')
     fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--epochs', '-0.5', code=2, says='-0.5 is not a number above 0')
     fails('sample', 'm.safetensors', '-n', '3', '-o', 'x.txt', code=2, says=('x.txt', '.npy', '.csv'))
     fails('sample', 'm.safetensors', '-n', '3', '-o', 'no/such/x.csv', says='no/such/x.csv')
@@ -185,7 +196,7 @@ def never_overwrites_an_input():
     fails('train', SPEC, '--data', 'train.npy', '-o', 'm', '--checkpoint', 'm', code=2, says='same file')
     fails('train', SPEC, '--data', 'train.npy', '-o', 'other.npy', says=('other.npy', 'not a model'), hint='--force')
     train('--force', output='other.npy')
-    train(output='other.npy')  # a model may be replaced by a model
+    train(output='other.npy')  # a model may replace a model
 
 
 @case
@@ -202,7 +213,7 @@ def diverging_run_keeps_the_best_model():
     done = nf('train', SPEC, '--data', 'train.npy', '--steps', 3000, '--valid-every', 1, '--optimizer', 'sgd', '--lr', 10,
               '--set', 'layers.0.layers.0.scale=exp', '-o', 'm.safetensors', code=1)
     line = [x for x in done.stderr.splitlines() if x.startswith('nf: ')][0]
-    assert line.startswith('nf: step ') or 'no validation gave' in line, line
+    assert line.startswith('nf: step ') or 'no validation had' in line, line
     assert '--lr' in done.stderr, done.stderr
 
 

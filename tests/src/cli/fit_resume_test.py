@@ -17,7 +17,7 @@ def command(output, *more, target='u1,radius=3', spec=SPEC):
 
 
 def interrupt(output, *more, when=signal.SIGINT, after=1):
-    """Starts a fit, stops it once `after` points were printed, and returns what it wrote."""
+    """Starts a fit, stops it after `after` printed points, and returns its standard error."""
     run = subprocess.Popen([NF, *command(output, *more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                            env=environment())
     while after:
@@ -36,7 +36,7 @@ def bytes_of(path):
 
 
 def state_of(path):
-    """The checkpoint as bits, times aside."""
+    """Returns the checkpoint as bits, without times."""
     note = info(path + '.checkpoint')['notes']['run']
     note.pop('seconds')
     for point in note['curve']:
@@ -59,7 +59,7 @@ def resumed_fit_equals_uninterrupted_fit():
         assert 'interrupted at step' in err and '--resume' in err, err
         at = info(name + '.checkpoint')['notes']['run']['step']
         assert 450 <= at < 3000, at
-        text = nf(*command(name, '--resume', '--weigh', 1000)).stdout  # options and steps of the first part hold
+        text = nf(*command(name, '--resume', '--weigh', 1000)).stdout  # keeps the options and steps of the first part
         assert f'resumed at step {at:,}' in text, text
         nf(*command(name + '2', *steps))
         same(name, name + '2')
@@ -69,7 +69,7 @@ def resumed_fit_equals_uninterrupted_fit():
 def more_steps_continue_a_finished_fit():
     nf(*command('a', '--steps', 60, '--schedule', 'constant'))
     first = bytes_of('a')
-    assert 'nothing left to do: all 60 steps were done before' in nf(*command('a', '--resume')).stdout
+    assert 'nothing left to do: all 60 steps are done' in nf(*command('a', '--resume')).stdout
     assert bytes_of('a') == first
     assert json.loads(nf(*command('a', '--resume', '--steps', 30, '--json')).stdout)['steps'] == 60
     nf(*command('a', '--steps', 100, '--resume'))
@@ -93,16 +93,16 @@ def resume_refuses_another_fit():
         before = bytes_of('a')
         fails(*command('a', '--resume', *more, **how), says=says, hint=hint)
         assert bytes_of('a') == before
-    refused(target='u2', says=('--target', 'u2', 'u1'))
+    refused(target='u2', says=('--target', 'u2', 'u1'), hint='drop --target')
     refused(target='u1,radius=4', says=('radius is 4 and was 3'))
     refused(target='u1,radius=3,spread=0.5', says=('spread is 0.5 and was 0.6'))
     refused(spec=SPEC.replace('16', '8'), says=('layers[0].layers[0].hidden is [8] and was [16]'), hint='nf info --spec')
     refused('--lr', '0.1', says=('lr is 0.1', 'not set'))
     refused('--anneal-steps', 6, says='anneal_steps is 6 and was 5')
     refused('--objective', 'alpha', says='objective is alpha and was reverse_kl')
-    # Another way to write the same target is the same target.
+    # The same target, written in another way.
     nf(*command('a', '--resume', target='{"type": "u1", "radius": 3.0, "width": 0.4}'))
-    fails(*command('none', '--resume'), says='none.checkpoint', hint='a new run')
+    fails(*command('none', '--resume'), says='none.checkpoint', hint='start a new run')
     harness.write_npy('train.npy', harness.rows_of(50))
     fails('train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume', says=('a.checkpoint', 'nf fit-target'))
     harness.train(steps=2, output='t', spec=SPEC)

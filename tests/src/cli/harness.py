@@ -1,4 +1,4 @@
-"""What the script tests of the nf command share: running it, making data, counting cases. Standard library only.
+"""Shared by the script tests of the nf command: running it, making data, counting cases. Standard library only.
 
 A test file decorates functions with @case and ends with harness.main(__doc__). Each case runs in its own empty folder.
 """
@@ -51,7 +51,7 @@ def fails(*args, code=1, says=(), hint=None):
 
 
 def rows_of(count, seed=1, cols=2):
-    """A bent band in the plane, and plain normals in further columns."""
+    """Returns a bent band in the plane, with standard normals in further columns."""
     rng = random.Random(seed)
     out = []
     for _ in range(count):
@@ -70,7 +70,7 @@ def write_npy(path, rows, dtype='f'):
 
 
 def read_npy(path):
-    """(shape, flat values)"""
+    """Returns (shape, flat values)."""
     with open(path, 'rb') as f:
         data = f.read()
     assert data[:8] == b'\x93NUMPY\x01\x00', data[:8]

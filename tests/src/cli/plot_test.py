@@ -40,14 +40,14 @@ def read_png(path):
         body = data[at + 8:at + 8 + size]
         assert zlib.crc32(kind + body) == struct.unpack('>I', data[at + 8 + size:at + 12 + size])[0]
         if kind == b'IHDR':
-            width, height, depth, colour = struct.unpack('>IIBB', body[:10])
+            width, height, depth, color = struct.unpack('>IIBB', body[:10])
             assert depth == 8
         elif kind == b'PLTE':
             palette = [tuple(body[i:i + 3]) for i in range(0, size, 3)]
         elif kind == b'IDAT':
             packed += body
         at += 12 + size
-    pixel = 3 if colour == 2 else 1
+    pixel = 3 if color == 2 else 1
     rows = unfiltered(zlib.decompress(packed), width * pixel, pixel)
     if palette:
         return width, height, [[palette[i] for i in row] for row in rows]
@@ -78,7 +78,7 @@ def density_is_bright_where_the_model_is_dense():
     nf('plot density normal.safetensors --data square.npy --size 200 -o d.png')
     width, height, rows = read_png('d.png')
     assert width > 2 * 200 and height > 200
-    # The right panel, its colour bar and the margins end the picture: the map is the last 200 dark columns before them.
+    # The map is the last 200 dark columns before the color bar and the margins.
     dark = [x for x in range(width) if sum(sum(rows[y][x]) < 150 for y in range(height)) > 150]
     x0 = dark[0]
     y0 = max(y for y in range(height) if sum(rows[y][x0 + 3]) < 150) - 199
@@ -152,14 +152,14 @@ def columns_by_name_and_index():
     assert content('n.png') == content('i.png') != content('o.png')
     nf('plot layers m.safetensors --columns a,e -o l.png')
     nf('plot flow m.safetensors --columns a,e --points 50 --size 120 -o f.gif')
-    # Two couplings, one for each of the two columns; the reverses have no panel though they move other columns there.
+    # Two couplings, one per column shown; the reverses have no panel although they move other columns there.
     assert 3 * 200 < read_png('l.png')[0] < 4 * 200 + 40, read_png('l.png')[0]
-    fails('plot', 'density', 'm.safetensors', '-o', 'd.png', code=2, says=('one or two columns', '5'), hint='nf plot samples')
-    fails('plot', 'samples', 'm.safetensors', '-o', 'd.png', code=2, says='5 columns', hint='a, b, c, d, e')
-    fails('plot', 'layers', 'm.safetensors', '-o', 'd.png', code=2, says='5 columns', hint='--columns')
-    fails('plot', 'flow', 'm.safetensors', '-o', 'd.gif', code=2, says='5 columns', hint='--columns')
-    fails('plot', 'samples', 'm.safetensors', '--columns', 'a,z', '-o', 'd.png', code=2, says="'z'", hint='did you mean')
-    fails('plot', 'samples', 'm.safetensors', '--columns', '0,5', '-o', 'd.png', code=2, says="'5'")
+    fails('plot', 'density', 'm.safetensors', '-o', 'd.png', says=('one or two columns', '5'), hint='nf plot samples')
+    fails('plot', 'samples', 'm.safetensors', '-o', 'd.png', says='5 columns', hint='a, b, c, d, e')
+    fails('plot', 'layers', 'm.safetensors', '-o', 'd.png', says='5 columns', hint='--columns')
+    fails('plot', 'flow', 'm.safetensors', '-o', 'd.gif', says='5 columns', hint='--columns')
+    fails('plot', 'samples', 'm.safetensors', '--columns', 'a,z', '-o', 'd.png', says="'z'", hint='did you mean')
+    fails('plot', 'samples', 'm.safetensors', '--columns', '0,5', '-o', 'd.png', says="'5'")
     fails('plot', 'samples', 'm.safetensors', '--columns', '0', '-o', 'd.png', code=2, says='two columns')
     fails('plot', 'samples', 'm.safetensors', '--columns', '0,1,2', '-o', 'd.png', code=2, says='two columns')
 
@@ -178,16 +178,16 @@ def context():
 
 
 def extent(rows, x0, y0, side, is_point):
-    """Width and height of what is drawn in a panel, as parts of its side."""
+    """Returns width and height of what is drawn in a panel, as fractions of its side."""
     spots = [(x, y) for y in range(y0 + 2, y0 + side - 2) for x in range(x0 + 2, x0 + side - 2) if is_point(rows[y][x])]
     assert spots, 'nothing drawn'
     return [(max(s[i] for s in spots) - min(s[i] for s in spots)) / side for i in (0, 1)]
 
 
 def panels(rows, side):
-    """Left and top of each panel: its frame is a line of `side` pale pixels or more along the top."""
-    grey = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
-    for y, row in enumerate(grey):
+    """Returns left and top of each panel, found by the line of at least `side` pale pixels along its top."""
+    gray = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
+    for y, row in enumerate(gray):
         starts = [x for x in range(len(row) - side) if all(row[x:x + side]) and not row[x - 1]]
         if starts:
             return [(x, y) for x in starts]
@@ -206,7 +206,7 @@ def columns_of_unequal_scales_fill_their_panels():
     for part in extent(rows, x, y, 200, lambda p: p[2] > p[0] + 40):
         assert part > 0.6, part
     assert all(min(row[0]) > 250 for row in rows), 'ink at the left edge'
-    # The grid of the density follows the window: on one scale it would be a line, and its mass anything.
+    # The grid of the density follows the window; with equal units it would be a line, and the mass would be wrong.
     done = nf('plot density m.safetensors --data wide.npy --size 200 -o d.png')
     mass = float(done.stdout.split('mass in the window')[1].split()[0])
     assert 0.8 < mass < 1.02, mass
@@ -221,7 +221,7 @@ def columns_of_unequal_scales_fill_their_panels():
 
 
 @case
-def mass_outside_the_window_is_told():
+def mass_outside_the_window_is_reported():
     models()
     write_npy('middle.npy', [[x, y] for x in (-0.5, 0.5) for y in (-0.5, 0.5)])
     done = nf('plot density normal.safetensors --data middle.npy --size 120 -o d.png')
@@ -229,14 +229,14 @@ def mass_outside_the_window_is_told():
     assert 0.1 < mass < 0.4, mass
     assert done.stderr == f'nf: note: the window holds {mass:.4f} of the mass\n', done.stderr
     write_npy('far.npy', [[90.0, 90.0], [91.0, 91.0]])
-    assert 'lies elsewhere' in nf('plot density normal.safetensors --data far.npy --size 120 -o d.png').stderr
+    assert 'is elsewhere' in nf('plot density normal.safetensors --data far.npy --size 120 -o d.png').stderr
     write_npy('all.npy', [[x, y] for x in (-4, 4) for y in (-4, 4)])
     assert nf('plot density normal.safetensors --data all.npy --size 120 -o d.png').stderr == ''
 
 
 @case
 def each_row_has_its_own_context():
-    # The first column is the context and a little noise: under one context the samples could not spread as the data do.
+    # The first column is the context plus a little noise, so samples under one context spread less than the data.
     table = [[c + 0.02 * x, y, c] for c, (x, y) in zip([(i % 40) / 4 for i in range(800)], rows_of(800))]
     write_csv('t.csv', table, ['a', 'b', 'c'])
     spec = '{"layers": [{"type": "affine_coupling", "hidden": [16]}, {"type": "reverse"}, {"type": "affine_coupling", "hidden": [16]}]}'
@@ -250,7 +250,7 @@ def each_row_has_its_own_context():
     assert done.stderr == '', done.stderr
     write_csv('one.csv', [[5.0]])
     done = nf('plot samples m.safetensors --data t.csv --context one.csv --size 200 -o one.png')
-    assert done.stderr.startswith('nf: note: the rows of t.csv are of all contexts') and 'c = 5' in done.stderr, done.stderr
+    assert done.stderr.startswith('nf: note: t.csv has rows of all contexts') and 'c = 5' in done.stderr, done.stderr
     assert done.stderr.count('\n') == 1
     assert orange('own.png') > 0.7 > 0.5 > orange('one.png'), (orange('own.png'), orange('one.png'))
     for picture in ('layers', 'flow'):
@@ -259,7 +259,7 @@ def each_row_has_its_own_context():
         own = content(name)
         assert 'all contexts' in nf(f'plot {picture} m.safetensors --data t.csv --context one.csv --points 50 --size 120 -o {name}').stderr
         assert own != content(name)
-    # The columns may be picked by hand, and come from a file of their own.
+    # The columns can be selected by flags and come from a separate file.
     write_csv('bare.csv', table)
     write_csv('c.csv', [[row[2]] for row in table], ['c'])
     nf('plot samples m.safetensors --data bare.csv --data-columns 0,1 --context-columns 2 --size 200 -o same.png')
@@ -304,7 +304,7 @@ def sheet():
     width, height, rows = read_png('s.png')
     assert 4 * 150 < width < 4 * 190 and 4 * 150 < height < 4 * 200  # two rows of four, data and density
     fails('plot', 'sheet', 'm.safetensors', '--data', 'train.npy', 'train.npy', '-o', 't.png', code=2, says=('1 model,', '2 files'))
-    fails('plot', 'sheet', 'five.safetensors', '--data', 'five.npy', '-o', 't.png', code=2, says='5 columns')
+    fails('plot', 'sheet', 'five.safetensors', '--data', 'five.npy', '-o', 't.png', says='5 columns')
 
 
 @case

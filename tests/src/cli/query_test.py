@@ -1,6 +1,7 @@
-"""nf score, sample, info, layers, options, --help, --version: what they print and write."""
+"""nf score, sample, info, layers, options, help and version: what they print and write."""
 import json
 import math
+import re
 import statistics
 import subprocess
 
@@ -30,14 +31,14 @@ def score_statistics_are_those_of_the_rows():
 
 @case
 def score_is_a_density():
-    """The grid integral of exp(log_prob) is one: the number is what it claims to be."""
+    """The grid integral of exp(log_prob) is 1."""
     model('--lr', '0.01', steps=200)
     step = 0.1
     ticks = [-8 + step * i for i in range(161)]
     write_npy('grid.npy', [[x, y] for x in ticks for y in [t + 4 for t in ticks]])
     nf('score m.safetensors --data grid.npy -o s.npy')
     total = sum(math.exp(v) for v in read_npy('s.npy')[1]) * step * step
-    assert abs(total - 1) < 0.02, total  # tails outside of the grid and its midpoint error
+    assert abs(total - 1) < 0.02, total  # allows for tails outside the grid and the midpoint error
 
 
 @case
@@ -64,14 +65,14 @@ def score_counts_rows_without_a_density():
     assert got['nonfinite'] == 2 and math.isfinite(got['mean']), got
     assert '2 of 10 rows' in done.stderr
     assert '; the first is row 3, counted from 0)' in done.stderr and '--nonfinite' in done.stderr, done.stderr
-    # A base with ends: no density is -infinity, and not NaN.
+    # Outside a bounded base the log-density is -infinity, not NaN.
     write_npy('box.npy', [[0.5], [2.0], [math.nan], [0.25]])
     write_npy('in.npy', [[0.5], [0.25]] * 20)
     nf('train', '{"base": "uniform", "layers": [{"type": "spline", "interval": [0, 1]}]}', '--data', 'in.npy', '-o', 'b.safetensors',
        '--steps', 1)
     told = nf('score b.safetensors --data box.npy').stderr
     assert '(1 NaN, 1 -infinity; the first is row 1, counted' in told, told
-    # In a CSV file the line counts the header and blank lines.
+    # Line numbers of a CSV file count the header and blank lines.
     with open('x.csv', 'w') as f:
         f.write('a\n\n0.5\n2.0\n3.0\n')
     told = nf('score b.safetensors --data x.csv').stderr
@@ -89,7 +90,7 @@ def sample_any_split_is_the_same_stream():
     assert shape == (50, 2) and everything[60:] == tail and everything != other
     nf('score m.safetensors --data all.npy -o again.npy')
     for a, b in zip(read_npy('lp.npy')[1], read_npy('again.npy')[1]):
-        assert abs(a - b) < 1e-3, (a, b)  # float32, through the inverse and back
+        assert abs(a - b) < 1e-3, (a, b)  # float32 round trip
 
 
 @case
@@ -115,7 +116,7 @@ def sample_more_than_one_chunk():
 
 
 @case
-def sample_stops_when_nobody_reads():
+def sample_stops_when_the_reader_closes():
     model()
     reader = subprocess.run(f'{NF} sample m.safetensors -n 100000000 | head -n 2', shell=True, capture_output=True, text=True,
                             env=environment(), timeout=60)
@@ -133,7 +134,7 @@ def context_for_samples():
     one = nf('sample m.safetensors -n 3 --context one.csv').stdout.splitlines()
     three = nf('sample m.safetensors -n 3 --context three.csv').stdout.splitlines()
     assert one[1] == three[1] and one[2] != three[2] and one[3] == three[3]
-    harness.fails('sample', 'm.safetensors', '-n', 4, '--context', 'three.csv', says=('three.csv', '3 rows', '4 samples'))
+    harness.fails('sample', 'm.safetensors', '-n', 4, '--context', 'three.csv', says=('three.csv', '3 rows', '-n is 4'))
     harness.fails('sample', 'm.safetensors', '-n', 4, says=('context has 1 column', 'none'), hint='--context')
 
 
@@ -144,7 +145,7 @@ def columns_are_found_by_name():
     train('--columns', 'a,b', '--context-columns', 'c', data='t.csv')
     want = nf('score m.safetensors --data t.csv --columns a,b --context-columns c --json').stdout
     assert nf('score m.safetensors --data t.csv --json').stdout == want
-    with open('other.csv', 'w') as f:  # another order, a text column with the separator in it
+    with open('other.csv', 'w') as f:  # another order, and a text column that contains the separator
         f.write('"id, text";c;b;a\n')
         f.writelines(f'"x;{i}";{c!r};{b!r};{a!r}\n' for i, (a, b, c) in enumerate(rows))
     assert nf('score m.safetensors --data other.csv --json').stdout == want
@@ -192,6 +193,7 @@ def info_views():
     text = nf('info m.safetensors').stdout
     for word in (got['hash'], 'affine_coupling', 'layers.3', 'hidden [16]', 'best_step'):
         assert word in text, (word, text)
+    assert re.search(r'valid_log_likelihood -?\d+\.?\d{0,6}(,|$)', text, re.M), text
     per_layer = [int(line.split()[2].replace(',', '')) for line in text.splitlines() if line.startswith('  layers.')]
     assert sum(per_layer) == count
     assert json.loads(nf('info m.safetensors --spec').stdout) == got['spec']
@@ -234,8 +236,30 @@ def layers_and_options_document_everything():
 
 
 @case
-def help_teaches():
+def help_and_version_have_two_spellings():
     assert nf('--version').stdout.startswith('nf 0.')
+    assert nf('version').stdout == nf('--version').stdout
+    top = nf('--help').stdout
+    assert nf('help').stdout == top and '  version' in top and '  help' in top, top
+    assert nf('help train').stdout == nf('train --help').stdout
+    assert nf('help plot').stdout == nf('plot --help').stdout
+    assert nf('help plot density').stdout == nf('plot density --help').stdout
+
+
+@case
+def help_fits_120_columns():
+    for command in ('', 'train', 'fit-target', 'targets', 'score', 'sample', 'check', 'info', 'layers', 'options', 'toy', 'help',
+                    'plot', 'plot density', 'plot samples', 'plot layers', 'plot flow', 'plot curve', 'plot sheet', 'plot target'):
+        text = nf(f'{command} --help').stdout
+        long = [line for line in text.splitlines() if len(line) > 120]
+        assert not long, (command, long)
+    lines = nf('train --help').stdout.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith('  --resume-best'))
+    assert lines[at + 1].startswith(' ' * 34 + lines[at + 1].strip()[0]), lines[at:at + 2]
+
+
+@case
+def help_shows_flags_and_examples():
     top = nf('--help').stdout
     for command in ('train', 'score', 'sample', 'info', 'layers', 'options'):
         assert command in top

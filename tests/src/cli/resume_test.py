@@ -11,7 +11,7 @@ LONG = ('--valid-every', '50', '--lr', '0.003', '--schedule', 'cosine')
 
 
 def interrupt(output, steps, when=signal.SIGINT, after=1):
-    """Starts a run, stops it once `after` validations were printed, and returns what it wrote."""
+    """Starts a run, stops it after `after` printed validations, and returns its standard error."""
     run = subprocess.Popen([NF, 'train', SPEC, '--data', 'train.npy', '--steps', str(steps), '--batch', '64', '-o', output, *LONG],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     while after:
@@ -25,7 +25,7 @@ def interrupt(output, steps, when=signal.SIGINT, after=1):
 
 
 def state_of(path):
-    """(best model, whole state of the run) as bits, times aside."""
+    """Returns (best model, whole state of the run) as bits, without times."""
     note = info(path + '.checkpoint')['notes']['run']
     note.pop('seconds')
     for point in note['curve']:
@@ -71,7 +71,7 @@ def resuming_a_finished_run_changes_nothing():
     train()
     before = info('m.safetensors')
     out = train('--resume').stdout
-    assert 'nothing left to do: all 40 steps were done before' in out and 'rows/s' not in out, out
+    assert 'nothing left to do: all 40 steps are done' in out and 'rows/s' not in out, out
     assert info('m.safetensors') == before
 
 
@@ -116,8 +116,8 @@ def splits_are_resumed_too():
     train(*more, '--valid-every', '20', steps=100, output='b')
     assert state_of('a')[:2] == state_of('b')[:2]
     again = ['train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume']
-    fails(*again, '--split-seed', '4', says='is not what it was')
-    fails(*again, '--split', '0.8,0.2', says='is not what it was')
+    fails(*again, '--split-seed', '4', says='has changed')
+    fails(*again, '--split', '0.8,0.2', says='has changed')
 
 
 @case
@@ -130,12 +130,12 @@ def goes_back_to_the_best_validation():
     best = info('m.safetensors.checkpoint.best')
     assert best['notes']['run']['step'] == note['best_step'] < 400, note
     assert best['hash'] == info('m.safetensors')['hash']
-    # The same options go the same way again, optimiser state included.
+    # The same options repeat the same steps, optimizer state included.
     last = state_of('m.safetensors')
     out = train(*more, '--resume-best', steps=400).stdout
     assert f'resumed at step {note["best_step"]}, the best so far' in out, out
     assert state_of('m.safetensors') == last
-    # Another rate does not, and the data must stay.
+    # Another learning rate gives another run; the data may not change.
     train(*more[:2], '--valid-every', '10', '--lr', '0.003', '--schedule', 'cosine', '--resume-best', steps=500)
     after = info('m.safetensors.checkpoint')['notes']['run']
     assert after['step'] == 500 and after['best'] >= note['best'], after
@@ -153,8 +153,8 @@ def resume_refuses_another_run():
     write_npy('other.npy', rows_of(500, seed=9))
     train('--lr', '0.002')
     again = ['train', SPEC, '--data', 'train.npy', '-o', 'm.safetensors', '--resume']
-    fails(*again, '--lr', '0.004', says=('lr', '0.002', '0.004'), hint='--resume-best')
-    fails(*again, '--clip-norm', '1', says='clip_norm')
+    fails(*again, '--lr', '0.004', says=('lr', '0.002', '0.004'), hint='drop --lr, or start a new run with another -o; --resume-best')
+    fails(*again, '--clip-norm', '1', says='clip_norm', hint='drop --clip-norm')
     fails(*again, '--holdout', '0.3', says='--data')
     fails('train', SPEC, '--data', 'other.npy', '-o', 'm.safetensors', '--resume', says='--data')
     fails('train', SPEC.replace('16', '8'), '--data', 'train.npy', '-o', 'm.safetensors', '--resume',
@@ -172,7 +172,7 @@ def a_new_run_keeps_an_unfinished_one():
     out = train(output='a').stdout
     assert 'a.checkpoint.old' in out
     assert info('a.checkpoint.old')['notes']['run']['step'] == at
-    assert 'kept' not in train(output='a').stdout, 'a finished run needs no keeping'
+    assert 'kept' not in train(output='a').stdout, 'a finished run is not kept'
 
 
 @case

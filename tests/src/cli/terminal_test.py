@@ -1,4 +1,4 @@
-"""What a terminal sees and a pipe does not: live progress, colours, the learning curve; NO_COLOR, locale and width."""
+"""Output on a terminal, as opposed to a pipe: live progress, colors, the learning curve; NO_COLOR, locale and width."""
 import os
 import pty
 import re
@@ -14,7 +14,7 @@ UTF8 = {'LANG': 'C.UTF-8', 'TERM': 'xterm'}
 
 
 def on_terminal(*args, env=UTF8, width=100, signal_after=None):
-    """Runs nf with standard output and error on a pseudo-terminal; returns (exit code, everything it showed)."""
+    """Runs nf with standard output and error on a pseudo-terminal; returns (exit code, output)."""
     ours, theirs = pty.openpty()
     import fcntl
     import struct
@@ -58,7 +58,7 @@ def live_line_on_a_terminal():
 def learning_curve_at_the_end():
     _, shown = live_train(env={'LANG': 'C.UTF-8', 'TERM': 'xterm', 'NO_COLOR': '1'})
     assert '●' in shown and '┤' in shown and '3,000 steps' in shown, shown
-    assert '\033[3' not in shown and '\033[1m' not in shown, 'colours although NO_COLOR is set'
+    assert '\033[3' not in shown and '\033[1m' not in shown, 'colors in spite of NO_COLOR'
 
 
 @case
@@ -102,7 +102,22 @@ def pipes_get_plain_lines():
 
 
 @case
-def colours_only_on_terminals():
+def stars_mark_printed_improvements():
+    """A validation gets a star only if its printed number is higher than that of the star before."""
+    write_npy('train.npy', rows_of(1000))
+    out = train('--valid-every', '1', '--lr', '1e-6', steps=30).stdout
+    lines = re.findall(r'^step .*  valid (-?[\d.]+)( \*)?', out, re.M)
+    assert len(lines) == 30, out
+    best = None
+    for value, star in lines:
+        assert bool(star) == (best is None or float(value) > best), lines
+        if star:
+            best = float(value)
+    assert len({v for v, _ in lines}) < 30, 'some validations print the same number'
+
+
+@case
+def colors_only_on_terminals():
     assert '\033' not in nf('layers').stdout
     code, shown = on_terminal('layers', 'affine_coupling')
     assert code == 0 and '\033[' in shown

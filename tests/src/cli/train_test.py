@@ -38,12 +38,13 @@ def holds_out_a_tenth_and_says_so():
     out = train().stdout
     assert 'data   450 rows x 2 columns\nvalid  50 rows, held out: 10 % of the data, by seed 0\n' in out, out
     assert 'replaces' not in out, out
+    assert '\nstate  m.safetensors.checkpoint and .best: resume with more --steps, or delete' in out, out
     assert '\nnext\n  nf check m.safetensors --data train.npy\n  nf score' in out, out
     out = train('--holdout', '0.2', '--seed', '7').stdout
     assert '400 rows' in out and 'valid  100 rows, held out: 20 % of the data, by seed 7\n' in out, out
     assert 'out    replaces m.safetensors\n' in out, out
     out = train('--holdout', '0').stdout
-    assert 'no validation' in out and '500 rows' in out, out
+    assert 'no validation rows' in out and '500 rows' in out, out
     assert info('m.safetensors')['notes']['training']['best_step'] == 40
 
 
@@ -51,7 +52,7 @@ def holds_out_a_tenth_and_says_so():
 def keeps_the_best_validation():
     write_npy('train.npy', rows_of(120))
     write_npy('valid.npy', rows_of(200, seed=3))
-    # Small data and a large step: the last model is not the best one.
+    # With little data and a large step size, the last model is not the best.
     out = train('--valid', 'valid.npy', '--lr', '0.03', '--curve', 'c.csv', '--valid-every', '10', '--json', steps=400)
     summary = json.loads(out.stdout)
     with open('c.csv') as f:
@@ -70,10 +71,10 @@ def standardize_takes_raw_columns():
     raw = [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(600)]
     write_csv('raw.csv', raw, ['year', 'share'])
     write_csv('test.csv', [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(200, seed=2)], ['year', 'share'])
-    assert '--standardize' in train(data='raw.csv').stderr, 'the warning names the cure'
+    assert '--standardize' in train(data='raw.csv').stderr, 'the warning names the fix'
     out = train('--standardize', '--test', 'test.csv', '--lr', '0.01', '--json', data='raw.csv', steps=300)
-    assert 'badly scaled' not in out.stderr, out.stderr
-    # The density is that of the raw columns: scales move it by their logarithms only.
+    assert 'a fresh model expects' not in out.stderr, out.stderr
+    # The density is that of the raw columns, so the scales only shift it by their logarithms.
     write_npy('plain.npy', rows_of(600), 'd')
     write_npy('plain_test.npy', rows_of(200, seed=2), 'd')
     plain = train('--test', 'plain_test.npy', '--lr', '0.01', '--json', data='plain.npy', steps=300, output='p')
@@ -185,7 +186,7 @@ def patience_and_plateau_patience_are_two_things():
     out = json.loads(train(*more, '--plateau-patience', '3').stdout)
     with open('c.csv') as f:
         rates = [float(r['lr']) for r in csv.DictReader(f)]
-    # The first validation improves on none; four without improvement, and the rate is halved from the next step on.
+    # The first validation has nothing to improve on; after four more without improvement the rate is halved.
     assert rates[:6] == [1e-9] * 5 + [5e-10] and not out['stopped_early'], rates[:8]
     fails = harness.fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--plateau-patience', '3', says='patience')
     assert 'plateau' in fails.stderr or 'constant' in fails.stderr, fails.stderr
@@ -212,7 +213,7 @@ def splits_by_seed():
     with open('parts.csv') as f:
         parts = [int(v) for v in f.read().split()[1:]]
     assert [parts.count(i) for i in range(3)] == [350, 100, 50], parts
-    # The same run by hand: the parts are what the file says.
+    # The same run with the parts that the file lists.
     rows = rows_of(500)
     for part, name in enumerate(('t', 'v', 'e')):
         write_npy(name + '.npy', [r for r, p in zip(rows, parts) if p == part])
@@ -265,7 +266,7 @@ def contexts_can_be_embedded():
     more = (*context, '--set', 'base.type=student_t', '--set', 'embedding.out=3')
     train(*more, '--set', 'embedding.hidden=[5]', data='all.csv', output='a')
     told = nf('info a').stdout
-    assert '1 column, seen as 3: hidden [5]' in told and 'student_t' in told, told
+    assert '1 column, embedded as 3: hidden [5]' in told and 'student_t' in told, told
     fails('train', SPEC, '--data', 'all.csv', *more, '--set', 'embedding.outs=3', '-o', 'b', code=2, says="has no field 'outs'",
           hint="did you mean 'out'")
 
@@ -283,7 +284,7 @@ def all_columns_but_the_context_are_data():
     scores = {nf(f'score c --data all.{kind} --context-columns 1 --json').stdout for kind in ('csv', 'npy')}
     assert len(scores) == 1, scores
     again = ['train', SPEC, '--steps', 1, '-o', 'd']
-    fails(*again, '--data', 'all.csv', '--context-columns', 'a,b,c', says='leaves no column')
+    fails(*again, '--data', 'all.csv', '--context-columns', 'a,b,c', says='leaves no data column')
     fails(*again, '--data', 'all.csv', '--columns', 'a,b', '--context-columns', '1', says=('column b', 'both data and context'))
     fails(*again, '--data', 'all.npy', '--columns', '0,1', '--context-columns', '1', says=('column 1', 'both data and context'))
 
@@ -296,7 +297,7 @@ def shipped_specs_are_valid():
             spec = json.load(f)
         cols = spec['event'][0]
         rows = rows_of(100, cols=cols)
-        if 'low' in spec['base']:  # a box: these are angles
+        if 'low' in spec['base']:  # a box, for angles
             rows = [[math.remainder(v, 2 * math.pi) for v in r] for r in rows]
         write_npy('t.npy', rows)
         train(spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
@@ -307,14 +308,14 @@ def shipped_specs_are_valid():
 def warns_of_badly_scaled_columns():
     rows = [[x, 100 + x, 50 * y, 7.0, 0.01 * y] for x, y in rows_of(300)]
     write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
-    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'badly scaled' in line]
+    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'a fresh model expects' in line]
     assert len(lines) == 1 and 'fine' not in lines[0], lines
-    for word in ('far (mean 100', 'wide (', 'narrow (', '--standardize'):
+    for word in ('far has mean 100, std 1;', 'wide has mean', 'narrow has mean', 'expects about 0 and 1: add --standardize'):
         assert word in lines[0], (word, lines)
     for more in ((), ('--standardize',)):
         err = train(*more, data='t.csv', steps=1).stderr
-        assert 'the same number in every row: constant (7);' in err, err
-        assert ('badly scaled' in err) == (not more), err
+        assert 'constant column: constant (7);' in err, err
+        assert ('a fresh model expects' in err) == (not more), err
     write_npy('train.npy', rows_of(300))
     assert train(steps=1).stderr == ''
 

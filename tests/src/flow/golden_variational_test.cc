@@ -6,7 +6,10 @@
 
 #include "runtime/op/affine_column.h"
 #include "runtime/op/planar.h"
+#include "runtime/op/polar.h"
 #include "runtime/op/radial.h"
+#include "runtime/op/reflect.h"
+#include "runtime/op/row_matrix.h"
 #include "runtime/op/sylvester.h"
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
@@ -69,8 +72,7 @@ TYPED_TEST(VariationalGolden, PlanarShared) {
   };
   for (int64_t k = 0; k < steps; ++k) p.push_back(this->graph.leaf(set("param.", k), {2 * d + 1}));
   this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
-    Var y = planar(this->graph.tape, x, p[static_cast<size_t>(k)], {Ridge::tanh, 0, inverse, {}});
-    return Mapped{y, y->extra};
+    return planar(this->graph.tape, x, p[static_cast<size_t>(k)], {Ridge::tanh, 0, inverse, {}});
   });
   for (int64_t k = 0; k < steps; ++k) this->expect_grad(p[static_cast<size_t>(k)], set("grad.param.", k), "u | w | b");
 }
@@ -84,8 +86,7 @@ TYPED_TEST(VariationalGolden, PlanarAmortised) {
   };
   for (int64_t k = 0; k < steps; ++k) p.push_back(this->graph.leaf(set("", k), {n, 2 * d + 1}));
   this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
-    Var y = planar(this->graph.tape, x, p[static_cast<size_t>(k)], {Ridge::tanh, 0, inverse, {}});
-    return Mapped{y, y->extra};
+    return planar(this->graph.tape, x, p[static_cast<size_t>(k)], {Ridge::tanh, 0, inverse, {}});
   });
   for (int64_t k = 0; k < steps; ++k) this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "u | w | b");
 }
@@ -105,8 +106,7 @@ TYPED_TEST(VariationalGolden, RadialShared) {
     p.push_back(this->graph.leaf(set, {d + 2}));
   }
   this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
-    Var y = radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
-    return Mapped{y, y->extra};
+    return radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
   });
   for (int64_t k = 0; k < steps; ++k) {
     const std::string name = at("grad.param.", k);
@@ -127,8 +127,7 @@ TYPED_TEST(VariationalGolden, RadialAmortised) {
   };
   for (int64_t k = 0; k < steps; ++k) p.push_back(this->graph.leaf(set("", k), {n, d + 2}));
   this->run(g, steps, [&](Var x, int64_t k, bool inverse) {
-    Var y = radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
-    return Mapped{y, y->extra};
+    return radial(this->graph.tape, x, p[static_cast<size_t>(k)], inverse);
   });
   for (int64_t k = 0; k < steps; ++k)
     this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "x0 | raw alpha | raw beta");
@@ -150,9 +149,9 @@ Values triangles(const Golden& g, const std::string& prefix, int64_t steps, int6
 // turn(x, k, transposed) is Q x or Q^T x of step k.
 template <class T, class Turn>
 Mapped sylvester_step(Graph<T>& graph, Var x, Var p, bool inverse, const Turn& turn) {
-  Var v = sylvester(graph.tape, turn(x, true), p, inverse, {});
-  Var moved = turn(v, false);
-  return {inverse ? sub(graph.tape, x, moved) : add(graph.tape, x, moved), v->extra};
+  const Mapped v = sylvester(graph.tape, turn(x, true), p, inverse, {});
+  Var moved = turn(v.y, false);
+  return {inverse ? sub(graph.tape, x, moved) : add(graph.tape, x, moved), v.log_det};
 }
 
 // [n, K, D, M] of step k as the rows of every Q^T.

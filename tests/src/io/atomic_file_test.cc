@@ -62,8 +62,8 @@ TEST(AtomicFile, IsFinishedAfterCommit) {
   const TempDir dir;
   AtomicFile f((dir / "m").c_str());
   f.commit();
-  expect_error(Code::state, "finished", [&] { f.commit(); });
-  expect_error(Code::state, "finished", [&] { f.write("x", 1); });
+  expect_error(Code::state, "already committed", [&] { f.commit(); });
+  expect_error(Code::state, "already committed", [&] { f.write("x", 1); });
 }
 
 TEST(AtomicFile, KeepsTheModeOfTheOldFileAndUmaskOfANewOne) {
@@ -118,7 +118,7 @@ TEST(AtomicFile, ReadOnlyDirectoryAndFile) {
   EXPECT_EQ(expect_error(Code::io, "cannot replace", [&] { save(dir / "m", "new"); }), EACCES);
   ::chmod((dir / "m").c_str(), 0644);
   ::chmod(dir.path().c_str(), 0555);
-  EXPECT_EQ(expect_error(Code::io, "temporary file", [&] { save(dir / "m", "new"); }), EACCES);
+  EXPECT_EQ(expect_error(Code::io, "create a file in its directory", [&] { save(dir / "m", "new"); }), EACCES);
   ::chmod(dir.path().c_str(), 0755);
   EXPECT_EQ(get(dir / "m"), "old");
 }
@@ -133,7 +133,7 @@ TEST(AtomicFile, FileSizeLimit) {
   struct rlimit small = before;
   small.rlim_cur = 100000;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const int why = expect_error(Code::io, "writing", [&] { save(dir / "m", new_content()); });
+  const int why = expect_error(Code::io, "write failed", [&] { save(dir / "m", new_content()); });
   ::setrlimit(RLIMIT_FSIZE, &before);
   ::signal(SIGXFSZ, handler);
   EXPECT_EQ(why, EFBIG);
@@ -209,9 +209,9 @@ TEST(AtomicFile, IsUnusableAfterAFailedWrite) {
   {
     const FaultScope plan("io.write", 1, ENOSPC);
     const std::string content = new_content();
-    EXPECT_EQ(expect_error(Code::io, "writing", [&] { f.write(content.data(), content.size()); }), ENOSPC);
+    EXPECT_EQ(expect_error(Code::io, "write failed", [&] { f.write(content.data(), content.size()); }), ENOSPC);
   }
-  expect_error(Code::state, "finished", [&] { f.commit(); });
+  expect_error(Code::state, "already committed", [&] { f.commit(); });
   EXPECT_TRUE(dir.files().empty());
 }
 #endif

@@ -72,7 +72,7 @@ TEST(Csv, Header) {
   EXPECT_EQ(p.rows, 0);
   EXPECT_EQ(p.cols, 2);
   expect_bad("a,b\n1,2\n", "line 1, column 1: 'a' is not a number", {.header = Header::absent});
-  expect_bad("1,NA\n1,2\n", "line 1, column 2: 'NA' marks a missing value");
+  expect_bad("1,NA\n1,2\n", "line 1, column 2: 'NA' is a missing-value marker");
   expect_bad("1,\n1,2\n", "line 1, column 2: the value is missing");
 }
 
@@ -80,7 +80,7 @@ TEST(Csv, BadValuesNameTheirPlace) {
   expect_bad("a,b\n1,2\n\n3,x y\n", "f.csv: line 4, column 2 ('b'): 'x y' is not a number");
   expect_bad("a,b\n1,2\n,4\n", "line 3, column 1 ('a'): the value is missing");
   expect_bad("a,b\n1,\"\"\n", "line 2, column 2 ('b'): the value is missing");
-  expect_bad("a\n?\n", "'?' marks a missing value");
+  expect_bad("a\n?\n", "'?' is a missing-value marker");
   expect_bad("1\n1,5\n", "line 2 has 2 columns");
   expect_bad("a;b\n1,5;2\n", "line 2, column 1 ('a'): '1,5' is not a number");
   expect_bad("1\n1e999\n", "line 2, column 1: '1e999' is out of range of float64");
@@ -94,15 +94,15 @@ TEST(Csv, BadValuesNameTheirPlace) {
 }
 
 TEST(Csv, RaggedRows) {
-  expect_bad("1,2\n3\n", "line 2 has 1 columns; the first row has 2");
-  expect_bad("1,2\n3,4,5\n", "line 2 has 3 columns; the first row has 2");
+  expect_bad("1,2\n3\n", "line 2 has 1 column, but the first row has 2");
+  expect_bad("1,2\n3,4,5\n", "line 2 has 3 columns, but the first row has 2");
   expect_bad("1,2\n3,4,\n", "line 2 has 3 columns");
-  expect_bad("a,b\n\"1\",\"2\"\n\n\n3\n", "line 5 has 1 columns");
+  expect_bad("a,b\n\"1\",\"2\"\n\n\n3\n", "line 5 has 1 column,");
 }
 
 TEST(Csv, Quotes) {
-  expect_bad("1,\"2\n3,4\n", "line 1, column 2: a quote is opened and never closed");
-  expect_bad("\"1\"x,2\n", "line 1, column 1: text follows the closing quote");
+  expect_bad("1,\"2\n3,4\n", "line 1, column 2: an opening quote is never closed");
+  expect_bad("\"1\"x,2\n", "line 1, column 1: text after the closing quote");
   expect_bad("1,2\n3,4\"\"\n", "'4\"\"' is not a number");
 }
 

@@ -33,8 +33,8 @@ TEST(FileBytes, MappedFilesNoticeTruncationAndLetGo) {
   put(dir / "f", std::string(100000, 'a'));
   const FileBytes mapped = FileBytes::map((dir / "f").c_str()), copy = read(dir / "f");
   EXPECT_TRUE(mapped.mapped() && mapped.intact() && copy.intact() && !copy.mapped());
-  mapped.let_go();
-  copy.let_go();
+  mapped.release_pages();
+  copy.release_pages();
   EXPECT_EQ(text_of(mapped.bytes()), text_of(copy.bytes())) << "pages come back";
   std::filesystem::resize_file(dir / "f", 50000);
   EXPECT_FALSE(mapped.intact());
@@ -129,7 +129,7 @@ TEST(FileBytes, TruncatedWhileReading) {
     std::filesystem::resize_file(static_cast<Shrink*>(user)->path, 3);
     return system_allocator().alloc(nullptr, n, align);
   };
-  EXPECT_EQ(expect_error(Code::io, "size is not", [&] { FileBytes::read(a, shrink.path.c_str()); }), EIO);
+  EXPECT_EQ(expect_error(Code::io, "size differs", [&] { FileBytes::read(a, shrink.path.c_str()); }), EIO);
 }
 
 }  // namespace

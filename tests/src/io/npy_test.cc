@@ -140,7 +140,7 @@ TEST(Npy, LyingHeaders) {
     expect_error(Code::format, part, [&] { load<float>(npy(d, data)); });
   };
   bad(dict("<f4", "(3,)"), "12345678", "needs 12 bytes of data, the file has 8");
-  bad(dict("<f4", "(1,)"), "12345678", "4 bytes follow");
+  bad(dict("<f4", "(1,)"), "12345678", "4 extra bytes after");
   bad(dict("<f4", "(4611686018427387904, 2)"), "", "overflows");
   bad(dict("<f4", "(2, 0, 9223372036854775807)"), "", "overflows");
   bad(dict("<f4", "(99999999999999999999,)"), "", "too large");
@@ -157,7 +157,7 @@ TEST(Npy, LyingHeaders) {
   bad("{'x': 1}", "", "unknown key 'x'");
   bad("{'descr: ", "", "unterminated");
   bad("{descr: ", "", "expected");
-  bad(dict("<f4", "(1,)") + "x", "1234", "text follows");
+  bad(dict("<f4", "(1,)") + "x", "1234", "text after");
 }
 
 TEST(Npy, Truncation) {

@@ -117,13 +117,14 @@ TEST(SafeTensors, WriterRefusesBadNames) {
 }
 
 TEST(SafeTensors, Length) {
-  expect_error(Code::format, "too short", [] { parse(""); });
-  expect_error(Code::format, "too short", [] { parse("1234567"); });
+  expect_error(Code::format, "its size is 0", [] { parse(""); });
+  expect_error(Code::format, "its size is 7", [] { parse("1234567"); });
   expect_error(Code::format, "'{'", [] { parse(std::string(8, '\0')); });
-  expect_error(Code::format, "would have", [] { parse("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}"); });
+  expect_error(Code::format, "not a safetensors file", [] { parse("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}"); });
+  expect_error(Code::format, "not a safetensors file", [] { parse("age,height\n30,1.75\n41,1.68\n"); });
   std::string file = file_of("{}      ", 0);
   file.pop_back();
-  expect_error(Code::format, "8 bytes, 7 follow", [&] { parse(file); });
+  expect_error(Code::format, "8 bytes, but only 7 follow", [&] { parse(file); });
   SafeTensors::Limits small;
   small.max_header_bytes = 7;
   file += ' ';
@@ -136,7 +137,7 @@ TEST(SafeTensors, JsonErrors) {
   expect_bad("\xEF\xBB\xBF{}", 0, "'{'");
   expect_bad("{", 0, "byte");
   expect_bad("{} x", 0, "byte 11");
-  expect_bad(std::string("{}\0{}", 5), 0, "NUL at byte 10");
+  expect_bad(std::string("{}\0{}", 5), 0, "NUL character at byte 10");
   expect_bad("{\"a\": nan}", 0, "JSON");
   expect_bad("{\"a\":{\"dtype\":\"F32\",}}", 0, "JSON");
   expect_bad("{\"\xFF\":{}}", 0, "JSON");
@@ -175,7 +176,7 @@ TEST(SafeTensors, StructureErrors) {
   expect_bad(t(d + ",\"shape\":[[1]]," + o), 4, "an array in its shape");
   expect_bad(t(d + ",\"shape\":1," + o), 4, "a number as shape");
   expect_bad(t(d + ",\"shape\":[1,1,1,1,1,1,1,1,1]," + o), 4, "more than 8");
-  expect_bad(t(d + ",\"shape\":[9223372036854775808]," + o), 4, "above 2^63");
+  expect_bad(t(d + ",\"shape\":[9223372036854775808]," + o), 4, "2^63 or more");
   expect_bad(t(d + "," + s + ",\"data_offsets\":[0]"), 4, "fewer than two");
   expect_bad(t(d + "," + s + ",\"data_offsets\":[0,4,8]"), 4, "more than two");
   expect_bad(t(d + "," + s + ",\"data_offsets\":[true,4]"), 4, "true or false in its data_offsets");
@@ -186,11 +187,11 @@ std::string tensor(const std::string& name, const std::string& shape, const std:
 }
 
 TEST(SafeTensors, LayoutErrors) {
-  expect_bad("{" + tensor("a", "1", "0,8") + "}", 8, "need 4 bytes, data_offsets give 8");
+  expect_bad("{" + tensor("a", "1", "0,8") + "}", 8, "need 4 bytes, but data_offsets span 8");
   expect_bad("{" + tensor("a", "2", "0,4") + "}", 4, "need 8 bytes");
-  expect_bad("{" + tensor("a", "1", "4,0") + "}", 4, "do not lie");
-  expect_bad("{" + tensor("a", "1", "0,4") + "}", 3, "do not lie in the 3 bytes");
-  expect_bad("{" + tensor("a", "1", "18446744073709551612,18446744073709551615") + "}", 4, "do not lie");
+  expect_bad("{" + tensor("a", "1", "4,0") + "}", 4, "are not within");
+  expect_bad("{" + tensor("a", "1", "0,4") + "}", 3, "are not within the 3 bytes");
+  expect_bad("{" + tensor("a", "1", "18446744073709551612,18446744073709551615") + "}", 4, "are not within");
   expect_bad("{" + tensor("a", "4611686018427387904,4", "0,0") + "}", 0, "overflows");
   expect_bad("{" + tensor("a", "4611686018427387904", "0,0") + "}", 0, "overflows");
   expect_bad("{" + tensor("a", "1", "0,4") + "}", 5, "5 bytes of data");

@@ -201,13 +201,14 @@ TEST(Embedding, IsNamedWhereItOverflows) {
 TEST(Embedding, WrongSpecsAreRefused) {
   const auto with = [](const char* head) { parse_spec(spec_of(head)); };
   EXPECT_ERROR(with(R"("embedding": {})"), Code::spec, "spec.embedding: there is no context");
-  EXPECT_ERROR(with(R"("context": 2, "embedding": 8)"), Code::spec, "spec.embedding: 8 is not an embedding");
+  EXPECT_ERROR(with(R"("context": 2, "embedding": 8)"), Code::spec,
+               "spec.embedding: 8 is not an object such as {\"out\":8,");
   EXPECT_ERROR(with(R"("context": 2, "embedding": {"out": 0})"), Code::spec, "spec.embedding.out: 0 is not an integer");
   EXPECT_ERROR(with(R"("context": 2, "embedding": {"outs": 3})"), Code::spec, "did you mean \"out\"");
   EXPECT_ERROR(with(R"("context": 2, "embeding": {})"), Code::spec, "did you mean \"embedding\"");
   EXPECT_ERROR(FlowModel(system_allocator(),
                          parse_spec(spec_of(R"("context": 2, "embedding": {"net": "residual", "hidden": [4, 4]})")), 1),
-               Code::spec, "spec.embedding.hidden");
+               Code::spec, "spec.embedding.net.hidden");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "src/model/flow_model.h"
 #include "src/model/target_spec.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"

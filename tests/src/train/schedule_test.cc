@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "src/train/check_fields.h"
 #include "src/train/clip.h"
 #include "src/train/ema.h"
 #include "src/train/optimizer.h"
@@ -18,7 +19,7 @@ namespace {
 using test::Golden;
 
 ScheduleConfig make(ScheduleKind kind) {
-  ScheduleConfig c = default_schedule();
+  ScheduleConfig c;
   c.kind = kind;
   return c;
 }
@@ -126,7 +127,7 @@ TEST(Schedule, PlateauDecaysAfterPatienceAndStopsAtTheEnd) {
 }
 
 TEST(Schedule, CheckRefusesWhatWouldBeIgnored) {
-  ScheduleConfig c = default_schedule();
+  ScheduleConfig c;
   c.patience = 3;
   EXPECT_THROW(check(c, 0.1), Error);
   c = make(ScheduleKind::cosine);
@@ -139,13 +140,13 @@ TEST(Schedule, CheckRefusesWhatWouldBeIgnored) {
 TEST(Schedule, FieldNamesOfAllConfigurationsAreDistinct) {
   std::set<std::string> names;
   size_t count = 0;
-  const auto add = [&](auto fields) {
-    for (const auto& f : fields) names.insert(f.name), ++count;
+  const auto add = [&](auto config) {
+    for (const std::string& name : names_of(config)) names.insert(name), ++count;
   };
-  add(optimizer_fields());
-  add(schedule_fields());
-  add(clip_fields());
-  add(ema_fields());
+  add(OptimizerConfig{});
+  add(ScheduleConfig{});
+  add(ClipConfig{});
+  add(EmaConfig{});
   EXPECT_EQ(names.size(), count);
 }
 

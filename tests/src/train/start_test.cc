@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "runtime/op/layout.h"
+#include "runtime/core/rows.h"
 #include "src/train/checkpoint.h"
 #include "tests/src/train/training.h"
 #include "tests/support/counting_allocator.h"
@@ -64,7 +64,9 @@ Values after(const FlowModel& m, Data& d, size_t last) {
   std::vector<Node> nodes(m.params().slots().size());
   m.params().bind(nodes.data(), nullptr, nullptr);
   return values_of<double>(
-      m.part({t, nodes.data()}, 0, last + 1, t.input(d.xs(), false), t.input(d.contexts(), false)).y->out);
+      m.chain()
+          .part({t, nodes.data()}, 0, last + 1, t.input(d.xs(), false), t.input(d.contexts(), false), Memory::full)
+          .y->out);
 }
 
 struct Moments {

@@ -54,7 +54,8 @@ TEST(Trainer, AverageOfTheParameters) {
   for (const bool corrected : {true, false}) {
     TrainerConfig config = adam();
     Training plain(kDouble, config);
-    config.ema = {0.8, corrected};
+    config.ema.decay = 0.8;
+    config.ema.bias_correction = corrected;
     Training run(kDouble, config, 2);
     Values sum = corrected ? Values(run.params().size()) : run.params();
     double weight = corrected ? 0 : 1;

@@ -1,7 +1,5 @@
 // Objectives with a target: gradients against differences of the loss with the same noise, the path gradient against
 // its definition, the same bits for any number of threads and after a restart, targets that fail, what a fit reaches.
-#include "src/train/variational.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -34,7 +32,7 @@ class HostTarget final : public Target {
  public:
   using Ask = std::function<void(const View& x, const View& context, const View& log_p, const View& grad)>;
   HostTarget(int64_t event, Ask ask) : Target(event), ask_(std::move(ask)) {}
-  bool anywhere() const override { return false; }
+  bool thread_safe() const override { return false; }
   void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const override {
     ask_(x, context, log_p, grad);
   }
@@ -49,10 +47,14 @@ std::shared_ptr<const Target> hosted(const char* spec = "banana") {
   return std::make_shared<HostTarget>(2, [target = builtin(spec)](auto&... views) { target->evaluate(views...); });
 }
 
-TrainerConfig objective(ObjectiveKind kind, int64_t samples, TrainerConfig c = descent()) {
-  c.objective.kind = kind;
-  c.objective.samples = samples;
-  if (kind == ObjectiveKind::symmetric) c.objective.data_weight = 0.7;
+constexpr std::string_view reverse_kl = "reverse_kl", symmetric = "symmetric", alpha = "alpha";
+constexpr char kPathGradient[] = R"(, "path_gradient": true)";
+
+// `fields` are more of the objective's: R"(, "anneal_steps": 4)".
+TrainerConfig objective(std::string_view kind, int64_t samples, TrainerConfig c = descent(), std::string fields = "") {
+  if (kind == symmetric) fields += R"(, "data_weight": 0.7)";
+  c.objective = ObjectiveConfig(R"({"type": ")" + std::string(kind) + R"(", "samples": )" + std::to_string(samples) +
+                                fields + "}");
   return c;
 }
 
@@ -91,23 +93,23 @@ View pairs(Data& d, int64_t n) {
 struct Case {
   const char* name;
   const char* spec;
-  ObjectiveKind kind;
-  double alpha;
+  std::string_view kind;
+  double renyi_alpha;
   bool host;
   Memory memory;
 };
 
-class Objective : public testing::TestWithParam<Case> {};
+class Objectives : public testing::TestWithParam<Case> {};
 
 // With descent() the parameters after a step show the gradient.
-TEST_P(Objective, GradientIsThatOfTheLoss) {
+TEST_P(Objectives, GradientIsThatOfTheLoss) {
   const Case& c = GetParam();
-  TrainerConfig config = objective(c.kind, 70);
+  TrainerConfig config = objective(
+      c.kind, 70, descent(), c.kind == alpha ? R"(, "renyi_alpha": )" + std::to_string(c.renyi_alpha) : std::string());
   config.memory = c.memory;
-  if (c.kind == ObjectiveKind::alpha) config.objective.renyi_alpha = c.alpha;
   const bool contextual = std::string(c.spec) == kContext;
   Data data(70);
-  const View x = c.kind == ObjectiveKind::symmetric ? pairs(data, 70) : View{};
+  const View x = c.kind == symmetric ? pairs(data, 70) : View{};
   const View context = contextual ? data.contexts(0, 70) : View{};
   const auto loss_at = [&](size_t slot, int64_t k, double move) {
     Fit f(c.spec, config, c.host ? hosted() : builtin());
@@ -137,9 +139,8 @@ TEST_P(Objective, GradientIsThatOfTheLoss) {
   EXPECT_GT(checked, 10);
 }
 
-using enum ObjectiveKind;
 INSTANTIATE_TEST_SUITE_P(
-    Train, Objective,
+    Train, Objectives,
     testing::Values(Case{"reverse_kl", kCoupling, reverse_kl, 0, false, Memory::full},
                     Case{"reverse_kl_host", kCoupling, reverse_kl, 0, true, Memory::full},
                     Case{"reverse_kl_recompute", kCoupling, reverse_kl, 0, false, Memory::recompute},
@@ -171,7 +172,7 @@ TEST(PathGradient, IsTheGradientWithoutTheScore) {
       Fit whole(spec, config, spy), start(spec, config, spy);
       const Values p0 = start.params();
       whole.go();
-      config.objective.path_gradient = true;
+      config = objective(reverse_kl, 90, descent(), kPathGradient);
       Fit path(spec, config, host ? hosted() : builtin(), 2);
       path.go();
       EXPECT_NEAR(path.last.loss, whole.last.loss, 1e-10);
@@ -191,8 +192,7 @@ TEST(PathGradient, IsTheGradientWithoutTheScore) {
 TEST(PathGradient, IsZeroWhereTheModelIsTheTarget) {
   constexpr char kShift[] = R"({"event": 2, "dtype": "float64", "layers": [{"type": "elementwise_affine"}]})";
   for (const bool path : {false, true}) {
-    TrainerConfig config = objective(reverse_kl, 64);
-    config.objective.path_gradient = path;
+    const TrainerConfig config = objective(reverse_kl, 64, descent(), path ? kPathGradient : "");
     Training t(kShift, config);
     t.trainer.set_target(parse_target(R"({"type": "banana", "scale": 1, "bend": 0})", 2));
     const StepResult r = t.trainer.step({}, {}, {});
@@ -206,7 +206,7 @@ TEST(PathGradient, IsZeroWhereTheModelIsTheTarget) {
 }
 
 TEST(Variational, ThreadsAndWhoIsAskedDoNotChangeBits) {
-  for (const ObjectiveKind kind : {reverse_kl, symmetric, alpha})
+  for (const std::string_view kind : {reverse_kl, symmetric, alpha})
     for (const char* spec : {kFloat, kInverted})
       for (const int64_t samples : {1, 50, 700}) {
         Data data(300);
@@ -216,8 +216,7 @@ TEST(Variational, ThreadsAndWhoIsAskedDoNotChangeBits) {
           uint64_t want = 0;
           for (const bool host : {false, true})
             for (const uint32_t threads : {1u, 2u, 8u}) {
-              TrainerConfig config = objective(kind, samples, adam());
-              config.objective.path_gradient = path;
+              const TrainerConfig config = objective(kind, samples, adam(), path ? kPathGradient : "");
               Fit f(spec, config, host ? hosted("u1") : builtin("u1"), threads);
               for (int k = 0; k < 3; ++k) f.go(x);
               if (!want) want = f.hash();
@@ -229,9 +228,8 @@ TEST(Variational, ThreadsAndWhoIsAskedDoNotChangeBits) {
 
 // log p~ counts by a share that grows from 0.01 to 1.
 TEST(Variational, AnnealingTakesTheTargetInSlowly) {
-  TrainerConfig config = objective(reverse_kl, 64, descent());
+  TrainerConfig config = objective(reverse_kl, 64, descent(), R"(, "anneal_steps": 4)");
   config.optimizer.lr = 0;
-  config.objective.anneal_steps = 4;
   for (const bool host : {false, true}) {
     Fit f(kCoupling, config, host ? hosted() : builtin());
     double at_first = 0;
@@ -242,8 +240,8 @@ TEST(Variational, AnnealingTakesTheTargetInSlowly) {
         builtin()->evaluate(x, c, p, g);
         log_p = values_of<double>(p);
       });
-      TrainerConfig plain = config;
-      plain.objective.anneal_steps = 0;
+      TrainerConfig plain = objective(reverse_kl, 64, descent());
+      plain.optimizer.lr = 0;
       Fit other(kCoupling, plain, spy);
       other.trainer.restore_state(static_cast<uint64_t>(k), {}, other.trainer.cut());
       other.go();
@@ -268,7 +266,7 @@ TEST(Variational, StepsDrawFreshRowsOfTheirSeed) {
   });
   for (const uint64_t seed : {1, 1, 2}) {
     TrainerConfig config = objective(reverse_kl, 40, adam(1e-9));
-    config.seed = seed;
+    config.seed = static_cast<int64_t>(seed);
     Fit(kCoupling, config, spy).go(2);
   }
   ASSERT_EQ(seen.size(), 6u);
@@ -325,7 +323,7 @@ TEST(Variational, LossAndItsStandardError) {
 }
 
 TEST(Variational, TwoRanksAreOneWithDifferentRows) {
-  for (const ObjectiveKind kind : {reverse_kl, alpha}) {
+  for (const std::string_view kind : {reverse_kl, alpha}) {
     Meeting meeting(2);
     Values rows[2];
     uint64_t hashes[2];
@@ -360,7 +358,7 @@ TEST(Variational, ATargetThatIsNotFiniteIsNamedAndNothingIsApplied) {
        {Wrong{nan, 0, "log density of sample 33 is nan"}, Wrong{inf, 0, "log density of sample 33 is inf"},
         Wrong{-inf, 0, "log density of sample 33 is -inf"}, Wrong{0, nan, "gradient of sample 33"},
         Wrong{0, inf, "gradient of sample 33"}})
-    for (const ObjectiveKind kind : {reverse_kl, symmetric, alpha})
+    for (const std::string_view kind : {reverse_kl, symmetric, alpha})
       for (const bool path : {false, true}) {
         if (kind == alpha && (path || w.log_p == -inf)) continue;
         bool wrong = false;
@@ -373,8 +371,7 @@ TEST(Variational, ATargetThatIsNotFiniteIsNamedAndNothingIsApplied) {
             });
         Data data(64);
         const View x = kind == symmetric ? pairs(data, 64) : View{};
-        TrainerConfig config = objective(kind, 64, adam());
-        config.objective.path_gradient = path;
+        const TrainerConfig config = objective(kind, 64, adam(), path ? kPathGradient : "");
         Fit f(kCoupling, config, target, 2), clean(kCoupling, config, builtin());
         f.go(x);
         wrong = true;
@@ -420,9 +417,8 @@ TEST(Variational, ATargetThatThrowsLeavesTheTrainerUsable) {
 TEST(Variational, SettingsThatCannotWork) {
   EXPECT_ERROR(Training(kCoupling, objective(reverse_kl, 8)).trainer.step({}, {}, {}), Code::state,
                "nf_trainer_set_target");
-  TrainerConfig config = objective(alpha, 8);
-  config.objective.path_gradient = true;
-  EXPECT_ERROR(Training(kCoupling, config), Code::spec, "path_gradient");
+  EXPECT_ERROR(objective(alpha, 8, descent(), kPathGradient), Code::spec, "path_gradient");
+  EXPECT_ERROR(ObjectiveConfig("revers_kl"), Code::spec, "did you mean \"reverse_kl\"?");
   constexpr char kBatchNorm[] = R"({"event": 2, "layers": [{"type": "batch_norm"}]})";
   EXPECT_ERROR(Training(kBatchNorm, objective(symmetric, 8)), Code::unsupported, "batch_norm");
 }
@@ -439,9 +435,8 @@ TEST(Variational, LayersThatWaitForDataStayAsTheyAre) {
 }
 
 TEST(Variational, ReachesTheTarget) {
-  TrainerConfig config = objective(reverse_kl, 256, adam(5e-3));
   for (const bool path : {false, true}) {
-    config.objective.path_gradient = path;
+    const TrainerConfig config = objective(reverse_kl, 256, adam(5e-3), path ? kPathGradient : "");
     Training t(kFloat, config, 2);
     t.trainer.set_target(builtin());
     double loss = 0;

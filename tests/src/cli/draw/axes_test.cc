@@ -77,9 +77,9 @@ TEST(Axes, FrameIsAroundTheBoxAndTicksBesideIt) {
   EXPECT_LT(c.at(46, 160).g, 0.7);  // the tick of y = 0
 }
 
-TEST(Axes, ColourBarIsDarkBelow) {
+TEST(Axes, ColorBarIsDarkBelow) {
   Canvas c(100, 200);
-  colour_bar(c, {20, 20, 40, 180}, {0, 2}, "");
+  color_bar(c, {20, 20, 40, 180}, {0, 2}, "");
   EXPECT_LT(oklab_lightness(c.at(30, 178)), 0.2);
   EXPECT_GT(oklab_lightness(c.at(30, 21)), 0.9);
   EXPECT_NEAR(oklab_lightness(c.at(30, 100)), 0.57, 0.02);

@@ -8,7 +8,7 @@
 
 namespace nf::cli {
 namespace {
-constexpr Colour kBlack{0, 0, 0};
+constexpr Color kBlack{0, 0, 0};
 
 double ink(const Canvas& c) {  // in pixels
   double sum = 0;

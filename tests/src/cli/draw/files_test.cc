@@ -152,18 +152,18 @@ TEST(Gif, UnchangedFramesAreSmall) {
   EXPECT_LT(gif(many).size(), gif(one).size() + 19 * 40);
 }
 
-TEST(Palette, FewColoursAreExact) {
+TEST(Palette, FewColorsAreExact) {
   const Image image = image_of(2, 2, {{1, 2, 3}, {1, 2, 2}, {250, 0, 9}, {1, 2, 3}});
   const IndexedImage indexed = Indexer(palette_of({&image, 1}, 256))(image);
   for (size_t i = 0; i < 4; ++i) {
     const Rgb c = indexed.palette[indexed.indices[i]];
-    EXPECT_NEAR(c.r, image.rgb[3 * i], 1);  // neighbours in one cell share a colour
+    EXPECT_NEAR(c.r, image.rgb[3 * i], 1);  // neighbors in one cell share a color
     EXPECT_NEAR(c.g, image.rgb[3 * i + 1], 1);
     EXPECT_NEAR(c.b, image.rgb[3 * i + 2], 1);
   }
 }
 
-TEST(Palette, ManyColoursAreNearAndTheBackgroundExact) {
+TEST(Palette, ManyColorsAreNearAndTheBackgroundExact) {
   Image image{256, 256, {}};
   for (int y = 0; y < 256; ++y)
     for (int x = 0; x < 256; ++x)

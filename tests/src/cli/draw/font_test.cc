@@ -54,7 +54,7 @@ TEST(Font, CapitalsStandOnTheBaseline) {
   }
 }
 
-TEST(Font, StemsAreSharp) {  // one dark column, not two grey ones
+TEST(Font, StemsAreSharp) {  // one dark column, not two gray ones
   Canvas c(30, 30);
   draw_text(c, {10.4, 20.7}, "l", {13, {0, 0, 0}, false});
   EXPECT_LT(c.at(10, 15).g, 0.05);
@@ -74,11 +74,11 @@ TEST(Font, WidthIsThatOfTheInk) {
 }
 
 TEST(Font, Alignment) {
-  Canvas right(200, 40), centre(200, 40);
+  Canvas right(200, 40), center(200, 40);
   draw_text(right, {150, 28}, "number", kStyle, Align::right);
-  draw_text(centre, {100, 28}, "number", kStyle, Align::centre);
+  draw_text(center, {100, 28}, "number", kStyle, Align::center);
   EXPECT_NEAR(ink_of(right).right, 150, 2);
-  EXPECT_NEAR((ink_of(centre).left + ink_of(centre).right) / 2.0, 100, 2);
+  EXPECT_NEAR((ink_of(center).left + ink_of(center).right) / 2.0, 100, 2);
 }
 
 TEST(Font, Upwards) {

@@ -1,0 +1,17 @@
+// Elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and
+// trailing ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
+#pragma once
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+Var add(Tape& t, Var a, Var b);
+Var sub(Tape& t, Var a, Var b);
+Var mul(Tape& t, Var a, Var b);
+Var div(Tape& t, Var a, Var b);
+Var maximum(Tape& t, Var a, Var b);  // at ties the gradient goes to a
+Var minimum(Tape& t, Var a, Var b);
+Var scale(Tape& t, Var x, double factor);
+Var add_scalar(Tape& t, Var x, double c);
+
+}  // namespace nf

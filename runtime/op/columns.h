@@ -1,0 +1,19 @@
+// Moves data: looks at memory that is shared, copies of columns. contiguous, the copy in row-major order, is in tape.h.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+Var reshape(Tape& t, Var x, const Dims& shape);                   // same elements, shared memory
+Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [n, count], shared memory
+// y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.
+Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
+Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
+// Axis i of the result is axis order[i] of x; shared memory. transpose: a matrix, or the last two axes.
+Var permute(Tape& t, Var x, std::initializer_list<int> order);
+Var transpose(Tape& t, Var x);
+
+}  // namespace nf

@@ -1,0 +1,9 @@
+// Cumulative sums over the last axis, any shape.
+#pragma once
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+Var cumsum(Tape& t, Var x);
+
+}  // namespace nf

@@ -1,0 +1,10 @@
+// The normalizer of Student's t, elementwise (runtime/op/gamma_ratio.cc).
+#pragma once
+#include "runtime/tape/tape.h"
+
+namespace nf {
+
+// y = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2 at x = e^log_x, any shape. Computed in float64.
+Var log_gamma_ratio(Tape& t, Var log_x);
+
+}  // namespace nf

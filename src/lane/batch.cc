@@ -1,0 +1,82 @@
+#include "src/lane/batch.h"
+
+#include <cstring>
+
+#include "runtime/core/rows.h"
+#include "src/model/rows.h"
+
+namespace nf {
+namespace {
+
+// 0 * NaN is NaN, so a row that has weight takes the place of those without. False when there is none.
+bool hide_weightless(const View& weight, const Block& b) {
+  const int64_t rows = b.x->out.shape[0];
+  const auto counts = [&](int64_t r) { return scalar_at(weight, b.first + r) > 0; };
+  int64_t good = 0;
+  while (good < rows && !counts(good)) ++good;
+  if (good == rows) return false;
+  for (int64_t r = 0; r < rows; ++r) {
+    if (counts(r)) continue;
+    for (Var v : {b.x, b.context, b.scores}) {
+      if (!v) continue;
+      const auto bytes = static_cast<size_t>(v->out.shape[1] * size_of(v->out.dtype));
+      char* data = v->out.as<char>();
+      std::memcpy(data + static_cast<size_t>(r) * bytes, data + static_cast<size_t>(good) * bytes, bytes);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Block* block) {
+  Tape& t = lane.tape();
+  t.random = batch.random;
+  t.random.first_row = first;
+  block->first = first;
+  block->x = load_rows(t, batch.x, first, rows);
+  block->context =
+      batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+  block->scores = batch.scores.data ? load_rows(t, batch.scores, first, rows) : nullptr;
+  return !batch.weight.data || hide_weightless(batch.weight, *block);
+}
+
+void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, double total, double* row_loss) {
+  Tape& t = lane.tape();
+  with_dtype(t.dtype(), [&]<class T>() {
+    const T* values = losses->out.as<T>();
+    T* seed = losses->needs_grad ? t.grad(*losses).template as<T>() : nullptr;
+    for (int64_t r = 0; r < losses->out.shape[0]; ++r) {
+      const double w = batch.weight.data ? scalar_at(batch.weight, first + r) : 1;
+      row_loss[first + r] = w == 0 ? 0 : w * static_cast<double>(values[r]);
+      if (seed) seed[r] = static_cast<T>(w / total);
+    }
+  });
+}
+
+Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
+  const auto zeros = [&](int64_t columns) {
+    View v = contiguous_view(zero, DType::f64, {n, columns});
+    v.stride[0] = v.stride[1] = 0;
+    return v;
+  };
+  *zero = 0;
+  Batch b;
+  b.x = zeros(model.columns());
+  if (model.context()) b.context = zeros(model.context());
+  b.total_weight = b.counting = static_cast<double>(n);
+  return b;
+}
+
+std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
+  Tape& t = lane.tape();
+  const TapeScope scope(t);
+  t.recording = t.training = false;
+  Var x = load_rows(t, batch.x, row, 1);
+  Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
+  std::string where = model.first_nonfinite(lane.scope(), x, c);
+  t.recording = t.training = true;
+  return where;
+}
+
+}  // namespace nf

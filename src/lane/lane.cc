@@ -1,0 +1,82 @@
+#include "src/lane/lane.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace nf {
+
+Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained)
+    : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
+             "a lane's gradient"),
+      params_(model.params().slots().size()) {
+  model.params().bind(params_.data(), grads_.data() ? grads_.data() : this, mirror);
+  for (size_t i = 0; i < trained.size(); ++i) params_[i].needs_grad &= trained[i];
+}
+
+void Lane::need_constants(const ParamStore& store, void* mirror) {
+  if (!constants_.empty()) return;
+  constants_.resize(store.slots().size());
+  store.bind(constants_.data(), nullptr, mirror);
+}
+
+void Lane::begin_step(LaneTape& on, int64_t index, int64_t count) {
+  on.clear();
+  tape_ = &on;
+  index_ = index;
+  count_ = count;
+  for (Node& n : params_) n.grad_fresh = n.needs_grad;
+}
+
+void Lane::end_step(const ParamStore& store) {
+  for (Node& n : params_)
+    if (n.needs_grad && n.grad_fresh)
+      std::memset(n.grad, 0, static_cast<size_t>(n.out.count() * size_of(store.dtype())));
+}
+
+Lane Lanes::make(bool constants) const {
+  Lane lane(allocator_, model_, mirror_, trained_);
+  if (constants) lane.need_constants(model_.params(), mirror_);
+  return lane;
+}
+
+void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
+  keeps_graphs_ = keeps_graphs;
+  while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
+  begun_.resize(lanes_.size());
+  const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
+  while (static_cast<int64_t>(tapes_.size()) < tapes)
+    tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
+}
+
+void Lanes::begin_step(int64_t count) {
+  count_ = count;
+  std::fill(begun_.begin(), begun_.end(), 0);
+}
+
+void Lanes::enter(int64_t lane, size_t tape) {
+  LaneTape& on = *tapes_[tape];
+  char& begun = begun_[static_cast<size_t>(lane)];
+  if (!begun)
+    (*this)[lane].begin_step(on, lane, count_);
+  else
+    (*this)[lane].continue_step(on);
+  begun = 1;
+}
+
+void Lanes::end_step() {
+  for (int64_t i = 0; i < count_; ++i) (*this)[i].end_step(model_.params());
+}
+
+Lane& Lanes::empty_lane() {
+  lanes_[0]->begin_step(*tapes_[0], 0, 1);
+  return *lanes_[0];
+}
+
+size_t Lanes::bytes() const {
+  size_t n = 0;
+  for (const auto& l : lanes_) n += l->bytes();
+  for (const auto& t : tapes_) n += t->tape.arena().capacity();
+  return n;
+}
+
+}  // namespace nf

@@ -1,0 +1,114 @@
+// A lane works through its share of a batch on one thread and adds up a gradient of its own. Gradients of lanes are
+// summed in lane order, so results do not depend on the number of threads.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "runtime/core/executor.h"
+#include "src/lane/cut.h"
+
+namespace nf {
+
+// A tape with nothing on it, and the way back to that.
+struct LaneTape {
+  explicit LaneTape(Tape t) : tape(std::move(t)), empty(tape.mark()) { tape.training = true; }
+  Tape tape;
+  Tape::Mark empty;
+  void clear() { tape.rewind(empty); }
+};
+
+class Lane {
+ public:
+  // trained[i]: whether parameter i gets a gradient (if it is trainable at all); empty: all do.
+  Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained);
+
+  Tape& tape() const { return tape_->tape; }
+  Scope scope() { return {tape(), params_.data()}; }
+  // The same with parameters that have no gradient; only after need_constants().
+  Scope constants() { return {tape(), constants_.data()}; }
+  void need_constants(const ParamStore& store, void* mirror);
+  int64_t index() const { return index_; }
+  // This lane's share of n rows: [begin(n), end(n)).
+  int64_t begin(int64_t n) const { return lane_begin(n, index_, count_); }
+  int64_t end(int64_t n) const { return lane_begin(n, index_ + 1, count_); }
+  template <class T>
+  T* grads() const {
+    return grads_.as<T>();
+  }
+  size_t bytes() const { return grads_.bytes(); }
+
+  // Lane `index` of `count`, on an empty tape: every gradient is undefined until it is written.
+  void begin_step(LaneTape& on, int64_t index, int64_t count);
+  // The same step on another tape.
+  void continue_step(LaneTape& on) { tape_ = &on; }
+  // Parameters that nothing touched have gradient zero.
+  void end_step(const ParamStore& store);
+
+ private:
+  Buffer grads_;
+  std::vector<Node> params_, constants_;
+  LaneTape* tape_ = nullptr;
+  int64_t index_ = 0, count_ = 1;
+};
+
+// The lanes of a trainer and the tapes that they take turns on.
+class Lanes {
+ public:
+  // All must outlive it.
+  Lanes(const Allocator& allocator, Executor& executor, const Density& model, void* mirror,
+        const std::vector<bool>& trained)
+      : allocator_(allocator), executor_(executor), model_(model), mirror_(mirror), trained_(trained) {}
+  // Makes room for `count` lanes, and tapes of that size where there are not enough. keeps_graphs: every lane has a tape
+  // of its own, which stays as it is between the sections of a step; else there is a tape for every thread. constants:
+  // lanes have Lane::constants().
+  void fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants);
+  void drop_tapes() { tapes_.clear(); }
+  Executor& executor() const { return executor_; }
+  Lane make(bool constants) const;
+
+  void begin_step(int64_t count);
+  int64_t count() const { return count_; }
+  Lane& operator[](int64_t i) { return *lanes_[static_cast<size_t>(i)]; }
+  // One section of a step: body(lane) for every lane, on any threads.
+  template <class F>
+  void each(F&& body);
+  void end_step();
+  // A lane with an empty tape, to find out what went wrong. The step is over.
+  Lane& empty_lane();
+  size_t bytes() const;
+
+ private:
+  void enter(int64_t lane, size_t tape);
+  const Allocator& allocator_;
+  Executor& executor_;
+  const Density& model_;
+  void* mirror_;
+  const std::vector<bool>& trained_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<LaneTape>> tapes_;
+  std::vector<char> begun_;  // of lanes, in this step
+  bool keeps_graphs_ = false;
+  int64_t count_ = 0;
+};
+
+template <class F>
+void Lanes::each(F&& body) {
+  if (keeps_graphs_) {
+    executor_.parallel_for(static_cast<uint32_t>(count_), [&](uint32_t i) {
+      enter(i, i);
+      body(*lanes_[i]);
+    });
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  const auto tapes = std::min<int64_t>(count_, static_cast<int64_t>(tapes_.size()));
+  executor_.parallel_for(static_cast<uint32_t>(tapes), [&](uint32_t tape) {
+    for (int64_t i; (i = next.fetch_add(1)) < count_;) {
+      enter(i, tape);
+      body(*lanes_[static_cast<size_t>(i)]);
+    }
+  });
+}
+
+}  // namespace nf

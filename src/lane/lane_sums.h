@@ -1,0 +1,63 @@
+// Sums over the columns of rows that lie in several lanes (and ranks), in double. Every lane adds up its own rows; the
+// lanes are added in their order: the same bits for any number of threads.
+#pragma once
+#include <algorithm>
+
+#include "runtime/core/allocator.h"
+#include "runtime/core/executor.h"
+#include "runtime/op/batch_columns.h"
+#include "src/lane/collective.h"
+#include "src/lane/cut.h"
+
+namespace nf {
+
+class LaneSums {
+ public:
+  // For up to 2 cols + 1 sums.
+  LaneSums(const Allocator& allocator, int64_t cols)
+      : cols_(cols),
+        width_(2 * cols + 1),
+        memory_(allocator, static_cast<size_t>(checked_mul(width_ * (kMaxLanes + 1), sizeof(double))),
+                "sums over columns") {}
+  size_t bytes() const { return memory_.bytes(); }
+
+  // The lane's own sums, set to 0.
+  double* clear(int64_t lane) const {
+    double* p = row(lane);
+    std::fill_n(p, width_, 0.0);
+    return p;
+  }
+
+  // The first n sums over all lanes and ranks.
+  void total(int64_t lanes, int64_t n, const Collective& collective, const char* what, double* out) const {
+    std::fill_n(out, n, 0.0);
+    for (int64_t i = 0; i < lanes; ++i)
+      for (int64_t j = 0; j < n; ++j) out[j] += row(i)[j];
+    collective.sum(out, n, DType::f64, what);
+  }
+
+  // From column_sums in every lane to statistics of `rows` rows. deviations(lane, mean, out) is called for every lane
+  // and adds column_deviations; it runs on any thread. What rounding left in the mean is taken out again, so that the
+  // deviation of a constant column is 0 or next to it.
+  template <class F>
+  void finish(Executor& executor, int64_t lanes, double rows, const Collective& collective, double* mean,
+              double* squares, F&& deviations) const {
+    total(lanes, cols_, collective, "means of columns", mean);
+    for (int64_t j = 0; j < cols_; ++j) mean[j] /= rows;
+    executor.parallel_for(static_cast<uint32_t>(lanes), [&](uint32_t i) { deviations(i, mean, clear(i)); });
+    double* all = row(kMaxLanes);
+    total(lanes, 2 * cols_, collective, "variances of columns", all);
+    for (int64_t j = 0; j < cols_; ++j) {
+      mean[j] += all[j] / rows;
+      squares[j] = std::max(all[cols_ + j] - all[j] * all[j] / rows, 0.0);
+      if (!(all[cols_ + j] >= 0)) squares[j] = all[cols_ + j];  // a NaN stays one
+    }
+  }
+
+ private:
+  double* row(int64_t i) const { return memory_.as<double>() + i * width_; }
+  int64_t cols_, width_;
+  Buffer memory_;
+};
+
+}  // namespace nf

@@ -1,0 +1,165 @@
+// Fisher divergence on rows x with given scores g = grad log p(x): the mean of |r|^2, where
+//   r = grad_z [ <g, x(z)> - log q(x(z)) ]   at z = f(x), g held constant.
+// <g, x(z)> has the gradient J^T g with J = dx/dz, and log q(x(z)) = log b(z) - log |det J|, so
+//   r = (J^T g + grad_z log |det J|) - grad_z log b(z):
+// the score of p pulled back to the latents less the score of the base b. With a standard normal base that is
+// z + pulled-back score, as nutpie fits its flows before sampling. r = 0 for every row when q = p; p may lack its factor.
+//
+// Gradient: with h(z, theta) = <g, x(z)> - log q(x(z)) and D_v the derivative along v in z,
+//   d |r|^2 / d theta = 2 r . d/dtheta grad_z h(f(x), theta) = 2 d/dtheta D_r h(f(x), theta),   r held constant:
+// reverse over forward. D_r h has the value |r|^2 itself, so 2 D_r h - |r|^2 with the second term constant is a loss of
+// the row with the right value and the right gradient. Needs a tangent rule for every op of the flow's inverse and of
+// the base. Dropout is off.
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/core/rows.h"
+#include "runtime/op/ops.h"
+#include "src/model/flow_model.h"
+#include "src/model/rows.h"
+#include "src/objective/phases.h"
+
+namespace nf {
+namespace {
+
+class Fisher final : public RowObjective {
+ public:
+  using Config = NoConfig;
+  Fisher(const Config&, const ObjectiveScope& s);
+  void check(const Batch& batch) const override;
+  Room prepare(int64_t batch) override;
+  void measure(Lane& lane, const Room& room) override;
+  Loss run(Lanes& lanes, const Batch& batch) override;
+  Var losses(Lane& lane, const Block& block) override;
+  void report(Lane& lane, const Batch& batch, uint64_t step) override;
+  size_t bytes() const override { return RowObjective::bytes() + rows_.bytes() + scores_.bytes() + log_p_.bytes(); }
+
+ private:
+  Batch with_scores(const Batch& batch);
+  Var scores_of(Lane& lane, const Block& block) const;
+  Var h(const Scope& s, Var z, Var context, Var scores) const;
+
+  const FlowModel& flow_;
+  Batch scored_;                  // of the last step
+  Buffer rows_, scores_, log_p_;  // of the batch, for a target of the host
+};
+
+Fisher::Fisher(const Config&, const ObjectiveScope& s) : RowObjective(s), flow_(*s.model.flow()) {
+  if (couples_rows(s.model))
+    fail(Code::unsupported, "objective \"fisher\" does not train layers that couple rows (batch_norm): use actnorm");
+}
+
+void Fisher::check(const Batch& batch) const {
+  if (!batch.scores.data) Objective::check(batch);
+}
+
+Room Fisher::prepare(int64_t batch) {
+  Room room = RowObjective::prepare(batch);
+  room.constants = true;
+  if (!target_ || target_->thread_safe()) return room;
+  const auto fit = [&](Buffer& b, int64_t cols, const char* what) {
+    const auto bytes = static_cast<size_t>(checked_mul(checked_mul(batch, cols), size_of(model().dtype())));
+    if (b.bytes() < bytes) b = Buffer(scope_.allocator, bytes, what);
+  };
+  fit(rows_, model().columns(), "rows of a step");
+  fit(scores_, model().columns(), "scores of the rows");
+  fit(log_p_, 1, "log densities of the target");
+  return room;
+}
+
+void Fisher::measure(Lane& lane, const Room& room) {
+  try {
+    RowObjective::measure(lane, room);
+  } catch (const Error& e) {
+    if (e.code() != Code::unsupported) throw;
+    fail(e.code(), "objective \"fisher\" cannot train this model: %s", e.what());
+  }
+}
+
+// A target of the host is asked once, for all rows.
+Batch Fisher::with_scores(const Batch& batch) {
+  Batch b = batch;
+  if (b.scores.data || target_->thread_safe()) return b;
+  const DType dtype = model().dtype();
+  const Dims shape{b.rows(), model().columns()};
+  const View rows = contiguous_view(rows_.data(), dtype, shape);
+  copy_rows(b.x, rows);
+  b.scores = contiguous_view(scores_.data(), dtype, shape);
+  target_->evaluate(rows, b.context, contiguous_view(log_p_.data(), dtype, {b.rows()}), b.scores);
+  return b;
+}
+
+Loss Fisher::run(Lanes& lanes, const Batch& batch) {
+  scored_ = with_scores(batch);
+  return RowObjective::run(lanes, scored_);
+}
+
+Var Fisher::scores_of(Lane& lane, const Block& b) const {
+  if (b.scores) return b.scores;
+  Tape& t = lane.tape();
+  const int64_t n = b.x->out.shape[0];
+  Var scores = t.zeros(b.x->out.shape), log_p = t.empty({n});
+  if (t.measuring) return scores;
+  target_->evaluate(b.x->out, b.context ? b.context->out : View{}, log_p->out, scores->out);
+  return scores;
+}
+
+Var Fisher::h(const Scope& s, Var z, Var context, Var scores) const {
+  const Mapped back = flow_.chain().run(s, true, z, context, scope_.memory);
+  Var log_q = flow_.base().log_prob(s, z, context);
+  if (back.log_det) log_q = sub(s.tape, log_q, back.log_det);
+  return sub(s.tape, row_dot(s.tape, scores, back.y), log_q);
+}
+
+Var Fisher::losses(Lane& lane, const Block& b) {
+  Tape& t = lane.tape();
+  t.training = false;
+  const Scope s = lane.scope(), fixed = lane.constants();
+  Var scores = scores_of(lane, b);
+  Var context = flow_.seen(s, b.context, b.x->out.shape[0]);
+  Var z = flow_.chain().run(s, false, b.x, context, scope_.memory).y;
+
+  // r, from a graph of its own in which only z has a gradient.
+  const Node* stop = t.head();
+  Var leaf = t.input(z->out, true);
+  Var fixed_h = h(fixed, leaf, flow_.seen(fixed, b.context, b.x->out.shape[0]), scores);
+  Var r = t.zeros(z->out.shape);
+  if (fixed_h->needs_grad) {
+    with_dtype(t.dtype(), [&]<class T>() {
+      T* seed = t.grad(*fixed_h).template as<T>();
+      std::fill_n(seed, fixed_h->out.count(), T{1});
+    });
+    t.backward(stop);
+    const View g = t.grad_out(*leaf);
+    if (g.data) copy_rows(g, r->out);
+  }
+
+  Var along = jvp(t, h(s, z, context, scores), z, r);
+  t.training = true;
+  Var squares = row_dot(t, r, r);
+  return along ? sub(t, scale(t, along, 2), squares) : squares;
+}
+
+void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
+  const Batch& b = scored_;
+  for (int64_t row = 0; row < b.rows(); ++row) {
+    if (std::isfinite(row_loss()[row])) continue;
+    const TapeScope scope(lane.tape());
+    Block block;
+    if (load_block(lane, b, row, 1, &block) && !all_finite(scores_of(lane, block)) && all_finite(block.x))
+      fail(Code::numeric, "step %llu: the score of row %lld is not finite; the step is not applied",
+           static_cast<unsigned long long>(step), static_cast<long long>(row));
+    break;
+  }
+  RowObjective::report(lane, batch, step);
+}
+
+}  // namespace
+
+NF_PART(
+    Objective, fisher, Fisher,
+    "mean of |r|^2 over rows of data, r = the target's score at the row, pulled back to the latents, less the score of "
+    "the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
+    "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
+
+}  // namespace nf

@@ -1,0 +1,58 @@
+// nll for models whose layers couple the rows of a batch (batch_norm).
+//
+// All lanes stop at each such layer: a lane holds its rows in one graph, runs the layers up to it and adds up the
+// columns that arrive; the sums of all lanes become the statistics that every lane continues with. The gradient stops at
+// the same places, newest first, to add up what arrives there. Sums are taken in lane order: the same bits for any
+// number of threads.
+#pragma once
+#include <vector>
+
+#include "src/lane/lane_sums.h"
+#include "src/model/flow_model.h"
+#include "src/objective/row_objective.h"
+
+namespace nf {
+
+// Whether training this model needs phases.
+bool couples_rows(const Density& model);
+
+class Phases final : public RowObjective {
+ public:
+  explicit Phases(const ObjectiveScope& scope);
+  // Error{argument} for fewer than two rows of weight above 0.
+  Loss run(Lanes& lanes, const Batch& batch) override;
+  Room prepare(int64_t batch) override;
+  void measure(Lane& lane, const Room& room) override;
+  void report(Lane& lane, const Batch& batch, uint64_t step) override;
+  void applied() override;  // moves running statistics
+  size_t bytes() const override;
+  Var losses(Lane&, const Block&) override { return nullptr; }  // rows are not independent
+
+ private:
+  struct Work {  // what a lane keeps from phase to phase
+    bool active = false;
+    int64_t first = 0, rows = 0;
+    Var y = nullptr, log_det = nullptr, context = nullptr;
+    std::vector<BatchPart> parts;  // one per coupled layer
+  };
+  void begin(Lane& lane, Work& w, const Batch& batch) const;
+  void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const;
+  void gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const;
+  const LayerInstance* not_finite() const;  // the layer whose statistics were not, in the last run
+  double* shared(size_t k) const {
+    return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().columns() + 1);
+  }
+  double* totals(size_t k) const { return shared(k) + 2 * model().columns(); }
+  ColumnStats stats(size_t k) const { return {rows_, model().columns(), shared(k), shared(k) + model().columns()}; }
+
+  const FlowModel& flow_;
+  std::vector<size_t> coupled_;       // layers of the flow
+  std::vector<bool> trained_before_;  // of each: whether gradients continue from there
+  double rows_ = 0;                   // that count in the last run
+  Buffer row_weight_;                 // doubles
+  std::vector<Work> work_;            // per lane
+  Buffer shared_;                     // per coupled layer: mean, squared deviations, sums of gradients
+  LaneSums sums_;
+};
+
+}  // namespace nf

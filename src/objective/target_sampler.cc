@@ -1,0 +1,287 @@
+#include "src/objective/target_sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/core/rows.h"
+#include "runtime/kernel/binary.h"
+#include "runtime/kernel/reduce.h"
+#include "src/model/rows.h"
+
+namespace nf {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr uint32_t kStream = 1 << 16;  // apart from nf_sample with the same seed
+
+double* doubles(const Buffer& b) { return b.as<double>(); }
+
+}  // namespace
+
+void SamplerConfig::fields(Fields& f) {
+  f.integer("samples", "rows drawn from the model in a step with a target", samples, 1, 1 << 24);
+  f.integer("anneal_steps",
+            "steps in which the share of the target's log density rises from 0.01 to 1, so that modes far apart are "
+            "found (Rezende and Mohamed 2015, eq. 20); 0: at once",
+            anneal_steps, 0, int64_t{1'000'000'000'000});
+}
+
+void SamplerConfig::path_field(Fields& f) {
+  f.flag(
+      "path_gradient",
+      "leave out the part of the gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p; costs a "
+      "pass from data to latent, not with dropout",
+      path_gradient);
+}
+
+TargetSampler::TargetSampler(const ObjectiveScope& scope, const SamplerConfig& config, bool weighs_all)
+    : scope_(scope),
+      model_(scope.model),
+      config_(config),
+      weighs_all_(weighs_all),
+      total_(static_cast<double>(config.samples) * scope.collective.world) {
+  const auto make = [&](int64_t cols, int64_t size, const char* what) {
+    return Buffer(scope.allocator, static_cast<size_t>(checked_mul(checked_mul(rows(), cols), size)), what);
+  };
+  const int64_t size = size_of(model_.dtype());
+  x_ = make(model_.columns(), size, "samples of a step");
+  grad_ = make(model_.columns(), size, "gradients of the target");
+  log_p_ = make(1, size, "log densities of the target");
+  log_q_ = make(1, sizeof(double), "log densities of samples");
+  coefficient_ = make(1, sizeof(double), "coefficients of samples");
+}
+
+Room TargetSampler::prepare(const Target& target, int64_t batch) {
+  target_ = &target;
+  const BatchCut& cut = scope_.cut;
+  const auto lanes = static_cast<size_t>(cut.lanes(std::max(batch, rows())));
+  const auto blocks = static_cast<size_t>(cut.most_lane_rows(rows()) / cut.block_rows + 1);
+  Room room;
+  room.keeps_graphs = keeps_graphs();
+  room.samples = room.keeps_graphs ? cut.most_lane_rows(rows()) : std::min(rows(), cut.block_rows);
+  room.constants = config_.path_gradient;
+  if (work_.size() < lanes) work_.resize(lanes);
+  for (Work& w : work_) w.reserve(blocks);
+  return room;
+}
+
+void TargetSampler::measure(Lane& lane, const Room& room) {
+  double zero = 0;
+  View context;
+  if (model_.context()) context = contiguous_view(&zero, DType::f64, {1, model_.context()});
+  context.stride[1] = 0;
+  Batch batch;
+  batch.context = context;
+  begin(batch, *target_);
+  measuring_ = true;
+  {
+    const TapeScope scope(lane.tape());
+    draw_rows(lane, work_[0], 0, room.samples);
+    if (keeps_graphs()) {
+      evaluate(0, room.samples);
+      finish(lane);
+    }
+  }
+  measuring_ = false;
+  place_of_sample(lane, 0);
+}
+
+View TargetSampler::rows_of(const Buffer& b, int64_t cols, int64_t first, int64_t rows) const {
+  char* data = b.as<char>() + first * cols * size_of(model_.dtype());
+  return contiguous_view(data, model_.dtype(), cols == 0 ? Dims{rows} : Dims{rows, cols});
+}
+
+void TargetSampler::begin(const Batch& batch, const Target& target) {
+  target_ = &target;
+  const uint64_t step = batch.random.step;
+  random_ = {};
+  random_.seed = batch.random.seed;
+  random_.step = step;
+  // Steps and ranks have 2^32 rows each.
+  random_.first_row = static_cast<int64_t>(
+      (step * static_cast<uint64_t>(scope_.collective.world) + static_cast<uint64_t>(scope_.collective.rank)) << 32);
+  context_ = batch.context;
+  share_ = 1;
+  if (config_.anneal_steps > 0)
+    share_ = std::min(1.0, 0.01 + static_cast<double>(step) / static_cast<double>(config_.anneal_steps));
+  std::fill_n(doubles(coefficient_), rows(), 1 / total_);
+}
+
+void TargetSampler::set_random(Tape& t, int64_t first) const {
+  t.random = random_;
+  t.random.first_row += first;
+  t.random.stream = kStream;
+}
+
+Var TargetSampler::context_rows(Tape& t, int64_t first, int64_t rows) const {
+  return context_.data ? load_rows(t, context_, context_.shape[0] == 1 ? 0 : first, rows) : nullptr;
+}
+
+void TargetSampler::evaluate(int64_t first, int64_t rows) {
+  View context = context_;
+  if (context.data && context.shape[0] != 1) {
+    context.data = static_cast<char*>(context.data) + first * context.stride[0] * size_of(context.dtype);
+    context.shape[0] = rows;
+  }
+  const View log_p = contiguous_view(log_p_.as<char>() + first * size_of(model_.dtype()), model_.dtype(), {rows});
+  const View grad = rows_of(grad_, model_.columns(), first, rows);
+  if (!measuring_) return target_->evaluate(rows_of(x_, model_.columns(), first, rows), context, log_p, grad);
+  std::memset(log_p.data, 0, static_cast<size_t>(rows * size_of(model_.dtype())));
+  std::memset(grad.data, 0, static_cast<size_t>(grad.count() * size_of(model_.dtype())));
+}
+
+// log q at x as a function of x alone: its value, and its gradient times the coefficients into that of x.
+void TargetSampler::log_q_by_path(Lane& lane, Var x, Var context, int64_t first) {
+  Tape& t = lane.tape();
+  const int64_t n = x->out.shape[0];
+  with_dtype(t.dtype(), [&]<class T>() {
+    const View gx = x->needs_grad ? t.grad(*x) : View{};  // before the mark, so that it stays
+    const TapeScope scope(t);
+    Var leaf = t.input(rows_of(x_, model_.columns(), first, n), true);
+    const Node* stop = t.head();
+    Var lq = model_.log_prob(lane.constants(), leaf, context, scope_.memory);
+    for (int64_t r = 0; r < n; ++r) doubles(log_q_)[first + r] = static_cast<double>(lq->out.as<T>()[r]);
+    if (!gx.data || !lq->needs_grad) return;
+    T* seed = t.grad(*lq).template as<T>();
+    for (int64_t r = 0; r < n; ++r) seed[r] = static_cast<T>(doubles(coefficient_)[first + r]);
+    t.backward(stop);
+    const View g = t.grad_out(*leaf);
+    if (g.data) for_runs<const T, T>(g, gx, [](const T* from, T* to, int64_t k) { kernel::accumulate(from, to, k); });
+  });
+}
+
+TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, int64_t first, int64_t rows) {
+  Tape& t = lane.tape();
+  set_random(t, first);
+  Var c = context_rows(t, first, rows);
+  const auto drawn = model_.sample(lane.scope(), rows, c, !config_.path_gradient, scope_.memory);
+  store_rows(drawn.x, rows_of(x_, model_.columns(), first, rows), 0);
+  if (config_.path_gradient) {
+    log_q_by_path(lane, drawn.x, c, first);
+  } else {
+    with_dtype(t.dtype(), [&]<class T>() {
+      const T* lq = drawn.log_prob->out.as<T>();
+      for (int64_t r = 0; r < rows; ++r) doubles(log_q_)[first + r] = static_cast<double>(lq[r]);
+    });
+  }
+  return {drawn.x, drawn.log_prob, first};
+}
+
+// What arrives at x and log q of the block.
+void TargetSampler::seed_block(Lane& lane, const Drawn& d) {
+  Tape& t = lane.tape();
+  const int64_t n = d.x->out.shape[0], cols = model_.columns();
+  const double* c = doubles(coefficient_) + d.first;
+  with_dtype(t.dtype(), [&]<class T>() {
+    if (d.log_q && d.log_q->needs_grad) {
+      T* seed = t.grad(*d.log_q).template as<T>();
+      for (int64_t r = 0; r < n; ++r) seed[r] += static_cast<T>(c[r]);
+    }
+    if (!d.x->needs_grad) return;
+    const View gx = t.grad(*d.x);
+    const T* g = rows_of(grad_, cols, d.first, n).template as<T>();
+    for (int64_t r = 0; r < n; ++r) {
+      if (c[r] == 0) continue;  // where the density is 0 its gradient may be anything
+      T* out = gx.as<T>() + r * gx.stride[0];
+      bool finite = true;
+      for (int64_t j = 0; j < cols; ++j) {
+        finite &= std::isfinite(g[r * cols + j]);
+        out[j * gx.stride[1]] -= static_cast<T>(share_ * c[r]) * g[r * cols + j];
+      }
+      if (!finite) doubles(log_q_)[d.first + r] = kUnknown;  // makes the loss NaN, and report() find the row
+    }
+  });
+}
+
+void TargetSampler::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
+  const int64_t block = scope_.cut.block_rows;
+  if (keeps_graphs()) {
+    // The last block first, so that the way back takes them in the order that the other way has.
+    w.clear();
+    for (int64_t blocks = (end - first + block - 1) / block; blocks-- > 0;) {
+      const int64_t at = first + blocks * block, rows = std::min(block, end - at);
+      w.push_back(draw_block(lane, at, rows));
+      if (target_->thread_safe()) evaluate(at, rows);
+    }
+    return;
+  }
+  for (; first < end; first += block) {
+    const int64_t rows = std::min(block, end - first);
+    const TapeScope scope(lane.tape());
+    const Drawn d = draw_block(lane, first, rows);
+    evaluate(first, rows);
+    seed_block(lane, d);
+    lane.tape().backward();
+  }
+}
+
+void TargetSampler::draw(Lane& lane) {
+  draw_rows(lane, work_[static_cast<size_t>(lane.index())], lane.begin(rows()), lane.end(rows()));
+}
+
+double TargetSampler::log_ratio(int64_t r) const {
+  const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return static_cast<double>(log_p_.as<T>()[r]); });
+  return doubles(log_q_)[r] - share_ * log_p;
+}
+
+void TargetSampler::finish(Lane& lane) {
+  for (const Drawn& d : work_[static_cast<size_t>(lane.index())]) seed_block(lane, d);
+  lane.tape().backward();
+}
+
+// The standard error is that of independent rows.
+Loss TargetSampler::mean_log_ratio() const {
+  const int64_t n = rows();
+  double sum = 0, squares = 0;
+  for (int64_t r = 0; r < n; ++r) sum += log_ratio(r);
+  scope_.collective.sum(&sum, 1, DType::f64, "loss");
+  const double mean = sum / total_;
+  for (int64_t r = 0; r < n; ++r) squares += (log_ratio(r) - mean) * (log_ratio(r) - mean);
+  scope_.collective.sum(&squares, 1, DType::f64, "spread of the loss");
+  return {mean, total_ > 1 ? std::sqrt(squares / (total_ - 1) / total_) : 0};
+}
+
+// Where values of a row stop being finite when it is drawn alone.
+std::string TargetSampler::place_of_sample(Lane& lane, int64_t row) {
+  Tape& t = lane.tape();
+  const TapeScope scope(t);
+  t.recording = t.training = false;
+  set_random(t, row);
+  Var c = context_rows(t, row, 1);
+  Var z = model_.sample(lane.scope(), 1, c, false).z;
+  std::string where = model_.first_nonfinite(lane.scope(), z, c, true);
+  t.recording = t.training = true;
+  return where;
+}
+
+void TargetSampler::report(Lane& lane, uint64_t step, bool weightless) {
+  const auto number = static_cast<unsigned long long>(step);
+  const int64_t d = model_.columns();
+  for (int64_t r = 0; r < rows(); ++r) {
+    const auto row = static_cast<long long>(r);
+    const double loss = log_ratio(r);
+    if (std::isfinite(loss) || (weightless && loss == kInfinity)) continue;
+    const std::string where = place_of_sample(lane, r);
+    if (where != Density::kAllFinite)
+      fail(Code::numeric, "step %llu: sample %lld is not finite at %s; the step is not applied", number, row,
+           where.c_str());
+    const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });
+    if (!std::isfinite(log_p))
+      fail(Code::numeric, "step %llu: the target's log density of sample %lld is %g%s; the step is not applied", number,
+           row, log_p,
+           log_p == -kInfinity ? " (its density is 0 where the flow samples: give it a soft edge, bound the flow by a "
+                                 "layer or base, or take objective \"alpha\")"
+                               : "");
+    const bool finite = with_dtype(
+        model_.dtype(), [&]<class T>() { return kernel::all_finite(rows_of(grad_, d, r, 1).template as<T>(), d); });
+    fail(Code::numeric, "step %llu: %s of sample %lld is not finite; the step is not applied", number,
+         finite ? "the model's log density" : "the target's gradient", row);
+  }
+  fail(Code::numeric,
+       "step %llu: the loss is not finite (the density of the target is 0 at every sample, or samples of another rank "
+       "are not finite); the step is not applied",
+       number);
+}
+
+}  // namespace nf

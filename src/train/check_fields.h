@@ -1,0 +1,18 @@
+// Checks a configuration that was not read from text: bounds, and settings that its choices would ignore.
+#pragma once
+#include "src/model/read_fields.h"
+#include "src/model/write_fields.h"
+
+namespace nf {
+
+// Writes the fields and reads them again, so that the rules are those of reading. Error{spec} that names the field.
+template <class C>
+void check_fields(const C& config) {
+  C copy = config, fresh;
+  Json j = Json::Object();
+  WriteFields write(j);
+  copy.fields(write);
+  read_config(j, "trainer", fresh);
+}
+
+}  // namespace nf

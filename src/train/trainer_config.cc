@@ -1,0 +1,99 @@
+#include "src/train/trainer_config.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "src/model/read_fields.h"
+#include "src/model/write_fields.h"
+
+namespace nf {
+namespace {
+
+constexpr const char* kPath = "options";
+
+void copy(const PartConfig& from, PartConfig& to) {
+  to.choose(from.part());
+  // Fields are written and read in one list, so a copy is complete as soon as a file is.
+  Json j = Json::Object();
+  WriteFields write(j);
+  const_cast<Config&>(from.config()).fields(write);  // only reads
+  read_config(j, "objective", to.config());
+}
+
+// The members of `options` that are among `names`.
+Json part_of(const Json& options, const std::vector<std::string>& names) {
+  Json part = Json::Object();
+  for (const auto& [key, value] : *options.object())
+    if (std::find(names.begin(), names.end(), key) != names.end()) part[key] = value;
+  return part;
+}
+
+// The fields of an objective stand beside its name.
+void read_objective_fields(const Json& options, ObjectiveConfig& objective) {
+  const std::vector<std::string> own = names_of(objective.config());
+  for (const PartKind* other : objective.family().parts) {
+    const auto config = other->config();
+    Json defaults = Json::Object();
+    WriteFields write(defaults);
+    config->fields(write);
+    for (const auto& [key, value] : *defaults.object()) {
+      const Json* given = options.find(key);
+      if (given && std::find(own.begin(), own.end(), key) == own.end() && *given != value)
+        fail(Code::spec, "%s.%s: %s has no effect with \"objective\": \"%s\"; leave it out", kPath, key.c_str(),
+             shown(*given).c_str(), objective.part().name);
+    }
+  }
+  read_config(part_of(options, own), kPath, objective.config());
+}
+
+}  // namespace
+
+ObjectiveConfig::ObjectiveConfig(std::string_view text) : OneOf("nll") {
+  const bool object = !text.empty() && text.front() == '{';
+  const Json j = object ? parse_json(text, "objective", Code::spec, 1 << 16, 8) : Json(std::string(text));
+  read_part(j, "objective", *this);
+}
+
+ObjectiveConfig::ObjectiveConfig(const ObjectiveConfig& other) : OneOf("nll") { copy(other, *this); }
+
+ObjectiveConfig& ObjectiveConfig::operator=(const ObjectiveConfig& other) {
+  if (this != &other) copy(other, *this);
+  return *this;
+}
+
+void TrainerConfig::fields(Fields& f) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  static constexpr const char* kMemory[] = {"full", "recompute"};
+  f.one_of("objective", "what a step minimizes", objective);
+  optimizer.fields(f);
+  schedule.fields(f);
+  clip.fields(f);
+  ema.fields(f);
+  f.text(
+      "groups",
+      "groups of parameters that are trained in another way, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
+      "{\"match\": \"layers.0.*\", \"freeze\": true}]; the first that matches a name has it, and takes what it does "
+      "not set from the other options; fields: match, freeze, and every option of optimizers and clipping",
+      groups_json, kMaxGroupBytes);
+  f.choice("memory", "what the forward pass keeps for gradients: everything, or inputs of layers only", memory,
+           kMemory);
+  f.integer("seed", "seed of dropout, samples and the order of the data", seed, 0, kMax);
+  f.integer("max_steps", "length of the run that schedules with an end aim at", max_steps, 0, kMax);
+}
+
+GroupConfig TrainerConfig::rest() const {
+  GroupConfig g;
+  g.optimizer = optimizer;
+  g.clip = clip;
+  return g;
+}
+
+TrainerConfig read_trainer_config(const Json& options) {
+  TrainerConfig c;
+  read_config(part_of(options, names_of(c)), kPath, c);
+  read_objective_fields(options, c.objective);
+  c.groups = read_groups(c.groups_json, c.rest());
+  return c;
+}
+
+}  // namespace nf

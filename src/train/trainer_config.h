@@ -1,0 +1,45 @@
+// Everything a trainer is told: its optimizer, schedule, clipping, average, objective and groups of parameters.
+#pragma once
+#include "src/io/json.h"
+#include "src/objective/objective.h"
+#include "src/part/part_config.h"
+#include "src/train/clip.h"
+#include "src/train/ema.h"
+#include "src/train/groups.h"
+#include "src/train/optimizer.h"
+#include "src/train/schedule.h"
+
+namespace nf {
+
+// An objective and its configuration; copies are deep.
+class ObjectiveConfig : public OneOf<ObjectiveKind> {
+ public:
+  ObjectiveConfig() : OneOf("nll") {}
+  // As in a spec: "nll", or {"type": "reverse_kl", "samples": 64} as JSON text.
+  explicit ObjectiveConfig(std::string_view text);
+  ObjectiveConfig(const ObjectiveConfig& other);
+  ObjectiveConfig& operator=(const ObjectiveConfig& other);
+};
+
+struct TrainerConfig : Config {
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  ClipConfig clip;
+  EmaConfig ema;
+  ObjectiveConfig objective;
+  std::vector<GroupConfig> groups;
+  std::string groups_json;  // what `groups` was read from
+  Memory memory = Memory::full;
+  int64_t seed = 0;       // of dropout and of samples
+  int64_t max_steps = 0;  // what schedules with an end aim at
+
+  void fields(Fields& f) override;
+  // Parameters of no group.
+  GroupConfig rest() const;
+};
+
+// Reads the options of a trainer: its fields, those of its objective beside the name of the objective, and the groups.
+// Error{spec}, also for settings that the other choices would ignore.
+TrainerConfig read_trainer_config(const Json& options);
+
+}  // namespace nf
