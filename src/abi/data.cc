@@ -33,7 +33,8 @@ void watch_file(nf_batches& b, const View& rows) {
   if (!rows.data) return;
   auto file = b.runtime->mapping_of(rows.data);
   if (!file) return;
-  b.row_pages += static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
+  b.row_pages +=
+      static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
   if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
 }
 

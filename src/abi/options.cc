@@ -55,10 +55,11 @@ struct BatchFields : Config {
   void fields(Fields& f) override {
     static constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential", "blocks"};
     f.integer("batch", "rows of a batch", batch, 1, 1 << 30);
-    f.choice("order",
-             "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
-             "block for files larger than memory",
-             order, kOrder);
+    f.choice(
+        "order",
+        "epochs in random order, rows drawn with replacement, epochs in the order of the file, or shuffled block by "
+        "block for files larger than memory",
+        order, kOrder);
     f.integer("seed", "seed of the order of the data", seed, 0, kMax);
     f.integer("block", "rows that stay together in order blocks, and in parts", part.block, 1, 1 << 30);
     f.real("part_begin", "start of the share of the rows that is used, as a fraction of all blocks", part.begin, 0, 1);
@@ -105,9 +106,8 @@ std::unique_ptr<Config> make() {
 constexpr struct {
   const char* name;
   std::unique_ptr<Config> (*config)();
-} kScopes[] = {{"runtime", make<RuntimeFields>},   {"load", make<LoadFields>},
-               {"session", make<SessionFields>},   {"trainer", make<TrainerConfig>},
-               {"batches", make<BatchFields>},     {"metropolis", make<MetropolisFields>},
+} kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<LoadFields>},     {"session", make<SessionFields>},
+               {"trainer", make<TrainerConfig>}, {"batches", make<BatchFields>}, {"metropolis", make<MetropolisFields>},
                {"table", make<TableFields>}};
 
 // ---- the table of all keys ----
@@ -117,8 +117,8 @@ struct Key {
   std::string name, scope, doc;
   Type type;
   Json fallback;
-  double low = 0, high = 0;         // of numbers
-  int64_t first = 0, last = 0;      // of integers
+  double low = 0, high = 0;     // of numbers
+  int64_t first = 0, last = 0;  // of integers
   std::vector<std::string> choices = {};
   std::vector<std::string> choice_docs = {};
 };
@@ -227,8 +227,7 @@ void set_number(nf_options& o, const Key& k, double v) {
       o.values[k.name] = v == 1;
       return;
     case Key::integer:
-      if (!whole)
-        fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name.c_str(), v, k.doc.c_str());
+      if (!whole) fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name.c_str(), v, k.doc.c_str());
       return set_integer(o, k, static_cast<int64_t>(v));
     case Key::number:
       if (!(v >= k.low && v <= k.high))  // also refuses NaN

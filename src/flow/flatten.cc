@@ -10,8 +10,10 @@ class Flatten final : public Layer {
   struct Config final : nf::Config {
     std::vector<int64_t> shape;
     void fields(Fields& f) override {
-      f.integers("shape", "of what is flattened, [height, width, channels]; empty = whatever arrives. Inverted: of what "
-                 "is handed on", shape, 1, int64_t{1} << 24, 3);
+      f.integers("shape",
+                 "of what is flattened, [height, width, channels]; empty = whatever arrives. Inverted: of what "
+                 "is handed on",
+                 shape, 1, int64_t{1} << 24, 3);
     }
   };
 

@@ -8,10 +8,11 @@ namespace nf {
 
 void MaskConfig::fields(Fields& f) {
   static constexpr const char* kNames[] = {"halves", "alternating", "random", "channel", "checkerboard"};
-  f.choice("mask",
-           "which columns are transformed: the second half, every other one from 0, a random half; of an event [height, "
-           "width, channels] also the second half of the channels, or every other pixel",
-           kind, kNames);
+  f.choice(
+      "mask",
+      "which columns are transformed: the second half, every other one from 0, a random half; of an event [height, "
+      "width, channels] also the second half of the channels, or every other pixel",
+      kind, kNames);
   f.flag("swap", "exchange the transformed columns and those that pass", swap);
   f.integer("mask_seed", "seed of the random mask; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
 }

@@ -29,8 +29,9 @@ class Planar final : public Layer {
 
   Planar(const Config& c, const Declare& d)
       : map_(c.map),
-        params_(c.params, d,
-                {{"parameters", 2 * d.columns() + 1, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.columns())))}}) {}
+        params_(
+            c.params, d,
+            {{"parameters", 2 * d.columns() + 1, Init::uniform_pm(1 / std::sqrt(static_cast<double>(d.columns())))}}) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }

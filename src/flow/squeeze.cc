@@ -16,10 +16,11 @@ class Squeeze final : public ColumnOrder {
   struct Config final : nf::Config {
     std::vector<int64_t> factor = {2};
     void fields(Fields& f) override {
-      f.integers("factor",
-                 "pixels that become one: [down, across], which must divide height and width, or one number for both, of "
-                 "which the largest divisor is taken that is not above it",
-                 factor, 1, 4096, 2);
+      f.integers(
+          "factor",
+          "pixels that become one: [down, across], which must divide height and width, or one number for both, of "
+          "which the largest divisor is taken that is not above it",
+          factor, 1, 4096, 2);
     }
   };
 

@@ -8,10 +8,10 @@ namespace nf {
 
 // Rows come from the caller's memory. Objectives that draw their rows have no x.
 struct Batch {
-  View x;        // [n, event]
-  View context;  // [n or 1, context], or no data
-  View weight;   // [n], or no data: all 1
-  View scores;   // [n, event], gradients of a log density at x, or no data
+  View x;                   // [n, event]
+  View context;             // [n or 1, context], or no data
+  View weight;              // [n], or no data: all 1
+  View scores;              // [n, event], gradients of a log density at x, or no data
   double total_weight = 0;  // over all ranks
   double counting = 0;      // rows of weight above 0, over all ranks
   RandomKey random;         // seed and step
@@ -20,7 +20,7 @@ struct Batch {
 };
 
 struct Block {
-  int64_t first = 0;  // row of the batch
+  int64_t first = 0;                                     // row of the batch
   Var x = nullptr, context = nullptr, scores = nullptr;  // nullptr: the batch has none
 };
 

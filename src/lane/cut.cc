@@ -41,9 +41,7 @@ int64_t BatchCut::most_lane_rows(int64_t batch) const {
   return most;
 }
 
-BatchCut cut_of(const Density& model) {
-  return {model.cost().work, model.params().param_count(), model.block_rows()};
-}
+BatchCut cut_of(const Density& model) { return {model.cost().work, model.params().param_count(), model.block_rows()}; }
 
 BatchCut old_cut_of(const Density& model) {
   return {0, model.params().param_count(), block_rows(model.params(), model.columns(), {})};

@@ -78,9 +78,8 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
     const Mapped m = apply_layer(s, layers[inverse ? n - 1 - i : i], all.y, context, inverse);
     copy(m.y->out, y->out);
     if (m.log_det)
-      with_dtype(t.dtype(), [&]<class T>() {
-        kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]);
-      });
+      with_dtype(t.dtype(),
+                 [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
     t.rewind(mark);
     all.y = y;
     if (after) after(i + 1, y);

@@ -40,7 +40,10 @@ int64_t block_rows(const ParamStore& params, int64_t event, const RowCost& cost)
     if (p.shape.rank == 1)
       widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
   }
-  const int64_t rows = std::clamp<int64_t>(kMaxElements / event, 1, widest <= 16 ? kMaxBlockRows : widest <= 128 ? 64 : 128);
+  const int64_t rows = std::clamp<int64_t>(kMaxElements / event, 1,
+                                           widest <= 16    ? kMaxBlockRows
+                                           : widest <= 128 ? 64
+                                                           : 128);
   return std::min(rows, std::max<int64_t>(1, kMaxKept / std::max<int64_t>(1, cost.kept)));
 }
 

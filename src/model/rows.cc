@@ -78,9 +78,7 @@ void copy_each_row(const View& from, const View& to) {
 }
 
 // Equal numbers have equal bits: 0 for -0, and one NaN.
-uint64_t canonical_bits(double v) {
-  return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v);
-}
+uint64_t canonical_bits(double v) { return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v); }
 
 }  // namespace
 

@@ -63,8 +63,7 @@ size_t Session::bytes() const {
 
 template <class Body>
 void Session::for_blocks(int64_t n, const Body& body) {
-  const int64_t block =
-      scoring_rows(model_.cost(), model_.block_rows(), n, static_cast<int64_t>(workers_.size()));
+  const int64_t block = scoring_rows(model_.cost(), model_.block_rows(), n, static_cast<int64_t>(workers_.size()));
   const int64_t blocks = (n + block - 1) / block;
   const auto one = [&](Worker& w, int64_t b) {
     const TapeScope scope(w.tape);

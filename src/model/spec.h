@@ -28,7 +28,7 @@ struct EmbeddingConfig : Config {
 };
 
 struct ModelSpec : Config {
-  Dims event;  // [columns], or [height, width, channels]; of rank 0 while it is missing
+  Dims event;                                  // [columns], or [height, width, channels]; of rank 0 while it is missing
   int64_t context = 0;                         // 0: none
   std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
   DType dtype = DType::f32;

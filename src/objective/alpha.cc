@@ -22,13 +22,15 @@ class Alpha final : public Objective {
              renyi_alpha, -20, 20);
     }
   };
-  Alpha(const Config& c, const ObjectiveScope& s) : Objective(s), power_(1 - c.renyi_alpha), sampler_(s, c.sampler, true) {}
+  Alpha(const Config& c, const ObjectiveScope& s)
+      : Objective(s), power_(1 - c.renyi_alpha), sampler_(s, c.sampler, true) {}
   int64_t samples() const override { return sampler_.rows(); }
   size_t bytes() const override { return sampler_.bytes(); }
   Room prepare(int64_t) override { return sampler_.prepare(*target_, 0); }
   void measure(Lane& lane, const Room& room) override { sampler_.measure(lane, room); }
   Loss run(Lanes& lanes, const Batch& batch) override {
-    sampler_.run(lanes, batch, *target_, [](Lane&) {}, [&] { weigh(); });
+    sampler_.run(
+        lanes, batch, *target_, [](Lane&) {}, [&] { weigh(); });
     return loss();
   }
   void report(Lane& lane, const Batch&, uint64_t step) override { sampler_.report(lane, step, power_ > 0); }

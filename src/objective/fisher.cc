@@ -156,9 +156,10 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
 
 }  // namespace
 
-NF_PART(Objective, fisher, Fisher,
-        "mean of |r|^2 over rows of data, r = the target's score at the row, pulled back to the latents, less the score of "
-        "the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
-        "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
+NF_PART(
+    Objective, fisher, Fisher,
+    "mean of |r|^2 over rows of data, r = the target's score at the row, pulled back to the latents, less the score of "
+    "the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
+    "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
 
 }  // namespace nf

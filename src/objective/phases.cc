@@ -163,8 +163,8 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
     const std::string where = place_of_row(lane, model(), batch, r);
     if (where != Density::kAllFinite)
       fail(Code::numeric,
-           "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied", number,
-           static_cast<long long>(r), where.c_str(), coupled->where.c_str());
+           "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
+           number, static_cast<long long>(r), where.c_str(), coupled->where.c_str());
   }
   fail(Code::numeric, "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
        coupled->where.c_str());

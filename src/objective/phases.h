@@ -39,7 +39,9 @@ class Phases final : public RowObjective {
   void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const;
   void gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const;
   const LayerInstance* not_finite() const;  // the layer whose statistics were not, in the last run
-  double* shared(size_t k) const { return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().columns() + 1); }
+  double* shared(size_t k) const {
+    return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().columns() + 1);
+  }
   double* totals(size_t k) const { return shared(k) + 2 * model().columns(); }
   ColumnStats stats(size_t k) const { return {rows_, model().columns(), shared(k), shared(k) + model().columns()}; }
 

@@ -20,7 +20,8 @@ class ReverseKl final : public Objective {
   Room prepare(int64_t) override { return sampler_.prepare(*target_, 0); }
   void measure(Lane& lane, const Room& room) override { sampler_.measure(lane, room); }
   Loss run(Lanes& lanes, const Batch& batch) override {
-    sampler_.run(lanes, batch, *target_, [](Lane&) {}, [] {});
+    sampler_.run(
+        lanes, batch, *target_, [](Lane&) {}, [] {});
     return sampler_.mean_log_ratio();
   }
   void report(Lane& lane, const Batch&, uint64_t step) override { sampler_.report(lane, step, false); }
@@ -31,7 +32,8 @@ class ReverseKl final : public Objective {
 
 }  // namespace
 
-NF_PART(Objective, reverse_kl, ReverseKl, "mean of log q - log p over samples x of the model, at best -log Z of the target",
-        "Rezende and Mohamed 2015", false, true);
+NF_PART(Objective, reverse_kl, ReverseKl,
+        "mean of log q - log p over samples x of the model, at best -log Z of the target", "Rezende and Mohamed 2015",
+        false, true);
 
 }  // namespace nf

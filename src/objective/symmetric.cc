@@ -20,7 +20,8 @@ class Symmetric final : public Objective {
   Symmetric(const Config& c, const ObjectiveScope& s)
       : Objective(s), weight_(c.data_weight), data_(s), sampler_(s, c.sampler, false) {
     if (couples_rows(s.model))
-      fail(Code::unsupported, "objective \"symmetric\" does not train layers that couple rows (batch_norm): use actnorm");
+      fail(Code::unsupported,
+           "objective \"symmetric\" does not train layers that couple rows (batch_norm): use actnorm");
   }
   int64_t samples() const override { return sampler_.rows(); }
   size_t bytes() const override { return data_.bytes() + sampler_.bytes(); }
@@ -34,7 +35,8 @@ class Symmetric final : public Objective {
     sampler_.measure(lane, room);
   }
   Loss run(Lanes& lanes, const Batch& batch) override {
-    sampler_.run(lanes, batch, *target_, [&](Lane& lane) { data_.run_lane(lane, batch, weight_); }, [] {});
+    sampler_.run(
+        lanes, batch, *target_, [&](Lane& lane) { data_.run_lane(lane, batch, weight_); }, [] {});
     data_loss_ = data_.loss(batch, weight_);
     const Loss drawn = sampler_.mean_log_ratio();
     return {data_loss_ + drawn.value, drawn.error};

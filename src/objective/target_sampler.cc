@@ -28,10 +28,11 @@ void SamplerConfig::fields(Fields& f) {
 }
 
 void SamplerConfig::path_field(Fields& f) {
-  f.flag("path_gradient",
-         "leave out the part of the gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p; costs a "
-         "pass from data to latent, not with dropout",
-         path_gradient);
+  f.flag(
+      "path_gradient",
+      "leave out the part of the gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p; costs a "
+      "pass from data to latent, not with dropout",
+      path_gradient);
 }
 
 TargetSampler::TargetSampler(const ObjectiveScope& scope, const SamplerConfig& config, bool weighs_all)

@@ -55,12 +55,12 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
   const PlateauState& p = trainer.plateau();
   Json state = {{"step", trainer.steps()},
-                      {"optimizer", optimizer_name(trainer.config())},
-                      {"plateau_best", exact(p.best)},
-                      {"plateau_factor", exact(p.factor)},
-                      {"plateau_bad", p.bad},
-                      {"row_work", trainer.cut().work},
-                      {"block_rows", trainer.cut().block_rows}};
+                {"optimizer", optimizer_name(trainer.config())},
+                {"plateau_best", exact(p.best)},
+                {"plateau_factor", exact(p.factor)},
+                {"plateau_bad", p.bad},
+                {"row_work", trainer.cut().work},
+                {"block_rows", trainer.cut().block_rows}};
   if (!trainer.groups().empty()) state["groups"] = trainer.groups();
   Extra extra;
   extra.checkpoint = state.dump();

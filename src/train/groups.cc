@@ -26,7 +26,8 @@ std::vector<std::string> patterns_of(const GroupConfig& g) {
 }
 
 GroupConfig read_group(const Json& j, const std::string& path, const GroupConfig& rest) {
-  if (!j.object()) fail(Code::spec, "%s: %s is not an object {\"match\": PATTERN, ...}", path.c_str(), shown(j).c_str());
+  if (!j.object())
+    fail(Code::spec, "%s: %s is not an object {\"match\": PATTERN, ...}", path.c_str(), shown(j).c_str());
   GroupConfig g;
   g.optimizer = rest.optimizer;
   g.clip = rest.clip;

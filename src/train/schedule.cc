@@ -71,7 +71,8 @@ double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step
       return config.lr_end + span * (1 + std::cos(std::numbers::pi * phase)) / 2;
     }
     case Kind::step:
-      return base_lr * std::pow(config.decay, static_cast<double>(t / static_cast<uint64_t>(std::max<int64_t>(1, config.decay_every))));
+      return base_lr * std::pow(config.decay, static_cast<double>(
+                                                  t / static_cast<uint64_t>(std::max<int64_t>(1, config.decay_every))));
     case Kind::exponential:
       return base_lr * std::pow(config.decay, static_cast<double>(t));
     case Kind::polynomial: {

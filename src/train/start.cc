@@ -8,8 +8,8 @@
 #include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
 #include "src/flow/start.h"
-#include "src/model/rows.h"
 #include "src/lane/lane_sums.h"
+#include "src/model/rows.h"
 
 namespace nf {
 namespace {

@@ -25,8 +25,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
   check(config_.schedule, config_.optimizer.lr);
   config_.schedule = resolve(config_.schedule, config_.max_steps);
   const ObjectiveKind& kind = config_.objective.kind();
-  objective_ = kind.build(config_.objective.config(),
-                          {kind, allocator_, model_, config_.memory, collective_, cut_});
+  objective_ = kind.build(config_.objective.config(), {kind, allocator_, model_, config_.memory, collective_, cut_});
   if (objective_->samples() == 0) fit_lanes(1);  // the others wait for their target
   parameters_changed();
 }

@@ -69,12 +69,14 @@ void TrainerConfig::fields(Fields& f) {
   schedule.fields(f);
   clip.fields(f);
   ema.fields(f);
-  f.text("groups",
-         "groups of parameters that are trained in another way, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
-         "{\"match\": \"layers.0.*\", \"freeze\": true}]; the first that matches a name has it, and takes what it does "
-         "not set from the other options; fields: match, freeze, and every option of optimizers and clipping",
-         groups_json, kMaxGroupBytes);
-  f.choice("memory", "what the forward pass keeps for gradients: everything, or inputs of layers only", memory, kMemory);
+  f.text(
+      "groups",
+      "groups of parameters that are trained in another way, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
+      "{\"match\": \"layers.0.*\", \"freeze\": true}]; the first that matches a name has it, and takes what it does "
+      "not set from the other options; fields: match, freeze, and every option of optimizers and clipping",
+      groups_json, kMaxGroupBytes);
+  f.choice("memory", "what the forward pass keeps for gradients: everything, or inputs of layers only", memory,
+           kMemory);
   f.integer("seed", "seed of dropout, samples and the order of the data", seed, 0, kMax);
   f.integer("max_steps", "length of the run that schedules with an end aim at", max_steps, 0, kMax);
 }

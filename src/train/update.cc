@@ -17,8 +17,8 @@ size_t bytes_of(const Density& model, int64_t numbers) {
 
 }  // namespace
 
-Update::Update(const Allocator& allocator, Executor& executor, Density& model,
-               const std::vector<GroupConfig>& groups, const GroupConfig& rest, const EmaConfig& ema)
+Update::Update(const Allocator& allocator, Executor& executor, Density& model, const std::vector<GroupConfig>& groups,
+               const GroupConfig& rest, const EmaConfig& ema)
     : allocator_(allocator), executor_(executor), model_(model), ema_(ema), base_lr_(rest.optimizer.lr) {
   const ParamStore& params = model.params();
   const std::vector<int> assigned = assign_groups(params, groups);

@@ -63,9 +63,9 @@ class Update {
   std::vector<Group> groups_;  // the rest comes last
   std::vector<Chunk> chunks_;  // of parameters that are trained
   std::vector<bool> trained_;
-  Buffer sums_;     // doubles, one per chunk: squares of the gradient
+  Buffer sums_;                  // doubles, one per chunk: squares of the gradient
   std::vector<double> factors_;  // of groups, in this step
-  Buffer average_;  // of all parameters
+  Buffer average_;               // of all parameters
 };
 
 }  // namespace nf

@@ -49,14 +49,22 @@ TEST(Groups, PatternsMatchWholeNames) {
   const struct {
     const char *pattern, *name;
     bool matches;
-  } cases[] = {{"base.loc", "base.loc", true},    {"base.*", "base.loc", true},
-               {"base.*", "base.", true},         {"base.*", "layers.0.base.loc", false},
-               {"*", "", true},                   {"*", "anything.at.all", true},
-               {"", "", true},                    {"", "x", false},
-               {"layers.?.*", "layers.3.w", true}, {"layers.?.*", "layers.10.w", false},
-               {"*.weight", "a.b.weight", true},  {"*.weight", "a.b.weights", false},
-               {"*a*b*c", "xaxbxbxc", true},      {"*a*b*c", "xaxcxb", false},
-               {"**", "x", true},                 {"?", "", false}};
+  } cases[] = {{"base.loc", "base.loc", true},
+               {"base.*", "base.loc", true},
+               {"base.*", "base.", true},
+               {"base.*", "layers.0.base.loc", false},
+               {"*", "", true},
+               {"*", "anything.at.all", true},
+               {"", "", true},
+               {"", "x", false},
+               {"layers.?.*", "layers.3.w", true},
+               {"layers.?.*", "layers.10.w", false},
+               {"*.weight", "a.b.weight", true},
+               {"*.weight", "a.b.weights", false},
+               {"*a*b*c", "xaxbxbxc", true},
+               {"*a*b*c", "xaxcxb", false},
+               {"**", "x", true},
+               {"?", "", false}};
   for (const auto& c : cases) EXPECT_EQ(matches(c.pattern, c.name), c.matches) << c.pattern << " " << c.name;
 }
 
@@ -160,11 +168,14 @@ TEST(Groups, RatesScaleWithTheSchedule) {
   plain.steps(data, 1, 100);
   slow.steps(data, 1, 100);
   EXPECT_EQ(named(slow, "layers."), named(plain, "layers."));
-  EXPECT_TRUE(same(difference(named(slow, "base."), base), [&] {
-    Values quarter = difference(named(plain, "base."), base);
-    for (double& v : quarter) v *= 0.25;
-    return quarter;
-  }(), 1e-12));
+  EXPECT_TRUE(same(
+      difference(named(slow, "base."), base),
+      [&] {
+        Values quarter = difference(named(plain, "base."), base);
+        for (double& v : quarter) v *= 0.25;
+        return quarter;
+      }(),
+      1e-12));
   // The second step has half the rate for both.
   const Values before = named(slow, "base.");
   slow.steps(data, 1, 100);
@@ -177,7 +188,8 @@ TEST(Groups, NormsAreClippedApart) {
   Training plain(kSpec, descent());
   const Values base = named(plain, "base."), layers = named(plain, "layers.");
   plain.steps(data, 1, 100);
-  const Values of_base = difference(named(plain, "base."), base), of_layers = difference(named(plain, "layers."), layers);
+  const Values of_base = difference(named(plain, "base."), base),
+               of_layers = difference(named(plain, "layers."), layers);
   const auto shrunk = [](Values v, double length) {
     const double factor = length / norm(v);
     for (double& x : v) x *= factor;

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "src/train/check_fields.h"
 #include "src/train/clip.h"
 #include "src/train/ema.h"
 #include "src/train/optimizer.h"
-#include "src/train/check_fields.h"
 #include "tests/support/golden.h"
 
 namespace nf {
