@@ -1,32 +1,12 @@
 """Checks compare_builds.py on made-up benchmark programs: medians of pairs, cases of one side, limits, controls."""
-import os
-import subprocess
+import contextlib
+import io
+import json
+import re
 import sys
-import tempfile
 
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'compare_builds.py')
+import compare_builds
 
-# Stands in for a Google Benchmark program. The time of a case comes from its list of times, one per run, kept in a file
-# beside it.
-FAKE = '''#!%s
-import json, os, re, sys
-CASES = %r
-flags = dict(a[len('--benchmark_'):].split('=') for a in sys.argv[1:] if '=' in a)
-names = [n for n in CASES if re.search(flags['filter'], n)]
-if '--benchmark_list_tests' in sys.argv:
-    print('\\n'.join(names))
-    sys.exit()
-runs = []
-for n in names:
-    count = sys.argv[0] + '.' + str(list(CASES).index(n))
-    at = int(open(count).read()) if os.path.exists(count) else 0
-    open(count, 'w').write(str(at + 1))
-    times = CASES[n]
-    t = times[at %% len(times)]
-    real = n.endswith('/real_time')
-    runs.append(dict(name=n, cpu_time=0 if real else t, real_time=t if real else 0, time_unit='us'))
-print('Running a program\\n' + json.dumps(dict(benchmarks=runs)))
-'''
 SHAPE = 'product<Form::nn, true>/8/8'
 NOISY = [100, 100, 900, 100, 100]
 
@@ -38,6 +18,8 @@ CASES = [
     ('within wider limits', {'a': [100]}, {'a': [103]}, ['--max-mean', '1.04'], 0, ['geometric mean 1.0300']),
     ('the mean is geometric', {'a': [10], 'b': [10]}, {'a': [20], 'b': [5]}, ['--max-case', '3'], 0, ['mean 1.0000']),
     ('a disturbed run', {'a': [100]}, {'a': NOISY}, [], 0, ['1.0000 [1.000, 9.000]']),
+    ('a case that is measured again', {'a': [100]}, {'a': 3 * [120] + 12 * [100]}, [], 0, ['1.0000 [1.000, 1.200]']),
+    ('a case that is not', {'a': [100]}, {'a': 3 * [120] + 12 * [100]}, ['--retries', '0'], 1, ['1.2000 [1.000, 1.200]']),
     ('a slow machine between rounds', {'a': [100, 300, 200]}, {'a': [100, 300, 200]}, [], 0, ['1.0000 [1.000, 1.000]']),
     ('cases of one side', {'a': [10], 'gone': [9]}, {'a': [10], 'fresh': [9]}, [], 0,
      ['only in the old build, left out: x gone', 'only in the new build, left out: x fresh', '1 cases']),
@@ -51,24 +33,39 @@ CASES = [
 ]
 
 
-def build(folder, name, cases):
-    where = os.path.join(folder, name, 'tests', 'bench')
-    os.makedirs(where)
-    path = os.path.join(where, 'x_bench')
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write(FAKE % (sys.executable, cases))
-    os.chmod(path, 0o755)
-    return os.path.join(folder, name)
+class Programs:
+    """Stands in for the two builds: a case takes the times of its list in turn."""
+
+    def __init__(self, old, new):
+        self.cases, self.runs = {'old': old, 'new': new}, {}
+
+    def call(self, command, _):
+        side = command[0].split('/')[0]
+        flags = dict(a.removeprefix('--benchmark_').split('=', 1) for a in command[1:] if '=' in a)
+        names = [n for n in self.cases[side] if re.search(flags['filter'], n)]
+        if '--benchmark_list_tests' in command:
+            return ''.join(n + '\n' for n in names)
+        return 'Running a program\n' + json.dumps({'benchmarks': [self.run(side, n) for n in names]})
+
+    def run(self, side, name):
+        at = self.runs[side, name] = self.runs.get((side, name), -1) + 1
+        times, wall = self.cases[side][name], name.endswith('/real_time')
+        time = times[at % len(times)]
+        return {'name': name, 'cpu_time': 0 if wall else time, 'real_time': time if wall else 0, 'time_unit': 'us'}
 
 
 def problem(old, new, arguments, code, texts):
-    with tempfile.TemporaryDirectory() as folder:
-        builds = [build(folder, 'old', old), build(folder, 'new', new)]
-        done = subprocess.run([sys.executable, TOOL, *builds, '--rounds', '5', *arguments], capture_output=True, text=True,
-                              check=False)
-    if done.returncode != code:
-        return f'exit {done.returncode}, not {code}:\n{done.stdout}{done.stderr}'
-    return next((f'no "{t}" in:\n{done.stdout}' for t in texts if t not in done.stdout), None)
+    compare_builds.call = Programs(old, new).call
+    compare_builds.benches_of = lambda _: {'x_bench'}
+    out, exit_code = io.StringIO(), None
+    with contextlib.redirect_stdout(out):
+        try:
+            compare_builds.main(['old', 'new', '--rounds', '5', *arguments])
+        except SystemExit as e:
+            exit_code = e.code
+    if exit_code != code:
+        return f'exit {exit_code}, not {code}:\n{out.getvalue()}'
+    return next((f'no "{t}" in:\n{out.getvalue()}' for t in texts if t not in out.getvalue()), None)
 
 
 failed = 0

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "src/model/flow_model.h"
 #include "src/model/session.h"
 
 namespace nf::test {
