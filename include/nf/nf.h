@@ -190,7 +190,7 @@ NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
  *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
  *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
  *
- *   "event"      number of columns of x and z; 6 and [6] are the same. Required.
+ *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
  *   "embedding"  {fields...}: a net applied to the context; layers and base see its output instead. Default none.
  *   "dtype"      "float32" (default) or "float64", for parameters and arithmetic.
@@ -222,7 +222,7 @@ NF_API const char *nf_model_spec(const nf_model *m) NF_NOEXCEPT;
 typedef struct nf_model_info {
   uint32_t struct_size;
   int32_t dtype;        /* NF_F32 or NF_F64                                    */
-  int64_t event_size;   /* columns of x and z                                  */
+  int64_t event_size;   /* columns of x and z: the product of the event's shape */
   int64_t context_size; /* columns of the context, 0 = unconditional           */
   int64_t param_count;  /* trainable numbers                                   */
   int64_t tensor_count; /* named tensors, including buffers                    */
@@ -273,11 +273,11 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
 /* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
- * x and z are [n, event_size] for any n. ctx is [n, context_size], or [1, context_size] to share one row, or NULL when
- * the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a row's result do not
- * depend on n or on the other rows. A row with NaN or infinity gives NaN or -infinity in that row only; with option
- * "nonfinite" = "error" it is NF_ERR_NUMERIC naming the row. Calls allocate nothing. Creating and freeing sessions is
- * [shared] on the model. */
+ * x and z are [n, event_size], or [n, height, width, channels] if the event has that shape, for any n. ctx is [n,
+ * context_size], or [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are
+ * [n]. Rows are independent: the bits of a row's result do not depend on n or on the other rows. A row with NaN or
+ * infinity gives NaN or -infinity in that row only; with option "nonfinite" = "error" it is NF_ERR_NUMERIC naming the
+ * row. Calls allocate nothing. Creating and freeing sessions is [shared] on the model. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] scratch memory, fixed; 0 for NULL */
@@ -368,9 +368,9 @@ NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t m
 /* [excl] Reports a validation loss (lower is better) to schedule "plateau"; other schedules ignore it. Saved in
  * checkpoints. NaN counts as no improvement. */
 NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_error *err) NF_NOEXCEPT;
-/* [excl] A checkpoint is a model file that also holds optimizer state, step and seed. Restoring it into a trainer with
- * the same spec and options continues with the same bits as if training had never stopped. Saving is atomic and
- * durable. */
+/* [excl] A checkpoint is a model file that also holds optimizer state, step and schedule state. Restoring it into a
+ * trainer with the same spec and options continues with the same bits as if training had never stopped. Saving is
+ * atomic and durable. */
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_trainer_restore(nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API uint64_t nf_trainer_step_count(const nf_trainer *t) NF_NOEXCEPT; /* [excl] steps applied so far */

@@ -1,5 +1,7 @@
 #include "src/base/parameters.h"
 
+#include "runtime/op/ops.h"
+
 namespace nf {
 
 void ParametersConfig::fields(Fields& f) {
@@ -8,7 +10,7 @@ void ParametersConfig::fields(Fields& f) {
            "free: learned, the same for all rows; context: from the net of the context, for every row; fixed: as they "
            "start, not learned",
            parameters, kKinds);
-  net.fields(f);
+  f.one_of("net", "net of the context, for \"parameters\": \"context\"", net);
 }
 
 Parameters::Parameters(const ParametersConfig& c, const Declare& d, const std::vector<Tensor>& tensors) {
@@ -21,7 +23,7 @@ Parameters::Parameters(const ParametersConfig& c, const Declare& d, const std::v
   }
   if (c.parameters != ParametersKind::context) return;
   if (d.context == 0) d.reject("parameters", "\"context\" needs a model with a context: write \"context\": [columns]");
-  net_.emplace(c.net, d.inside("net"), 0, all);
+  net_ = c.net.build(d.part("net"), 0, all);
 }
 
 Parameters::Values Parameters::operator()(const Scope& s, Var context) const {

@@ -1,7 +1,7 @@
 // Parameters of a base distribution: fixed, free (one set for all rows), or from the context (one set per row):
 //   context   free value + net(context), the net starting near zero, so that a fresh base is that of the free values
 #pragma once
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +14,7 @@ enum class ParametersKind : uint8_t { free, context, fixed };
 
 struct ParametersConfig : Config {
   ParametersKind parameters = ParametersKind::free;
-  NetConfig net;
+  NetChoice net;
   void fields(Fields& f) override;
 };
 
@@ -37,7 +37,7 @@ class Parameters {
  private:
   std::vector<ParamId> ids_;
   std::vector<int64_t> counts_;
-  std::optional<Net> net_;
+  std::unique_ptr<Net> net_;
 };
 
 }  // namespace nf

@@ -12,17 +12,17 @@ class AdditiveCoupling final : public Layer {
  public:
   struct Config final : nf::Config {
     MaskConfig mask;
-    NetConfig net;
+    NetChoice net;
     void fields(Fields& f) override {
       mask.fields(f);
-      net.fields(f);
+      f.one_of("net", "net of the columns that pass", net);
     }
   };
 
   AdditiveCoupling(const Config& c, const Declare& d)
       : mask_(c.mask, d),
-        net_(c.net, d.inside("net"), static_cast<int64_t>(mask_.pass.size()),
-             static_cast<int64_t>(mask_.transform.size())) {}
+        net_(c.net.build(d.part("net"), static_cast<int64_t>(mask_.pass.size()),
+                         static_cast<int64_t>(mask_.transform.size()))) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
@@ -30,14 +30,14 @@ class AdditiveCoupling final : public Layer {
  private:
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
     Var pass = gather_columns(s.tape, x, mask_.pass.data(), static_cast<int64_t>(mask_.pass.size()));
-    Var h = net_(s, pass, context);
+    Var h = (*net_)(s, pass, context);
     return {
         additive_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), inverse),
         nullptr};
   }
 
   Mask mask_;
-  Net net_;
+  std::unique_ptr<Net> net_;
 };
 
 }  // namespace

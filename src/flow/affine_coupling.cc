@@ -15,7 +15,7 @@ class AffineCoupling final : public Layer {
     MaskConfig mask;
     ScaleMap scale = ScaleMap::bounded_exp;
     double cap = 3;
-    NetConfig net;
+    NetChoice net;
     void fields(Fields& f) override {
       static constexpr const char* kMaps[] = {"bounded_exp", "exp", "sigmoid", "softplus"};
       mask.fields(f);
@@ -24,7 +24,7 @@ class AffineCoupling final : public Layer {
                "min(softplus(a)+1e-3, 3)",
                scale, kMaps);
       f.real("cap", "bound on |log scale| of bounded_exp", cap, 1e-3, 20);
-      net.fields(f);
+      f.one_of("net", "net of the columns that pass", net);
     }
   };
 
@@ -32,8 +32,8 @@ class AffineCoupling final : public Layer {
       : mask_(c.mask, d),
         scale_(c.scale),
         cap_(c.cap),
-        net_(c.net, d.inside("net"), static_cast<int64_t>(mask_.pass.size()),
-             2 * static_cast<int64_t>(mask_.transform.size())) {}
+        net_(c.net.build(d.part("net"), static_cast<int64_t>(mask_.pass.size()),
+                         2 * static_cast<int64_t>(mask_.transform.size()))) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }
@@ -41,7 +41,7 @@ class AffineCoupling final : public Layer {
  private:
   Mapped map(const Scope& s, Var x, Var context, bool inverse) const {
     Var pass = gather_columns(s.tape, x, mask_.pass.data(), static_cast<int64_t>(mask_.pass.size()));
-    Var h = net_(s, pass, context);
+    Var h = (*net_)(s, pass, context);
     return affine_coupling(s.tape, x, h, mask_.transform.data(), static_cast<int64_t>(mask_.transform.size()), scale_,
                            cap_, inverse);
   }
@@ -49,7 +49,7 @@ class AffineCoupling final : public Layer {
   Mask mask_;
   ScaleMap scale_;
   double cap_;
-  Net net_;
+  std::unique_ptr<Net> net_;
 };
 
 }  // namespace

@@ -22,10 +22,7 @@ class SplineAutoregressive final : public Layer {
       f.flag("scale_by_width", "divide raw widths and heights by the square root of the net's width", scale_by_width);
       net.fields(f);
     }
-    double raw_scale() const {
-      const std::vector<int64_t>& hidden = net.made.net.hidden;
-      return scale_by_width && !hidden.empty() ? 1 / std::sqrt(static_cast<double>(hidden.back())) : 1;
-    }
+    double raw_scale() const { return scale_by_width ? fan_bound(net.made.net.width()) : 1; }
   };
 
   SplineAutoregressive(const Config& c, const Declare& d)

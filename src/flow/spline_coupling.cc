@@ -21,7 +21,7 @@ class SplineCoupling final : public Layer {
     SplineConfig spline;
     bool unconditional = false;
     bool scale_by_width = false;
-    NetConfig net;
+    NetChoice net;
     void fields(Fields& f) override {
       mask.fields(f);
       spline.fields(f);
@@ -29,12 +29,9 @@ class SplineCoupling final : public Layer {
       f.flag("scale_by_width",
              "divide raw widths and heights by the square root of the net's width, as nflows; they learn slower then",
              scale_by_width);
-      net.fields(f);
+      f.one_of("net", "net of the columns that pass", net);
     }
-    double raw_scale() const {
-      const double width = net.hidden.empty() ? 1.0 : static_cast<double>(net.hidden.back());
-      return scale_by_width ? 1 / std::sqrt(width) : 1;
-    }
+    double raw_scale() const { return scale_by_width ? fan_bound(net.width()) : 1; }
   };
 
   SplineCoupling(const Config& c, const Declare& d)
@@ -44,7 +41,7 @@ class SplineCoupling final : public Layer {
         features_(features_of(mask_, column_)),
         free_(c.unconditional && passing() ? d.param("unconditional", {passing(), free_column_.per()}, Init::zeros())
                                            : -1),
-        net_(c.net, d.inside("net"), static_cast<int64_t>(features_.size()), moving() * column_.per()) {}
+        net_(c.net.build(d.part("net"), static_cast<int64_t>(features_.size()), moving() * column_.per())) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override {
     const Mapped z = move(s, x, x, context, false);
@@ -68,7 +65,7 @@ class SplineCoupling final : public Layer {
 
   // Splines of the moving columns of y, by what the net makes of x.
   Mapped move(const Scope& s, Var x, Var y, Var context, bool inverse) const {
-    Var h = net_(s, column_features(s.tape, features_, x), context);
+    Var h = (*net_)(s, column_features(s.tape, features_, x), context);
     return couple_columns(s.tape, column_, mask_.transform.data(), moving(), y, h, inverse);
   }
   Mapped pass(const Scope& s, Var y, bool inverse) const {
@@ -83,7 +80,7 @@ class SplineCoupling final : public Layer {
   SplineColumn column_, free_column_;
   std::vector<ColumnFeature> features_;
   ParamId free_;
-  Net net_;
+  std::unique_ptr<Net> net_;
 };
 
 }  // namespace

@@ -14,8 +14,9 @@ FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, 
   const size_t count = layers().size();
   base_ = m.base.build(Declare(infos, "base.", chain_->latent(), m.seen_context(), count, "spec.base"));
   if (m.embedding)
-    embedding_.emplace(m.embedding->net, Declare(infos, "embedding.", m.event, m.context, count + 1, "spec.embedding"),
-                       0, m.embedding->out);
+    embedding_ =
+        m.embedding->net.build(Declare(infos, "embedding.", m.event, m.context, count + 1, "spec.embedding.net"),
+                               int64_t{0}, m.embedding->out);
   create_params(allocator, infos, seed, max_params);
   measure_cost(allocator);
 }

@@ -32,7 +32,7 @@ class FlowModel final : public Density {
  private:
   std::optional<Chain> chain_;
   std::unique_ptr<Base> base_;
-  std::optional<Net> embedding_;
+  std::unique_ptr<Net> embedding_;
 };
 
 }  // namespace nf

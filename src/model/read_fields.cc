@@ -241,13 +241,16 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
   known_.insert(known_.end(), others.begin(), others.end());
   for (const auto& [key, value] : *object_.object()) {
     if (knows(key)) continue;
-    for (const Moved& m : moved_)
+    std::vector<std::string> names = known_;
+    for (const Moved& m : moved_) {
       if (key == m.field)
         fail(Code::spec, "%s.%.40s: belongs inside \"%s\": write %s", path_.c_str(), key.c_str(), m.into.c_str(),
              m.example.c_str());
-    std::vector<std::string> names = known_;
-    for (const Moved& m : moved_) names.push_back(m.into + "." + m.field);
-    const std::string near = nearest(key, names);
+      names.push_back(m.field);
+    }
+    std::string near = nearest(key, names);
+    for (const Moved& m : moved_)
+      if (near == m.field && !knows(near)) near = m.into + "." + near;
     if (!near.empty())
       fail(Code::spec, "%s: unknown field \"%.40s\", did you mean \"%s\"?", path_.c_str(), key.c_str(), near.c_str());
     std::string list;

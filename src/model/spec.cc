@@ -48,7 +48,7 @@ int64_t written_out(const LayerSpec& s, const std::string& path) {
 
 void EmbeddingConfig::fields(Fields& f) {
   f.integer("out", "columns that layers and the base see in place of the context", out, 1, 1 << 20);
-  net.fields(f);
+  f.one_of("net", "net of the context", net);
 }
 
 void ModelSpec::fields(Fields& f) {

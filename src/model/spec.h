@@ -22,8 +22,7 @@ namespace nf {
 // A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
 struct EmbeddingConfig : Config {
   int64_t out = 8;
-  NetConfig net;
-  EmbeddingConfig() { net.init = NetInit::random; }
+  NetChoice net{[](Config& c) { static_cast<NetConfig&>(c).init = NetInit::random; }};
   void fields(Fields& f) override;
 };
 

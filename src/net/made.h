@@ -1,14 +1,12 @@
 // Masked autoregressive nets, MADE (Germain et al. 2015): of D inputs and a context, `per` numbers for every input i,
-// which depend on the inputs before i and on the context only.
-//   mlp       h = act(W_i h + b_i) over the hidden sizes, then a linear output; the context beside x at the input
-//   residual  h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;
-//             linear output (Papamakarios et al. 2017 with the blocks of Durkan et al. 2019, without their gate)
-// With FiLM the context modulates hidden units as in src/net/net.h instead, in the same two places of a residual net.
-// An input may be seen as several features (the sine and cosine of an angle), which share its degree.
+// which depend on the inputs before i and on the context only. Each kind of net says what its masked form is
+// (NetKind::mask), in terms of MadeBuilder.
+//
+// An input may be read as several features (the sine and cosine of an angle), which share its degree.
 // Unit degrees: the context 0, input i (from 0) i + 1; a hidden unit reads units of its own degree or less, output i
 // those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
-// output sees it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h) and
-// the net can be run degree by degree (runtime/op/autoregressive.h).
+// output depends on it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h)
+// and the net can be run degree by degree (runtime/op/autoregressive.h).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -22,42 +20,83 @@ namespace nf {
 enum class DegreeKind : uint8_t { even, random };
 
 struct MadeConfig {
-  NetConfig net;
+  NetChoice net;
   DegreeKind degrees = DegreeKind::even;
-  int64_t seed = 0;
+  int64_t seed = 0;  // of random degrees
   void fields(Fields& f);
+};
+
+// Appends the stages of a masked net. Vector 0 is the input, [context, features]; each method that makes a stage returns
+// the vector of its result, whose units are complete once all inputs of their degree or less are known.
+class MadeBuilder {
+ public:
+  using Units = std::vector<int32_t>;  // degrees, sorted
+
+  // features[i]: of input i, in autoregressive order; empty: 1 of every input.
+  // given: degrees of the hidden layers, in place of those that `config` asks for; for nets of other libraries.
+  MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
+              std::span<const Units> given);
+
+  // Sets the activation and the dropout of all stages. Comes first.
+  void start(const Activation& act, double dropout);
+  // Degrees of the features, behind those of the context if that is wanted; of the context; and of the outputs.
+  Units inputs(bool with_context) const;
+  Units context() const { return Units(static_cast<size_t>(net_.context), 0); }
+  const Units& outputs() const { return outputs_; }
+  // Degrees of a new hidden layer of so many units, which reads the layers before.
+  Units hidden(int64_t size);
+
+  struct Linear {
+    int in = 0;         // vector
+    int64_t first = 0;  // its first unit that is read
+    const Units& from;  // degrees of the units that are read
+    const Units& to;    // degrees of the result
+    double bound = -1;  // of uniform initial weights; < 0: fan_bound
+    int residual = -1;  // vector that is added; -1: none
+    bool activated = false;
+  };
+  // Declares "weight" and "bias".
+  int linear(const Declare& d, const Linear& l);
+  int activate(int in) { return derived({}, NetStage::activate, in); }
+  int drop(int in) { return net_.dropout == 0 ? in : derived({}, NetStage::dropout, in); }
+  // FiLM: scales and shifts the units by the context. Declares "scale" and "shift".
+  int modulate(const Declare& d, int in);
+
+ private:
+  friend class Made;
+  int derived(NetStage stage, NetStage::Kind kind, int in);
+  StagedNet net_;
+  ParamId first_ = -1;  // of its parameters, which are declared one after the other
+  Units features_, outputs_;
+  std::vector<Units> hidden_;
+  std::span<const Units> given_;
+  DegreeKind degrees_;
+  uint64_t seed_, ordinal_;
+  int32_t low_;        // least degree that a next hidden layer may have
+  uint32_t draw_ = 0;  // of random degrees
 };
 
 class Made {
  public:
-  // Sorted degrees of hidden units: of every hidden layer, or one list for all layers of a residual net.
-  using Degrees = std::vector<std::vector<int32_t>>;
-  static Degrees hidden_degrees(const MadeConfig& config, const Declare& d);
+  // features and given as in MadeBuilder.
+  Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features = {},
+       std::span<const MadeBuilder::Units> given = {});
 
-  // features[i]: of input i, in autoregressive order; empty: 1 of every input.
-  Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features = {})
-      : Made(config.net, d, per, hidden_degrees(config, d), features) {}
-  Made(const NetConfig& config, const Declare& d, int64_t per, const Degrees& hidden,
-       std::span<const int64_t> features = {});
-
-  // x [n, features()] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
+  // x [n, features] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
   Var operator()(const Scope& s, Var x, Var context) const;
 
   // The stages that the net runs, for the incremental inverse of autoregressive maps.
   const StagedNet& net() const { return net_; }
   // The id of parameter number `place` of the stages.
   ParamId param(int32_t place) const { return first_ + place; }
+  // Degrees of every hidden layer; one list for all layers of a residual net.
+  using Degrees = std::vector<MadeBuilder::Units>;
+  const Degrees& hidden_degrees() const { return hidden_; }
 
  private:
-  using Stage = NetStage;
-  int linear(const Declare& d, int in, int64_t first, const std::vector<int32_t>& from, const std::vector<int32_t>& to,
-             double bound, int residual, bool activated);
-  int derived(Stage stage, Stage::Kind kind, int in);
-  int activate(int in) { return derived({}, Stage::activate, in); }
-  int drop(int in) { return net_.dropout == 0 ? in : derived({}, Stage::dropout, in); }
-  int modulate(const Declare& d, int in);
   StagedNet net_;
-  ParamId first_ = -1;  // of its parameters, which are declared one after the other
+  ParamId first_;
+  Degrees hidden_;
 };
 
 }  // namespace nf

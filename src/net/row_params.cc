@@ -1,12 +1,14 @@
 #include "src/net/row_params.h"
 
+#include "runtime/op/ops.h"
+
 namespace nf {
 
 void RowParamsConfig::fields(Fields& f) {
   static constexpr const char* kSources[] = {"free", "context"};
   f.choice("parameters", "of the layer: one set for all rows, or one for every row from a net of its context", source,
            kSources);
-  net.fields(f);
+  f.one_of("net", "net of the context, for \"parameters\": \"context\"", net);
 }
 
 RowParams::RowParams(const RowParamsConfig& c, const Declare& d, std::initializer_list<Part> parts) {
@@ -20,7 +22,7 @@ RowParams::RowParams(const RowParamsConfig& c, const Declare& d, std::initialize
   if (c.source == ParamSource::free) return;
   if (d.context == 0)
     fail(Code::spec, "spec.context: a layer with \"parameters\": \"context\" needs a context of at least one column");
-  net_.emplace(c.net, d.inside("net"), 0, count);
+  net_ = c.net.build(d.part("net"), 0, count);
 }
 
 RowParams::Set RowParams::operator()(const Scope& s, Var context) const {

@@ -4,7 +4,7 @@
 // Ops take a tensor of the set as [count] or [n, count], and are the same for both.
 #pragma once
 #include <array>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "src/net/net.h"
@@ -15,7 +15,7 @@ enum class ParamSource : uint8_t { free, context };
 
 struct RowParamsConfig {
   ParamSource source = ParamSource::free;
-  NetConfig net;
+  NetChoice net;
   void fields(Fields& f);
 };
 
@@ -40,7 +40,7 @@ class RowParams {
     int64_t first, count;  // columns of the net's output
   };
   std::vector<Slot> slots_;
-  std::optional<Net> net_;
+  std::unique_ptr<Net> net_;
 };
 
 }  // namespace nf

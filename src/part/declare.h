@@ -66,6 +66,12 @@ class Declare {
     d.prefix_ += name + ".";
     return d;
   }
+  // The same for a part that is configured by the field `name`: also messages name fields of it.
+  Declare part(const std::string& name) const {
+    Declare d = inside(name);
+    d.path_ += "." + name;
+    return d;
+  }
   // The same for a layer that turns rows of `from` into rows of `to`.
   Declare between(const Dims& from, const Dims& to) const {
     Declare d = *this;
@@ -73,8 +79,7 @@ class Declare {
     d.out = to;
     return d;
   }
-  // Rejects a configuration: Error{spec} with the JSON path of the field in front. The fields of a net are those of its
-  // layer.
+  // Rejects a configuration: Error{spec} with the JSON path of the field in front.
   [[noreturn]] void reject(const char* field, const char* why) const;
 
   // Columns of x: rows are flat, whatever the shape of the event.

@@ -12,6 +12,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/golden_made.h"
 #include "tests/support/golden_net.h"
+#include "tests/support/net_config.h"
 
 namespace nf::test {
 
@@ -45,21 +46,17 @@ class Chain {
 
   void nflows_made(const std::string& prefix, const std::vector<int32_t>& numbers, Json j) {
     TheirMade theirs;
-    theirs.kind = NetKind::residual;
+    theirs.kind = "residual";
     theirs.degrees = {g_["param." + prefix + "initial_layer.degrees"].as<int32_t>()};
     theirs.position = counted(event_);
     theirs.numbers = numbers;
-    MadeConfig c;
-    c.net.kind = NetKind::residual;
-    c.net.blocks = static_cast<int64_t>(g_.number("num_blocks"));
     // Ours start with degree 0 if there is a context.
     const int64_t theirs_wide = static_cast<int64_t>(theirs.degrees[0].size());
-    c.net.hidden = {context_ ? width_for(theirs.degrees[0], event_, 0) : theirs_wide};
-    j.update({{"net", "residual"},
-              {"hidden", c.net.hidden},
-              {"blocks", c.net.blocks},
-              {"activation", g_.meta("activation")}});
-    made(prefix, theirs, c, std::move(j));
+    j["net"] = {{"type", "residual"},
+                {"hidden", context_ ? width_for(theirs.degrees[0], event_, 0) : theirs_wide},
+                {"blocks", static_cast<int64_t>(g_.number("num_blocks"))},
+                {"activation", g_.meta("activation")}};
+    made(prefix, theirs, std::move(j));
   }
 
   void zuko_maf(const std::string& prefix) {
@@ -97,10 +94,9 @@ class Chain {
     }
     const size_t layers = g_.has("param." + prefix + "hyper.4.mask") ? 2 : 1;
     theirs.degrees.assign(layers, degrees);
-    MadeConfig c;
-    c.net.hidden.assign(layers, width_for(degrees, event_, context_ ? 0 : 1));
-    j["hidden"] = c.net.hidden;
-    made(prefix + "hyper.", theirs, c, std::move(j));
+    const std::vector<int64_t> hidden(layers, width_for(degrees, event_, context_ ? 0 : 1));
+    j["net"] = {{"type", "mlp"}, {"hidden", hidden}};
+    made(prefix + "hyper.", theirs, std::move(j));
   }
 
   void lu(const std::string& prefix, double eps) {
@@ -192,12 +188,14 @@ class Chain {
     std::iota(v.begin(), v.end(), int64_t{0});
     return v;
   }
-  void made(const std::string& prefix, const TheirMade& theirs, const MadeConfig& c, Json j) {
+  void made(const std::string& prefix, const TheirMade& theirs, Json j) {
+    MadeConfig c;
+    c.net = net_of(j.at("net").dump());
     layer(std::move(j));
     std::vector<ParamInfo> infos;
     const Declare d(infos, "", event_, context_, layers_.size() - 1);
     const Made net(c, d, static_cast<int64_t>(theirs.numbers.size()));
-    const MadeImport import(theirs, net, infos, Made::hidden_degrees(c, d));
+    const MadeImport import(theirs, net, infos);
     each_under(prefix, [&](const std::string& name, const GoldenTensor& tensor) {
       Place p = import.place(name, tensor);
       const std::string mask = "param." + prefix + name.substr(0, name.rfind('.')) + ".mask";

@@ -14,7 +14,7 @@
 namespace nf::test {
 
 struct TheirMade {
-  NetKind kind = NetKind::mlp;
+  std::string kind = "mlp";
   Made::Degrees degrees;          // degrees of their hidden units, by layer, in their order
   std::vector<int32_t> position;  // positions of their columns in the autoregressive order
   std::vector<int32_t> numbers;   // our index of output k of a column
@@ -27,10 +27,10 @@ struct Place {
   std::vector<int64_t> at;
 };
 
-inline std::string our_made_name(const std::string& theirs, NetKind kind, int64_t layers) {
+inline std::string our_made_name(const std::string& theirs, const std::string& kind, int64_t layers) {
   const std::string layer = theirs.substr(0, theirs.rfind('.')), what = theirs.substr(theirs.rfind('.'));
   if (layer == "final_layer" || layer == std::to_string(2 * layers)) return "output" + what;
-  if (kind == NetKind::mlp) {
+  if (kind == "mlp") {
     if (layer == "initial_layer") return "hidden.0" + what;
     if (layer.rfind("blocks.", 0) == 0) return "hidden." + std::to_string(std::stoi(layer.substr(7)) + 1) + what;
     return "hidden." + std::to_string(std::stoi(layer) / 2) + what;
@@ -52,9 +52,9 @@ inline int64_t width_for(const std::vector<int32_t>& theirs, int64_t event, int6
 
 class MadeImport {
  public:
-  // `ours` are the degrees of our hidden units.
-  MadeImport(const TheirMade& theirs, const Made& made, const std::vector<ParamInfo>& infos, const Made::Degrees& ours)
+  MadeImport(const TheirMade& theirs, const Made& made, const std::vector<ParamInfo>& infos)
       : theirs_(theirs), made_(made), infos_(infos) {
+    const Made::Degrees& ours = made.hidden_degrees();
     for (size_t l = 0; l < ours.size(); ++l) {
       std::vector<int64_t> map;
       std::vector<bool> taken(ours[l].size());

@@ -208,7 +208,7 @@ TEST(Embedding, WrongSpecsAreRefused) {
   EXPECT_ERROR(with(R"("context": 2, "embeding": {})"), Code::spec, "did you mean \"embedding\"");
   EXPECT_ERROR(FlowModel(system_allocator(),
                          parse_spec(spec_of(R"("context": 2, "embedding": {"net": "residual", "hidden": [4, 4]})")), 1),
-               Code::spec, "spec.embedding.hidden");
+               Code::spec, "spec.embedding.net.hidden");
 }
 
 }  // namespace

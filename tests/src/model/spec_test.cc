@@ -64,9 +64,11 @@ TEST(Spec, DefaultsAreWritten) {
   EXPECT_EQ(layer.at("swap"), false);
   EXPECT_EQ(layer.at("scale"), "bounded_exp");
   EXPECT_EQ(layer.at("cap"), 3.0);
-  EXPECT_EQ(layer.at("hidden"), Json::parse("[64, 64]"));
-  EXPECT_EQ(layer.at("activation"), "relu");
-  EXPECT_EQ(layer.at("dropout"), 0.0);
+  const Json& net = layer.at("net");
+  EXPECT_EQ(net.at("type"), "mlp");
+  EXPECT_EQ(net.at("hidden"), Json::parse("[64, 64]"));
+  EXPECT_EQ(net.at("activation"), "relu");
+  EXPECT_EQ(net.at("dropout"), 0.0);
   // Every documented field of every layer is there.
   const Json all = Json::parse(describe_parts());
   ASSERT_EQ(all.at("layers").size(), Registry<LayerKind>::all().size());
@@ -84,7 +86,7 @@ TEST(Spec, NumbersSurviveExactly) {
                                                        "mask_seed": 9223372036854775807}])")));
   const Json& layer = j.at("layers").at(0);
   EXPECT_EQ(layer.at("cap").get<double>(), 0.1);
-  EXPECT_EQ(layer.at("dropout").get<double>(), 0.30000000000000004);
+  EXPECT_EQ(layer.at("net").at("dropout").get<double>(), 0.30000000000000004);
   EXPECT_EQ(layer.at("mask_seed").get<int64_t>(), INT64_MAX);
 }
 
@@ -170,7 +172,7 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   EXPECT_ERROR(FlowModel(system_allocator(), parse_spec(with_layers(R"([{"layers": [{"type": "reverse"},
                                                  {"type": "affine_coupling", "net": "residual", "hidden": []}]}])")),
                          0),
-               Code::spec, "spec.layers[0].layers[1].hidden: a residual net takes one hidden size");
+               Code::spec, "spec.layers[0].layers[1].net.hidden: a residual net takes one hidden size");
 }
 
 }  // namespace

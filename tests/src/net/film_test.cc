@@ -8,6 +8,7 @@
 #include "src/net/made.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
+#include "tests/support/net_config.h"
 
 namespace nf::test {
 namespace {
@@ -63,13 +64,9 @@ struct Holder {
   Tape t;
 };
 
-NetConfig config(NetKind kind) {
-  NetConfig c;
-  c.kind = kind;
-  c.hidden = kind == NetKind::mlp ? std::vector<int64_t>{4, 3} : std::vector<int64_t>{4};
-  c.activation = ActivationKind::tanh;
-  c.context_by = ContextBy::film;
-  return c;
+// A net whose context modulates hidden units.
+NetChoice film_net(const std::string& kind, const std::string& hidden) {
+  return net_of(R"({"type": ")" + kind + R"(", "activation": "tanh", "context_by": "film", "hidden": )" + hidden + "}");
 }
 
 Values part(const Values& v, size_t row, size_t cols) {
@@ -82,8 +79,8 @@ Values random_rows(int64_t cols, uint64_t seed) {
 }
 
 TEST(Film, MlpIsTheFormula) {
-  std::optional<Net> net;
-  Holder h(3, kContext, [&](Declare d) { net.emplace(config(NetKind::mlp), d, 3, 2); });
+  std::unique_ptr<Net> net;
+  Holder h(3, kContext, [&](Declare d) { net = film_net("mlp", "[4, 3]").build(d, 3, 2); });
   Values x = random_rows(3, 1), c = random_rows(kContext, 2);
   const Values got = values_of<double>((*net)({h.t, h.nodes.data()}, h.rows(x, 3), h.rows(c, kContext))->out);
   for (size_t r = 0; r < kRows; ++r) {
@@ -95,8 +92,8 @@ TEST(Film, MlpIsTheFormula) {
 }
 
 TEST(Film, ResidualNetIsTheFormula) {
-  std::optional<Net> net;
-  Holder h(3, kContext, [&](Declare d) { net.emplace(config(NetKind::residual), d, 3, 2); });
+  std::unique_ptr<Net> net;
+  Holder h(3, kContext, [&](Declare d) { net = film_net("residual", "[4]").build(d, 3, 2); });
   Values x = random_rows(3, 1), c = random_rows(kContext, 2);
   const Values got = values_of<double>((*net)({h.t, h.nodes.data()}, h.rows(x, 3), h.rows(c, kContext))->out);
   for (size_t r = 0; r < kRows; ++r) {
@@ -116,12 +113,12 @@ TEST(Film, ResidualNetIsTheFormula) {
 // Output i of a masked net depends on the context and on the inputs before i, and on no others.
 TEST(Film, MasksHold) {
   constexpr int64_t event = 5, per = 2;
-  for (const NetKind kind : {NetKind::mlp, NetKind::residual}) {
+  for (const std::string kind : {"mlp", "residual"}) {
     std::optional<Made> made;
     Holder h(event, kContext, [&](Declare d) {
-      NetConfig c = config(kind);
-      for (int64_t& n : c.hidden) n = 12;
-      made.emplace(MadeConfig{c, DegreeKind::even, 0}, d, per);
+      MadeConfig c;
+      c.net = film_net(kind, kind == "mlp" ? "[12, 12]" : "[12]");
+      made.emplace(c, d, per);
     });
     Values x = random_rows(event, 1), c = random_rows(kContext, 2);
     const auto run = [&] {
@@ -166,7 +163,7 @@ TEST(Film, FreshNetsDoNotSeeTheContext) {
 
 TEST(Film, NeedsHiddenUnits) {
   for (const char* layer : {R"("affine_coupling", "hidden": [])", R"("masked_autoregressive", "hidden": [])"}) {
-    EXPECT_ERROR(FlowModel(system_allocator(), spec(layer, kContext), 1), Code::spec, "spec.layers[0].context_by");
+    EXPECT_ERROR(FlowModel(system_allocator(), spec(layer, kContext), 1), Code::spec, "spec.layers[0].net.context_by");
     EXPECT_NO_THROW(FlowModel(system_allocator(), spec(layer, 0), 1));
   }
 }

@@ -7,6 +7,7 @@
 #include "runtime/tape/params.h"
 #include "src/net/net.h"
 #include "tests/support/golden_net.h"
+#include "tests/support/net_config.h"
 #include "tests/support/op_check.h"
 
 namespace nf::test {
@@ -24,16 +25,14 @@ class NetGolden : public testing::Test {
     return v;
   }
 
-  void check(const Golden& g, ActivationKind activation) {
+  void check(const Golden& g, const std::string& activation) {
     SCOPED_TRACE(g.name());
-    NetConfig config;
-    config.kind = NetKind::residual;
-    config.hidden = {static_cast<int64_t>(g.number("hidden"))};
-    config.blocks = static_cast<int64_t>(g.number("num_blocks"));
-    config.activation = activation;
+    const auto number = [&](const char* name) { return std::to_string(static_cast<int64_t>(g.number(name))); };
+    const NetChoice choice = net_of(R"({"type": "residual", "hidden": )" + number("hidden") + R"(, "blocks": )" +
+                                    number("num_blocks") + R"(, "activation": ")" + activation + "\"}");
     std::vector<ParamInfo> infos;
     const int64_t context = g.has("context") ? g["context"].cols() : 0;
-    const Net net(config, Declare(infos, "", g["x"].cols(), context, 0), g["x"].cols(), g["out"].cols());
+    const auto net = choice.build(Declare(infos, "", g["x"].cols(), context, 0), g["x"].cols(), g["out"].cols());
 
     std::vector<ParamSlot> slots;
     for (const ParamInfo& p : infos) slots.push_back({p.name, p.shape, p.trainable});
@@ -52,7 +51,7 @@ class NetGolden : public testing::Test {
     }
 
     Var x = leaf(g["x"]), c = context ? leaf(g["context"]) : nullptr;
-    Var out = net({t, nodes.data()}, x, c);
+    Var out = (*net)({t, nodes.data()}, x, c);
     expect_close(values_of<T>(out->out), g["out"], golden_tolerance<T>, "out");
     for (size_t k = 0; k < g["cot"].data.size(); ++k)
       t.grad(*out).template as<T>()[k] = static_cast<T>(g["cot"].data[k]);
@@ -76,8 +75,8 @@ class NetGolden : public testing::Test {
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(NetGolden, Types);
 
-TYPED_TEST(NetGolden, Residual) { this->check(Golden::load("09_net_residual"), ActivationKind::relu); }
-TYPED_TEST(NetGolden, ResidualContext) { this->check(Golden::load("09_net_residual_context"), ActivationKind::tanh); }
+TYPED_TEST(NetGolden, Residual) { this->check(Golden::load("09_net_residual"), "relu"); }
+TYPED_TEST(NetGolden, ResidualContext) { this->check(Golden::load("09_net_residual_context"), "tanh"); }
 
 }  // namespace
 }  // namespace nf::test

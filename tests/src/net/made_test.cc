@@ -11,6 +11,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/golden_made.h"
+#include "tests/support/net_config.h"
 #include "tests/support/op_check.h"
 
 namespace nf::test {
@@ -49,15 +50,17 @@ class MadeGolden : public testing::Test {
     return n;
   }
 
-  void check(const Golden& g, TheirMade theirs, const NetConfig& config, const Made::Degrees& ours) {
+  void check(const Golden& g, TheirMade theirs, const std::string& net, const Made::Degrees& ours) {
     SCOPED_TRACE(g.name());
     const int64_t rows = g["x"].rows(), event = g["x"].cols(), context = g.has("context") ? g["context"].cols() : 0;
     const int64_t per = g["out"].cols() / event;
     theirs.numbers.resize(static_cast<size_t>(per));
     std::iota(theirs.numbers.begin(), theirs.numbers.end(), 0);
     std::vector<ParamInfo> infos;
-    const Made made(config, Declare(infos, "", event, context, 0), per, ours);
-    const MadeImport import(theirs, made, infos, ours);
+    MadeConfig config;
+    config.net = net_of(net);
+    const Made made(config, Declare(infos, "", event, context, 0), per, {}, ours);
+    const MadeImport import(theirs, made, infos);
     Holder<T> h(infos);
     size_t loaded = 0;
     for (const auto& [name, tensor] : g.tensors()) {
@@ -124,38 +127,44 @@ class MadeGolden : public testing::Test {
     return v;
   }
 
-  void check_nflows(const char* name, NetKind kind) {
+  // "[8, 8]"
+  static std::string sizes(const Made::Degrees& degrees) {
+    std::string list;
+    for (const auto& units : degrees) list += (list.empty() ? "[" : ", ") + std::to_string(units.size());
+    return list + "]";
+  }
+
+  void check_nflows(const char* name, const std::string& kind) {
     const Golden g = Golden::load(name);
     TheirMade theirs;
     theirs.kind = kind;
     const auto blocks = static_cast<int64_t>(g.number("num_blocks"));
     theirs.degrees.push_back(g["param.initial_layer.degrees"].template as<int32_t>());
-    for (int64_t b = 0; kind == NetKind::mlp && b < blocks; ++b)
+    for (int64_t b = 0; kind == "mlp" && b < blocks; ++b)
       theirs.degrees.push_back(g["param.blocks." + std::to_string(b) + ".linear.degrees"].template as<int32_t>());
     theirs.position.resize(static_cast<size_t>(g["x"].cols()));
     std::iota(theirs.position.begin(), theirs.position.end(), 0);
-    NetConfig config;
-    config.kind = kind;
-    config.blocks = blocks;
     Made::Degrees ours;
     for (const auto& d : theirs.degrees) ours.push_back(sorted(d));
+    const std::string net = R"({"type": ")" + kind + R"(", "hidden": )" + sizes(ours) +
+                            (kind == "mlp" ? "" : R"(, "blocks": )" + std::to_string(blocks)) + "}";
     if (!g.has("context") && !g.has_meta("random_mask")) {  // then ours are theirs, but for the order
-      MadeConfig even{config, DegreeKind::even, 0};
-      even.net.hidden.assign(ours.size(), static_cast<int64_t>(ours[0].size()));
+      MadeConfig even;
+      even.net = net_of(net);
       std::vector<ParamInfo> infos;
-      EXPECT_EQ(Made::hidden_degrees(even, Declare(infos, "", g["x"].cols(), 0, 0)), ours);
+      EXPECT_EQ(Made(even, Declare(infos, "", g["x"].cols(), 0, 0), 1).hidden_degrees(), ours);
     }
-    check(g, theirs, config, ours);
+    check(g, theirs, net, ours);
   }
 };
 
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(MadeGolden, Types);
 
-TYPED_TEST(MadeGolden, Residual) { this->check_nflows("07_made_residual", NetKind::residual); }
-TYPED_TEST(MadeGolden, ResidualWithContext) { this->check_nflows("07_made_context", NetKind::residual); }
-TYPED_TEST(MadeGolden, FeedForward) { this->check_nflows("07_made_feedforward", NetKind::mlp); }
-TYPED_TEST(MadeGolden, RandomMask) { this->check_nflows("07_made_random_mask", NetKind::mlp); }
+TYPED_TEST(MadeGolden, Residual) { this->check_nflows("07_made_residual", "residual"); }
+TYPED_TEST(MadeGolden, ResidualWithContext) { this->check_nflows("07_made_context", "residual"); }
+TYPED_TEST(MadeGolden, FeedForward) { this->check_nflows("07_made_feedforward", "mlp"); }
+TYPED_TEST(MadeGolden, RandomMask) { this->check_nflows("07_made_random_mask", "mlp"); }
 
 TYPED_TEST(MadeGolden, Zuko) {
   const Golden g = Golden::load("07_made_zuko");
@@ -168,24 +177,22 @@ TYPED_TEST(MadeGolden, Zuko) {
     degrees.push_back(static_cast<int32_t>(std::accumulate(row.begin(), row.end(), 0.0)));
   }
   theirs.degrees = {degrees, degrees};
-  NetConfig config;
-  config.activation = ActivationKind::elu;
-  this->check(g, theirs, config, {this->sorted(degrees), this->sorted(degrees)});
+  const Made::Degrees ours = {this->sorted(degrees), this->sorted(degrees)};
+  this->check(g, theirs, R"({"type": "mlp", "activation": "elu", "hidden": )" + this->sizes(ours) + "}", ours);
 }
 
 // Output i moves with inputs before i and with the context, and with nothing else, whatever the parameters are.
 TEST(Made, OutputsDependOnEarlierInputsAndTheContext) {
   std::mt19937_64 random(5);
-  for (const NetKind kind : {NetKind::mlp, NetKind::residual})
+  for (const std::string kind : {"mlp", "residual"})
     for (const DegreeKind degrees : {DegreeKind::even, DegreeKind::random})
       for (const int64_t event : {1, 2, 5, 40})
         for (const int64_t context : {0, 2})
           for (const int64_t width : {3, 50}) {
             MadeConfig c;
             c.degrees = degrees;
-            c.net.kind = kind;
-            c.net.activation = ActivationKind::silu;
-            c.net.hidden.assign(kind == NetKind::mlp ? 2 : 1, width);
+            const std::string size = std::to_string(width), hidden = kind == "mlp" ? size + ", " + size : size;
+            c.net = net_of(R"({"type": ")" + kind + R"(", "activation": "silu", "hidden": [)" + hidden + "]}");
             std::vector<ParamInfo> infos;
             const Made made(c, Declare(infos, "", event, context, 7), 3);
             Holder<double> h(infos);
@@ -221,9 +228,23 @@ TEST(Made, OutputsDependOnEarlierInputsAndTheContext) {
 
 TEST(Made, ResidualNetsHaveOneWidth) {
   MadeConfig c;
-  c.net.kind = NetKind::residual;
+  c.net = net_of(R"({"type": "residual", "hidden": [8, 8]})");
   std::vector<ParamInfo> infos;
-  EXPECT_ERROR(Made(c, Declare(infos, "", 3, 0, 0), 2), Code::spec, "hidden");
+  const Declare d(infos, "", 3, 0, 0);
+  EXPECT_ERROR(Made(c, d, 2), Code::spec, "spec.hidden: a residual net takes one hidden size");
+  EXPECT_ERROR(c.net.build(d, 3, 2), Code::spec, "spec.hidden: a residual net takes one hidden size");
+}
+
+TEST(Made, NetsWithoutAMaskedFormAreRefused) {
+  NetKind plain = *Registry<NetKind>::find("mlp");
+  plain.name = "plain";
+  plain.mask = nullptr;
+  MadeConfig c;
+  c.net.choose(plain);
+  std::vector<ParamInfo> infos;
+  EXPECT_ERROR(Made(c, Declare(infos, "", 3, 0, 0).part("net"), 2), Code::spec,
+               "spec.net.type: a net of type \"plain\" has no masked form, which an autoregressive layer needs; these "
+               "have: \"mlp\", \"residual\"");
 }
 
 }  // namespace
