@@ -180,7 +180,7 @@ TEST(Embedding, IsSavedWithTheModel) {
   LoadedModel loaded = read_model(system_allocator(), file.bytes());
   EXPECT_EQ(loaded.model->canonical(), f.model().canonical());
   EXPECT_NE(f.model().canonical().find(R"("embedding":{"out":4)"), std::string::npos) << f.model().canonical();
-  EXPECT_EQ(parse_spec(kPlain).embedding, nullptr);
+  EXPECT_EQ(static_cast<const FlowConfig&>(*parse_spec(kPlain).config).embedding, nullptr);
   FlowCase<double> g(std::move(loaded.model));
   const Rows2 in = rows_for(20);
   EXPECT_TRUE(same_bits(f.log_prob(in), g.log_prob(in)));

@@ -151,6 +151,7 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
   LayerInstance step;
   step.layer = std::make_unique<Scaled>();
   step.count = 2;
+  step.columns = 2;
   ParamStore params(system_allocator(), DType::f64, {{"running", {2}, false}, {"scale", {2}, true}});
   double grads[16];
   Node nodes[2];
