@@ -127,7 +127,7 @@ static ModelSpec spec_of_layer(const LayerKind& kind, const Dims& event, int64_t
   layer.kind = &kind;
   layer.config = kind.config();
   if (fields) layer.config->fields(*fields);
-  spec.chain.layers.push_back(std::move(layer));
+  static_cast<FlowConfig&>(*spec.config).chain.layers.push_back(std::move(layer));
   return spec;
 }
 
@@ -159,7 +159,7 @@ bool takes_inversion(const std::string& spec) { return !canonical_if_valid(varia
 ModelSpec variant(const std::string& spec, DType dtype, bool invert) {
   ModelSpec s = parse_spec(spec);
   s.dtype = dtype;
-  s.chain.invert = invert;
+  static_cast<FlowConfig&>(*s.config).chain.invert = invert;
   return s;
 }
 

@@ -84,7 +84,7 @@ TEST(Squeeze, TakesAnyHeightAndWidth) {
   for (const char* event : {"[4, 6, 3]", "[5, 6, 1]"}) {
     const FlowModel m = model_of(event, R"([{"type": "squeeze", "factor": [1, 2]},
                                             {"type": "squeeze", "factor": [1, 2], "invert": true}])");
-    EXPECT_EQ(m.latent(), m.event_dims());
+    EXPECT_EQ(m.latent(), m.event());
     std::vector<int64_t> same(static_cast<size_t>(m.columns()));
     std::iota(same.begin(), same.end(), 0);
     EXPECT_EQ(places(m), same);
