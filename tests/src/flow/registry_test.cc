@@ -43,8 +43,9 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
 }
 
 // x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the way back amplifies it; by
-// how much is measured with four perturbations of y: of size `delta` relative to that column, and to each column's own
-// size, which sees what a small column loses beside a large one (a flat piece of a spline). The bound of a row is
+// how much is measured with six perturbations of y: of size `delta` relative to that column, all columns the same way and in
+// turn, and relative to each column's own size, which sees what a small column loses beside a large one (a flat piece of
+// a spline). The bound of a row is
 // tolerance * max(1, |x|, amplification), with a tolerance a thousand roundings wide in float32. Two far smaller
 // perturbations tell where that estimate means nothing: what is amplified more than 1/delta (a chain of exponentials)
 // saturates and looks tame at delta. Such rows are left out, as those whose values leave the range of the dtype on the
@@ -64,17 +65,20 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   pull_back(f, from, to, in, 2, random);
   const MappedValues there = f.map(false, in);
   const MappedValues back = f.map(true, {rows, there.y, in.context});
-  MappedValues moved[8];
-  for (int k = 0; k < 8; ++k) {
-    const double delta = deltas[k / 4];
+  constexpr int kMoves = 6;
+  MappedValues moved[2 * kMoves];
+  for (int k = 0; k < 2 * kMoves; ++k) {
+    const double delta = deltas[k / kMoves];
+    const int move = k % kMoves;
     // Denormal numbers round by an absolute amount: at least as many roundings of those.
     const double least = delta / std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::denorm_min();
     Rows2 near{rows, there.y, in.context};
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t j = 0; j < d; ++j) {
         const double* y = &there.y[static_cast<size_t>(r * d)];
-        const double size = k / 2 % 2 ? std::abs(y[j]) : magnitude(y, d);
-        near.x[static_cast<size_t>(r * d + j)] += (j % 2 == k % 2 ? 1 : -1) * std::max(delta * size, least);
+        const double size = move / 2 == 1 ? std::abs(y[j]) : magnitude(y, d);
+        const bool up = move / 2 == 2 ? move % 2 == 0 : j % 2 == move % 2;
+        near.x[static_cast<size_t>(r * d + j)] += (up ? 1 : -1) * std::max(delta * size, least);
       }
     moved[k] = f.map(true, near);
   }
@@ -83,12 +87,12 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     const auto at = static_cast<size_t>(r * d), row = static_cast<size_t>(r);
     double amplified[2] = {}, amplified_det[2] = {};  // by delta, by the far smaller one
     bool usable = finite(&there.y[at], d) && finite(&there.log_det[row], 1);
-    for (int k = 0; k < 8; ++k) {
+    for (int k = 0; k < 2 * kMoves; ++k) {
       const MappedValues& m = moved[k];
-      const double delta = deltas[k / 4];
+      const double delta = deltas[k / kMoves];
       if (m.log_det[row] == -std::numeric_limits<double>::infinity() && std::isfinite(there.log_det[row])) continue;
       usable &= finite(&m.y[at], d) && finite(&m.log_det[row], 1);
-      double &a = amplified[k / 4], &a_det = amplified_det[k / 4];
+      double &a = amplified[k / kMoves], &a_det = amplified_det[k / kMoves];
       a = std::max(a, distance(&m.y[at], &back.y[at], d) / delta);
       a_det = std::max(a_det, std::abs(m.log_det[row] - back.log_det[row]) / delta);
     }
