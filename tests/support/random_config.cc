@@ -15,11 +15,14 @@ constexpr int64_t kListSizes = 7;   // elements of lists likewise
 constexpr int64_t kListLength = 3;  // of lists of sizes
 }  // namespace
 
-// Limits of a root solver stay as they are: what it does when it may not reach a root has tests of its own.
-static bool limits_a_root(std::string_view name) { return name == "tolerance" || name == "max_iterations"; }
+// Left as they are, with tests of their own: limits of a root solver, for what it does when it may not reach a root, and
+// the grid of levels, which the data would have to fit.
+static bool keeps_default(std::string_view name) {
+  return name == "tolerance" || name == "max_iterations" || name == "levels" || name == "step";
+}
 
 void RandomFields::integer(const char* name, const char*, int64_t& value, int64_t low, int64_t high) {
-  if (limits_a_root(name)) return;
+  if (keeps_default(name)) return;
   constexpr int64_t kSeedLike = int64_t{1} << 40;  // bounds that no size has
   if (high > kSeedLike && below(8) == 0)
     value = high;
@@ -28,7 +31,7 @@ void RandomFields::integer(const char* name, const char*, int64_t& value, int64_
 }
 
 void RandomFields::real(const char* name, const char*, double& value, double low, double high) {
-  if (limits_a_root(name)) return;
+  if (keeps_default(name)) return;
   const double u = std::uniform_real_distribution<double>(0, 1)(random_);
   switch (below(4)) {
     case 0:
@@ -115,31 +118,48 @@ void RandomFields::choose(const char*, const char*, int& value, std::span<const 
   value = static_cast<int>(below(static_cast<int64_t>(names.size())));
 }
 
-std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context) {
+static ModelSpec spec_of_layer(const LayerKind& kind, const Dims& event, int64_t context, Fields* fields) {
+  ModelSpec spec;
+  spec.event = event;
+  spec.context = context;
+  spec.dtype = DType::f64;
+  LayerSpec layer;
+  layer.kind = &kind;
+  layer.config = kind.config();
+  if (fields) layer.config->fields(*fields);
+  static_cast<FlowConfig&>(*spec.config).chain.layers.push_back(std::move(layer));
+  return spec;
+}
+
+// The canonical form of a valid spec, "" of one that is not.
+static std::string canonical_if_valid(ModelSpec spec) {
+  try {
+    return FlowModel(system_allocator(), std::move(spec), 0).canonical();
+  } catch (const Error& e) {
+    if (e.code() != Code::spec) throw;
+  }
+  return "";
+}
+
+std::string random_spec(const LayerKind& kind, uint64_t seed, const Dims& event, int64_t context) {
   for (uint64_t attempt = 0; attempt < 100; ++attempt) {
-    ModelSpec spec;
-    spec.event = {event};
-    spec.context = context;
-    spec.dtype = DType::f64;
-    LayerSpec layer;
-    layer.kind = &kind;
-    layer.config = kind.config();
-    RandomFields fields(seed * 1000 + attempt, event);
-    layer.config->fields(fields);
-    spec.chain.layers.push_back(std::move(layer));
-    try {
-      return FlowModel(system_allocator(), std::move(spec), 0).canonical();
-    } catch (const Error& e) {
-      if (e.code() != Code::spec) throw;
-    }
+    RandomFields fields(seed * 1000 + attempt, event.count());
+    const std::string spec = canonical_if_valid(spec_of_layer(kind, event, context, &fields));
+    if (!spec.empty()) return spec;
   }
   throw std::runtime_error(std::string(kind.name) + " rejects every random configuration");
 }
 
+bool takes_event(const LayerKind& kind, const Dims& event) {
+  return !canonical_if_valid(spec_of_layer(kind, event, 0, nullptr)).empty();
+}
+
+bool takes_inversion(const std::string& spec) { return !canonical_if_valid(variant(spec, DType::f64, true)).empty(); }
+
 ModelSpec variant(const std::string& spec, DType dtype, bool invert) {
   ModelSpec s = parse_spec(spec);
   s.dtype = dtype;
-  s.chain.invert = invert;
+  static_cast<FlowConfig&>(*s.config).chain.invert = invert;
   return s;
 }
 

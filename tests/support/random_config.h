@@ -38,7 +38,14 @@ class RandomFields final : public Fields {
 
 // The spec of a float64 model with one layer of this kind. Draws again while the layer rejects the configuration
 // (fields that exclude each other); throws std::runtime_error when it rejects a hundred in a row.
-std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context);
+std::string random_spec(const LayerKind& kind, uint64_t seed, const Dims& event, int64_t context);
+inline std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t columns, int64_t context) {
+  return random_spec(kind, seed, Dims{columns}, context);
+}
+// Whether the layer, with the defaults of its fields, takes this event.
+bool takes_event(const LayerKind& kind, const Dims& event);
+// Whether the spec is valid with the layer inverted.
+bool takes_inversion(const std::string& spec);
 
 // The same model in another dtype, or inverted.
 ModelSpec variant(const std::string& spec, DType dtype, bool invert);

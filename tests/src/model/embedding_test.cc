@@ -127,8 +127,8 @@ TEST(Embedding, OneRowFitsTheMemoryOfASession) {
                     1);
     Executor e(1);
     Session s(system_allocator(), e, model, NonFinite::error);
-    std::vector<float> x(static_cast<size_t>(model.event() * 3)), c(1), lp(3);
-    EXPECT_NO_THROW(s.log_prob(contiguous_view(x.data(), DType::f32, {3, model.event()}),
+    std::vector<float> x(static_cast<size_t>(model.columns() * 3)), c(1), lp(3);
+    EXPECT_NO_THROW(s.log_prob(contiguous_view(x.data(), DType::f32, {3, model.columns()}),
                                contiguous_view(c.data(), DType::f32, {1, 1}),
                                contiguous_view(lp.data(), DType::f32, {3})));
   }
