@@ -266,7 +266,7 @@ def set_overrides_the_spec():
     train('--set', 'layers.0.repeat=3', '--set', 'layers.0.layers.0.hidden=[8, 8]', '--set', 'dtype=float64', steps=2)
     got = info('m.safetensors')
     assert got['layer_count'] == 6 and got['dtype'] == 'float64'
-    assert got['spec']['layers'][0]['layers'][0]['hidden'] == [8, 8]
+    assert got['spec']['layers'][0]['layers'][0]['net']['hidden'] == [8, 8]
     train('--set', 'layers[0].repeat=3', '--set', 'hidden=[8, 8]', '--set', 'dtype=float64', steps=2, output='n')
     assert info('n')['hash'] == got['hash'], 'brackets and bare names mean the same fields'
     train('--set', 'repeat=3', '--set', 'base=diagonal_normal', steps=2, output='o')
@@ -275,7 +275,7 @@ def set_overrides_the_spec():
     assert info('o')['hash'] == info('p')['hash']
     two = '{"layers": [{"type": "affine_coupling", "hidden": [4]}, {"type": "additive_coupling"}]}'
     train('--set', 'hidden=[6]', '--set', 'layers[1].hidden=[7]', spec=two, steps=2, output='q')
-    assert [layer['hidden'] for layer in info('q')['spec']['layers']] == [[6], [7]]
+    assert [layer['net']['hidden'] for layer in info('q')['spec']['layers']] == [[6], [7]]
 
 
 @case
