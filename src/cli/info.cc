@@ -214,8 +214,7 @@ int info(const InfoArgs& a) {
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
-  if (described["log_prob"] == "bound")
-    std::printf("  log_prob    a lower bound, of draws made while scoring\n");
+  if (described["log_prob"] == "bound") std::printf("  log_prob    a lower bound, of draws made while scoring\n");
   const Json& scales = described["scales"];
   for (size_t i = 0; i < scales.size() && scales.size() > 1; ++i)
     std::printf("  %-10s  latent columns from %s: %s%s\n", i == 0 ? "scales" : "",

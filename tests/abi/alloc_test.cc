@@ -152,7 +152,8 @@ TEST_F(Memory, StepsWithATargetAllocateNothing) {
         const Trainer t = trainer(m.get(), name == "fisher" ? scoring.get() : drawing.get());
         ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target, &e), e));
         const auto step = [&] {
-          return nf_train_step(t.get(), name == "symmetric" || name == "fisher" ? x.view() : nullptr, nullptr, nullptr, nullptr, &e);
+          return nf_train_step(t.get(), name == "symmetric" || name == "fisher" ? x.view() : nullptr, nullptr, nullptr,
+                               nullptr, &e);
         };
         ASSERT_TRUE(ok(step(), e));
         EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);

@@ -199,10 +199,11 @@ TEST_F(OptionKeys, GroupsFreezeByName) {
   EXPECT_NE(info(m.get()).hash, before);
   const Model still = model(rt.get());
   nf_trainer* none = nullptr;
-  EXPECT_TRUE(failed(NF_ERR_SPEC,
-                     nf_trainer_create(still.get(), options({{"groups", "[{\"match\": \"*\", \"freeze\": true}]"}}).get(),
-                                       nullptr, &none, &e),
-                     e, "freeze every parameter"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SPEC,
+             nf_trainer_create(still.get(), options({{"groups", "[{\"match\": \"*\", \"freeze\": true}]"}}).get(),
+                               nullptr, &none, &e),
+             e, "freeze every parameter"));
 }
 
 }  // namespace
