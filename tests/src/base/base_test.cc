@@ -34,7 +34,7 @@ struct Axis {
 
 TEST(Base, EveryKindIsTested) {
   std::set<std::string> tested;
-  for (const BaseSetup& b : kBaseSetups) tested.insert(base_spec(b, DType::f64, 2).base.part().name);
+  for (const BaseSetup& b : kBaseSetups) tested.insert(static_cast<FlowConfig&>(*base_spec(b, DType::f64, 2).config).base.part().name);
   for (const BaseKind* kind : Registry<BaseKind>::all()) EXPECT_TRUE(tested.count(kind->name)) << kind->name;
 }
 

@@ -160,9 +160,10 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     write_model(file, run.model, {});
     write_checkpoint(checkpoint, run.model, {}, run.trainer);
     LoadedModel loaded = read_model(system_allocator(), file.bytes());
-    EXPECT_FALSE(waits_for_data(*loaded.model));
+    auto& flow = static_cast<FlowModel&>(*loaded.model);
+    EXPECT_FALSE(waits_for_data(flow));
     Data other(300);
-    start(*loaded.model, other);
+    start(flow, other);
     EXPECT_EQ(loaded.model->params().hash(), run.hash());
     Training resumed(spec, adam());
     Notes notes;
