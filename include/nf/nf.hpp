@@ -253,9 +253,7 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     return Model(detail::make<nf_model>(nf_model_load_memory, rt.get(), bytes, n, limits.get()));
   }
   void save(const std::string &path) const { detail::invoke(nf_model_save, get(), path.c_str()); }
-  std::vector<unsigned char> to_bytes() const {
-    return detail::written(nf_model_save_stream, get());
-  }
+  std::vector<unsigned char> to_bytes() const { return detail::written(nf_model_save_stream, get()); }
 
   std::string spec() const { return detail::text(nf_model_spec(get())); }
   // JSON: shapes of event and latents, whether log_prob is exact, layers, scales (nf_model_describe).

@@ -1,10 +1,10 @@
 // nf info: prints what a model file holds.
 #include <cinttypes>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "src/cli/commands.h"
+#include "src/cli/description.h"
 #include "src/cli/evaluate.h"
 #include "src/cli/handle.h"
 #include "src/cli/settings.h"
@@ -42,18 +42,29 @@ std::vector<Tensor> tensors_of(const nf_model* model, int64_t count) {
   return out;
 }
 
-// Returns the defaults of every layer and base by "kind.field", so that a summary can omit them.
-std::map<std::string, Json> defaults() {
-  std::map<std::string, Json> out;
-  const char* described = nf_layers_describe();
-  if (!described) throw Failure("out of memory");
-  const Json all = Json::parse(described);
-  for (const char* family : {"layers", "bases"})
-    for (const Json& kind : all[family])
-      for (const Json& field : kind["fields"])
-        out[kind["name"].get<std::string>() + "." + field["name"].get<std::string>()] = field["default"];
-  for (const Json& field : all["embedding"]["fields"])
-    out["embedding." + field["name"].get<std::string>()] = field["default"];
+void add(std::string& list, const std::string& words) {
+  if (!words.empty()) list += (list.empty() ? "" : ", ") + words;
+}
+
+// Lists the fields that differ from their defaults, those of nested parts too: "net residual, hidden [128], scale exp".
+std::string fields_of(const Json& value, const Json& fields) {
+  std::string out;
+  for (const Json& f : fields) {
+    const std::string key = f["name"];
+    if (!value.contains(key) || value[key] == f["default"]) continue;
+    if (f["type"] != "part" || !value[key].is_object()) {
+      add(out, key + " " + shown(value[key]));
+      continue;
+    }
+    const std::string part = value[key].value("type", "");
+    const Json* kind = find_part(f["of"], part);
+    Json inside = kind ? kind->at("fields") : Json::array();
+    if (part != f["default"].value("type", ""))
+      add(out, key + " " + part);
+    else
+      for (Json& field : inside) field["default"] = f["default"].value(field["name"].get<std::string>(), Json());
+    add(out, fields_of(value[key], inside));
+  }
   return out;
 }
 
@@ -79,17 +90,9 @@ std::string event_of(const Json& event) {
   return event.size() == 1 ? text : shape + ", " + text;
 }
 
-// Lists the fields that differ from their defaults, in spec order: "hidden [128, 128], scale exp".
-std::string fields_of(const Json& layer) {
-  static const std::map<std::string, Json> usual = defaults();
-  std::string out;
-  for (const auto& [key, value] : layer.items()) {
-    if (key == "type" || key == "repeat" || key == "invert" || key == "layers") continue;
-    const auto found = usual.find(layer.value("type", "") + "." + key);
-    if (found != usual.end() && found->second == value) continue;
-    out += (out.empty() ? "" : ", ") + key + " " + shown(value);
-  }
-  return out;
+std::string fields_of_part(const std::string& registry, const Json& value) {
+  const Json* part = find_part(registry, value.value("type", ""));
+  return part ? fields_of(value, part->at("fields")) : "";
 }
 
 // Formats an object in one line, "steps 4000, best_step 3750", with numbers rounded for reading; --json has the exact
@@ -116,7 +119,7 @@ std::vector<std::pair<std::string, std::string>> notes_of(const nf_model* model)
 std::string base_of(const Json& spec) {
   const Json& base = spec.at("base");
   if (!base.is_object()) return shown(base);
-  const std::string fields = fields_of(base);
+  const std::string fields = fields_of_part("bases", base);
   return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
 }
 
@@ -124,11 +127,10 @@ std::string base_of(const Json& spec) {
 std::string context_of(const Json& spec, int64_t columns) {
   const std::string text = counted(columns, "column");
   if (!spec.contains("embedding")) return text;
-  Json net = spec["embedding"];
-  const std::string width = shown(net["out"]);
-  net.erase("out");
-  net["type"] = "embedding";
-  const std::string fields = fields_of(net);
+  Json embedding = spec["embedding"];
+  const std::string width = shown(embedding["out"]);
+  embedding.erase("out");
+  const std::string fields = fields_of(embedding, description()["embedding"]["fields"]);
   return text + ", embedded as " + width + (fields.empty() ? "" : ": " + fields);
 }
 
@@ -159,7 +161,7 @@ void print_layer(const Screen& screen, const Json& layer, bool inverted, const s
     const std::string type = layer.value("type", "") + (inverted ? " (inverted)" : "");
     std::printf("  %-10s %-20s %12s  %s\n", name.c_str(), type.c_str(),
                 grouped(trainable_under(tensors, name + ".")).c_str(),
-                screen.dim(wrapped(fields_of(layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
+                screen.dim(wrapped(fields_of_part("layers", layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
     if (layer.contains("layers") && !inverted) inside();
   }
 }
@@ -212,8 +214,7 @@ int info(const InfoArgs& a) {
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
-  if (described["log_prob"] == "bound")
-    std::printf("  log_prob    a lower bound, of draws made while scoring\n");
+  if (described["log_prob"] == "bound") std::printf("  log_prob    a lower bound, of draws made while scoring\n");
   const Json& scales = described["scales"];
   for (size_t i = 0; i < scales.size() && scales.size() > 1; ++i)
     std::printf("  %-10s  latent columns from %s: %s%s\n", i == 0 ? "scales" : "",

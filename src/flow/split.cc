@@ -122,7 +122,8 @@ class Split final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, split, Split, "factors out columns by a prior learned from the others, which go on through layers inside",
+NF_PART(Layer, split, Split,
+        "factors out columns by a prior learned from the others, which go on through layers inside",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6; Kingma & Dhariwal 2018, Glow, section 3",
         Domain::real, Domain::real, Split::other_side, Split::layers, Split::kept, Split::rest);
 

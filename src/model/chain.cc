@@ -40,7 +40,8 @@ class WriteOut {
   Dims event;  // behind the last layer so far
 
  private:
-  void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted, const std::string& repetition) {
+  void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted,
+           const std::string& repetition) {
     const auto n = static_cast<int64_t>(layers.size());
     for (int64_t i = 0; i < n; ++i) {
       const int64_t at = inverted ? n - 1 - i : i;
@@ -92,7 +93,8 @@ class WriteOut {
     l.layer = s.kind->build(*s.config, inverted ? d.between(l.out, l.in) : d.between(l.in, l.out));
     if (inverted && !l.layer->exact())
       fail(Code::spec,
-           "%s.invert: %s cannot be inverted, by itself or by a chain around it: it has many latents for one row of data",
+           "%s.invert: %s cannot be inverted, by itself or by a chain around it: it has many latents for one row of "
+           "data",
            path.c_str(), s.kind->name);
     l.count = static_cast<ParamId>(infos_.size()) - l.first;
     event = l.out;
@@ -140,7 +142,8 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
     const Mapped m = apply_to_columns(s, l, x, context, inverse);
     copy(m.y->out, columns_of(y->out, 0, l.columns));
     if (!whole)
-      copy(columns_of(all.y->out, l.columns, shape[1] - l.columns), columns_of(y->out, l.columns, shape[1] - l.columns));
+      copy(columns_of(all.y->out, l.columns, shape[1] - l.columns),
+           columns_of(y->out, l.columns, shape[1] - l.columns));
     if (m.log_det)
       with_dtype(t.dtype(),
                  [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });

@@ -23,10 +23,8 @@ std::string describe_model(const Density& model) {
                    {"columns", l.columns}});
   if (const FlowModel* flow = model.flow())
     for (const Scale& s : flow->chain().scales())
-      scales.append({{"where", s.where},
-                     {"first_column", s.first},
-                     {"columns", s.event.count()},
-                     {"event", extents(s.event)}});
+      scales.append(
+          {{"where", s.where}, {"first_column", s.first}, {"columns", s.event.count()}, {"event", extents(s.event)}});
   return Json{{"kind", model.spec().kind->name},
               {"event", extents(model.event())},
               {"latent", extents(model.latent())},

@@ -9,8 +9,7 @@ namespace {
 int64_t written_out(const LayerSpec& s, const std::string& path) {
   int64_t n = s.kind ? 1 : 0;
   const std::vector<LayerSpec>& inside = s.kind && s.kind->inner ? s.kind->inner(*s.config) : s.layers;
-  for (size_t i = 0; i < inside.size(); ++i)
-    n += written_out(inside[i], path + ".layers[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < inside.size(); ++i) n += written_out(inside[i], path + ".layers[" + std::to_string(i) + "]");
   n *= s.repeat;
   if (n > kMaxLayers)
     fail(Code::spec, "%s: more than %lld layers after repeats are written out", path.c_str(),
@@ -43,7 +42,8 @@ void FlowConfig::fields(Fields& f) {
   f.chain("layers", "the chain from x to z", chain.layers);
 }
 
-NF_PART(Model, flow, FlowModel, "layers between data and latents, and a base distribution: log_prob by change of variables",
+NF_PART(Model, flow, FlowModel,
+        "layers between data and latents, and a base distribution: log_prob by change of variables",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 5", check);
 
 }  // namespace nf

@@ -108,7 +108,7 @@ std::string describe_parts() {
                       {"source", ""},
                       {"fields", describe_fields(embedding)}};
   ModelSpec spec;
-  all["spec"] = {{"fields", describe_fields(spec)}};
+  all["spec"] = {{"doc", "a model: its event, its chain of layers and its base"}, {"fields", describe_fields(spec)}};
   return all.dump();
 }
 

@@ -57,7 +57,8 @@ class Fisher final : public RowObjective {
 };
 
 const FlowModel& flow_of(const Density& model) {
-  if (!model.flow()) fail(Code::unsupported, "objective \"fisher\" trains flows only: this model has no latents for rows");
+  if (!model.flow())
+    fail(Code::unsupported, "objective \"fisher\" trains flows only: this model has no latents for rows");
   return *model.flow();
 }
 

@@ -13,7 +13,8 @@ namespace nf::test {
 namespace {
 
 FlowModel model_of(const std::string& event, const std::string& layers) {
-  return FlowModel(system_allocator(), parse_spec(R"({"event": )" + event + R"(, "dtype": "float64", "layers": )" + layers + "}"), 0);
+  return FlowModel(system_allocator(),
+                   parse_spec(R"({"event": )" + event + R"(, "dtype": "float64", "layers": )" + layers + "}"), 0);
 }
 
 // What the chain makes of 0, 1, ..., so that numbers tell where they come from.

@@ -29,9 +29,11 @@ double log_normal(double x, double mean, double s) {
 
 TEST(Split, HasTheLikelihoodOfALearnedPrior) {
   for (const char* scale : {"bounded_exp", "exp", "sigmoid", "softplus"}) {
-    const std::string inside = R"({"type": "affine_coupling", "net": {"type": "mlp", "hidden": [8]}}, {"type": "reverse"})";
-    FlowCase<double> f(parse_spec(spec_of("[5]", R"({"type": "split", "net": {"type": "mlp", "hidden": [8]}, "scale": ")" +
-                                                     std::string(scale) + R"(", "layers": [)" + inside + "]}")));
+    const std::string inside =
+        R"({"type": "affine_coupling", "net": {"type": "mlp", "hidden": [8]}}, {"type": "reverse"})";
+    FlowCase<double> f(
+        parse_spec(spec_of("[5]", R"({"type": "split", "net": {"type": "mlp", "hidden": [8]}, "scale": ")" +
+                                      std::string(scale) + R"(", "layers": [)" + inside + "]}")));
     f.randomise(1, 0.5);
     // The layers inside as a model of the first three columns.
     FlowCase<double> h(parse_spec(spec_of("[3]", inside)));
@@ -96,8 +98,7 @@ TEST(Split, LayersInsideActOnTheFirstColumns) {
   Values z(states.end() - 8, states.end());
   s.trace(true, view(z, {1, 8}), View{}, view(back, {9, 1, 8}));
   EXPECT_EQ(Values(states.begin() + 5 * 8, states.begin() + 6 * 8), (Values{3, 2, 2, 2, 1, 1, 1, 1}));
-  for (size_t k = 0; k < 9; ++k)
-    EXPECT_TRUE(std::equal(&back[8 * k], &back[8 * k] + 8, &states[8 * (8 - k)])) << k;
+  for (size_t k = 0; k < 9; ++k) EXPECT_TRUE(std::equal(&back[8 * k], &back[8 * k] + 8, &states[8 * (8 - k)])) << k;
 }
 
 TEST(Split, OfImagesTakesChannels) {
@@ -134,8 +135,9 @@ TEST(Split, ListsTheScales) {
             "0: [1, 1, 6] ; 6: [1, 1, 2] spec.layers[1].layers[1] (split); 8: [2, 2, 2] spec.layers[1] (split)");
   // What mixes the columns again leaves no scales; mixing those of the inner split only keeps the outer one.
   EXPECT_EQ(scales(model_of("[4, 4, 1]", two + R"(, {"type": "reverse"})")), "0: [16] ");
-  EXPECT_EQ(scales(model_of("[8]", R"({"type": "split", "layers": [{"type": "split", "layers": []}, {"type": "reverse"}]})")),
-            "0: [4] ; 4: [4] spec.layers[0] (split)");
+  EXPECT_EQ(
+      scales(model_of("[8]", R"({"type": "split", "layers": [{"type": "split", "layers": []}, {"type": "reverse"}]})")),
+      "0: [4] ; 4: [4] spec.layers[0] (split)");
   EXPECT_EQ(scales(model_of("[8]", R"({"type": "split", "invert": true, "layers": []})")), "0: [8] ");
   const Json j = parse_json(describe_model(model_of("[4, 4, 1]", two)), "description", Code::format, 1 << 20, 32);
   EXPECT_EQ(*j.find("kind")->string(), "flow");
