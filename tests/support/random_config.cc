@@ -21,6 +21,11 @@ static bool keeps_default(std::string_view name) {
   return name == "tolerance" || name == "max_iterations" || name == "levels" || name == "step";
 }
 
+static bool is_tame(std::string_view name) {
+  return name == "actnorm" || name == "elementwise_affine" || name == "householder" || name == "planar" ||
+         name == "prelu" || name == "reverse";
+}
+
 void RandomFields::integer(const char* name, const char*, int64_t& value, int64_t low, int64_t high) {
   if (skips_ || keeps_default(name)) return;
   constexpr int64_t kSeedLike = int64_t{1} << 40;  // bounds that no size has
@@ -102,12 +107,13 @@ void RandomFields::one_of(const char*, const char*, PartConfig& value) {
   value.config().fields(*this);
 }
 
-// Layers that take any row to any row: what is drawn for the others would be outside of them.
+// Layers that take any row to any row: what is drawn for the others would be outside of them. Plain ones are tame with
+// random parameters as well, so that errors of a chain stay those of the layer around it.
 void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value) {
   if (skips_) return;
   std::vector<const LayerKind*> kinds;
   for (const LayerKind* k : Registry<LayerKind>::all())
-    if (k->domain == Domain::real && k->image == Domain::real) kinds.push_back(k);
+    if (k->domain == Domain::real && k->image == Domain::real && (!plain_inside_ || is_tame(k->name))) kinds.push_back(k);
   value.clear();
   if (depth_ == 2) return;
   ++depth_;
@@ -120,7 +126,7 @@ void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value
     } else {
       s.kind = kinds[static_cast<size_t>(below(static_cast<int64_t>(kinds.size())))];
       s.config = s.kind->config();
-      s.config->fields(*this);
+      if (!plain_inside_) s.config->fields(*this);
     }
     value.push_back(std::move(s));
   }
@@ -157,7 +163,7 @@ static std::string canonical_if_valid(ModelSpec spec) {
 
 std::string random_spec(const LayerKind& kind, uint64_t seed, const Dims& event, int64_t context) {
   for (uint64_t attempt = 0; attempt < 100; ++attempt) {
-    RandomFields fields(seed * 1000 + attempt, event.count());
+    RandomFields fields(seed * 1000 + attempt, event.count(), true);
     const std::string spec = canonical_if_valid(spec_of_layer(kind, event, context, &fields));
     if (!spec.empty()) return spec;
   }

@@ -50,7 +50,8 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
 // perturbations tell where that estimate means nothing: what is amplified more than 1/delta (a chain of exponentials)
 // saturates and looks tame at delta. Such rows are left out, as those whose values leave the range of the dtype on the
 // way, and so are perturbations that leave the domain (log_det = -inf); an inverse with noise of its own would lose all
-// its rows to this test, and at least half have to remain.
+// its rows to this test, and two fifths have to remain: half of the rows have columns at 0 or far smaller than others, and
+// a layer with a kink there (leaky_relu) loses nearly all of these when there are eight columns.
 template <class T>
 void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, uint64_t seed) {
   constexpr double tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4;
@@ -105,7 +106,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <= tolerance * scale_det)
         << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
   }
-  EXPECT_GE(checked, rows / 2);
+  EXPECT_GE(checked, 2 * rows / 5);
 }
 
 TEST_P(LayerSuite, Inverts) {
@@ -156,7 +157,7 @@ Inverse invert(Values a, int64_t d) {
 // Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is
 // called wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
 TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
-  if (draws(kind())) GTEST_SKIP() << "a noisy layer is constant within a level: see dequantize_test.cc";
+  if (draws(kind())) GTEST_SKIP() << "constant within a level: src/model/noise_test.cc has the probabilities";
   constexpr int64_t rows = 4;
   int64_t sharp = 0, all = 0;
   for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
