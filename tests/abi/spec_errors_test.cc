@@ -163,7 +163,7 @@ std::vector<Json> wrong_values(const Json& f) {
   if (list) {
     bad.insert(bad.end(), {"x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
     for (const Json& n : numbers(type != "numbers"))
-      bad.insert(bad.end(), {n, Json::array({n})});  // both a list of one
+      bad.insert(bad.end(), {n, Json::array({n})});          // both a list of one
     const auto most = f.value("max_count", size_t{100000});  // lists of layers have no bound of their own
     if (most < 100000) bad.push_back(Json(std::vector<int>(most + 1, 1)));
   } else if (f.contains("choices")) {
