@@ -62,6 +62,7 @@ TEST(Split, HasTheLikelihoodOfALearnedPrior) {
         const auto k = static_cast<size_t>(5 * r + j);
         const double s = 1 / (z1[k] - z0[k]), mean = -z0[k] * s;
         EXPECT_GT(s, 0);
+        EXPECT_LT(s, scale == std::string("sigmoid") ? 1.0011 : 1e9) << "the deviation, not its inverse";
         want += log_normal(in.x[k], mean, s);
       }
       EXPECT_NEAR(lp[static_cast<size_t>(r)], want, 1e-9 * std::max(1.0, std::abs(want))) << scale;
