@@ -62,12 +62,13 @@ void warn_of_columns(const Rows& rows, bool scaled) {
     else if (rows.count() > 1)
       constant.push_back(name + text(" (%.6g)", mean));
   }
+  const char* plural = constant.size() == 1 ? "" : "s";
   if (!constant.empty())
     std::fprintf(
         stderr,
         "nf: warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
         "--columns\n",
-        constant.size() == 1 ? "" : "s", some_of(std::move(constant), ", ").c_str());
+        plural, some_of(std::move(constant), ", ").c_str());
   if (scaled_oddly.empty() || scaled) return;
   std::fprintf(stderr, "nf: warning: %s; a fresh model expects about 0 and 1: add --standardize\n",
                some_of(std::move(scaled_oddly), "; ").c_str());
