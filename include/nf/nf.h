@@ -256,11 +256,11 @@ NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const 
                                      nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
 /* [excl] Data-dependent initialization: sets the layers that take their initial parameters from data ("actnorm",
- * "standardise", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
+ * "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
  * [n, event_size] as they arrive at it; a constant column is only centered. This happens once in the life of a model: a
- * flag, the tensor "...initialised", is saved with it. If every layer is already initialized, the call is a no-op.
+ * flag, the tensor "...initialized", is saved with it. If every layer is already initialized, the call is a no-op.
  * Without this call the first training step initializes from its batch; call it with all training rows if the chain has
- * "standardise". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
+ * "standardize". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
  * Errors, which change nothing: ARGUMENT (fewer than 2 rows), NUMERIC (a row is not finite; the message says where). */
 NF_API nf_status nf_model_fit_data(nf_model *m, const nf_view *x, const nf_view *ctx, nf_error *err) NF_NOEXCEPT;
 /* Notes are saved in the model's file: column names, units, who trained it. set is [excl]; a NULL value removes the
