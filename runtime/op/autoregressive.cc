@@ -141,7 +141,6 @@ void forward(Tape& t, Node& node) {
   kernel::transpose(n, event, z.p, z.ld, by_unit, n);
   T* log_det = node.extra->y<T>();
   kernel::fill<T>(0, log_det, n);
-  for (const NetStage& s : net.stages) t.count_products(n * s.mask.size());
   const T* h = v(static_cast<int>(net.stages.size()));
   for (int64_t i = 0; i < event; ++i) {
     for (size_t k = 0; k < net.stages.size(); ++k) advance(node, v, k, i);

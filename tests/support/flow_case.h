@@ -27,11 +27,21 @@ struct MappedGradients {
   std::vector<Values> params;  // empty for buffers
 };
 
+// What a tangent follows: x, the context, or a tensor of parameters, along v.
+struct Toward {
+  enum What { x, context, param } what;
+  size_t slot;  // of a tensor
+  Values v;
+};
+
 template <class T>
 class FlowCase {
  public:
   explicit FlowCase(ModelSpec spec, uint64_t seed = 1);
   explicit FlowCase(std::unique_ptr<FlowModel> model);
+  // Of a file; its kind is "flow".
+  explicit FlowCase(std::unique_ptr<Density> model)
+      : FlowCase(std::unique_ptr<FlowModel>(static_cast<FlowModel*>(model.release()))) {}
   FlowModel& model() { return *model_; }
 
   // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.
@@ -39,12 +49,26 @@ class FlowCase {
   void fill_params(double value);
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
 
+  // Numbers that the model draws from data to latent depend on the content of a row, as in a session, rather than on its
+  // place among the rows, as in training.
+  bool by_content = false;
+
   MappedValues map(bool inverse, const Rows2& in);
   Values log_prob(const Rows2& in);
   MappedGradients gradients(bool inverse, const Rows2& in, const MappedValues& cot, Memory memory = Memory::full);
+  // The tangents of forward's y and log_det, and the gradients of sum(cot_y dy) + sum(cot_log_det dlog_det).
+  MappedGradients tangents(const Rows2& in, const Toward& toward, const MappedValues& cot,
+                           Memory memory = Memory::full);
+  // The same of log_prob, as a log_det without y.
+  MappedGradients log_prob_tangents(const Rows2& in, const Toward& toward, const MappedValues& cot,
+                                    Memory memory = Memory::full);
 
  private:
+  void begin(bool inverse, Var x, Var context);
   Var leaf(const Values& v, int64_t rows, int64_t cols, bool needs_grad);
+  // Leaves, a map of them and, with `toward`, the tangents of what it gives; then the gradients.
+  template <class Map>
+  MappedGradients differentiate(const Rows2& in, const Toward* toward, const MappedValues& cot, const Map& map);
   Values read(Var v, int64_t count);
   std::unique_ptr<FlowModel> model_;
   Buffer grads_;

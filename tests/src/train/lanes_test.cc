@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "src/lane/cut.h"
 #include "src/train/checkpoint.h"
@@ -44,7 +43,7 @@ TEST(Lanes, ASmallBatchOfACostlyModelFillsManyCores) {
   EXPECT_EQ(kImages.lanes(4), 4);
   EXPECT_EQ(kImages.lanes(256), 64);
   EXPECT_EQ(kCheap.lanes(16), 1);
-  EXPECT_EQ(kCheap.lanes(100'000), 16 * 8 / 16) << "a lane of a cheap model is worth thousands of rows";
+  EXPECT_EQ(kCheap.lanes(10'000), 8) << "a lane of a cheap model is worth thousands of rows";
 }
 
 TEST(Lanes, ALargeBatchIsNotCappedAtEight) {
@@ -95,17 +94,19 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
   EXPECT_EQ(second.hash(), want);
 
   // Without the cut it is a checkpoint of an older library: eight lanes.
-  std::string bytes(file.bytes().size(), ' ');
-  std::memcpy(bytes.data(), file.bytes().data(), bytes.size());
-  const auto hide = [&](const char* key) {
-    const size_t at = bytes.find(key);
-    ASSERT_NE(at, std::string::npos);
-    bytes[at] = 'x';
-  };
-  hide("row_work");
+  Extra old;
+  old.checkpoint =
+      R"({"step": 2, "optimizer": "adam", "plateau_best": "inf", "plateau_factor": "0x1p+0", "plateau_bad": 0})";
+  auto tensors = first.trainer.state_tensors();
+  for (auto& [name, view] : tensors) {
+    name = kOptimizerPrefix + name;
+    old.tensors.push_back({name, TensorType::f32, {view.shape.d, 1}, view.data});
+  }
+  MemorySink bytes;
+  write_model(bytes, first.model, {}, old);
   Training third(kWide, adam(), 2), fourth(kWide, adam());
   for (Training* t : {&third, &fourth}) {
-    read_checkpoint(std::as_bytes(std::span(bytes)), t->model, notes, t->trainer);
+    read_checkpoint(bytes.bytes(), t->model, notes, t->trainer);
     EXPECT_EQ(t->trainer.cut().lanes(2048), 8);
     t->steps(data, 2, 2048);
   }

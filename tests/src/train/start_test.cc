@@ -160,9 +160,9 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     write_model(file, run.model, {});
     write_checkpoint(checkpoint, run.model, {}, run.trainer);
     LoadedModel loaded = read_model(system_allocator(), file.bytes());
-    EXPECT_FALSE(waits_for_data(*loaded.model));
+    EXPECT_FALSE(waits_for_data(*loaded.model->flow()));
     Data other(300);
-    start(*loaded.model, other);
+    start(static_cast<FlowModel&>(*loaded.model), other);
     EXPECT_EQ(loaded.model->params().hash(), run.hash());
     Training resumed(spec, adam());
     Notes notes;

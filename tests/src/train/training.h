@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "src/model/flow_model.h"
 #include "src/train/trainer.h"
 #include "tests/support/op_check.h"
 
