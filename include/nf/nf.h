@@ -180,15 +180,18 @@ typedef struct nf_view {
   { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] Describes what a spec may contain, as JSON {"layers": [KIND, ...], "bases": [KIND, ...], "embedding": KIND}.
- * KIND is {"name", "doc", "source", "fields": [FIELD, ...]}; FIELD is {"name", "type", "default", "doc"} plus "min" and
- * "max" for numbers, also "max_count" for lists, or "choices". Types: integer, number, boolean, integers and numbers
- * (lists), choice. The string is static. NULL only when out of memory. */
+/* [any] Describes what a spec may contain, as JSON {"layers": [PART, ...], "nets": [PART, ...], "bases": [PART, ...], ...,
+ * "embedding": PART, "spec": PART}: one list for every kind of part, and the fields of the spec itself. PART is {"name",
+ * "doc", "source", "fields": [FIELD, ...]}, plus "aliases", names that are read too. FIELD is {"name", "type", "default",
+ * "doc"} plus "min" and "max" for numbers, also "max_count" for lists, "max_bytes" for text, or "choices". Types: integer,
+ * number, boolean, text, integers and numbers (lists), choice; object, which has "fields"; part, of the list "of"; chain,
+ * a list of layers. The string is static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
  *
  *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
- *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
+ *     {"repeat": 8, "layers": [{"type": "affine_coupling", "net": {"type": "mlp", "hidden": [128, 128]}},
+ *                              {"type": "reverse"}]}]}
  *
  *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
