@@ -172,12 +172,11 @@ TEST_F(Events, ModelsDescribeThemselves) {
   EXPECT_EQ(j["log_prob"], "exact");
   ASSERT_EQ(j["layers"].size(), 3u);
   for (size_t k = 0; k < 3; ++k) EXPECT_EQ(j["layers"][k]["where"], nf_model_step(m.get(), static_cast<int64_t>(k)));
-  EXPECT_EQ(j["scales"], Json::parse(R"([{"where": "", "first_column": 0, "columns": 8, "event": [2, 2, 2]},
-      {"where": "spec.layers[1] (split)", "first_column": 8, "columns": 8, "event": [2, 2, 2]
-}])"));
-  const nf_write_fn refuse = [](void*, const void*, size_t) -> int32_t {
-  return 1; };
-EXPECT_TRUE(failed(NF_ERR_CALLBACK, nf_model_describe(m.get(), refuse, nullptr, &e), e));
+  const Json scales = Json::parse(R"x([{"where": "", "first_column": 0, "columns": 8, "event": [2, 2, 2]},
+      {"where": "spec.layers[1] (split)", "first_column": 8, "columns": 8, "event": [2, 2, 2]}])x");
+  EXPECT_EQ(j["scales"], scales);
+  const nf_write_fn refuse = [](void*, const void*, size_t) -> int32_t { return 1; };
+  EXPECT_TRUE(failed(NF_ERR_CALLBACK, nf_model_describe(m.get(), refuse, nullptr, &e), e));
 }
 
 TEST_F(Events, BoundsByDraws) {
