@@ -52,7 +52,7 @@ struct Given {  // the rest of the arguments
   Collective collective;
   uint32_t threads = 1;
 };
-void start(FlowModel& m, Data& d, const Given& given = {}) {
+void start(const FlowModel& m, Data& d, const Given& given = {}) {
   Executor executor(given.threads);
   start_from_data(system_allocator(), executor, m, cut_of(m), d.xs(), d.contexts(), given.weight, given.collective);
 }
@@ -160,9 +160,9 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     write_model(file, run.model, {});
     write_checkpoint(checkpoint, run.model, {}, run.trainer);
     LoadedModel loaded = read_model(system_allocator(), file.bytes());
-    EXPECT_FALSE(waits_for_data(*loaded.model));
+    EXPECT_FALSE(waits_for_data(*loaded.model->flow()));
     Data other(300);
-    start(*loaded.model, other);
+    start(*loaded.model->flow(), other);
     EXPECT_EQ(loaded.model->params().hash(), run.hash());
     Training resumed(spec, adam());
     Notes notes;
