@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace nf::kernel {
 namespace {
@@ -24,12 +25,14 @@ double point(const Grid& grid, double at) {
 }  // namespace
 
 template <class T>
-bool dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
-  bool all = true;
+double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  double log_density = 0;
   for (int64_t j = 0; j < n; ++j) {
     const double at = static_cast<double>(x[j]) / grid.step;
     double level = clamped(grid, std::round(at));
-    all &= std::abs(at - level) <= kTolerance;
+    if (at != at) log_density = at;
+    else if (!(std::abs(at - level) <= kTolerance)) log_density -= kInfinity;  // a NaN stays NaN
     if (std::isinf(level)) level = 0;
     // Rounding must not leave the cell: then its middle, or where float32 has no fractions the level itself.
     y[j] = static_cast<T>(point(grid, level + static_cast<double>(u[j])));
@@ -37,7 +40,7 @@ bool dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
     y[j] = static_cast<T>(point(grid, level + 0.5));
     if (cell_of(grid, static_cast<double>(y[j])) != level) y[j] = static_cast<T>(point(grid, level));
   }
-  return all;
+  return log_density;
 }
 
 template <class T>
@@ -46,8 +49,8 @@ void quantize(const Grid& grid, const T* y, T* x, int64_t n) {
     x[j] = static_cast<T>(clamped(grid, cell_of(grid, static_cast<double>(y[j]))) * grid.step);
 }
 
-template bool dequantize(const Grid&, const float*, const float*, float*, int64_t);
-template bool dequantize(const Grid&, const double*, const double*, double*, int64_t);
+template double dequantize(const Grid&, const float*, const float*, float*, int64_t);
+template double dequantize(const Grid&, const double*, const double*, double*, int64_t);
 template void quantize(const Grid&, const float*, float*, int64_t);
 template void quantize(const Grid&, const double*, double*, int64_t);
 

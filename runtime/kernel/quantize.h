@@ -13,11 +13,12 @@ struct Grid {
 };
 
 // y[j] = a point of the cell of x[j], at share u[j] of (0, 1) from its lower end; quantize() takes it back to the level.
-// A value within a hundredth of a step of a level counts as that level. Returns false when some value is not a level:
-// its y is a point of the nearest one's cell, 0 for an infinite value, and NaN stays NaN. In double, rounded once; in
-// float32 a level i keeps 24 - log2|i| bits of u, and from 2^23 on none.
+// A value within a hundredth of a step of a level counts as that level. Returns the log-density that tells levels from
+// other values: 0 when all are levels, -infinity when one is not, whose y is a point of the nearest level's cell (0 for
+// an infinite value), and NaN when one is NaN, whose y is NaN. In double, rounded once; in float32 a level i keeps
+// 24 - log2|i| bits of u, and from 2^23 on none.
 template <class T>
-bool dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n);
+double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n);
 
 // x[j] = the level whose cell y[j] is in, or the nearest level when it is in none. NaN stays NaN.
 template <class T>

@@ -5,12 +5,12 @@
 #include "runtime/op/dequantize.h"
 
 #include <cmath>
-#include <limits>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
+#include "runtime/op/ops.h"
 
 namespace nf {
 namespace {
@@ -47,15 +47,15 @@ void forward(Tape& t, Node& n) {
   for (int64_t r = 0; r < x.rows; ++r) {
     kernel::copy<T>(x.row(r), y.row(r), x.cols);
     for (int64_t i = 0; i < m; ++i) from[i] = x.row(r)[a.index[static_cast<size_t>(i)]];
-    bool inside = true;
+    double log_det = a.inverse ? -volume : volume;
     if (a.inverse) {
       kernel::quantize<T>(a.grid, from, to, m);
     } else {
       kernel::uniform_open<T>({t.random.seed, a.stream}, t.random.row_of(r), 1, m, u, m);
-      inside = kernel::dequantize<T>(a.grid, from, u, to, m);
+      log_det += kernel::dequantize<T>(a.grid, from, u, to, m);
     }
     for (int64_t i = 0; i < m; ++i) y.row(r)[a.index[static_cast<size_t>(i)]] = to[i];
-    n.extra->y<T>()[r] = inside ? static_cast<T>(a.inverse ? -volume : volume) : -std::numeric_limits<T>::infinity();
+    n.extra->y<T>()[r] = static_cast<T>(log_det);
   }
 }
 
@@ -79,25 +79,16 @@ constexpr int32_t kFirst[] = {0}, kTwo[] = {1, 0};
 // The same numbers however often a test evaluates it.
 Var draw(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
   t.random = RandomKey{7, 3, t.random.first_row, 0};
-  return dequantize(t, x, index, grid);
+  return dequantize(t, x, index, grid).y;
 }
 
 const OpCase kCases[] = {
-    {"dequantize",
-     {{"n1", Domain::integer}},
-     [](Tape& t, const Var* in) {
-       return draw(t, in[0], kFirst, {1, 0});
-     }},
-    {"dequantize_some",
-     {{"n3", Domain::integer}},
-     [](Tape& t, const Var* in) {
-       return draw(t, in[0], kTwo, {1, 8});
-     }},
+    {"dequantize", {{"n1", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kFirst, {1, 0}); }},
+    {"dequantize_some", {{"n3", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kTwo, {1, 8}); }},
+    // All of one cell: between cells x jumps.
     {"quantize",
-     {{"n3"}},
-     [](Tape& t, const Var* in) {
-       return quantize(t, in[0], kTwo, {0.5, 0});
-     }},
+     {{"n3", Domain::positive}},
+     [](Tape& t, const Var* in) { return quantize(t, in[0], kTwo, {8, 0}).y; }},
 };
 
 }  // namespace
@@ -105,12 +96,12 @@ const OpCase kCases[] = {
 extern const OpFamily family_dequantize;
 const OpFamily family_dequantize = {"dequantize", kCases, std::size(kCases)};
 
-Var dequantize(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
-  return t.record(kDequantize, {x}, GridAttr{index, grid, next_random_stream(t), false});
+Mapped dequantize(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
+  return mapped(t.record(kDequantize, {x}, GridAttr{index, grid, next_random_stream(t), false}));
 }
 
-Var quantize(Tape& t, Var y, std::span<const int32_t> index, const kernel::Grid& grid) {
-  return t.record(kQuantize, {y}, GridAttr{index, grid, 0, true});
+Mapped quantize(Tape& t, Var y, std::span<const int32_t> index, const kernel::Grid& grid) {
+  return mapped(t.record(kQuantize, {y}, GridAttr{index, grid, 0, true}));
 }
 
 }  // namespace nf

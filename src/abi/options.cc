@@ -41,10 +41,15 @@ struct LoadFields : Config {
 
 struct SessionFields : Config {
   NonFinite nonfinite = NonFinite::propagate;
+  int64_t score_samples = 1, score_seed = 0;
   void fields(Fields& f) override {
     static constexpr const char* kNonFinite[] = {"propagate", "error"};
     f.choice("nonfinite", "rows that are not finite: leave NaN or -infinity in the result, or fail", nonfinite,
              kNonFinite);
+    f.integer("score_samples",
+              "draws per row where log_prob is a bound: more of them make it tighter, and cost as much more",
+              score_samples, 1, 1 << 20);
+    f.integer("score_seed", "seed of these draws", score_seed, 0, kMax);
   }
 };
 
@@ -338,7 +343,10 @@ size_t load_limit(const nf_options* o) {
   return limit > 0 ? static_cast<size_t>(limit) : FileBytes::kNoLimit;
 }
 
-NonFinite session_options(const nf_options* o) { return read<SessionFields>(o).nonfinite; }
+SessionOptions session_options(const nf_options* o) {
+  const auto s = read<SessionFields>(o);
+  return {s.nonfinite, s.score_samples, static_cast<uint64_t>(s.score_seed)};
+}
 
 TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o)); }
 

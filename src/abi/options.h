@@ -11,7 +11,7 @@ struct RuntimeOptions {
 };
 RuntimeOptions runtime_options(const nf_options* o);
 size_t load_limit(const nf_options* o);
-NonFinite session_options(const nf_options* o);
+SessionOptions session_options(const nf_options* o);
 TrainerConfig trainer_options(const nf_options* o);
 MetropolisConfig metropolis_options(const nf_options* o);
 TableOptions table_options(const nf_options* o);

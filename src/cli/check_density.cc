@@ -67,7 +67,7 @@ std::string shown_rate(double n) {
 
 Finding check_data_rows(const CheckedModel& s) {
   const std::vector<double> values = log_probs(s.session(), s.data);
-  const Summary all = summarise(values);
+  const Summary all = summarize(values);
   int64_t of_numbers = 0;  // rows of finite numbers without a finite density
   if (all.nonfinite) {
     const size_t cols = static_cast<size_t>(s.info.event_size);
@@ -187,7 +187,7 @@ Finding check_samples(const CheckedModel& s, uint64_t seed) {
   Finding f{"samples", Verdict::ok, {}, {}};
   if (finite < n)
     f.verdict = static_cast<double>(finite) >= 0.999 * static_cast<double>(n) ? Verdict::look : Verdict::fail;
-  const Summary mean = summarise(samples.log_prob);
+  const Summary mean = summarize(samples.log_prob);
   f.message = text("%s of %s are finite; their log-likelihood is %s", finite == n ? "all" : grouped(finite).c_str(),
                    counted(n, "sample").c_str(), mean_and_errors(mean).c_str());
   f.numbers = {{"samples", n}, {"finite", finite}, {"mean", mean.mean}, {"two_standard_errors", mean.two_errors}};

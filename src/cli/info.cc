@@ -57,12 +57,34 @@ std::map<std::string, Json> defaults() {
   return out;
 }
 
+Json describe(const nf_model* model) {
+  std::string text;
+  const nf_write_fn append = [](void* user, const void* bytes, size_t n) -> int32_t {
+    static_cast<std::string*>(user)->append(static_cast<const char*>(bytes), n);
+    return 0;
+  };
+  call(nf_model_describe, model, append, static_cast<void*>(&text));
+  return Json::parse(text);
+}
+
+// Formats a shape: "6 columns", or "28 x 28 x 1, 784 columns".
+std::string event_of(const Json& event) {
+  std::string shape;
+  int64_t columns = 1;
+  for (const Json& n : event) {
+    shape += (shape.empty() ? "" : " x ") + shown(n);
+    columns *= n.get<int64_t>();
+  }
+  const std::string text = counted(columns, "column");
+  return event.size() == 1 ? text : shape + ", " + text;
+}
+
 // Lists the fields that differ from their defaults, in spec order: "hidden [128, 128], scale exp".
 std::string fields_of(const Json& layer) {
   static const std::map<std::string, Json> usual = defaults();
   std::string out;
   for (const auto& [key, value] : layer.items()) {
-    if (key == "type" || key == "repeat" || key == "invert") continue;
+    if (key == "type" || key == "repeat" || key == "invert" || key == "layers") continue;
     const auto found = usual.find(layer.value("type", "") + "." + key);
     if (found != usual.end() && found->second == value) continue;
     out += (out.empty() ? "" : ", ") + key + " " + shown(value);
@@ -125,17 +147,20 @@ void print_layer(const Screen& screen, const Json& layer, bool inverted, const s
                  int64_t& index) {
   inverted ^= layer.value("invert", false);
   for (int64_t k = 0, repeat = layer.value("repeat", int64_t{1}); k < repeat; ++k) {
-    if (layer.contains("layers")) {
-      const Json& inside = layer["layers"];
-      for (size_t i = 0; i < inside.size(); ++i)
-        print_layer(screen, inside[inverted ? inside.size() - 1 - i : i], inverted, tensors, index);
-      continue;
-    }
+    const auto inside = [&] {
+      const Json& layers = layer["layers"];
+      for (size_t i = 0; i < layers.size(); ++i)
+        print_layer(screen, layers[inverted ? layers.size() - 1 - i : i], inverted, tensors, index);
+    };
+    // Layers inside another one (split) follow it, or if inverted precede it.
+    if (layer.contains("layers") && (inverted || !layer.contains("type"))) inside();
+    if (!layer.contains("type")) continue;
     const std::string name = "layers." + std::to_string(index++);
     const std::string type = layer.value("type", "") + (inverted ? " (inverted)" : "");
     std::printf("  %-10s %-20s %12s  %s\n", name.c_str(), type.c_str(),
                 grouped(trainable_under(tensors, name + ".")).c_str(),
                 screen.dim(wrapped(fields_of(layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
+    if (layer.contains("layers") && !inverted) inside();
   }
 }
 
@@ -149,6 +174,7 @@ void print_json(const nf_model* model, const nf_model_info& info, const std::vec
     list.push_back({{"name", t.name}, {"shape", Json::parse(t.shape)}, {"trainable", t.trainable}});
   const Json out = {{"dtype", info.dtype == NF_F64 ? "float64" : "float32"},
                     {"event_size", info.event_size},
+                    {"model", describe(model)},
                     {"context_size", info.context_size},
                     {"layer_count", info.layer_count},
                     {"param_count", info.param_count},
@@ -181,10 +207,18 @@ int info(const InfoArgs& a) {
     return kOk;
   }
   std::printf("%s\n", screen.bold(a.model).c_str());
-  std::printf("  event       %s of %s\n", counted(info.event_size, "column").c_str(),
+  const Json described = describe(model.get());
+  std::printf("  event       %s of %s\n", event_of(described["event"]).c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
+  if (described["log_prob"] == "bound")
+    std::printf("  log_prob    a lower bound, of draws made while scoring\n");
+  const Json& scales = described["scales"];
+  for (size_t i = 0; i < scales.size() && scales.size() > 1; ++i)
+    std::printf("  %-10s  latent columns from %s: %s%s\n", i == 0 ? "scales" : "",
+                shown(scales[i]["first_column"]).c_str(), event_of(scales[i]["event"]).c_str(),
+                scales[i]["where"] == "" ? "" : (", of " + scales[i]["where"].get<std::string>()).c_str());
   std::printf("  parameters  %s in %s\n", grouped(info.param_count).c_str(),
               counted(info.layer_count, "layer").c_str());
   std::printf("  hash        %s\n", hex(info.hash).c_str());

@@ -5,6 +5,7 @@
 #include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
 #include "src/model/buffer_check.h"
+#include "src/model/model.h"
 
 namespace nf {
 namespace {
@@ -26,7 +27,7 @@ SafeTensors parse_model(std::span<const std::byte> bytes) {
   return file;
 }
 
-void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra) {
+void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra) {
   Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
   for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
   if (!extra.checkpoint.empty()) metadata[kCheckpointKey] = extra.checkpoint;
@@ -54,7 +55,7 @@ const std::string& spec_of(const SafeTensors& file) {
   return *spec;
 }
 
-void read_params(const SafeTensors& file, FlowModel& model) {
+void read_params(const SafeTensors& file, Density& model) {
   ParamStore& params = model.params();
   const auto& slots = params.slots();
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -96,7 +97,7 @@ LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> by
   // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
   const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
   try {
-    loaded.model = std::make_unique<FlowModel>(allocator, parse_spec(spec_of(file)), 0, held);
+    loaded.model = make_model(allocator, parse_spec(spec_of(file)), 0, held);
   } catch (const Error& e) {
     if (e.code() == Code::spec) fail(Code::format, "the spec in the file is invalid: %s", e.what());
     throw;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <limits>
 
 #include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
@@ -10,6 +12,8 @@
 
 namespace nf {
 namespace {
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 // Keeps a single shared context as one row, so that the embedding runs once instead of once per data row.
 Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
   if (!context.data) return nullptr;
@@ -23,8 +27,8 @@ Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t
   model.params().bind(params.data(), nullptr, nullptr);
 }
 
-Session::Session(const Allocator& allocator, Executor& executor, const Density& model, NonFinite nonfinite)
-    : executor_(executor), model_(model), nonfinite_(nonfinite) {
+Session::Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options)
+    : executor_(executor), model_(model), options_(options) {
   const size_t bytes = measure(allocator);
   for (uint32_t i = 0; i < executor.concurrency(); ++i)
     workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
@@ -49,9 +53,9 @@ size_t Session::measure(const Allocator& allocator) {
       if (!c) return;
     }
   };
-  run(false, [&](Var x, Var c) { model_.log_prob(s, x, c); });
+  run(false, [&](Var x, Var c) { score(s, x, c); });
   if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
-  run(true, [&](Var, Var c) { model_.sample(s, n, c, true); });
+  run(true, [&](Var, Var c) { draw(s, n, c, true); });
   return t.arena().high_water();
 }
 
@@ -84,11 +88,13 @@ void Session::for_blocks(int64_t n, const Body& body) {
 
 std::string Session::blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
   const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, row, 1) : nullptr; };
-  return model_.first_nonfinite(s, one(from), one(context), inverse);
+  Var x = one(from), c = one(context);
+  if (!inverse) key_rows(s.tape, x, c);
+  return model_.first_nonfinite(s, x, c, inverse);
 }
 
 void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first) {
-  if (nonfinite_ == NonFinite::propagate) return;
+  if (options_.nonfinite == NonFinite::propagate) return;
   with_dtype(w.tape.dtype(), [&]<class T>() {
     const auto m = matrix_of<T>(result->out);
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
@@ -96,6 +102,53 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const std::string where = blame({w.tape, w.params.data()}, inverse, from, context, r);
     fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
   });
+}
+
+uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
+  if (model_.exact()) return nullptr;
+  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
+  hash_rows(x, context, keys);
+  t.random = {};
+  t.random.seed = options_.seed;
+  t.random.row_keys = keys;
+  return keys;
+}
+
+Var Session::score(const Scope& s, Var x, Var context) const {
+  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
+  Tape& t = s.tape;
+  uint64_t* keys = key_rows(t, x, context);
+  if (!keys || options_.samples == 1) return model_.log_prob(s, x, context);
+  const int64_t n = x->out.shape[0];
+  // exp(highest) sum is the sum of exp(log_prob) so far.
+  auto *highest = t.scratch<double>(n), *sum = t.scratch<double>(n);
+  Var mean = t.empty({n});
+  with_dtype(t.dtype(), [&]<class T>() {
+    for (int64_t k = 0; k < options_.samples; ++k) {
+      const TapeScope scope(t);
+      t.random.stream = 0;
+      const T* lp = model_.log_prob(s, x, context)->out.as<T>();
+      for (int64_t r = 0; r < n; ++r) {
+        keys[r] += kNextDraw;
+        const double v = static_cast<double>(lp[r]);
+        if (k == 0 || v > highest[r] || v != v) {
+          sum[r] = k == 0 || highest[r] == -kInfinity ? 1 : sum[r] * std::exp(highest[r] - v) + 1;
+          highest[r] = v;
+        } else if (highest[r] != -kInfinity) {
+          sum[r] += std::exp(v - highest[r]);
+        }
+      }
+    }
+    for (int64_t r = 0; r < n; ++r)
+      mean->out.as<T>()[r] = static_cast<T>(highest[r] + std::log(sum[r] / static_cast<double>(options_.samples)));
+  });
+  return mean;
+}
+
+Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
+  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact());
+  if (with_log_prob && !model_.exact()) drawn.log_prob = score(s, drawn.x, context);
+  return drawn;
 }
 
 const FlowModel& Session::flow(const char* what) const {
@@ -107,7 +160,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
   for_blocks(x.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
-    Var lp = model_.log_prob({w.tape, w.params.data()}, xv, cv);
+    Var lp = score({w.tape, w.params.data()}, xv, cv);
     check(w, false, xv, cv, lp, first);
     store_rows(lp, out, first);
   });
@@ -119,6 +172,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
     const Scope s{w.tape, w.params.data()};
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
+    if (!inverse) key_rows(w.tape, xv, cv);
     const Mapped m = inverse ? model.inverse(s, xv, cv) : model.forward(s, xv, cv);
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
@@ -142,6 +196,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
     Var cv = context_rows(w.tape, context, first, rows);
     store_rows(xv, plane(0), first);
     const auto keep = [&](size_t k, Var y) { store_rows(y, plane(k), first); };
+    if (!inverse) key_rows(w.tape, xv, cv);
     // By reference, so that std::function has nothing to allocate.
     const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
@@ -154,7 +209,7 @@ void Session::sample(uint64_t seed, uint64_t first_index, const View& context, c
     w.tape.random.seed = seed;
     w.tape.random.first_row = static_cast<int64_t>(first_index) + first;
     Var cv = context_rows(w.tape, context, first, rows);
-    const auto drawn = model_.sample({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
+    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);

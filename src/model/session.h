@@ -12,18 +12,31 @@ namespace nf {
 
 enum class NonFinite : uint8_t { propagate, error };
 
+struct SessionOptions {
+  SessionOptions(NonFinite n = NonFinite::propagate, int64_t s = 1, uint64_t key = 0)
+      : nonfinite(n), samples(s), seed(key) {}
+  NonFinite nonfinite;
+  // For models whose log_prob is a bound (Density::exact): draws per row, and their seed. What is drawn for a row is a
+  // function of the seed, the numbers of the row and of its context, and the draw: never of where the row stands.
+  int64_t samples;
+  uint64_t seed;
+};
+
 class Session {
  public:
   // `model` and `executor` must outlive the session.
-  Session(const Allocator& allocator, Executor& executor, const Density& model, NonFinite nonfinite);
+  Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options);
 
   // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no
   // data. A model that is no chain of layers has no map and no trace: Error{unsupported}.
+  // Of a model that is not exact: the logarithm of the mean of exp(log_prob) over options.samples draws. map and trace
+  // take the first of these draws.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
   // Every state on the way: out [layers + 1, n, event], out[0] is `from`, out[k] what the first k layers of that
   // direction made of it.
   void trace(bool inverse, const View& from, const View& context, const View& out);
+  // log_prob: as of nf_log_prob when the model is not exact, otherwise from the same pass as the samples.
   void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);
   size_t bytes() const;
 
@@ -39,12 +52,16 @@ class Session {
   void for_blocks(int64_t n, const Body& body);
   // Error{numeric} when `result`, made of `from`, is not finite and the session minds.
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
+  // Makes the tape draw by the content of these rows, draw number 0.
+  uint64_t* key_rows(Tape& t, Var x, Var context) const;
+  Var score(const Scope& s, Var x, Var context) const;
+  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
   const FlowModel& flow(const char* what) const;
   std::string blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
   Executor& executor_;
   const Density& model_;
-  NonFinite nonfinite_;
+  SessionOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -1,9 +1,9 @@
 """Checks the floors: a source file includes only files of its own floor or lower ones.
 
 0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3a src/part, 3b src/flow src/net src/base src/target,
-4 src/model src/io, 5a src/lane, 5b src/objective, 5c src/train, 6 src/abi and the public headers, 7 src/cli bindings examples (which see only nf/*.h and
-themselves). The folders of floor 3b include each other in one direction only. Some third-party headers have one home as
-well.
+4 src/model src/io, 5a src/lane, 5b src/objective, 5c src/train, 6 src/abi and the public headers, 7 src/cli bindings
+examples (which include only nf/*.h and themselves). The folders of floor 3b include each other in one direction only. Some
+third-party headers are allowed in one place only.
 """
 import os
 import re

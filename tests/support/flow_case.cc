@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "src/model/rows.h"
+
 namespace nf::test {
 
 Rows2 Rows2::part(int64_t first, int64_t count) const {
@@ -61,11 +63,21 @@ Values FlowCase<T>::read(Var v, int64_t count) {
 }
 
 template <class T>
+void FlowCase<T>::begin(bool inverse, Var x, Var context) {
+  tape_.random = {};
+  if (inverse || !by_content || model_->exact()) return;
+  auto* keys = tape_.template scratch<uint64_t>(x->out.shape[0]);
+  hash_rows(x, context, keys);
+  tape_.random.row_keys = keys;
+}
+
+template <class T>
 MappedValues FlowCase<T>::map(bool inverse, const Rows2& in) {
   const TapeScope scope(tape_);
   tape_.recording = false;
-  Var x = leaf(in.x, in.rows, model_->event(), false);
+  Var x = leaf(in.x, in.rows, model_->columns(), false);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), false) : nullptr;
+  begin(inverse, x, c);
   const Scope s{tape_, plain_.data()};
   const Mapped m = inverse ? model_->inverse(s, x, c) : model_->forward(s, x, c);
   return {read(m.y, 0), read(m.log_det, in.rows)};
@@ -75,8 +87,9 @@ template <class T>
 Values FlowCase<T>::log_prob(const Rows2& in) {
   const TapeScope scope(tape_);
   tape_.recording = false;
-  Var x = leaf(in.x, in.rows, model_->event(), false);
+  Var x = leaf(in.x, in.rows, model_->columns(), false);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), false) : nullptr;
+  begin(false, x, c);
   return read(model_->log_prob({tape_, plain_.data()}, x, c), in.rows);
 }
 
@@ -87,7 +100,7 @@ MappedGradients FlowCase<T>::differentiate(const Rows2& in, const Toward* toward
   const TapeScope scope(tape_);
   tape_.recording = true;
   for (Node& n : trained_) n.grad_fresh = n.needs_grad;
-  Var x = leaf(in.x, in.rows, model_->event(), true);
+  Var x = leaf(in.x, in.rows, model_->columns(), true);
   Var c = model_->context() ? leaf(in.context, in.rows, model_->context(), true) : nullptr;
   Mapped m = map(Scope{tape_, trained_.data()}, x, c);
   if (toward) {
@@ -123,20 +136,24 @@ MappedGradients FlowCase<T>::differentiate(const Rows2& in, const Toward* toward
 template <class T>
 MappedGradients FlowCase<T>::gradients(bool inverse, const Rows2& in, const MappedValues& cot, Memory memory) {
   return differentiate(in, nullptr, cot, [&](const Scope& s, Var x, Var c) {
+    begin(inverse, x, c);
     return inverse ? model_->inverse(s, x, c, memory) : model_->forward(s, x, c, memory);
   });
 }
 
 template <class T>
 MappedGradients FlowCase<T>::tangents(const Rows2& in, const Toward& toward, const MappedValues& cot, Memory memory) {
-  return differentiate(in, &toward, cot,
-                       [&](const Scope& s, Var x, Var c) { return model_->forward(s, x, c, memory); });
+  return differentiate(in, &toward, cot, [&](const Scope& s, Var x, Var c) {
+    begin(false, x, c);
+    return model_->forward(s, x, c, memory);
+  });
 }
 
 template <class T>
 MappedGradients FlowCase<T>::log_prob_tangents(const Rows2& in, const Toward& toward, const MappedValues& cot,
                                                Memory memory) {
   return differentiate(in, &toward, cot, [&](const Scope& s, Var x, Var c) {
+    begin(false, x, c);
     return Mapped{nullptr, model_->log_prob(s, x, c, memory)};
   });
 }

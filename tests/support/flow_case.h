@@ -39,12 +39,19 @@ class FlowCase {
  public:
   explicit FlowCase(ModelSpec spec, uint64_t seed = 1);
   explicit FlowCase(std::unique_ptr<FlowModel> model);
+  // Of a file; its kind is "flow".
+  explicit FlowCase(std::unique_ptr<Density> model)
+      : FlowCase(std::unique_ptr<FlowModel>(static_cast<FlowModel*>(model.release()))) {}
   FlowModel& model() { return *model_; }
 
   // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.
   void randomise(uint64_t seed, double std);
   void fill_params(double value);
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
+
+  // Numbers that the model draws from data to latent depend on the content of a row, as in a session, rather than on its
+  // place among the rows, as in training.
+  bool by_content = false;
 
   MappedValues map(bool inverse, const Rows2& in);
   Values log_prob(const Rows2& in);
@@ -57,6 +64,7 @@ class FlowCase {
                                     Memory memory = Memory::full);
 
  private:
+  void begin(bool inverse, Var x, Var context);
   Var leaf(const Values& v, int64_t rows, int64_t cols, bool needs_grad);
   // Leaves, a map of them and, with `toward`, the tangents of what it gives; then the gradients.
   template <class Map>

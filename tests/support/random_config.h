@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "src/flow/layer.h"
 #include "src/model/spec.h"
 #include "src/part/fields.h"
 
@@ -24,6 +25,7 @@ class RandomFields final : public Fields {
   void object(const char* name, const char* doc, Config& value) override;
   void one_of(const char* name, const char* doc, PartConfig& value) override;
   void chain(const char* name, const char* doc, std::vector<LayerSpec>& value) override;
+  void relevant(bool matters, const std::string&) override { skips_ = !matters; }
 
  protected:
   void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;
@@ -33,12 +35,20 @@ class RandomFields final : public Fields {
   int64_t below(int64_t n) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(n)); }
   std::mt19937_64 random_;
   int64_t event_;
-  int depth_ = 0;  // of chains in chains
+  int depth_ = 0;       // of chains in chains
+  bool skips_ = false;  // fields that follow have no effect
 };
 
 // The spec of a float64 model with one layer of this kind. Draws again while the layer rejects the configuration
 // (fields that exclude each other); throws std::runtime_error when it rejects a hundred in a row.
-std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t event, int64_t context);
+std::string random_spec(const LayerKind& kind, uint64_t seed, const Dims& event, int64_t context);
+inline std::string random_spec(const LayerKind& kind, uint64_t seed, int64_t columns, int64_t context) {
+  return random_spec(kind, seed, Dims{columns}, context);
+}
+// Whether the layer, with the defaults of its fields, takes this event.
+bool takes_event(const LayerKind& kind, const Dims& event);
+// Whether the spec is valid with the layer inverted.
+bool takes_inversion(const std::string& spec);
 
 // The same model in another dtype, or inverted.
 ModelSpec variant(const std::string& spec, DType dtype, bool invert);

@@ -32,6 +32,39 @@ def learns_from_csv_and_remembers_the_names():
     assert head[0] == 'a,b,c quoted' and len(head) == 3, head
 
 
+def tensors(path):
+    """Returns the tensors of a model by name, as raw bytes."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    size = int.from_bytes(data[:8], 'little')
+    head = json.loads(data[8:8 + size])
+    at = 8 + size
+    return {name: data[at + t['data_offsets'][0]:at + t['data_offsets'][1]]
+            for name, t in head.items() if name != '__metadata__'}
+
+
+@case
+def freezes_parameters_and_trains_groups():
+    write_npy('train.npy', rows_of(300))
+    train('--lr', '0', output='start.safetensors')
+    train('--freeze', 'layers.0.*', '--freeze', 'layers.2.*b*', output='frozen.safetensors')
+    before, after = tensors('start.safetensors'), tensors('frozen.safetensors')
+    moved = {name for name in before if before[name] != after[name]}
+    assert moved and not any(name.startswith('layers.0.') for name in moved), moved
+    assert all(name.startswith('layers.2.') and 'b' not in name[len('layers.2.'):] for name in moved), moved
+    with open('groups.json', 'w') as f:
+        f.write('[{"match": "layers.0.*", "optimizer": "sgd", "momentum": 0.9, "lr": 0.001}]')
+    train('--groups', 'groups.json', output='a.safetensors')
+    with open('groups.json') as f:
+        train('--groups', f.read(), output='b.safetensors')
+    assert tensors('a.safetensors') == tensors('b.safetensors')
+    assert tensors('a.safetensors') != after
+    base = ['train', SPEC, '--data', 'train.npy', '--steps', '2', '-o', 'c.safetensors']
+    fails(*base, '--freeze', 'layer.*', code=1, says=['groups[0].match', 'matches no trainable parameter'])
+    fails(*base, '--groups', '{"match": "*"}', code=2, says='--groups: not a list in JSON')
+    fails(*base, '--groups', '[{"match": "*", "lrr": 1}]', code=1, says='did you mean "lr"?')
+
+
 @case
 def holds_out_a_tenth_and_says_so():
     write_npy('train.npy', rows_of(500))

@@ -43,7 +43,7 @@ TEST(Spec, CanonicalFormIsAFixedPoint) {
   }
   for (const LayerKind* kind : Registry<LayerKind>::all())
     for (uint64_t i = 0; i < 50; ++i) {
-      const std::string once = random_spec(*kind, i, 4, 1);
+      const std::string once = random_spec(*kind, i, takes_event(*kind, {4}) ? Dims{4} : Dims{2, 1, 2}, 1);
       EXPECT_EQ(canonical(once), once);
     }
 }

@@ -95,7 +95,8 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
 
   // Without the cut it is a checkpoint of an older library: eight lanes.
   Extra old;
-  old.checkpoint = R"({"step": 2, "optimizer": "adam", "plateau_best": "inf", "plateau_factor": "0x1p+0", "plateau_bad": 0})";
+  old.checkpoint =
+      R"({"step": 2, "optimizer": "adam", "plateau_best": "inf", "plateau_factor": "0x1p+0", "plateau_bad": 0})";
   auto tensors = first.trainer.state_tensors();
   for (auto& [name, view] : tensors) {
     name = kOptimizerPrefix + name;
