@@ -180,20 +180,24 @@ typedef struct nf_view {
   { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] Describes what a spec may contain, as JSON {"layers": [KIND, ...], "bases": [KIND, ...], "embedding": KIND}.
- * KIND is {"name", "doc", "source", "fields": [FIELD, ...]}; FIELD is {"name", "type", "default", "doc"} plus "min" and
- * "max" for numbers, also "max_count" for lists, or "choices". Types: integer, number, boolean, integers and numbers
- * (lists), choice. The string is static. NULL only when out of memory. */
+/* [any] Describes what a spec may contain, as JSON {"layers": [PART, ...], "nets": [PART, ...], "bases": [PART, ...], ...,
+ * "embedding": PART, "spec": PART}: one list for every kind of part, and the fields of the spec itself. PART is {"name",
+ * "doc", "source", "fields": [FIELD, ...]}, plus "aliases", names that are read too. FIELD is {"name", "type", "default",
+ * "doc"} plus "min" and "max" for numbers, also "max_count" for lists, "max_bytes" for text, or "choices". Types: integer,
+ * number, boolean, text, integers and numbers (lists), choice; object, which has "fields"; part, of the list "of"; chain,
+ * a list of layers. The string is static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
  *
  *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
- *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
+ *     {"repeat": 8, "layers": [{"type": "affine_coupling", "net": {"type": "mlp", "hidden": [128, 128]}},
+ *                              {"type": "reverse"}]}]}
  *
  *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
  *   "embedding"  {fields...}: a net applied to the context; layers and base see its output instead. Default none.
  *   "dtype"      "float32" (default) or "float64", for parameters and arithmetic.
+ *   "kind"       what the model is; default "flow", whose fields these are.
  *   "base"       NAME or {"type": NAME, fields...}; default "normal".
  *   "layers"     the chain from x to z: each entry is a layer {"type": NAME, fields...} or a chain {"layers": [...]}.
  *                Required.
@@ -218,6 +222,23 @@ typedef int32_t (*nf_write_fn)(void *user, const void *bytes, size_t n); /* 0 = 
 NF_API nf_status nf_model_save_stream(const nf_model *m, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
 /* [shared] The canonical spec, with every default written out. NULL if m is NULL. */
 NF_API const char *nf_model_spec(const nf_model *m) NF_NOEXCEPT;
+/* [shared] Writes what the model is, as UTF-8 JSON without a terminating NUL, in one or more calls of `write`:
+ *
+ *   {"kind": "flow", "event": [8, 8, 1], "latent": [64], "context": [0], "dtype": "float32", "log_prob": "exact",
+ *    "layers": [{"name": "layers.0", "where": "spec.layers[0] (squeeze)", "type": "squeeze", "inverted": false,
+ *                "event": [8, 8, 1], "latent": [4, 4, 4], "columns": 64}, ...],
+ *    "scales": [{"where": "", "first_column": 0, "columns": 32, "event": [4, 4, 2]},
+ *               {"where": "spec.layers[1] (split)", "first_column": 32, "columns": 32, "event": [4, 4, 2]}]}
+ *
+ *   "log_prob"  "exact", or "bound" for a model that draws numbers while it scores ("dequantize"): see nf_log_prob.
+ *   "layers"    after nesting and repeats are expanded, in forward order. A layer turns an "event" into a "latent" of as
+ *               many columns. It acts on the first "columns" of a row, fewer than all inside a "split". The names of its
+ *               tensors start with "name".
+ *   "scales"    which columns of the latents leave the chain together, and their shape: first those that go through all
+ *               layers, then what each split factors out, from the innermost. A single entry if nothing is.
+ *
+ * Errors: CALLBACK. */
+NF_API nf_status nf_model_describe(const nf_model *m, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
 
 typedef struct nf_model_info {
   uint32_t struct_size;
@@ -256,11 +277,11 @@ NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const 
                                      nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
 /* [excl] Data-dependent initialization: sets the layers that take their initial parameters from data ("actnorm",
- * "standardise", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
+ * "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
  * [n, event_size] as they arrive at it; a constant column is only centered. This happens once in the life of a model: a
- * flag, the tensor "...initialised", is saved with it. If every layer is already initialized, the call is a no-op.
+ * flag, the tensor "...initialized", is saved with it. If every layer is already initialized, the call is a no-op.
  * Without this call the first training step initializes from its batch; call it with all training rows if the chain has
- * "standardise". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
+ * "standardize". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
  * Errors, which change nothing: ARGUMENT (fewer than 2 rows), NUMERIC (a row is not finite; the message says where). */
 NF_API nf_status nf_model_fit_data(nf_model *m, const nf_view *x, const nf_view *ctx, nf_error *err) NF_NOEXCEPT;
 /* Notes are saved in the model's file: column names, units, who trained it. set is [excl]; a NULL value removes the
@@ -273,15 +294,20 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
 /* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
- * x and z are [n, event_size], or [n, height, width, channels] if the event has that shape, for any n. ctx is [n,
- * context_size], or [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are
+ * x and z are [n, event_size], or [n, height, width, channels] if the event (of z: the latent, see nf_model_describe) has
+ * that shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are
  * [n]. Rows are independent: the bits of a row's result do not depend on n or on the other rows. A row with NaN or
  * infinity gives NaN or -infinity in that row only; with option "nonfinite" = "error" it is NF_ERR_NUMERIC naming the
  * row. Calls allocate nothing. Creating and freeing sessions is [shared] on the model. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT; /* [shared] scratch memory, fixed; 0 for NULL */
-/* [excl] Computes log_prob of every row, in nats. */
+/* [excl] Computes log_prob of every row, in nats. Of a model that draws numbers while it scores, it is a bound: exp of it
+ * is an unbiased estimate of the density, so that its expectation over draws is at most the log-density. Option
+ * "score_samples" takes the mean over that many draws inside the logarithm, which is closer to the log-density the more
+ * there are (Burda et al. 2016). What is drawn for a row is a function of option "score_seed", the numbers of the row and
+ * of its context, and the draw: equal rows have equal results wherever they stand, and in any dtype that holds their
+ * numbers. nf_forward and nf_trace take the first of these draws. */
 NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_view *log_prob,
                              nf_error *err) NF_NOEXCEPT;
 /* [excl] Map x to z, and z to x. log_det may be NULL. */
@@ -297,7 +323,7 @@ NF_API nf_status nf_trace(nf_session *s, const nf_view *from, const nf_view *ctx
                           nf_error *err) NF_NOEXCEPT;
 /* [excl] Fills out [n, event_size] with samples first_index .. first_index + n - 1 of the stream `seed`. A sample's
  * bits do not depend on how a run is split into calls or threads. log_prob [n] receives the samples' log-density from
- * the same pass and may be NULL. */
+ * the same pass, or where it is a bound what nf_log_prob gives for them, and may be NULL. */
 NF_API nf_status nf_sample(nf_session *s, uint64_t seed, uint64_t first_index, const nf_view *ctx, const nf_view *out,
                            const nf_view *log_prob, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
@@ -479,7 +505,8 @@ NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT
 NF_API nf_status nf_table_save(const nf_view *v, const char *path, nf_error *err) NF_NOEXCEPT;
 NF_API void nf_table_free(nf_table *t) NF_NOEXCEPT;
 
-/* [any] Creates mini-batches of rows that the caller holds and must keep alive longer. ctx and weight may be NULL.
+/* [any] Creates mini-batches of rows that the caller holds and must keep alive longer: x [n, columns] or [n, height,
+ * width, channels], and so are its batches. ctx and weight may be NULL.
  * Options "batch", "seed", "order" = "shuffle" (epochs) | "replacement" | "sequential" | "blocks" (epochs that read
  * runs of "block" consecutive rows, shuffled within windows of 16 runs, for mapped tables). Batch k is a pure function
  * of the options and k, so a resumed run sees the same data. "part_begin" and "part_end" restrict the batches to a

@@ -93,6 +93,24 @@ inline void need_dtype(int32_t is, int32_t asked) {
 
 inline std::string text(const char *s) { return s ? s : ""; }
 
+// What f(handle, write, user, err) writes.
+template <class F, class T>
+std::vector<unsigned char> written(F f, T *handle) {
+  std::vector<unsigned char> out;
+  const nf_write_fn append = [](void *user, const void *bytes, size_t n) -> int32_t {
+    const auto *p = static_cast<const unsigned char *>(bytes);
+    auto *to = static_cast<std::vector<unsigned char> *>(user);
+    try {
+      to->insert(to->end(), p, p + n);
+    } catch (...) {
+      return 1;
+    }
+    return 0;
+  };
+  invoke(f, handle, append, &out);
+  return out;
+}
+
 }  // namespace detail
 
 // Borrowed numbers: rank 1 [n], or rank 2 [rows, cols] in row-major order. A default-constructed View is "none" (NULL).
@@ -235,23 +253,14 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
     return Model(detail::make<nf_model>(nf_model_load_memory, rt.get(), bytes, n, limits.get()));
   }
   void save(const std::string &path) const { detail::invoke(nf_model_save, get(), path.c_str()); }
-  std::vector<unsigned char> to_bytes() const {
-    std::vector<unsigned char> out;
-    const nf_write_fn append = [](void *user, const void *bytes, size_t n) -> int32_t {
-      const auto *p = static_cast<const unsigned char *>(bytes);
-      try {
-        static_cast<std::vector<unsigned char> *>(user)->insert(static_cast<std::vector<unsigned char> *>(user)->end(),
-                                                                p, p + n);
-      } catch (...) {
-        return 1;
-      }
-      return 0;
-    };
-    detail::invoke(nf_model_save_stream, get(), append, &out);
-    return out;
-  }
+  std::vector<unsigned char> to_bytes() const { return detail::written(nf_model_save_stream, get()); }
 
   std::string spec() const { return detail::text(nf_model_spec(get())); }
+  // JSON: shapes of event and latents, whether log_prob is exact, layers, scales (nf_model_describe).
+  std::string describe() const {
+    const std::vector<unsigned char> text = detail::written(nf_model_describe, get());
+    return {text.begin(), text.end()};
+  }
   nf_model_info info() const {
     nf_model_info i = NF_MODEL_INFO_INIT;
     detail::invoke(nf_model_get_info, get(), &i);

@@ -31,8 +31,10 @@ double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     const double at = static_cast<double>(x[j]) / grid.step;
     double level = clamped(grid, std::round(at));
-    if (at != at) log_density = at;
-    else if (!(std::abs(at - level) <= kTolerance)) log_density -= kInfinity;  // a NaN stays NaN
+    if (at != at)
+      log_density = at;
+    else if (!(std::abs(at - level) <= kTolerance))
+      log_density -= kInfinity;  // a NaN stays NaN
     if (std::isinf(level)) level = 0;
     // Rounding must not leave the cell: then its middle, or where float32 has no fractions the level itself.
     y[j] = static_cast<T>(point(grid, level + static_cast<double>(u[j])));

@@ -83,12 +83,22 @@ Var draw(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& gri
 }
 
 const OpCase kCases[] = {
-    {"dequantize", {{"n1", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kFirst, {1, 0}); }},
-    {"dequantize_some", {{"n3", Domain::integer}}, [](Tape& t, const Var* in) { return draw(t, in[0], kTwo, {1, 8}); }},
+    {"dequantize",
+     {{"n1", Domain::integer}},
+     [](Tape& t, const Var* in) {
+       return draw(t, in[0], kFirst, {1, 0});
+     }},
+    {"dequantize_some",
+     {{"n3", Domain::integer}},
+     [](Tape& t, const Var* in) {
+       return draw(t, in[0], kTwo, {1, 8});
+     }},
     // All of one cell: between cells x jumps.
     {"quantize",
      {{"n3", Domain::positive}},
-     [](Tape& t, const Var* in) { return quantize(t, in[0], kTwo, {8, 0}).y; }},
+     [](Tape& t, const Var* in) {
+       return quantize(t, in[0], kTwo, {8, 0}).y;
+     }},
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ class RuntimeState {
 
 struct ModelState {
   std::shared_ptr<RuntimeState> runtime;
-  std::unique_ptr<FlowModel> model;
+  std::unique_ptr<Density> model;
   Notes notes;
   std::atomic<bool> has_trainer{false};
   std::atomic<uint64_t> version{0};  // counts writes from outside the trainer

@@ -9,6 +9,9 @@
 #include "src/io/atomic_file.h"
 #include "src/io/quote.h"
 #include "src/io/utf8.h"
+#include "src/model/describe.h"
+#include "src/model/flow_model.h"
+#include "src/model/model.h"
 #include "src/model/rows.h"
 #include "src/train/start.h"
 
@@ -55,7 +58,7 @@ void copy_tensor(const View& from, const View& to) {
   }
 }
 
-View named_tensor(const FlowModel& model, const char* name) {
+View named_tensor(const Density& model, const char* name) {
   need(name, "name");
   const int64_t slot = model.params().find(name);
   if (slot < 0) fail(Code::argument, "the model has no tensor \"%.80s\" (nf_model_tensor lists them)", name);
@@ -88,7 +91,7 @@ nf_status nf_model_create(nf_runtime* rt, const char* spec_json, size_t spec_len
     need(spec_json, "spec_json");
     need(out, "out");
     LoadedModel m;
-    m.model = std::make_unique<FlowModel>(rt->state->allocator(), parse_spec({spec_json, spec_len}), seed);
+    m.model = make_model(rt->state->allocator(), parse_spec({spec_json, spec_len}), seed);
     *out = wrap(rt->state, std::move(m));
   });
 }
@@ -115,7 +118,7 @@ nf_status nf_model_load_memory(nf_runtime* rt, const void* bytes, size_t n, cons
     need(rt, "runtime");
     if (!bytes) fail(Code::argument, "bytes is NULL");
     need(out, "out");
-    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes exceed the option \"max_file_bytes\"", n);
+    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes exceed the limit of %zu (option \"max_file_bytes\")", n, load_limit(limits));
     *out = wrap(rt->state, read_model(rt->state->allocator(), {static_cast<const std::byte*>(bytes), n}));
   });
 }
@@ -141,11 +144,20 @@ nf_status nf_model_save_stream(const nf_model* m, nf_write_fn write, void* user,
 
 const char* nf_model_spec(const nf_model* m) NF_NOEXCEPT { return m ? m->state->model->canonical().c_str() : nullptr; }
 
+nf_status nf_model_describe(const nf_model* m, nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(m, "model");
+    if (!write) fail(Code::argument, "write is NULL");
+    const std::string text = describe_model(*m->state->model);
+    CallbackSink(write, user).write(text.data(), text.size());
+  });
+}
+
 nf_status nf_model_get_info(const nf_model* m, nf_model_info* info, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
     need_struct(info, "info");
-    const FlowModel& f = *m->state->model;
+    const Density& f = *m->state->model;
     info->dtype = static_cast<int32_t>(f.dtype());
     info->event_size = f.columns();
     info->context_size = f.context();
@@ -209,11 +221,12 @@ nf_status nf_model_set_tensor(nf_model* m, const char* name, const nf_view* valu
 nf_status nf_model_fit_data(nf_model* m, const nf_view* x, const nf_view* ctx, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
-    FlowModel& model = *m->state->model;
+    Density& model = *m->state->model;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
-    check_context(c, check_rows(xv, "x", model.event_dims()), model.context());
+    check_context(c, check_rows(xv, "x", model.event()), model.context());
     RuntimeState& rt = *m->state->runtime;
-    start_from_data(rt.allocator(), *rt.executor, model, cut_of(model), xv, c, {}, {});
+    if (const FlowModel* flow = model.flow())
+      start_from_data(rt.allocator(), *rt.executor, *flow, cut_of(model), xv, c, {}, {});
     m->state->version.fetch_add(1);
   });
 }

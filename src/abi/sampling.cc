@@ -8,12 +8,15 @@ using namespace nf;
 
 namespace {
 
-void check_target(const nf_target* target, int64_t event) {
+// Checks a model whose samples are weighed by the target.
+void check_proposal(const nf_target* target, const Density& model) {
   need(target, "target");
-  if (target->target->event != event)
+  if (target->target->event != model.columns())
     fail(Code::shape, "the target has %lld column%s, but the model has %lld",
          static_cast<long long>(target->target->event), target->target->event == 1 ? "" : "s",
-         static_cast<long long>(event));
+         static_cast<long long>(model.columns()));
+  if (!model.exact())
+    fail(Code::unsupported, "the density of this model's samples is not known: its log_prob is a bound");
 }
 
 }  // namespace
@@ -25,12 +28,12 @@ nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, u
                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
-    const FlowModel& model = *s->model->model;
-    check_target(target, model.event());
+    const Density& model = *s->model->model;
+    check_proposal(target, model);
     if (n < 1) fail(Code::argument, "n is %lld, expected at least 1", static_cast<long long>(n));
     const View c = view_of(ctx, "ctx", true), xv = view_of(x, "x", true), w = view_of(log_weight, "log_weight", true);
     check_context(c, 1, model.context());
-    if (x) check_rows(xv, "x", model.event_dims(), n);
+    if (x) check_rows(xv, "x", model.event(), n);
     if (log_weight) need_shape(w, "log_weight", {n});
     need_struct(info, "info");
     if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
@@ -70,7 +73,7 @@ nf_status nf_metropolis(nf_runtime* rt, const nf_target* target, nf_session* pro
   return guard(err, [&] {
     need(rt, "runtime");
     need(target, "target");
-    if (proposal) check_target(target, proposal->model->model->event());
+    if (proposal) check_proposal(target, *proposal->model->model);
     const int64_t d = target->target->event;
     const View s = view_of(start, "start", true), c = view_of(ctx, "ctx", true), o = view_of(out, "out");
     need_shape(o, "out", {-1, -1, d});

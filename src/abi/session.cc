@@ -11,10 +11,10 @@ nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const
                    nf_error* err, bool inverse) noexcept {
   return guard(err, [&] {
     need(s, "session");
-    const FlowModel& model = *s->model->model;
+    const Density& model = *s->model->model;
     const char* in = inverse ? "z" : "x";
     const char* out = inverse ? "x" : "z";
-    const Dims& data = model.event_dims();
+    const Dims& data = model.event();
     const Dims& latent = model.latent();
     const View x = view_of(from, in), c = view_of(ctx, "ctx", true), y = view_of(to, out),
                l = view_of(log_det, "log_det", true);
@@ -46,9 +46,9 @@ nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const
                       nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
-    const FlowModel& model = *s->model->model;
+    const Density& model = *s->model->model;
     const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), out = view_of(log_prob, "log_prob");
-    const int64_t n = check_rows(xv, "x", model.event_dims());
+    const int64_t n = check_rows(xv, "x", model.event());
     check_context(c, n, model.context());
     need_shape(out, "log_prob", {n});
     s->session->log_prob(xv, c, out);
@@ -69,10 +69,10 @@ nf_status nf_trace(nf_session* s, const nf_view* from, const nf_view* ctx, int32
                    nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
-    const FlowModel& model = *s->model->model;
+    const Density& model = *s->model->model;
     const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true), y = view_of(out, "out");
     if (inverse != 0 && inverse != 1) fail(Code::argument, "inverse is %d, expected 0 or 1", inverse);
-    const int64_t n = check_rows(x, "from", inverse ? model.latent() : model.event_dims());
+    const int64_t n = check_rows(x, "from", inverse ? model.latent() : model.event());
     check_context(c, n, model.context());
     need_shape(y, "out", {static_cast<int64_t>(model.layers().size()) + 1, n, model.columns()});
     s->session->trace(inverse == 1, x, c, y);
@@ -83,9 +83,9 @@ nf_status nf_sample(nf_session* s, uint64_t seed, uint64_t first_index, const nf
                     const nf_view* log_prob, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
-    const FlowModel& model = *s->model->model;
+    const Density& model = *s->model->model;
     const View c = view_of(ctx, "ctx", true), x = view_of(out, "out"), lp = view_of(log_prob, "log_prob", true);
-    const int64_t n = check_rows(x, "out", model.event_dims());
+    const int64_t n = check_rows(x, "out", model.event());
     check_context(c, n, model.context());
     if (log_prob) need_shape(lp, "log_prob", {n});
     if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");

@@ -19,12 +19,12 @@ namespace {
 
 nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const nf_view* weight) {
   const auto begin = std::chrono::steady_clock::now();
-  const FlowModel& model = *t.model->model;
+  const Density& model = *t.model->model;
   const Objective& objective = t.trainer->objective();
   const View xv = view_of(x, "x", !objective.kind().data), c = view_of(ctx, "ctx", true),
              w = view_of(weight, "weight", true);
   if (objective.kind().data) {
-    const int64_t n = check_rows(xv, "x", model.event_dims());
+    const int64_t n = check_rows(xv, "x", model.event());
     if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
     check_context(c, n, model.context());
     if (weight) need_shape(w, "weight", {n});
@@ -94,9 +94,9 @@ nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error
     if (!kind.target)
       fail(Code::state, "objective \"%s\" has no target: set the option \"objective\", for example reverse_kl",
            kind.name);
-    if (target->target->event != t->model->model->event())
+    if (target->target->event != t->model->model->columns())
       fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
-           target->target->event == 1 ? "" : "s", static_cast<long long>(t->model->model->event()));
+           target->target->event == 1 ? "" : "s", static_cast<long long>(t->model->model->columns()));
     t->trainer->set_target(target->target);
   });
 }

@@ -14,7 +14,7 @@ void add_score(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
-void add_layers(CLI::App& app, Action& action);
+void add_parts(CLI::App& app, Action& action);
 void add_options(CLI::App& app, Action& action);
 void add_toy(CLI::App& app, Action& action);
 void add_plot(CLI::App& app, Action& action);

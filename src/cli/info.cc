@@ -1,10 +1,10 @@
 // nf info: prints what a model file holds.
 #include <cinttypes>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "src/cli/commands.h"
+#include "src/cli/description.h"
 #include "src/cli/evaluate.h"
 #include "src/cli/handle.h"
 #include "src/cli/settings.h"
@@ -42,32 +42,47 @@ std::vector<Tensor> tensors_of(const nf_model* model, int64_t count) {
   return out;
 }
 
-// Returns the defaults of every layer and base by "kind.field", so that a summary can omit them.
-std::map<std::string, Json> defaults() {
-  std::map<std::string, Json> out;
-  const char* described = nf_layers_describe();
-  if (!described) throw Failure("out of memory");
-  const Json all = Json::parse(described);
-  for (const char* family : {"layers", "bases"})
-    for (const Json& kind : all[family])
-      for (const Json& field : kind["fields"])
-        out[kind["name"].get<std::string>() + "." + field["name"].get<std::string>()] = field["default"];
-  for (const Json& field : all["embedding"]["fields"])
-    out["embedding." + field["name"].get<std::string>()] = field["default"];
+void add(std::string& list, const std::string& words) {
+  if (!words.empty()) list += (list.empty() ? "" : ", ") + words;
+}
+
+// Lists the fields that differ from their defaults, those of nested parts too: "net residual, hidden [128], scale exp".
+std::string fields_of(const Json& value, const Json& fields) {
+  std::string out;
+  for (const Json& f : fields) {
+    const std::string key = f["name"];
+    if (!value.contains(key) || value[key] == f["default"]) continue;
+    if (f["type"] != "part" || !value[key].is_object()) {
+      add(out, key + " " + shown(value[key]));
+      continue;
+    }
+    const std::string part = value[key].value("type", "");
+    const Json* kind = find_part(f["of"], part);
+    Json inside = kind ? kind->at("fields") : Json::array();
+    if (part != f["default"].value("type", ""))
+      add(out, key + " " + part);
+    else
+      for (Json& field : inside) field["default"] = f["default"].value(field["name"].get<std::string>(), Json());
+    add(out, fields_of(value[key], inside));
+  }
   return out;
 }
 
-// Lists the fields that differ from their defaults, in spec order: "hidden [128, 128], scale exp".
-std::string fields_of(const Json& layer) {
-  static const std::map<std::string, Json> usual = defaults();
-  std::string out;
-  for (const auto& [key, value] : layer.items()) {
-    if (key == "type" || key == "repeat" || key == "invert") continue;
-    const auto found = usual.find(layer.value("type", "") + "." + key);
-    if (found != usual.end() && found->second == value) continue;
-    out += (out.empty() ? "" : ", ") + key + " " + shown(value);
+// Formats a shape: "6 columns", or "28 x 28 x 1, 784 columns".
+std::string event_of(const Json& event) {
+  std::string shape;
+  int64_t columns = 1;
+  for (const Json& n : event) {
+    shape += (shape.empty() ? "" : " x ") + shown(n);
+    columns *= n.get<int64_t>();
   }
-  return out;
+  const std::string text = counted(columns, "column");
+  return event.size() == 1 ? text : shape + ", " + text;
+}
+
+std::string fields_of_part(const std::string& registry, const Json& value) {
+  const Json* part = find_part(registry, value.value("type", ""));
+  return part ? fields_of(value, part->at("fields")) : "";
 }
 
 // Formats an object in one line, "steps 4000, best_step 3750", with numbers rounded for reading; --json has the exact
@@ -94,7 +109,7 @@ std::vector<std::pair<std::string, std::string>> notes_of(const nf_model* model)
 std::string base_of(const Json& spec) {
   const Json& base = spec.at("base");
   if (!base.is_object()) return shown(base);
-  const std::string fields = fields_of(base);
+  const std::string fields = fields_of_part("bases", base);
   return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
 }
 
@@ -102,11 +117,10 @@ std::string base_of(const Json& spec) {
 std::string context_of(const Json& spec, int64_t columns) {
   const std::string text = counted(columns, "column");
   if (!spec.contains("embedding")) return text;
-  Json net = spec["embedding"];
-  const std::string width = shown(net["out"]);
-  net.erase("out");
-  net["type"] = "embedding";
-  const std::string fields = fields_of(net);
+  Json embedding = spec["embedding"];
+  const std::string width = shown(embedding["out"]);
+  embedding.erase("out");
+  const std::string fields = fields_of(embedding, description()["embedding"]["fields"]);
   return text + ", embedded as " + width + (fields.empty() ? "" : ": " + fields);
 }
 
@@ -125,17 +139,20 @@ void print_layer(const Screen& screen, const Json& layer, bool inverted, const s
                  int64_t& index) {
   inverted ^= layer.value("invert", false);
   for (int64_t k = 0, repeat = layer.value("repeat", int64_t{1}); k < repeat; ++k) {
-    if (layer.contains("layers")) {
-      const Json& inside = layer["layers"];
-      for (size_t i = 0; i < inside.size(); ++i)
-        print_layer(screen, inside[inverted ? inside.size() - 1 - i : i], inverted, tensors, index);
-      continue;
-    }
+    const auto inside = [&] {
+      const Json& layers = layer["layers"];
+      for (size_t i = 0; i < layers.size(); ++i)
+        print_layer(screen, layers[inverted ? layers.size() - 1 - i : i], inverted, tensors, index);
+    };
+    // Layers inside another one (split) follow it, or if inverted precede it.
+    if (layer.contains("layers") && (inverted || !layer.contains("type"))) inside();
+    if (!layer.contains("type")) continue;
     const std::string name = "layers." + std::to_string(index++);
     const std::string type = layer.value("type", "") + (inverted ? " (inverted)" : "");
     std::printf("  %-10s %-20s %12s  %s\n", name.c_str(), type.c_str(),
                 grouped(trainable_under(tensors, name + ".")).c_str(),
-                screen.dim(wrapped(fields_of(layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
+                screen.dim(wrapped(fields_of_part("layers", layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
+    if (layer.contains("layers") && !inverted) inside();
   }
 }
 
@@ -149,6 +166,7 @@ void print_json(const nf_model* model, const nf_model_info& info, const std::vec
     list.push_back({{"name", t.name}, {"shape", Json::parse(t.shape)}, {"trainable", t.trainable}});
   const Json out = {{"dtype", info.dtype == NF_F64 ? "float64" : "float32"},
                     {"event_size", info.event_size},
+                    {"model", description_of(model)},
                     {"context_size", info.context_size},
                     {"layer_count", info.layer_count},
                     {"param_count", info.param_count},
@@ -181,10 +199,17 @@ int info(const InfoArgs& a) {
     return kOk;
   }
   std::printf("%s\n", screen.bold(a.model).c_str());
-  std::printf("  event       %s of %s\n", counted(info.event_size, "column").c_str(),
+  const Json described = description_of(model.get());
+  std::printf("  event       %s of %s\n", event_of(described["event"]).c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
   std::printf("  base        %s\n", base_of(spec).c_str());
+  if (described["log_prob"] == "bound") std::printf("  log_prob    a lower bound, of draws made while scoring\n");
+  const Json& scales = described["scales"];
+  for (size_t i = 0; i < scales.size() && scales.size() > 1; ++i)
+    std::printf("  %-10s  latent columns from %s: %s%s\n", i == 0 ? "scales" : "",
+                shown(scales[i]["first_column"]).c_str(), event_of(scales[i]["event"]).c_str(),
+                scales[i]["where"] == "" ? "" : (", of " + scales[i]["where"].get<std::string>()).c_str());
   std::printf("  parameters  %s in %s\n", grouped(info.param_count).c_str(),
               counted(info.layer_count, "layer").c_str());
   std::printf("  hash        %s\n", hex(info.hash).c_str());

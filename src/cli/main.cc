@@ -76,7 +76,7 @@ int run(int argc, char** argv) {
   add_sample(app, action);
   add_check(app, action);
   add_info(app, action);
-  add_layers(app, action);
+  add_parts(app, action);
   add_options(app, action);
   add_toy(app, action);
   add_plot(app, action);

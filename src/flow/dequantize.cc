@@ -51,7 +51,8 @@ class Dequantize final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, dequantize, Dequantize, "adds uniform noise to columns of integers or levels, which makes them continuous",
+NF_PART(Layer, dequantize, Dequantize,
+        "adds uniform noise to columns of integers or levels, which makes them continuous",
         "Theis et al. 2016, A note on the evaluation of generative models, section 3.1", Domain::integer, Domain::real);
 
 }  // namespace nf

@@ -2,6 +2,7 @@
 // A new layer is one file that ends in NF_PART(Layer, word, ...) and its word in src/flow/meson.build.
 #pragma once
 #include <memory>
+#include <vector>
 
 #include "runtime/op/family.h"
 #include "runtime/tape/params.h"
@@ -41,6 +42,11 @@ struct LayerKind : PartKind {
   // The event on the other side of a layer that changes it: of z for d.event of x, or with `inverted` of x for d.event
   // of z. The number of columns stays. nullptr: the same event on both sides.
   Dims (*other_side)(const Config& config, const Declare& d, bool inverted) = nullptr;
+  // A layer whose configuration holds layers of their own, which act on the first columns of z only: those layers, the
+  // event that they get, which is of the first columns, and that of the columns behind them. nullptr: it has none.
+  const std::vector<LayerSpec>& (*inner)(const Config& config) = nullptr;
+  Dims (*kept)(const Config& config, const Declare& d) = nullptr;
+  Dims (*rest)(const Config& config, const Declare& d) = nullptr;
 };
 
 }  // namespace nf

@@ -11,56 +11,112 @@
 namespace nf {
 namespace {
 
-// Writes out nesting, repeats and inversion.
+// Writes out nesting, repeats, inversion and splits, in the order from data to latents.
 class WriteOut {
  public:
-  WriteOut(const ModelSpec& spec, std::vector<ParamInfo>& infos, std::vector<LayerInstance>& layers)
-      : event(spec.event), spec_(spec), infos_(infos), layers_(layers) {}
+  WriteOut(const Dims& x, int64_t context, const std::string& prefix, std::vector<ParamInfo>& infos,
+           std::vector<LayerInstance>& layers)
+      : event(x), context_(context), prefix_(prefix), infos_(infos), layers_(layers) {}
 
   void operator()(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
     inverted ^= s.invert;
     for (int64_t r = 0; r < s.repeat; ++r) {
       const std::string rep = s.repeat > 1 ? repetition + ", repetition " + std::to_string(r) : repetition;
-      if (s.kind) {
+      if (!s.kind)
+        all(s.layers, path, inverted, rep);
+      else if (s.kind->inner)
+        split(s, path, inverted, rep);
+      else
         add(s, path, inverted, rep);
-      } else {
-        const auto n = static_cast<int64_t>(s.layers.size());
-        for (int64_t i = 0; i < n; ++i) {
-          const int64_t at = inverted ? n - 1 - i : i;
-          (*this)(s.layers[static_cast<size_t>(at)], path + ".layers[" + std::to_string(at) + "]", inverted, rep);
-        }
-      }
     }
   }
 
+  // From the last column on; the columns before them are the last scale.
+  std::vector<Scale> scales() const {
+    std::vector<Scale> list = {{"", 0, factored_.empty() ? event : innermost_}};
+    list.insert(list.end(), factored_.rbegin(), factored_.rend());
+    return list;
+  }
   Dims event;  // behind the last layer so far
 
  private:
-  void add(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+  void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted,
+           const std::string& repetition) {
+    const auto n = static_cast<int64_t>(layers.size());
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t at = inverted ? n - 1 - i : i;
+      (*this)(layers[static_cast<size_t>(at)], path + ".layers[" + std::to_string(at) + "]", inverted, repetition);
+    }
+  }
+
+  // The split and the layers inside, which see the first columns only. Inverted, they come first, on a vector.
+  void split(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+    const Declare d = declare(path);
+    const Dims kept = s.kind->kept(*s.config, d);
+    const Dims outer = {event.count()};
+    if (!inverted) {
+      const Dims rest = s.kind->rest(*s.config, d);
+      add(s, path, false, repetition);
+      if (rest.count() > 0) factored_.push_back({layers_.back().where, kept.count(), rest});
+      event = kept;
+    } else {
+      event = {kept.count()};
+    }
+    all(s.kind->inner(*s.config), path, inverted, repetition);
+    if (!inverted) {
+      if (factored_.empty() || factored_.back().first >= kept.count()) innermost_ = event;
+      event = outer;
+    } else {
+      event = d.event;
+      add(s, path, true, repetition);
+    }
+  }
+
+  Declare declare(const std::string& path) const {
     const auto ordinal = layers_.size();
+    return {infos_, prefix_ + "." + std::to_string(ordinal) + ".", event, context_, ordinal, path};
+  }
+
+  void add(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
     LayerInstance l;
     l.where = path + " (" + s.kind->name + repetition + ")";
+    l.kind = s.kind;
     l.inverted = inverted;
     l.first = static_cast<ParamId>(infos_.size());
     l.in = l.out = event;
-    const Declare d(infos_, "layers." + std::to_string(ordinal) + ".", event, spec_.seen_context(), ordinal, path);
+    l.columns = event.count();
+    const Declare d = declare(path);
     if (s.kind->other_side) l.out = s.kind->other_side(*s.config, d, inverted);
-    if (l.out.count() != l.in.count())
+    if (l.out.count() != l.columns)
       fail(Code::internal, "%s makes %s of an event %s", l.where.c_str(), to_string(l.out).c_str(),
            to_string(l.in).c_str());
     l.layer = s.kind->build(*s.config, inverted ? d.between(l.out, l.in) : d.between(l.in, l.out));
     if (inverted && !l.layer->exact())
-      fail(Code::spec, "%s.invert: %s cannot be inverted, by itself or by a chain around it: it has many latents for one "
-           "row of data", path.c_str(), s.kind->name);
+      fail(Code::spec,
+           "%s.invert: %s cannot be inverted, by itself or by a chain around it: it has many latents for one row of "
+           "data",
+           path.c_str(), s.kind->name);
     l.count = static_cast<ParamId>(infos_.size()) - l.first;
     event = l.out;
+    // What was factored out and is mixed again is no scale of its own.
+    while (!factored_.empty() && factored_.back().first < l.columns) factored_.pop_back();
     layers_.push_back(std::move(l));
   }
 
-  const ModelSpec& spec_;
+  const int64_t context_;
+  const std::string& prefix_;
   std::vector<ParamInfo>& infos_;
   std::vector<LayerInstance>& layers_;
+  std::vector<Scale> factored_;  // outermost first
+  Dims innermost_;               // of the columns before them
 };
+
+// Columns [first, first + count) of a matrix.
+View columns_of(View v, int64_t first, int64_t count) {
+  v.data = v.as<char>() + first * v.stride[1] * size_of(v.dtype);
+  v.shape[1] = count;
+  return v;
+}
 
 void copy(const View& from, const View& to) {
   with_dtype(from.dtype, [&]<class T>() {
@@ -80,8 +136,14 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
   for (size_t i = 0; i < n; ++i) {
     Var y = turn[i % 2];
     const Tape::Mark mark = t.mark();
-    const Mapped m = apply_layer(s, layers[inverse ? n - 1 - i : i], all.y, context, inverse);
-    copy(m.y->out, y->out);
+    const LayerInstance& l = layers[inverse ? n - 1 - i : i];
+    const bool whole = l.columns == shape[1];
+    Var x = whole ? all.y : slice_columns(t, all.y, 0, l.columns);
+    const Mapped m = apply_to_columns(s, l, x, context, inverse);
+    copy(m.y->out, columns_of(y->out, 0, l.columns));
+    if (!whole)
+      copy(columns_of(all.y->out, l.columns, shape[1] - l.columns),
+           columns_of(y->out, l.columns, shape[1] - l.columns));
     if (m.log_det)
       with_dtype(t.dtype(),
                  [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
@@ -117,10 +179,12 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
 
 }  // namespace
 
-Chain::Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos) {
-  WriteOut write_out(spec, infos, layers_);
-  write_out(spec.chain, "spec", false, "");
+Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context,
+             const std::string& prefix, std::vector<ParamInfo>& infos) {
+  WriteOut write_out(event, context, prefix, infos, layers_);
+  write_out(spec, path, false, "");
   latent_ = write_out.event;
+  scales_ = write_out.scales();
 }
 
 bool Chain::exact() const {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/model/spec.h"
+#include "src/flow/chain.h"
 
 namespace nf {
 
@@ -22,16 +22,28 @@ struct LayerInstance {
   bool inverted = false;
   ParamId first = 0, count = 0;  // its parameters
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
-  Dims in, out;                  // events on its side of the data and of the latents
+  const LayerKind* kind = nullptr;
+  Dims in, out;         // events on its side of the data and of the latents
+  int64_t columns = 0;  // it acts on so many columns, the first ones; the others pass (layers inside a split)
+};
+
+// Columns of the latents that leave the chain together: those that a split factors out, or those that no split does.
+struct Scale {
+  std::string where;  // the split, "" of the last
+  int64_t first = 0;  // column
+  Dims event;         // as the split or the last layer sees it
 };
 
 class Chain {
  public:
-  // Writes out nesting, repeats and inversion of spec.chain. Layers declare their tensors, named "layers.N....", in
-  // `infos`.
-  Chain(const ModelSpec& spec, std::vector<ParamInfo>& infos);
+  // Writes out nesting, repeats, inversion and splits of `spec`, which messages call `path`, for this event of x and that
+  // many columns of context. Layers declare their tensors, named PREFIX.N...., in `infos`.
+  Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context, const std::string& prefix,
+        std::vector<ParamInfo>& infos);
 
   const std::vector<LayerInstance>& layers() const { return layers_; }
+  // In the order of their columns. One, of all columns, when nothing is factored out or later layers mix it again.
+  const std::vector<Scale>& scales() const { return scales_; }
   bool exact() const;  // every layer is
   // The event that the last layer hands on.
   const Dims& latent() const { return latent_; }
@@ -51,6 +63,7 @@ class Chain {
  private:
   std::vector<LayerInstance> layers_;
   Dims latent_;
+  std::vector<Scale> scales_;
 };
 
 }  // namespace nf

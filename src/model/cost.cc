@@ -18,7 +18,7 @@ OpCost cost_of_rows(const Allocator& allocator, const Density& model, int64_t ro
   t.measuring = true;
   std::vector<Node> params(model.params().slots().size());
   model.params().bind(params.data(), nullptr, nullptr);
-  Var x = t.zeros({rows, model.event()});
+  Var x = t.zeros({rows, model.columns()});
   Var context = model.context() ? t.zeros({rows, model.context()}) : nullptr;
   model.log_prob({t, params.data()}, x, context);
   return t.cost;

@@ -3,6 +3,7 @@
 #include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
+#include "src/model/flow_model.h"
 
 namespace nf {
 namespace {
@@ -32,11 +33,22 @@ void fill_param(const Init& init, uint64_t seed, int64_t index, T* out, int64_t 
 
 }  // namespace
 
+std::unique_ptr<Density> make_model(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params) {
+  const ModelKind& kind = *spec.kind;
+  const Config& config = *spec.config;
+  return kind.build(config, {allocator, spec, seed, max_params});
+}
+
+std::span<const LayerInstance> Density::layers() const {
+  if (!flow()) return {};
+  return flow()->layers();
+}
+
 void Density::create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
                             int64_t max_params) {
   std::vector<ParamSlot> slots;
   for (const ParamInfo& p : infos) {
-    slots.push_back({p.name, p.shape, p.trainable});
+    slots.push_back({p.name, p.shape, p.trainable, p.old_name});
     invariants_.push_back(p.invariant);
   }
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
@@ -49,7 +61,7 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
 
 void Density::measure_cost(const Allocator& allocator) {
   cost_ = row_cost(allocator, *this);
-  block_rows_ = nf::block_rows(*params_, event(), cost_);
+  block_rows_ = nf::block_rows(*params_, columns(), cost_);
 }
 
 }  // namespace nf

@@ -8,6 +8,7 @@
 
 #include "src/model/chain.h"
 #include "src/model/cost.h"
+#include "src/model/spec.h"
 
 namespace nf {
 
@@ -19,9 +20,8 @@ class Density {
 
   const ModelSpec& spec() const { return spec_; }
   const std::string& canonical() const { return canonical_; }
-  const Dims& event_dims() const { return spec_.event; }  // of x: [columns], or [height, width, channels]
+  const Dims& event() const { return spec_.event; }  // of x: [columns], or [height, width, channels]
   int64_t columns() const { return spec_.event.count(); }
-  int64_t event() const { return columns(); }
   // The event of the latents, and the shape in which a caller may give or take them.
   virtual const Dims& latent() const = 0;
   int64_t context() const { return spec_.context; }  // columns that callers give, 0 = none
@@ -51,6 +51,8 @@ class Density {
   virtual std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
   static constexpr char kAllFinite[] = "the base density";
 
+  // The layers after nesting and repeats are written out, in the order from data to latents; empty without flow().
+  std::span<const LayerInstance> layers() const;
   // The model as a chain of layers between data and latents; nullptr when it is not one, and has no forward, inverse,
   // trace or layers that start from data.
   virtual const FlowModel* flow() const { return nullptr; }

@@ -6,19 +6,18 @@
 
 namespace nf {
 
-FlowModel::FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params)
-    : Density(std::move(spec)) {
-  const ModelSpec& m = this->spec();
+FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::move(b.spec)) {
   std::vector<ParamInfo> infos;
-  chain_.emplace(m, infos);
+  const int64_t seen = config.embedding ? config.embedding->out : context();  // columns that layers and the base see
+  chain_.emplace(config.chain, "spec", event(), seen, "layers", infos);
   const size_t count = layers().size();
-  base_ = m.base.build(Declare(infos, "base.", chain_->latent(), m.seen_context(), count, "spec.base"));
-  if (m.embedding)
+  base_ = config.base.build(Declare(infos, "base.", chain_->latent(), seen, count, "spec.base"));
+  if (config.embedding)
     embedding_ =
-        m.embedding->net.build(Declare(infos, "embedding.", m.event, m.context, count + 1, "spec.embedding.net"),
-                               int64_t{0}, m.embedding->out);
-  create_params(allocator, infos, seed, max_params);
-  measure_cost(allocator);
+        config.embedding->net.build(Declare(infos, "embedding.", event(), context(), count + 1, "spec.embedding.net"),
+                                    int64_t{0}, config.embedding->out);
+  create_params(b.allocator, infos, b.seed, b.max_params);
+  measure_cost(b.allocator);
 }
 
 Var FlowModel::seen(const Scope& s, Var context, int64_t n) const {

@@ -2,14 +2,18 @@
 #pragma once
 #include <optional>
 
-#include "src/model/density.h"
+#include "src/model/flow.h"
+#include "src/model/model.h"
 
 namespace nf {
 
 class FlowModel final : public Density {
  public:
-  // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
-  FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements);
+  using Config = FlowConfig;
+  FlowModel(const Config& config, const ModelBuild& build);
+  // The same; the kind of the spec is "flow".
+  FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements)
+      : FlowModel(static_cast<const Config&>(*spec.config), {allocator, spec, seed, max_params}) {}
 
   const Chain& chain() const { return *chain_; }
   const std::vector<LayerInstance>& layers() const { return chain_->layers(); }

@@ -5,6 +5,7 @@
 #include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
 #include "src/model/buffer_check.h"
+#include "src/model/model.h"
 
 namespace nf {
 namespace {
@@ -16,6 +17,12 @@ constexpr char kNotePrefix[] = "note.";
 
 TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorType::f32; }
 
+// The tensor of a slot, under the name of this or an older version; nullptr when it is missing.
+const SafeTensors::Entry* entry_of(const SafeTensors& file, const ParamSlot& slot) {
+  const SafeTensors::Entry* e = file.find(slot.name);
+  return e || slot.old_name.empty() ? e : file.find(slot.old_name);
+}
+
 }  // namespace
 
 SafeTensors parse_model(std::span<const std::byte> bytes) {
@@ -26,7 +33,7 @@ SafeTensors parse_model(std::span<const std::byte> bytes) {
   return file;
 }
 
-void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra) {
+void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra) {
   Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
   for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
   if (!extra.checkpoint.empty()) metadata[kCheckpointKey] = extra.checkpoint;
@@ -54,12 +61,12 @@ const std::string& spec_of(const SafeTensors& file) {
   return *spec;
 }
 
-void read_params(const SafeTensors& file, FlowModel& model) {
+void read_params(const SafeTensors& file, Density& model) {
   ParamStore& params = model.params();
   const auto& slots = params.slots();
   for (size_t i = 0; i < slots.size(); ++i) {
     const ParamSlot& slot = slots[i];
-    const SafeTensors::Entry* e = file.find(slot.name);
+    const SafeTensors::Entry* e = entry_of(file, slot);
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
@@ -85,7 +92,7 @@ void read_params(const SafeTensors& file, FlowModel& model) {
     if (e.name.rfind(kOptimizerPrefix, 0) != 0 && params.find(e.name) < 0)
       fail(Code::format, "tensor \"%.80s\" is not part of the spec", e.name.c_str());
   for (size_t i = 0; i < slots.size(); ++i) {
-    const SafeTensors::Entry* e = file.find(slots[i].name);
+    const SafeTensors::Entry* e = entry_of(file, slots[i]);
     if (e->bytes) std::memcpy(params.view(i).data, e->data, e->bytes);
   }
 }
@@ -96,7 +103,7 @@ LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> by
   // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
   const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
   try {
-    loaded.model = std::make_unique<FlowModel>(allocator, parse_spec(spec_of(file)), 0, held);
+    loaded.model = make_model(allocator, parse_spec(spec_of(file)), 0, held);
   } catch (const Error& e) {
     if (e.code() == Code::spec) fail(Code::format, "the spec in the file is invalid: %s", e.what());
     throw;

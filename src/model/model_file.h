@@ -8,7 +8,7 @@
 #include <string>
 
 #include "src/io/safetensors.h"
-#include "src/model/flow_model.h"
+#include "src/model/density.h"
 
 namespace nf {
 
@@ -22,19 +22,19 @@ struct Extra {  // what a checkpoint adds
   std::vector<TensorRef> tensors;
 };
 
-void write_model(ByteSink& sink, const FlowModel& model, const Notes& notes, const Extra& extra = {});
+void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra = {});
 
 // Parses a file of ours: format, spec and checksum are there, and the checksum matches.
 SafeTensors parse_model(std::span<const std::byte> bytes);
 
 struct LoadedModel {
-  std::unique_ptr<FlowModel> model;
+  std::unique_ptr<Density> model;
   Notes notes;
 };
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> file);
 
 // Copies the tensors of a parsed file into an existing model of the same spec; nothing changes on error.
-void read_params(const SafeTensors& file, FlowModel& model);
+void read_params(const SafeTensors& file, Density& model);
 // Refuses files of newer formats and files that are not ours; returns the spec.
 const std::string& spec_of(const SafeTensors& file);
 

@@ -5,7 +5,7 @@
 
 namespace nf {
 
-Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
+Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
   try {
     return inverse == l.inverted ? l.layer->forward(s, x, context) : l.layer->inverse(s, x, context);
   } catch (const Error& e) {  // an op knows the row, not the layer
@@ -14,12 +14,27 @@ Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, b
   }
 }
 
+Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
+  return apply_layers(s, {&l, 1}, x, context, inverse);
+}
+
 Mapped apply_layers(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse) {
+  Tape& t = s.tape;
+  const size_t n = layers.size();
+  const int64_t columns = x->out.shape[1];
   Mapped all{x, nullptr};
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const Mapped m = apply_layer(s, layers[inverse ? layers.size() - 1 - i : i], all.y, context, inverse);
-    all.y = m.y;
-    if (m.log_det) all.log_det = all.log_det ? add(s.tape, all.log_det, m.log_det) : m.log_det;
+  for (size_t i = 0; i < n;) {
+    // Layers that act on the same columns run together.
+    const int64_t acts = layers[inverse ? n - 1 - i : i].columns;
+    Var y = acts == columns ? all.y : slice_columns(t, all.y, 0, acts);
+    for (; i < n; ++i) {
+      const LayerInstance& l = layers[inverse ? n - 1 - i : i];
+      if (l.columns != acts) break;
+      const Mapped m = apply_to_columns(s, l, y, context, inverse);
+      y = m.y;
+      if (m.log_det) all.log_det = all.log_det ? add(t, all.log_det, m.log_det) : m.log_det;
+    }
+    all.y = acts == columns ? y : concat_columns(t, y, slice_columns(t, all.y, acts, columns - acts));
   }
   return all;
 }

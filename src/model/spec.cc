@@ -1,6 +1,10 @@
 #include "src/model/spec.h"
 
+#include <algorithm>
+
 #include "src/io/json.h"
+#include "src/model/flow.h"
+#include "src/model/model.h"
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
@@ -22,6 +26,20 @@ void context_field(Fields& f, int64_t& context) {
   context = list.empty() ? 0 : list[0];
 }
 
+// Takes the defaults of another kind when that is chosen.
+void kind_field(Fields& f, ModelSpec& s) {
+  const auto kinds = Registry<ModelKind>::all();
+  std::vector<const char*> names;
+  for (const ModelKind* k : kinds) names.push_back(k->name);
+  enum class Index {};
+  auto index = static_cast<Index>(std::find(kinds.begin(), kinds.end(), s.kind) - kinds.begin());
+  f.choice("kind", "what the model is, and so which fields follow", index, names);
+  const ModelKind* chosen = kinds[static_cast<size_t>(index)];
+  if (chosen == s.kind) return;
+  s.kind = chosen;
+  s.config = chosen->config();
+}
+
 void check_event(const Json* j, const Dims& event) {
   if (!j)
     fail(Code::spec,
@@ -33,23 +51,9 @@ void check_event(const Json* j, const Dims& event) {
          shown(*j).c_str(), static_cast<long long>(kMaxEvent));
 }
 
-int64_t written_out(const LayerSpec& s, const std::string& path) {
-  int64_t n = s.kind ? 1 : 0;
-  for (size_t i = 0; i < s.layers.size(); ++i)
-    n += written_out(s.layers[i], path + ".layers[" + std::to_string(i) + "]");
-  n *= s.repeat;
-  if (n > kMaxLayers)
-    fail(Code::spec, "%s: more than %lld layers after repeats are written out", path.c_str(),
-         static_cast<long long>(kMaxLayers));
-  return n;
-}
-
 }  // namespace
 
-void EmbeddingConfig::fields(Fields& f) {
-  f.integer("out", "columns that layers and the base see in place of the context", out, 1, 1 << 20);
-  f.one_of("net", "net of the context", net);
-}
+ModelSpec::ModelSpec() : kind(Registry<ModelKind>::find("flow")), config(kind->config()) {}
 
 void ModelSpec::fields(Fields& f) {
   static constexpr const char* kDtypes[] = {"float32", "float64"};
@@ -58,10 +62,8 @@ void ModelSpec::fields(Fields& f) {
   enum class Name { f32, f64 } name = dtype == DType::f64 ? Name::f64 : Name::f32;
   f.choice("dtype", "type of parameters and arithmetic", name, kDtypes);
   dtype = name == Name::f64 ? DType::f64 : DType::f32;
-  f.optional("embedding", "a net of the context, whose output layers and base see in its place", embedding);
-  f.one_of("base", "distribution of z", base);
-  f.flag("invert", "swap forward and inverse of the whole chain", chain.invert);
-  f.chain("layers", "the chain from x to z", chain.layers);
+  kind_field(f, *this);
+  config->fields(f);
 }
 
 ModelSpec parse_spec(std::string_view text) {
@@ -73,13 +75,7 @@ ModelSpec parse_spec(std::string_view text) {
   read.finish({});
   check_event(root.find("event"), s.event);
   if (!root.find("layers")) fail(Code::spec, "spec.layers is missing: expected a list of layers");
-  if (s.embedding && s.context == 0)
-    fail(Code::spec,
-         "spec.embedding: there is no context to embed; write its number of columns, as in \"context\": [3]");
-  const int64_t count = written_out(s.chain, "spec"), columns = s.event.count();
-  if (count * columns > kMaxLayerColumns)
-    fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
-         static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
+  if (s.kind->check) s.kind->check(s);
   return s;
 }
 
@@ -112,7 +108,7 @@ std::string describe_parts() {
                       {"source", ""},
                       {"fields", describe_fields(embedding)}};
   ModelSpec spec;
-  all["spec"] = {{"fields", describe_fields(spec)}};
+  all["spec"] = {{"doc", "a model: its event, its chain of layers and its base"}, {"fields", describe_fields(spec)}};
   return all.dump();
 }
 

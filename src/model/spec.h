@@ -3,6 +3,7 @@
 //   {"event": [6], "context": [0], "dtype": "float32", "base": "normal",
 //    "layers": [{"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
 //
+// "kind" names what the model is, and so which fields follow; these are those of the default, "flow".
 // "embedding": {"out": 8, "hidden": [32]} puts a net before the context, for all layers and the base.
 // Every object with "layers" is a chain; any layer or chain takes "invert" and "repeat". Errors are Error{spec} whose
 // message starts with the JSON path and says the value and what would be right.
@@ -12,30 +13,20 @@
 #include <string_view>
 
 #include "runtime/core/view.h"
-#include "src/base/base.h"
-#include "src/flow/chain.h"
-#include "src/net/net.h"
-#include "src/part/part_config.h"
+#include "src/part/config.h"
 
 namespace nf {
 
-// A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
-struct EmbeddingConfig : Config {
-  int64_t out = 8;
-  NetChoice net{[](Config& c) { static_cast<NetConfig&>(c).init = NetInit::random; }};
-  void fields(Fields& f) override;
-};
+struct ModelKind;
 
 struct ModelSpec : Config {
-  Dims event;                                  // [columns], or [height, width, channels]; of rank 0 while it is missing
-  int64_t context = 0;                         // 0: none
-  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
+  ModelSpec();
+  Dims event;           // [columns], or [height, width, channels]; of rank 0 while it is missing
+  int64_t context = 0;  // 0: none
   DType dtype = DType::f32;
-  OneOf<BaseKind> base{"normal"};
-  LayerSpec chain;
+  const ModelKind* kind;
+  std::unique_ptr<Config> config;  // the fields of the kind: FlowConfig (src/model/flow.h)
   void fields(Fields& f) override;
-  // Columns that layers and the base see.
-  int64_t seen_context() const { return embedding ? embedding->out : context; }
 };
 
 inline constexpr size_t kMaxSpecBytes = size_t{1} << 20;

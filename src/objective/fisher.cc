@@ -22,6 +22,18 @@
 namespace nf {
 namespace {
 
+// The way back has to meet the same net.
+class NoDropout {
+ public:
+  explicit NoDropout(Tape& t) : tape_(t) { t.training = false; }
+  ~NoDropout() { tape_.training = true; }
+  NoDropout(const NoDropout&) = delete;
+  NoDropout& operator=(const NoDropout&) = delete;
+
+ private:
+  Tape& tape_;
+};
+
 class Fisher final : public RowObjective {
  public:
   using Config = NoConfig;
@@ -44,7 +56,13 @@ class Fisher final : public RowObjective {
   Buffer rows_, scores_, log_p_;  // of the batch, for a target of the host
 };
 
-Fisher::Fisher(const Config&, const ObjectiveScope& s) : RowObjective(s), flow_(*s.model.flow()) {
+const FlowModel& flow_of(const Density& model) {
+  if (!model.flow())
+    fail(Code::unsupported, "objective \"fisher\" trains flows only: this model has no latents for rows");
+  return *model.flow();
+}
+
+Fisher::Fisher(const Config&, const ObjectiveScope& s) : RowObjective(s), flow_(flow_of(s.model)) {
   if (couples_rows(s.model))
     fail(Code::unsupported, "objective \"fisher\" does not train layers that couple rows (batch_norm): use actnorm");
 }
@@ -113,7 +131,7 @@ Var Fisher::h(const Scope& s, Var z, Var context, Var scores) const {
 
 Var Fisher::losses(Lane& lane, const Block& b) {
   Tape& t = lane.tape();
-  t.training = false;
+  const NoDropout scope(t);
   const Scope s = lane.scope(), fixed = lane.constants();
   Var scores = scores_of(lane, b);
   Var context = flow_.seen(s, b.context, b.x->out.shape[0]);
@@ -135,7 +153,6 @@ Var Fisher::losses(Lane& lane, const Block& b) {
   }
 
   Var along = jvp(t, h(s, z, context, scores), z, r);
-  t.training = true;
   Var squares = row_dot(t, r, r);
   return along ? sub(t, scale(t, along, 2), squares) : squares;
 }

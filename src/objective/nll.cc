@@ -22,6 +22,9 @@ extern const ObjectiveKind Objective_nll;
 const ObjectiveKind Objective_nll = {
     {"nll", "mean of -log q over rows of data, the negative log-likelihood", "maximum likelihood",
      []() -> std::unique_ptr<Config> { return std::make_unique<NoConfig>(); }},
-    build};
+    build,
+    true,
+    false,
+    false};
 
 }  // namespace nf

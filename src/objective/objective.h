@@ -71,6 +71,7 @@ struct ObjectiveKind : PartKind {
   std::unique_ptr<Objective> (*build)(const Config& config, const ObjectiveScope& scope);
   bool data = true;     // a step has rows of data
   bool target = false;  // needs a target
+  bool exact = true;    // needs the density of the model, not a bound of it
 };
 
 }  // namespace nf

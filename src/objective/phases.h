@@ -43,7 +43,10 @@ class Phases final : public RowObjective {
     return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().columns() + 1);
   }
   double* totals(size_t k) const { return shared(k) + 2 * model().columns(); }
-  ColumnStats stats(size_t k) const { return {rows_, model().columns(), shared(k), shared(k) + model().columns()}; }
+  // Of the columns that the layer acts on, the first ones.
+  ColumnStats stats(size_t k) const {
+    return {rows_, flow_.layers()[coupled_[k]].columns, shared(k), shared(k) + model().columns()};
+  }
 
   const FlowModel& flow_;
   std::vector<size_t> coupled_;       // layers of the flow

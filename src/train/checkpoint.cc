@@ -52,7 +52,7 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 
 }  // namespace
 
-void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer) {
+void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer) {
   const PlateauState& p = trainer.plateau();
   Json state = {{"step", trainer.steps()},
                 {"optimizer", optimizer_name(trainer.config())},
@@ -75,7 +75,7 @@ void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes
   write_model(sink, model, notes, extra);
 }
 
-void read_checkpoint(std::span<const std::byte> bytes, FlowModel& model, Notes& notes, Trainer& trainer) {
+void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& notes, Trainer& trainer) {
   const SafeTensors file = parse_model(bytes);
   if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");

@@ -5,7 +5,7 @@
 #include "src/train/trainer.h"
 
 namespace nf {
-void write_checkpoint(ByteSink& sink, const FlowModel& model, const Notes& notes, const Trainer& trainer);
+void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer);
 // Error{state} when the spec, the optimiser or an option that gives it more state differ; on error nothing has changed.
-void read_checkpoint(std::span<const std::byte> file, FlowModel& model, Notes& notes, Trainer& trainer);
+void read_checkpoint(std::span<const std::byte> file, Density& model, Notes& notes, Trainer& trainer);
 }  // namespace nf

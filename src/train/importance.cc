@@ -75,7 +75,7 @@ void evaluate(Executor& executor, const Target& target, const View& x, const Vie
 ImportanceSummary importance(const Allocator& allocator, Executor& executor, Session& session, const Density& model,
                              const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
                              const View& x, const View& log_weight) {
-  const int64_t chunk = std::min(n, kChunk), d = model.event(), size = size_of(model.dtype());
+  const int64_t chunk = std::min(n, kChunk), d = model.columns(), size = size_of(model.dtype());
   const Buffer memory(allocator, static_cast<size_t>(checked_mul(checked_mul(chunk, d + 2), size)), "samples to weigh");
   char* const p = memory.as<char>();
   const View rows = contiguous_view(p, model.dtype(), {chunk, d});

@@ -48,6 +48,8 @@ class Journey {
     const int64_t end = lane_begin(rows(), lane + 1, lanes());
     for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += cut_.block_rows) {
       const TapeScope scope(r.tape);
+      r.tape.random = {};
+      r.tape.random.first_row = first;
       body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(cut_.block_rows, end - first)), first);
     }
   }
@@ -202,7 +204,7 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
                 });
     for (int64_t j = 0; j < 2 * d; ++j)
       if (!std::isfinite(mean[j])) report_nonfinite(journey, w, *step);
-    step->layer->start(model.params(), {rows, d, mean, mean + d}, step->inverted);
+    step->layer->start(model.params(), {rows, step->columns, mean, mean + d}, step->inverted);
     write_param(model.params(), step->layer->started(), [](int64_t) { return 1; });
   }
   undo.done = true;

@@ -25,6 +25,9 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
   check(config_.schedule, config_.optimizer.lr);
   config_.schedule = resolve(config_.schedule, config_.max_steps);
   const ObjectiveKind& kind = config_.objective.kind();
+  if (kind.exact && !model.exact())
+    fail(Code::unsupported, "objective \"%s\" does not train this model, whose log_prob is a bound: use nll",
+         kind.name);
   objective_ = kind.build(config_.objective.config(), {kind, allocator_, model_, config_.memory, collective_, cut_});
   if (objective_->samples() == 0) fit_lanes(1);  // the others wait for their target
   parameters_changed();

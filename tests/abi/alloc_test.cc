@@ -101,7 +101,7 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   }
 }
 
-constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardise"},
+constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
 
 // Layers that couple rows keep the graph of a whole batch: it grows with the largest batch so far, and then no more.
@@ -140,18 +140,20 @@ TEST_F(Memory, StepsWithATargetAllocateNothing) {
   ASSERT_TRUE(ok(nf_target_create_callback(rt.get(), 2, flat, nullptr, &mine, &e), e));
   const Target host(mine), builtin = target(rt.get(), "u1");
   Tensor x = banana(300);
-  for (const char* objective : {"reverse_kl", "symmetric", "alpha"})
+  for (const char* objective : {"reverse_kl", "symmetric", "alpha", "fisher"})
     for (const char* path : {"false", "true"})
       for (const nf_target* target : {host.get(), builtin.get()}) {
         const std::string name = objective;
-        if (name == "alpha" && *path == 't') continue;
+        if ((name == "alpha" || name == "fisher") && *path == 't') continue;
         const Model m = model(rt.get());
         const int64_t without = allocator.live;
-        const Trainer t =
-            trainer(m.get(), options({{"objective", objective}, {"samples", "300"}, {"path_gradient", path}}).get());
+        const Options drawing = options({{"objective", objective}, {"samples", "300"}, {"path_gradient", path}}),
+                      scoring = options({{"objective", objective}});
+        const Trainer t = trainer(m.get(), name == "fisher" ? scoring.get() : drawing.get());
         ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target, &e), e));
         const auto step = [&] {
-          return nf_train_step(t.get(), name == "symmetric" ? x.view() : nullptr, nullptr, nullptr, nullptr, &e);
+          return nf_train_step(t.get(), name == "symmetric" || name == "fisher" ? x.view() : nullptr, nullptr, nullptr,
+                               nullptr, &e);
         };
         ASSERT_TRUE(ok(step(), e));
         EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);

@@ -88,6 +88,7 @@ std::vector<Row> World::table_of_rows() {
           {runtime, plain("bytes", file.data()), number("n", file.size()), limits, made_by(model_free)}),
       row("nf_model_save", nf_model_save, {the_model, path}),
       row("nf_model_save_stream", nf_model_save_stream, {the_model, plain("write", swallow), user}),
+      row("nf_model_describe", nf_model_describe, {the_model, plain("write", swallow), user}),
       row("nf_model_get_info", nf_model_get_info, {the_model, record("info", Kind::out_struct, &info)}),
       row("nf_model_tensor", nf_model_tensor,
           {the_model, number("index", 0), record("info", Kind::out_struct, &tensor)}),

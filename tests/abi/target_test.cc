@@ -93,6 +93,30 @@ TEST_F(TargetAbi, ACallbackIsAskedOnceForAllRowsByTheThreadThatEntered) {
   }
 }
 
+// Rows of data, scores from the target: of the library or of the host, asked once for all rows.
+TEST_F(TargetAbi, FisherTrainsOnRowsAndTheirScores) {
+  const nf_allocator a = allocator.hook();
+  const Runtime rt = runtime(&a, options({{"threads", "2"}}).get());
+  const Model m = model(rt.get(), kShift);
+  const Trainer t = trainer(m.get(), options({{"objective", "fisher"}, {"lr", "0.05"}}).get());
+  Tensor x = banana(300);
+  Err e;
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e, "target"));
+  Host host;
+  const Target mine = host_target(rt.get(), host), theirs = target(rt.get(), R"({"type": "banana", "bend": 0})");
+  ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), mine.get(), &e), e));
+  ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+  EXPECT_EQ(host.calls, 1);
+  EXPECT_EQ(host.rows, 300);
+  EXPECT_EQ(host.without_gradient, 0);
+  ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), theirs.get(), &e), e));
+  nf_step_info first = NF_STEP_INFO_INIT, last = NF_STEP_INFO_INIT;
+  ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &first, &e), e));
+  for (int k = 0; k < 200; ++k) ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &last, &e), e));
+  EXPECT_LT(last.loss, first.loss / 10);
+  EXPECT_EQ(last.loss_error, 0);
+}
+
 TEST_F(TargetAbi, FailuresLeaveTheTrainerUsable) {
   const nf_allocator a = allocator.hook();
   const Runtime rt = runtime(&a);

@@ -39,6 +39,9 @@ class FlowCase {
  public:
   explicit FlowCase(ModelSpec spec, uint64_t seed = 1);
   explicit FlowCase(std::unique_ptr<FlowModel> model);
+  // Of a file; its kind is "flow".
+  explicit FlowCase(std::unique_ptr<Density> model)
+      : FlowCase(std::unique_ptr<FlowModel>(static_cast<FlowModel*>(model.release()))) {}
   FlowModel& model() { return *model_; }
 
   // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.

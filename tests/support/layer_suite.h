@@ -19,7 +19,7 @@ namespace nf::test {
 
 inline constexpr uint64_t kConfigs = 50;  // random configurations per layer
 inline constexpr int64_t kColumns[] = {1, 2, 3, 5, 8};
-inline const Dims kImages[] = {{1, 1, 1}, {3, 3, 1}, {2, 4, 2}, {1, 2, 3}, {5, 2, 1}};
+inline const Dims kImages[] = {{1, 1, 1}, {3, 1, 1}, {2, 2, 2}, {1, 2, 3}, {3, 2, 1}};
 
 class LayerSuite : public testing::TestWithParam<const LayerKind*> {
  protected:

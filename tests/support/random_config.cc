@@ -21,8 +21,13 @@ static bool keeps_default(std::string_view name) {
   return name == "tolerance" || name == "max_iterations" || name == "levels" || name == "step";
 }
 
+static bool is_tame(std::string_view name) {
+  return name == "actnorm" || name == "elementwise_affine" || name == "householder" || name == "planar" ||
+         name == "prelu" || name == "reverse";
+}
+
 void RandomFields::integer(const char* name, const char*, int64_t& value, int64_t low, int64_t high) {
-  if (keeps_default(name)) return;
+  if (skips_ || keeps_default(name)) return;
   constexpr int64_t kSeedLike = int64_t{1} << 40;  // bounds that no size has
   if (high > kSeedLike && below(8) == 0)
     value = high;
@@ -31,7 +36,7 @@ void RandomFields::integer(const char* name, const char*, int64_t& value, int64_
 }
 
 void RandomFields::real(const char* name, const char*, double& value, double low, double high) {
-  if (keeps_default(name)) return;
+  if (skips_ || keeps_default(name)) return;
   const double u = std::uniform_real_distribution<double>(0, 1)(random_);
   switch (below(4)) {
     case 0:
@@ -45,10 +50,13 @@ void RandomFields::real(const char* name, const char*, double& value, double low
   value = std::clamp(value, low, high);
 }
 
-void RandomFields::flag(const char*, const char*, bool& value) { value = below(2) == 0; }
+void RandomFields::flag(const char*, const char*, bool& value) {
+  if (!skips_) value = below(2) == 0;
+}
 
 void RandomFields::integers(const char*, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
                             int64_t max_count) {
+  if (skips_) return;
   if (low == 0 && high == 1) {  // a flag for every column
     value.resize(static_cast<size_t>(below(2) * event_));
     for (int64_t& v : value) v = below(2);
@@ -69,6 +77,7 @@ void RandomFields::integers(const char*, const char*, std::vector<int64_t>& valu
 // In turn below and above zero, as the ends of intervals are, of one column or of all of them.
 void RandomFields::reals(const char*, const char*, std::vector<double>& value, double low, double high,
                          int64_t max_count) {
+  if (skips_) return;
   const int64_t counts[] = {0, 2, event_, 2 * event_};
   value.resize(static_cast<size_t>(std::min(max_count, counts[below(std::size(counts))])));
   std::uniform_real_distribution<double> size(0.5, 4);
@@ -76,25 +85,36 @@ void RandomFields::reals(const char*, const char*, std::vector<double>& value, d
 }
 
 void RandomFields::text(const char*, const char*, std::string& value, int64_t max_bytes) {
+  if (skips_) return;
   value.resize(static_cast<size_t>(below(std::min(max_bytes, kListSizes) + 1)));
   for (char& c : value) c = static_cast<char>('a' + below(26));
 }
 
-void RandomFields::object(const char*, const char*, Config& value) { value.fields(*this); }
+void RandomFields::object(const char*, const char*, Config& value) {
+  if (!skips_) value.fields(*this);
+}
 
 void RandomFields::optional_object(const char* name, const char* doc, Config& value, bool& present) {
+  if (skips_) return;
   present = below(2) == 0;
   if (present) object(name, doc, value);
 }
 
 void RandomFields::one_of(const char*, const char*, PartConfig& value) {
+  if (skips_) return;
   const auto parts = value.family().parts;
   value.choose(*parts[static_cast<size_t>(below(static_cast<int64_t>(parts.size())))]);
   value.config().fields(*this);
 }
 
+// Layers that take any row to any row: what is drawn for the others would be outside of them. Plain ones are tame with
+// random parameters as well, so that errors of a chain stay those of the layer around it.
 void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value) {
-  const auto kinds = Registry<LayerKind>::all();
+  if (skips_) return;
+  std::vector<const LayerKind*> kinds;
+  for (const LayerKind* k : Registry<LayerKind>::all())
+    if (k->domain == Domain::real && k->image == Domain::real && (!plain_inside_ || is_tame(k->name)))
+      kinds.push_back(k);
   value.clear();
   if (depth_ == 2) return;
   ++depth_;
@@ -107,7 +127,7 @@ void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value
     } else {
       s.kind = kinds[static_cast<size_t>(below(static_cast<int64_t>(kinds.size())))];
       s.config = s.kind->config();
-      s.config->fields(*this);
+      if (!plain_inside_) s.config->fields(*this);
     }
     value.push_back(std::move(s));
   }
@@ -115,6 +135,7 @@ void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value
 }
 
 void RandomFields::choose(const char*, const char*, int& value, std::span<const char* const> names) {
+  if (skips_) return;
   value = static_cast<int>(below(static_cast<int64_t>(names.size())));
 }
 
@@ -127,7 +148,7 @@ static ModelSpec spec_of_layer(const LayerKind& kind, const Dims& event, int64_t
   layer.kind = &kind;
   layer.config = kind.config();
   if (fields) layer.config->fields(*fields);
-  spec.chain.layers.push_back(std::move(layer));
+  static_cast<FlowConfig&>(*spec.config).chain.layers.push_back(std::move(layer));
   return spec;
 }
 
@@ -143,7 +164,7 @@ static std::string canonical_if_valid(ModelSpec spec) {
 
 std::string random_spec(const LayerKind& kind, uint64_t seed, const Dims& event, int64_t context) {
   for (uint64_t attempt = 0; attempt < 100; ++attempt) {
-    RandomFields fields(seed * 1000 + attempt, event.count());
+    RandomFields fields(seed * 1000 + attempt, event.count(), true);
     const std::string spec = canonical_if_valid(spec_of_layer(kind, event, context, &fields));
     if (!spec.empty()) return spec;
   }
@@ -159,7 +180,7 @@ bool takes_inversion(const std::string& spec) { return !canonical_if_valid(varia
 ModelSpec variant(const std::string& spec, DType dtype, bool invert) {
   ModelSpec s = parse_spec(spec);
   s.dtype = dtype;
-  s.chain.invert = invert;
+  static_cast<FlowConfig&>(*s.config).chain.invert = invert;
   return s;
 }
 

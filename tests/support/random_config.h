@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "src/flow/layer.h"
 #include "src/model/spec.h"
 #include "src/part/fields.h"
 
@@ -12,7 +13,9 @@ namespace nf::test {
 
 class RandomFields final : public Fields {
  public:
-  RandomFields(uint64_t seed, int64_t event) : random_(seed), event_(event) {}
+  // plain_inside: layers of chains are tame ones with the defaults of their fields.
+  RandomFields(uint64_t seed, int64_t event, bool plain_inside = false)
+      : random_(seed), event_(event), plain_inside_(plain_inside) {}
   void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override;
   void real(const char* name, const char* doc, double& value, double low, double high) override;
   void flag(const char* name, const char* doc, bool& value) override;
@@ -24,6 +27,7 @@ class RandomFields final : public Fields {
   void object(const char* name, const char* doc, Config& value) override;
   void one_of(const char* name, const char* doc, PartConfig& value) override;
   void chain(const char* name, const char* doc, std::vector<LayerSpec>& value) override;
+  void relevant(bool matters, const std::string&) override { skips_ = !matters; }
 
  protected:
   void choose(const char* name, const char* doc, int& value, std::span<const char* const> names) override;
@@ -33,7 +37,9 @@ class RandomFields final : public Fields {
   int64_t below(int64_t n) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(n)); }
   std::mt19937_64 random_;
   int64_t event_;
-  int depth_ = 0;  // of chains in chains
+  bool plain_inside_;
+  int depth_ = 0;       // of chains in chains
+  bool skips_ = false;  // fields that follow have no effect
 };
 
 // The spec of a float64 model with one layer of this kind. Draws again while the layer rejects the configuration

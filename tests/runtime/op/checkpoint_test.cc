@@ -34,16 +34,18 @@ class CheckpointTest : public testing::Test {
       return {mul(tape, dropout(tape, m.y, 0.4), data[1]), m.log_det};
     }
   };
-  // Values and gradients of three steps, each with its own parameters, the context shared by all.
+  // Values and gradients of three steps, each with its own parameters and context: what several steps add to one
+  // gradient rounds differently, since an op may add with a fused multiply-add.
   std::vector<Doubles> three_steps(bool checkpoints) {
     const TapeScope scope(t);
     t.training = true;
     t.random = {5, 2, 100, 0};
-    Var x = leaf({4, 3}, 0.1), c = leaf({4, 3}, 0.7), all = nullptr;
-    std::vector<Var> leaves = {x, c};
+    Var x = leaf({4, 3}, 0.1), all = nullptr;
+    std::vector<Var> leaves = {x};
     for (int i = 0; i < 3; ++i) {
-      Var p[] = {leaf({3, 3}, i), leaf({3}, i + 0.5), leaf({3}, i + 0.25)};
+      Var p[] = {leaf({3, 3}, i), leaf({3}, i + 0.5), leaf({3}, i + 0.25)}, c = leaf({4, 3}, i + 0.7);
       leaves.insert(leaves.end(), p, p + 3);
+      leaves.push_back(c);
       const Step step{p[0], p[1], p[2]};
       const Var data[] = {x, c};
       const Mapped m = checkpoints ? checkpoint(t, x->out.shape, data, p, step) : step(t, data);

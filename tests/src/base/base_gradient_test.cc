@@ -28,7 +28,7 @@ struct Graph {
     f.model().params().bind(nodes.data(), grads.data(), nullptr);
     t.random = {};
     t.random.seed = 17;
-    x = t.input(contiguous_view(z.data(), DType::f64, {rows, f.model().event()}), true);
+    x = t.input(contiguous_view(z.data(), DType::f64, {rows, f.model().columns()}), true);
     c = context.empty() ? nullptr
                         : t.input(contiguous_view(context.data(), DType::f64, {rows, f.model().context()}), true);
     const Scope s{t, nodes.data()};

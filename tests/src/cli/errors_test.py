@@ -120,7 +120,7 @@ def bad_overrides():
     bad_train('--set', 'layers[0].layers[9].hidden=[8]', says=('9', 'list of 2'), hint='from 0 to 1', code=2)
     bad_train('--set', 'dtype.x=3', says='nothing below', code=2)
     bad_train('--set', 'hiden=[8]', says='hiden', hint='hidden', code=2)
-    bad_train('--set', 'zzzzzz=8', says='zzzzzz', hint='nf layers', code=2)
+    bad_train('--set', 'zzzzzz=8', says='zzzzzz', hint='nf parts', code=2)
     bad_train('--set', 'base.hidden=[8]', says='normal', code=2)
     bad_train('--set', 'hidden=[0]', says='hidden')  # a field, but not a valid value; the library reports it
     twice = '{"layers": [{"repeat": 2, "layers": [{"repeat": 3, "layers": [{"type": "reverse"}]}]}]}'

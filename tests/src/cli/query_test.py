@@ -226,8 +226,17 @@ def layers_and_options_document_everything():
         assert kind['name'] in text and kind['doc']
         for field in kind['fields']:
             assert field['name'] in text, field
-    one = nf('layers affine_coupling').stdout
-    assert 'affine_coupling' in one and 'additive_coupling' not in one and 'hidden' in one
+    assert nf('parts').stdout == text, 'the old word still works'
+    for registry in ('layers', 'nets', 'bases', 'targets', 'objectives'):
+        for kind in described[registry]:
+            assert kind['name'] in text and kind['doc'], kind
+            assert all(field['name'] in text for field in kind['fields']), kind
+            assert kind['name'] in nf('parts', registry).stdout
+    one = nf('parts affine_coupling').stdout
+    assert 'affine_coupling' in one and 'additive_coupling' not in one
+    assert '\n  net ' in one and '\n    hidden ' in one, 'nested fields are indented'
+    assert [kind['name'] for kind in json.loads(nf('parts residual --json').stdout)['nets']] == ['residual']
+    harness.fails('parts', 'affine_cuopling', code=2, says='affine_cuopling', hint='affine_coupling')
     options = nf('options').stdout
     for option in json.loads(nf('options --json').stdout):
         assert option['name'] in options
@@ -248,7 +257,7 @@ def help_and_version_have_two_spellings():
 
 @case
 def help_fits_120_columns():
-    for command in ('', 'train', 'fit-target', 'targets', 'score', 'sample', 'check', 'info', 'layers', 'options', 'toy', 'help',
+    for command in ('', 'train', 'fit-target', 'targets', 'score', 'sample', 'check', 'info', 'parts', 'layers', 'options', 'toy', 'help',
                     'plot', 'plot density', 'plot samples', 'plot layers', 'plot flow', 'plot curve', 'plot sheet', 'plot target'):
         text = nf(f'{command} --help').stdout
         long = [line for line in text.splitlines() if len(line) > 120]
@@ -261,7 +270,7 @@ def help_fits_120_columns():
 @case
 def help_shows_flags_and_examples():
     top = nf('--help').stdout
-    for command in ('train', 'score', 'sample', 'info', 'layers', 'options'):
+    for command in ('train', 'score', 'sample', 'info', 'parts', 'options'):
         assert command in top
         text = nf(command, '--help').stdout
         assert 'Examples:' in text and f'nf {command}' in text, text

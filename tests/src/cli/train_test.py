@@ -32,6 +32,39 @@ def learns_from_csv_and_remembers_the_names():
     assert head[0] == 'a,b,c quoted' and len(head) == 3, head
 
 
+def tensors(path):
+    """Returns the tensors of a model by name, as raw bytes."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    size = int.from_bytes(data[:8], 'little')
+    head = json.loads(data[8:8 + size])
+    at = 8 + size
+    return {name: data[at + t['data_offsets'][0]:at + t['data_offsets'][1]]
+            for name, t in head.items() if name != '__metadata__'}
+
+
+@case
+def freezes_parameters_and_trains_groups():
+    write_npy('train.npy', rows_of(300))
+    train('--lr', '0', output='start.safetensors')
+    train('--freeze', 'layers.0.*', '--freeze', 'layers.2.*b*', output='frozen.safetensors')
+    before, after = tensors('start.safetensors'), tensors('frozen.safetensors')
+    moved = {name for name in before if before[name] != after[name]}
+    assert moved and not any(name.startswith('layers.0.') for name in moved), moved
+    assert all(name.startswith('layers.2.') and 'b' not in name[len('layers.2.'):] for name in moved), moved
+    with open('groups.json', 'w') as f:
+        f.write('[{"match": "layers.0.*", "optimizer": "sgd", "momentum": 0.9, "lr": 0.001}]')
+    train('--groups', 'groups.json', output='a.safetensors')
+    with open('groups.json') as f:
+        train('--groups', f.read(), output='b.safetensors')
+    assert tensors('a.safetensors') == tensors('b.safetensors')
+    assert tensors('a.safetensors') != after
+    base = ['train', SPEC, '--data', 'train.npy', '--steps', '2', '-o', 'c.safetensors']
+    fails(*base, '--freeze', 'layer.*', code=1, says=['groups[0].match', 'matches no trainable parameter'])
+    fails(*base, '--groups', '{"match": "*"}', code=2, says='--groups: not a list in JSON')
+    fails(*base, '--groups', '[{"match": "*", "lrr": 1}]', code=1, says='did you mean "lr"?')
+
+
 @case
 def holds_out_a_tenth_and_says_so():
     write_npy('train.npy', rows_of(500))
@@ -81,7 +114,7 @@ def standardize_takes_raw_columns():
     got, want = (json.loads(o.stdout)['test_log_likelihood'] for o in (out, plain))
     assert abs(got - (want - math.log(300 * 1e-4))) < 0.25, (got, want)
     layers = json.loads(nf('info --spec m.safetensors').stdout)['layers']
-    assert layers[0] == {'type': 'standardise'} and len(layers) == 2, layers
+    assert layers[0] == {'type': 'standardize'} and len(layers) == 2, layers
     samples = [[float(v) for v in line.split(',')] for line in nf('sample m.safetensors -n 500').stdout.splitlines()[1:]]
     mean = sum(row[0] for row in samples) / 500
     assert abs(mean - 2000) < 100 and all(abs(row[1]) < 0.1 for row in samples), mean
@@ -95,8 +128,8 @@ def standardize_goes_to_the_data_end():
         return json.loads(nf('info --spec m.safetensors').stdout)['layers']
     coupling = {'type': 'affine_coupling', 'hidden': [4]}
     got = layers({'layers': [coupling], 'invert': True, 'repeat': 2})
-    assert got[0] == {'type': 'standardise'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
-    assert len(layers({'layers': [{'type': 'standardise'}, coupling]})) == 2
+    assert got[0] == {'type': 'standardize'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
+    assert len(layers({'layers': [{'type': 'standardize'}, coupling]})) == 2
 
 
 @case
@@ -233,7 +266,7 @@ def set_overrides_the_spec():
     train('--set', 'layers.0.repeat=3', '--set', 'layers.0.layers.0.hidden=[8, 8]', '--set', 'dtype=float64', steps=2)
     got = info('m.safetensors')
     assert got['layer_count'] == 6 and got['dtype'] == 'float64'
-    assert got['spec']['layers'][0]['layers'][0]['hidden'] == [8, 8]
+    assert got['spec']['layers'][0]['layers'][0]['net']['hidden'] == [8, 8]
     train('--set', 'layers[0].repeat=3', '--set', 'hidden=[8, 8]', '--set', 'dtype=float64', steps=2, output='n')
     assert info('n')['hash'] == got['hash'], 'brackets and bare names mean the same fields'
     train('--set', 'repeat=3', '--set', 'base=diagonal_normal', steps=2, output='o')
@@ -242,7 +275,7 @@ def set_overrides_the_spec():
     assert info('o')['hash'] == info('p')['hash']
     two = '{"layers": [{"type": "affine_coupling", "hidden": [4]}, {"type": "additive_coupling"}]}'
     train('--set', 'hidden=[6]', '--set', 'layers[1].hidden=[7]', spec=two, steps=2, output='q')
-    assert [layer['hidden'] for layer in info('q')['spec']['layers']] == [[6], [7]]
+    assert [layer['net']['hidden'] for layer in info('q')['spec']['layers']] == [[6], [7]]
 
 
 @case

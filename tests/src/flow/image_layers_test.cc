@@ -13,7 +13,8 @@ namespace nf::test {
 namespace {
 
 FlowModel model_of(const std::string& event, const std::string& layers) {
-  return FlowModel(system_allocator(), parse_spec(R"({"event": )" + event + R"(, "dtype": "float64", "layers": )" + layers + "}"), 0);
+  return FlowModel(system_allocator(),
+                   parse_spec(R"({"event": )" + event + R"(, "dtype": "float64", "layers": )" + layers + "}"), 0);
 }
 
 // What the chain makes of 0, 1, ..., so that numbers tell where they come from.
@@ -84,7 +85,7 @@ TEST(Squeeze, TakesAnyHeightAndWidth) {
   for (const char* event : {"[4, 6, 3]", "[5, 6, 1]"}) {
     const FlowModel m = model_of(event, R"([{"type": "squeeze", "factor": [1, 2]},
                                             {"type": "squeeze", "factor": [1, 2], "invert": true}])");
-    EXPECT_EQ(m.latent(), m.event_dims());
+    EXPECT_EQ(m.latent(), m.event());
     std::vector<int64_t> same(static_cast<size_t>(m.columns()));
     std::iota(same.begin(), same.end(), 0);
     EXPECT_EQ(places(m), same);

@@ -18,7 +18,7 @@ std::string spec(int64_t event, const std::string& dtype, const std::string& lay
 
 // The matrix of a linear layer: column j of what it does to the unit vectors, row-major [in, out].
 Values matrix_of_layer(FlowCase<double>& f) {
-  const int64_t n = f.model().event();
+  const int64_t n = f.model().columns();
   Values unit(static_cast<size_t>(n * n), 0.0);
   for (int64_t i = 0; i < n; ++i) unit[static_cast<size_t>(i * n + i)] = 1;
   return f.map(false, {n, unit, {}}).y;

@@ -12,17 +12,18 @@ namespace {
 
 constexpr int64_t kRows = 3;
 constexpr uint64_t kTangentConfigs = 16;
-constexpr int64_t kTangentEvents[] = {1, 2, 4};
 constexpr size_t kTensors = 3;  // of one configuration
 
 class LayerTangent : public LayerSuite {};
 
 TEST_P(LayerTangent, AgreesWithDifferences) {
+  if (draws(kind())) return;  // constant within a level: its tangent is that of its op, which the op suite checks
   for (uint64_t i = 0; i < kTangentConfigs && !HasFailure(); ++i)
-    for (const int64_t d : kTangentEvents) {
-      const int64_t context = (static_cast<int64_t>(i) + d / 2) % 2 ? 3 : 0;
-      const std::string spec = random_spec(kind(), 70000 + 100 * i + static_cast<uint64_t>(d), d, context);
-      for (const bool inverted : {false, true}) {
+    for (const Dims& event : events(i)) {
+      const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d / 2) % 2 ? 3 : 0;
+      if (d > (event.rank == 1 ? 5 : 9)) continue;  // larger ones only take longer
+      const std::string spec = random_spec(kind(), 70000 + 100 * i + static_cast<uint64_t>(d), event, context);
+      for (const bool inverted : directions(spec)) {
         SCOPED_TRACE(describe(spec, inverted));
         FlowCase<double> f = make_case<double>(spec, inverted, i);
         std::mt19937_64 random(i);

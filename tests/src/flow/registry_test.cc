@@ -43,13 +43,15 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
 }
 
 // x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the way back amplifies it; by
-// how much is measured with four perturbations of y: of size `delta` relative to that column, and to each column's own
-// size, which sees what a small column loses beside a large one (a flat piece of a spline). The bound of a row is
+// how much is measured with six perturbations of y: of size `delta` relative to that column, all columns the same way and in
+// turn, and relative to each column's own size, which sees what a small column loses beside a large one (a flat piece of
+// a spline). The bound of a row is
 // tolerance * max(1, |x|, amplification), with a tolerance a thousand roundings wide in float32. Two far smaller
 // perturbations tell where that estimate means nothing: what is amplified more than 1/delta (a chain of exponentials)
 // saturates and looks tame at delta. Such rows are left out, as those whose values leave the range of the dtype on the
 // way, and so are perturbations that leave the domain (log_det = -inf); an inverse with noise of its own would lose all
-// its rows to this test, and at least half have to remain.
+// its rows to this test, and two fifths have to remain: half of the rows have columns at 0 or far smaller than others, and
+// a layer with a kink there (leaky_relu) loses nearly all of these when there are eight columns.
 template <class T>
 void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, uint64_t seed) {
   constexpr double tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4;
@@ -64,17 +66,20 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   pull_back(f, from, to, in, 2, random);
   const MappedValues there = f.map(false, in);
   const MappedValues back = f.map(true, {rows, there.y, in.context});
-  MappedValues moved[8];
-  for (int k = 0; k < 8; ++k) {
-    const double delta = deltas[k / 4];
+  constexpr int kMoves = 6;
+  MappedValues moved[2 * kMoves];
+  for (int k = 0; k < 2 * kMoves; ++k) {
+    const double delta = deltas[k / kMoves];
+    const int move = k % kMoves;
     // Denormal numbers round by an absolute amount: at least as many roundings of those.
     const double least = delta / std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::denorm_min();
     Rows2 near{rows, there.y, in.context};
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t j = 0; j < d; ++j) {
         const double* y = &there.y[static_cast<size_t>(r * d)];
-        const double size = k / 2 % 2 ? std::abs(y[j]) : magnitude(y, d);
-        near.x[static_cast<size_t>(r * d + j)] += (j % 2 == k % 2 ? 1 : -1) * std::max(delta * size, least);
+        const double size = move / 2 == 1 ? std::abs(y[j]) : magnitude(y, d);
+        const bool up = move / 2 == 2 ? move % 2 == 0 : j % 2 == move % 2;
+        near.x[static_cast<size_t>(r * d + j)] += (up ? 1 : -1) * std::max(delta * size, least);
       }
     moved[k] = f.map(true, near);
   }
@@ -83,12 +88,12 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     const auto at = static_cast<size_t>(r * d), row = static_cast<size_t>(r);
     double amplified[2] = {}, amplified_det[2] = {};  // by delta, by the far smaller one
     bool usable = finite(&there.y[at], d) && finite(&there.log_det[row], 1);
-    for (int k = 0; k < 8; ++k) {
+    for (int k = 0; k < 2 * kMoves; ++k) {
       const MappedValues& m = moved[k];
-      const double delta = deltas[k / 4];
+      const double delta = deltas[k / kMoves];
       if (m.log_det[row] == -std::numeric_limits<double>::infinity() && std::isfinite(there.log_det[row])) continue;
       usable &= finite(&m.y[at], d) && finite(&m.log_det[row], 1);
-      double &a = amplified[k / 4], &a_det = amplified_det[k / 4];
+      double &a = amplified[k / kMoves], &a_det = amplified_det[k / kMoves];
       a = std::max(a, distance(&m.y[at], &back.y[at], d) / delta);
       a_det = std::max(a_det, std::abs(m.log_det[row] - back.log_det[row]) / delta);
     }
@@ -101,7 +106,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <= tolerance * scale_det)
         << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
   }
-  EXPECT_GE(checked, rows / 2);
+  EXPECT_GE(checked, 2 * rows / 5);
 }
 
 TEST_P(LayerSuite, Inverts) {
@@ -152,7 +157,7 @@ Inverse invert(Values a, int64_t d) {
 // Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is
 // called wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
 TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
-  if (draws(kind())) GTEST_SKIP() << "a noisy layer is constant within a level: see dequantize_test.cc";
+  if (draws(kind())) GTEST_SKIP() << "constant within a level: src/model/noise_test.cc has the probabilities";
   constexpr int64_t rows = 4;
   int64_t sharp = 0, all = 0;
   for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)

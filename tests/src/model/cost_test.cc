@@ -73,7 +73,7 @@ TEST(BlockRows, OfShippedSpecsFollowWidthAlone) {
     std::stringstream text;
     text << std::ifstream(file.path()).rdbuf();
     const FlowModel m = model(text.str());
-    EXPECT_EQ(m.block_rows(), block_rows(m.params(), m.event(), {})) << file.path();
+    EXPECT_EQ(m.block_rows(), block_rows(m.params(), m.columns(), {})) << file.path();
     ++count;
   }
   EXPECT_GT(count, 10);

@@ -127,8 +127,8 @@ TEST(Embedding, OneRowFitsTheMemoryOfASession) {
                     1);
     Executor e(1);
     Session s(system_allocator(), e, model, NonFinite::error);
-    std::vector<float> x(static_cast<size_t>(model.event() * 3)), c(1), lp(3);
-    EXPECT_NO_THROW(s.log_prob(contiguous_view(x.data(), DType::f32, {3, model.event()}),
+    std::vector<float> x(static_cast<size_t>(model.columns() * 3)), c(1), lp(3);
+    EXPECT_NO_THROW(s.log_prob(contiguous_view(x.data(), DType::f32, {3, model.columns()}),
                                contiguous_view(c.data(), DType::f32, {1, 1}),
                                contiguous_view(lp.data(), DType::f32, {3})));
   }
@@ -180,7 +180,7 @@ TEST(Embedding, IsSavedWithTheModel) {
   LoadedModel loaded = read_model(system_allocator(), file.bytes());
   EXPECT_EQ(loaded.model->canonical(), f.model().canonical());
   EXPECT_NE(f.model().canonical().find(R"("embedding":{"out":4)"), std::string::npos) << f.model().canonical();
-  EXPECT_EQ(parse_spec(kPlain).embedding, nullptr);
+  EXPECT_EQ(static_cast<const FlowConfig&>(*parse_spec(kPlain).config).embedding, nullptr);
   FlowCase<double> g(std::move(loaded.model));
   const Rows2 in = rows_for(20);
   EXPECT_TRUE(same_bits(f.log_prob(in), g.log_prob(in)));

@@ -31,7 +31,7 @@ FlowCase<double> chain() {
 
 Rows2 rows_for(const FlowModel& m, int64_t rows) {
   std::mt19937_64 random(2);
-  return draw_mild(Domain::real, rows, m.event(), m.context(), random);
+  return draw_mild(Domain::real, rows, m.columns(), m.context(), random);
 }
 
 TEST(FlowModel, LogProbIsBasePlusLogDets) {
@@ -107,7 +107,7 @@ Pass train_pass(const FlowModel& m, Memory memory, int64_t n) {
   m.params().bind(nodes.data(), grads.data(), mirror.data());
   for (size_t i = 0; i < nodes.size(); ++i) m.params().refresh_mirror(i, mirror.data());
   Var context = m.context() ? t.input(contiguous_view(c.data(), dtype_of<T>, {n, m.context()}), false) : nullptr;
-  Var xv = t.input(contiguous_view(x.data(), dtype_of<T>, {n, m.event()}), false);
+  Var xv = t.input(contiguous_view(x.data(), dtype_of<T>, {n, m.columns()}), false);
   Var lp = m.log_prob({t, nodes.data()}, xv, context, memory);
   for (int64_t r = 0; r < n; ++r) t.grad(*lp).template as<T>()[r] = static_cast<T>(1 + r);
   t.backward();
@@ -151,6 +151,7 @@ TEST(Segment, AFrozenFirstParameterHidesNothing) {
   LayerInstance step;
   step.layer = std::make_unique<Scaled>();
   step.count = 2;
+  step.columns = 2;
   ParamStore params(system_allocator(), DType::f64, {{"running", {2}, false}, {"scale", {2}, true}});
   double grads[16];
   Node nodes[2];
@@ -171,7 +172,7 @@ std::string broken(FlowModel& m, Rows2 in, bool inverse = false) {
   t.recording = false;
   std::vector<Node> nodes(m.params().slots().size());
   m.params().bind(nodes.data(), nullptr, nullptr);
-  Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.event()}), false);
+  Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.columns()}), false);
   Var c =
       m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
   return m.first_nonfinite({t, nodes.data()}, x, c, inverse);
@@ -222,11 +223,11 @@ TEST(ModelFile, BuffersHaveToBeWhatTheyAre) {
     const char* says;
   };
   const Bad cases[] = {
-      {"standardise", "std", 0, "0 at index 2, but has to be positive"},
-      {"standardise", "std", -1, "-1 at index 2, but has to be positive"},
+      {"standardize", "std", 0, "0 at index 2, but has to be positive"},
+      {"standardize", "std", -1, "-1 at index 2, but has to be positive"},
       {"batch_norm", "running_var", -1e-3, "-0.001 at index 2, but has to be 0 or more"},
-      {"batch_norm", "initialised", 2, "2 at index 0, but has to be 0 or 1"},
-      {"actnorm", "initialised", 0.5, "0.5 at index 0, but has to be 0 or 1"},
+      {"batch_norm", "initialized", 2, "2 at index 0, but has to be 0 or 1"},
+      {"actnorm", "initialized", 0.5, "0.5 at index 0, but has to be 0 or 1"},
       {"plu_linear", "sign", 0.5, "0.5 at index 2, but has to be 1 or -1"},
       {"orthogonal", "rotation", 0.99, "is no rotation"},
   };

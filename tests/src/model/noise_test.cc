@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "src/model/session.h"
 #include "src/model/flow_model.h"
+#include "src/model/session.h"
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
@@ -110,8 +110,7 @@ TEST_F(Noise, ForwardTraceAndLogProbDrawTheSame) {
   s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
   EXPECT_TRUE(std::equal(z.begin(), z.end(), states.end() - static_cast<int64_t>(z.size())));
   s.map(true, rows(z, 3), rows(c, 1), rows(back, 3), View{});
-  for (size_t k = 0; k < x.size(); ++k)
-    EXPECT_NEAR(back[k], x[k], k % 3 == 1 ? 1e-4 : 0);
+  for (size_t k = 0; k < x.size(); ++k) EXPECT_NEAR(back[k], x[k], k % 3 == 1 ? 1e-4 : 0);
   Session once = session(one, 1);
   const Values lp = score(once, x, 3, c, 1);
   for (size_t r = 0; r < kRows; ++r) {
@@ -183,12 +182,15 @@ TEST(NoiseBound, GrowsWithTheDrawsTowardsTheProbability) {
 
 TEST(NoiseBound, IsExactWhereTheDensityIsFlat) {
   // (0, 1) in k cells under the uniform density: every draw gives P = 1/k, whatever the number of draws.
-  FlowModel m(system_allocator(), parse_spec(R"({"event": [2], "dtype": "float64", "base": {"type": "uniform"}, "layers": [
-      {"type": "dequantize", "levels": 256, "step": 0.00392156862745098}]})"), 0);
+  FlowModel m(system_allocator(),
+              parse_spec(R"({"event": [2], "dtype": "float64", "base": {"type": "uniform"}, "layers": [
+      {"type": "dequantize", "levels": 256, "step": 0.00392156862745098}]})"),
+              0);
   EXPECT_FALSE(m.exact());
   Executor one(1);
   Values x;
-  for (int i = 0; i < 256; ++i) x.insert(x.end(), {i / 255.0, static_cast<double>(static_cast<float>((255 - i) / 255.0))});
+  for (int i = 0; i < 256; ++i)
+    x.insert(x.end(), {i / 255.0, static_cast<double>(static_cast<float>((255 - i) / 255.0))});
   for (const int64_t samples : {1, 3}) {
     Session s(system_allocator(), one, m, {NonFinite::propagate, samples, 0});
     for (const double v : score(s, x, 2)) EXPECT_NEAR(v, -2 * std::log(256), 1e-12);
@@ -219,7 +221,9 @@ TEST(NoiseBound, OtherNumbersHaveNoDensity) {
 
 TEST(NoiseBound, IntegersOfAnySizeComeBack) {
   for (const char* dtype : {"float32", "float64"}) {
-    FlowModel m(system_allocator(), parse_spec(std::string(R"({"event": [1], "layers": [{"type": "dequantize"}], "dtype": ")") + dtype + "\"}"), 0);
+    FlowModel m(
+        system_allocator(),
+        parse_spec(std::string(R"({"event": [1], "layers": [{"type": "dequantize"}], "dtype": ")") + dtype + "\"}"), 0);
     Executor one(1);
     Session s(system_allocator(), one, m, NonFinite::propagate);
     Values x;
@@ -241,7 +245,8 @@ TEST(NoiseSpec, RefusesWhatHasNoMeaning) {
   refused(R"({"event": [2], "invert": true, "layers": [{"layers": [{"type": "dequantize"}]}]})",
           "spec.layers[0].layers[0].invert: dequantize cannot be inverted");
   refused(R"({"event": [2], "layers": [{"type": "dequantize", "columns": [2]}]})", "spec.layers[0].columns: column 2");
-  refused(R"({"event": [2], "layers": [{"type": "dequantize", "columns": [1, 1]}]})", "spec.layers[0].columns: column 1");
+  refused(R"({"event": [2], "layers": [{"type": "dequantize", "columns": [1, 1]}]})",
+          "spec.layers[0].columns: column 1");
   refused(R"({"event": [2], "layers": [{"type": "dequantize", "step": 0}]})", "spec.layers[0].step");
 }
 

@@ -40,7 +40,8 @@ TEST(Rows, AnyStridesOfImages) {
     for (int64_t r = 0; r < 2; ++r)
       for (int64_t e = 0; e < kD; ++e) {
         const int64_t i = e / (kW * kC), j = e / kC % kW, k = e % kC;
-        ASSERT_EQ(x->out.as<double>()[r * kD + e], memory[static_cast<size_t>(base + (r + 1) * s0 + i * s1 + j * s2 + k * s3)])
+        ASSERT_EQ(x->out.as<double>()[r * kD + e],
+                  memory[static_cast<size_t>(base + (r + 1) * s0 + i * s1 + j * s2 + k * s3)])
             << r << " " << e;
       }
     if (s0 == 0) return;
@@ -84,7 +85,8 @@ std::vector<uint64_t> hashes(const std::vector<T>& x, int64_t cols, const std::v
   Tape t(system_allocator(), dtype_of<T>);
   const auto rows = static_cast<int64_t>(x.size()) / cols;
   const auto leaf = [&](const std::vector<T>& v, int64_t n) {
-    return t.input(contiguous_view(const_cast<T*>(v.data()), dtype_of<T>, {n, static_cast<int64_t>(v.size()) / n}), false);
+    return t.input(contiguous_view(const_cast<T*>(v.data()), dtype_of<T>, {n, static_cast<int64_t>(v.size()) / n}),
+                   false);
   };
   std::vector<uint64_t> h(static_cast<size_t>(rows));
   hash_rows(leaf(x, rows), contexts ? leaf(context, contexts) : nullptr, h.data());

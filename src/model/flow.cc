@@ -1,0 +1,49 @@
+#include "src/model/flow.h"
+
+#include "src/model/flow_model.h"
+#include "src/model/model.h"
+
+namespace nf {
+namespace {
+
+int64_t written_out(const LayerSpec& s, const std::string& path) {
+  int64_t n = s.kind ? 1 : 0;
+  const std::vector<LayerSpec>& inside = s.kind && s.kind->inner ? s.kind->inner(*s.config) : s.layers;
+  for (size_t i = 0; i < inside.size(); ++i) n += written_out(inside[i], path + ".layers[" + std::to_string(i) + "]");
+  n *= s.repeat;
+  if (n > kMaxLayers)
+    fail(Code::spec, "%s: more than %lld layers after repeats are written out", path.c_str(),
+         static_cast<long long>(kMaxLayers));
+  return n;
+}
+
+void check(const ModelSpec& s) {
+  const auto& flow = static_cast<const FlowConfig&>(*s.config);
+  if (flow.embedding && s.context == 0)
+    fail(Code::spec,
+         "spec.embedding: there is no context to embed; write its number of columns, as in \"context\": [3]");
+  const int64_t count = written_out(flow.chain, "spec"), columns = s.event.count();
+  if (count * columns > kMaxLayerColumns)
+    fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
+         static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
+}
+
+}  // namespace
+
+void EmbeddingConfig::fields(Fields& f) {
+  f.integer("out", "columns that layers and the base see in place of the context", out, 1, 1 << 20);
+  f.one_of("net", "net of the context", net);
+}
+
+void FlowConfig::fields(Fields& f) {
+  f.optional("embedding", "a net of the context, whose output layers and base see in its place", embedding);
+  f.one_of("base", "distribution of z", base);
+  f.flag("invert", "swap forward and inverse of the whole chain", chain.invert);
+  f.chain("layers", "the chain from x to z", chain.layers);
+}
+
+NF_PART(Model, flow, FlowModel,
+        "layers between data and latents, and a base distribution: log_prob by change of variables",
+        "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 5", check);
+
+}  // namespace nf

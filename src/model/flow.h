@@ -1,0 +1,25 @@
+// What the spec of a flow says beside the shape of its rows: a chain of layers, a base and a net of the context.
+#pragma once
+#include <memory>
+
+#include "src/base/base.h"
+#include "src/flow/chain.h"
+#include "src/net/net.h"
+
+namespace nf {
+
+// A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
+struct EmbeddingConfig : Config {
+  int64_t out = 8;
+  NetChoice net{[](Config& c) { static_cast<NetConfig&>(c).init = NetInit::random; }};
+  void fields(Fields& f) override;
+};
+
+struct FlowConfig : Config {
+  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
+  OneOf<BaseKind> base{"normal"};
+  LayerSpec chain;
+  void fields(Fields& f) override;
+};
+
+}  // namespace nf

@@ -1,0 +1,79 @@
+"""Events of any shape on the command line: .npy files of images, splits, and columns of counts."""
+import json
+import math
+import random
+import struct
+
+from harness import case, info, main, nf, read_npy, write_npy
+
+
+def write_images(path, n, h, w, c):
+    """Writes n images of two smooth kinds as [n, h, w, c]."""
+    draw = random.Random(4)
+    flat = []
+    for _ in range(n):
+        level = draw.choice((-1, 1))
+        flat += [level + draw.gauss(0, 0.3) for _ in range(h * w * c)]
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {h}, {w}, {c}), }}"
+    head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
+    with open(path, 'wb') as f:
+        f.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + struct.pack(f'<{len(flat)}f', *flat))
+    return flat
+
+
+GLOW = json.dumps({'event': [4, 4, 1], 'layers': [
+    {'type': 'squeeze'},
+    {'type': 'affine_coupling', 'mask': 'channel', 'net': {'type': 'mlp', 'hidden': [16]}},
+    {'type': 'split', 'net': {'type': 'mlp', 'hidden': [16]}, 'layers': [
+        {'type': 'affine_coupling', 'mask': 'checkerboard', 'net': {'type': 'mlp', 'hidden': [16]}}]}]})
+
+
+@case
+def images_train_score_and_sample():
+    flat = write_images('x.npy', 300, 4, 4, 1)
+    with open('glow.json', 'w') as f:
+        f.write(GLOW)
+    nf('train glow.json --data x.npy --steps 30 --batch 64 -o m.safetensors')
+    write_npy('flat.npy', [flat[i:i + 16] for i in range(0, len(flat), 16)])
+    shaped = json.loads(nf('score m.safetensors --data x.npy --json').stdout)
+    assert shaped['mean'] == json.loads(nf('score m.safetensors --data flat.npy --json').stdout)['mean']
+    nf('sample m.safetensors -n 7 -o s.npy')
+    assert read_npy('s.npy')[0] == (7, 16)
+    text = nf('info m.safetensors').stdout
+    assert '4 x 4 x 1, 16 columns of float32' in text, text
+    assert 'latent columns from 0: 2 x 2 x 2, 8 columns' in text, text
+    assert 'latent columns from 8: 2 x 2 x 2, 8 columns, of spec.layers[2] (split)' in text, text
+    names = [line.split()[:2] for line in text.splitlines() if line.startswith('  layers.')]
+    assert [kind for _, kind in names] == ['squeeze', 'affine_coupling', 'split', 'affine_coupling'], names
+    assert [name for name, _ in names] == [f'layers.{k}' for k in range(4)], names
+    described = info('m.safetensors')['model']
+    assert described['latent'] == [16] and described['log_prob'] == 'exact' and len(described['scales']) == 2
+
+
+@case
+def counts_are_dequantized():
+    draw = random.Random(7)
+
+    def poisson():
+        k, p, limit = 0, draw.random(), math.exp(-3)
+        while p > limit:
+            k, p = k + 1, p * draw.random()
+        return k
+    write_npy('x.npy', [[float(poisson()), draw.gauss(0, 1)] for _ in range(2000)])
+    with open('counts.json', 'w') as f:
+        f.write(json.dumps({'layers': [{'type': 'dequantize', 'columns': [0]}, {'type': 'standardise'},
+                                       {'type': 'spline_coupling'}, {'type': 'reverse'}, {'type': 'spline_coupling'}]}))
+    nf('train counts.json --data x.npy --steps 300 --lr 1e-2 -o m.safetensors')
+    assert 'a lower bound' in nf('info m.safetensors').stdout
+    once = json.loads(nf('score m.safetensors --data x.npy --json').stdout)['mean']
+    assert -3.6 < once < -3.2, once
+    checks = {c['name']: c['verdict'] for c in json.loads(nf('check m.safetensors --data x.npy --json').stdout)['checks']}
+    assert checks['data -> z -> data'] == 'ok' and checks['one row'] == 'ok', checks
+    assert checks['log-det'] == '-' and checks['mass'] == '-', checks
+    nf('sample m.safetensors -n 50 -o s.npy')
+    shape, values = read_npy('s.npy')
+    assert all(v == int(v) for v in values[::2]), values
+
+
+if __name__ == '__main__':
+    main(__doc__)
