@@ -40,4 +40,14 @@ const Json* find_field(const Json& fields, const std::string& name) {
   return nullptr;
 }
 
+Json description_of(const nf_model* model) {
+  std::string text;
+  const nf_write_fn append = [](void* user, const void* bytes, size_t n) -> int32_t {
+    static_cast<std::string*>(user)->append(static_cast<const char*>(bytes), n);
+    return 0;
+  };
+  call(nf_model_describe, model, append, static_cast<void*>(&text));
+  return Json::parse(text);
+}
+
 }  // namespace nf::cli

@@ -1,5 +1,7 @@
-// What libnf says about its parts (nf_layers_describe), looked up by registry and name.
+// What libnf says about its parts (nf_layers_describe), looked up by registry and name, and about a model.
 #pragma once
+#include <nf/nf.h>
+
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,5 +16,7 @@ std::vector<std::string> registries();
 const nlohmann::ordered_json* find_part(const std::string& registry, const std::string& name);
 // Looks up an entry of a list of fields. Returns nullptr when there is no such field.
 const nlohmann::ordered_json* find_field(const nlohmann::ordered_json& fields, const std::string& name);
+// Shapes, layers and scales of a model, and whether its log_prob is exact (nf_model_describe).
+nlohmann::ordered_json description_of(const nf_model* model);
 
 }  // namespace nf::cli

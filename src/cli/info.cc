@@ -68,16 +68,6 @@ std::string fields_of(const Json& value, const Json& fields) {
   return out;
 }
 
-Json describe(const nf_model* model) {
-  std::string text;
-  const nf_write_fn append = [](void* user, const void* bytes, size_t n) -> int32_t {
-    static_cast<std::string*>(user)->append(static_cast<const char*>(bytes), n);
-    return 0;
-  };
-  call(nf_model_describe, model, append, static_cast<void*>(&text));
-  return Json::parse(text);
-}
-
 // Formats a shape: "6 columns", or "28 x 28 x 1, 784 columns".
 std::string event_of(const Json& event) {
   std::string shape;
@@ -176,7 +166,7 @@ void print_json(const nf_model* model, const nf_model_info& info, const std::vec
     list.push_back({{"name", t.name}, {"shape", Json::parse(t.shape)}, {"trainable", t.trainable}});
   const Json out = {{"dtype", info.dtype == NF_F64 ? "float64" : "float32"},
                     {"event_size", info.event_size},
-                    {"model", describe(model)},
+                    {"model", description_of(model)},
                     {"context_size", info.context_size},
                     {"layer_count", info.layer_count},
                     {"param_count", info.param_count},
@@ -209,7 +199,7 @@ int info(const InfoArgs& a) {
     return kOk;
   }
   std::printf("%s\n", screen.bold(a.model).c_str());
-  const Json described = describe(model.get());
+  const Json described = description_of(model.get());
   std::printf("  event       %s of %s\n", event_of(described["event"]).c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());

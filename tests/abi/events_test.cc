@@ -128,10 +128,14 @@ TEST_F(Events, ErrorsNameTheShapes) {
   const auto refuse = [&](Tensor x, const std::string& got) {
     const std::string says = got + ", expected [n, 16] or [n, 4, 4, 1]";
     EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_log_prob(s.get(), x.view(), nullptr, lp.view(), &e), e, "x has shape " + says));
-    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_inverse(s.get(), x.view(), nullptr, good.view(), nullptr, &e), e, "z has shape " + says));
-    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_trace(s.get(), x.view(), nullptr, 0, states.view(), &e), e, "from has shape " + says));
-    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_sample(s.get(), 1, 0, nullptr, x.view(), nullptr, &e), e, "out has shape " + says));
-    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e, "x has shape " + says));
+    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_inverse(s.get(), x.view(), nullptr, good.view(), nullptr, &e), e,
+                       "z has shape " + says));
+    EXPECT_TRUE(
+        failed(NF_ERR_SHAPE, nf_trace(s.get(), x.view(), nullptr, 0, states.view(), &e), e, "from has shape " + says));
+    EXPECT_TRUE(
+        failed(NF_ERR_SHAPE, nf_sample(s.get(), 1, 0, nullptr, x.view(), nullptr, &e), e, "out has shape " + says));
+    EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e,
+                       "x has shape " + says));
     EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_model_fit_data(m.get(), x.view(), nullptr, &e), e, "x has shape " + says));
   };
   refuse(Tensor({5, 15}), "[5, 15]");
@@ -150,8 +154,10 @@ TEST_F(Events, ErrorsNameTheShapes) {
   const Session q = session(squeezed.get());
   Tensor x4({kN, 4, 4, 1}), z4({kN, 2, 2, 4});
   EXPECT_TRUE(ok(nf_forward(q.get(), x4.view(), nullptr, z4.view(), nullptr, &e), e));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_forward(q.get(), x4.view(), nullptr, x4.view(), nullptr, &e), e, "expected [5, 16] or [5, 2, 2, 4]"));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_inverse(q.get(), x4.view(), nullptr, x4.view(), nullptr, &e), e, "expected [n, 16] or [n, 2, 2, 4]"));
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_forward(q.get(), x4.view(), nullptr, x4.view(), nullptr, &e), e,
+                     "expected [5, 16] or [5, 2, 2, 4]"));
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_inverse(q.get(), x4.view(), nullptr, x4.view(), nullptr, &e), e,
+                     "expected [n, 16] or [n, 2, 2, 4]"));
 }
 
 TEST_F(Events, ModelsDescribeThemselves) {
@@ -165,16 +171,17 @@ TEST_F(Events, ModelsDescribeThemselves) {
   EXPECT_EQ(j["dtype"], "float32");
   EXPECT_EQ(j["log_prob"], "exact");
   ASSERT_EQ(j["layers"].size(), 3u);
-  for (size_t k = 0; k < 3; ++k)
-    EXPECT_EQ(j["layers"][k]["where"], nf_model_step(m.get(), static_cast<int64_t>(k)));
-  EXPECT_EQ(j["scales"], Json::parse(R"([{"where": "", "first_column": 0, "columns": 8, "event": [2, 2, 2]},
-      {"where": "spec.layers[1] (split)", "first_column": 8, "columns": 8, "event": [2, 2, 2]}])"));
+  for (size_t k = 0; k < 3; ++k) EXPECT_EQ(j["layers"][k]["where"], nf_model_step(m.get(), static_cast<int64_t>(k)));
+  const Json scales = Json::parse(R"x([{"where": "", "first_column": 0, "columns": 8, "event": [2, 2, 2]},
+      {"where": "spec.layers[1] (split)", "first_column": 8, "columns": 8, "event": [2, 2, 2]}])x");
+  EXPECT_EQ(j["scales"], scales);
   const nf_write_fn refuse = [](void*, const void*, size_t) -> int32_t { return 1; };
   EXPECT_TRUE(failed(NF_ERR_CALLBACK, nf_model_describe(m.get(), refuse, nullptr, &e), e));
 }
 
 TEST_F(Events, BoundsByDraws) {
-  const Model m = model(rt.get(), R"({"event": [1], "layers": [{"type": "dequantize"}, {"type": "elementwise_affine"}]})");
+  const Model m =
+      model(rt.get(), R"({"event": [1], "layers": [{"type": "dequantize"}, {"type": "elementwise_affine"}]})");
   EXPECT_EQ(Json::parse(described(m.get()))["log_prob"], "bound");
   const Session one = session(m.get()), many = session(m.get(), options({{"score_samples", "64"}}).get()),
                 other = session(m.get(), options({{"score_seed", "1"}}).get());
@@ -183,7 +190,8 @@ TEST_F(Events, BoundsByDraws) {
   ASSERT_TRUE(ok(nf_log_prob(one.get(), x.view(), nullptr, a.view(), &e), e));
   ASSERT_TRUE(ok(nf_log_prob(many.get(), x.view(), nullptr, b.view(), &e), e));
   ASSERT_TRUE(ok(nf_log_prob(other.get(), x.view(), nullptr, c.view(), &e), e));
-  EXPECT_TRUE(same_bits(std::vector<float>(a.v.begin(), a.v.begin() + 7), std::vector<float>(a.v.begin() + 7, a.v.begin() + 14)));
+  EXPECT_TRUE(same_bits(std::vector<float>(a.v.begin(), a.v.begin() + 7),
+                        std::vector<float>(a.v.begin() + 7, a.v.begin() + 14)));
   EXPECT_FALSE(same_bits(a.v, c.v));
   // log(Phi(x + 1) - Phi(x))
   for (size_t k = 0; k < 7; ++k) {
@@ -196,15 +204,21 @@ TEST_F(Events, BoundsByDraws) {
   EXPECT_TRUE(failed(NF_ERR_SPEC, nf_options_set(o, "score_samples", "0", &e), e, "score_samples"));
   // What needs the density itself says so.
   nf_trainer* t = nullptr;
-  EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_trainer_create(m.get(), options({{"objective", "reverse_kl"}}).get(), nullptr, &t, &e), e,
+  EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED,
+                     nf_trainer_create(m.get(), options({{"objective", "reverse_kl"}}).get(), nullptr, &t, &e), e,
                      "objective \"reverse_kl\" does not train this model"));
   const Target banana = target(rt.get(), "funnel", 2);
   const Model two = model(rt.get(), R"({"event": [2], "layers": [{"type": "dequantize"}]})");
   const Session s2 = session(two.get());
   nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
-  EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_importance(s2.get(), banana.get(), 1, 0, 10, nullptr, nullptr, nullptr, &info, &e), e, "bound"));
+  EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED,
+                     nf_importance(s2.get(), banana.get(), 1, 0, 10, nullptr, nullptr, nullptr, &info, &e), e,
+                     "bound"));
   Tensor chains({2, 3, 2});
-  EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_metropolis(rt.get(), banana.get(), s2.get(), nullptr, nullptr, nullptr, chains.view(), nullptr, &e), e, "bound"));
+  EXPECT_TRUE(
+      failed(NF_ERR_UNSUPPORTED,
+             nf_metropolis(rt.get(), banana.get(), s2.get(), nullptr, nullptr, nullptr, chains.view(), nullptr, &e), e,
+             "bound"));
 }
 
 }  // namespace

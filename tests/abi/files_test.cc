@@ -122,7 +122,7 @@ TEST_F(Files, BytesThatAreTooMany) {
   const nf_status status = load(file, &e, small.get());
   EXPECT_EQ(status, NF_ERR_IO);
   EXPECT_EQ(e.os_errno, EFBIG);
-  EXPECT_TRUE(failed(status, status, e, "limit"));
+  EXPECT_TRUE(failed(status, status, e, "max_file_bytes"));
   const std::string path = dir / "m.safetensors";
   write(path, file);
   nf_model* m = nullptr;

@@ -113,7 +113,8 @@ void RandomFields::chain(const char*, const char*, std::vector<LayerSpec>& value
   if (skips_) return;
   std::vector<const LayerKind*> kinds;
   for (const LayerKind* k : Registry<LayerKind>::all())
-    if (k->domain == Domain::real && k->image == Domain::real && (!plain_inside_ || is_tame(k->name))) kinds.push_back(k);
+    if (k->domain == Domain::real && k->image == Domain::real && (!plain_inside_ || is_tame(k->name)))
+      kinds.push_back(k);
   value.clear();
   if (depth_ == 2) return;
   ++depth_;

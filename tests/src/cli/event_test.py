@@ -4,10 +4,10 @@ import math
 import random
 import struct
 
-from harness import case, info, nf, read_npy, refused, rows_of, train, write_npy
+from harness import case, info, main, nf, read_npy, write_npy
 
 
-def write_images(path, n, h, w, c, fortran=False):
+def write_images(path, n, h, w, c):
     """Writes n images of two smooth kinds as [n, h, w, c]."""
     draw = random.Random(4)
     flat = []
@@ -67,6 +67,13 @@ def counts_are_dequantized():
     assert 'a lower bound' in nf('info m.safetensors').stdout
     once = json.loads(nf('score m.safetensors --data x.npy --json').stdout)['mean']
     assert -3.6 < once < -3.2, once
+    checks = {c['name']: c['verdict'] for c in json.loads(nf('check m.safetensors --data x.npy --json').stdout)['checks']}
+    assert checks['data -> z -> data'] == 'ok' and checks['one row'] == 'ok', checks
+    assert checks['log-det'] == '-' and checks['mass'] == '-', checks
     nf('sample m.safetensors -n 50 -o s.npy')
     shape, values = read_npy('s.npy')
     assert all(v == int(v) for v in values[::2]), values
+
+
+if __name__ == '__main__':
+    main(__doc__)

@@ -114,7 +114,7 @@ def standardize_takes_raw_columns():
     got, want = (json.loads(o.stdout)['test_log_likelihood'] for o in (out, plain))
     assert abs(got - (want - math.log(300 * 1e-4))) < 0.25, (got, want)
     layers = json.loads(nf('info --spec m.safetensors').stdout)['layers']
-    assert layers[0] == {'type': 'standardise'} and len(layers) == 2, layers
+    assert layers[0] == {'type': 'standardize'} and len(layers) == 2, layers
     samples = [[float(v) for v in line.split(',')] for line in nf('sample m.safetensors -n 500').stdout.splitlines()[1:]]
     mean = sum(row[0] for row in samples) / 500
     assert abs(mean - 2000) < 100 and all(abs(row[1]) < 0.1 for row in samples), mean
@@ -128,8 +128,8 @@ def standardize_goes_to_the_data_end():
         return json.loads(nf('info --spec m.safetensors').stdout)['layers']
     coupling = {'type': 'affine_coupling', 'hidden': [4]}
     got = layers({'layers': [coupling], 'invert': True, 'repeat': 2})
-    assert got[0] == {'type': 'standardise'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
-    assert len(layers({'layers': [{'type': 'standardise'}, coupling]})) == 2
+    assert got[0] == {'type': 'standardize'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
+    assert len(layers({'layers': [{'type': 'standardize'}, coupling]})) == 2
 
 
 @case

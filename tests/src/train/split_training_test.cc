@@ -68,7 +68,7 @@ TEST(SplitTraining, LayersInsideStartFromTheirColumns) {
     FlowModel fresh(system_allocator(), parse_spec(kSpec), 5);
     Executor executor(threads);
     start_from_data(system_allocator(), executor, threads == 1 ? m : fresh, cut_of(m), data.view, View{}, View{}, {});
-    if (threads == 3) EXPECT_EQ(fresh.params().hash(), m.params().hash());
+    EXPECT_TRUE(threads == 1 || fresh.params().hash() == m.params().hash());
   }
   EXPECT_FALSE(waits_for_data(m));
   Tape t(system_allocator(), DType::f64);
