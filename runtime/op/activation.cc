@@ -149,28 +149,6 @@ Var unary_derivative(Tape& t, Unary f, Var x, double a) {
 
 Var activate(Tape& t, const Activation& act, Var x) { return act.identity ? x : unary(t, act.f, x, act.a); }
 
-Var slope_from_output(Tape& t, const Activation& act, Var y) {
-  const auto one_minus = [&t](Var v) { return add_scalar(t, scale(t, v, -1), 1); };
-  switch (act.f) {
-    case Unary::relu:
-      return unary(t, Unary::sign, y);
-    case Unary::leaky_relu: {
-      Var above = unary(t, Unary::relu, unary(t, Unary::sign, y));
-      return add_scalar(t, scale(t, above, 1 - act.a), act.a);
-    }
-    case Unary::tanh:
-      return one_minus(unary(t, Unary::square, y));
-    case Unary::sigmoid:
-      return mul(t, y, one_minus(y));
-    case Unary::elu:
-      return act.a == 1 ? one_minus(unary(t, Unary::relu, scale(t, y, -1))) : nullptr;
-    case Unary::softplus:
-      return scale(t, unary(t, Unary::expm1, scale(t, y, -act.a)), -1);
-    default:
-      return nullptr;
-  }
-}
-
 Var glu(Tape& t, Var x) {
   const Dims& s = x->out.shape;
   if (s.rank != 2 || s[1] % 2)

@@ -17,9 +17,6 @@ struct Activation {
   double a = 0;
 };
 Var activate(Tape& t, const Activation& act, Var x);
-// The derivative of the activation as ordinary ops of its value y, for tangents of ops that keep y only. nullptr when it
-// is no simple function of y.
-Var slope_from_output(Tape& t, const Activation& act, Var y);
 Var glu(Tape& t, Var x);  // a sigmoid(b) of the halves x = [a | b]: [n, 2 d] -> [n, d]
 
 }  // namespace nf

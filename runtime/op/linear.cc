@@ -107,10 +107,9 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (d[kW]) y = linear_add(t, n.in[kX], d[kW], nullptr, y);
   y = plus(t, n.out.shape, plus(t, n.out.shape, y, d[kB]), d[kResidual]);
   const Activation& act = act_of(n);
-  if (act.identity || !y) return y;
-  Var slope = slope_from_output(t, act, &n);
-  if (!slope) slope = unary_derivative(t, act.f, linear(t, n.in[kX], n.in[kW], n.in[kB]), act.a);
-  return mul(t, slope, y);
+  if (act.identity) return y;
+  Var before = linear(t, n.in[kX], n.in[kW], n.in[kB]);
+  return mul(t, unary_derivative(t, act.f, before, act.a), y);
 }
 
 const Op kLinear = {"linear", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
@@ -131,28 +130,6 @@ const OpCase kCases[] = {
      [](Tape& t, const Var* in) {
        return linear_activated(t, in[0], in[1], in[2], {false, Unary::softplus, 1});
      }},
-    {"linear_elu",
-     {{"nd"}, {"dm"}, {"m"}},
-     [](Tape& t, const Var* in) {
-       return linear_activated(t, in[0], in[1], in[2], {false, Unary::elu, 1});
-     }},
-    {"linear_elu_steep",
-     {{"nd"}, {"dm"}, {"m"}},
-     [](Tape& t, const Var* in) {
-       return linear_activated(t, in[0], in[1], in[2], {false, Unary::elu, 1.5});
-     },
-     false},
-    {"linear_sigmoid",
-     {{"nd"}, {"dm"}, {"m"}},
-     [](Tape& t, const Var* in) {
-       return linear_activated(t, in[0], in[1], in[2], {false, Unary::sigmoid, 0});
-     }},
-    {"linear_leaky_relu",
-     {{"nd"}, {"dm"}, {"m"}},
-     [](Tape& t, const Var* in) {
-       return linear_activated(t, in[0], in[1], in[2], {false, Unary::leaky_relu, 0.1});
-     },
-     false},
     {"linear_silu",
      {{"nd"}, {"dm"}, {"m"}},
      [](Tape& t, const Var* in) {

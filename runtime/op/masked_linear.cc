@@ -101,13 +101,9 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (d[kW]) y = masked_linear(t, m, n.in[kX], d[kW], nullptr, y, kNone);
   y = plus(t, n.out.shape, y, d[kB] ? as_column(t, d[kB]) : nullptr);
   const Activation& act = act_of(n);
-  if (act.identity || !y) return y;
-  Var slope = slope_from_output(t, act, &n);
-  if (!slope) {
-    Var before = masked_linear(t, m, n.in[kX], n.in[kW], n.in[kB], nullptr, kNone);
-    slope = unary_derivative(t, act.f, before, act.a);
-  }
-  return mul(t, slope, y);
+  if (act.identity) return y;
+  Var before = masked_linear(t, m, n.in[kX], n.in[kW], n.in[kB], nullptr, kNone);
+  return mul(t, unary_derivative(t, act.f, before, act.a), y);
 }
 
 const Op kMaskedLinear = {"masked_linear", Layout::contiguous, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
