@@ -61,14 +61,7 @@ class CheckpointTest : public testing::Test {
   }
 };
 
-TEST_F(CheckpointTest, BitsAreThoseOfTheGraph) {
-  std::vector<Doubles> got = three_steps(true), want = three_steps(false);
-  constexpr size_t kContext = 3;  // a data input of all steps: what each adds is rounded first
-  for (size_t k = 0; k < want[kContext].size(); ++k) EXPECT_NEAR(got[kContext][k], want[kContext][k], 1e-14);
-  got.erase(got.begin() + kContext);
-  want.erase(want.begin() + kContext);
-  EXPECT_EQ(got, want);
-}
+TEST_F(CheckpointTest, BitsAreThoseOfTheGraph) { EXPECT_EQ(three_steps(true), three_steps(false)); }
 
 // The memory of a step is that of its outputs.
 TEST_F(CheckpointTest, KeepsInputsAndOutputsOnly) {
