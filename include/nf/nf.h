@@ -180,15 +180,18 @@ typedef struct nf_view {
   { (uint32_t)sizeof(nf_view), NF_F32, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
-/* [any] Describes what a spec may contain, as JSON {"layers": [KIND, ...], "bases": [KIND, ...], "embedding": KIND}.
- * KIND is {"name", "doc", "source", "fields": [FIELD, ...]}; FIELD is {"name", "type", "default", "doc"} plus "min" and
- * "max" for numbers, also "max_count" for lists, or "choices". Types: integer, number, boolean, integers and numbers
- * (lists), choice. The string is static. NULL only when out of memory. */
+/* [any] Describes what a spec may contain, as JSON {"layers": [PART, ...], "nets": [PART, ...], "bases": [PART, ...], ...,
+ * "embedding": PART, "spec": PART}: one list for every kind of part, and the fields of the spec itself. PART is {"name",
+ * "doc", "source", "fields": [FIELD, ...]}, plus "aliases", names that are read too. FIELD is {"name", "type", "default",
+ * "doc"} plus "min" and "max" for numbers, also "max_count" for lists, "max_bytes" for text, or "choices". Types: integer,
+ * number, boolean, text, integers and numbers (lists), choice; object, which has "fields"; part, of the list "of"; chain,
+ * a list of layers. The string is static. NULL only when out of memory. */
 NF_API const char *nf_layers_describe(void) NF_NOEXCEPT;
 /* [any] Builds a model and draws its initial parameters from `seed`. The spec is UTF-8 JSON of spec_len bytes:
  *
  *   {"event": [6], "context": [0], "dtype": "float32", "base": "normal", "layers": [
- *     {"repeat": 8, "layers": [{"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]}
+ *     {"repeat": 8, "layers": [{"type": "affine_coupling", "net": {"type": "mlp", "hidden": [128, 128]}},
+ *                              {"type": "reverse"}]}]}
  *
  *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
@@ -274,11 +277,11 @@ NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const 
                                      nf_error *err) NF_NOEXCEPT;
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
 /* [excl] Data-dependent initialization: sets the layers that take their initial parameters from data ("actnorm",
- * "standardise", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
+ * "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the rows of x
  * [n, event_size] as they arrive at it; a constant column is only centered. This happens once in the life of a model: a
- * flag, the tensor "...initialised", is saved with it. If every layer is already initialized, the call is a no-op.
+ * flag, the tensor "...initialized", is saved with it. If every layer is already initialized, the call is a no-op.
  * Without this call the first training step initializes from its batch; call it with all training rows if the chain has
- * "standardise". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
+ * "standardize". Needs memory for one copy of the rows, unless the only layer to initialize is the first of the chain.
  * Errors, which change nothing: ARGUMENT (fewer than 2 rows), NUMERIC (a row is not finite; the message says where). */
 NF_API nf_status nf_model_fit_data(nf_model *m, const nf_view *x, const nf_view *ctx, nf_error *err) NF_NOEXCEPT;
 /* Notes are saved in the model's file: column names, units, who trained it. set is [excl]; a NULL value removes the

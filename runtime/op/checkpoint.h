@@ -1,6 +1,7 @@
 // A sub-graph as a single node: forward keeps only its inputs and outputs, and its gradient runs it again (gradient
 // checkpointing, Chen et al. 2016, arXiv 1604.06174). Values have the bits of the sub-graph recorded node by node, and
-// gradients too, except that several uses of a data input within the sub-graph are summed before they are added.
+// gradients too, except that of a data input with other users: what the sub-graph contributes is rounded before it is
+// added.
 #pragma once
 #include <new>
 #include <span>

@@ -42,7 +42,8 @@ View ParamStore::view(size_t slot) const {
 
 int64_t ParamStore::find(const std::string& name) const {
   for (size_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i].name == name) return static_cast<int64_t>(i);
+    if (slots_[i].name == name || (!slots_[i].old_name.empty() && slots_[i].old_name == name))
+      return static_cast<int64_t>(i);
   return -1;
 }
 

@@ -13,6 +13,7 @@ struct ParamSlot {
   std::string name;
   Dims shape;
   bool trainable;
+  std::string old_name = {};   // in files of older versions; "": the same
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
   int64_t mirror_offset = -1;  // into the mirror: trainable matrices only
 };
@@ -33,7 +34,7 @@ class ParamStore {
   size_t bytes() const { return values_.bytes(); }
   void* data() const { return values_.data(); }
   View view(size_t slot) const;
-  int64_t find(const std::string& name) const;  // -1: none
+  int64_t find(const std::string& name) const;  // by either name; -1: none
 
   // Leaves for one tape. `grads` has room for trainable_size() elements, or is nullptr: no gradients then.
   // `mirror` (nullptr: none) holds the transposed matrices that refresh_mirror writes.

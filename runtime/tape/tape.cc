@@ -112,9 +112,7 @@ Var Tape::alias(Var x, const View& view) {
   return n;
 }
 
-void Tape::grad_storage(Node& n) {
-  Node& owner = n.base ? *n.base : n;
-  if (owner.grad) return;
+void Tape::take_grad(Node& owner) {
   if (owner.order < sealed_) fail(Code::internal, "gradient storage of a node is taken in a scope that gives it back");
   owner.grad = arena_.take(static_cast<size_t>(checked_mul(span_of(owner.out), size_of(dtype_))));
   owner.grad_fresh = true;
@@ -143,9 +141,15 @@ View Tape::grad(Node& n) {
   return v;
 }
 
-View Tape::grad_out(const Node& n) const {
+// Whether a gradient has arrived at n.
+static bool grad_arrived(const Node& n) {
   const Node& owner = n.base ? *n.base : n;
-  if (!owner.grad || owner.grad_fresh) return View{};
+  return owner.grad && !owner.grad_fresh;
+}
+
+View Tape::grad_out(const Node& n) const {
+  if (!grad_arrived(n)) return View{};
+  const Node& owner = n.base ? *n.base : n;
   View v = n.out;
   v.data = static_cast<char*>(owner.grad) + (static_cast<char*>(n.out.data) - static_cast<char*>(owner.out.data));
   return v;
@@ -155,8 +159,7 @@ void Tape::backward(Node* from, const Node* stop) {
   for (Node* n = from; n && n != stop; n = n->prev) {
     const auto fn = n->op->vjp[dtype_ == DType::f64];
     if (!fn) continue;
-    const bool arrived = grad_out(*n).data || (n->extra && grad_out(*n->extra).data);
-    if (!arrived) continue;
+    if (!grad_arrived(*n) && !(n->extra && grad_arrived(*n->extra))) continue;
     fn(*this, *n, InputGrads(*this, *n));
   }
 }

@@ -168,7 +168,10 @@ class Tape {
   View grad(Node& n);
   // Makes sure that n has storage, without touching it. Error{internal} when n is older than an open ScratchScope or
   // TapeScope, which would give the storage back.
-  void grad_storage(Node& n);
+  void grad_storage(Node& n) {
+    Node& owner = n.base ? *n.base : n;
+    if (!owner.grad) take_grad(owner);
+  }
   // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
   View grad_for_write(Node& n, bool* fresh);
   // The gradient that has arrived at n so far; data is nullptr when none has.
@@ -211,6 +214,7 @@ class Tape {
   Node* new_node(size_t attr_bytes, size_t inputs);
   Var run(Node* n, const Op& op, std::span<const Var> inputs);
   void count(const Node& n, const Shapes& s);
+  void take_grad(Node& owner);
   void* new_data(const Dims& shape);
   Arena arena_;
   DType dtype_;

@@ -118,7 +118,8 @@ nf_status nf_model_load_memory(nf_runtime* rt, const void* bytes, size_t n, cons
     need(rt, "runtime");
     if (!bytes) fail(Code::argument, "bytes is NULL");
     need(out, "out");
-    if (n > load_limit(limits)) fail_os(Code::io, EFBIG, "%zu bytes exceed the option \"max_file_bytes\"", n);
+    if (n > load_limit(limits))
+      fail_os(Code::io, EFBIG, "%zu bytes exceed the limit of %zu (option \"max_file_bytes\")", n, load_limit(limits));
     *out = wrap(rt->state, read_model(rt->state->allocator(), {static_cast<const std::byte*>(bytes), n}));
   });
 }

@@ -84,7 +84,7 @@ int score(const ScoreArgs& a) {
   if (s.nonfinite)
     std::fprintf(stderr,
                  "nf: warning: %s of %s have no finite log-likelihood (%s); the statistics exclude them\n"
-                 "      with --nonfinite error such rows are an error that names the layer\n",
+                 "      see --nonfinite to stop at such rows, with the layer named\n",
                  grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str(),
                  of_nonfinite(values, data.x, a.paths.data).c_str());
   if (a.output.empty()) return kOk;

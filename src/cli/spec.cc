@@ -7,13 +7,14 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "src/cli/description.h"
 #include "src/cli/handle.h"
 #include "src/cli/text.h"
 
 namespace nf::cli {
 namespace {
 using Json = nlohmann::ordered_json;
-constexpr char kStandardise[] = "standardise";
+constexpr char kStandardize[] = "standardize";
 
 Json parse(const std::string& spec) { return Json::parse(spec, nullptr, /*allow_exceptions=*/false); }
 
@@ -22,6 +23,13 @@ void insert(std::string& spec, const char* key, int64_t size) {
   const size_t next = spec.find_first_not_of(" \t\r\n", brace + 1);
   const bool only = next != std::string::npos && spec[next] == '}';
   spec.insert(brace + 1, text("\"%s\": [%lld]%s", key, static_cast<long long>(size), only ? "" : ", "));
+}
+
+// The library's own word for a layer, "standardize", or an alias of it.
+bool is_standardize(const Json& layer) {
+  if (!layer.is_object() || !layer.contains("type") || !layer["type"].is_string()) return false;
+  const Json* part = find_part("layers", layer["type"]);
+  return part && part->at("name") == kStandardize;
 }
 
 bool is_auto(const Json& spec, const char* key) { return spec.contains(key) && spec[key] == "auto"; }
@@ -37,7 +45,7 @@ std::string read_spec(const std::string& source) {
   return spec;
 }
 
-std::string standardise_spec(const std::string& original) {
+std::string standardize_spec(const std::string& original) {
   Json json = parse(original);
   if (!json.is_object() || !json.contains("layers") || !json["layers"].is_array()) return original;
   // The whole chain may be inverted or repeated: the layer goes in front of all that.
@@ -51,17 +59,16 @@ std::string standardise_spec(const std::string& original) {
     json["layers"] = Json::array({chain});
   }
   Json& layers = json["layers"];
-  if (layers.empty() || !layers[0].is_object() || layers[0].value("type", Json()) != kStandardise)
-    layers.insert(layers.begin(), Json{{"type", kStandardise}});
+  if (layers.empty() || !is_standardize(layers[0])) layers.insert(layers.begin(), Json{{"type", kStandardize}});
   return json.dump(2);
 }
 
-bool is_standardised(const std::string& spec) {
+bool is_standardized(const std::string& spec) {
   const Json json = parse(spec);
   if (!json.is_object() || !json.contains("layers") || !json["layers"].is_array() || json["layers"].empty())
     return false;
   const Json& first = json["layers"][0];
-  return !json.value("invert", false) && first.is_object() && first.value("type", Json()) == kStandardise;
+  return !json.value("invert", false) && is_standardize(first);
 }
 
 std::string complete_spec(const std::string& original, int64_t event, int64_t context) {

@@ -8,9 +8,9 @@ namespace nf::cli {
 
 std::string read_spec(const std::string& source);
 
-// Puts a layer "standardise" at the data end of the chain, unless there is one.
-std::string standardise_spec(const std::string& spec);
-bool is_standardised(const std::string& spec);
+// Puts a layer "standardize" at the data end of the chain, unless there is one.
+std::string standardize_spec(const std::string& spec);
+bool is_standardized(const std::string& spec);
 
 // Inserts "event" and "context" where they are missing or "auto". A spec that names both comes back byte for byte, and
 // one that is not a JSON object too: the library says what is wrong with it.

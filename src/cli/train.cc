@@ -232,9 +232,9 @@ void add_run(CLI::App& cmd, TrainArgs& a) {
          "continue from the best validation (CHECKPOINT.best), including its optimizer state, optionally with another "
          "--lr or --schedule; schedules still count from step 0 of the run")
       ->group(group);
-  cmd.add_option(
-         "--set", a.overrides,
-         "override a field of the spec, by path (layers[0].repeat=5) or by name wherever it occurs (hidden=[64,64])")
+  cmd.add_option("--set", a.overrides,
+                 "override a field of the spec, by path (layers[0].repeat=5) or by name wherever it occurs "
+                 "(net.hidden=[64,64])")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false)
       ->group(group);

@@ -62,12 +62,13 @@ void warn_of_columns(const Rows& rows, bool scaled) {
     else if (rows.count() > 1)
       constant.push_back(name + text(" (%.6g)", mean));
   }
+  const char* plural = constant.size() == 1 ? "" : "s";
   if (!constant.empty())
     std::fprintf(
         stderr,
         "nf: warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
         "--columns\n",
-        constant.size() == 1 ? "" : "s", some_of(std::move(constant), ", ").c_str());
+        plural, some_of(std::move(constant), ", ").c_str());
   if (scaled_oddly.empty() || scaled) return;
   std::fprintf(stderr, "nf: warning: %s; a fresh model expects about 0 and 1: add --standardize\n",
                some_of(std::move(scaled_oddly), "; ").c_str());
@@ -98,7 +99,7 @@ Model create_model(const TrainPlan& plan, const std::string& spec, const std::st
   try {
     return create(spec);
   } catch (const LibraryFailure& e) {
-    if (e.status == NF_ERR_SPEC && !is_standardised(typed))
+    if (e.status == NF_ERR_SPEC && !is_standardized(typed))
       (void)create(complete_spec(typed, plan.train.x.cols(), plan.train.context.cols()));
     throw;
   }
@@ -184,7 +185,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   check_paths(args, plan.runtime.get());
   plan.replaces = fs::exists(args.output);
   const std::string typed = override_spec(read_spec(args.spec), args.overrides);
-  std::string spec = args.standardize ? standardise_spec(typed) : typed;
+  std::string spec = args.standardize ? standardize_spec(typed) : typed;
   if (args.resume) {
     plan.model = load_checkpoint(args, plan);
     adopt(args, plan.state);
@@ -202,7 +203,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
   if (!args.quiet) {
-    warn_of_columns(plan.train.x, is_standardised(spec) || base_is_box(plan.model.get()));
+    warn_of_columns(plan.train.x, is_standardized(spec) || base_is_box(plan.model.get()));
     warn_of_model(plan.model.get());
   }
   split_rows(args, plan);

@@ -94,10 +94,10 @@ void warn_of_circles(const Json& spec) {
         c.field.c_str(), base.c_str(), c.mixed ? "no base supports circles and other columns at once. With " : "use ",
         c.low.dump().c_str(), c.high.dump().c_str(),
         c.mixed ? " the other columns need bounds too: scale them into the box" : "");
-  if (const std::string moved = find_type(spec, "", "standardise"); !moved.empty())
+  if (const std::string moved = find_type(spec, "", "standardize"); !moved.empty())
     std::fprintf(
         stderr,
-        "nf: warning: %s (standardise) moves and scales all columns, so that the ends of the circles are no longer "
+        "nf: warning: %s (standardize) moves and scales all columns, so that the ends of the circles are no longer "
         "where %s expects them: drop --standardize\n",
         moved.c_str(), c.field.c_str());
 }

@@ -19,7 +19,7 @@ class ActNorm final : public Layer {
   ActNorm(const Config&, const Declare& d)
       : log_scale_(d.param("log_scale", {d.columns()}, Init::zeros())),
         shift_(d.param("shift", {d.columns()}, Init::zeros())),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
+        started_(d.buffer("initialized", {1}, Init::zeros(), Invariant::flag, "initialised")) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
@@ -39,7 +39,7 @@ class ActNorm final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardised",
+NF_PART(Layer, actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardized",
         "Kingma & Dhariwal 2018, Glow, section 3.1");
 
 }  // namespace nf

@@ -39,7 +39,7 @@ class BatchNorm final : public Layer {
         bias_(c.affine ? d.param("bias", {d.columns()}, Init::zeros()) : -1),
         mean_(d.buffer("running_mean", {d.columns()}, Init::zeros())),
         var_(d.buffer("running_var", {d.columns()}, Init::fill(1), Invariant::nonnegative)),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
+        started_(d.buffer("initialized", {1}, Init::zeros(), Invariant::flag, "initialised")) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;

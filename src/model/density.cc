@@ -48,7 +48,7 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
                             int64_t max_params) {
   std::vector<ParamSlot> slots;
   for (const ParamInfo& p : infos) {
-    slots.push_back({p.name, p.shape, p.trainable});
+    slots.push_back({p.name, p.shape, p.trainable, p.old_name});
     invariants_.push_back(p.invariant);
   }
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);

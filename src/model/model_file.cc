@@ -17,6 +17,12 @@ constexpr char kNotePrefix[] = "note.";
 
 TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorType::f32; }
 
+// The tensor of a slot, under the name of this or an older version; nullptr when it is missing.
+const SafeTensors::Entry* entry_of(const SafeTensors& file, const ParamSlot& slot) {
+  const SafeTensors::Entry* e = file.find(slot.name);
+  return e || slot.old_name.empty() ? e : file.find(slot.old_name);
+}
+
 }  // namespace
 
 SafeTensors parse_model(std::span<const std::byte> bytes) {
@@ -60,7 +66,7 @@ void read_params(const SafeTensors& file, Density& model) {
   const auto& slots = params.slots();
   for (size_t i = 0; i < slots.size(); ++i) {
     const ParamSlot& slot = slots[i];
-    const SafeTensors::Entry* e = file.find(slot.name);
+    const SafeTensors::Entry* e = entry_of(file, slot);
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
@@ -86,7 +92,7 @@ void read_params(const SafeTensors& file, Density& model) {
     if (e.name.rfind(kOptimizerPrefix, 0) != 0 && params.find(e.name) < 0)
       fail(Code::format, "tensor \"%.80s\" is not part of the spec", e.name.c_str());
   for (size_t i = 0; i < slots.size(); ++i) {
-    const SafeTensors::Entry* e = file.find(slots[i].name);
+    const SafeTensors::Entry* e = entry_of(file, slots[i]);
     if (e->bytes) std::memcpy(params.view(i).data, e->data, e->bytes);
   }
 }

@@ -33,6 +33,7 @@ struct ParamInfo {
   Init init;
   bool trainable = true;
   Invariant invariant = Invariant::none;
+  std::string old_name = {};  // in files of older versions; "": the same
 };
 
 // Where one layer declares its tensors. It refers to the list of the model, so copies and `inside` declare into the same
@@ -56,9 +57,10 @@ class Declare {
   ParamId param(const std::string& name, const Dims& shape, Init init) const {
     return add(name, shape, std::move(init), true, Invariant::none);
   }
-  // State that is saved but not trained.
-  ParamId buffer(const std::string& name, const Dims& shape, Init init, Invariant invariant = Invariant::none) const {
-    return add(name, shape, std::move(init), false, invariant);
+  // State that is saved but not trained. Files that call it `old_name` are read, too.
+  ParamId buffer(const std::string& name, const Dims& shape, Init init, Invariant invariant = Invariant::none,
+                 const char* old_name = "") const {
+    return add(name, shape, std::move(init), false, invariant, old_name);
   }
   // The same under "prefix.name.".
   Declare inside(const std::string& name) const {
@@ -91,7 +93,8 @@ class Declare {
   uint64_t ordinal;  // of the layer in its model: makes choices such as a random order differ between layers
 
  private:
-  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant) const;
+  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant,
+              const char* old_name = "") const;
   std::vector<ParamInfo>& all_;
   std::string prefix_;
   std::string path_;

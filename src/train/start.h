@@ -1,4 +1,4 @@
-// Layers whose parameters start from data (actnorm, standardise, batch_norm), once in the life of a model.
+// Layers whose parameters start from data (actnorm, standardize, batch_norm), once in the life of a model.
 #pragma once
 #include "runtime/core/executor.h"
 #include "src/lane/collective.h"

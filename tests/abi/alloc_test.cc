@@ -101,7 +101,7 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   }
 }
 
-constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardise"},
+constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
 
 // Layers that couple rows keep the graph of a whole batch: it grows with the largest batch so far, and then no more.

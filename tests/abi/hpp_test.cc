@@ -92,7 +92,7 @@ TEST_F(Hpp, TracesEveryStep) {
 }
 
 TEST_F(Hpp, FitsLayersToData) {
-  nf::Model fitted(rt, R"({"event": [2], "layers": [{"type": "standardise"}]})", 1);
+  nf::Model fitted(rt, R"({"event": [2], "layers": [{"type": "standardize"}]})", 1);
   fitted.fit_data(nf::View(x, 2));
   const std::vector<float> z = nf::Session(fitted).forward(nf::View(x, 2));
   double sum = 0, squares = 0;

@@ -160,7 +160,9 @@ std::vector<Json> wrong_values(const Json& f) {
     if (high.is_number_float()) n.push_back(std::nextafter(high.get<double>(), INFINITY));
     return n;
   };
-  if (list) {
+  if (type == "chain") {
+    bad.insert(bad.end(), {3, "reverse", true, Json::object(), Json::array({3}), Json::array({nullptr})});
+  } else if (list) {
     bad.insert(bad.end(), {"x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
     for (const Json& n : numbers(type != "numbers"))
       bad.insert(bad.end(), {n, Json::array({n})});          // both a list of one
@@ -217,6 +219,12 @@ TEST_F(SpecErrors, EveryFieldOfEveryPart) {
     check_fields(l, "spec.layers[1]", model, [&](Json j) {
       j["type"] = l["name"];
       return R"({"event": [1, 2, 1], "layers": [{"type": "reverse"}, )" + j.dump() + "]}";
+    });
+  ASSERT_GE(all["nets"].size(), 2u);
+  for (const Json& n : all["nets"])
+    check_fields(n, "spec.layers[0].net", model, [&](Json j) {
+      j["type"] = n["name"];
+      return R"({"event": [2], "layers": [{"type": "affine_coupling", "net": )" + j.dump() + "}]}";
     });
   ASSERT_GE(all["bases"].size(), 6u);
   for (const Json& b : all["bases"])

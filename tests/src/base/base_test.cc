@@ -35,15 +35,10 @@ struct Axis {
 
 TEST(Base, EveryKindIsTested) {
   std::set<std::string> tested;
-<<<<<<< HEAD
   for (const BaseSetup& b : kBaseSetups) {
     const ModelSpec spec = base_spec(b, DType::f64, 2);
     tested.insert(static_cast<const FlowConfig&>(*spec.config).base.part().name);
   }
-=======
-  for (const BaseSetup& b : kBaseSetups)
-    tested.insert(static_cast<FlowConfig&>(*base_spec(b, DType::f64, 2).config).base.part().name);
->>>>>>> events
   for (const BaseKind* kind : Registry<BaseKind>::all()) EXPECT_TRUE(tested.count(kind->name)) << kind->name;
 }
 

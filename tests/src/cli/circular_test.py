@@ -83,7 +83,7 @@ def a_base_on_the_line_is_told():
 def standardize_moves_circles():
     spline = '{"type": "spline_autoregressive", "tails": "circular", "bound": 10, "hidden": [8]}'
     told = fit(spline, base='{"type": "uniform", "low": [-10], "high": [10]}', more=('--standardize',)).stderr
-    assert 'layers[0] (standardise)' in told and 'layers[1].tails' in told and 'drop --standardize' in told, told
+    assert 'layers[0] (standardize)' in told and 'layers[1].tails' in told and 'drop --standardize' in told, told
     # Angles in degrees need no warning about their scale.
     write_csv('degrees.csv', [[v * 57.29] for v, _ in angles(500)], ['phi'])
     done = nf('train', '{"base": {"type": "uniform", "low": [-180], "high": [180]}, "layers": '

@@ -96,7 +96,7 @@ def resume_refuses_another_fit():
     refused(target='u2', says=('--target', 'u2', 'u1'), hint='drop --target')
     refused(target='u1,radius=4', says=('radius is 4 and was 3'))
     refused(target='u1,radius=3,spread=0.5', says=('spread is 0.5 and was 0.6'))
-    refused(spec=SPEC.replace('16', '8'), says=('layers[0].layers[0].hidden is [8] and was [16]'), hint='nf info --spec')
+    refused(spec=SPEC.replace('16', '8'), says=('layers[0].layers[0].net.hidden is [8] and was [16]'), hint='nf info --spec')
     refused('--lr', '0.1', says=('lr is 0.1', 'not set'))
     refused('--anneal-steps', 6, says='anneal_steps is 6 and was 5')
     refused('--objective', 'alpha', says='objective is alpha and was reverse_kl')

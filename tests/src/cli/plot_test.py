@@ -199,7 +199,7 @@ def columns_of_unequal_scales_fill_their_panels():
     wide = [[4000 * x, 0.05 * y] for x, y in rows_of(400)]
     write_npy('wide.npy', wide)
     coupling = '{"type": "affine_coupling", "hidden": [16]}'
-    train(data='wide.npy', steps=200, spec=f'{{"layers": [{{"type": "standardise"}}, {coupling}, {{"type": "reverse"}}, {coupling}]}}')
+    train(data='wide.npy', steps=200, spec=f'{{"layers": [{{"type": "standardize"}}, {coupling}, {{"type": "reverse"}}, {coupling}]}}')
     done = nf('plot samples m.safetensors --data wide.npy --size 200 -o s.png')
     rows = read_png('s.png')[2]
     (x, y), _ = panels(rows, 200)

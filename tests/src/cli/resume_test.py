@@ -158,7 +158,7 @@ def resume_refuses_another_run():
     fails(*again, '--holdout', '0.3', says='--data')
     fails('train', SPEC, '--data', 'other.npy', '-o', 'm.safetensors', '--resume', says='--data')
     fails('train', SPEC.replace('16', '8'), '--data', 'train.npy', '-o', 'm.safetensors', '--resume',
-          says=('spec', 'layers[0].layers[0].hidden is [8] and was [16]'))
+          says=('spec', 'layers[0].layers[0].net.hidden is [8] and was [16]'))
     fails('train', SPEC, '--data', 'train.npy', '-o', 'none.safetensors', '--resume', says='none.safetensors.checkpoint')
     os.replace('m.safetensors', 'm.safetensors.checkpoint')
     fails(*again, says=('m.safetensors.checkpoint', 'not the checkpoint'))

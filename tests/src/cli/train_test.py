@@ -60,9 +60,9 @@ def freezes_parameters_and_trains_groups():
     assert tensors('a.safetensors') == tensors('b.safetensors')
     assert tensors('a.safetensors') != after
     base = ['train', SPEC, '--data', 'train.npy', '--steps', '2', '-o', 'c.safetensors']
-    fails(*base, '--freeze', 'layer.*', code=1, says=['groups[0].match', 'matches no trainable parameter'])
+    fails(*base, '--freeze', 'layer.*', code=2, says=['groups[0].match', 'matches no trainable parameter'])
     fails(*base, '--groups', '{"match": "*"}', code=2, says='--groups: not a list in JSON')
-    fails(*base, '--groups', '[{"match": "*", "lrr": 1}]', code=1, says='did you mean "lr"?')
+    fails(*base, '--groups', '[{"match": "*", "lrr": 1}]', code=2, says='did you mean "lr"?')
 
 
 @case
@@ -114,7 +114,7 @@ def standardize_takes_raw_columns():
     got, want = (json.loads(o.stdout)['test_log_likelihood'] for o in (out, plain))
     assert abs(got - (want - math.log(300 * 1e-4))) < 0.25, (got, want)
     layers = json.loads(nf('info --spec m.safetensors').stdout)['layers']
-    assert layers[0] == {'type': 'standardise'} and len(layers) == 2, layers
+    assert layers[0] == {'type': 'standardize'} and len(layers) == 2, layers
     samples = [[float(v) for v in line.split(',')] for line in nf('sample m.safetensors -n 500').stdout.splitlines()[1:]]
     mean = sum(row[0] for row in samples) / 500
     assert abs(mean - 2000) < 100 and all(abs(row[1]) < 0.1 for row in samples), mean
@@ -128,8 +128,8 @@ def standardize_goes_to_the_data_end():
         return json.loads(nf('info --spec m.safetensors').stdout)['layers']
     coupling = {'type': 'affine_coupling', 'hidden': [4]}
     got = layers({'layers': [coupling], 'invert': True, 'repeat': 2})
-    assert got[0] == {'type': 'standardise'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
-    assert len(layers({'layers': [{'type': 'standardise'}, coupling]})) == 2
+    assert got[0] == {'type': 'standardize'} and got[1]['invert'] is True and got[1]['repeat'] == 2, got
+    assert len(layers({'layers': [{'type': 'standardize'}, coupling]})) == 2
 
 
 @case
@@ -221,7 +221,7 @@ def patience_and_plateau_patience_are_two_things():
         rates = [float(r['lr']) for r in csv.DictReader(f)]
     # The first validation has nothing to improve on; after four more without improvement the rate is halved.
     assert rates[:6] == [1e-9] * 5 + [5e-10] and not out['stopped_early'], rates[:8]
-    fails = harness.fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--plateau-patience', '3', says='patience')
+    fails = harness.fails('train', SPEC, '--data', 'train.npy', '-o', 'x', '--plateau-patience', '3', code=2, says='patience')
     assert 'plateau' in fails.stderr or 'constant' in fails.stderr, fails.stderr
 
 
@@ -343,7 +343,7 @@ def warns_of_badly_scaled_columns():
     write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
     lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'a fresh model expects' in line]
     assert len(lines) == 1 and 'fine' not in lines[0], lines
-    for word in ('far has mean 100, std 1;', 'wide has mean', 'narrow has mean', 'expects about 0 and 1: add --standardize'):
+    for word in ('far has mean 100, std 0.938;', 'wide has mean', 'narrow has mean', 'expects about 0 and 1: add --standardize'):
         assert word in lines[0], (word, lines)
     for more in ((), ('--standardize',)):
         err = train(*more, data='t.csv', steps=1).stderr

@@ -57,7 +57,7 @@ TEST(FileBytes, RefusesWhatIsNoFile) {
     const auto open = [&](const std::string& p) { map ? FileBytes::map(p.c_str()) : read(p); };
     EXPECT_EQ(expect_error(Code::io, "none'", [&] { open(dir / "none"); }), ENOENT);
     EXPECT_EQ(expect_error(Code::io, dir.path(), [&] { open(dir.path()); }), EISDIR);
-    EXPECT_EQ(expect_error(Code::io, "not a regular file", [&] { open(dir / "fifo"); }), EINVAL);
+    EXPECT_EQ(expect_error(Code::io, "it is a pipe", [&] { open(dir / "fifo"); }), EINVAL);
     EXPECT_EQ(expect_error(Code::io, "not a regular file", [&] { open("/dev/zero"); }), EINVAL);
     EXPECT_EQ(expect_error(Code::io, "''", [&] { open(""); }), ENOENT);
   }

@@ -146,10 +146,10 @@ TEST(Npy, LyingHeaders) {
   bad(dict("<f4", "(99999999999999999999,)"), "", "too large");
   bad(dict("<f4", "(1000000000000,)"), "", "truncated");
   bad(dict("<f4", "(-1,)"), "", "non-negative");
-  bad(dict("<f4", "(1.5,)"), "", "')' expected");
-  bad(dict("<f4", "[1]"), "", "'(' expected");
+  bad(dict("<f4", "(1.5,)"), "", "expected ')'");
+  bad(dict("<f4", "[1]"), "", "expected '('");
   bad(dict("<f4", "(1,)", "None"), "", "True nor False");
-  bad("", "", "'{' expected");
+  bad("", "", "expected '{'");
   bad("{}", "", "'descr' is missing");
   bad("{'descr': '<f4'}", "", "'fortran_order' is missing");
   bad("{'descr': '<f4', 'fortran_order': False}", "", "'shape' is missing");

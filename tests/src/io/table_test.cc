@@ -133,7 +133,7 @@ TEST(Table, ErrorsNameTheFile) {
   MemorySink sink;
   write_npy(sink, DType::f32, {0, 2}, nullptr);
   bad("b.npy", text_of(sink.bytes()), "has 2 columns", {.csv = {.columns = {{2, ""}}}}, Code::argument);
-  bad("b.npy", text_of(sink.bytes()), "no names", {.csv = {.columns = {{-1, "a"}}}}, Code::argument);
+  bad("b.npy", text_of(sink.bytes()), "no column names", {.csv = {.columns = {{-1, "a"}}}}, Code::argument);
   expect_error(Code::io, "No such file", [&] { load(dir / "none.csv"); });
 }
 

@@ -223,11 +223,11 @@ TEST(ModelFile, BuffersHaveToBeWhatTheyAre) {
     const char* says;
   };
   const Bad cases[] = {
-      {"standardise", "std", 0, "0 at index 2, but has to be positive"},
-      {"standardise", "std", -1, "-1 at index 2, but has to be positive"},
+      {"standardize", "std", 0, "0 at index 2, but has to be positive"},
+      {"standardize", "std", -1, "-1 at index 2, but has to be positive"},
       {"batch_norm", "running_var", -1e-3, "-0.001 at index 2, but has to be 0 or more"},
-      {"batch_norm", "initialised", 2, "2 at index 0, but has to be 0 or 1"},
-      {"actnorm", "initialised", 0.5, "0.5 at index 0, but has to be 0 or 1"},
+      {"batch_norm", "initialized", 2, "2 at index 0, but has to be 0 or 1"},
+      {"actnorm", "initialized", 0.5, "0.5 at index 0, but has to be 0 or 1"},
       {"plu_linear", "sign", 0.5, "0.5 at index 2, but has to be 1 or -1"},
       {"orthogonal", "rotation", 0.99, "is no rotation"},
   };

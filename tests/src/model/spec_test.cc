@@ -80,6 +80,20 @@ TEST(Spec, DefaultsAreWritten) {
   }
 }
 
+// Names of older versions: read, and written under the new name.
+TEST(Spec, AliasesAreRead) {
+  const std::string old = with_layers(R"([{"type": "standardise"}, {"type": "actnorm"}, {"type": "batch_norm"}])");
+  EXPECT_EQ(canonical(old),
+            canonical(with_layers(R"([{"type": "standardize"}, {"type": "actnorm"}, {"type": "batch_norm"}])")));
+  EXPECT_NE(canonical(old).find("standardize"), std::string::npos);
+  EXPECT_EQ(Registry<LayerKind>::find("standardise"), Registry<LayerKind>::find("standardize"));
+  const FlowModel model(system_allocator(), parse_spec(old), 1);
+  for (const std::string layer : {"layers.0.", "layers.1.", "layers.2."}) {
+    EXPECT_GE(model.params().find(layer + "initialized"), 0);
+    EXPECT_EQ(model.params().find(layer + "initialised"), model.params().find(layer + "initialized"));
+  }
+}
+
 TEST(Spec, NumbersSurviveExactly) {
   const Json j =
       Json::parse(canonical(with_layers(R"([{"type": "affine_coupling", "cap": 0.1, "dropout": 0.30000000000000004,

@@ -18,12 +18,12 @@ namespace {
 constexpr char kActNorm[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": "actnorm"}]})";
 // Every way in which a layer can sit in a chain; additive couplings keep moments away from where they were.
 constexpr char kNested[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
-  {"type": "standardise"},
+  {"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "additive_coupling", "hidden": [8]}, {"type": "actnorm"}, {"type": "reverse"}]},
   {"type": "additive_coupling", "hidden": [8], "dropout": 0.4},
   {"invert": true, "layers": [{"type": "elementwise_affine"}, {"type": "actnorm"}, {"type": "additive_coupling", "hidden": [8]},
     {"invert": true, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "actnorm"}]},
-    {"type": "additive_coupling", "hidden": [8]}, {"type": "standardise"}]},
+    {"type": "additive_coupling", "hidden": [8]}, {"type": "standardize"}]},
   {"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm", "repeat": 2}]})";
 
 Data shifted(int64_t n) {
@@ -103,7 +103,7 @@ TEST(Start, ReachesEveryLayerOfTheChain) {
   }
   EXPECT_EQ(started, 9u);
   for (const ParamSlot& s : m->params().slots()) {
-    if (s.name.find("initialised") != std::string::npos) {
+    if (s.name.find("initialized") != std::string::npos) {
       EXPECT_EQ(value(*m, s.name), 1) << s.name;
     }
   }
@@ -118,7 +118,7 @@ TEST(Start, HappensOnce) {
   EXPECT_EQ(m->params().hash(), hash);
   // A layer that was started in another way, by a file or by hand, stays as it is.
   const auto by_hand = model_of(kActNorm);
-  value(*by_hand, "layers.0.initialised") = 1;
+  value(*by_hand, "layers.0.initialized") = 1;
   start(*by_hand, d);
   EXPECT_EQ(value(*by_hand, "layers.0.shift"), 0);
 }
@@ -143,7 +143,7 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     FlowModel alone(system_allocator(), parse_spec(spec), 5);
     Executor executor(1);
     start_from_data(system_allocator(), executor, alone, cut_of(alone), d.xs(0, 100), d.contexts(0, 100), {}, {});
-    const auto slot = static_cast<size_t>(alone.params().find("layers.0.initialised"));
+    const auto slot = static_cast<size_t>(alone.params().find("layers.0.initialized"));
     TrainerConfig still = adam();
     still.schedule.warmup_steps = 1;
     still.schedule.warmup_start = 0;  // the first step moves nothing that is trained
@@ -177,7 +177,7 @@ TEST(Start, ConstantColumnsAreOnlyCentred) {
   for (const double constant : {0.1, -7e12, 0.0}) {
     Data d(1001);
     for (size_t k = 1; k < d.x.size(); k += 3) d.x[k] = constant;
-    for (const char* type : {"actnorm", "standardise"}) {
+    for (const char* type : {"actnorm", "standardize"}) {
       const auto m = model_of(
           (R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": ")" + std::string(type) + "\"}]}")
               .c_str());
@@ -192,7 +192,7 @@ TEST(Start, ConstantColumnsAreOnlyCentred) {
 
 // The difference is taken before the scaling: a year in float32 keeps its digits.
 TEST(Start, StandardiseKeepsDigitsOfColumnsFarFromZero) {
-  FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "layers": [{"type": "standardise"}]})"), 5);
+  FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "layers": [{"type": "standardize"}]})"), 5);
   Data d(500);
   for (size_t k = 0; k < d.x.size(); ++k) d.x[k] = static_cast<float>(20070 + 0.25 * std::floor(8 * d.x[k]));
   start(m, d);
@@ -215,7 +215,7 @@ TEST(Start, BadDataChangesNothing) {
   Data d = shifted(100), one(1), none(0);
   EXPECT_ERROR(start(*m, one), Code::argument, "needs at least 2 rows for that, got 1");
   d.x[3 * 41 + 2] = NAN;
-  EXPECT_ERROR(start(*m, d), Code::numeric, "row 41 is not finite where it arrives at spec.layers[0] (standardise)");
+  EXPECT_ERROR(start(*m, d), Code::numeric, "row 41 is not finite where it arrives at spec.layers[0] (standardize)");
   EXPECT_EQ(m->params().hash(), hash);
   // A layer that makes them so: those before it are put back too.
   Data good = shifted(100);
@@ -274,7 +274,7 @@ TEST(Start, NeedsNoCopyOfTheRowsForTheFirstLayer) {
   CountingAllocator counting;
   const Allocator hook = counting.hook();
   FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
-    {"type": "standardise"}, {"type": "affine_coupling", "hidden": [8]}]})"),
+    {"type": "standardize"}, {"type": "affine_coupling", "hidden": [8]}]})"),
               5);
   Data d = shifted(300000);
   Executor executor(2);

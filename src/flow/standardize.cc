@@ -9,14 +9,15 @@
 namespace nf {
 namespace {
 
-class Standardise final : public Layer {
+class Standardize final : public Layer {
  public:
   using Config = NoConfig;
+  static constexpr const char* kAliases[] = {"standardise"};
 
-  Standardise(const Config&, const Declare& d)
+  Standardize(const Config&, const Declare& d)
       : mean_(d.buffer("mean", {d.columns()}, Init::zeros())),
         std_(d.buffer("std", {d.columns()}, Init::fill(1), Invariant::positive)),
-        started_(d.buffer("initialised", {1}, Init::zeros(), Invariant::flag)) {}
+        started_(d.buffer("initialized", {1}, Init::zeros(), Invariant::flag, "initialised")) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, true); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, false); }
@@ -37,7 +38,7 @@ class Standardise final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, standardise, Standardise, "columns to mean 0 and standard deviation 1, as fitted on the training data",
+NF_PART(Layer, standardize, Standardize, "columns to mean 0 and standard deviation 1, as fitted on the training data",
         "elementwise affine map with constants of the data");
 
 }  // namespace nf
