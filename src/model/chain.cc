@@ -31,7 +31,7 @@ class WriteOut {
     }
   }
 
-  // From the last column on; the columns before them are the last scale.
+  // In the order of columns: those that no split factored out, then what each did, from the innermost.
   std::vector<Scale> scales() const {
     std::vector<Scale> list = {{"", 0, factored_.empty() ? event : innermost_}};
     list.insert(list.end(), factored_.rbegin(), factored_.rend());

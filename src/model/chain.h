@@ -27,11 +27,11 @@ struct LayerInstance {
   int64_t columns = 0;  // it acts on so many columns, the first ones; the others pass (layers inside a split)
 };
 
-// Columns of the latents that leave the chain together: those that a split factors out, or those that no split does.
+// Columns of the latents that leave the chain together: what a split factors out, or what no split does.
 struct Scale {
-  std::string where;  // the split, "" of the last
+  std::string where;  // the split; "" for what goes through all layers
   int64_t first = 0;  // column
-  Dims event;         // as the split or the last layer sees it
+  Dims event;         // the shape of these columns where they leave
 };
 
 class Chain {
