@@ -2,6 +2,11 @@
 // of B (NV vectors x kBlockK rows) stays in L1: read in place, or copied together when its rows are so far apart that
 // they would fall on each other in the cache, start in the middle of cache lines, or end inside a vector. Tiles at the
 // right edge load and store under a mask.
+//
+// In a large product that order would read all of A again for every panel of B, from L3 or memory. With scratch memory
+// the loops are the other way round: a block of B is copied to the scratch memory and stays in L2, and one row of tiles
+// at a time passes along it, whose rows of A stay in L1. Rows of a transposed A are copied to the stack first: read in
+// place, each of their elements would be on another memory page.
 #include "runtime/kernel/gemm.h"
 
 #include <algorithm>
@@ -11,6 +16,7 @@
 #define HWY_TARGET_INCLUDE "runtime/kernel/gemm.cc"
 #include "runtime/kernel/targets.h"
 // foreach_target must come after targets.h, which narrows the list.
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "runtime/kernel/math-inl.h"
@@ -31,7 +37,12 @@ struct Operands {
   Into into;
   const T* bias;
   Finish<T> finish;
+  T* scratch;
 };
+constexpr int64_t kBlockK = 256;        // rows of B in a block of k, at most
+constexpr int64_t kStackBytes = 32768;  // copy of a panel of B on the stack
+constexpr int64_t kBlockBytes = 2048;   // row of a block of B in scratch memory
+constexpr int64_t kPanelBytes = 512;    // row of a panel, two vectors, on any target
 }  // namespace nf::kernel
 #endif
 
@@ -39,7 +50,6 @@ HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int64_t kBlockK = 256;
 // 32 vector registers hold 12 x 2 accumulators with room for B and A; 16 hold 6 x 2. Fewer than 8 independent chains
 // would wait for the multiply-add, so rows are cut into full tiles and at most two of the middle size.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
@@ -48,8 +58,9 @@ constexpr int kTileRows = 12, kMidRows = 8;
 constexpr int kTileRows = 6, kMidRows = 4;
 #endif
 
-// `last`: lanes in use of the last vector; Masked: that is fewer than all. Packed: B is a copy of whole vectors.
-template <int MR, int NV, bool Masked, bool Packed = false, class T>
+// `last`: lanes in use of the last vector; Masked: that is fewer than all. Packed: B is a copy of whole vectors. Far: B
+// is in L2 rather than L1, and the next tile is the one to the right; prefetch for both.
+template <int MR, int NV, bool Masked, bool Packed = false, bool Far = false, class T>
 HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -66,6 +77,11 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
                                            : hn::Zero(d);
     }
   }
+  constexpr int64_t kLine = 64 / sizeof(T), kRowsAhead = 8;
+  if (Far) {
+    for (int i = 0; i < MR; ++i)
+      for (int64_t j = 0; j < NV * lanes; j += kLine) hwy::Prefetch(o.c + (i0 + i) * o.ldc + j0 + NV * lanes + j);
+  }
   // Four rows to a pointer: base + {0, 1, 2, 3} strides is one address mode each, where a pointer per row would spill.
   constexpr int kGroups = (MR + 3) / 4;
   const T* HWY_RESTRICT a[kGroups];
@@ -74,6 +90,8 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   const int64_t row = o.a_row, col = o.a_col, ldb = o.ldb, row3 = 3 * row;
   for (int64_t p = o.k; p > 0; --p, b += ldb) {
     hn::Vec<decltype(d)> bv[NV];
+    if (Far)
+      for (int64_t j = 0; j < NV * lanes; j += kLine) hwy::Prefetch(b + kRowsAhead * ldb + j);
     for (int v = 0; v < NV; ++v) bv[v] = Packed ? hn::Load(d, b + v * lanes) : load(b + v * lanes, v);
     for (int i = 0; i < MR; ++i) {
       const T* at = a[i / 4];
@@ -102,16 +120,22 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   }
 }
 
-template <int NV, bool Masked, bool Packed, class T>
-HWY_INLINE void Tiles(const Operands<T>& o, int64_t m, int64_t j0, int64_t last) {
+// Cuts m rows into tiles and calls tile(number of rows, first row).
+template <class F>
+HWY_INLINE void ForTiles(int64_t m, const F& tile) {
   int64_t i = 0;
   const int64_t rest = m % kTileRows;
   // 64 rows = 4 x 12 + 2 x 8 rather than 5 x 12 + 4.
   const bool two_mid = rest >= 2 * kMidRows - kTileRows && rest < kMidRows && m >= kTileRows;
   const int64_t full = m - rest - (two_mid ? kTileRows : 0);
-  for (; i < full; i += kTileRows) Tile<kTileRows, NV, Masked, Packed>(o, i, j0, last);
-  for (; i + kMidRows <= m; i += kMidRows) Tile<kMidRows, NV, Masked, Packed>(o, i, j0, last);
-  for (; i < m; ++i) Tile<1, NV, Masked, Packed>(o, i, j0, last);
+  for (; i < full; i += kTileRows) tile(std::integral_constant<int, kTileRows>(), i);
+  for (; i + kMidRows <= m; i += kMidRows) tile(std::integral_constant<int, kMidRows>(), i);
+  for (; i < m; ++i) tile(std::integral_constant<int, 1>(), i);
+}
+
+template <int NV, bool Masked, bool Packed, class T>
+HWY_INLINE void Tiles(const Operands<T>& o, int64_t m, int64_t j0, int64_t last) {
+  ForTiles(m, [&](auto rows, int64_t i) HWY_ATTR { Tile<rows(), NV, Masked, Packed>(o, i, j0, last); });
 }
 
 // Columns [j0, j0 + NV vectors) of C; `last` lanes of the last vector.
@@ -124,7 +148,7 @@ HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
   o.b += j0;
   const bool read_in_place = !Masked && o.ldb % lanes == 0 && o.ldb * static_cast<int64_t>(sizeof(T)) < kFarApart;
   if (read_in_place || m < kWorthCopying) return Tiles<NV, Masked, false>(o, m, j0, last);
-  HWY_ALIGN T copy[kBlockK * NV * HWY_MAX_BYTES / sizeof(T)];
+  HWY_ALIGN T copy[kStackBytes / sizeof(T)];
   for (int64_t p = 0; p < o.k; ++p) {
     const T* from = o.b + p * o.ldb;
     T* to = copy + p * NV * lanes;
@@ -297,34 +321,109 @@ HWY_INLINE void FinishNarrow(int64_t m, int64_t n, const Operands<T>& o) {
   }
 }
 
-template <bool OneChain, class T>
-HWY_INLINE void Gemm(int64_t m, int64_t n, Operands<T> o) {
-  if (Narrow<OneChain>(m, n, o)) {
-    if (o.finish.add || o.finish.relu) FinishNarrow(m, n, o);
-    return;
+// MR rows of C from row i0, columns [j0, j0 + n). `b`: the copy of these columns of B, panel by panel.
+template <int MR, class T>
+HWY_INLINE void RowOfTiles(Operands<T> o, int64_t i0, int64_t j0, int64_t n, const T* b) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), panel = 2 * lanes;
+  HWY_ALIGN T copy[MR * kBlockK];
+  const T* below = o.a + i0 + MR;  // what the next row of tiles will copy
+  const int64_t step = o.a_col;
+  int64_t share = 0;  // how much of it to prefetch per tile
+  if (MR > 1 && o.a_row == 1) {
+    const T* from = o.a + i0;
+    const hn::CappedTag<T, 16 / sizeof(T)> few;
+    constexpr int kFew = static_cast<int>(hn::MaxLanes(few)), kWhole = MR / kFew * kFew;
+    for (int64_t p = 0; p < o.k; ++p, from += step) {
+      for (int r = 0; r < kWhole; r += kFew) hn::StoreU(hn::LoadU(few, from + r), few, copy + p * MR + r);
+      for (int r = kWhole; r < MR; ++r) copy[p * MR + r] = from[r];
+    }
+    o.a = copy - i0;
+    o.a_col = MR;
+    share = o.k * panel / n + 1;
   }
-  const Finish<T> finish = o.finish;
+  o.ldb = panel;
+  const int64_t end = j0 + n;
+  int64_t j = j0;
+  for (; j + panel <= end; j += panel, b += o.k * panel) {
+    for (int64_t r = 0; r < share; ++r, below += step) hwy::Prefetch(below);
+    o.b = b;
+    Tile<MR, 2, false, true, true>(o, i0, j, lanes);
+  }
+  o.b = b;
+  if (end - j > lanes)
+    Tile<MR, 2, true, true>(o, i0, j, end - j - lanes);
+  else if (end - j == lanes)
+    Tile<MR, 1, false, true>(o, i0, j, lanes);
+  else if (end > j)
+    Tile<MR, 1, true, true>(o, i0, j, end - j);
+}
+
+// One block of k by blocks of columns, through scratch memory.
+template <class T>
+HWY_NOINLINE void Blocks(const Operands<T>& o, int64_t m, int64_t n) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), panel = 2 * lanes;
+  constexpr int64_t kWidth = kBlockBytes / sizeof(T);
+  for (int64_t j0 = 0; j0 < n; j0 += kWidth) {
+    const int64_t width = std::min(kWidth, n - j0);
+    for (int64_t p = 0; p < o.k; ++p) {
+      const T* from = o.b + p * o.ldb + j0;
+      T* to = o.scratch + p * panel;
+      for (int64_t j = 0; j < width; j += panel, to += o.k * panel) {
+        for (int64_t v = j; v < std::min(width, j + panel); v += lanes)
+          hn::StoreU(
+              v + lanes <= width ? hn::LoadU(d, from + v) : LoadTail(d, from + v, static_cast<size_t>(width - v)), d,
+              to + v - j);
+      }
+    }
+    ForTiles(m, [&](auto rows, int64_t i)
+                    HWY_ATTR { RowOfTiles<rows()>(o, i, j0, width, static_cast<const T*>(o.scratch)); });
+  }
+}
+
+// One block of k, panel by panel.
+template <class T>
+HWY_NOINLINE void Panels(const Operands<T>& o, int64_t m, int64_t n) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t k = o.k;
+  int64_t j = m < 4 ? FewRows(o, m, n, lanes) : 0;
+  for (; j + 2 * lanes <= n; j += 2 * lanes) Panel<2, false>(o, m, j, lanes);
+  const int64_t rest = n - j;
+  if (rest > lanes)
+    Panel<2, true>(o, m, j, rest - lanes);
+  else if (rest == lanes)
+    Panel<1, false>(o, m, j, lanes);
+  else if (rest > 0)
+    Panel<1, true>(o, m, j, rest);
+}
+
+template <class T>
+HWY_NOINLINE void Wide(int64_t m, int64_t n, Operands<T> o) {
+  const Finish<T> finish = o.finish;
+  const hn::ScalableTag<T> d;
+  const bool blocks = o.scratch && gemm_scratch<T>(m, n, o.k) > 0;
+  const int64_t k = o.k, panel_bytes = static_cast<int64_t>(2 * hn::Lanes(d) * sizeof(T));
+  const int64_t block_k = blocks ? kBlockK : std::min(kBlockK, kStackBytes / panel_bytes);  // fewer with long vectors
   int64_t p = 0;
   do {
-    o.k = std::min(kBlockK, k - p);
+    o.k = std::min(block_k, k - p);
     o.finish = p + o.k < k ? Finish<T>{} : finish;
-    int64_t j = m < 4 ? FewRows(o, m, n, lanes) : 0;
-    for (; j + 2 * lanes <= n; j += 2 * lanes) Panel<2, false>(o, m, j, lanes);
-    const int64_t rest = n - j;
-    if (rest > lanes)
-      Panel<2, true>(o, m, j, rest - lanes);
-    else if (rest == lanes)
-      Panel<1, false>(o, m, j, lanes);
-    else if (rest > 0)
-      Panel<1, true>(o, m, j, rest);
+    if (blocks)
+      Blocks(o, m, n);
+    else
+      Panels(o, m, n);
     o.a += o.k * o.a_col;
     o.b += o.k * o.ldb;
     o.into = Into::accumulate;
     p += o.k;
   } while (p < k);
+}
+
+template <bool OneChain, class T>
+HWY_INLINE void Gemm(int64_t m, int64_t n, const Operands<T>& o) {
+  if (!Narrow<OneChain>(m, n, o)) return Wide(m, n, o);
+  if (o.finish.add || o.finish.relu) FinishNarrow(m, n, o);
 }
 
 void GemmF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm<false>(m, n, o); }
@@ -337,13 +436,26 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace nf::kernel {
+
+template <class T>
+int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kSize = sizeof(T);
+  // Below these sizes going panel by panel is as fast (tests/bench/gemm_bench.cc).
+  constexpr int64_t kRows = 512, kRowBytes = 1024, kDepth = 128;
+  if (m < kRows || n < kRowBytes / kSize || k < kDepth) return 0;
+  const int64_t row = n < kBlockBytes / kSize ? (n * kSize + kPanelBytes - 1) / kPanelBytes * kPanelBytes : kBlockBytes;
+  return std::min(k, kBlockK) * (row / kSize);
+}
+template int64_t gemm_scratch<float>(int64_t, int64_t, int64_t);
+template int64_t gemm_scratch<double>(int64_t, int64_t, int64_t);
+
 #define NF_GEMM(function, Name, T)                                                                                     \
   HWY_EXPORT(Name);                                                                                                    \
   template <>                                                                                                          \
   void function<T>(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, \
-                   T* c, int64_t ldc, Into into, const T* bias, const Finish<T>& finish) {                             \
+                   T* c, int64_t ldc, Into into, const T* bias, const Finish<T>& finish, T* scratch) {                 \
     if (m <= 0 || n <= 0) return;                                                                                      \
-    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish});                        \
+    HWY_DYNAMIC_DISPATCH(Name)(m, n, {k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish, scratch});               \
   }
 NF_GEMM(gemm, GemmF32, float)
 NF_GEMM(gemm, GemmF64, double)

@@ -40,6 +40,15 @@ Shapes shape(const Node& n) {
   return s;
 }
 
+// A product whose scratch memory, if it is large enough to use any, comes from the tape.
+template <class T>
+void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
+              int64_t ldb, const Rows<T>& c, Into into, const T* bias = nullptr, const kernel::Finish<T>& finish = {}) {
+  const ScratchScope scope(t);
+  T* scratch = t.scratch<T>(kernel::gemm_scratch<T>(m, n, k));
+  kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish, scratch);
+}
+
 template <class T>
 void forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), w = matrix_of<T>(n.view(kW)), y = matrix_of<T>(n.out);
@@ -53,8 +62,7 @@ void forward(Tape& t, Node& n) {
   }
   const Activation& act = act_of(n);
   finish.relu = !act.identity && act.f == Unary::relu;
-  kernel::gemm<T>(x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y.p, y.ld, b ? Into::bias : Into::overwrite, b,
-                  finish);
+  multiply<T>(t, x.rows, w.cols, w.rows, x.p, x.ld, 1, w.p, w.ld, y, b ? Into::bias : Into::overwrite, b, finish);
   if (!act.identity && !finish.relu) kernel::unary<T>(act.f, static_cast<T>(act.a), y.p, y.p, y.rows * y.cols);
 }
 
@@ -75,20 +83,18 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     const Into into = fresh ? Into::overwrite : Into::accumulate;
     if (const void* mirror = n.in[kW]->mirror) {
-      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx.p, gx.ld,
-                      into);
+      multiply<T>(t, gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, static_cast<const T*>(mirror), w.rows, gx, into);
     } else {
       const ScratchScope transposed(t);
       T* wt = t.scratch<T>(w.rows * w.cols);
       kernel::transpose(w.rows, w.cols, w.p, w.ld, wt, w.rows);
-      kernel::gemm<T>(gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, wt, w.rows, gx.p, gx.ld, into);
+      multiply<T>(t, gy.rows, w.rows, w.cols, gy.p, gy.ld, 1, wt, w.rows, gx, into);
     }
   }
   if (grads.wants(kW)) {
     bool fresh;
     const auto gw = matrix_of<T>(grads.write(kW, &fresh));
-    kernel::gemm<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld,
-                    fresh ? Into::overwrite : Into::accumulate);
+    multiply<T>(t, w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw, fresh ? Into::overwrite : Into::accumulate);
   }
   if (grads.wants(kB)) kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, grads.add(kB).as<T>());
   if (grads.wants(kResidual)) {

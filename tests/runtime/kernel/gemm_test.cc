@@ -19,6 +19,23 @@ namespace {
 
 using test::on_every_target;
 
+// 64-byte aligned memory whose next elements must stay as they are.
+template <class T>
+struct Scratch {
+  explicit Scratch(int64_t n) : size(static_cast<size_t>(n)), memory(size + kGuard + 64 / sizeof(T), kMark) {}
+  T* begin() const {
+    const auto at = reinterpret_cast<uintptr_t>(memory.data());
+    return const_cast<T*>(memory.data()) + (64 - at % 64) % 64 / sizeof(T);
+  }
+  bool intact() const {
+    return std::all_of(begin() + size, begin() + size + kGuard, [](T x) { return x == kMark; });
+  }
+  static constexpr size_t kGuard = 64;
+  static constexpr T kMark = 12345;
+  size_t size;
+  std::vector<T> memory;
+};
+
 template <class T>
 struct Problem {
   int64_t m, n, k, pad;
@@ -43,10 +60,12 @@ struct Problem {
     fill(c, m * ldc());
     fill(bias, std::max(m, n));
   }
-  std::vector<T> run(Into into) const {
+  std::vector<T> run(Into into, const Finish<T>& finish = {}, bool with_scratch = false) const {
     std::vector<T> out = c;
+    const Scratch<T> scratch(with_scratch ? gemm_scratch<T>(m, n, k) : 0);
     gemm<T>(m, n, k, a.data(), trans ? 1 : lda(), trans ? lda() : 1, b.data(), ldb(), out.data(), ldc(), into,
-            bias.data());
+            bias.data(), finish, with_scratch ? scratch.begin() : nullptr);
+    EXPECT_TRUE(scratch.intact());
     return out;
   }
 };
@@ -159,6 +178,44 @@ TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbours) {
             }
         }
   });
+}
+
+// With scratch memory a large product takes another way, through blocks and copies, to the same bits: whole blocks, cut
+// blocks, several blocks of k and of columns, gaps between rows.
+TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
+  using T = TypeParam;
+  on_every_target([](int64_t) {
+    struct Shape {
+      int64_t m, n, k, pad;
+    };
+    for (const auto& [m, n, k, pad] :
+         {Shape{512, 256, 128, 0}, {515, 257, 601, 3}, {530, 1060, 140, 1}, {513, 300, 256, 0}})
+      for (bool trans : {false, true}) {
+        ASSERT_GT(gemm_scratch<T>(m, n, k), 0);
+        const Problem<T> p(m, n, k, trans, pad), other(m, n, 1, false, 5);
+        for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
+          for (bool finished : {false, true}) {
+            const Finish<T> finish = finished ? Finish<T>{other.c.data(), other.ldc(), true} : Finish<T>{};
+            const auto want = p.run(into, finish), got = p.run(into, finish, true);
+            ASSERT_EQ(0, std::memcmp(want.data(), got.data(), want.size() * sizeof(T))) << m << "x" << n << "x" << k;
+          }
+      }
+  });
+}
+
+// Arenas are measured with the largest block of rows, so a smaller one must never need more.
+TYPED_TEST(Gemm, ScratchGrowsWithTheProduct) {
+  using T = TypeParam;
+  EXPECT_EQ(gemm_scratch<T>(64, 64, 64), 0);
+  for (int64_t m = 500; m < 530; ++m)
+    for (int64_t n : {100, 127, 128, 255, 256, 257, 500, 512, 513, 5000})
+      for (int64_t k : {1, 127, 128, 255, 256, 257, 5000}) {
+        const int64_t size = gemm_scratch<T>(m, n, k);
+        EXPECT_LE(size * static_cast<int64_t>(sizeof(T)), 512 * 1024);
+        EXPECT_LE(size, gemm_scratch<T>(m + 1, n, k));
+        EXPECT_LE(size, gemm_scratch<T>(m, n + 1, k));
+        EXPECT_LE(size, gemm_scratch<T>(m, n, k + 1));
+      }
 }
 
 TYPED_TEST(Gemm, NanStaysInItsRow) {
