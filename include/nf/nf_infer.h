@@ -1,0 +1,98 @@
+/* nf_infer.h - densities known up to a factor: to fit a flow to, to weight samples by, and to run Markov chains on.
+ * The rules R1 to R10 are those of nf.h. */
+#ifndef NF_INFER_H_
+#define NF_INFER_H_
+#include <nf/nf.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- targets --------------------------------------------------------------------------------------------------- */
+/* [any; stable 0.1] Lists the built-in targets as JSON [{"name", "doc", "formula", "source", "min_columns", "max_columns",
+ * "fields"}], with fields as in nf_parts_describe. The string is static. NULL only when out of memory. */
+NF_API const char *nf_targets_describe(void) NF_NOEXCEPT;
+/* [any; stable 0.1] Creates a built-in target from its name or from UTF-8 JSON {"type": NAME, fields...} of spec_len bytes
+ * (or NF_TEXT): "u1" or {"type": "u1", "radius": 4, "spread": 0.8}. event_size is its number of columns. Errors: SPEC, SHAPE
+ * (the target cannot have that many columns). */
+NF_API NF_MUST_CHECK nf_status nf_target_create(nf_runtime *rt, const char *spec, size_t spec_len, int64_t event_size,
+                                                nf_target **out, nf_error *err) NF_NOEXCEPT;
+/* A target implemented by the host. Given x [n, event_size], fills log_density [n], up to an additive constant, and its
+ * gradient [n, event_size] unless that is NULL. ctx holds the context rows of x ([n or 1, columns]), or is NULL. All are
+ * row-major without gaps, in the model's dtype (nf_metropolis: float64), borrowed for the call. Runs only on the thread that
+ * entered libnf, with no lock held (R7), once for all rows of a step. Returns 0 on success, < 0 if it failed
+ * (NF_ERR_CALLBACK), > 0 to stop (NF_ERR_CANCELLED). log_density is -infinity where the density is 0; a sample there has
+ * weight 0 and makes the loss of "reverse_kl" infinite. NaN and +infinity are NF_ERR_NUMERIC. */
+typedef int32_t (*nf_target_fn)(void *user, const nf_view *x, const nf_view *ctx, const nf_out *log_density,
+                                const nf_out *gradient);
+/* [any; stable 0.1] `user` must outlive the target and every handle that was given the target. */
+NF_API NF_MUST_CHECK nf_status nf_target_create_callback(nf_runtime *rt, int64_t event_size, nf_target_fn fn,
+                                                         void *user, nf_target **out, nf_error *err) NF_NOEXCEPT;
+typedef struct nf_target_info {
+  uint32_t struct_size;
+  int32_t builtin;    /* 1: built in, 0: a callback                                          */
+  int64_t event_size; /* columns of x                                                        */
+  double log_z;       /* log of the integral: NaN if unknown, infinity if it diverges        */
+} nf_target_info;
+#define NF_TARGET_INFO_INIT \
+  { NF_SIZEOF(nf_target_info), 0, 0, 0 }
+/* [shared; stable 0.1] */
+NF_API nf_status nf_target_get_info(const nf_target *t, nf_target_info *info, nf_error *err) NF_NOEXCEPT;
+/* [shared; stable 0.1] Evaluates log_density [n] and gradient [n, event_size] (may be NULL) at x [n, event_size]. ctx is NULL
+ * or has n or 1 rows and is passed through to the callback. The target is evaluated in the dtype of x. */
+NF_API nf_status nf_target_log_density(const nf_target *t, const nf_view *x, const nf_view *ctx,
+                                       const nf_out *log_density, const nf_out *gradient, nf_error *err) NF_NOEXCEPT;
+/* [excl; stable 0.1] */
+NF_API void nf_target_free(nf_target *t) NF_NOEXCEPT;
+
+/* ---- importance sampling --------------------------------------------------------------------------------------- */
+typedef struct nf_importance_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t samples;
+  double log_z, log_z_error;           /* log mean(w) and its standard error, w = p/q                             */
+  double ess, ess_fraction;            /* effective sample size (sum w)^2 / sum w^2, and its share of samples     */
+  double reverse_kl, reverse_kl_error; /* mean(log q - log p) and its standard error; add log_z for the divergence */
+  double largest_share;                /* largest w / sum w: near 1, none of these numbers can be trusted         */
+} nf_importance_info;
+#define NF_IMPORTANCE_INFO_INIT \
+  { NF_SIZEOF(nf_importance_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* [excl; experimental 0.1] Importance sampling with the session's model as the proposal, on samples first_index ..
+ * first_index + n - 1 of `seed`, the same as nf_sample's. x [n, event_size] and log_weight [n] = log p - log q are written
+ * unless NULL. The summary is computed block by block, so n may be arbitrarily large. ctx has 1 row or is NULL. The bits do
+ * not depend on the number of threads. Errors: those of the target, NUMERIC (no weight above 0, or a row that is not
+ * finite). */
+NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t seed, uint64_t first_index, int64_t n,
+                               const nf_view *ctx, const nf_out *x, const nf_out *log_weight,
+                               nf_importance_info *info, nf_error *err) NF_NOEXCEPT;
+/* [any; experimental 0.1] Self-normalized estimates of expectations under the target: mean_j = sum_i w_i g_ij / sum_i w_i for
+ * values g [n, k] at the samples, with w = exp(log_weight [n]), and their standard errors (delta method). mean and error are
+ * [k]; error may be NULL. Errors: ARGUMENT (n = 0), NUMERIC (a weight or value is not finite, no weight is above 0). */
+NF_API nf_status nf_importance_mean(const nf_view *log_weight, const nf_view *values, const nf_out *mean,
+                                    const nf_out *error, nf_error *err) NF_NOEXCEPT;
+
+/* ---- Markov chains --------------------------------------------------------------------------------------------- */
+typedef struct nf_metropolis_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t steps;    /* steps of each chain, including burn-in and thinning */
+  double acceptance; /* fraction of proposals accepted after burn-in        */
+} nf_metropolis_info;
+#define NF_METROPOLIS_INFO_INIT \
+  { NF_SIZEOF(nf_metropolis_info), 0, 0, 0 }
+/* [excl on proposal; experimental 0.1] Runs Markov chains whose stationary density is the target and fills out [draws,
+ * chains, event_size]; out[:, c] is chain c. If proposal is NULL, the chains are random walks whose steps are option
+ * "metropolis.step_size" times standard normal numbers, started at `start` [chains, event_size], or at standard normal rows
+ * if start is NULL. Otherwise proposals are samples of that session's model (independence sampler), which also start the
+ * chains if start is NULL; ctx [1, context_size] or NULL is its context. Options "metropolis.step_size", ".burn_in", ".thin",
+ * ".seed". Chains are computed in float64 whatever the views' dtype; the bits do not depend on the number of threads.
+ * Errors: NUMERIC (a chain starts where the density is 0, or the density is NaN or +infinity somewhere), and those of the
+ * target. */
+NF_API nf_status nf_metropolis(nf_runtime *rt, const nf_target *target, nf_session *proposal, const nf_options *options,
+                               const nf_view *start, const nf_view *ctx, const nf_out *out, nf_metropolis_info *info,
+                               nf_error *err) NF_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* NF_INFER_H_ */
