@@ -131,6 +131,7 @@ class Tensor {
    private:
     nf_out out_;
   };
+  Borrowed& borrowed() { return view_; }  // as the last view() left it
   Borrowed& view() {
     view_ = nf_array(NF_F32, v.data(), static_cast<int32_t>(shape_.size()), shape_.data());
     return view_;

@@ -33,10 +33,9 @@ TEST_F(DataMisuse, NoRows) {
   Tensor x({0, 2}), out({0, 2}), row({0}), states({info(m.get()).layer_count + 1, 0, 2});
   Err e;
   for (bool null_data : {false, true}) {
-    auto v = [&](Tensor& t) {
-      nf_view* p = t.view();
-      if (null_data) p->data = nullptr;
-      return p;
+    auto v = [&](Tensor& t) -> Tensor::Borrowed& {
+      if (null_data) t.view().data = nullptr;
+      return t.borrowed();
     };
     EXPECT_TRUE(ok(nf_log_prob(s.get(), v(x), nullptr, v(row), &e), e));
     EXPECT_TRUE(ok(nf_forward(s.get(), v(x), nullptr, v(out), v(row), &e), e));
@@ -150,7 +149,8 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   Tensor x = banana(n);
   const std::vector<float> want = score(x, n);
   auto check = [&](const char* what, void* data, int32_t dtype, int64_t s0, int64_t s1) {
-    nf_view v = {sizeof(nf_view), dtype, 2, NF_STRIDED, {n, 2}, {s0, s1}, data};
+    nf_view v = nf_rows(dtype, data, n, 2);
+    v.flags = NF_STRIDED, v.strides[0] = s0, v.strides[1] = s1;
     Tensor out({n});
     Err e;
     EXPECT_TRUE(ok(nf_log_prob(s.get(), &v, nullptr, out.view(), &e), e)) << what;
@@ -177,9 +177,10 @@ TEST_F(DataMisuse, StridesAndDtypes) {
 
   // Output with gaps: only the elements of the view are written.
   std::vector<double> out(3 * n, -7.0);
-  nf_view v = {sizeof(nf_view), NF_F64, 1, NF_STRIDED, {n}, {-3}, out.data() + 3 * (n - 1)};
+  nf_out backwards = nf_out_vec_f64(out.data() + 3 * (n - 1), n);
+  backwards.flags = NF_STRIDED, backwards.strides[0] = -3;
   Err e;
-  ASSERT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, &v, &e), e));
+  ASSERT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, &backwards, &e), e));
   for (int64_t i = 0; i < n; ++i) {
     const size_t at = static_cast<size_t>(3 * (n - 1 - i));
     EXPECT_EQ(out[at], static_cast<double>(want[static_cast<size_t>(i)]));
@@ -188,7 +189,7 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   }
   // A row repeated by stride 0.
   const std::vector<float> first = score(x, n);
-  v = *x.view();
+  nf_view v = x.view();
   v.flags = NF_STRIDED, v.strides[0] = 0, v.strides[1] = 1;
   Tensor same({n});
   ASSERT_TRUE(ok(nf_log_prob(s.get(), &v, nullptr, same.view(), &e), e));

@@ -179,7 +179,14 @@ TEST_F(Events, ModelsDescribeThemselves) {
   EXPECT_EQ(j["dtype"], "float32");
   EXPECT_EQ(j["log_prob"], "exact");
   ASSERT_EQ(j["layers"].size(), 3u);
-  for (size_t k = 0; k < 3; ++k) EXPECT_EQ(j["layers"][k]["where"], nf_model_step(m.get(), static_cast<int64_t>(k)));
+  for (size_t k = 0; k < 3; ++k) {
+    nf_layer_info layer = NF_LAYER_INFO_INIT;
+    ASSERT_TRUE(ok(nf_model_layer(m.get(), static_cast<int64_t>(k), &layer, &e), e));
+    EXPECT_EQ(j["layers"][k]["where"], layer.where);
+    EXPECT_EQ(j["layers"][k]["name"], layer.name);
+    EXPECT_EQ(j["layers"][k]["type"], layer.type);
+    EXPECT_EQ(j["layers"][k]["columns"], layer.columns);
+  }
   const Json scales = Json::parse(R"x([{"where": "", "first_column": 0, "columns": 8, "event": [2, 2, 2]},
       {"where": "spec.layers[1] (split)", "first_column": 8, "columns": 8, "event": [2, 2, 2]}])x");
   EXPECT_EQ(j["scales"], scales);

@@ -83,7 +83,7 @@ TEST_P(ModelFiles, LoadAndCompute) {
   ASSERT_TRUE(ok(nf_model_save(m.get(), (dir / "again").c_str(), &e), e));
   const abi_test::Model again = load(rt.get(), dir / "again");
   ASSERT_TRUE(again);
-  EXPECT_EQ(abi_test::nf_model_hash(again.get()), abi_test::nf_model_hash(m.get()));
+  EXPECT_EQ(nf_model_hash(again.get()), nf_model_hash(m.get()));
   EXPECT_STREQ(nf_model_spec(again.get()), nf_model_spec(m.get()));
   EXPECT_STREQ(nf_model_note(again.get(), kNote), kNoteText);
 }
