@@ -50,7 +50,7 @@ class Misuse : public Counted {
     for (const Slot& s : row.slots) {
       if (s.kind == Kind::out_view) {
         const auto* v = value_of<nf_view*>(s.bits);
-        std::fill_n(static_cast<float*>(v->data), count(*v), kSentinel);
+        std::fill_n(static_cast<float*>(const_cast<void*>(v->data)), count(*v), kSentinel);
       }
       if (s.kind == Kind::out_handle) world->made = &world->made;
     }
