@@ -133,7 +133,7 @@ class Tensor {
   };
   Borrowed& borrowed() { return view_; }  // as the last view() left it
   Borrowed& view() {
-    view_ = nf_array(NF_F32, v.data(), static_cast<int32_t>(shape_.size()), shape_.data());
+    static_cast<nf_view&>(view_) = nf_array(NF_F32, v.data(), static_cast<int32_t>(shape_.size()), shape_.data());
     return view_;
   }
   std::vector<float> v;

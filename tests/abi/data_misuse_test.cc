@@ -34,7 +34,8 @@ TEST_F(DataMisuse, NoRows) {
   Err e;
   for (bool null_data : {false, true}) {
     auto v = [&](Tensor& t) -> Tensor::Borrowed& {
-      if (null_data) t.view().data = nullptr;
+      t.view();
+      if (null_data) t.borrowed().data = nullptr;
       return t.borrowed();
     };
     EXPECT_TRUE(ok(nf_log_prob(s.get(), v(x), nullptr, v(row), &e), e));
@@ -54,7 +55,7 @@ TEST_F(DataMisuse, TraceNeedsADirectionAndRoom) {
   EXPECT_TRUE(ok(nf_trace(s.get(), 0, x.view(), nullptr, out.view(), nullptr, &e), e));
   for (int32_t bad : {-1, 2})
     EXPECT_TRUE(
-        failed(NF_ERR_ARGUMENT, nf_trace(s.get(), bad, x.view(), nullptr, out.view(), nullptr, &e), e, "inverse"));
+        failed(NF_ERR_ARGUMENT, nf_trace(s.get(), bad, x.view(), nullptr, out.view(), nullptr, &e), e, "direction"));
   for (Tensor* t : {&small, &flat})
     EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_trace(s.get(), 0, x.view(), nullptr, t->view(), nullptr, &e), e, "out"));
   const Session strict = session(m.get(), options({{"session.nonfinite", "error"}}).get());

@@ -41,11 +41,28 @@ TEST(Handles, VersionAndNames) {
 }
 
 TEST(Handles, ANewerHeaderIsRefused) {
-  for (uint32_t version : {NF_VERSION + 1u, NF_VERSION + 100u, NF_VERSION + 10000u, UINT32_MAX}) {
+  for (uint32_t version : {NF_VERSION + 100u, NF_VERSION + 10000u, UINT32_MAX}) {
     nf_runtime* rt = nullptr;
     Err e;
     EXPECT_TRUE(
         failed(NF_ERR_VERSION, nf_runtime_create_v(version, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e));
+    EXPECT_EQ(rt, nullptr);
+  }
+}
+
+// Before 1.0 a minor version may change the ABI, a patch may not.
+TEST(Handles, HeadersOfOneMinorVersionAreServed) {
+  Err e;
+  for (const uint32_t patch : {0u, 1u, 99u}) {
+    nf_runtime* rt = nullptr;
+    const uint32_t header = NF_VERSION / 100 * 100 + patch;
+    EXPECT_TRUE(ok(nf_runtime_create_v(header, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e)) << header;
+    nf_runtime_free(rt);
+  }
+  for (const uint32_t old : {0u, 100u, 199u}) {
+    nf_runtime* rt = nullptr;
+    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e,
+                       "compile it again"));
     EXPECT_EQ(rt, nullptr);
   }
 }

@@ -71,10 +71,10 @@ std::vector<Row> World::table_of_rows() {
   constexpr nf_status kRequired = NF_ERR_ARGUMENT;
   auto made_by = [&](auto free) { return Slot{"out", Kind::out_handle, bits_of(&made), kRequired, 0, free}; };
   const Slot runtime = plain("runtime", rt.get(), kNullable), bag = plain("options", o.get()),
-             any_bag = plain("options", o.get(), kNullable);
+             any_bag = plain("options", none.get(), kNullable);
   const Slot the_model = plain("model", m.get()), the_session = plain("session", s.get()),
              the_trainer = plain("trainer", t.get());
-  const Slot path = plain("path", model_path.c_str()), limits = plain("options", o.get(), kNullable);
+  const Slot path = plain("path", model_path.c_str()), limits = plain("options", none.get(), kNullable);
   const Slot in_x = view("x", Kind::in_view, x), in_ctx = view("ctx", Kind::in_view, ctx),
              in_z = view("z", Kind::in_view, x);
   const Slot log_det = view("log_det", Kind::out_view, rows, kNullable);

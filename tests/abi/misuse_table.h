@@ -105,7 +105,7 @@ void release(void* p) {
 struct World {
   TempDir dir;
   Runtime rt;
-  Options o = options();
+  Options o = options(), none = options();
   Model m, trained;
   Session s;
   Trainer t;

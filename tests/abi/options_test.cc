@@ -172,13 +172,13 @@ TEST_F(OptionKeys, SettingsWithoutEffectAreRefused) {
   const Model m = model(rt.get());
   const struct {
     const char *key, *value, *says;
-  } cases[] = {{"momentum", "0.9", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
-               {"decay", "0.1", "decay: 0.1 has no effect with \"schedule\": \"constant\""},
-               {"samples", "7", "samples: 7 has no effect with \"objective\": \"nll\""},
-               {"path_gradient", "true", "path_gradient: true has no effect with \"objective\": \"nll\""},
-               {"groups", "[{\"match\": \"nothing\"}]", "groups[0].match"},
-               {"groups", "[{\"lr\": 1}]", "groups[0].match is missing"},
-               {"groups", "not JSON", "groups"}};
+  } cases[] = {{"trainer.momentum", "0.9", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
+               {"trainer.decay", "0.1", "decay: 0.1 has no effect with \"schedule\": \"constant\""},
+               {"trainer.samples", "7", "samples: 7 has no effect with \"objective\": \"nll\""},
+               {"trainer.path_gradient", "true", "path_gradient: true has no effect with \"objective\": \"nll\""},
+               {"trainer.groups", "[{\"match\": \"nothing\"}]", "groups[0].match"},
+               {"trainer.groups", "[{\"lr\": 1}]", "groups[0].match is missing"},
+               {"trainer.groups", "not JSON", "groups"}};
   for (const auto& c : cases) {
     const Options bag = options({{c.key, c.value}});
     nf_trainer* t = nullptr;

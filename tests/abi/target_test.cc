@@ -202,23 +202,6 @@ TEST_F(TargetAbi, StepsThatDoNotFitTheObjective) {
       failed(NF_ERR_SPEC, nf_trainer_create(fresh.get(), ignored.get(), nullptr, &refused, &e), e, "path_gradient"));
 }
 
-TEST_F(TargetAbi, AnOlderCallersStepInfoIsFilledAsFarAsItGoes) {
-  const nf_allocator a = allocator.hook();
-  const Runtime rt = runtime(&a);
-  const Model m = model(rt.get(), kShift);
-  const Trainer t = trainer(m.get(), sampling().get());
-  const Target target = abi_test::target(rt.get());
-  Err e;
-  ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target.get(), &e), e));
-  nf_step_info info = NF_STEP_INFO_INIT;
-  info.struct_size = 48;
-  info.loss_error = -7;
-  ASSERT_TRUE(ok(nf_train_step(t.get(), nullptr, &info, &e), e));
-  EXPECT_EQ(info.struct_size, 48u);
-  EXPECT_EQ(info.step, 1u);
-  EXPECT_EQ(info.loss_error, -7);
-}
-
 // A fit by nothing but a callback, and what importance sampling and chains say about it.
 TEST_F(TargetAbi, FitsWeighsAndWalks) {
   const nf_allocator a = allocator.hook();
