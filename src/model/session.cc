@@ -34,7 +34,7 @@ Session::Session(const Allocator& allocator, Executor& executor, const Density& 
     workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
 }
 
-// What the hungriest call needs for a full block.
+// Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(const Allocator& allocator) {
   Tape t(allocator, model_.dtype());
   t.recording = false;
@@ -49,7 +49,7 @@ size_t Session::measure(const Allocator& allocator) {
       Var x = t.zeros({n, model_.columns()});
       Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
       body(x, c);
-      blame(s, inverse, x, c, 0);
+      first_nonfinite(s, inverse, x, c, 0);
       if (!c) return;
     }
   };
@@ -86,7 +86,7 @@ void Session::for_blocks(int64_t n, const Body& body) {
   });
 }
 
-std::string Session::blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
+std::string Session::first_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
   const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, row, 1) : nullptr; };
   Var x = one(from), c = one(context);
   if (!inverse) key_rows(s.tape, x, c);
@@ -99,7 +99,7 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const auto m = matrix_of<T>(result->out);
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
-    const std::string where = blame({w.tape, w.params.data()}, inverse, from, context, r);
+    const std::string where = first_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
     fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
   });
 }
@@ -115,12 +115,12 @@ uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
-  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
+  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // odd, so the keys of a row's draws are all different
   Tape& t = s.tape;
   uint64_t* keys = key_rows(t, x, context);
   if (!keys || options_.samples == 1) return model_.log_prob(s, x, context);
   const int64_t n = x->out.shape[0];
-  // exp(highest) sum is the sum of exp(log_prob) so far.
+  // exp(highest) * sum is the sum of exp(log_prob) so far.
   auto *highest = t.scratch<double>(n), *sum = t.scratch<double>(n);
   Var mean = t.empty({n});
   with_dtype(t.dtype(), [&]<class T>() {
@@ -197,7 +197,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
     store_rows(xv, plane(0), first);
     const auto keep = [&](size_t k, Var y) { store_rows(y, plane(k), first); };
     if (!inverse) key_rows(w.tape, xv, cv);
-    // By reference, so that std::function has nothing to allocate.
+    // Passed by reference, so that std::function does not allocate.
     const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
