@@ -6,7 +6,7 @@
 
 namespace nf {
 
-// The numbers are those of nf_status in include/nf/nf.h (checked by static_assert in src/abi/status.cc).
+// The numbers are those of nf_status in include/nf/nf.h (checked by a static_assert in src/abi/status.cc).
 enum class Code : int32_t {
   ok = 0,
   argument = 1,
@@ -26,7 +26,7 @@ enum class Code : int32_t {
   internal = 60,
 };
 
-// Messages live in a fixed buffer, so that reporting an out-of-memory never allocates a string.
+// Messages are in a fixed buffer, so that reporting out-of-memory does not allocate a string.
 class Error : public std::exception {
  public:
   static constexpr int kMessageBytes = 244;
@@ -41,9 +41,9 @@ class Error : public std::exception {
   char message_[kMessageBytes];
 };
 
-// Throws Error{code, formatted message}; over-long messages are cut at a UTF-8 boundary.
+// Throws Error{code, formatted message}; overlong messages are truncated at a UTF-8 boundary.
 [[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
-// The same with an errno, whose text is appended to the message.
+// Does the same with an errno, whose text is appended to the message.
 [[noreturn]] void fail_os(Code code, int os_errno, const char* format, ...) __attribute__((format(printf, 3, 4)));
 
 }  // namespace nf
