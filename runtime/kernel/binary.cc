@@ -1,4 +1,4 @@
-// Loops of runtime/kernel/binary.h: one instruction per element, so what matters is memory traffic.
+// Loops of runtime/kernel/binary.h: one instruction per element, so memory traffic dominates.
 #include "runtime/kernel/binary.h"
 
 #include <cstring>
@@ -37,7 +37,7 @@ struct DivOp {
     return hn::Div(x, b);
   }
 };
-// x wins unless b is strictly beyond it; a NaN on either side survives.
+// Returns x unless b is strictly greater (smaller for MinOp); a NaN on either side survives.
 struct MaxOp {
   template <class D, class V>
   HWY_INLINE V operator()(D, V x, V b) const {
@@ -51,7 +51,7 @@ struct MinOp {
   }
 };
 
-// One argument held fixed.
+// Binds the right argument to a constant.
 template <class Op, class T>
 struct Right {
   T b;
@@ -115,7 +115,7 @@ struct Clamp {
       return CASE(MinOp);       \
   }
 
-// The table of loops of one target and type, fetched once per call.
+// The loops of one target and type; looked up once per call.
 template <class T>
 struct Loops {
   static void Both(Binary f, const T* x, const T* b, T* y, size_t n) {
@@ -151,7 +151,7 @@ struct Loops {
   }
 };
 
-// HWY_EXPORT wants plain function names.
+// HWY_EXPORT needs plain function names.
 #define NF_DEFINE(Name, T)                                                                                    \
   void Both##Name(Binary f, const T* x, const T* b, T* y, size_t n) { Loops<T>::Both(f, x, b, y, n); }        \
   void ScalarRight##Name(Binary f, const T* x, T b, T* y, size_t n) { Loops<T>::ScalarRight(f, x, b, y, n); } \
@@ -175,7 +175,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nf::kernel {
 
-// One public function, both types: `name` forwards to the exported loop.
+// Defines a public function for both types: `name` forwards to the exported loop.
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
   HWY_EXPORT(Loop##F64);                               \
