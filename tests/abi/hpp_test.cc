@@ -1,4 +1,5 @@
-// nf.hpp: exceptions carry status and message, handles move, data go in and out as vectors, callbacks may throw.
+// nf.hpp: exceptions carry status and message, handles can be moved, data go in and out as vectors, callbacks may
+// throw.
 #include <nf/nf.hpp>
 #include <type_traits>
 
@@ -28,7 +29,7 @@ TEST_F(Hpp, ErrorsAreExceptions) {
   }
   EXPECT_THROW(nf::Model::load(rt, "no/such/file"), nf::Exception);
   EXPECT_THROW((nf::Options{{"lr", "fast"}}), nf::Exception);
-  EXPECT_THROW(nf::View(x, 7), nf::Exception) << "300 * 2 numbers are no rows of 7";
+  EXPECT_THROW(nf::View(x, 7), nf::Exception) << "300 * 2 numbers cannot be rows of 7";
   EXPECT_THROW(nf::Session(m).log_prob(nf::View(x, 3)), nf::Exception);
 }
 

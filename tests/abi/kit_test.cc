@@ -1,4 +1,4 @@
-// The training kit through the ABI: averaged parameters, tables that stay in their files, notes to the host's log.
+// The training kit through the ABI: averaged parameters, mapped tables, messages to the host's log.
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -66,7 +66,7 @@ TEST(Kit, AveragesAreMeasuredSavedAndResumed) {
   EXPECT_EQ(info(same.get()).hash, last);
   step(again);
   ASSERT_TRUE(ok(nf_trainer_use_average(again.get(), 1, &e), e));
-  EXPECT_EQ(info(same.get()).hash, info(m.get()).hash) << "the average goes on where it was";
+  EXPECT_EQ(info(same.get()).hash, info(m.get()).hash) << "the average continues where it was";
 
   const Trainer without = trainer(plain.get(), other.get());
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore(without.get(), path.c_str(), &e), e, "ema_decay"));
@@ -130,7 +130,7 @@ TEST(Kit, MappedTablesGiveTheSameBatches) {
   EXPECT_EQ(bits(b, 0).size(), 200u);
 }
 
-TEST(Kit, TheLogTellsWhatWasChosen) {
+TEST(Kit, TheLogReportsWhatWasChosen) {
   const TempDir dir;
   Notes notes;
   const Runtime rt = noted(notes, options({{"threads", "2"}}).get());

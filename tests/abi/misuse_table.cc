@@ -1,4 +1,4 @@
-// The rows: every function of nf.h that returns a status, with arguments that make it succeed.
+// The rows of the table: every function of nf.h that returns a status, with arguments that make it succeed.
 #include "tests/abi/misuse_table.h"
 
 #include <fstream>
@@ -49,7 +49,7 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
   collective = {sizeof(collective), 0, 1, nullptr, same};
-  // The last tensor: any name and shape will do, as long as the view has its shape.
+  // The last tensor; any name and shape works if the view has the tensor's shape.
   EXPECT_TRUE(ok(nf_model_tensor(m.get(), abi_test::info(m.get()).tensor_count - 1, &tensor, &e), e));
   tensor_name = tensor.name ? tensor.name : "";
   bias = Tensor(std::vector<int64_t>(tensor.shape, tensor.shape + tensor.ndim));
@@ -113,7 +113,7 @@ std::vector<Row> World::table_of_rows() {
            made_by(release<nf_trainer_free, nf_trainer>)}),
       row("nf_train_step", nf_train_step,
           {the_trainer, in_x, in_ctx, weights, record("info", Kind::out_struct, &step, kNullable)}),
-      // The trainer has one step behind it, so this is done at once.
+      // The trainer has already done its one step, so this returns at once.
       row("nf_train_run", nf_train_run,
           {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
            plain("on_step", go_on, kNullable), user}),

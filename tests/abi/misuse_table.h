@@ -1,5 +1,5 @@
 // One row per function of nf.h that returns a status: its arguments by name and kind, with values that make it succeed.
-// The tests derive every misuse from the row (misuse_test.cc), so a new function needs a new row and nothing else.
+// The tests derive every misuse from the row (misuse_test.cc), so a new function needs only a new row.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -16,13 +16,13 @@ namespace abi_test {
 
 enum class Kind {
   number,
-  plain,        // a pointer that no rule of this test changes beyond NULL: handle, string, bytes, callback
+  plain,        // a pointer that is only tested with NULL: handle, string, bytes, callback
   out_handle,   // T**: written on success only
   in_view,      // const nf_view* read by the call
   out_view,     // nf_view* whose data the call writes
   filled_view,  // nf_view* that the call fills in
-  in_struct,    // begins with struct_size, read
-  out_struct,   // begins with struct_size, written
+  in_struct,    // begins with struct_size; read by the call
+  out_struct,   // begins with struct_size; written by the call
 };
 
 inline constexpr nf_status kNullable = NF_OK;
@@ -31,11 +31,11 @@ inline constexpr nf_status kUnspecified = -1;
 struct Slot {
   const char* name;
   Kind kind;
-  uint64_t bits;                        // the good value
-  nf_status on_null = NF_ERR_ARGUMENT;  // of pointers: the status when NULL is passed
-  size_t bytes = 0;                     // of structs
-  void (*release)(void*) = nullptr;     // of out_handle
-  bool any_shape = false;               // of views: no shape can be wrong
+  uint64_t bits;                        // the valid value
+  nf_status on_null = NF_ERR_ARGUMENT;  // for pointers: the status when NULL is passed
+  size_t bytes = 0;                     // for structs: the size
+  void (*release)(void*) = nullptr;     // for out_handle: frees the result
+  bool any_shape = false;               // for views: any shape is valid
 };
 
 struct Row {
@@ -101,7 +101,7 @@ void release(void* p) {
   F(static_cast<T*>(p));
 }
 
-// All handles and buffers that the rows use. The model takes a context, so that ctx is required.
+// All handles and buffers that the rows use. The model has a context, so ctx is required.
 struct World {
   TempDir dir;
   Runtime rt;
@@ -131,7 +131,7 @@ struct World {
   nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
   nf_step_info step = NF_STEP_INFO_INIT;
   nf_view filled[3] = {NF_VIEW_INIT, NF_VIEW_INIT, NF_VIEW_INIT};
-  void* made = nullptr;  // where out_handle points
+  void* made = nullptr;  // target of out_handle
 
   explicit World(Runtime runtime);
   std::vector<Row> table_of_rows();

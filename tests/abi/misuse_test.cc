@@ -1,6 +1,6 @@
-// Every function of nf.h called wrongly in every way its row allows (misuse_table.cc): NULL for each pointer in turn,
-// wrong struct_size, broken views, odd nf_error. Each must answer with a defined status and a message that names the
-// argument, leave all outputs alone, leak nothing, and leave the handles usable.
+// Calls every function of nf.h in every wrong way that its row allows (misuse_table.cc): NULL for each pointer in turn,
+// wrong struct_size, broken views, invalid nf_error. Each call must return a defined status and a message that names
+// the argument, change no output, leak nothing, and leave the handles usable.
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -27,7 +27,7 @@ class Misuse : public Counted {
     Counted::TearDown();
   }
 
-  // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
+  // Calls the row with one argument replaced. It must fail with one of the `allowed` statuses and name the slot.
   void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed,
                       const std::string& what, bool named = true) {
     SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
@@ -55,7 +55,7 @@ class Misuse : public Counted {
       if (s.kind == Kind::out_handle) world->made = &world->made;
     }
   }
-  // The bytes that a failing call may not change.
+  // Returns the bytes that a failing call must not change.
   std::vector<std::string> outputs(const Row& row) const {
     std::vector<std::string> all;
     for (const Slot& s : row.slots) {
@@ -135,7 +135,7 @@ TEST_F(Misuse, StructSize) {
       };
       for (uint32_t size : {0u, 4u, static_cast<uint32_t>(s.bytes) - 4u})
         expect_failure(r, i, with_size(size), {NF_ERR_ARGUMENT}, "struct_size " + std::to_string(size));
-      // A caller of a later version: what this library does not know stays as it is.
+      // A caller with a later version: members that this library does not know stay unchanged.
       std::vector<uint64_t> args = r.good();
       args[i] = with_size(static_cast<uint32_t>(s.bytes) + 32);
       if (s.kind == Kind::out_struct || s.kind == Kind::filled_view) {
@@ -155,7 +155,7 @@ struct BadView {
   const char* what;
   void (*change)(nf_view&);
   std::vector<nf_status> allowed;
-  bool of_any_shape;  // wrong even where every shape is welcome
+  bool of_any_shape;  // wrong even where every shape is valid
 };
 
 TEST_F(Misuse, Views) {
@@ -194,7 +194,7 @@ TEST_F(Misuse, Views) {
         if (s.any_shape && !b.of_any_shape) continue;
         nf_view v = *good;
         b.change(v);
-        // When two views disagree on the rows, either may be the one that is named.
+        // If two views disagree on the number of rows, the message may name either.
         expect_failure(r, i, bits_of(&v), b.allowed, b.what, std::string(b.what) != "one row more");
       }
     }
@@ -202,8 +202,8 @@ TEST_F(Misuse, Views) {
   }
 }
 
-// An nf_error that is too small, or absurdly large, is refused and not touched, whatever the other arguments are; one
-// that is larger than this library knows is filled as far as it knows.
+// An nf_error that is too small or absurdly large is refused and not written, whatever the other arguments are. One
+// that is larger than this library's is filled up to the size it knows.
 TEST_F(Misuse, ErrorOfAnySize) {
   for (const Row& r : rows) {
     std::vector<uint64_t> args = r.good();
