@@ -18,7 +18,7 @@ struct Rows {
   T* row(int64_t r) const { return p + r * ld; }
 };
 
-// Returns true if the view is a matrix (rank <= 2) with unit inner stride.
+// True when the view is a matrix (rank <= 2) with unit inner stride.
 inline bool is_rows(const View& v) {
   if (v.shape.rank == 2 && v.stride[1] == 1) return true;
   if (v.contiguous()) return true;

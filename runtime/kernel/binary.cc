@@ -37,7 +37,7 @@ struct DivOp {
     return hn::Div(x, b);
   }
 };
-// Returns x unless b is strictly greater (smaller for MinOp); a NaN on either side survives.
+// x wins unless b is strictly beyond it; a NaN on either side survives.
 struct MaxOp {
   template <class D, class V>
   HWY_INLINE V operator()(D, V x, V b) const {
@@ -51,7 +51,7 @@ struct MinOp {
   }
 };
 
-// Binds the right argument to a constant.
+// One argument held fixed.
 template <class Op, class T>
 struct Right {
   T b;
@@ -115,7 +115,7 @@ struct Clamp {
       return CASE(MinOp);       \
   }
 
-// The loops of one target and type; looked up once per call.
+// The table of loops of one target and type, fetched once per call.
 template <class T>
 struct Loops {
   static void Both(Binary f, const T* x, const T* b, T* y, size_t n) {
