@@ -105,9 +105,9 @@ class PropagatedRows {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
         if (!finite && (!weight || weight[first + r] > 0))
-          fail_at(Code::numeric, {first + r, step.index},
+          fail_at(Code::numeric, {first + r, instance.index},
                   "row %lld is not finite where it arrives at %s, which starts from data",
-                  static_cast<long long>(first + r), step.where.c_str());
+                  static_cast<long long>(first + r), instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
