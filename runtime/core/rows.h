@@ -1,5 +1,7 @@
 // How loops see a View: contiguous runs, or rows with unit inner stride.
 #pragma once
+#include <type_traits>
+
 #include "runtime/core/view.h"
 
 namespace nf {
@@ -16,7 +18,17 @@ struct Rows {
   T* p;
   int64_t rows, cols, ld;
   T* row(int64_t r) const { return p + r * ld; }
+  // Rows [first, first + n), and columns [first, first + n).
+  Rows rows_from(int64_t first, int64_t n) const { return {row(first), n, cols, ld}; }
+  Rows columns_from(int64_t first, int64_t n) const { return {p + first, rows, n, ld}; }
+  operator Rows<const T>() const requires(!std::is_const_v<T>) { return {p, rows, cols, ld}; }
 };
+
+// One row as a matrix of `rows` rows.
+template <class T>
+Rows<const T> shared_row(const T* p, int64_t rows, int64_t cols) {
+  return {p, rows, cols, 0};
+}
 
 // True when the view is a matrix (rank <= 2) with unit inner stride.
 inline bool is_rows(const View& v) {

@@ -1,0 +1,71 @@
+// Loops of runtime/kernel/columns.h. Indices go one element at a time: a hardware gather is no faster, and far slower on
+// CPUs with a fix for Downfall.
+#include "runtime/kernel/columns.h"
+
+#include <cstring>
+
+namespace nf::kernel {
+
+bool neighbors(const int32_t* index, int64_t m) {
+  for (int64_t j = 1; j < m; ++j)
+    if (index[j] != index[0] + j) return false;
+  return true;
+}
+
+template <class T>
+void copy_rows(Input<T> x, Rows<T> y) {
+  const auto bytes = static_cast<size_t>(y.cols) * sizeof(T);
+  if (y.rows == 0 || y.cols == 0) return;
+  if (x.ld == y.cols && y.ld == y.cols) {
+    std::memmove(y.p, x.p, static_cast<size_t>(y.rows) * bytes);
+  } else if (y.cols < 8) {  // a call would cost more than the row
+    for (int64_t r = 0; r < y.rows; ++r)
+      for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[c];
+  } else {
+    for (int64_t r = 0; r < y.rows; ++r) std::memmove(y.row(r), x.row(r), bytes);
+  }
+}
+
+template <class T>
+void gather_columns(Input<T> x, const int32_t* index, Rows<T> y) {
+  if (y.cols > 0 && neighbors(index, y.cols)) return copy_rows<T>(x.columns_from(index[0], y.cols), y);
+  for (int64_t r = 0; r < y.rows; ++r) {
+    const T* from = x.row(r);
+    T* to = y.row(r);
+    for (int64_t j = 0; j < y.cols; ++j) to[j] = from[index[j]];
+  }
+}
+
+template <class T>
+void scatter_columns(Input<T> x, const int32_t* index, Rows<T> y) {
+  if (x.cols > 0 && neighbors(index, x.cols)) return copy_rows<T>(x, y.columns_from(index[0], x.cols));
+  for (int64_t r = 0; r < x.rows; ++r) {
+    const T* from = x.row(r);
+    T* to = y.row(r);
+    for (int64_t j = 0; j < x.cols; ++j) to[index[j]] = from[j];
+  }
+}
+
+template <class T>
+void scatter_add_columns(Input<T> x, const int32_t* index, Rows<T> y) {
+  if (x.cols > 0 && neighbors(index, x.cols)) {
+    const Rows<T> to = y.columns_from(index[0], x.cols);
+    return binary_rows<T>(Binary::add, to, x, to);
+  }
+  for (int64_t r = 0; r < x.rows; ++r) {
+    const T* from = x.row(r);
+    T* to = y.row(r);
+    for (int64_t j = 0; j < x.cols; ++j) to[index[j]] += from[j];
+  }
+}
+
+#define NF_DEFINE(T)                                                   \
+  template void copy_rows<T>(Input<T>, Rows<T>);                       \
+  template void gather_columns<T>(Input<T>, const int32_t*, Rows<T>);  \
+  template void scatter_columns<T>(Input<T>, const int32_t*, Rows<T>); \
+  template void scatter_add_columns<T>(Input<T>, const int32_t*, Rows<T>);
+NF_DEFINE(float)
+NF_DEFINE(double)
+#undef NF_DEFINE
+
+}  // namespace nf::kernel

@@ -1,0 +1,78 @@
+// Some columns of matrices, block of rows by block of rows: neighbors are used where they are, others through copies
+// that stay in cache.
+#pragma once
+#include <algorithm>
+
+#include "runtime/kernel/columns.h"
+#include "runtime/op/layout.h"
+
+namespace nf {
+
+class PickedColumns {
+ public:
+  // `index` of m columns is borrowed.
+  PickedColumns(const int32_t* index, int64_t m) : index_(index), m_(m), neighbors_(kernel::neighbors(index, m)) {}
+
+  bool neighbors() const { return neighbors_; }
+  int64_t first() const { return m_ ? index_[0] : 0; }
+  int64_t count() const { return m_; }
+  // The columns [j, j + m) of the list.
+  PickedColumns part(int64_t j, int64_t m) const { return {index_ + j, m}; }
+  // Rows of a block, at least one: a few thousand numbers.
+  int64_t block() const { return std::max<int64_t>(1, 2048 / std::max<int64_t>(m_, 1)); }
+  // Numbers of a copy of one block.
+  int64_t scratch() const { return block() * m_; }
+
+  // The columns of a block x.
+  template <class T>
+  Rows<const T> read(const Rows<T>& x, T* copy) const {
+    if (neighbors_) return x.columns_from(first(), m_);
+    const Rows<T> y = {copy, x.rows, m_, m_};
+    kernel::gather_columns<T>(x, index_, y);
+    return y;
+  }
+  // Where to put the columns of a block y; call `written` afterwards.
+  template <class T>
+  Rows<T> write(const Rows<T>& y, T* copy) const {
+    return neighbors_ ? y.columns_from(first(), m_) : Rows<T>{copy, y.rows, m_, m_};
+  }
+  template <class T>
+  void written(const Rows<T>& y, const T* copy) const {
+    if (!neighbors_) kernel::scatter_columns<T>({copy, y.rows, m_, m_}, index_, y);
+  }
+  // gx += gy in the columns that are not picked, gx += g [rows, m] in those that are.
+  template <class T>
+  void add_back(Tape& t, const Rows<const T>& gy, const Rows<const T>& g, const Rows<T>& gx) const {
+    const auto add = [](const Rows<const T>& x, const Rows<T>& y) {
+      kernel::binary_rows<T>(kernel::Binary::add, y, x, y);
+    };
+    if (neighbors_) {
+      const int64_t end = first() + m_;
+      add(gy.columns_from(0, first()), gx.columns_from(0, first()));
+      add(g, gx.columns_from(first(), m_));
+      add(gy.columns_from(end, gx.cols - end), gx.columns_from(end, gx.cols - end));
+      return;
+    }
+    const ScratchScope scope(t);
+    const int64_t step = std::max<int64_t>(1, 4096 / gx.cols);
+    T* all = t.scratch<T>(step * gx.cols);
+    for (int64_t r = 0; r < gx.rows; r += step) {
+      const Rows<T> through = {all, std::min(step, gx.rows - r), gx.cols, gx.cols};
+      kernel::copy_rows<T>(gy.rows_from(r, through.rows), through);
+      kernel::scatter_columns<T>(g.rows_from(r, through.rows), index_, through);
+      add(through, gx.rows_from(r, through.rows));
+    }
+  }
+  // f(first row, rows) for every block.
+  template <class F>
+  void blocks(int64_t rows, const F& f) const {
+    for (int64_t r = 0; r < rows; r += block()) f(r, std::min(block(), rows - r));
+  }
+
+ private:
+  const int32_t* index_;
+  int64_t m_;
+  bool neighbors_;
+};
+
+}  // namespace nf
