@@ -30,6 +30,16 @@ Rows<const T> shared_row(const T* p, int64_t rows, int64_t cols) {
   return {p, rows, cols, 0};
 }
 
+// Rows of `cols` numbers that stay in L1 while several loops run over them, at least one.
+inline int64_t rows_of_block(int64_t cols) { return cols < 2048 ? 2048 / (cols > 0 ? cols : 1) : 1; }
+
+// f(first row, number of rows) for every such block of `rows` rows, in order.
+template <class F>
+void for_row_blocks(int64_t rows, int64_t cols, F&& f) {
+  const int64_t step = rows_of_block(cols);
+  for (int64_t r = 0; r < rows; r += step) f(r, rows - r < step ? rows - r : step);
+}
+
 // True when the view is a matrix (rank <= 2) with unit inner stride.
 inline bool is_rows(const View& v) {
   if (v.shape.rank == 2 && v.stride[1] == 1) return true;

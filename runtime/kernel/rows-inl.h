@@ -26,7 +26,7 @@ HWY_INLINE void MapSpans(const F& f, T* y, size_t n, const X*... x) {
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) hn::StoreU(f(d, hn::LoadU(d, x + i)...), d, y + i);
   const size_t rest = n - i;
-  if (rest >= 4) return StoreTail(f(d, LoadTail(d, x + i, rest)...), d, y + i, rest);
+  if (lanes > 4 && rest >= 4) return StoreTail(f(d, LoadTail(d, x + i, rest)...), d, y + i, rest);
   const hn::CappedTag<T, 1> one;  // cheaper than a mask
   for (; i < n; ++i) hn::StoreU(f(one, hn::LoadU(one, x + i)...), one, y + i);
 }
@@ -58,6 +58,15 @@ HWY_NOINLINE void MapTiles(const F& f, const Rows<T>& y, const X&... x) {
   }
 }
 
+// Rows of fewer elements than a vector is worth: column by column.
+template <class F, class T, class... X>
+HWY_INLINE void MapFewColumns(const F& f, const Rows<T>& y, const X&... x) {
+  const hn::CappedTag<T, 1> one;
+  for (int64_t c = 0; c < y.cols; ++c)
+    for (int64_t r = 0; r < y.rows; ++r) hn::StoreU(f(r)(one, hn::LoadU(one, x.row(r) + c)...), one, y.row(r) + c);
+}
+constexpr int64_t kFew = 3;
+
 // y[r, c] = f(d, x[r, c]...); every x is Rows<const T>.
 template <class F, class T, class... X>
 HWY_INLINE void MapRows(const F& f, const Rows<T>& y, const X&... x) {
@@ -66,12 +75,14 @@ HWY_INLINE void MapRows(const F& f, const Rows<T>& y, const X&... x) {
     return MapSpans(f, y.p, static_cast<size_t>(y.rows * y.cols), x.p...);
   if (y.cols <= kNarrow && y.rows > 1 && y.ld == y.cols && ((x.ld == y.cols || x.ld == 0) && ...))
     return MapTiles(f, y, x...);
+  if (y.cols <= kFew) return MapFewColumns([&](int64_t) { return f; }, y, x...);
   for (int64_t r = 0; r < y.rows; ++r) MapSpans(f, y.row(r), static_cast<size_t>(y.cols), x.row(r)...);
 }
 
 // y[r, c] = f(r)(d, x[r, c]...), row after row: y with ld = 0 collects the updates of all rows in their order.
 template <class F, class T, class... X>
 HWY_INLINE void MapEachRow(const F& f, const Rows<T>& y, const X&... x) {
+  if (y.cols <= kFew) return MapFewColumns(f, y, x...);
   for (int64_t r = 0; r < y.rows; ++r) MapSpans(f(r), y.row(r), static_cast<size_t>(y.cols), x.row(r)...);
 }
 

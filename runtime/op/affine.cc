@@ -60,24 +60,22 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* factor = static_cast<const T*>(n.saved);
   const bool inverse = inverse_of(n);
-  const auto factors = shared_row(factor, x.rows, x.cols);
-  if (gy.p && grads.wants(kX))
-    kernel::update_rows<T>(kernel::RowUpdate::fused, gy, factors, matrix_of<T>(grads.add(kX)));
-  if (grads.wants(kLogScale)) {
-    T* g = grads.add(kLogScale).as<T>();
-    if (const T* gl = gl_view.as<T>()) {
-      T sum;
-      kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
-      kernel::binary_scalar<T>(kernel::Binary::add, g, inverse ? -sum : sum, g, x.cols);
-    }
-    if (gy.p && inverse)
-      kernel::column_terms<T>(ColumnTerm::minus, gy, y, {}, g);
-    else if (gy.p)
-      kernel::column_terms<T>(ColumnTerm::product, gy, x, factors, g);
+  const auto gx = gy.p && grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  T* g_scale = grads.wants(kLogScale) ? grads.add(kLogScale).as<T>() : nullptr;
+  T* g_shift = grads.wants(kShift) ? grads.add(kShift).as<T>() : nullptr;
+  if (const T* gl = gl_view.as<T>(); gl && g_scale) {
+    T sum;
+    kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
+    kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
   }
-  if (gy.p && grads.wants(kShift))
-    kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, gy, factors, {},
-                            grads.add(kShift).as<T>());
+  if (!gy.p) return;
+  for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
+    const auto factors = shared_row(factor, rows, x.cols);
+    const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
+    if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
+    if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
+    if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
+  });
 }
 
 // dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl

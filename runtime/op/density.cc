@@ -111,12 +111,18 @@ void diagonal_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto target = [&](int i) { return grads.wants(i) ? per_row<T>(grads.add(i), z.rows) : Rows<T>{}; };
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale);
   const ScratchScope scope(t);
-  const Rows<const T> units = {u, z.rows, z.cols, z.cols};
-  const Rows<T> slope = {t.scratch<T>(checked_mul(z.rows, z.cols)), z.rows, z.cols, z.cols};
-  kernel::binary_rows<T>(kernel::Binary::mul, exp_minus(t, ls), units, slope);
-  if (gz.p) kernel::axpy_rows<T>(-1, g, slope, gz);
-  if (gloc.p) kernel::axpy_rows<T>(1, g, slope, gloc);
-  if (gls.p) kernel::slope_rows<T>(1, g, units, units, gls);
+  const int64_t d = z.cols;
+  const Rows<const T> all_factors = exp_minus(t, ls);
+  T* slopes = t.scratch<T>(rows_of_block(d) * d);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const Rows<const T> units = {u + first * d, rows, d, d};
+    const Rows<T> slope = {slopes, rows, d, d};
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    kernel::binary_rows<T>(kernel::Binary::mul, all_factors.rows_from(first, rows), units, slope);
+    if (gz.p) kernel::axpy_rows<T>(-1, g + first, slope, block(gz));
+    if (gloc.p) kernel::axpy_rows<T>(1, g + first, slope, block(gloc));
+    if (gls.p) kernel::slope_rows<T>(1, g + first, units, units, block(gls));
+  });
 }
 
 OutputTangents diagonal_tangent(Tape& t, Node& n, const InputTangents& d) {

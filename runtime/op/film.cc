@@ -34,9 +34,12 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto target = [&](int i) { return grads.wants(i) ? matrix_of<T>(grads.add(i)) : Rows<T>{}; };
   const auto gh = target(kH), gg = target(kScale), gb = target(kShift);
   const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), gy = matrix_of<T>(t.grad_out(n));
-  if (gh.p) kernel::update_rows<T>(RowUpdate::film, gy, g, gh);
-  if (gg.p) kernel::update_rows<T>(RowUpdate::fused, gy, h, gg);
-  if (gb.p) kernel::binary_rows<T>(kernel::Binary::add, gb, gy, gb);
+  for_row_blocks(h.rows, h.cols, [&](int64_t first, int64_t rows) {
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    if (gh.p) kernel::update_rows<T>(RowUpdate::film, block(gy), block(g), block(gh));
+    if (gg.p) kernel::update_rows<T>(RowUpdate::fused, block(gy), block(h), block(gg));
+    if (gb.p) kernel::binary_rows<T>(kernel::Binary::add, block(gb), block(gy), block(gb));
+  });
 }
 
 // dy = dh (1 + g) + (h dg + db)

@@ -89,23 +89,27 @@ void forward(Tape& t, Node& n) {
   T* u = static_cast<T*>(n.saved);
   const ScratchScope scope(t);
   T* f = t.scratch<T>(checked_mul(z.rows, d));
-  kernel::affine_rows<T>(kernel::RowMap::inverse, z, exp_minus(t, ls), loc, Rows<T>{u, z.rows, d, d});
-  const int64_t all = z.rows * d;
-  if constexpr (family == Family::student) {
+  T* softplus = t.scratch<T>(rows_of_block(d) * d);
+  const Rows<const T> factors = exp_minus(t, ls);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const int64_t count = rows * d;
+    T *ub = u + first * d, *fb = f + first * d;
+    kernel::affine_rows<T>(kernel::RowMap::inverse, z.rows_from(first, rows), factors.rows_from(first, rows),
+                           loc.rows_from(first, rows), Rows<T>{ub, rows, d, d});
+    if (family == Family::student) return;
+    kernel::unary<T>(Unary::abs, 0, ub, fb, count);
+    kernel::scale<T>(-1, fb, fb, count);
+    if (family == Family::laplace) {
+      kernel::binary_scalar<T>(Binary::sub, fb, static_cast<T>(kLog2), fb, count);
+    } else {
+      kernel::unary<T>(Unary::softplus, 1, fb, softplus, count);
+      kernel::axpy<T>(-2, softplus, fb, count);
+    }
+  });
+  if constexpr (family == Family::student)
     each_student(t, per_row<T>(n.view(kLogDof), z.rows, d), [&](int64_t r, int64_t c, const Student& s) {
       f[r * d + c] = static_cast<T>(s.log_density(static_cast<double>(u[r * d + c])));
     });
-  } else {
-    kernel::unary<T>(Unary::abs, 0, u, f, all);
-    kernel::scale<T>(-1, f, f, all);
-    if constexpr (family == Family::laplace) {
-      kernel::binary_scalar<T>(Binary::sub, f, static_cast<T>(kLog2), f, all);
-    } else {
-      T* s = t.scratch<T>(all);
-      kernel::unary<T>(Unary::softplus, 1, f, s, all);
-      kernel::axpy<T>(-2, s, f, all);
-    }
-  }
   const Rows<T> by_row = {f, z.rows, d, d};
   kernel::binary_rows<T>(Binary::sub, by_row, ls, by_row);
   kernel::row_sum<T>(f, d, z.rows, d, n.y<T>());
@@ -137,11 +141,15 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::unary<T>(Unary::tanh, 0, slope, slope, all);
     kernel::scale<T>(-1, slope, slope, all);
   }
-  const Rows<T> s = {slope, z.rows, d, d};
-  if (gls.p) kernel::slope_rows<T>(-1, g, {u, z.rows, d, d}, s, gls);
-  kernel::binary_rows<T>(Binary::mul, s, exp_minus(t, ls), s);
-  if (gz.p) kernel::axpy_rows<T>(1, g, s, gz);
-  if (gloc.p) kernel::axpy_rows<T>(-1, g, s, gloc);
+  const Rows<const T> all_factors = exp_minus(t, ls);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const Rows<T> s = {slope + first * d, rows, d, d};
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    if (gls.p) kernel::slope_rows<T>(-1, g + first, {u + first * d, rows, d, d}, s, block(gls));
+    kernel::binary_rows<T>(Binary::mul, s, all_factors.rows_from(first, rows), s);
+    if (gz.p) kernel::axpy_rows<T>(1, g + first, s, block(gz));
+    if (gloc.p) kernel::axpy_rows<T>(-1, g + first, s, block(gloc));
+  });
 }
 
 template <Family family>

@@ -1,8 +1,6 @@
 // Some columns of matrices, block of rows by block of rows: neighbors are used where they are, others through copies
 // that stay in cache.
 #pragma once
-#include <algorithm>
-
 #include "runtime/kernel/columns.h"
 #include "runtime/op/layout.h"
 
@@ -18,10 +16,8 @@ class PickedColumns {
   int64_t count() const { return m_; }
   // The columns [j, j + m) of the list.
   PickedColumns part(int64_t j, int64_t m) const { return {index_ + j, m}; }
-  // Rows of a block, at least one: a few thousand numbers.
-  int64_t block() const { return std::max<int64_t>(1, 2048 / std::max<int64_t>(m_, 1)); }
-  // Numbers of a copy of one block.
-  int64_t scratch() const { return block() * m_; }
+  // Numbers of a copy of one block of rows.
+  int64_t scratch() const { return rows_of_block(m_) * m_; }
 
   // The columns of a block x.
   template <class T>
@@ -54,19 +50,18 @@ class PickedColumns {
       return;
     }
     const ScratchScope scope(t);
-    const int64_t step = std::max<int64_t>(1, 4096 / gx.cols);
-    T* all = t.scratch<T>(step * gx.cols);
-    for (int64_t r = 0; r < gx.rows; r += step) {
-      const Rows<T> through = {all, std::min(step, gx.rows - r), gx.cols, gx.cols};
-      kernel::copy_rows<T>(gy.rows_from(r, through.rows), through);
-      kernel::scatter_columns<T>(g.rows_from(r, through.rows), index_, through);
-      add(through, gx.rows_from(r, through.rows));
-    }
+    T* all = t.scratch<T>(rows_of_block(gx.cols) * gx.cols);
+    for_row_blocks(gx.rows, gx.cols, [&](int64_t r, int64_t n) {
+      const Rows<T> through = {all, n, gx.cols, gx.cols};
+      kernel::copy_rows<T>(gy.rows_from(r, n), through);
+      kernel::scatter_columns<T>(g.rows_from(r, n), index_, through);
+      add(through, gx.rows_from(r, n));
+    });
   }
   // f(first row, rows) for every block.
   template <class F>
   void blocks(int64_t rows, const F& f) const {
-    for (int64_t r = 0; r < rows; r += block()) f(r, std::min(block(), rows - r));
+    for_row_blocks(rows, m_, f);
   }
 
  private:
