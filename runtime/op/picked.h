@@ -9,9 +9,9 @@ namespace nf {
 class PickedColumns {
  public:
   // `index` of m columns is borrowed.
-  PickedColumns(const int32_t* index, int64_t m) : index_(index), m_(m), neighbors_(kernel::neighbors(index, m)) {}
+  PickedColumns(const int32_t* index, int64_t m) : index_(index), m_(m), step_(kernel::column_step(index, m)) {}
 
-  bool neighbors() const { return neighbors_; }
+  bool neighbors() const { return step_ == 1; }
   int64_t first() const { return m_ ? index_[0] : 0; }
   int64_t count() const { return m_; }
   // The columns [j, j + m) of the list.
@@ -22,19 +22,19 @@ class PickedColumns {
   // The columns of a block x.
   template <class T>
   Rows<const T> read(const Rows<T>& x, T* copy) const {
-    if (neighbors_) return x.columns_from(first(), m_);
+    if (neighbors()) return x.columns_from(first(), m_);
     const Rows<T> y = {copy, x.rows, m_, m_};
-    kernel::gather_columns<T>(x, index_, y);
+    kernel::gather_columns<T>(x, index_, y, step_);
     return y;
   }
   // Where to put the columns of a block y; call `written` afterwards.
   template <class T>
   Rows<T> write(const Rows<T>& y, T* copy) const {
-    return neighbors_ ? y.columns_from(first(), m_) : Rows<T>{copy, y.rows, m_, m_};
+    return neighbors() ? y.columns_from(first(), m_) : Rows<T>{copy, y.rows, m_, m_};
   }
   template <class T>
   void written(const Rows<T>& y, const T* copy) const {
-    if (!neighbors_) kernel::scatter_columns<T>({copy, y.rows, m_, m_}, index_, y);
+    if (!neighbors()) kernel::scatter_columns<T>({copy, y.rows, m_, m_}, index_, y, step_);
   }
   // gx += gy in the columns that are not picked, gx += g [rows, m] in those that are.
   template <class T>
@@ -42,7 +42,7 @@ class PickedColumns {
     const auto add = [](const Rows<const T>& x, const Rows<T>& y) {
       kernel::binary_rows<T>(kernel::Binary::add, y, x, y);
     };
-    if (neighbors_) {
+    if (neighbors()) {
       const int64_t end = first() + m_;
       add(gy.columns_from(0, first()), gx.columns_from(0, first()));
       add(g, gx.columns_from(first(), m_));
@@ -54,7 +54,7 @@ class PickedColumns {
     for_row_blocks(gx.rows, gx.cols, [&](int64_t r, int64_t n) {
       const Rows<T> through = {all, n, gx.cols, gx.cols};
       kernel::copy_rows<T>(gy.rows_from(r, n), through);
-      kernel::scatter_columns<T>(g.rows_from(r, n), index_, through);
+      kernel::scatter_columns<T>(g.rows_from(r, n), index_, through, step_);
       add(through, gx.rows_from(r, n));
     });
   }
@@ -66,8 +66,7 @@ class PickedColumns {
 
  private:
   const int32_t* index_;
-  int64_t m_;
-  bool neighbors_;
+  int64_t m_, step_;
 };
 
 }  // namespace nf

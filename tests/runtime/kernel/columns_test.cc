@@ -15,12 +15,13 @@ class ColumnsKernel : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(ColumnsKernel, Types);
 
-TEST(ColumnsKernel, NeighborsFollowEachOther) {
-  EXPECT_TRUE(kernel::neighbors(nullptr, 0));
-  EXPECT_TRUE(kernel::neighbors(List{7}.data(), 1));
-  EXPECT_TRUE(kernel::neighbors(List({3, 4, 5}).data(), 3));
-  EXPECT_FALSE(kernel::neighbors(List({3, 4, 6}).data(), 3));
-  EXPECT_FALSE(kernel::neighbors(List({5, 4, 3}).data(), 3));
+TEST(ColumnStep, ConstantOrNone) {
+  EXPECT_EQ(kernel::column_step(nullptr, 0), 1);
+  EXPECT_EQ(kernel::column_step(List{7}.data(), 1), 1);
+  EXPECT_EQ(kernel::column_step(List({3, 4, 5}).data(), 3), 1);
+  EXPECT_EQ(kernel::column_step(List({3, 5, 7}).data(), 3), 2);
+  EXPECT_EQ(kernel::column_step(List({3, 4, 6}).data(), 3), 0);
+  EXPECT_EQ(kernel::column_step(List({4, 4, 4}).data(), 3), 0);
 }
 
 TYPED_TEST(ColumnsKernel, GatherAndScatterAreReverseMoves) {
