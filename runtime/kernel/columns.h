@@ -9,7 +9,7 @@ namespace nf::kernel {
 // The constant step of index, or 0 when there is none. Columns with step 1, which is also the step of fewer than two, are
 // a matrix of their own (Rows::columns_from). What follows finds the step itself when it is not given.
 int64_t column_step(const int32_t* index, int64_t m);
-constexpr int64_t kFindStep = -1;
+constexpr int64_t kFindStep = INT64_MIN;
 
 template <class T>  // y = x
 void copy_rows(Input<T> x, Rows<T> y);
