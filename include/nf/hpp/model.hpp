@@ -134,6 +134,15 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
   Returned<std::vector<T>> get_mask(const Tensor &t) const {
     return read<T>(nf_model_get_mask, t);
   }
+  template <class T>
+  Returned<void> set_tensor(const Tensor &t, const std::vector<T> &values) {
+    const nf_view v = nf_array(detail::dtype<T>(), values.data(), static_cast<int32_t>(t.shape.size()), t.shape.data());
+    if (static_cast<int64_t>(values.size()) != t.size())
+      return detail::done(detail::error(NF_ERR_SHAPE, "nf::Model::set_tensor: \"" + t.name + "\" has " +
+                                                          std::to_string(t.size()) + " numbers, not " +
+                                                          std::to_string(values.size())));
+    return detail::done(detail::invoke(nf_model_set_tensor, get(), t.name.c_str(), &v));
+  }
   // Initializes the layers that take their initial parameters from data.
   Returned<void> init_from_data(const View &x, const View &ctx = {}) {
     return detail::done(detail::invoke(nf_model_init_from_data, get(), x.raw(), ctx.raw()));
