@@ -149,8 +149,10 @@ typedef struct nf_error {
   int64_t row;          /* the first row at fault of the batch that the call was given; -1 if none */
   char message[488];    /* what is wrong, where, and what would be right                      */
 } nf_error;
-#define NF_ERROR_INIT \
-  { NF_SIZEOF(nf_error), 0, 0, -1, -1, {0} }
+#define NF_ERROR_INIT                        \
+  {                                          \
+    NF_SIZEOF(nf_error), 0, 0, -1, -1, { 0 } \
+  }
 /* [any; stable 0.1] Name of a status, such as "NF_ERR_SHAPE". Returns "NF_ERR_UNKNOWN" for an unrecognized code. */
 NF_API const char *nf_status_name(nf_status status) NF_NOEXCEPT;
 
@@ -277,10 +279,14 @@ typedef struct nf_out {
   int64_t shape[NF_MAX_RANK];
   int64_t strides[NF_MAX_RANK];
 } nf_out;
-#define NF_VIEW_INIT \
-  { NF_SIZEOF(nf_view), NF_F32, 0, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0} }
-#define NF_OUT_INIT \
-  { NF_SIZEOF(nf_out), NF_F32, 0, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0} }
+#define NF_VIEW_INIT                                                                             \
+  {                                                                                              \
+    NF_SIZEOF(nf_view), NF_F32, 0, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}, { 0, 0, 0, 0, 0, 0, 0, 0 } \
+  }
+#define NF_OUT_INIT                                                                             \
+  {                                                                                             \
+    NF_SIZEOF(nf_out), NF_F32, 0, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0}, { 0, 0, 0, 0, 0, 0, 0, 0 } \
+  }
 
 /* Row-major memory of any rank, at most NF_MAX_RANK. */
 static inline nf_view nf_array(nf_dtype dtype, const void *data, int32_t ndim, const int64_t *shape) {
@@ -315,11 +321,17 @@ static inline nf_out nf_out_rows(nf_dtype dtype, void *data, int64_t n, int64_t 
   return nf_out_array(dtype, data, 2, shape);
 }
 static inline nf_view nf_rows_f32(const float *x, int64_t n, int64_t columns) { return nf_rows(NF_F32, x, n, columns); }
-static inline nf_view nf_rows_f64(const double *x, int64_t n, int64_t columns) { return nf_rows(NF_F64, x, n, columns); }
+static inline nf_view nf_rows_f64(const double *x, int64_t n, int64_t columns) {
+  return nf_rows(NF_F64, x, n, columns);
+}
 static inline nf_view nf_vec_f32(const float *x, int64_t n) { return nf_array(NF_F32, x, 1, &n); }
 static inline nf_view nf_vec_f64(const double *x, int64_t n) { return nf_array(NF_F64, x, 1, &n); }
-static inline nf_out nf_out_rows_f32(float *x, int64_t n, int64_t columns) { return nf_out_rows(NF_F32, x, n, columns); }
-static inline nf_out nf_out_rows_f64(double *x, int64_t n, int64_t columns) { return nf_out_rows(NF_F64, x, n, columns); }
+static inline nf_out nf_out_rows_f32(float *x, int64_t n, int64_t columns) {
+  return nf_out_rows(NF_F32, x, n, columns);
+}
+static inline nf_out nf_out_rows_f64(double *x, int64_t n, int64_t columns) {
+  return nf_out_rows(NF_F64, x, n, columns);
+}
 static inline nf_out nf_out_vec_f32(float *x, int64_t n) { return nf_out_array(NF_F32, x, 1, &n); }
 static inline nf_out nf_out_vec_f64(double *x, int64_t n) { return nf_out_array(NF_F64, x, 1, &n); }
 
@@ -371,8 +383,8 @@ NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_
  * scored again: NF_ERR_CHECKSUM names the row and both numbers if they differ. Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC,
  * NOMEM. */
 /* [any; stable 0.1] */
-NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *options, nf_model **out,
-                                             nf_error *err) NF_NOEXCEPT;
+NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *options,
+                                             nf_model **out, nf_error *err) NF_NOEXCEPT;
 /* [any; stable 0.1] */
 NF_API NF_MUST_CHECK nf_status nf_model_load_memory(nf_runtime *rt, const void *bytes, size_t n,
                                                     const nf_options *options, nf_model **out,
@@ -421,24 +433,22 @@ enum nf_log_prob_kind { NF_EXACT = 1, NF_BOUND = 2 };
 typedef struct nf_model_info {
   uint32_t struct_size;
   nf_dtype dtype;
-  int64_t event_size;          /* columns of x: the product of the event's shape     */
-  int64_t latent_size;         /* columns of z                                       */
-  int64_t context_size;        /* columns of the context, 0 = unconditional          */
-  int64_t param_count;         /* trainable numbers                                  */
-  int64_t tensor_count;        /* named tensors, including buffers                   */
-  int64_t layer_count;         /* layers after nesting and repeats are expanded      */
-  int32_t log_prob;            /* NF_EXACT or NF_BOUND, see nf_log_prob              */
-  int32_t has_layers;          /* 1: a chain with forward, inverse and trace         */
-  int32_t event_ndim;          /* 1, or 3 for [height, width, channels]              */
+  int64_t event_size;   /* columns of x: the product of the event's shape     */
+  int64_t latent_size;  /* columns of z                                       */
+  int64_t context_size; /* columns of the context, 0 = unconditional          */
+  int64_t param_count;  /* trainable numbers                                  */
+  int64_t tensor_count; /* named tensors, including buffers                   */
+  int64_t layer_count;  /* layers after nesting and repeats are expanded      */
+  int32_t log_prob;     /* NF_EXACT or NF_BOUND, see nf_log_prob              */
+  int32_t has_layers;   /* 1: a chain with forward, inverse and trace         */
+  int32_t event_ndim;   /* 1, or 3 for [height, width, channels]              */
   int32_t latent_ndim;
   int64_t event[NF_MAX_RANK];
   int64_t latent[NF_MAX_RANK];
 } nf_model_info;
-#define NF_MODEL_INFO_INIT                                                                            \
-  {                                                                                                   \
-    NF_SIZEOF(nf_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0, 0}, {            \
-      0, 0, 0, 0, 0, 0, 0, 0                                                                          \
-    }                                                                                                 \
+#define NF_MODEL_INFO_INIT                                                                                          \
+  {                                                                                                                 \
+    NF_SIZEOF(nf_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0, 0}, { 0, 0, 0, 0, 0, 0, 0, 0 } \
   }
 /* [shared; stable 0.1] */
 NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_error *err) NF_NOEXCEPT;
@@ -446,16 +456,17 @@ NF_API nf_status nf_model_get_info(const nf_model *m, nf_model_info *info, nf_er
 typedef struct nf_layer_info {
   uint32_t struct_size;
   int32_t inverted;     /* 1: "invert" in the spec swapped its directions                               */
-  int64_t repetition;   /* which copy of the same entry of the spec, from 1; 0 if there is only one     */
+  int64_t repetition;   /* which copy of the entry at `path`, from 0, counted through all repeats around it */
   int64_t columns;      /* it acts on the first `columns` of a row, fewer than all inside a "split"     */
   int64_t first_tensor; /* its tensors are first_tensor .. first_tensor + tensor_count - 1              */
   int64_t tensor_count;
-  const char *type; /* "affine_coupling"; all three texts are borrowed from the model                   */
-  const char *path; /* where the spec says so: "spec.layers[0].layers[1]"                               */
-  const char *name; /* what the names of its tensors start with: "layers.3"                             */
+  const char *type;  /* "affine_coupling"; all four texts are borrowed from the model                  */
+  const char *path;  /* where the spec says so: "spec.layers[0].layers[1]"                               */
+  const char *name;  /* what the names of its tensors start with: "layers.3"                           */
+  const char *where; /* for messages: "spec.layers[0].layers[1] (affine_coupling, repetition 3)"       */
 } nf_layer_info;
 #define NF_LAYER_INFO_INIT \
-  { NF_SIZEOF(nf_layer_info), 0, 0, 0, 0, 0, NULL, NULL, NULL }
+  { NF_SIZEOF(nf_layer_info), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 /* [shared; stable 0.2] index in [0, layer_count), in forward order. */
 NF_API nf_status nf_model_layer(const nf_model *m, int64_t index, nf_layer_info *info, nf_error *err) NF_NOEXCEPT;
 
@@ -469,8 +480,10 @@ typedef struct nf_tensor_info {
   const char *name; /* "layers.0.net.hidden.0.weight"; borrowed from the model                */
   int64_t shape[NF_MAX_RANK];
 } nf_tensor_info;
-#define NF_TENSOR_INFO_INIT \
-  { NF_SIZEOF(nf_tensor_info), 0, 0, 0, 0, 0, NULL, {0, 0, 0, 0, 0, 0, 0, 0} }
+#define NF_TENSOR_INFO_INIT                                                    \
+  {                                                                            \
+    NF_SIZEOF(nf_tensor_info), 0, 0, 0, 0, 0, NULL, { 0, 0, 0, 0, 0, 0, 0, 0 } \
+  }
 /* [shared; stable 0.1] index in [0, tensor_count). */
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* Copy a tensor out of or into the model by name. The view must have the tensor's shape. Tensors are dense, whatever
@@ -506,25 +519,25 @@ NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- the simple tier: whole jobs in one call ------------------------------------------------------------------ */
 enum nf_fit_stop {
-  NF_STOP_FINISHED = 1,  /* all steps were taken                                         */
-  NF_STOP_PATIENCE = 2,  /* the validation score has not improved for "fit.patience" validations */
-  NF_STOP_REQUESTED = 3  /* the callback asked for it                                    */
+  NF_STOP_FINISHED = 1, /* all steps were taken                                         */
+  NF_STOP_PATIENCE = 2, /* the validation score has not improved for "fit.patience" validations */
+  NF_STOP_REQUESTED = 3 /* the callback asked for it                                    */
 };
 typedef struct nf_fit_info {
   uint32_t struct_size;
-  int32_t validated;       /* in a callback, 1: `valid` is new, 0: only a step was taken             */
-  int32_t improved;        /* 1: the last validation was the best so far                             */
-  int32_t stop;            /* an nf_fit_stop; 0 while the run goes on                                */
-  uint64_t step, planned;  /* steps applied so far, and in all                                       */
-  uint64_t best_step;      /* step of the best validation, 0 before the first                        */
+  int32_t validated;      /* in a callback, 1: `valid` is new, 0: only a step was taken             */
+  int32_t improved;       /* 1: the last validation was the best so far                             */
+  int32_t stop;           /* an nf_fit_stop; 0 while the run goes on                                */
+  uint64_t step, planned; /* steps applied so far, and in all                                       */
+  uint64_t best_step;     /* step of the best validation, 0 before the first                        */
   uint64_t steps_per_epoch;
   int64_t train_rows, valid_rows;
-  double loss;             /* of the last step, in nats; see nf_step_info                            */
-  double train;            /* mean of -loss over the steps since the last validation                 */
+  double loss;               /* of the last step, in nats; see nf_step_info                            */
+  double train;              /* mean of -loss over the steps since the last validation                 */
   double valid, valid_error; /* mean log_prob of the validation rows and its standard error          */
-  double best;             /* the best `valid` so far                                                */
-  double lr, grad_norm;    /* of the last step                                                       */
-  double seconds;          /* wall time of the run so far                                            */
+  double best;               /* the best `valid` so far                                                */
+  double lr, grad_norm;      /* of the last step                                                       */
+  double seconds;            /* wall time of the run so far                                            */
 } nf_fit_info;
 #define NF_FIT_INFO_INIT \
   { NF_SIZEOF(nf_fit_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

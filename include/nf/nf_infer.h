@@ -63,8 +63,8 @@ typedef struct nf_importance_info {
  * not depend on the number of threads. Errors: those of the target, NUMERIC (no weight above 0, or a row that is not
  * finite). */
 NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t seed, uint64_t first_index, int64_t n,
-                               const nf_view *ctx, const nf_out *x, const nf_out *log_weight,
-                               nf_importance_info *info, nf_error *err) NF_NOEXCEPT;
+                               const nf_view *ctx, const nf_out *x, const nf_out *log_weight, nf_importance_info *info,
+                               nf_error *err) NF_NOEXCEPT;
 /* [any; experimental 0.1] Self-normalized estimates of expectations under the target: mean_j = sum_i w_i g_ij / sum_i w_i for
  * values g [n, k] at the samples, with w = exp(log_weight [n]), and their standard errors (delta method). mean and error are
  * [k]; error may be NULL. Errors: ARGUMENT (n = 0), NUMERIC (a weight or value is not finite, no weight is above 0). */

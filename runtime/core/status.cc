@@ -20,7 +20,8 @@ void trim_utf8(char* s) {
 
 }  // namespace
 
-Error::Error(Code code, const char* message, int os_errno) noexcept : code_(code), os_errno_(os_errno) {
+Error::Error(Code code, const char* message, int os_errno, Place place) noexcept
+    : code_(code), os_errno_(os_errno), place_(place) {
   std::strncpy(message_, message, kMessageBytes - 1);
   message_[kMessageBytes - 1] = 0;
   if (std::strlen(message) >= kMessageBytes) trim_utf8(message_);
@@ -33,6 +34,15 @@ void fail(Code code, const char* format, ...) {
   std::vsnprintf(text, sizeof text, format, args);
   va_end(args);
   throw Error(code, text);
+}
+
+void fail_at(Code code, Place place, const char* format, ...) {
+  char text[1024];
+  va_list args;
+  va_start(args, format);
+  std::vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  throw Error(code, text, 0, place);
 }
 
 void fail_os(Code code, int os_errno, const char* format, ...) {

@@ -105,12 +105,14 @@ void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<
   }
   if (count == 0 || t.measuring) return;
   const T y = roots.y[active[0]];
-  fail(Code::not_inverted,
-       "row %lld is not inverted: residual %.2g where %.2g is allowed, after %lld iteration%s; raise max_iterations or "
-       "tolerance",
-       static_cast<long long>(s.global_row(active[0])), std::abs(static_cast<double>(value[0])),
-       limits.tolerance * std::max(1.0, std::abs(static_cast<double>(y))),
-       static_cast<long long>(limits.max_iterations), limits.max_iterations == 1 ? "" : "s");
+  const int64_t row = s.global_row(active[0]);
+  fail_at(
+      Code::not_inverted, {row, -1},
+      "row %lld is not inverted: residual %.2g where %.2g is allowed, after %lld iteration%s; raise max_iterations or "
+      "tolerance",
+      static_cast<long long>(row), std::abs(static_cast<double>(value[0])),
+      limits.tolerance * std::max(1.0, std::abs(static_cast<double>(y))), static_cast<long long>(limits.max_iterations),
+      limits.max_iterations == 1 ? "" : "s");
 }
 
 template void find_roots<float>(const RowScope&, const RootLimits&, const RootFunction<float>&, const Roots<float>&);

@@ -1,6 +1,7 @@
 // The parameters of a model: named tensors in one flat buffer, trainable ones first, and their life as tape leaves.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class ParamStore {
   // `mirror` (nullptr: none) holds the transposed matrices that refresh_mirror writes.
   void bind(Node* nodes, void* grads, void* mirror) const;
   void refresh_mirror(size_t slot, void* mirror) const;
+  // Takes the numbers of a store with the same slots.
+  void copy_from(const ParamStore& other) { std::memcpy(values_.data(), other.values_.data(), values_.bytes()); }
   uint64_t hash() const;  // of all bits, padding excluded
 
  private:

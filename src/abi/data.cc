@@ -10,19 +10,18 @@ using namespace nf;
 
 namespace {
 
-// Fills a view that borrows the memory of `v`.
-void fill_view(nf_view* out, const View& v) {
-  const uint32_t size = out->struct_size;
-  *out = NF_VIEW_INIT;
-  out->struct_size = size;
-  if (!v.data) return;
-  out->dtype = static_cast<int32_t>(v.dtype);
-  out->ndim = v.shape.rank;
-  for (int i = 0; i < v.shape.rank; ++i) out->shape[i] = v.shape[i];
-  out->data = v.data;
-  if (v.contiguous()) return;
-  out->flags = NF_STRIDED;
-  for (int i = 0; i < v.shape.rank; ++i) out->strides[i] = v.stride[i];
+// A view that borrows the memory of `v`.
+nf_view borrowed(const View& v) {
+  nf_view out = NF_VIEW_INIT;
+  if (!v.data) return out;
+  out.dtype = static_cast<nf_dtype>(v.dtype);
+  out.ndim = v.shape.rank;
+  for (int i = 0; i < v.shape.rank; ++i) out.shape[i] = v.shape[i];
+  out.data = v.data;
+  if (v.contiguous()) return out;
+  out.flags = NF_STRIDED;
+  for (int i = 0; i < v.shape.rank; ++i) out.strides[i] = v.stride[i];
+  return out;
 }
 
 // Batches release the pages of mapped files after reading this many bytes, so that the pages do not fill the memory.
@@ -43,9 +42,9 @@ void check_files(const nf_batches& b) {
     if (!file->intact()) fail(Code::io, "the mapped file of the rows was truncated by another program");
 }
 
-int32_t next_batch(void* user, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight) {
+int32_t next_batch(void* user, uint64_t step, nf_batch* batch) {
   auto& b = *static_cast<nf_batches*>(user);
-  return nf_batches_get(&b, step, x, ctx, weight, nullptr) == NF_OK ? 1 : -1;
+  return nf_batches_get(&b, step, batch, nullptr) == NF_OK ? 1 : -1;
 }
 
 }  // namespace
@@ -55,33 +54,34 @@ extern "C" {
 nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* options, nf_table** out,
                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    need(rt, "runtime");
     need(path, "path");
     need(out, "out");
+    check_scopes(options, {"table"}, "nf_table_open");
     auto t = std::make_unique<nf_table>();
-    t->runtime = rt->state;
-    t->table = load_table(rt->state->allocator(), path, table_options(options));
+    t->runtime = runtime_of(rt);
+    t->table = load_table(t->runtime->allocator(), path, table_options(options));
     if (t->table.file) {
-      rt->state->add_mapping(t->table.file);
-      rt->state->note(0, "%s: using %zu bytes in place", path, t->table.file->bytes().size());
+      t->runtime->add_mapping(t->table.file);
+      t->runtime->note(0, "%s: using %zu bytes in place", path, t->table.file->bytes().size());
     } else if (!t->table.why_not_mapped.empty()) {
-      rt->state->note(1, "%s: read into memory, not mapped: %s", path, t->table.why_not_mapped.c_str());
+      t->runtime->note(1, "%s: read into memory, not mapped: %s", path, t->table.why_not_mapped.c_str());
     }
     *out = t.release();
   });
 }
 
-int32_t nf_table_mapped(const nf_table* t) NF_NOEXCEPT { return t && t->table.file ? 1 : 0; }
+int32_t nf_table_is_mapped(const nf_table* t) NF_NOEXCEPT { return t && t->table.file ? 1 : 0; }
 
 nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "table");
-    need_struct(out, "out");
-    fill_view(out, t->table.view());
-    out->dtype = static_cast<int32_t>(t->table.dtype);
-    out->ndim = 2;
-    out->shape[0] = t->table.rows;
-    out->shape[1] = t->table.cols;
+    struct_size(out, "out");
+    nf_view v = borrowed(t->table.view());
+    v.dtype = static_cast<nf_dtype>(t->table.dtype);
+    v.ndim = 2;
+    v.shape[0] = t->table.rows;
+    v.shape[1] = t->table.cols;
+    write_struct(out, v);
   });
 }
 
@@ -90,7 +90,7 @@ const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {
   return t->table.names.empty() ? "" : t->table.names[static_cast<size_t>(index)].c_str();
 }
 
-nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NOEXCEPT {
+nf_status nf_table_save(const nf_view* v, const char* path, const char* const* columns, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     const View view = view_of(v, "view");
     need(path, "path");
@@ -106,8 +106,11 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
                         "a table");
     const View packed = contiguous_view(memory.data(), view.dtype, shape);
     copy_rows(view, packed);
+    std::vector<std::string> names;
+    if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
+    for (int64_t i = 0; columns && i < shape[1]; ++i) names.emplace_back(&need(columns[i], "columns[i]"));
     if (csv)
-      save_csv(path, packed, {});
+      save_csv(path, packed, names);
     else
       save_npy(path, packed);
   });
@@ -115,39 +118,42 @@ nf_status nf_table_save(const nf_view* v, const char* path, nf_error* err) NF_NO
 
 void nf_table_free(nf_table* t) NF_NOEXCEPT { delete t; }
 
-nf_status nf_batches_create(nf_runtime* rt, const nf_view* x, const nf_view* ctx, const nf_view* weight,
-                            const nf_options* options, nf_batches** out, nf_error* err) NF_NOEXCEPT {
+nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_options* options, nf_batches** out,
+                            nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    need(rt, "runtime");
     need(out, "out");
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), w = view_of(weight, "weight", true);
-    if (xv.shape.rank != 2 && xv.shape.rank != 4)
+    check_scopes(options, {"batches"}, "nf_batches_create");
+    const nf_batch given = read_struct(rows, "rows");
+    Batches::Streams s{view_of(given.x, "x"), view_of(given.ctx, "ctx", true), view_of(given.weight, "weight", true),
+                       view_of(given.scores, "scores", true)};
+    const Dims& shape = s.x.shape;
+    if (shape.rank != 2 && shape.rank != 4)
       fail(Code::shape, "x has shape %s, expected [n, columns] or [n, height, width, channels]",
-           to_string(xv.shape).c_str());
-    if (c.data) check_context(c, xv.shape[0], c.shape.rank == 2 ? c.shape[1] : -1);
-    if (weight) need_shape(w, "weight", {xv.shape[0]});
+           to_string(shape).c_str());
+    if (s.context.data) check_context(s.context, shape[0], s.context.shape.rank == 2 ? s.context.shape[1] : -1);
+    if (given.weight) need_shape(s.weight, "weight", {shape[0]});
+    if (given.scores && !(s.scores.shape == shape))
+      fail(Code::shape, "scores has shape %s, but x has %s", to_string(s.scores.shape).c_str(),
+           to_string(shape).c_str());
     const BatchOptions o = batch_options(options);
     auto b = std::make_unique<nf_batches>();
-    b->runtime = rt->state;
-    b->batches = std::make_unique<Batches>(rt->state->allocator(), xv, c, w, o.batch, o.order, o.seed, o.part);
-    watch_file(*b, xv);
-    watch_file(*b, c);
+    b->runtime = runtime_of(rt);
+    b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed, o.part);
+    watch_file(*b, s.x);
+    watch_file(*b, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)
-      rt->state->note(0, "\"batch\" = %lld is more than the %lld rows: every batch has all rows",
-                      static_cast<long long>(o.batch), static_cast<long long>(b->batches->rows()));
+      b->runtime->note(0, "\"batches.batch\" = %lld is more than the %lld rows: every batch has all rows",
+                       static_cast<long long>(o.batch), static_cast<long long>(b->batches->rows()));
     *out = b.release();
   });
 }
 
 uint64_t nf_batches_per_epoch(const nf_batches* b) NF_NOEXCEPT { return b ? b->batches->per_epoch() : 0; }
 
-nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx, nf_view* weight,
-                         nf_error* err) NF_NOEXCEPT {
+nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(b, "batches");
-    need_struct(x, "x");
-    if (ctx) need_struct(ctx, "ctx");
-    if (weight) need_struct(weight, "weight");
+    struct_size(batch, "batch");
     check_files(*b);
     b->batches->gather(step);
     b->resident += static_cast<size_t>(b->batches->x().shape[0]) * b->row_pages;
@@ -155,18 +161,27 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_view* x, nf_view* ctx,
       for (const auto& file : b->files) file->release_pages();
       b->resident = 0;
     }
-    fill_view(x, b->batches->x());
-    if (ctx) fill_view(ctx, b->batches->context());
-    if (weight) fill_view(weight, b->batches->weight());
+    const auto lend = [](const View& v, nf_view* to) -> const nf_view* {
+      *to = borrowed(v);
+      return v.data ? to : nullptr;
+    };
+    nf_batch out = NF_BATCH_INIT;
+    out.x = lend(b->batches->x(), &b->x);
+    out.ctx = lend(b->batches->context(), &b->ctx);
+    out.weight = lend(b->batches->weight(), &b->weight);
+    out.scores = lend(b->batches->scores(), &b->scores);
+    write_struct(batch, out);
   });
 }
 
 nf_status nf_batches_source(nf_batches* b, nf_source* out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(b, "batches");
-    need_struct(out, "out");
-    out->user = b;
-    out->next = next_batch;
+    struct_size(out, "out");
+    nf_source source = NF_SOURCE_INIT;
+    source.user = b;
+    source.next = next_batch;
+    write_struct(out, source);
   });
 }
 

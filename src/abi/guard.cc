@@ -19,15 +19,21 @@ static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast
 static_assert(static_cast<int>(DType::f32) == NF_F32 && static_cast<int>(DType::f64) == NF_F64);
 static_assert(sizeof(nf_error::message) == Error::kMessageBytes);
 
-bool usable(const nf_error* err) { return !err || (err->struct_size >= sizeof(nf_error) && err->struct_size <= 4096); }
+bool usable(const nf_error* err) {
+  return !err || (err->struct_size >= kFirstSize<nf_error> && err->struct_size <= kLargestStruct);
+}
 
 nf_status report(nf_error* err, const Error& e) noexcept {
-  if (err) {
-    err->code = static_cast<nf_status>(e.code());
-    err->os_errno = e.os_errno();
-    std::memcpy(err->message, e.what(), std::strlen(e.what()) + 1);
-  }
-  return static_cast<nf_status>(e.code());
+  const auto status = static_cast<nf_status>(e.code());
+  if (!err) return status;
+  nf_error out = NF_ERROR_INIT;
+  out.code = status;
+  out.os_errno = e.os_errno();
+  out.row = e.place().row;
+  out.layer = e.place().layer;
+  std::memcpy(out.message, e.what(), std::strlen(e.what()) + 1);
+  write_struct(err, out);
+  return status;
 }
 
 nf_status report_current(nf_error* err) noexcept {
@@ -44,22 +50,36 @@ nf_status report_current(nf_error* err) noexcept {
   }
 }
 
-View view_of(const nf_view* p, const char* name, bool optional) {
-  if (!p && optional) return View{};
-  const nf_view& v = need_struct(p, name);
+namespace {
+
+// nf_view and nf_out differ in the constness of their data only.
+static_assert(sizeof(nf_view) == sizeof(nf_out) && offsetof(nf_view, data) == offsetof(nf_out, data) &&
+              offsetof(nf_view, shape) == offsetof(nf_out, shape) &&
+              offsetof(nf_view, strides) == offsetof(nf_out, strides));
+
+nf_out as_out(const nf_view& v) {
+  nf_out out;
+  std::memcpy(&out, &v, sizeof out);
+  return out;
+}
+
+void check_fields(const nf_out& v, const char* name, int max_rank) {
   if (v.flags & ~NF_STRIDED) fail(Code::argument, "%s.flags is %d, expected 0 or NF_STRIDED (1)", name, v.flags);
   if (v.dtype != NF_F32 && v.dtype != NF_F64)
     fail(Code::shape, "%s.dtype is %d, expected NF_F32 (1) or NF_F64 (2)", name, v.dtype);
-  if (v.ndim < 0 || v.ndim > kMaxRank) fail(Code::shape, "%s.ndim is %d, expected 0 to %d", name, v.ndim, kMaxRank);
+  if (v.ndim < 0 || v.ndim > max_rank) fail(Code::shape, "%s.ndim is %d, expected 0 to %d", name, v.ndim, max_rank);
+  for (int i = 0; i < v.ndim; ++i)
+    if (v.shape[i] < 0)
+      fail(Code::shape, "%s.shape[%d] is %lld, expected at least 0", name, i, static_cast<long long>(v.shape[i]));
+}
+
+View checked(const nf_out& v, const char* name) {
+  check_fields(v, name, kMaxRank);
   View out;
   out.dtype = static_cast<DType>(v.dtype);
   out.data = v.data;
   out.shape.rank = v.ndim;
-  for (int i = 0; i < v.ndim; ++i) {
-    out.shape[i] = v.shape[i];
-    if (v.shape[i] < 0)
-      fail(Code::shape, "%s.shape[%d] is %lld, expected at least 0", name, i, static_cast<long long>(v.shape[i]));
-  }
+  for (int i = 0; i < v.ndim; ++i) out.shape[i] = v.shape[i];
   int64_t count = 1, reach = 0, step = 1;
   for (int i = v.ndim - 1; i >= 0; --i) {
     out.stride[i] = v.flags & NF_STRIDED ? v.strides[i] : step;
@@ -76,6 +96,46 @@ View view_of(const nf_view* p, const char* name, bool optional) {
   if (!out.data && count > 0)
     fail(Code::argument, "%s.data is NULL, but the view has %lld element%s", name, static_cast<long long>(count),
          count == 1 ? "" : "s");
+  return out;
+}
+
+}  // namespace
+
+View view_of(const nf_view* v, const char* name, bool optional) {
+  return !v && optional ? View{} : checked(as_out(read_struct(v, name)), name);
+}
+
+View out_of(const nf_out* v, const char* name, bool optional) {
+  return !v && optional ? View{} : checked(read_struct(v, name), name);
+}
+
+View Planes::operator[](int64_t k) const {
+  View v = first;
+  v.data = v.as<char>() + k * stride * size_of(v.dtype);
+  return v;
+}
+
+Planes planes_of(const nf_out* v, const char* name) {
+  const nf_out all = read_struct(v, name);
+  check_fields(all, name, kMaxRank + 1);
+  if (all.ndim < 1) fail(Code::shape, "%s.ndim is 0, expected at least 1", name);
+  nf_out plane = all;
+  plane.ndim = all.ndim - 1;
+  for (int i = 0; i < plane.ndim; ++i) plane.shape[i] = all.shape[i + 1], plane.strides[i] = all.strides[i + 1];
+  Planes out;
+  out.count = all.shape[0];
+  // The whole must not overflow either: as rows of flat planes.
+  int64_t size = 1;
+  for (int i = 0; i < plane.ndim; ++i)
+    if (__builtin_mul_overflow(size, plane.shape[i], &size)) fail(Code::shape, "%s has too many elements", name);
+  nf_out flat = all;
+  flat.ndim = 2, flat.shape[1] = size, flat.strides[1] = 1;
+  checked(flat, name);
+  out.stride = all.flags & NF_STRIDED ? all.strides[0] : size;
+  if (out.count > 0)
+    out.first = checked(plane, name);
+  else
+    out.first.shape.rank = plane.ndim;
   return out;
 }
 

@@ -2,10 +2,13 @@
 // Also holds the checks that all entry points share.
 #pragma once
 #include <new>
+#include <string>
+#include <string_view>
 
 #include "nf/nf.h"
 #include "runtime/core/status.h"
 #include "runtime/core/view.h"
+#include "src/abi/structs.h"
 
 namespace nf {
 
@@ -31,24 +34,40 @@ T& need(T* p, const char* name) {
   return *p;
 }
 
-// Requires a public struct to be at least as large as this library knows it; newer callers may pass larger ones.
-template <class T>
-T& need_struct(T* p, const char* name) {
-  need(p, name);
-  if (p->struct_size < sizeof(T) || p->struct_size > 4096)
-    fail(Code::argument, "%s.struct_size is %u, expected %zu: use the NF_..._INIT macro", name, p->struct_size,
-         sizeof(T));
-  return *p;
-}
-
-// Checks everything about a view except its extents. NULL is an error unless `optional`; then returns a View without
-// data.
+// A view of the caller as the library's own. Checks everything about it except its extents. NULL is an error unless
+// `optional`; then returns a View without data.
 View view_of(const nf_view* v, const char* name, bool optional = false);
+View out_of(const nf_out* v, const char* name, bool optional = false);
+
+// A view with one more axis in front: plane k is at data + k * stride elements.
+struct Planes {
+  View first;  // plane 0; no data if there are none
+  int64_t count = 0, stride = 0;
+  View operator[](int64_t k) const;
+};
+Planes planes_of(const nf_out* v, const char* name);
+
 void need_shape(const View& v, const char* name, std::initializer_list<int64_t> shape);  // -1: any extent
 // Requires rows of an event, [n, columns] or [n, height, width, channels]. Returns n, which must be `rows` unless that is
 // negative.
 int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t rows = -1);
 // Requires context [n or 1, columns], absent exactly when the model has none.
 void check_context(const View& context, int64_t rows, int64_t columns);
+
+// Text of a caller: NF_TEXT for one that ends with a NUL.
+inline std::string_view text_of(const char* text, size_t length) {
+  return length == NF_TEXT ? std::string_view(text) : std::string_view(text, length);
+}
+
+// Returns the description that `make` builds, once for the process; nullptr when out of memory.
+template <class F>
+const char* static_text(F&& make) noexcept {
+  try {
+    static const std::string text = make();
+    return text.c_str();
+  } catch (...) {
+    return nullptr;
+  }
+}
 
 }  // namespace nf

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nf/nf.h"
+#include "nf/nf_data.h"
 #include "runtime/core/executor.h"
 #include "runtime/core/mutex.h"
 #include "src/io/json.h"
@@ -45,9 +46,15 @@ struct ModelState {
   std::shared_ptr<RuntimeState> runtime;
   std::unique_ptr<Density> model;
   Notes notes;
+  int64_t self_test_rows = 0;  // that files of the model hold
   std::atomic<bool> has_trainer{false};
-  std::atomic<uint64_t> version{0};  // counts writes from outside the trainer
+  std::atomic<uint64_t> generation{0};  // counts changes of the parameters
+
+  void changed() { generation.fetch_add(1, std::memory_order_relaxed); }
 };
+
+// The runtime of a handle of the caller, or for NULL a new one with default options.
+std::shared_ptr<RuntimeState> runtime_of(const nf_runtime* rt);
 
 }  // namespace nf
 
@@ -67,7 +74,7 @@ struct nf_session {
 struct nf_trainer {
   std::shared_ptr<nf::ModelState> model;
   std::unique_ptr<nf::Trainer> trainer;
-  uint64_t version = 0;
+  uint64_t generation = 0;  // of the model after this trainer's last write
   ~nf_trainer();
 };
 struct nf_table {
@@ -77,6 +84,7 @@ struct nf_table {
 struct nf_batches {
   std::shared_ptr<nf::RuntimeState> runtime;
   std::unique_ptr<nf::Batches> batches;
+  nf_view x, ctx, weight, scores;                           // the last batch
   std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped files that hold the rows
   size_t row_pages = 0;                                     // upper bound of the bytes read in per row
   size_t resident = 0;                                      // upper bound of the bytes read since the last release

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/abi/guard.h"
+#include "src/abi/sink.h"
 #include "src/model/nearest.h"
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
@@ -37,12 +38,26 @@ struct LoadFields : Config {
   void fields(Fields& f) override {
     f.integer("max_file_bytes", "largest file that is read; 0 = no limit", max_file_bytes, 0, kMax);
   }
+  size_t limit() const { return max_file_bytes > 0 ? static_cast<size_t>(max_file_bytes) : FileBytes::kNoLimit; }
+};
+
+struct ModelFileFields : Config {
+  LoadFields load;
+  bool verify = false;
+  void fields(Fields& f) override {
+    load.fields(f);
+    f.flag("verify", "score the rows that nf_model_set_self_test stored in the file, and compare", verify);
+  }
 };
 
 struct SessionFields : Config {
   NonFinite nonfinite = NonFinite::propagate;
-  int64_t score_samples = 1, score_seed = 0;
+  int64_t score_samples = 1, score_seed = 0, threads = 0;
+  bool gradients = false;
   void fields(Fields& f) override {
+    f.integer("threads", "threads of the runtime that one call may use; 0 = all. Memory is proportional to it", threads,
+              0, 1024);
+    f.flag("gradients", "reserve memory for gradients at once, instead of at the first call that needs it", gradients);
     static constexpr const char* kNonFinite[] = {"propagate", "error"};
     f.choice("nonfinite", "rows that are not finite: leave NaN or -infinity in the result, or fail", nonfinite,
              kNonFinite);
@@ -111,8 +126,9 @@ std::unique_ptr<Config> make() {
 constexpr struct {
   const char* name;
   std::unique_ptr<Config> (*config)();
-} kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<LoadFields>},     {"session", make<SessionFields>},
-               {"trainer", make<TrainerConfig>}, {"batches", make<BatchFields>}, {"metropolis", make<MetropolisFields>},
+} kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<ModelFileFields>},
+               {"session", make<SessionFields>}, {"trainer", make<TrainerConfig>},
+               {"batches", make<BatchFields>},   {"metropolis", make<MetropolisFields>},
                {"table", make<TableFields>}};
 
 // ---- the table of all keys ----
@@ -130,7 +146,7 @@ struct Key {
 
 constexpr const char* kTypes[] = {"integer", "number", "boolean", "choice", "text"};
 
-// Adds the fields of a scope to the keys. A key of two scopes is listed once.
+// Adds the fields of a scope to the keys, "trainer.lr". Parts of one choice may share a field.
 class KeyFields final : public Fields {
  public:
   KeyFields(std::vector<Key>& keys, const char* scope) : keys_(keys), scope_(scope) {}
@@ -175,12 +191,10 @@ class KeyFields final : public Fields {
  private:
   [[noreturn]] static void no_option(const char* name) { fail(Code::internal, "\"%s\" has no type of options", name); }
   Key& add(const char* name, const char* doc, Key::Type type, Json fallback) {
+    const std::string key = std::string(scope_) + "." + name;
     for (Key& k : keys_)
-      if (k.name == name) {
-        if (k.scope.find(scope_) == std::string::npos) k.scope += std::string(", ") + scope_;
-        return k;
-      }
-    return keys_.emplace_back(Key{name, scope_, doc, type, std::move(fallback)});
+      if (k.name == key) return k;
+    return keys_.emplace_back(Key{key, scope_, doc, type, std::move(fallback)});
   }
   std::vector<Key>& keys_;
   const char* scope_;
@@ -198,6 +212,15 @@ const std::vector<Key>& keys() {
   return all;
 }
 
+// "trainer.lr" for "lr"; a list if several scopes have it.
+std::string keys_ending(const std::string& name) {
+  std::string found;
+  for (const Key& k : keys())
+    if (k.name.size() > name.size() && k.name.ends_with("." + name))
+      found += (found.empty() ? "\"" : " or \"") + k.name + "\"";
+  return found;
+}
+
 const Key& find(const char* name) {
   if (!name) fail(Code::argument, "key is NULL");
   std::vector<std::string> names;
@@ -205,9 +228,20 @@ const Key& find(const char* name) {
     if (k.name == name) return k;
     names.push_back(k.name);
   }
-  const std::string near = nearest(name, names);
+  std::string near = keys_ending(name);
+  if (near.empty()) {
+    near = nearest(name, names);
+    if (near.empty()) {  // without a scope, or with another one
+      for (std::string& n : names) n = n.substr(n.find('.') + 1);
+      const std::string_view word = name;
+      const std::string last = nearest(std::string(word.substr(word.find('.') + 1)), names);
+      if (!last.empty()) near = keys_ending(last);
+    } else {
+      near = "\"" + near + "\"";
+    }
+  }
   if (near.empty()) fail(Code::spec, "unknown option \"%.40s\" (nf_options_describe lists all)", name);
-  fail(Code::spec, "unknown option \"%.40s\", did you mean \"%s\"?", name, near.c_str());
+  fail(Code::spec, "unknown option \"%.40s\"; did you mean %s?", name, near.c_str());
 }
 
 // ---- setting ----
@@ -288,21 +322,20 @@ void parse(nf_options& o, const Key& k, const char* text) {
 
 // ---- reading ----
 
-Json values_of(const nf_options* o) {
+// The options of a scope that were set, without its name.
+Json values_of(const nf_options* o, std::string_view scope) {
   Json all = Json::Object();
   if (o)
-    for (const auto& [key, value] : o->values) all[key] = value;
+    for (const auto& [key, value] : o->values)
+      if (key.size() > scope.size() && key.starts_with(scope) && key[scope.size()] == '.')
+        all[key.substr(scope.size() + 1)] = value;
   return all;
 }
 
 template <class C>
-C read(const nf_options* o) {
+C read(const nf_options* o, const char* scope) {
   C c;
-  Json own = Json::Object();
-  for (const std::string& name : names_of(c))
-    if (o)
-      if (const auto it = o->values.find(name); it != o->values.end()) own[name] = it->second;
-  read_config(own, "options", c);
+  read_config(values_of(o, scope), scope, c);
   return c;
 }
 
@@ -325,8 +358,37 @@ std::vector<ColumnRef> columns_of(const std::string& list) {
 
 }  // namespace
 
+void check_scopes(const nf_options* o, std::initializer_list<std::string_view> scopes, const char* function) {
+  if (!o) return;
+  for (const auto& [key, value] : o->values) {
+    const std::string_view scope = std::string_view(key).substr(0, key.find('.'));
+    if (std::find(scopes.begin(), scopes.end(), scope) != scopes.end()) continue;
+    std::string list;
+    for (const std::string_view s : scopes) list += (list.empty() ? "" : ", ") + std::string(s) + ".*";
+    fail(Code::spec, "option \"%s\" has no effect on %s, which reads %s: give it to the call that it is for",
+         key.c_str(), function, list.c_str());
+  }
+}
+
+Json settings_of(const TrainerConfig& config) {
+  TrainerConfig c = config;
+  Json all = Json::Object();
+  const Json fields = written(c);
+  for (const auto& [key, value] : *fields.object()) {
+    if (key != "objective") {
+      all["trainer." + key] = value;
+      continue;
+    }
+    // The fields of the objective stand beside its name.
+    all["trainer.objective"] = c.objective.part().name;
+    const Json own = written(c.objective.config());
+    for (const auto& [name, v] : *own.object()) all["trainer." + name] = v;
+  }
+  return all;
+}
+
 RuntimeOptions runtime_options(const nf_options* o) {
-  const auto c = read<RuntimeFields>(o);
+  const auto c = read<RuntimeFields>(o, "runtime");
   RuntimeOptions r;
   r.threads = static_cast<uint32_t>(c.threads);
   if (r.threads == 0) r.threads = std::max(1u, std::thread::hardware_concurrency());
@@ -338,26 +400,29 @@ RuntimeOptions runtime_options(const nf_options* o) {
   return r;
 }
 
-size_t load_limit(const nf_options* o) {
-  const int64_t limit = read<LoadFields>(o).max_file_bytes;
-  return limit > 0 ? static_cast<size_t>(limit) : FileBytes::kNoLimit;
+LoadOptions load_options(const nf_options* o) {
+  const auto c = read<ModelFileFields>(o, "load");
+  return {c.load.limit(), c.verify};
 }
 
 SessionOptions session_options(const nf_options* o) {
-  const auto s = read<SessionFields>(o);
-  return {s.nonfinite, s.score_samples, static_cast<uint64_t>(s.score_seed)};
+  const auto s = read<SessionFields>(o, "session");
+  SessionOptions r(s.nonfinite, s.score_samples, static_cast<uint64_t>(s.score_seed));
+  r.threads = static_cast<uint32_t>(s.threads);
+  r.gradients = s.gradients;
+  return r;
 }
 
-TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o)); }
+TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o, "trainer")); }
 
 MetropolisConfig metropolis_options(const nf_options* o) {
-  auto m = read<MetropolisFields>(o);
+  auto m = read<MetropolisFields>(o, "metropolis");
   m.c.seed = static_cast<uint64_t>(m.seed);
   return m.c;
 }
 
 TableOptions table_options(const nf_options* o) {
-  const auto c = read<TableFields>(o);
+  const auto c = read<TableFields>(o, "table");
   TableOptions t;
   t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : DType::f64;
   t.map = c.map;
@@ -366,12 +431,12 @@ TableOptions table_options(const nf_options* o) {
     fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", c.separator.c_str());
   t.csv.separator = c.separator.empty() ? '\0' : c.separator[0];
   t.csv.columns = columns_of(c.columns);
-  t.max_bytes = load_limit(o);
+  t.max_bytes = c.load.limit();
   return t;
 }
 
 BatchOptions batch_options(const nf_options* o) {
-  auto c = read<BatchFields>(o);
+  auto c = read<BatchFields>(o, "batches");
   c.part.seed = static_cast<uint64_t>(c.part_seed);
   return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part};
 }
@@ -387,7 +452,7 @@ const char* nf_options_describe(void) NF_NOEXCEPT {
     static const std::string text = [] {
       Json list = Json::Array();
       for (const Key& k : keys()) {
-        Json j = {{"name", k.name}, {"for", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
+        Json j = {{"name", k.name}, {"scope", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
         if (!k.choices.empty()) j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
         if (!k.choice_docs.empty()) j["choice_docs"] = Json::Array(k.choice_docs.begin(), k.choice_docs.end());
         if (k.type == Key::integer) {
@@ -430,6 +495,16 @@ nf_status nf_options_set_str(nf_options* o, const char* key, const char* value, 
 }
 nf_status nf_options_set(nf_options* o, const char* key, const char* value, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] { parse(need(o, "options"), find(key), value); });
+}
+nf_status nf_options_json(const nf_options* o, nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(o, "options");
+    if (!write) fail(Code::argument, "write is NULL");
+    Json all = Json::Object();
+    for (const auto& [key, value] : o->values) all[key] = value;
+    const std::string text = all.dump();
+    CallbackSink(write, user).write(text.data(), text.size());
+  });
 }
 void nf_options_free(nf_options* o) NF_NOEXCEPT { delete o; }
 

@@ -4,13 +4,20 @@
 #include "src/train/metropolis.h"
 
 namespace nf {
-// Each function reads the keys of its scope; nullptr gives the defaults.
+// Fails on a key that is not of these scopes: `function`, an entry point, would ignore it.
+void check_scopes(const nf_options* o, std::initializer_list<std::string_view> scopes, const char* function);
+
+// Each of these reads the keys of its scope; nullptr gives the defaults.
 struct RuntimeOptions {
   uint32_t threads;
   size_t max_bytes;
 };
 RuntimeOptions runtime_options(const nf_options* o);
-size_t load_limit(const nf_options* o);
+struct LoadOptions {
+  size_t max_bytes;
+  bool verify;
+};
+LoadOptions load_options(const nf_options* o);
 SessionOptions session_options(const nf_options* o);
 TrainerConfig trainer_options(const nf_options* o);
 MetropolisConfig metropolis_options(const nf_options* o);
@@ -22,4 +29,7 @@ struct BatchOptions {
   Part part;
 };
 BatchOptions batch_options(const nf_options* o);
+
+// All settings as an object {"trainer.lr": 0.001, ...}.
+Json settings_of(const TrainerConfig& config);
 }  // namespace nf

@@ -54,6 +54,47 @@ std::shared_ptr<const FileBytes> RuntimeState::mapping_of(const void* data) {
   return nullptr;
 }
 
+namespace {
+
+// Headers of the oldest version whose ABI this library serves. Before 1.0 a minor version may end what is not stable.
+constexpr uint32_t kOldestHeader = 200;
+
+// Patches never change the ABI, so only major and minor count.
+void check_version(uint32_t header) {
+  const auto text = [](uint32_t v) {
+    return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
+  };
+  const std::string theirs = text(header), ours = text(NF_VERSION);
+  if (header / 100 > NF_VERSION / 100)
+    fail(Code::version, "the program was compiled against libnf %s, but %s is loaded: install %s or later",
+         theirs.c_str(), ours.c_str(), theirs.c_str());
+  if (header / 100 < kOldestHeader / 100)
+    fail(Code::version,
+         "the program was compiled against libnf %s, but %s is loaded, which serves programs compiled against %s or "
+         "later: compile it again",
+         theirs.c_str(), ours.c_str(), text(kOldestHeader).c_str());
+}
+
+std::shared_ptr<RuntimeState> make_runtime(const RuntimeOptions& o, const Allocator& allocator,
+                                           const HostExecutor* host, nf_log_fn log, void* log_user) {
+  if (!kernel::gemm_self_test())
+    fail(Code::internal, "self-test failed: the matrix product is wrong on SIMD target %s", kernel::simd_target());
+  auto state = std::make_shared<RuntimeState>(allocator, o.max_bytes);
+  state->executor = host ? std::make_unique<Executor>(*host) : std::make_unique<Executor>(o.threads);
+  state->log = log;
+  state->log_user = log_user;
+  const uint32_t threads = host ? host->concurrency : o.threads;
+  state->note(0, "libnf %s, %u thread%s%s", nf_version_string(), threads, threads == 1 ? "" : "s",
+              host ? " of the host" : "");
+  return state;
+}
+
+}  // namespace
+
+std::shared_ptr<RuntimeState> nf::runtime_of(const nf_runtime* rt) {
+  return rt ? rt->state : make_runtime(runtime_options(nullptr), system_allocator(), nullptr, nullptr, nullptr);
+}
+
 extern "C" {
 
 uint32_t nf_version(void) NF_NOEXCEPT { return NF_VERSION; }
@@ -102,40 +143,27 @@ nf_status nf_runtime_create_v(uint32_t header_version, const nf_options* options
                               nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(out, "out");
-    if (header_version > NF_VERSION)
-      fail(Code::version,
-           "the program was compiled against libnf %u.%u.%u, but %d.%d.%d is loaded: install %u.%u.%u or later",
-           header_version / 10000, header_version / 100 % 100, header_version % 100, NF_VERSION_MAJOR, NF_VERSION_MINOR,
-           NF_VERSION_PATCH, header_version / 10000, header_version / 100 % 100, header_version % 100);
+    check_version(header_version);
+    check_scopes(options, {"runtime"}, "nf_runtime_create");
     Allocator base = system_allocator();
     if (allocator) {
-      need_struct(allocator, "allocator");
-      if (!allocator->alloc || !allocator->free) fail(Code::argument, "allocator.alloc or allocator.free is NULL");
-      base.user = allocator->user;
-      base.alloc = allocator->alloc;
-      base.free = allocator->free;
+      const nf_allocator a = read_struct(allocator, "allocator");
+      if (!a.alloc || !a.free) fail(Code::argument, "allocator.alloc or allocator.free is NULL");
+      base.user = a.user;
+      base.alloc = a.alloc;
+      base.free = a.free;
     }
     HostExecutor host;
     if (executor) {
-      need_struct(executor, "executor");
-      if (!executor->parallel_for) fail(Code::argument, "executor.parallel_for is NULL");
-      if (executor->concurrency < 1 || executor->concurrency > 1024)
-        fail(Code::argument, "executor.concurrency is %u, expected 1 to 1024", executor->concurrency);
-      host.concurrency = executor->concurrency;
-      host.user = executor->user;
-      host.parallel_for = executor->parallel_for;
+      const nf_executor e = read_struct(executor, "executor");
+      if (!e.parallel_for) fail(Code::argument, "executor.parallel_for is NULL");
+      if (e.concurrency < 1 || e.concurrency > 1024)
+        fail(Code::argument, "executor.concurrency is %u, expected 1 to 1024", e.concurrency);
+      host.concurrency = e.concurrency;
+      host.user = e.user;
+      host.parallel_for = e.parallel_for;
     }
-    if (!kernel::gemm_self_test())
-      fail(Code::internal, "self-test failed: the matrix product is wrong on SIMD target %s", kernel::simd_target());
-    const RuntimeOptions o = runtime_options(options);
-    auto state = std::make_shared<RuntimeState>(base, o.max_bytes);
-    state->executor = executor ? std::make_unique<Executor>(host) : std::make_unique<Executor>(o.threads);
-    state->log = log;
-    state->log_user = log_user;
-    const uint32_t threads = executor ? executor->concurrency : o.threads;
-    state->note(0, "libnf %s, %u thread%s%s", nf_version_string(), threads, threads == 1 ? "" : "s",
-                executor ? " of the host" : "");
-    *out = new nf_runtime{std::move(state)};
+    *out = new nf_runtime{make_runtime(runtime_options(options), base, executor ? &host : nullptr, log, log_user)};
   });
 }
 

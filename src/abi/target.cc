@@ -9,14 +9,16 @@ using namespace nf;
 
 namespace {
 
-nf_view raw_view(const View& v) {
-  nf_view out = NF_VIEW_INIT;
-  out.dtype = static_cast<int32_t>(v.dtype);
+template <class Raw>
+Raw raw(const View& v, Raw out) {
+  out.dtype = static_cast<nf_dtype>(v.dtype);
   out.ndim = v.shape.rank;
   for (int i = 0; i < v.shape.rank; ++i) out.shape[i] = v.shape[i];
   out.data = v.data;
   return out;
 }
+nf_view raw_view(const View& v) { return raw(v, nf_view NF_VIEW_INIT); }
+nf_out raw_out(const View& v) { return raw(v, nf_out NF_OUT_INIT); }
 
 class CallbackTarget final : public Target {
  public:
@@ -33,7 +35,8 @@ class CallbackTarget final : public Target {
       c = contiguous_view(copy.data(), x.dtype, context.shape);
       copy_rows(context, c);
     }
-    const nf_view xv = raw_view(x), lv = raw_view(log_p), cv = raw_view(c), gv = raw_view(grad);
+    const nf_view xv = raw_view(x), cv = raw_view(c);
+    const nf_out lv = raw_out(log_p), gv = raw_out(grad);
     const int32_t r = fn_(user_, &xv, c.data ? &cv : nullptr, &lv, grad.data ? &gv : nullptr);
     if (r < 0) fail(Code::callback, "the target's callback returned %d", r);
     if (r > 0) fail(Code::cancelled, "stopped: the target's callback returned %d", r);
@@ -45,62 +48,58 @@ class CallbackTarget final : public Target {
   void* user_;
 };
 
-nf_target* wrap(nf_runtime* rt, std::shared_ptr<const Target> target, bool builtin) {
-  return new nf_target{rt->state, std::move(target), builtin};
+nf_target* wrap(std::shared_ptr<RuntimeState> runtime, std::shared_ptr<const Target> target, bool builtin) {
+  return new nf_target{std::move(runtime), std::move(target), builtin};
 }
 
 }  // namespace
 
 extern "C" {
 
-const char* nf_targets_describe(void) NF_NOEXCEPT {
-  try {
-    static const std::string text = describe_targets();
-    return text.c_str();
-  } catch (...) {
-    return nullptr;
-  }
-}
+const char* nf_targets_describe(void) NF_NOEXCEPT { return static_text(describe_targets); }
 
 nf_status nf_target_create(nf_runtime* rt, const char* spec, size_t spec_len, int64_t event_size, nf_target** out,
                            nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    need(rt, "runtime");
     need(spec, "spec");
     need(out, "out");
-    *out = wrap(rt, parse_target({spec, spec_len}, event_size), true);
+    auto target = parse_target(text_of(spec, spec_len), event_size);
+    *out = wrap(runtime_of(rt), std::move(target), true);
   });
 }
 
 nf_status nf_target_create_callback(nf_runtime* rt, int64_t event_size, nf_target_fn fn, void* user, nf_target** out,
                                     nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    need(rt, "runtime");
     if (!fn) fail(Code::argument, "fn is NULL");
     need(out, "out");
     if (event_size < 1)
       fail(Code::shape, "event_size is %lld, expected at least 1", static_cast<long long>(event_size));
-    *out = wrap(rt, std::make_shared<CallbackTarget>(rt->state->allocator(), event_size, fn, user), false);
+    std::shared_ptr<RuntimeState> runtime = runtime_of(rt);
+    auto target = std::make_shared<CallbackTarget>(runtime->allocator(), event_size, fn, user);
+    *out = wrap(std::move(runtime), std::move(target), false);
   });
 }
 
 nf_status nf_target_get_info(const nf_target* t, nf_target_info* info, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "target");
-    need_struct(info, "info");
-    info->builtin = t->builtin;
-    info->event_size = t->target->event;
-    info->log_z = t->target->log_z();
+    struct_size(info, "info");
+    nf_target_info out = NF_TARGET_INFO_INIT;
+    out.builtin = t->builtin;
+    out.event_size = t->target->event;
+    out.log_z = t->target->log_z();
+    write_struct(info, out);
   });
 }
 
-nf_status nf_target_log_density(const nf_target* t, const nf_view* x, const nf_view* ctx, const nf_view* log_density,
-                                const nf_view* gradient, nf_error* err) NF_NOEXCEPT {
+nf_status nf_target_log_density(const nf_target* t, const nf_view* x, const nf_view* ctx, const nf_out* log_density,
+                                const nf_out* gradient, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "target");
     const int64_t d = t->target->event;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), lp = view_of(log_density, "log_density"),
-               g = view_of(gradient, "gradient", true);
+    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), lp = out_of(log_density, "log_density"),
+               g = out_of(gradient, "gradient", true);
     const int64_t n = check_rows(xv, "x", Dims{d});
     if (ctx && (c.shape.rank != 2 || (c.shape[0] != n && c.shape[0] != 1)))
       fail(Code::shape, "ctx has shape %s, expected [%lld, columns] or [1, columns]", to_string(c.shape).c_str(),

@@ -1,12 +1,10 @@
 // nf_trainer: steps, the convenience loop, checkpoints.
 #include <chrono>
-#include <cmath>
-#include <cstddef>
-#include <cstring>
 
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/sink.h"
 #include "src/abi/target.h"
 #include "src/io/atomic_file.h"
 #include "src/train/checkpoint.h"
@@ -17,26 +15,54 @@ nf_trainer::~nf_trainer() { model->has_trainer.store(false); }
 
 namespace {
 
-nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const nf_view* weight) {
-  const auto begin = std::chrono::steady_clock::now();
+// Another writer than this trainer changed the parameters.
+void see_changes(nf_trainer& t) {
+  const uint64_t now = t.model->generation.load();
+  if (now != t.generation) t.trainer->parameters_changed();
+  t.generation = now;
+}
+
+// This trainer changed them.
+void mark_change(nf_trainer& t) {
+  t.model->changed();
+  t.generation = t.model->generation.load();
+}
+
+struct Rows {
+  View x, context, weight, scores;
+};
+
+// The rows of a batch, checked against what the objective takes. NULL is a batch without streams.
+Rows rows_of(const nf_trainer& t, const nf_batch* batch) {
   const Density& model = *t.model->model;
   const Objective& objective = t.trainer->objective();
-  const View xv = view_of(x, "x", !objective.kind().data), c = view_of(ctx, "ctx", true),
-             w = view_of(weight, "weight", true);
-  if (objective.kind().data) {
-    const int64_t n = check_rows(xv, "x", model.event());
+  const bool data = objective.kind().data;
+  const nf_batch b = batch ? read_struct(batch, "batch") : nf_batch NF_BATCH_INIT;
+  if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
+  const Rows r{view_of(b.x, "x", !data), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
+               view_of(b.scores, "scores", true)};
+  if (data) {
+    const int64_t n = check_rows(r.x, "x", model.event());
     if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
-    check_context(c, n, model.context());
-    if (weight) need_shape(w, "weight", {n});
-  } else if (x || weight) {
-    fail(Code::argument, "%s is given, but the objective draws its rows from the model: pass NULL", x ? "x" : "weight");
+    check_context(r.context, n, model.context());
+    if (b.weight) need_shape(r.weight, "weight", {n});
+    if (b.scores) check_rows(r.scores, "scores", model.event(), n);
+  } else if (b.x || b.weight || b.scores) {
+    fail(Code::argument, "%s is given, but the objective draws its rows from the model: pass NULL",
+         b.x        ? "x"
+         : b.weight ? "weight"
+                    : "scores");
   }
-  if (objective.samples() > 0) check_context(c, objective.samples(), model.context());
-  if (const uint64_t v = t.model->version.load(); v != t.version) {
-    t.trainer->parameters_changed();
-    t.version = v;
-  }
-  const StepResult r = t.trainer->step(xv, c, w);
+  if (objective.samples() > 0) check_context(r.context, objective.samples(), model.context());
+  return r;
+}
+
+nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Rows rows = rows_of(t, batch);
+  see_changes(t);
+  const StepResult r = t.trainer->step(rows.x, rows.context, rows.weight, rows.scores);
+  mark_change(t);
   nf_step_info info = NF_STEP_INFO_INIT;
   info.step = r.step;
   info.loss = r.loss;
@@ -46,12 +72,6 @@ nf_step_info one_step(nf_trainer& t, const nf_view* x, const nf_view* ctx, const
   info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return info;
 }
-
-// The size of nf_step_info before it had loss_error.
-constexpr uint32_t kOldInfo = offsetof(nf_step_info, loss_error);
-
-// A view the source left without data is absent.
-const nf_view* present(const nf_view& v) { return v.data ? &v : nullptr; }
 
 }  // namespace
 
@@ -64,18 +84,19 @@ nf_status nf_trainer_create(nf_model* m, const nf_options* options, const nf_col
     need(out, "out");
     Collective collective;
     if (c) {
-      need_struct(c, "collective");
-      if (c->world < 1 || c->rank < 0 || c->rank >= c->world)
-        fail(Code::argument, "collective.rank %d of world %d", c->rank, c->world);
-      if (c->world > 1 && !c->allreduce_sum) fail(Code::argument, "collective.allreduce_sum is NULL");
-      collective.rank = c->rank;
-      collective.world = c->world;
-      collective.user = c->user;
-      collective.allreduce_sum = c->allreduce_sum;
+      const nf_collective given = read_struct(c, "collective");
+      if (given.world < 1 || given.rank < 0 || given.rank >= given.world)
+        fail(Code::argument, "collective.rank %d of world %d", given.rank, given.world);
+      if (given.world > 1 && !given.allreduce_sum) fail(Code::argument, "collective.allreduce_sum is NULL");
+      collective.rank = given.rank;
+      collective.world = given.world;
+      collective.user = given.user;
+      collective.allreduce_sum = given.allreduce_sum;
     }
+    check_scopes(options, {"trainer"}, "nf_trainer_create");
     const TrainerConfig config = trainer_options(options);
     if (m->state->has_trainer.exchange(true)) fail(Code::state, "the model already has a trainer: free it first");
-    auto t = std::unique_ptr<nf_trainer>(new (std::nothrow) nf_trainer{m->state, nullptr, m->state->version.load()});
+    auto t = std::unique_ptr<nf_trainer>(new (std::nothrow) nf_trainer{m->state, nullptr, m->state->generation.load()});
     if (!t) {
       m->state->has_trainer.store(false);
       throw std::bad_alloc();
@@ -104,16 +125,21 @@ nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error
 size_t nf_trainer_bytes(const nf_trainer* t) NF_NOEXCEPT { return t ? t->trainer->bytes() : 0; }
 uint64_t nf_trainer_step_count(const nf_trainer* t) NF_NOEXCEPT { return t ? t->trainer->steps() : 0; }
 
-nf_status nf_train_step(nf_trainer* t, const nf_view* x, const nf_view* ctx, const nf_view* weight, nf_step_info* info,
-                        nf_error* err) NF_NOEXCEPT {
+nf_status nf_trainer_options(const nf_trainer* t, nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    if (info && info->struct_size != kOldInfo) need_struct(info, "info");
-    const nf_step_info r = one_step(*t, x, ctx, weight);
-    if (!info) return;
-    const uint32_t size = info->struct_size;
-    std::memcpy(info, &r, std::min<size_t>(size, sizeof r));
-    info->struct_size = size;
+    if (!write) fail(Code::argument, "write is NULL");
+    const std::string text = settings_of(t->trainer->config()).dump();
+    CallbackSink(write, user).write(text.data(), text.size());
+  });
+}
+
+nf_status nf_train_step(nf_trainer* t, const nf_batch* batch, nf_step_info* info, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (info) struct_size(info, "info");
+    const nf_step_info r = one_step(*t, batch);
+    if (info) write_struct(info, r);
   });
 }
 
@@ -121,19 +147,19 @@ nf_status nf_train_run(nf_trainer* t, const nf_source* source, uint64_t max_step
                        nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    const bool data = t->trainer->objective().kind().data;
-    if (source || data) {
-      need_struct(source, "source");
-      if (!source->next) fail(Code::argument, "source.next is NULL");
+    nf_source from = NF_SOURCE_INIT;
+    if (source || t->trainer->objective().kind().data) {
+      from = read_struct(source, "source");
+      if (!from.next) fail(Code::argument, "source.next is NULL");
     }
     if (!source && !on_step && max_steps == 0)
       fail(Code::argument, "max_steps is 0 and there is neither source nor on_step: nothing would end the run");
     while (max_steps == 0 || t->trainer->steps() < max_steps) {
-      nf_view x = NF_VIEW_INIT, ctx = NF_VIEW_INIT, weight = NF_VIEW_INIT;
-      const int32_t more = source ? source->next(source->user, t->trainer->steps(), &x, &ctx, &weight) : 1;
+      nf_batch batch = NF_BATCH_INIT;
+      const int32_t more = from.next ? from.next(from.user, t->trainer->steps(), &batch) : 1;
       if (more < 0) fail(Code::callback, "source.next returned %d", more);
       if (more == 0) return;
-      const nf_step_info info = one_step(*t, data ? &x : present(x), present(ctx), present(weight));
+      const nf_step_info info = one_step(*t, &batch);
       if (on_step && on_step(user, &info) != 0)
         fail(Code::cancelled, "stopped by on_step after step %llu", static_cast<unsigned long long>(info.step));
     }
@@ -165,6 +191,7 @@ nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_
     need(path, "path");
     const FileBytes file = FileBytes::read(t->model->runtime->allocator(), path);
     read_checkpoint(file.bytes(), *t->model->model, t->model->notes, *t->trainer);
+    mark_change(*t);
   });
 }
 
@@ -173,6 +200,7 @@ nf_status nf_trainer_use_average(nf_trainer* t, int32_t on, nf_error* err) NF_NO
     need(t, "trainer");
     if (on != 0 && on != 1) fail(Code::argument, "on is %d, expected 0 or 1", on);
     t->trainer->use_average(on == 1);
+    mark_change(*t);
   });
 }
 

@@ -68,13 +68,13 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   return b;
 }
 
-std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
+Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
   Var x = load_rows(t, batch.x, row, 1);
   Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
-  std::string where = model.first_nonfinite(lane.scope(), x, c);
+  Density::Location where = model.first_nonfinite(lane.scope(), x, c);
   t.recording = t.training = true;
   return where;
 }

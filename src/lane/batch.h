@@ -36,6 +36,6 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
 // Where values stop being finite when this row is scored alone, on the lane's empty tape (Density::first_nonfinite).
-std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
+Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
 
 }  // namespace nf

@@ -11,6 +11,12 @@
 namespace nf {
 namespace {
 
+// Which copy of a repeated entry of the spec.
+struct Copy {
+  std::string text;  // ", repetition 3", once per repeat around it
+  int64_t number = 0;
+};
+
 // Writes out nesting, repeats, inversion and splits, in the order from data to latents.
 class WriteOut {
  public:
@@ -18,16 +24,17 @@ class WriteOut {
            std::vector<LayerInstance>& layers)
       : event(x), context_(context), prefix_(prefix), infos_(infos), layers_(layers) {}
 
-  void operator()(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+  void operator()(const LayerSpec& s, const std::string& path, bool inverted, const Copy& around) {
     inverted ^= s.invert;
     for (int64_t r = 0; r < s.repeat; ++r) {
-      const std::string rep = s.repeat > 1 ? repetition + ", repetition " + std::to_string(r) : repetition;
+      const Copy copy =
+          s.repeat > 1 ? Copy{around.text + ", repetition " + std::to_string(r), around.number * s.repeat + r} : around;
       if (!s.kind)
-        all(s.layers, path, inverted, rep);
+        all(s.layers, path, inverted, copy);
       else if (s.kind->inner)
-        split(s, path, inverted, rep);
+        split(s, path, inverted, copy);
       else
-        add(s, path, inverted, rep);
+        add(s, path, inverted, copy);
     }
   }
 
@@ -40,35 +47,34 @@ class WriteOut {
   Dims event;  // behind the last layer so far
 
  private:
-  void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted,
-           const std::string& repetition) {
+  void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted, const Copy& copy) {
     const auto n = static_cast<int64_t>(layers.size());
     for (int64_t i = 0; i < n; ++i) {
       const int64_t at = inverted ? n - 1 - i : i;
-      (*this)(layers[static_cast<size_t>(at)], path + ".layers[" + std::to_string(at) + "]", inverted, repetition);
+      (*this)(layers[static_cast<size_t>(at)], path + ".layers[" + std::to_string(at) + "]", inverted, copy);
     }
   }
 
   // The split and the layers inside, which see the first columns only. Inverted, they come first, on a vector.
-  void split(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+  void split(const LayerSpec& s, const std::string& path, bool inverted, const Copy& copy) {
     const Declare d = declare(path);
     const Dims kept = s.kind->kept(*s.config, d);
     const Dims outer = {event.count()};
     if (!inverted) {
       const Dims rest = s.kind->rest(*s.config, d);
-      add(s, path, false, repetition);
+      add(s, path, false, copy);
       if (rest.count() > 0) factored_.push_back({layers_.back().where, kept.count(), rest});
       event = kept;
     } else {
       event = {kept.count()};
     }
-    all(s.kind->inner(*s.config), path, inverted, repetition);
+    all(s.kind->inner(*s.config), path, inverted, copy);
     if (!inverted) {
       if (factored_.empty() || factored_.back().first >= kept.count()) innermost_ = event;
       event = outer;
     } else {
       event = d.event;
-      add(s, path, true, repetition);
+      add(s, path, true, copy);
     }
   }
 
@@ -77,9 +83,13 @@ class WriteOut {
     return {infos_, prefix_ + "." + std::to_string(ordinal) + ".", event, context_, ordinal, path};
   }
 
-  void add(const LayerSpec& s, const std::string& path, bool inverted, const std::string& repetition) {
+  void add(const LayerSpec& s, const std::string& path, bool inverted, const Copy& copy) {
     LayerInstance l;
-    l.where = path + " (" + s.kind->name + repetition + ")";
+    l.index = static_cast<int32_t>(layers_.size());
+    l.name = prefix_ + "." + std::to_string(l.index);
+    l.path = path;
+    l.repetition = copy.number;
+    l.where = path + " (" + s.kind->name + copy.text + ")";
     l.kind = s.kind;
     l.inverted = inverted;
     l.first = static_cast<ParamId>(infos_.size());
@@ -147,9 +157,9 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
     if (m.log_det)
       with_dtype(t.dtype(),
                  [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
-    t.rewind(mark);
     all.y = y;
-    if (after) after(i + 1, y);
+    if (after) after(i + 1, y, m.log_det);
+    t.rewind(mark);
   }
   all.log_det = log_det;
   return all;
@@ -182,7 +192,7 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
 Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context,
              const std::string& prefix, std::vector<ParamInfo>& infos) {
   WriteOut write_out(event, context, prefix, infos, layers_);
-  write_out(spec, path, false, "");
+  write_out(spec, path, false, {});
   latent_ = write_out.event;
   scales_ = write_out.scales();
 }

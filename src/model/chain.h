@@ -21,6 +21,10 @@ struct LayerInstance {
   std::unique_ptr<Layer> layer;
   bool inverted = false;
   ParamId first = 0, count = 0;  // its parameters
+  int32_t index = 0;             // in Chain::layers()
+  std::string path;              // "spec.layers[0].layers[1]"
+  int64_t repetition = 0;        // which copy of the entry at `path`, counted through all repeats around it
+  std::string name;              // what the names of its tensors start with: "layers.3"
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
   const LayerKind* kind = nullptr;
   Dims in, out;         // events on its side of the data and of the latents
@@ -53,9 +57,9 @@ class Chain {
   Mapped run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const;
   // The layers [first, last) only, data to latent.
   Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
-  // Values only, with every state on the way: after(k, y) sees what k layers made of `from`, from k = 1; y is valid
-  // until it returns. The same bits as run().
-  using After = std::function<void(size_t k, Var y)>;
+  // Values only, with every state on the way: after(k, y, log_det) sees what k layers made of `from`, from k = 1, and the
+  // log_det of layer k, nullptr when it is zero; both are valid until it returns. The same bits as run().
+  using After = std::function<void(size_t k, Var y, Var log_det)>;
   Mapped trace(const Scope& s, bool inverse, Var from, Var context, const After& after) const;
   // The layer after which the rows of `from`, which are finite, are not; nullptr when they stay finite. Slow.
   const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;

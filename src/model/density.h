@@ -45,10 +45,14 @@ class Density {
   // False: what log_prob draws (Layer::exact) makes it a bound: log_prob <= the log-density in expectation over draws,
   // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
   virtual bool exact() const { return true; }
+  struct Location {
+    std::string where;
+    int32_t layer = -1;  // LayerInstance::index, if it is a layer
+  };
   // Where values first stop being finite for these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
   // "the data", "the latent" or "the context" when they are not finite themselves, kAllFinite after all layers. For
   // messages; slow.
-  virtual std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
+  virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
   static constexpr char kAllFinite[] = "the base density";
 
   // The layers after nesting and repeats are written out, in the order from data to latents; empty without flow().

@@ -12,9 +12,8 @@ Json extents(const Dims& d) { return Json::Array(d.d, d.d + d.rank); }
 
 std::string describe_model(const Density& model) {
   Json layers = Json::Array(), scales = Json::Array();
-  int64_t number = 0;
   for (const LayerInstance& l : model.layers())
-    layers.append({{"name", "layers." + std::to_string(number++)},
+    layers.append({{"name", l.name},
                    {"where", l.where},
                    {"type", l.kind->name},
                    {"inverted", l.inverted},

@@ -55,15 +55,16 @@ FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, 
   return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp, z};
 }
 
-std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
-  if (context && !all_finite(context)) return "the context";
+Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
+  if (context && !all_finite(context)) return {"the context"};
   context = seen(s, context, from->out.shape[0]);
-  if (context && !all_finite(context)) return "spec.embedding";
+  if (context && !all_finite(context)) return {"spec.embedding"};
   const std::string complaint = context ? base_->complaint(context) : "";
-  if (!complaint.empty()) return complaint;
-  if (!all_finite(from)) return inverse ? "the latent" : "the data";
+  if (!complaint.empty()) return {complaint};
+  if (!all_finite(from)) return {inverse ? "the latent" : "the data"};
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
-  return layer ? layer->where : kAllFinite;
+  if (!layer) return {kAllFinite};
+  return {layer->where, layer->index};
 }
 
 }  // namespace nf

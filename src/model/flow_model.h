@@ -30,7 +30,7 @@ class FlowModel final : public Density {
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                  Memory memory = Memory::full) const override;
-  std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
+  Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
   Var seen(const Scope& s, Var context, int64_t n) const;
 

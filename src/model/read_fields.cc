@@ -65,7 +65,7 @@ const PartKind& find_part(const Family& family, const std::string& path, const s
   if (!meant.empty())
     fail(Code::spec, "%s: unknown %s \"%.40s\", did you mean %s?", path.c_str(), family.word, name.c_str(),
          meant.c_str());
-  const std::string known = known_names(names, Error::kMessageBytes - std::min<size_t>(path.size(), 110) - 75);
+  const std::string known = known_names(names, size_t{244} - std::min<size_t>(path.size(), 110) - 75);
   fail(Code::spec, "%s: unknown %s \"%.40s\"; known: %s", path.c_str(), family.word, name.c_str(), known.c_str());
 }
 

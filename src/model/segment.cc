@@ -10,7 +10,7 @@ Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var conte
     return inverse == l.inverted ? l.layer->forward(s, x, context) : l.layer->inverse(s, x, context);
   } catch (const Error& e) {  // an op knows the row, not the layer
     if (e.code() != Code::not_inverted) throw;
-    fail(e.code(), "%s: %s", l.where.c_str(), e.what());
+    fail_at(e.code(), {e.place().row, l.index}, "%s: %s", l.where.c_str(), e.what());
   }
 }
 

@@ -19,6 +19,15 @@ Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
   if (!context.data) return nullptr;
   return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
 }
+
+// Row (first + r) / repeat of the context for every row r.
+Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
+  if (!context.data || context.shape[0] == 1) return context_rows(t, context, 0, 1);
+  Var out = t.empty({rows, context.shape[1]});
+  for (int64_t r = 0; r < rows; ++r)
+    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
+  return out;
+}
 }  // namespace
 
 Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes)
@@ -30,7 +39,8 @@ Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t
 Session::Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options)
     : executor_(executor), model_(model), options_(options) {
   const size_t bytes = measure(allocator);
-  for (uint32_t i = 0; i < executor.concurrency(); ++i)
+  const uint32_t all = executor.concurrency();
+  for (uint32_t i = 0; i < (options.threads ? std::min(options.threads, all) : all); ++i)
     workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
 }
 
@@ -49,7 +59,7 @@ size_t Session::measure(const Allocator& allocator) {
       Var x = t.zeros({n, model_.columns()});
       Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
       body(x, c);
-      blame(s, inverse, x, c, 0);
+      locate_nonfinite(s, inverse, x, c, 0);
       if (!c) return;
     }
   };
@@ -86,7 +96,7 @@ void Session::for_blocks(int64_t n, const Body& body) {
   });
 }
 
-std::string Session::blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
+Density::Location Session::locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
   const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, row, 1) : nullptr; };
   Var x = one(from), c = one(context);
   if (!inverse) key_rows(s.tape, x, c);
@@ -99,8 +109,9 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const auto m = matrix_of<T>(result->out);
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
-    const std::string where = blame({w.tape, w.params.data()}, inverse, from, context, r);
-    fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
+    const Density::Location at = locate_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
+    fail_at(Code::numeric, {first + r, at.layer}, "row %lld is not finite; first at %s",
+            static_cast<long long>(first + r), at.where.c_str());
   });
 }
 
@@ -181,21 +192,16 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
   });
 }
 
-void Session::trace(bool inverse, const View& from, const View& context, const View& out) {
+void Session::trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det) {
   const FlowModel& model = flow("trace");
-  const auto plane = [&](size_t k) {
-    View v = out;
-    v.shape = {out.shape[1], out.shape[2]};
-    v.stride[0] = out.stride[1];
-    v.stride[1] = out.stride[2];
-    v.data = static_cast<char*>(out.data) + static_cast<int64_t>(k) * out.stride[0] * size_of(out.dtype);
-    return v;
-  };
   for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
-    store_rows(xv, plane(0), first);
-    const auto keep = [&](size_t k, Var y) { store_rows(y, plane(k), first); };
+    store_rows(xv, out(0), first);
+    const auto keep = [&](size_t k, Var y, Var det) {
+      store_rows(y, out(k), first);
+      if (log_det) store_rows(det ? det : w.tape.zeros({rows}), log_det(k), first);
+    };
     if (!inverse) key_rows(w.tape, xv, cv);
     // By reference, so that std::function has nothing to allocate.
     const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
@@ -204,11 +210,12 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
   });
 }
 
-void Session::sample(uint64_t seed, uint64_t first_index, const View& context, const View& out, const View& log_prob) {
+void Session::sample(const Sampling& how, const View& context, const View& out, const View& log_prob) {
   for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
-    w.tape.random.seed = seed;
-    w.tape.random.first_row = static_cast<int64_t>(first_index) + first;
-    Var cv = context_rows(w.tape, context, first, rows);
+    w.tape.random.seed = how.seed;
+    w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
+    Var cv = how.repeat > 1 ? repeated_rows(w.tape, context, first, rows, how.repeat)
+                            : context_rows(w.tape, context, first, rows);
     const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);

@@ -15,6 +15,8 @@ enum class NonFinite : uint8_t { propagate, error };
 struct SessionOptions {
   SessionOptions(NonFinite n = NonFinite::propagate, int64_t s = 1, uint64_t key = 0)
       : nonfinite(n), samples(s), seed(key) {}
+  uint32_t threads = 0;    // that a call may use; 0: all of the executor
+  bool gradients = false;  // reserve memory for them at once
   NonFinite nonfinite;
   // For models whose log_prob is a bound (Density::exact): draws per row, and their seed. What is drawn for a row is a
   // function of the seed, the numbers of the row and of its context, and the draw: never of where the row stands.
@@ -33,11 +35,18 @@ class Session {
   // take the first of these draws.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
-  // Every state on the way: out [layers + 1, n, event], out[0] is `from`, out[k] what the first k layers of that
-  // direction made of it.
-  void trace(bool inverse, const View& from, const View& context, const View& out);
+  // Every state on the way: out(k) [n, event] gives where to put the rows after k layers of that direction, k = 0 being
+  // `from`, and log_det(k) [n], k >= 1, what layer k added; nullptr: not asked for.
+  using Plane = std::function<View(size_t k)>;
+  void trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det);
+  // Samples first ... of stream `seed`. Sample i has row i / repeat of the context.
+  struct Sampling {
+    uint64_t seed = 0, first = 0;
+    int64_t repeat = 1;
+    double temperature = 1;
+  };
   // log_prob: as of nf_log_prob when the model is not exact, otherwise from the same pass as the samples.
-  void sample(uint64_t seed, uint64_t first, const View& context, const View& out, const View& log_prob);
+  void sample(const Sampling& how, const View& context, const View& out, const View& log_prob);
   size_t bytes() const;
 
  private:
@@ -57,7 +66,7 @@ class Session {
   Var score(const Scope& s, Var x, Var context) const;
   Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
   const FlowModel& flow(const char* what) const;
-  std::string blame(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
+  Density::Location locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
   Executor& executor_;
   const Density& model_;

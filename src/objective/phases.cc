@@ -160,14 +160,15 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
   const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
-    const std::string where = place_of_row(lane, model(), batch, r);
-    if (where != Density::kAllFinite)
-      fail(Code::numeric,
-           "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
-           number, static_cast<long long>(r), where.c_str(), coupled->where.c_str());
+    const Density::Location at = place_of_row(lane, model(), batch, r);
+    if (at.where != Density::kAllFinite)
+      fail_at(Code::numeric, {r, at.layer},
+              "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
+              number, static_cast<long long>(r), at.where.c_str(), coupled->where.c_str());
   }
-  fail(Code::numeric, "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
-       coupled->where.c_str());
+  fail_at(Code::numeric, {-1, coupled->index},
+          "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
+          coupled->where.c_str());
 }
 
 void Phases::applied() {

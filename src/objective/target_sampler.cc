@@ -243,14 +243,14 @@ Loss TargetSampler::mean_log_ratio() const {
 }
 
 // Where values of a row stop being finite when it is drawn alone.
-std::string TargetSampler::place_of_sample(Lane& lane, int64_t row) {
+Density::Location TargetSampler::place_of_sample(Lane& lane, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
   set_random(t, row);
   Var c = context_rows(t, row, 1);
   Var z = model_.sample(lane.scope(), 1, c, false).z;
-  std::string where = model_.first_nonfinite(lane.scope(), z, c, true);
+  Density::Location where = model_.first_nonfinite(lane.scope(), z, c, true);
   t.recording = t.training = true;
   return where;
 }
@@ -262,21 +262,22 @@ void TargetSampler::report(Lane& lane, uint64_t step, bool weightless) {
     const auto row = static_cast<long long>(r);
     const double loss = log_ratio(r);
     if (std::isfinite(loss) || (weightless && loss == kInfinity)) continue;
-    const std::string where = place_of_sample(lane, r);
-    if (where != Density::kAllFinite)
-      fail(Code::numeric, "step %llu: sample %lld is not finite at %s; the step is not applied", number, row,
-           where.c_str());
+    const Density::Location at = place_of_sample(lane, r);
+    if (at.where != Density::kAllFinite)
+      fail_at(Code::numeric, {r, at.layer}, "step %llu: sample %lld is not finite at %s; the step is not applied",
+              number, row, at.where.c_str());
     const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });
     if (!std::isfinite(log_p))
-      fail(Code::numeric, "step %llu: the target's log density of sample %lld is %g%s; the step is not applied", number,
-           row, log_p,
-           log_p == -kInfinity ? " (its density is 0 where the flow samples: give it a soft edge, bound the flow by a "
-                                 "layer or base, or take objective \"alpha\")"
-                               : "");
+      fail_at(Code::numeric, {r, -1},
+              "step %llu: the target's log density of sample %lld is %g%s; the step is not applied", number, row, log_p,
+              log_p == -kInfinity
+                  ? " (its density is 0 where the flow samples: give it a soft edge, bound the flow by a "
+                    "layer or base, or take objective \"alpha\")"
+                  : "");
     const bool finite = with_dtype(
         model_.dtype(), [&]<class T>() { return kernel::all_finite(rows_of(grad_, d, r, 1).template as<T>(), d); });
-    fail(Code::numeric, "step %llu: %s of sample %lld is not finite; the step is not applied", number,
-         finite ? "the model's log density" : "the target's gradient", row);
+    fail_at(Code::numeric, {r, -1}, "step %llu: %s of sample %lld is not finite; the step is not applied", number,
+            finite ? "the model's log density" : "the target's gradient", row);
   }
   fail(Code::numeric,
        "step %llu: the loss is not finite (the density of the target is 0 at every sample, or samples of another rank "

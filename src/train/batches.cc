@@ -27,9 +27,14 @@ std::vector<int64_t> blocks_of(const Part& part, int64_t rows) {
 }
 }  // namespace
 
-Batches::Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
-                 Order order, uint64_t seed, const Part& part)
-    : source_{x, context, weight}, rows_(x.shape[0]), batch_(batch), block_(part.block), order_(order), seed_(seed) {
+Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
+                 const Part& part)
+    : source_{rows.x, rows.context, rows.weight, rows.scores},
+      rows_(rows.x.shape[0]),
+      batch_(batch),
+      block_(part.block),
+      order_(order),
+      seed_(seed) {
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
   if (part.begin > 0 || part.end < 1) {
     part_ = blocks_of(part, rows_);
@@ -38,7 +43,7 @@ Batches::Batches(const Allocator& allocator, const View& x, const View& context,
   }
   if (order != Order::replacement) batch_ = std::min(batch, rows_);
   per_epoch_ = static_cast<uint64_t>((rows_ + batch_ - 1) / batch_);
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kStreams; ++i) {
     const View& s = source_[i];
     if (!s.data) continue;
     Dims shape = s.shape;
@@ -69,7 +74,7 @@ uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
   if (order_ != Order::replacement) rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < kStreams; ++i)
     if (out_[i].data && !(i == 1 && source_[1].shape[0] == 1)) out_[i].shape[0] = rows;
   const auto n = static_cast<uint64_t>(rows_);
   const kernel::RandomKey key{seed_, kBatchStream};
@@ -91,7 +96,7 @@ void Batches::gather(uint64_t step) {
   };
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t from = row_of(place_at(r));
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < kStreams; ++i) {
       const View& s = source_[i];
       const View& o = out_[i];
       if (!o.data || r >= o.shape[0]) continue;

@@ -26,9 +26,13 @@ struct Part {
 
 class Batches {
  public:
-  // Views are borrowed. context: [n or 1, c] or no data; weight: [n] or no data. 1 <= batch.
-  Batches(const Allocator& allocator, const View& x, const View& context, const View& weight, int64_t batch,
-          Order order, uint64_t seed, const Part& part = {});
+  // Streams of rows, borrowed: x, scores [n, ...], context [n or 1, c], weight [n]. All but x may have no data.
+  struct Streams {
+    View x, context, weight, scores;
+  };
+  // 1 <= batch.
+  Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
+          const Part& part = {});
   uint64_t per_epoch() const { return per_epoch_; }
   int64_t rows() const { return rows_; }  // that take part
   // Gathers batch number `step` into memory of its own: [rows, ...] views of the dtype of their sources.
@@ -36,13 +40,15 @@ class Batches {
   const View& x() const { return out_[0]; }
   const View& context() const { return out_[1]; }
   const View& weight() const { return out_[2]; }
+  const View& scores() const { return out_[3]; }
 
  private:
   int64_t row_of(int64_t place) const;
   uint64_t place_in_blocks(uint64_t epoch, uint64_t at) const;
-  View source_[3];
-  View out_[3];
-  Buffer memory_[3];
+  static constexpr int kStreams = 4;
+  View source_[kStreams];
+  View out_[kStreams];
+  Buffer memory_[kStreams];
   int64_t rows_, batch_, block_;
   std::vector<int64_t> part_;  // its blocks, ascending; empty: all rows
   Order order_;

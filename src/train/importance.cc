@@ -85,7 +85,7 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
   for (int64_t at = 0, count; at < n; at += count) {
     count = std::min(chunk, n - at);
     const View xs = part_of(rows, 0, count), lq = part_of(log_q, 0, count), lp = part_of(log_p, 0, count);
-    session.sample(seed, first + static_cast<uint64_t>(at), context, xs, lq);
+    session.sample({seed, first + static_cast<uint64_t>(at)}, context, xs, lq);
     evaluate(executor, target, xs, context, lp);
     for (int64_t r = 0; r < count; ++r) {
       const double q = scalar_at(lq, r), t = scalar_at(lp, r);

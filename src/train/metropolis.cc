@@ -46,7 +46,7 @@ class Chains {
     else if (!proposal_)
       kernel::normal<double>({config_.seed, kStart}, 0, chains_, d_, x_, d_);
     if (proposal_ && from.data) proposal_->log_prob(at, context_, column(log_q_));
-    if (proposal_ && !from.data) proposal_->sample(config_.seed, 0, context_, at, column(log_q_));
+    if (proposal_ && !from.data) proposal_->sample({config_.seed, 0}, context_, at, column(log_q_));
     target_.evaluate(at, context_, column(log_p_), {});
     for (int64_t c = 0; c < chains_; ++c)
       if (!std::isfinite(log_p_[c]) || (proposal_ && !std::isfinite(log_q_[c])))
@@ -58,7 +58,7 @@ class Chains {
   int64_t step(int64_t step) {
     const int64_t slot = step % ahead_, first = step * chains_;
     if (proposal_ && slot == 0)  // number 0 to chains - 1 are where the chains start
-      proposal_->sample(config_.seed, static_cast<uint64_t>(first + chains_), context_, rows(next_, ahead_ * chains_),
+      proposal_->sample({config_.seed, static_cast<uint64_t>(first + chains_)}, context_, rows(next_, ahead_ * chains_),
                         contiguous_view(next_q_, DType::f64, {ahead_ * chains_}));
     double* const to = next_ + slot * chains_ * d_;
     const double* const to_q = next_q_ + slot * chains_;

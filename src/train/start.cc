@@ -104,8 +104,9 @@ class Journey {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
         if (!finite && (!weight || weight[first + r] > 0))
-          fail(Code::numeric, "row %lld is not finite where it arrives at %s, which starts from data",
-               static_cast<long long>(first + r), step.where.c_str());
+          fail_at(Code::numeric, {first + r, step.index},
+                  "row %lld is not finite where it arrives at %s, which starts from data",
+                  static_cast<long long>(first + r), step.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",

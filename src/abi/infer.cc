@@ -24,38 +24,40 @@ void check_proposal(const nf_target* target, const Density& model) {
 extern "C" {
 
 nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, uint64_t first_index, int64_t n,
-                        const nf_view* ctx, const nf_view* x, const nf_view* log_weight, nf_importance_info* info,
+                        const nf_view* ctx, const nf_out* x, const nf_out* log_weight, nf_importance_info* info,
                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
     check_proposal(target, model);
     if (n < 1) fail(Code::argument, "n is %lld, expected at least 1", static_cast<long long>(n));
-    const View c = view_of(ctx, "ctx", true), xv = view_of(x, "x", true), w = view_of(log_weight, "log_weight", true);
+    const View c = view_of(ctx, "ctx", true), xv = out_of(x, "x", true), w = out_of(log_weight, "log_weight", true);
     check_context(c, 1, model.context());
     if (x) check_rows(xv, "x", model.event(), n);
     if (log_weight) need_shape(w, "log_weight", {n});
-    need_struct(info, "info");
+    struct_size(info, "info");
     if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
     RuntimeState& rt = *s->model->runtime;
     const ImportanceSummary r =
         importance(rt.allocator(), *rt.executor, *s->session, model, *target->target, seed, first_index, n, c, xv, w);
-    info->samples = r.samples;
-    info->log_z = r.log_z;
-    info->log_z_error = r.log_z_error;
-    info->ess = r.ess;
-    info->ess_fraction = r.ess / static_cast<double>(n);
-    info->reverse_kl = r.reverse_kl;
-    info->reverse_kl_error = r.reverse_kl_error;
-    info->largest_share = r.largest_share;
+    nf_importance_info out = NF_IMPORTANCE_INFO_INIT;
+    out.samples = r.samples;
+    out.log_z = r.log_z;
+    out.log_z_error = r.log_z_error;
+    out.ess = r.ess;
+    out.ess_fraction = r.ess / static_cast<double>(n);
+    out.reverse_kl = r.reverse_kl;
+    out.reverse_kl_error = r.reverse_kl_error;
+    out.largest_share = r.largest_share;
+    write_struct(info, out);
   });
 }
 
-nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, const nf_view* mean,
-                             const nf_view* error, nf_error* err) NF_NOEXCEPT {
+nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, const nf_out* mean, const nf_out* error,
+                             nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    const View w = view_of(log_weight, "log_weight"), v = view_of(values, "values"), m = view_of(mean, "mean"),
-               e = view_of(error, "error", true);
+    const View w = view_of(log_weight, "log_weight"), v = view_of(values, "values"), m = out_of(mean, "mean"),
+               e = out_of(error, "error", true);
     need_shape(v, "values", {-1, -1});
     need_shape(w, "log_weight", {v.shape[0]});
     need_shape(m, "mean", {-1});
@@ -68,24 +70,27 @@ nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, c
 }
 
 nf_status nf_metropolis(nf_runtime* rt, const nf_target* target, nf_session* proposal, const nf_options* options,
-                        const nf_view* start, const nf_view* ctx, const nf_view* out, nf_metropolis_info* info,
+                        const nf_view* start, const nf_view* ctx, const nf_out* out, nf_metropolis_info* info,
                         nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    need(rt, "runtime");
     need(target, "target");
     if (proposal) check_proposal(target, *proposal->model->model);
     const int64_t d = target->target->event;
-    const View s = view_of(start, "start", true), c = view_of(ctx, "ctx", true), o = view_of(out, "out");
+    const View s = view_of(start, "start", true), c = view_of(ctx, "ctx", true), o = out_of(out, "out");
     need_shape(o, "out", {-1, -1, d});
     if (start) need_shape(s, "start", {o.shape[1], d});
     check_context(c, 1, proposal ? proposal->model->model->context() : 0);
-    if (info) need_struct(info, "info");
+    if (info) struct_size(info, "info");
+    check_scopes(options, {"metropolis"}, "nf_metropolis");
+    const std::shared_ptr<RuntimeState> runtime = rt ? rt->state : target->runtime;
     const MetropolisSummary r =
-        metropolis(rt->state->allocator(), *target->target, proposal ? proposal->session.get() : nullptr,
+        metropolis(runtime->allocator(), *target->target, proposal ? proposal->session.get() : nullptr,
                    metropolis_options(options), s, c, o);
     if (!info) return;
-    info->steps = r.steps;
-    info->acceptance = r.acceptance;
+    nf_metropolis_info summary = NF_METROPOLIS_INFO_INIT;
+    summary.steps = r.steps;
+    summary.acceptance = r.acceptance;
+    write_struct(info, summary);
   });
 }
 

@@ -1,0 +1,43 @@
+// Implements the simple tier: whole jobs in one call.
+#include "src/abi/guard.h"
+#include "src/abi/handles.h"
+
+using namespace nf;
+
+namespace {
+
+// A session that uses no more memory than a few rows need.
+nf_session session_of(const nf_model* m) {
+  need(m, "model");
+  RuntimeState& rt = *m->state->runtime;
+  return {m->state, std::make_unique<Session>(rt.allocator(), *rt.executor, *m->state->model, SessionOptions())};
+}
+
+void check(nf_status status, const nf_error& e) {
+  if (status != NF_OK) throw Error(static_cast<Code>(status), e.message, e.os_errno, {e.row, e.layer});
+}
+
+}  // namespace
+
+extern "C" {
+
+nf_status nf_score(const nf_model* m, const nf_view* x, const nf_view* ctx, const nf_out* log_prob,
+                   nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    nf_session session = session_of(m);
+    nf_error e = NF_ERROR_INIT;
+    check(nf_log_prob(&session, x, ctx, log_prob, &e), e);
+  });
+}
+
+nf_status nf_draw(const nf_model* m, uint64_t seed, const nf_view* ctx, const nf_out* out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    nf_session session = session_of(m);
+    nf_sampling how = NF_SAMPLING_INIT;
+    how.seed = seed;
+    nf_error e = NF_ERROR_INIT;
+    check(nf_sample(&session, &how, ctx, out, nullptr, &e), e);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,61 @@
+// Public structs that grow at the end (R9 of nf.h): the caller's struct may be older or newer than this library's.
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "nf/nf.h"
+#include "nf/nf_infer.h"
+#include "runtime/core/status.h"
+
+namespace nf {
+
+constexpr uint32_t kLargestStruct = 4096;
+
+// Size of T in the first version of the ABI that had it; nothing smaller was ever compiled. A struct that grew names its
+// first size in a specialization here.
+template <class T>
+constexpr uint32_t kFirstSize = sizeof(T);
+
+// Requires a non-NULL struct whose struct_size a caller can have. Returns that size.
+template <class T>
+uint32_t struct_size(const T* p, const char* name) {
+  static_assert(std::is_trivially_copyable_v<T> && offsetof(T, struct_size) == 0);
+  if (!p) fail(Code::argument, "%s is NULL", name);
+  uint32_t size = 0;
+  std::memcpy(&size, p, sizeof size);
+  if (size < kFirstSize<T> || size > kLargestStruct)
+    fail(Code::argument, "%s.struct_size is %u, expected %zu: use the NF_..._INIT macro", name, size, sizeof(T));
+  return size;
+}
+
+// Reads a struct: fields that an older caller lacks are 0. What a newer caller has beyond T must be 0.
+template <class T>
+T read_struct(const T* p, const char* name) {
+  const uint32_t size = struct_size(p, name);
+  T out{};
+  std::memcpy(static_cast<void*>(&out), p, std::min<size_t>(size, sizeof(T)));
+  const auto* bytes = reinterpret_cast<const unsigned char*>(p);
+  for (size_t i = sizeof(T); i < size; ++i)
+    if (bytes[i])
+      fail(Code::argument,
+           "%s has a field at byte %zu that this library (libnf %d.%d.%d) does not know, and it is not 0: set it to 0, "
+           "or install a newer libnf",
+           name, i, NF_VERSION_MAJOR, NF_VERSION_MINOR, NF_VERSION_PATCH);
+  out.struct_size = sizeof(T);
+  return out;
+}
+
+// Writes a struct, whose struct_size was checked before: an older caller gets the fields that it has, and what a newer
+// caller has beyond T becomes 0.
+template <class T>
+void write_struct(T* p, const T& value) noexcept {
+  uint32_t size = 0;
+  std::memcpy(&size, p, sizeof size);
+  auto* bytes = reinterpret_cast<unsigned char*>(p);
+  std::memcpy(bytes + sizeof size, reinterpret_cast<const unsigned char*>(&value) + sizeof size,
+              std::min<size_t>(size, sizeof(T)) - sizeof size);
+  if (size > sizeof(T)) std::memset(bytes + sizeof(T), 0, size - sizeof(T));
+}
+
+}  // namespace nf
