@@ -10,7 +10,7 @@ using ModelInfo = nf_model_info;
 
 // One layer of a model: nf_layer_info.
 struct Layer {
-  std::string type, path, name;
+  std::string type, path, name, where;
   bool inverted = false;
   int64_t repetition = 0, columns = 0, first_tensor = 0, tensor_count = 0;
 };
@@ -96,8 +96,8 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
       nf_layer_info i = NF_LAYER_INFO_INIT;
       e = detail::invoke(nf_model_layer, get(), k, &i);
       if (!e)
-        all.push_back({detail::text(i.type), detail::text(i.path), detail::text(i.name), i.inverted != 0, i.repetition,
-                       i.columns, i.first_tensor, i.tensor_count});
+        all.push_back({detail::text(i.type), detail::text(i.path), detail::text(i.name), detail::text(i.where),
+                       i.inverted != 0, i.repetition, i.columns, i.first_tensor, i.tensor_count});
     }
     return detail::done(e, std::move(all));
   }
