@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <nlohmann/json.hpp>
 
 namespace cli {
 

@@ -1,7 +1,7 @@
 // What libnf says about its parts (nf::describe_parts), looked up by registry and name, and about a model.
 #pragma once
 #include <nf/nf.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -2,6 +2,7 @@
 #include "src/cli/common/fit_notes.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "src/cli/common/text.h"
 

@@ -1,7 +1,7 @@
 // Reads what nf fit-target noted in a model, and decides from it whether the model misses part of the target.
 #pragma once
 #include <nf/nf.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace cli {

@@ -1,9 +1,11 @@
 // See settings.h.
 #include "src/cli/common/settings.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <new>
+#include <nlohmann/json.hpp>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/text.h"

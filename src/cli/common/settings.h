@@ -1,15 +1,19 @@
 // Turns the options that libnf describes into flags: --clip-norm sets "trainer.clip_norm". A new library option appears
 // with its documentation without a change here.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <nf/nf.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace cli {
 

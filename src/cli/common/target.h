@@ -1,7 +1,7 @@
 // Targets as the command takes them: NAME, NAME with fields, "u1,radius=4,spread=0.8", or JSON.
 #pragma once
 #include <nf/nf.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

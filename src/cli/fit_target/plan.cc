@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/run/resume.h"

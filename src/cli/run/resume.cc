@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "src/cli/common/evaluate.h"
 #include "src/cli/common/failure.h"
