@@ -42,6 +42,7 @@ bool to_stdout(const std::string& path) { return path.empty() || path == "-"; }
 
 void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names) {
   check_output(path);
+  if (path.ends_with(".npy")) return nf::save_table(rows, path);  // has no names
   if (!to_stdout(path)) return nf::save_table(rows, path, names);
   const Temporary file;  // the library writes tables to files only
   nf::save_table(rows, file.path(), names);
