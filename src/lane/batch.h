@@ -14,10 +14,19 @@ struct Batch {
   View scores;              // [n, event], gradients of a log density at x, or no data
   double total_weight = 0;  // over all ranks
   double counting = 0;      // rows of weight above 0, over all ranks
-  RandomKey random;         // seed and step
+  RandomKey random;         // seed and step, and the number of row 0 for what is drawn
+  const int64_t* numbers = nullptr;  // of the rows, for messages; nullptr: first_number, first_number + 1, ...
+  int64_t first_number = 0;
 
   int64_t rows() const { return x.data ? x.shape[0] : 0; }
+  int64_t number(int64_t r) const { return numbers ? numbers[r] : first_number + r; }
 };
+
+// Rows [first, first + count) of a batch.
+Batch part_of(const Batch& batch, int64_t first, int64_t count);
+
+// Error{argument} for weights that are negative or not finite. sums: all weights, and how many are above 0.
+void check_weights(const Batch& batch, double sums[2]);
 
 struct Block {
   int64_t first = 0;                                     // row of the batch
@@ -36,6 +45,7 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
 // Where values stop being finite when this row is scored alone, on the lane's empty tape (Density::first_nonfinite).
-Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
+// inverse: the rows are latents.
+Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row, bool inverse = false);
 
 }  // namespace nf

@@ -48,13 +48,15 @@ void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool consta
     tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
 }
 
-void Lanes::begin_step(int64_t count) {
+void Lanes::begin_step(int64_t count, bool training) {
   count_ = count;
+  training_ = training;
   std::fill(begun_.begin(), begun_.end(), 0);
 }
 
 void Lanes::enter(int64_t lane, size_t tape) {
   LaneTape& on = *tapes_[tape];
+  on.tape.training = training_;
   char& begun = begun_[static_cast<size_t>(lane)];
   if (!begun)
     (*this)[lane].begin_step(on, lane, count_);

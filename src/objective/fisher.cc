@@ -25,13 +25,14 @@ namespace {
 // The way back has to meet the same net.
 class NoDropout {
  public:
-  explicit NoDropout(Tape& t) : tape_(t) { t.training = false; }
-  ~NoDropout() { tape_.training = true; }
+  explicit NoDropout(Tape& t) : tape_(t), was_(t.training) { t.training = false; }
+  ~NoDropout() { tape_.training = was_; }
   NoDropout(const NoDropout&) = delete;
   NoDropout& operator=(const NoDropout&) = delete;
 
  private:
   Tape& tape_;
+  const bool was_;
 };
 
 class Fisher final : public RowObjective {
@@ -47,6 +48,7 @@ class Fisher final : public RowObjective {
   size_t bytes() const override { return RowObjective::bytes() + rows_.bytes() + scores_.bytes() + log_p_.bytes(); }
 
  private:
+  Batch complete(const Batch& batch) override;
   Batch with_scores(const Batch& batch);
   Var scores_of(Lane& lane, const Block& block) const;
   Var h(const Scope& s, Var z, Var context, Var scores) const;
@@ -107,10 +109,9 @@ Batch Fisher::with_scores(const Batch& batch) {
   return b;
 }
 
-Loss Fisher::run(Lanes& lanes, const Batch& batch) {
-  scored_ = with_scores(batch);
-  return RowObjective::run(lanes, scored_);
-}
+Batch Fisher::complete(const Batch& batch) { return scored_ = with_scores(batch); }
+
+Loss Fisher::run(Lanes& lanes, const Batch& batch) { return RowObjective::run(lanes, complete(batch)); }
 
 Var Fisher::scores_of(Lane& lane, const Block& b) const {
   if (b.scores) return b.scores;
@@ -164,8 +165,8 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
     const TapeScope scope(lane.tape());
     Block block;
     if (load_block(lane, b, row, 1, &block) && !all_finite(scores_of(lane, block)) && all_finite(block.x))
-      fail_at(Code::numeric, {row, -1}, "step %llu: the score of row %lld is not finite; the step is not applied",
-              static_cast<unsigned long long>(step), static_cast<long long>(row));
+      fail_at(Code::numeric, {b.number(row), -1}, "step %llu: the score of row %lld is not finite; %s",
+              static_cast<unsigned long long>(step), static_cast<long long>(b.number(row)), outcome());
     break;
   }
   RowObjective::report(lane, batch, step);

@@ -23,8 +23,20 @@ class Update {
   const std::vector<bool>& trained() const { return trained_; }
   // Leaves the sum over lanes and ranks in lane 0, added in lane order, and returns its 2-norm.
   double sum(Lanes& lanes, const Collective& collective);
-  // Step number `step`, from 1, by the gradient in lane 0. `rate` is that of the rest; it scales those of groups.
-  void apply(Lanes& lanes, uint64_t step, double rate);
+  // Step number `step`, from 1; `age` is that of the moments. `rate` is that of the rest; it scales those of groups.
+  // Changes the gradient.
+  void apply(void* gradient, uint64_t step, uint64_t age, double rate);
+
+  // A gradient that is added up over several runs of the lanes: takes memory for it; adds, in lane order, or with `first`
+  // begins; sums it over ranks and returns its 2-norm.
+  void reserve_kept();
+  void keep(Lanes& lanes, bool first);
+  double sum_kept(const Collective& collective);
+  void* kept() const { return kept_.data(); }
+
+  // Learning rates of groups, the rest last.
+  void set_rates(const std::vector<double>& rates);
+  void clear_moments();
 
   bool has_average() const { return average_.data() != nullptr; }
   // Exchanges parameters and their average; before the first step the average is what the parameters are.
@@ -49,6 +61,7 @@ class Update {
     int64_t state;       // of the group's slots: where element `begin` lies
   };
   void add(Group group);
+  double norm_of(void* gradient, const Collective& collective);
   double factor_of(const Group& g) const;  // of clipping by norm
   template <class F>
   void each_chunk(F&& body) {
@@ -65,7 +78,7 @@ class Update {
   std::vector<bool> trained_;
   Buffer sums_;                  // doubles, one per chunk: squares of the gradient
   std::vector<double> factors_;  // of groups, in this step
-  Buffer average_;               // of all parameters
+  Buffer average_, kept_;        // of all parameters
 };
 
 }  // namespace nf
