@@ -55,7 +55,7 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
 }
 
 // The rows and cotangents of a loss of the host.
-TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotangents* given, Cotangents* cotangents) {
+TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotangents* given, HostCotangents* cotangents) {
   const Density& model = *t.model->model;
   const nf_batch b = read_struct(batch, "batch");
   const nf_cotangents c = read_struct(given, "cotangents");
@@ -282,7 +282,7 @@ nf_status nf_trainer_accumulate(nf_trainer* t, const nf_batch* batch, const nf_c
                                 nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
-    Cotangents cotangents;
+    HostCotangents cotangents;
     const TrainingRows rows = rows_of(*t, batch, c, &cotangents);
     see_changes(*t);
     t->trainer->accumulate(rows, cotangents);

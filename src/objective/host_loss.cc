@@ -113,7 +113,7 @@ class HostPhases final : public Phases {
 
 }  // namespace
 
-void CotangentRows::take(const Cotangents& c, Batch& batch) {
+void CotangentRows::take(const HostCotangents& c, Batch& batch) {
   given_ = c;
   const int64_t n = batch.rows(), columns = model_.columns();
   const auto need = [&](Buffer& b, int64_t count, const char* what) {

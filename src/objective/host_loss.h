@@ -9,7 +9,7 @@
 namespace nf {
 
 // Derivatives of the host's loss; those without data are 0. Shapes are checked by the caller.
-struct Cotangents {
+struct HostCotangents {
   bool inverse = false;      // of z to x, otherwise of x to z
   View out;                  // by the result [n, columns]
   View log_det;              // [n], by that of this direction
@@ -22,7 +22,7 @@ class CotangentRows {
   CotangentRows(const Allocator& allocator, const Density& model) : allocator_(allocator), model_(model) {}
   // Checks all numbers: Error{numeric} names the row. Rows whose cotangents are all 0 get weight 0 in `batch`, the others
   // weight 1. Takes memory for a batch of that many rows.
-  void take(const Cotangents& c, Batch& batch);
+  void take(const HostCotangents& c, Batch& batch);
   // While it lives: zeros for any number of rows, to measure with.
   class Zeros {
    public:
@@ -33,7 +33,7 @@ class CotangentRows {
 
    private:
     CotangentRows& rows_;
-    const Cotangents given_;
+    const HostCotangents given_;
     double zero_ = 0;
   };
   bool of_log_prob() const { return given_.log_prob.data != nullptr; }
@@ -44,7 +44,7 @@ class CotangentRows {
  private:
   const Allocator& allocator_;
   const Density& model_;
-  Cotangents given_;
+  HostCotangents given_;
   Buffer weight_, row_;  // doubles
 };
 

@@ -100,7 +100,8 @@ Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
 Json written_state(const FitState& s, const FitInfo& i) {
   const double numbers[] = {s.loss_sum, s.seconds, i.loss, i.train, i.valid, i.valid_error, i.best, i.lr, i.grad_norm};
   return {{"step", i.step},   {"best_step", i.best_step},       {"loss_count", s.loss_count},
-          {"stale", s.stale}, {"validated_at", s.validated_at}, {"numbers", hex_floats(numbers)}};
+          {"stale", s.stale}, {"validated_at", s.validated_at}, {"improved", i.improved},
+          {"numbers", hex_floats(numbers)}};
 }
 
 void save_fit(const char* path, const Density& model, const Notes& notes, const Trainer& trainer, const Buffer& best,
@@ -156,6 +157,8 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   s.loss_count = whole(j, "loss_count");
   s.stale = whole(j, "stale");
   s.validated_at = whole(j, "validated_at");
+  const bool* improved = member(j, "improved").boolean();
+  i.improved = improved && *improved;
   double n[9];
   const std::string* numbers = member(j, "numbers").string();
   if (!numbers || !read_hex_floats(*numbers, n)) fail(Code::format, "checkpoint: \"%s.numbers\" is damaged", kFitKey);

@@ -95,7 +95,7 @@ StepResult Trainer::update(void* gradient, double norm, const Loss& loss) {
 
 // ---- gradients of the host ----------------------------------------------------------------------------------------
 
-void Trainer::accumulate(const TrainingRows& rows, const Cotangents& cotangents) {
+void Trainer::accumulate(const TrainingRows& rows, const HostCotangents& cotangents) {
   Run& run = host_[cotangents.inverse];
   if (!run.objective) run.objective = host_objective(scope(host_kind()), cotangents_, cotangents.inverse);
   if (!model_.exact() && (cotangents.out.data || cotangents.log_det.data))

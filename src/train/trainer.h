@@ -43,7 +43,7 @@ class Trainer {
   // Gradients of the host: any number of calls, then one step. Rows are latents when the cotangents say inverse. Every
   // call is a step up to the gradient: layers that wait for data start from the first rows of a forward call, and layers
   // that couple rows see the batch of the call and move their running statistics.
-  void accumulate(const TrainingRows& rows, const Cotangents& cotangents);
+  void accumulate(const TrainingRows& rows, const HostCotangents& cotangents);
   // A step with what was accumulated; Error{state} when nothing was. `loss` is reported as it is.
   StepResult apply(double loss);
   void discard() { accumulated_ = 0; }

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <regex>
 #include <thread>
 
-#include "src/train/checkpoint.h"
+#include "src/objective/phases.h"
 #include "src/train/start.h"
 #include "tests/src/base/base_case.h"
 #include "tests/src/train/training.h"
@@ -26,7 +28,7 @@ View matrix(Values& v, int64_t rows) {
 }
 View vector_of(Values& v) { return contiguous_view(v.data(), DType::f64, {static_cast<int64_t>(v.size())}); }
 
-// Cotangents that make the host's loss that of nll.
+// HostCotangents that make the host's loss that of nll.
 Values nll_cotangents(const Values& weight) {
   double sum = 0;
   for (const double w : weight) sum += w;
@@ -34,20 +36,6 @@ Values nll_cotangents(const Values& weight) {
   for (const double w : weight) c.push_back(-w / sum);
   return c;
 }
-
-// A model of this spec with its trainer, random parameters and layers that count as started.
-struct Started {
-  Started(ModelSpec spec, const TrainerConfig& config, uint32_t threads, uint64_t seed, bool start)
-      : executor(threads), f(std::move(spec), seed) {
-    f.randomise(seed, 0.1);
-    if (start) keep_initial(f.model());
-    trainer = std::make_unique<Trainer>(system_allocator(), executor, f.model(), config, Collective());
-  }
-  uint64_t hash() { return f.model().params().hash(); }
-  Executor executor;
-  FlowCase<double> f;
-  std::unique_ptr<Trainer> trainer;
-};
 
 template <class T>
 void expect_nll_bits(const std::string& spec, bool inverted, Domain domain, uint64_t seed) {
@@ -70,7 +58,7 @@ void expect_nll_bits(const std::string& spec, bool inverted, Domain domain, uint
     if (step % 2)
       for (size_t r = 0; r < kRows; ++r) weight[r] = r % 5 == 2 ? 0 : 0.5 + static_cast<double>(r % 3);
     Values cot = nll_cotangents(weight);
-    Cotangents c;
+    HostCotangents c;
     c.log_prob = vector_of(cot);
     StepResult want;
     try {
@@ -88,6 +76,7 @@ void expect_nll_bits(const std::string& spec, bool inverted, Domain domain, uint
     ASSERT_EQ(got.step, want.step);
     ASSERT_EQ(a.model().params().hash(), b.model().params().hash()) << "step " << step;
   }
+  if (!nll.has_average()) return;  // there is nothing to average
   nll.use_average(true);
   host.use_average(true);
   EXPECT_EQ(a.model().params().hash(), b.model().params().hash());
@@ -128,7 +117,6 @@ class HostLoss : public LayerSuite {
     double unused = 0;
     if (!std::isfinite(loss(&unused))) return;
     const auto& slots = f.model().params().slots();
-    std::vector<Values> difference(slots.size());
     std::vector<std::vector<size_t>> places(slots.size());
     std::vector<Values> start(slots.size());
     // Kinks within 2 h spoil differences, so the gradient is compared with those of several h.
@@ -165,7 +153,7 @@ class HostLoss : public LayerSuite {
     config.memory = seed % 2 ? Memory::recompute : Memory::full;
     Executor executor(2);
     Trainer trainer(system_allocator(), executor, f.model(), config, {});
-    Cotangents c;
+    HostCotangents c;
     c.inverse = inverse;
     c.out = matrix(loss.out, n);
     c.log_det = vector_of(loss.log_det);
@@ -199,7 +187,8 @@ TEST_P(HostLoss, AgreesWithDifferences) {
   if (draws(kind())) GTEST_SKIP() << "its results are not those of a session";
   for (uint64_t i = 0; i < kFewConfigs && !HasFailure(); ++i) {
     const Dims event = some_event(i);
-    const std::string spec = random_spec(kind(), 60000 + i, event, i % 2 ? 3 : 0);
+    const std::string spec = std::regex_replace(random_spec(kind(), 60000 + i, event, i % 2 ? 3 : 0),
+                                                std::regex("\"dropout\":[^,}]*"), "\"dropout\":0");
     for (const bool inverted : directions(spec)) {
       SCOPED_TRACE(describe(spec, inverted));
       std::mt19937_64 random(i);
@@ -229,7 +218,7 @@ TEST(HostLossBase, EveryBaseInBothDirections) {
         back(system_allocator(), executor, a.model(), config, {});
     Values context = draw_context(b, kRows, 5), x = sample_base(f, 4, 0, kRows, context);
     Values cot(kRows, -1.0 / kRows);
-    Cotangents c;
+    HostCotangents c;
     c.log_prob = vector_of(cot);
     nll.step(matrix(x, kRows), matrix(context, kRows), {});
     host.accumulate({matrix(x, kRows), matrix(context, kRows), {}, {}}, c);
@@ -254,8 +243,8 @@ constexpr char kDropout[] = R"({"event": 3, "context": 1, "layers": [
   {"type": "affine_coupling", "hidden": [16, 16], "dropout": 0.3}, {"type": "reverse"}]})";
 constexpr char kDraws[] = R"({"event": 3, "context": 1, "layers": [{"type": "dequantize"}, {"type": "actnorm"}]})";
 
-Cotangents of_log_prob(Values& v) {
-  Cotangents c;
+HostCotangents of_log_prob(Values& v) {
+  HostCotangents c;
   c.log_prob = vector_of(v);
   return c;
 }
@@ -307,7 +296,7 @@ TEST(HostLossCalls, CoupledRowsAgreeWithDifferences) {
     p = keep;
   }
   run.trainer.parameters_changed();
-  Cotangents c;
+  HostCotangents c;
   c.out = contiguous_view(out.data(), DType::f64, {50, 3});
   c.log_det = vector_of(log_det);
   run.trainer.accumulate({data.xs(), data.contexts(), {}, {}}, c);
@@ -324,7 +313,7 @@ TEST(HostLossCalls, AddUp) {
   std::mt19937_64 random(1);
   Values cot = draw_normal(300, random), out = draw_normal(900, random);
   const auto part = [&](int64_t first, int64_t n, bool inverse) {
-    Cotangents c;
+    HostCotangents c;
     c.inverse = inverse;
     c.log_prob = contiguous_view(&cot[static_cast<size_t>(first)], DType::f64, {n});
     c.out = contiguous_view(&out[static_cast<size_t>(3 * first)], DType::f64, {n, 3});
@@ -471,7 +460,7 @@ TEST(HostLossCalls, AllocateNothingAfterTheFirstStep) {
       Trainer trainer(counting.hook(), executor, model, adam(), {});
       const auto step = [&](int64_t n) {
         for (const bool inverse : {false, true}) {
-          Cotangents c;
+          HostCotangents c;
           c.inverse = inverse;
           c.out = contiguous_view(out.data(), DType::f64, {n, 3});
           c.log_prob = contiguous_view(cot.data(), DType::f64, {n});
