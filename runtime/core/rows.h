@@ -1,10 +1,10 @@
-// How loops see a View: contiguous runs, or rows with unit inner stride.
+// Views as seen by loops: contiguous runs, or rows with unit inner stride.
 #pragma once
 #include "runtime/core/view.h"
 
 namespace nf {
 
-// The dtype switch: calls f.operator()<float>() or <double>(). Used once per op.
+// Dispatches on the dtype: calls f.operator()<float>() or <double>(). Used once per op.
 template <class F>
 decltype(auto) with_dtype(DType t, F&& f) {
   return t == DType::f64 ? f.template operator()<double>() : f.template operator()<float>();
@@ -26,14 +26,14 @@ inline bool is_rows(const View& v) {
   return v.shape.rank == 2 && v.shape[1] <= 1;
 }
 
-// Collapses to one row when contiguous; otherwise the view must satisfy is_rows.
+// Collapses a contiguous view to one row; any other view must satisfy is_rows.
 template <class T>
 Rows<T> runs_of(const View& v) {
   if (v.contiguous()) return {v.as<T>(), 1, v.count(), v.count()};
   return {v.as<T>(), v.shape[0], v.shape.rank > 1 ? v.shape[1] : 1, v.stride[0]};
 }
 
-// As a matrix [product of leading extents, last extent]; rank 1 is a column of scalars [n, 1].
+// Returns the view as a matrix [product of leading extents, last extent]; rank 1 is a column of scalars [n, 1].
 template <class T>
 Rows<T> matrix_of(const View& v) {
   if (v.shape.rank == 1) return {v.as<T>(), v.shape[0], 1, v.stride[0]};
@@ -42,7 +42,8 @@ Rows<T> matrix_of(const View& v) {
   return {v.as<T>(), cols ? v.count() / cols : 0, cols, cols};
 }
 
-// As a matrix [product of leading extents, last extent]; rank 1 is one row, rank 0 a row of one.
+// Returns the view as a matrix [product of leading extents, last extent]; rank 1 is one row, rank 0 a row of one
+// element.
 template <class T>
 Rows<T> last_axis_of(const View& v) {
   if (v.shape.rank < 2) return {v.as<T>(), 1, v.count(), v.count()};

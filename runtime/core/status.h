@@ -49,7 +49,7 @@ class Error : public std::exception {
   char message_[kMessageBytes];
 };
 
-// Throws Error{code, formatted message}; over-long messages are cut at a UTF-8 boundary.
+// Throws Error{code, formatted message}; overlong messages are truncated at a UTF-8 boundary.
 [[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
 // The same about a row or a layer.
 [[noreturn]] void fail_at(Code code, Place place, const char* format, ...) __attribute__((format(printf, 3, 4)));

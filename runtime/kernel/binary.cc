@@ -1,4 +1,4 @@
-// Loops of runtime/kernel/binary.h: one instruction per element, so what matters is memory traffic.
+// Loops of runtime/kernel/binary.h: one instruction per element, so memory traffic dominates.
 #include "runtime/kernel/binary.h"
 
 #include <cstring>
@@ -151,7 +151,7 @@ struct Loops {
   }
 };
 
-// HWY_EXPORT wants plain function names.
+// HWY_EXPORT needs plain function names.
 #define NF_DEFINE(Name, T)                                                                                    \
   void Both##Name(Binary f, const T* x, const T* b, T* y, size_t n) { Loops<T>::Both(f, x, b, y, n); }        \
   void ScalarRight##Name(Binary f, const T* x, T b, T* y, size_t n) { Loops<T>::ScalarRight(f, x, b, y, n); } \
@@ -175,7 +175,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nf::kernel {
 
-// One public function, both types: `name` forwards to the exported loop.
+// Defines a public function for both types: `name` forwards to the exported loop.
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
   HWY_EXPORT(Loop##F64);                               \

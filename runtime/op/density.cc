@@ -1,7 +1,7 @@
 // Log-densities of rows.
 //   standard normal:  log p(z) = -|z|^2/2 - d log(2 pi)/2
 //   diagonal normal:  the same of u = (z - loc) exp(-log_scale), minus sum_j log_scale_j; loc, log_scale [d] or [n, d]
-// The sum over d runs in a fixed order that depends on d only.
+// The sum over d runs in a fixed order that depends only on d.
 #include <cmath>
 
 #include "runtime/kernel/binary.h"
@@ -71,7 +71,7 @@ Shapes diagonal_shape(const Node& n) {
   return s;
 }
 
-// Parameters as a matrix whose rows repeat when they are shared.
+// Returns parameters as a matrix whose rows repeat if they are shared.
 template <class T>
 Rows<T> per_row(const View& v, int64_t rows) {
   if (v.shape.rank == 2) return matrix_of<T>(v);

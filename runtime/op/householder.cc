@@ -1,10 +1,10 @@
-// A sequence of Householder reflections x <- x - 2 v_i (v_i.x)/(v_i.v_i) of every row, as products of matrices instead
-// of one reflection after the other (the compact WY form; Joffrain et al. 2006, Accumulating Householder
-// transformations, revisited): with S_ij = v_i.v_j for i before j and S_ii = v_i.v_i/2,
+// A sequence of Householder reflections x <- x - 2 v_i (v_i.x)/(v_i.v_i) of every row, as matrix products instead of
+// one reflection at a time (the compact WY form; Joffrain et al. 2006, Accumulating Householder transformations,
+// revisited): with S_ij = v_i.v_j for i before j and S_ii = v_i.v_i/2,
 //   s = x V^T,  w S = s,  y = x - w V.
 // Gradients: with gw = -gy V^T and gs S^T = gw,
-//   gx = gy + gs V,  gV = -w^T gy + gs^T x + (G + G^T) V,  G = -w^T gs where S is, half of it on the diagonal.
-// A v_i of zeros has no direction: the rows become NaN.
+//   gx = gy + gs V,  gV = -w^T gy + gs^T x + (G + G^T) V,  G = -w^T gs on the entries of S, half of it on the diagonal.
+// A zero v_i has no direction: the rows become NaN.
 #include <algorithm>
 
 #include "runtime/kernel/binary.h"
@@ -82,7 +82,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   if (!grads.wants(kV)) return;
   const auto gv = matrix_of<T>(grads.add(kV));
   kernel::gemm<T>(k, d, rows, gs, 1, k, x.p, x.ld, gv.p, gv.ld, Into::accumulate);
-  T* minus_w = gw;  // done with gw
+  T* minus_w = gw;  // gw is no longer needed
   kernel::scale<T>(-1, w, minus_w, rows * k);
   kernel::gemm<T>(k, d, rows, minus_w, 1, k, gy.p, gy.ld, gv.p, gv.ld, Into::accumulate);
   T* g = t.scratch<T>(k * k);
@@ -108,7 +108,7 @@ Var expanded(Tape& t, Var x, Var v, bool reversed) {
   return sub(t, x, matmul(t, w, v));
 }
 
-// A sequence is linear in x.
+// The sequence is linear in x.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (!d[kV] || n.in[kV]->out.shape[0] == 0) return d[kX] ? householder(t, d[kX], n.in[kV], reversed_of(n)) : nullptr;
   return d.of(expanded(t, n.in[kX], n.in[kV], reversed_of(n)));

@@ -1,10 +1,10 @@
-// Parameters that all rows share, or that every row has its own of.
+// Parameters that are shared by all rows or given per row.
 #pragma once
 #include "runtime/op/layout.h"
 
 namespace nf {
 
-// Input i has `shared` entries in any contiguous shape, or is [rows, shared].
+// Checks that input i has `shared` entries in any contiguous shape, or is [rows, shared].
 inline void need_row_params(const Node& n, int i, int64_t rows, int64_t shared) {
   const Dims& p = n.in[i]->out.shape;
   if (p.count() == shared || (p.rank == 2 && p[0] == rows && p[1] == shared)) return;
@@ -13,7 +13,7 @@ inline void need_row_params(const Node& n, int i, int64_t rows, int64_t shared) 
        static_cast<long long>(shared));
 }
 
-// As a matrix of `rows` rows, all the same one (ld = 0) where the parameters are shared.
+// Returns a matrix of `rows` rows, which are all the same one (ld = 0) if the parameters are shared.
 template <class T>
 Rows<T> per_row(const View& v, int64_t rows, int64_t shared) {
   if (v.shape.rank == 2 && v.shape[0] == rows && v.shape[1] == shared) return matrix_of<T>(v);

@@ -75,7 +75,7 @@ class HostRows final : public RowObjective {
       return;
     }
     const Scope s = lane.scope();
-    Var context = flow_.seen(s, block.context, rows);
+    Var context = flow_.layer_context(s, block.context, rows);
     const Mapped m = flow_.chain().run(s, inverse_, block.x, context, scope_.memory);
     Var lp = nullptr;
     if (cotangents_.of_log_prob()) {

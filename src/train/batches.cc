@@ -8,7 +8,7 @@
 
 namespace nf {
 namespace {
-// Apart from the streams of samples, and from each other.
+// Separate from the streams of samples and from each other.
 constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63;
 }  // namespace
 
@@ -37,7 +37,7 @@ Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch,
   numbers_.resize(static_cast<size_t>(batch_));
 }
 
-// Whole blocks come in random order, a short one last; kWindow neighbours in that order are shuffled together.
+// Whole blocks come in random order, a short block last; kWindow neighbors in that order are shuffled together.
 uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
   const auto n = static_cast<uint64_t>(rows_), block = static_cast<uint64_t>(block_), window = kWindow * block;
   const uint64_t w = at / window, first = w * window;

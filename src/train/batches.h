@@ -1,4 +1,4 @@
-// Mini-batches as a pure function of (seed, step): a resumed run sees the same data, and nothing needs to be stored.
+// Mini-batches as a pure function of (seed, step), so a resumed run sees the same data without stored state.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -11,9 +11,9 @@ namespace nf {
 
 enum class Order : uint8_t {
   shuffle,      // epochs: each row once, in a new random order; the last batch of an epoch may be short
-  replacement,  // every row of every batch drawn at random
-  sequential,   // epochs in the order of the rows
-  blocks,       // epochs that touch few places at a time: runs of rows in random order, shuffled kWindow runs at a time
+  replacement,  // every row of every batch is drawn at random
+  sequential,   // epochs in row order
+  blocks,       // epochs with locality: runs of rows in random order, shuffled kWindow runs at a time
 };
 inline constexpr uint64_t kWindow = 16;
 
@@ -30,9 +30,9 @@ class Batches {
           const Part& part = {})
       : Batches(allocator, rows, batch, order, seed, Selection(rows.x.shape[0], part), part.block) {}
   uint64_t per_epoch() const { return per_epoch_; }
-  int64_t rows() const { return which_.rows(); }  // that take part
+  int64_t rows() const { return which_.rows(); }  // number of rows that take part
   const Selection& which() const { return which_; }
-  // Gathers batch number `step` into memory of its own: [rows, ...] views of the dtype of their sources.
+  // Gathers batch number `step` into its own memory: [rows, ...] views with the dtype of their sources.
   void gather(uint64_t step);
   const View& x() const { return out_[0]; }
   const View& context() const { return out_[1]; }

@@ -35,7 +35,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
          kind.name);
   run_.objective = kind.build(config_.objective.config(), scope(kind));
   objective_ = run_.objective.get();
-  if (objective_->samples() == 0) fit_lanes(run_, 1);  // the others wait for their target
+  if (objective_->samples() == 0) fit_lanes(run_, 1);  // others need their target first
   parameters_changed();
 }
 
@@ -51,11 +51,11 @@ Batch Trainer::batch_of(const TrainingRows& rows) const {
   return batch;
 }
 
-// Takes the average out of the model.
+// Replaces the average in the model by the parameters of the last step.
 void Trainer::put_back_parameters() {
   if (!averaged_) return;
   use_average(false);
-  parameters_changed();  // the mirror may be of the average, if somebody wrote a tensor meanwhile
+  parameters_changed();  // the mirror may hold the average if a tensor was written meanwhile
 }
 
 StepResult Trainer::step(const TrainingRows& rows) {
@@ -82,13 +82,13 @@ StepResult Trainer::step(const TrainingRows& rows) {
   return result;
 }
 
-// The step itself, once its gradient is known to be finite.
+// Applies the step, once its gradient is known to be finite.
 StepResult Trainer::update(void* gradient, double norm, const Loss& loss) {
   const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_);
   ++step_;
   update_.apply(gradient, step_, step_ + older_steps_, lr);
   parameters_changed();
-  if (waits_) keep_initial(*model_.flow());  // there was no data to start from
+  if (waits_) keep_initial(*model_.flow());  // there was no data to initialize from
   waits_ = false;
   return {step_, loss.value, loss.error, norm, lr};
 }
@@ -103,7 +103,7 @@ void Trainer::accumulate(const TrainingRows& rows, const HostCotangents& cotange
          "a layer draws numbers between data and latents, so results of a session are not those of training: only the "
          "cotangent \"log_prob\" has a meaning for this model");
   Batch batch = batch_of(rows);
-  // Calls of a step draw from rows of their own.
+  // Each call of a step draws from a range of rows of its own.
   batch.random.first_row = static_cast<int64_t>(accumulated_ << 32);
   cotangents_.take(cotangents, batch);
   put_back_parameters();
@@ -138,13 +138,14 @@ Loss Trainer::evaluate(const TrainingRows& rows) {
   objective_->check(batch);
   if (waits_)
     fail(Code::state,
-         "a layer has not started from data: nf_model_init_from_data, or a step, goes before nf_trainer_evaluate");
-  if (averaged_) parameters_changed();  // the mirror is of the parameters of the last step
+         "a layer is not initialized from data yet: call nf_model_init_from_data, or take a step, before "
+         "nf_trainer_evaluate");
+  if (averaged_) parameters_changed();  // the mirror holds the parameters of the last step
   if (objective_->samples() > 0) {
     weigh(batch);
     return evaluate_samples(batch);
   }
-  // Losses of rows: those of a plain chain where steps couple rows.
+  // Layers that couple rows in a step use running statistics here, so rows are independent.
   Run& run = couples_rows(model_) ? evaluation_ : run_;
   if (!run.objective) run.objective = std::make_unique<Nll>(scope(objective_->kind()));
   auto& objective = static_cast<RowObjective&>(*run.objective);
@@ -179,9 +180,9 @@ Loss Trainer::evaluate_samples(const Batch& batch) {
   return loss;
 }
 
-// ---- what steps have in common ------------------------------------------------------------------------------------
+// ---- shared by steps --------- ------------------------------------------------------------------------------------
 
-// Checks weights and adds them up over all ranks.
+// Checks the weights and sums them over all ranks.
 void Trainer::weigh(Batch& batch) const {
   const int64_t n = batch.rows();
   if (n == 0) return;
@@ -193,7 +194,7 @@ void Trainer::weigh(Batch& batch) const {
   batch.counting = sums[1];
 }
 
-// Layers that wait for data start from the batch.
+// Initializes layers that wait for data from the batch.
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
   start_from_data(allocator_, executor_, *model_.flow(), cut_,
@@ -201,7 +202,7 @@ void Trainer::start(const Batch& batch) {
   parameters_changed();
 }
 
-// Makes sure that tapes have room for a batch of that many rows. One lane is measured on a tape that grows.
+// Makes sure that tapes have room for a batch of this many rows, by measuring one lane on a tape that grows.
 void Trainer::fit_lanes(Run& run, int64_t batch) {
   Objective& objective = *run.objective;
   const Room need = objective.prepare(batch);

@@ -1,5 +1,5 @@
-// Training, one step at a time. The same data and options give the same bits for any number of threads, and after saving
-// and restoring. A step whose loss or gradient is not finite is not applied.
+// Training, one step at a time. The same data and options give the same bits for any number of threads, and after
+// saving and restoring. A step whose loss or gradient is not finite is not applied.
 #pragma once
 #include <memory>
 #include <string>
@@ -30,27 +30,27 @@ class Trainer {
   Trainer(const Allocator& allocator, Executor& executor, Density& model, const TrainerConfig& config,
           const Collective& collective);
 
-  // Layers that wait for data start from the first batch. Error{state} when the objective needs a target and there is
-  // none, and while gradients of the host wait.
+  // Layers that wait for data are initialized from the first batch. Throws Error{state} if the objective needs a target
+  // and there is none, or while accumulated gradients wait.
   StepResult step(const TrainingRows& rows);
   StepResult step(const View& x, const View& context, const View& weight, const View& scores = {}) {
     return step({x, context, weight, scores});
   }
-  // The objective on these rows, without dropout, and its standard error over rows or samples (0 for a single one).
-  // Samples are those of the next step. Changes nothing. Error{state} while layers wait for data.
+  // Returns the objective on these rows without dropout, and its standard error over rows or samples (0 for a single
+  // one). The samples are those of the next step. Changes nothing. Throws Error{state} while layers wait for data.
   Loss evaluate(const TrainingRows& rows);
 
-  // Gradients of the host: any number of calls, then one step. Rows are latents when the cotangents say inverse. Every
-  // call is a step up to the gradient: layers that wait for data start from the first rows of a forward call, and layers
-  // that couple rows see the batch of the call and move their running statistics.
+  // Adds the parameter gradients of a loss of the host: any number of calls, then one step. For inverse cotangents the
+  // rows are latents. A call is a step up to the gradient: layers that wait for data are initialized from the first
+  // forward call, and layers that couple rows use the batch of the call and update their running statistics.
   void accumulate(const TrainingRows& rows, const HostCotangents& cotangents);
-  // A step with what was accumulated; Error{state} when nothing was. `loss` is reported as it is.
+  // Takes a step with the accumulated gradient. Throws Error{state} if there is none. `loss` is reported unchanged.
   StepResult apply(double loss);
   void discard() { accumulated_ = 0; }
   uint64_t accumulated() const { return accumulated_; }  // calls whose gradients wait
 
   const Objective& objective() const { return *objective_; }
-  // Its columns are the model's; the objective must use one.
+  // The target must have as many columns as the model, and the objective must use a target.
   void set_target(std::shared_ptr<const Target> target) { objective_->set_target(std::move(target)); }
 
   uint64_t steps() const { return step_; }
@@ -58,13 +58,13 @@ class Trainer {
   const BatchCut& cut() const { return cut_; }
   size_t bytes() const;
 
-  // The rate that the schedule starts from: of the group whose `match` that is, of all parameters that no group matches
-  // for "", or of all groups for nullptr. Error{argument}.
+  // Sets the rate that the schedule starts from, for the group with this `match`, for parameters of no group if it is "",
+  // or for all if it is nullptr. Throws Error{argument}.
   void set_lr(const char* group, double lr);
   // Starts over from the present parameters. Moments that are kept continue as if there had been no restart.
   void restart(bool keep_moments);
 
-  // Everything beside the parameters that the next step depends on; see checkpoint.cc.
+  // Everything except the parameters that the next step depends on; see checkpoint.cc.
   struct State {
     uint64_t step = 0;
     uint64_t older_steps = 0;  // that the moments have seen before the last restart
@@ -76,12 +76,12 @@ class Trainer {
   State state() const;
   std::vector<std::pair<std::string, View>> state_tensors() const { return update_.state(); }
   std::string groups() const { return update_.describe(); }
-  // What restore_state takes: Error{argument} for rates that set_lr would refuse.
+  // Prepares a state for restore_state. Throws Error{argument} for rates that set_lr would refuse.
   State checked(State state) const;
   void restore_state(State state);
-  void parameters_changed();  // somebody else wrote the model's parameters
-  // Puts the averaged parameters into the model, or takes the last step's back: step() does so first. Error{state}
-  // when no average is kept.
+  void parameters_changed();  // call after the model's parameters were written from outside
+  // Puts the averaged parameters into the model, or restores those of the last step, as step() does first. Throws
+  // Error{state} if no average is kept.
   void use_average(bool on);
   bool averaged() const { return averaged_; }
   bool has_average() const { return update_.has_average(); }
@@ -121,15 +121,17 @@ class Trainer {
   BatchCut cut_;
   uint64_t step_ = 0, older_steps_ = 0, accumulated_ = 0;
   PlateauState plateau_;
-  bool rates_set_ = false;  // they are not those of the options
-  bool averaged_ = false;   // the model holds the average
-  bool waits_ = true;       // some layer may not have started from data
+  bool rates_set_ = false;  // rates differ from the options
+  bool averaged_ = false;   // the model currently holds the average
+  bool waits_ = true;       // some layer may not be initialized from data yet
   Buffer mirror_;           // transposed weights
   Update update_;
   Lanes lanes_;
-  size_t tape_bytes_ = 0;  // of the tapes that there are
+  size_t tape_bytes_ = 0;  // size of the current tapes
   CotangentRows cotangents_;
-  Run run_, evaluation_, host_[2];  // of steps; of rows to evaluate, when that is another; of host losses, both directions
+  Run run_;         // of steps
+  Run evaluation_;  // of evaluate, if steps cannot do that
+  Run host_[2];     // of host losses: forward, inverse
   Objective* objective_ = nullptr;  // of steps
 };
 

@@ -1,4 +1,4 @@
-// Handles: NULL to everything that frees or reads without a status, any order of freeing, one trainer per model,
+// Handles: NULL passed to everything that frees or reads without a status, any order of freeing, one trainer per model,
 // versions.
 #include <algorithm>
 #include <array>
@@ -41,11 +41,28 @@ TEST(Handles, VersionAndNames) {
 }
 
 TEST(Handles, ANewerHeaderIsRefused) {
-  for (uint32_t version : {NF_VERSION + 1u, NF_VERSION + 100u, NF_VERSION + 10000u, UINT32_MAX}) {
+  for (uint32_t version : {NF_VERSION + 100u, NF_VERSION + 10000u, UINT32_MAX}) {
     nf_runtime* rt = nullptr;
     Err e;
     EXPECT_TRUE(
         failed(NF_ERR_VERSION, nf_runtime_create_v(version, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e));
+    EXPECT_EQ(rt, nullptr);
+  }
+}
+
+// Before 1.0 a minor version may change the ABI, a patch may not.
+TEST(Handles, HeadersOfOneMinorVersionAreServed) {
+  Err e;
+  for (const uint32_t patch : {0u, 1u, 99u}) {
+    nf_runtime* rt = nullptr;
+    const uint32_t header = NF_VERSION / 100 * 100 + patch;
+    EXPECT_TRUE(ok(nf_runtime_create_v(header, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e)) << header;
+    nf_runtime_free(rt);
+  }
+  for (const uint32_t old : {0u, 100u, 199u}) {
+    nf_runtime* rt = nullptr;
+    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e,
+                       "compile it again"));
     EXPECT_EQ(rt, nullptr);
   }
 }
@@ -66,7 +83,7 @@ TEST(Handles, AllocatorAndExecutorNeedTheirFunctions) {
   EXPECT_EQ(rt, nullptr);
 }
 
-// R4: handles keep what they were made from alive, so all 120 orders of freeing work and leave nothing behind.
+// R4: handles keep the handles they were made from alive, so all 120 orders of freeing work and leak nothing.
 TEST(Handles, FreedInAnyOrder) {
   std::array<int, 5> order = {0, 1, 2, 3, 4};
   Tensor x = banana(8), log_prob({8});
@@ -82,7 +99,7 @@ TEST(Handles, FreedInAnyOrder) {
                                            [&] { t.reset(); }, [&] { o.reset(); }};
     for (int i : order) {
       frees[i]();
-      Err e;  // what is left works
+      Err e;  // the remaining handles still work
       if (s) {
         EXPECT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, log_prob.view(), &e), e));
       }

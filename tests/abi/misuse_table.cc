@@ -1,4 +1,4 @@
-// The rows: every function of nf.h that returns a status, with arguments that make it succeed.
+// The rows of the table: every function of nf.h that returns a status, with arguments that make it succeed.
 #include "tests/abi/misuse_table.h"
 
 #include <fstream>
@@ -60,7 +60,7 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
   collective = {sizeof(collective), 0, 1, nullptr, same};
-  // The last tensor: any name and shape will do, as long as the view has its shape.
+  // The last tensor; any name and shape works if the view has the tensor's shape.
   EXPECT_TRUE(ok(nf_model_tensor(m.get(), abi_test::info(m.get()).tensor_count - 1, &tensor, &e), e));
   tensor_name = tensor.name ? tensor.name : "";
   bias = Tensor(std::vector<int64_t>(tensor.shape, tensor.shape + tensor.ndim));
@@ -71,10 +71,10 @@ std::vector<Row> World::table_of_rows() {
   constexpr nf_status kRequired = NF_ERR_ARGUMENT;
   auto made_by = [&](auto free) { return Slot{"out", Kind::out_handle, bits_of(&made), kRequired, 0, free}; };
   const Slot runtime = plain("runtime", rt.get(), kNullable), bag = plain("options", o.get()),
-             any_bag = plain("options", o.get(), kNullable);
+             any_bag = plain("options", none.get(), kNullable);
   const Slot the_model = plain("model", m.get()), the_session = plain("session", s.get()),
              the_trainer = plain("trainer", t.get());
-  const Slot path = plain("path", model_path.c_str()), limits = plain("options", o.get(), kNullable);
+  const Slot path = plain("path", model_path.c_str()), limits = plain("options", none.get(), kNullable);
   const Slot in_x = view("x", Kind::in_view, x), in_ctx = view("ctx", Kind::in_view, ctx),
              in_z = view("z", Kind::in_view, x);
   const Slot log_det = view("log_det", Kind::out_view, rows, kNullable);
