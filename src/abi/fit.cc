@@ -68,7 +68,8 @@ FitPlan plan_of(const nf_batch* data, const nf_batch* valid, const nf_options* o
   const int64_t n = plan.data.x.shape[0];
   if (!given("batches.order")) plan.batches.order = Order::blocks;
   if (!given("batches.block")) plan.batches.part.block = n < 1000 ? 1 : std::clamp<int64_t>(n / 1000, 16, 1024);
-  if (!given("fit.holdout")) plan.config.holdout = std::min(plan.config.holdout, kLargeHoldout / static_cast<double>(n));
+  if (!given("fit.holdout"))
+    plan.config.holdout = std::min(plan.config.holdout, kLargeHoldout / static_cast<double>(n));
   return plan;
 }
 

@@ -105,7 +105,8 @@ nf_status nf_model_set_self_test(nf_model* m, int64_t rows, nf_error* err) NF_NO
   return guard(err, [&] {
     need(m, "model");
     const Density& model = *m->state->model;
-    const int64_t most = std::clamp<int64_t>(kMaxSelfTestNumbers / (model.columns() + model.context()), 1, kMaxSelfTestRows);
+    const int64_t most =
+        std::clamp<int64_t>(kMaxSelfTestNumbers / (model.columns() + model.context()), 1, kMaxSelfTestRows);
     if (rows < 0 || rows > most)
       fail(Code::argument, "rows is %lld, expected 0 to %lld for this model", static_cast<long long>(rows),
            static_cast<long long>(most));

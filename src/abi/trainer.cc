@@ -55,7 +55,8 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
 }
 
 // The rows and cotangents of a loss of the host.
-TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotangents* given, HostCotangents* cotangents) {
+TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotangents* given,
+                     HostCotangents* cotangents) {
   const Density& model = *t.model->model;
   const nf_batch b = read_struct(batch, "batch");
   const nf_cotangents c = read_struct(given, "cotangents");
@@ -107,7 +108,8 @@ void check_savable(const nf_trainer& t) {
   if (t.trainer->averaged())
     fail(Code::state, "the model holds the averaged parameters: nf_trainer_use_average(trainer, 0) goes first");
   if (t.trainer->accumulated())
-    fail(Code::state, "accumulated gradients wait, which no checkpoint holds: nf_trainer_apply or nf_trainer_discard "
+    fail(Code::state,
+         "accumulated gradients wait, which no checkpoint holds: nf_trainer_apply or nf_trainer_discard "
          "goes first");
 }
 

@@ -8,10 +8,10 @@ namespace nf {
 
 // Rows are in the caller's memory. Objectives that draw their own rows have no x.
 struct Batch {
-  View x;                   // [n, event]
-  View context;             // [n or 1, context], or no data
-  View weight;              // [n], or no data: all weights are 1
-  View scores;              // [n, event], gradients of a log density at x, or no data
+  View x;                            // [n, event]
+  View context;                      // [n or 1, context], or no data
+  View weight;                       // [n], or no data: all weights are 1
+  View scores;                       // [n, event], gradients of a log density at x, or no data
   double total_weight = 0;           // sum over all ranks
   double counting = 0;               // number of rows with weight above 0, over all ranks
   RandomKey random;                  // seed, step, and the index of the first row

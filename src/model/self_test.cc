@@ -78,8 +78,7 @@ std::string make_self_test(const Allocator& allocator, Executor& executor, const
   const int64_t columns = model.context();
   for (int attempt = 0; attempt < 3; ++attempt) {
     std::fill(r.context.begin(), r.context.end(), 0.0);
-    if (attempt == 0 && columns)
-      kernel::normal<double>({kSeed, 0}, 0, rows, columns, r.context.data(), columns);
+    if (attempt == 0 && columns) kernel::normal<double>({kSeed, 0}, 0, rows, columns, r.context.data(), columns);
     for (int64_t k = 0; attempt == 2 && k < rows; ++k) r.context[static_cast<size_t>(k * columns)] = 1;
     session.sample({kSeed, 0, 1, 1}, rows_of(r.context, rows, columns), rows_of(r.x, rows, model.columns()), View{});
     score(session, model, r);
@@ -111,10 +110,11 @@ void verify_self_test(const Allocator& allocator, Executor& executor, const Dens
     const double was = stored[k], is = r.log_prob[k];
     if (was == is || (was != was && is != is)) continue;
     if (std::abs(is - was) <= tolerance * std::max(1.0, std::abs(was))) continue;
-    fail_at(Code::checksum, {static_cast<int64_t>(k), -1},
-            "self-test row %zu of the model file has log_prob %.17g here and %.17g where it was saved, which is more than "
-            "%g apart: do not trust this library on this machine with this model",
-            k, is, was, tolerance * std::max(1.0, std::abs(was)));
+    fail_at(
+        Code::checksum, {static_cast<int64_t>(k), -1},
+        "self-test row %zu of the model file has log_prob %.17g here and %.17g where it was saved, which is more than "
+        "%g apart: do not trust this library on this machine with this model",
+        k, is, was, tolerance * std::max(1.0, std::abs(was)));
   }
 }
 

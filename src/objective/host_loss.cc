@@ -128,8 +128,8 @@ void CotangentRows::take(const HostCotangents& c, Batch& batch) {
     bool any = false;
     const auto look = [&](double v, const char* name) {
       if (!std::isfinite(v))
-        fail_at(Code::numeric, {r, -1}, "the cotangent \"%s\" of row %lld is %g; %s", name, static_cast<long long>(r), v,
-                kNothingAdded);
+        fail_at(Code::numeric, {r, -1}, "the cotangent \"%s\" of row %lld is %g; %s", name, static_cast<long long>(r),
+                v, kNothingAdded);
       any |= v != 0;
     };
     if (c.out.data) {
@@ -180,9 +180,11 @@ bool CotangentRows::seed(Tape& t, int64_t first, const Mapped& results, Var log_
 
 std::unique_ptr<Objective> host_objective(const ObjectiveScope& scope, CotangentRows& cotangents, bool inverse) {
   if (!scope.model.flow())
-    fail(Code::unsupported, "the model has no forward and inverse: it is not a chain of layers between data and latents");
+    fail(Code::unsupported,
+         "the model has no forward and inverse: it is not a chain of layers between data and latents");
   if (inverse && !scope.model.exact())
-    fail(Code::unsupported, "NF_INVERSE has no gradient for this model: a layer draws numbers between data and latents");
+    fail(Code::unsupported,
+         "NF_INVERSE has no gradient for this model: a layer draws numbers between data and latents");
   if (!inverse && couples_rows(scope.model)) return std::make_unique<HostPhases>(scope, cotangents);
   return std::make_unique<HostRows>(scope, cotangents, inverse);
 }

@@ -10,10 +10,10 @@ namespace nf {
 
 // Derivatives of the host's loss; those without data are 0. Shapes are checked by the caller.
 struct HostCotangents {
-  bool inverse = false;      // of z to x, otherwise of x to z
-  View out;                  // by the result [n, columns]
-  View log_det;              // [n], by that of this direction
-  View log_prob;             // [n], by the log-density of the data row: x, or what inverse makes of z
+  bool inverse = false;  // of z to x, otherwise of x to z
+  View out;              // by the result [n, columns]
+  View log_det;          // [n], by that of this direction
+  View log_prob;         // [n], by the log-density of the data row: x, or what inverse makes of z
 };
 
 // The cotangents of one call, and which rows have any.

@@ -173,8 +173,8 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
               "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; %s", number,
               static_cast<long long>(batch.number(r)), at.where.c_str(), coupled->where.c_str(), outcome());
   }
-  fail_at(Code::numeric, {-1, coupled->index}, "step %llu: the statistics of the batch at %s are not finite; %s", number,
-          coupled->where.c_str(), outcome());
+  fail_at(Code::numeric, {-1, coupled->index}, "step %llu: the statistics of the batch at %s are not finite; %s",
+          number, coupled->where.c_str(), outcome());
 }
 
 void Phases::applied() {

@@ -52,8 +52,7 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 
 }  // namespace
 
-void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer,
-                      Extra extra) {
+void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer, Extra extra) {
   const Trainer::State now = trainer.state();
   const PlateauState& p = now.plateau;
   Json state = {{"step", now.step},

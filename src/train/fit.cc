@@ -41,7 +41,9 @@ class Fit {
     return info_.step > 0 && state_.validated_at != info_.step &&
            (info_.step % every_ == 0 || info_.step == info_.planned);
   }
-  bool stale() const { return plan_.config.patience > 0 && state_.stale >= static_cast<uint64_t>(plan_.config.patience); }
+  bool stale() const {
+    return plan_.config.patience > 0 && state_.stale >= static_cast<uint64_t>(plan_.config.patience);
+  }
   void report(bool validated);
   void changed() const {
     if (hooks_.changed) hooks_.changed();
@@ -289,9 +291,10 @@ void Fit::restore_best() {
 void Fit::finish() {
   info_.seconds = seconds();
   if (valid_ && info_.best_step == 0 && info_.stop != FitStop::requested)
-    fail_at(Code::numeric, {bad_row_, -1},
-            "no validation had a finite log-likelihood, so no weights are the best: in the last one, row %lld%s had none",
-            static_cast<long long>(bad_row_), plan_.valid.x.data ? " of the validation rows" : "");
+    fail_at(
+        Code::numeric, {bad_row_, -1},
+        "no validation had a finite log-likelihood, so no weights are the best: in the last one, row %lld%s had none",
+        static_cast<long long>(bad_row_), plan_.valid.x.data ? " of the validation rows" : "");
   if (plan_.config.restore_best && info_.best_step > 0)
     restore_best();
   else

@@ -13,8 +13,8 @@
 namespace nf {
 
 struct FitConfig : Config {
-  int64_t steps = 0;   // 0: by epochs, or 4000
-  double epochs = 0;   // 0: by steps
+  int64_t steps = 0;  // 0: by epochs, or 4000
+  double epochs = 0;  // 0: by steps
   double holdout = 0.1;
   int64_t split_seed = 0;
   int64_t patience = 0;     // 0: never

@@ -54,12 +54,13 @@ void FitConfig::fields(Fields& f) {
          0, 0.9);
   f.integer("split_seed", "which rows are held out", split_seed, 0, kMax);
   f.integer("patience", "validations without improvement that end the run; 0 = never", patience, 0, kMax);
-  f.integer("valid_every", "steps between validations; 0 = one epoch, but 16 to 64 validations in a run", valid_every, 0,
-            kMax);
-  f.text("checkpoint", "file that the state of the run is saved in after every validation, and when it stops", checkpoint,
-         1 << 20);
+  f.integer("valid_every", "steps between validations; 0 = one epoch, but 16 to 64 validations in a run", valid_every,
+            0, kMax);
+  f.text("checkpoint", "file that the state of the run is saved in after every validation, and when it stops",
+         checkpoint, 1 << 20);
   f.flag("resume", "continue from the checkpoint, if there is one", resume);
-  f.flag("restore_best", "leave the weights of the best validation in the model, instead of the last ones", restore_best);
+  f.flag("restore_best", "leave the weights of the best validation in the model, instead of the last ones",
+         restore_best);
 }
 
 FitSplit split_rows(const FitPlan& plan) {
@@ -72,11 +73,11 @@ FitSplit split_rows(const FitPlan& plan) {
   if (holdout == 0) return {count == n ? Selection(n) : Selection(std::move(rows)), {}};
   if (count < 2)
     fail(Code::shape,
-         "x has %lld row%s of weight above 0, too few to train on some and validate with others: give validation rows, or "
+         "x has %lld row%s of weight above 0, too few to train on some and validate with others: give validation rows, "
+         "or "
          "set \"fit.holdout\" to 0",
          static_cast<long long>(count), count == 1 ? "" : "s");
-  const int64_t valid =
-      std::clamp<int64_t>(std::llround(holdout * static_cast<double>(count)), 1, count - 1);
+  const int64_t valid = std::clamp<int64_t>(std::llround(holdout * static_cast<double>(count)), 1, count - 1);
   auto seed = static_cast<uint64_t>(plan.config.split_seed);
   for (int64_t i = 0; i < valid; ++i) {  // the first steps of a Fisher-Yates shuffle
     const auto left = static_cast<uint64_t>(count - i), at = static_cast<uint64_t>(i);

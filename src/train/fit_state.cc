@@ -27,7 +27,9 @@ std::string fingerprint_of(const Batches::Streams& rows) {
     std::vector<double> row(static_cast<size_t>(columns));
     View one = *v;
     for (int64_t k = 0; k < count; ++k) {
-      const int64_t at = count == 1 ? 0 : static_cast<int64_t>(static_cast<double>(n - 1) * static_cast<double>(k) / static_cast<double>(count - 1));
+      const int64_t at = count == 1 ? 0
+                                    : static_cast<int64_t>(static_cast<double>(n - 1) * static_cast<double>(k) /
+                                                           static_cast<double>(count - 1));
       if (v->shape.rank == 1)
         row[0] = scalar_at(*v, at);
       else
@@ -79,19 +81,18 @@ void compare(const Json& was, const Json& is, const std::string& path) {
 Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
   TrainerConfig trainer = plan.trainer;
   const Part& part = plan.batches.part;
-  Json batches = {{"batch", plan.batches.batch},
-                  {"order", name_of(plan.batches.order)},
-                  {"seed", plan.batches.seed},
-                  {"block", part.block},
-                  {"part_begin", part.begin},
-                  {"part_end", part.end},
+  Json batches = {{"batch", plan.batches.batch}, {"order", name_of(plan.batches.order)},
+                  {"seed", plan.batches.seed},   {"block", part.block},
+                  {"part_begin", part.begin},    {"part_end", part.end},
                   {"part_seed", part.seed}};
   Json j = {{"trainer", written(trainer)},
             {"batches", std::move(batches)},
             {"fit.split_seed", plan.config.split_seed},
             {"fit.holdout", plan.config.holdout},
             {"number of training rows", split.train.rows()},
-            {"number of validation rows", split.valid ? split.valid->rows() : plan.valid.x.data ? plan.valid.x.shape[0] : 0},
+            {"number of validation rows", split.valid         ? split.valid->rows()
+                                          : plan.valid.x.data ? plan.valid.x.shape[0]
+                                                              : 0},
             {"hash of the data", fingerprint_of(plan.data)}};
   if (plan.valid.x.data) j["hash of the validation rows"] = fingerprint_of(plan.valid);
   return j;
@@ -99,8 +100,12 @@ Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
 
 Json written_state(const FitState& s, const FitInfo& i) {
   const double numbers[] = {s.loss_sum, s.seconds, i.loss, i.train, i.valid, i.valid_error, i.best, i.lr, i.grad_norm};
-  return {{"step", i.step},   {"best_step", i.best_step},       {"loss_count", s.loss_count},
-          {"stale", s.stale}, {"validated_at", s.validated_at}, {"improved", i.improved},
+  return {{"step", i.step},
+          {"best_step", i.best_step},
+          {"loss_count", s.loss_count},
+          {"stale", s.stale},
+          {"validated_at", s.validated_at},
+          {"improved", i.improved},
           {"numbers", hex_floats(numbers)}};
 }
 
@@ -162,8 +167,8 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   double n[9];
   const std::string* numbers = member(j, "numbers").string();
   if (!numbers || !read_hex_floats(*numbers, n)) fail(Code::format, "checkpoint: \"%s.numbers\" is damaged", kFitKey);
-  s.loss_sum = n[0], s.seconds = n[1], i.loss = n[2], i.train = n[3], i.valid = n[4], i.valid_error = n[5], i.best = n[6],
-  i.lr = n[7], i.grad_norm = n[8];
+  s.loss_sum = n[0], s.seconds = n[1], i.loss = n[2], i.train = n[3], i.valid = n[4], i.valid_error = n[5],
+  i.best = n[6], i.lr = n[7], i.grad_norm = n[8];
   const SafeTensors file = parse_model(bytes_.bytes());
   const ParamStore& params = model.params();
   std::vector<const SafeTensors::Entry*> entries;

@@ -34,7 +34,8 @@ class SavedFit {
   // Error{state} naming the first setting that differs.
   void check(const Json& fixed) const;
   int64_t max_steps() const;  // of the trainer
-  void restore(Density& model, Notes& notes, Trainer& trainer, const Buffer& best, FitState& state, FitInfo& info) const;
+  void restore(Density& model, Notes& notes, Trainer& trainer, const Buffer& best, FitState& state,
+               FitInfo& info) const;
 
  private:
   bool exists_ = false;

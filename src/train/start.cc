@@ -36,7 +36,7 @@ class PropagatedRows {
  public:
   // Prepares for advancing up to layer `last`, exclusive.
   PropagatedRows(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-          const StartRows& data, size_t last)
+                 const StartRows& data, size_t last)
       : allocator_(allocator), executor_(executor), model_(model), cut_(cut), data_(data) {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
@@ -64,7 +64,9 @@ class PropagatedRows {
       r.tape.random = {};
       r.tape.random.first_row = first;
       const int64_t count = std::min(cut_.block_rows, end - first);
-      body(r, copy_.data() ? load_rows(r.tape, now_, first, count) : load_chosen(r.tape, data_.x, data_.which, first, count),
+      body(r,
+           copy_.data() ? load_rows(r.tape, now_, first, count)
+                        : load_chosen(r.tape, data_.x, data_.which, first, count),
            first);
     }
   }

@@ -60,7 +60,8 @@ void Trainer::put_back_parameters() {
 
 StepResult Trainer::step(const TrainingRows& rows) {
   if (accumulated_)
-    fail(Code::state, "gradients of %llu call%s of nf_trainer_accumulate wait: nf_trainer_apply or nf_trainer_discard "
+    fail(Code::state,
+         "gradients of %llu call%s of nf_trainer_accumulate wait: nf_trainer_apply or nf_trainer_discard "
          "goes first",
          static_cast<unsigned long long>(accumulated_), accumulated_ == 1 ? "" : "s");
   Batch batch = batch_of(rows);
@@ -126,7 +127,8 @@ StepResult Trainer::apply(double loss) {
   discard();  // whatever happens
   const double norm = update_.sum_kept(collective_);
   if (!std::isfinite(norm))
-    fail(Code::numeric, "step %llu: the accumulated gradient is not finite; it is forgotten and the step is not applied",
+    fail(Code::numeric,
+         "step %llu: the accumulated gradient is not finite; it is forgotten and the step is not applied",
          static_cast<unsigned long long>(step_ + 1));
   return update(update_.kept(), norm, {loss, 0});
 }

@@ -129,9 +129,9 @@ class Trainer {
   Lanes lanes_;
   size_t tape_bytes_ = 0;  // size of the current tapes
   CotangentRows cotangents_;
-  Run run_;         // of steps
-  Run evaluation_;  // of evaluate, if steps cannot do that
-  Run host_[2];     // of host losses: forward, inverse
+  Run run_;                         // of steps
+  Run evaluation_;                  // of evaluate, if steps cannot do that
+  Run host_[2];                     // of host losses: forward, inverse
   Objective* objective_ = nullptr;  // of steps
 };
 

@@ -45,7 +45,8 @@ void Trainer::set_rates(const std::vector<double>& rates, std::string groups_jso
 }
 
 void Trainer::set_lr(const char* group, double lr) {
-  if (!(lr > 0) || lr > kMaxRate) fail(Code::argument, "lr is %g, expected a number above 0 and at most %g", lr, kMaxRate);
+  if (!(lr > 0) || lr > kMaxRate)
+    fail(Code::argument, "lr is %g, expected a number above 0 and at most %g", lr, kMaxRate);
   std::vector<double> rates = rates_of(config_);
   bool found = false;
   for (size_t k = 0; k < rates.size(); ++k) {
@@ -60,7 +61,8 @@ void Trainer::set_lr(const char* group, double lr) {
     found = true;
   }
   if (!found)
-    fail(Code::argument, "no group of the option \"trainer.groups\" has \"match\": \"%.80s\"; \"\" is for parameters of no group",
+    fail(Code::argument,
+         "no group of the option \"trainer.groups\" has \"match\": \"%.80s\"; \"\" is for parameters of no group",
          group);
   if (rates.back() == 0)
     fail(Code::argument, "the trainer's own lr is 0, and schedules scale the rates of groups with it: set that first");
@@ -97,7 +99,8 @@ Trainer::State Trainer::checked(State s) const {
 }
 
 void Trainer::restore_state(State s) {
-  if (rates_set_ || !s.rates.empty()) set_rates(s.rates.empty() ? rates_of(options_) : s.rates, std::move(s.groups_json));
+  if (rates_set_ || !s.rates.empty())
+    set_rates(s.rates.empty() ? rates_of(options_) : s.rates, std::move(s.groups_json));
   rates_set_ = !s.rates.empty();
   if (s.cut != cut_)
     for (Run* run : {&run_, &evaluation_, &host_[0], &host_[1]}) run->room = {};  // to be measured again

@@ -28,7 +28,9 @@ TEST(HostLoss, IsNllToTheBit) {
     nf_step_info want = NF_STEP_INFO_INIT, got = NF_STEP_INFO_INIT;
     ASSERT_TRUE(ok(nf_train_step(nll.get(), Batch(x.view(), ctx.view(), weight.view()), &want, &e), e));
     const uint64_t before = nf_model_generation(b.get());
-    ASSERT_TRUE(ok(nf_trainer_accumulate(host.get(), Batch(x.view(), ctx.view()), Given(NF_FORWARD, nullptr, nullptr, &lp), &e), e));
+    ASSERT_TRUE(
+        ok(nf_trainer_accumulate(host.get(), Batch(x.view(), ctx.view()), Given(NF_FORWARD, nullptr, nullptr, &lp), &e),
+           e));
     ASSERT_TRUE(ok(nf_trainer_apply(host.get(), want.loss, &got, &e), e));
     EXPECT_EQ(nf_model_hash(a.get()), nf_model_hash(b.get())) << step;
     EXPECT_EQ(got.grad_norm, want.grad_norm);
@@ -57,7 +59,8 @@ TEST(HostLoss, MovesSamplesWhereTheHostWants) {
       cot.v[k] = 2 * d / n;
     }
     (step == 0 ? first : last) = loss;
-    ASSERT_TRUE(ok(nf_trainer_accumulate(t.get(), Batch(z.view()), Given(NF_INVERSE, cot.view(), nullptr, nullptr), &e), e));
+    ASSERT_TRUE(
+        ok(nf_trainer_accumulate(t.get(), Batch(z.view()), Given(NF_INVERSE, cot.view(), nullptr, nullptr), &e), e));
     ASSERT_TRUE(ok(nf_trainer_apply(t.get(), loss, nullptr, &e), e));
   }
   EXPECT_LT(last, first / 5);
@@ -92,17 +95,25 @@ TEST(HostLoss, Misuse) {
   Tensor x = banana(50), out({50, 2}, 0.1f), row({50}, 0.1f), short_row({49}), weight({50}, 1.0f);
   Err e;
   const auto add = [&](const nf_batch* b, const nf_cotangents* c) { return nf_trainer_accumulate(t.get(), b, c, &e); };
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_accumulate(nullptr, Batch(x.view()), Given(0, out.view(), nullptr, nullptr), &e), e, "trainer is NULL"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
+                     nf_trainer_accumulate(nullptr, Batch(x.view()), Given(0, out.view(), nullptr, nullptr), &e), e,
+                     "trainer is NULL"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, add(nullptr, Given(0, out.view(), nullptr, nullptr)), e, "batch is NULL"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, add(Batch(x.view()), nullptr), e, "cotangents is NULL"));
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, add(Batch(x.view()), Given(7, out.view(), nullptr, nullptr)), e, "direction is 7"));
+  EXPECT_TRUE(
+      failed(NF_ERR_ARGUMENT, add(Batch(x.view()), Given(7, out.view(), nullptr, nullptr)), e, "direction is 7"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, add(Batch(x.view()), Given(0, nullptr, nullptr, nullptr)), e, "nothing to add"));
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, add(Batch(x.view(), nullptr, weight.view()), Given(0, out.view(), nullptr, nullptr)), e, "batch.weight"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
+                     add(Batch(x.view(), nullptr, weight.view()), Given(0, out.view(), nullptr, nullptr)), e,
+                     "batch.weight"));
   EXPECT_TRUE(failed(NF_ERR_SHAPE, add(Batch(x.view()), Given(0, row.view(), nullptr, nullptr)), e, "cotangents.out"));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, add(Batch(x.view()), Given(0, nullptr, short_row.view(), nullptr)), e, "cotangents.log_det"));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, add(Batch(x.view()), Given(0, nullptr, nullptr, out.view())), e, "cotangents.log_prob"));
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, add(Batch(x.view()), Given(0, nullptr, short_row.view(), nullptr)), e,
+                     "cotangents.log_det"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SHAPE, add(Batch(x.view()), Given(0, nullptr, nullptr, out.view())), e, "cotangents.log_prob"));
   row.v[31] = NAN;
-  EXPECT_TRUE(failed(NF_ERR_NUMERIC, add(Batch(x.view()), Given(0, nullptr, row.view(), nullptr)), e, "\"log_det\" of row 31"));
+  EXPECT_TRUE(
+      failed(NF_ERR_NUMERIC, add(Batch(x.view()), Given(0, nullptr, row.view(), nullptr)), e, "\"log_det\" of row 31"));
   EXPECT_EQ(e.row, 31);
   x.v[2 * 12] = INFINITY;
   EXPECT_TRUE(failed(NF_ERR_NUMERIC, add(Batch(x.view()), Given(0, out.view(), nullptr, nullptr)), e, "row 12"));

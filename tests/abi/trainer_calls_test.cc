@@ -44,7 +44,8 @@ TEST(TrainerEvaluate, IsTheMeanLossOfScoring) {
   Tensor x = banana(70'000), lp({70'000}), weight({70'000}, 1.0f);
   Err e;
   double loss = -1, error = -1;
-  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_evaluate(t.get(), Batch(x.view()), &loss, &error, &e), e, "nf_model_init_from_data"));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_evaluate(t.get(), Batch(x.view()), &loss, &error, &e), e,
+                     "nf_model_init_from_data"));
   EXPECT_EQ(loss, -1);
   step(t.get());
   const uint64_t before = nf_model_hash(m.get());
@@ -53,25 +54,36 @@ TEST(TrainerEvaluate, IsTheMeanLossOfScoring) {
     if (weighted)
       for (size_t r = 0; r < weight.v.size(); ++r) weight.v[r] = static_cast<float>(r % 3);
     double w = 0, w2 = 0, sum = 0, squares = 0;
-    for (size_t r = 0; r < lp.v.size(); ++r) w += weight.v[r], w2 += weight.v[r] > 0, sum -= static_cast<double>(weight.v[r]) * lp.v[r];
+    for (size_t r = 0; r < lp.v.size(); ++r)
+      w += weight.v[r], w2 += weight.v[r] > 0, sum -= static_cast<double>(weight.v[r]) * lp.v[r];
     for (size_t r = 0; r < lp.v.size(); ++r) squares += std::pow(weight.v[r] * (-lp.v[r] - sum / w), 2);
     if (weighted) x.v[0] = NAN;  // has no weight
-    ASSERT_TRUE(ok(nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weighted ? weight.view() : nullptr), &loss, &error, &e), e));
+    ASSERT_TRUE(ok(
+        nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weighted ? weight.view() : nullptr), &loss, &error, &e),
+        e));
     EXPECT_NEAR(loss, sum / w, 1e-5);
     EXPECT_NEAR(error, std::sqrt(squares * w2 / (w2 - 1)) / w, 1e-5);
     double again = 0;
-    ASSERT_TRUE(ok(nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weighted ? weight.view() : nullptr), &again, nullptr, &e), e));
+    ASSERT_TRUE(ok(
+        nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weighted ? weight.view() : nullptr), &again, nullptr, &e),
+        e));
     EXPECT_EQ(again, loss);
   }
   EXPECT_EQ(nf_model_hash(m.get()), before) << "running statistics included";
   EXPECT_EQ(nf_trainer_step_count(t.get()), 1u);
   x.v[2 * 40'000 + 1] = NAN;
-  EXPECT_TRUE(failed(NF_ERR_NUMERIC, nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e, "row 40000"));
+  EXPECT_TRUE(failed(NF_ERR_NUMERIC,
+                     nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e,
+                     "row 40000"));
   EXPECT_EQ(e.row, 40'000);
   std::fill(weight.v.begin(), weight.v.end(), 0.0f);
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e, "weights are zero"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
+                     nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e,
+                     "weights are zero"));
   weight.v[5] = -1;
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e, "weight[5]"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
+                     nf_trainer_evaluate(t.get(), Batch(x.view(), nullptr, weight.view()), &loss, nullptr, &e), e,
+                     "weight[5]"));
   Tensor one = banana(1);
   ASSERT_TRUE(ok(nf_trainer_evaluate(t.get(), Batch(one.view()), &loss, &error, &e), e));
   EXPECT_EQ(error, 0);
@@ -82,7 +94,8 @@ TEST(TrainerEvaluate, OtherObjectives) {
   Err e;
   double loss = 0, error = 0;
   {
-    const Trainer t = trainer(m.get(), options({{"trainer.objective", "reverse_kl"}, {"trainer.samples", "500"}}).get());
+    const Trainer t =
+        trainer(m.get(), options({{"trainer.objective", "reverse_kl"}, {"trainer.samples", "500"}}).get());
     const Target u = target(nullptr);
     EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_evaluate(t.get(), nullptr, &loss, &error, &e), e, "target"));
     ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), u.get(), &e), e));
@@ -122,7 +135,8 @@ TEST(TrainerEvaluate, OfTheAverage) {
 }
 
 TEST(TrainerRates, ChangeWhileRunningAndAreSaved) {
-  const Options o = options({{"trainer.lr", "0.01"}, {"trainer.schedule", "cosine"}, {"trainer.schedule_steps", "100"}});
+  const Options o =
+      options({{"trainer.lr", "0.01"}, {"trainer.schedule", "cosine"}, {"trainer.schedule_steps", "100"}});
   const Model m = model(nullptr), other = model(nullptr);
   const Trainer t = trainer(m.get(), o.get());
   Err e;
@@ -148,7 +162,8 @@ TEST(TrainerRates, ChangeWhileRunningAndAreSaved) {
 }
 
 TEST(TrainerRates, OfGroups) {
-  const Options o = options({{"trainer.lr", "0.01"}, {"trainer.optimizer", "sgd"},
+  const Options o = options({{"trainer.lr", "0.01"},
+                             {"trainer.optimizer", "sgd"},
                              {"trainer.groups", R"([{"match": "layers.0.*", "lr": 0.02}, {"match": "layers.2.*"}])"}});
   const Model m = model(nullptr);
   const Trainer t = trainer(m.get(), o.get());
@@ -174,10 +189,12 @@ TEST(TrainerRates, OfGroups) {
     step(t.get());
     const std::vector<float> after = moved(tensor);
     double most = 0;
-    for (size_t k = 0; k < before.size(); ++k) most = std::max(most, std::abs(static_cast<double>(after[k]) - before[k]));
+    for (size_t k = 0; k < before.size(); ++k)
+      most = std::max(most, std::abs(static_cast<double>(after[k]) - before[k]));
     return most;
   };
-  const std::string first = nf_model_note_key(m.get(), 0) ? "" : "layers.0.net.output.bias", third = "layers.2.net.output.bias";
+  const std::string first = nf_model_note_key(m.get(), 0) ? "" : "layers.0.net.output.bias",
+                    third = "layers.2.net.output.bias";
   const double a = change(nullptr, 0, first.c_str()), c = change(nullptr, 0, third.c_str());
   ASSERT_GT(a, 0);
   EXPECT_NEAR(change("layers.0.*", 0.2, first.c_str()) / a, 10, 1e-3);
@@ -191,7 +208,10 @@ TEST(TrainerRates, OfGroups) {
 
 TEST(TrainerRestart, WarmStartForOtherData) {
   for (const int32_t keep : {0, 1}) {
-    const Options o = options({{"trainer.lr", "0.01"}, {"trainer.schedule", "exponential"}, {"trainer.decay", "0.9"}, {"trainer.ema_decay", "0.9"}});
+    const Options o = options({{"trainer.lr", "0.01"},
+                               {"trainer.schedule", "exponential"},
+                               {"trainer.decay", "0.9"},
+                               {"trainer.ema_decay", "0.9"}});
     const Model m = model(nullptr), fresh = model(nullptr), resumed = model(nullptr);
     const Trainer t = trainer(m.get(), o.get());
     Err e;
@@ -228,7 +248,8 @@ TEST(TrainerRestart, KeptMomentsContinue) {
   for (int k = 0; k < 10; ++k) step(t.get()), step(u.get());
   ASSERT_TRUE(ok(nf_trainer_restart(t.get(), 1, &e), e));
   for (int k = 0; k < 5; ++k) step(t.get()), step(u.get());
-  EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get())) << "with a constant rate nothing else depends on the step";
+  EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get()))
+      << "with a constant rate nothing else depends on the step";
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_restart(t.get(), 2, &e), e, "keep_moments is 2"));
 }
 

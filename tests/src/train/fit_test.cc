@@ -89,7 +89,8 @@ TEST(Fit, SplitsRowByRow) {
   EXPECT_NE(rows(*split_rows(plan).valid), valid);
 
   // No part is empty, however few rows there are.
-  for (const auto& [n, holdout, want] : {std::tuple<int64_t, double, int64_t>{2, 0.1, 1}, {2, 0.9, 1}, {3, 0.001, 1}, {5, 0.4, 2}}) {
+  for (const auto& [n, holdout, want] :
+       {std::tuple<int64_t, double, int64_t>{2, 0.1, 1}, {2, 0.9, 1}, {3, 0.001, 1}, {5, 0.4, 2}}) {
     plan.data = {data.xs(0, n), data.contexts(0, n), {}, {}};
     plan.config.holdout = holdout;
     EXPECT_EQ(split_rows(plan).valid->rows(), want) << n;
@@ -153,7 +154,8 @@ TEST(Fit, IsStepsAndValidationsByHand) {
     config.ema.decay = 0.9;
     config.max_steps = 60;
     Trainer trainer(system_allocator(), executor, model, config, {});
-    start_from_data(system_allocator(), executor, model, cut_of(model), {data.xs(), data.contexts(), {}, &split.train}, {});
+    start_from_data(system_allocator(), executor, model, cut_of(model), {data.xs(), data.contexts(), {}, &split.train},
+                    {});
     trainer.parameters_changed();
     Batches batches(system_allocator(), f.plan.data, 32, Order::shuffle, 0, split.train, 1024);
     Session session(system_allocator(), executor, model, SessionOptions());
@@ -342,7 +344,8 @@ TEST(Fit, AnErrorLeavesTheBestWeights) {
 TEST(Fit, RowsWithoutADensityAreNamed) {
   Data data(50);
   for (double& v : data.x) v = 0.5;
-  Fitting f(data, R"({"event": 3, "context": 1, "base": "uniform", "layers": [{"type": "affine_coupling", "hidden": [4]}]})");
+  Fitting f(data,
+            R"({"event": 3, "context": 1, "base": "uniform", "layers": [{"type": "affine_coupling", "hidden": [4]}]})");
   f.plan.config.steps = 3;
   f.plan.config.holdout = 0;
   Data far(4);

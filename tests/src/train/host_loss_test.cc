@@ -112,8 +112,8 @@ class HostLoss : public LayerSuite {
   static void check(FlowCase<double>& f, bool inverse, const Rows2& from, uint64_t seed) {
     std::mt19937_64 random(seed);
     const int64_t n = from.rows;
-    Loss loss{f,      inverse, from, draw_normal(n * f.model().columns(), random), draw_normal(n, random),
-              draw_normal(n, random)};
+    Loss loss{
+        f, inverse, from, draw_normal(n * f.model().columns(), random), draw_normal(n, random), draw_normal(n, random)};
     double unused = 0;
     if (!std::isfinite(loss(&unused))) return;
     const auto& slots = f.model().params().slots();
@@ -214,7 +214,8 @@ TEST(HostLossBase, EveryBaseInBothDirections) {
     Executor executor(2);
     FlowCase<double> a(base_spec(b, DType::f64, 3), 2), f(base_spec(b, DType::f64, 3), 2);
     const TrainerConfig config = descent();
-    Trainer nll(system_allocator(), executor, a.model(), config, {}), host(system_allocator(), executor, f.model(), config, {}),
+    Trainer nll(system_allocator(), executor, a.model(), config, {}),
+        host(system_allocator(), executor, f.model(), config, {}),
         back(system_allocator(), executor, a.model(), config, {});
     Values context = draw_context(b, kRows, 5), x = sample_base(f, 4, 0, kRows, context);
     Values cot(kRows, -1.0 / kRows);
@@ -289,10 +290,12 @@ TEST(HostLossCalls, CoupledRowsAgreeWithDifferences) {
     start.push_back(values_of<double>(v));
     double& p = v.as<double>()[v.count() - 1];
     const double keep = p;
-    difference.push_back(slots[i].trainable ? five_point(1e-3, {1.0}, [&](double h) {
-      p = keep + h;
-      return Values{loss()};
-    }) : 0);
+    difference.push_back(slots[i].trainable ? five_point(1e-3, {1.0},
+                                                         [&](double h) {
+                                                           p = keep + h;
+                                                           return Values{loss()};
+                                                         })
+                                            : 0);
     p = keep;
   }
   run.trainer.parameters_changed();
