@@ -42,6 +42,8 @@ Lane Lanes::make(bool constants) const {
 void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
   keeps_graphs_ = keeps_graphs;
   while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
+  for (auto& lane : lanes_)
+    if (constants) lane->need_constants(model_.params(), mirror_);
   begun_.resize(lanes_.size());
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
   while (static_cast<int64_t>(tapes_.size()) < tapes)

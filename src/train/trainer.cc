@@ -143,14 +143,14 @@ Loss Trainer::evaluate(const TrainingRows& rows) {
          "a layer is not initialized from data yet: call nf_model_init_from_data, or take a step, before "
          "nf_trainer_evaluate");
   if (averaged_) parameters_changed();  // the mirror holds the parameters of the last step
-  if (objective_->samples() > 0) {
-    weigh(batch);
-    return evaluate_samples(batch);
-  }
   // Layers that couple rows in a step use running statistics here, so rows are independent.
   Run& run = couples_rows(model_) ? evaluation_ : run_;
   if (!run.objective) run.objective = std::make_unique<Nll>(scope(objective_->kind()));
-  auto& objective = static_cast<RowObjective&>(*run.objective);
+  auto* const rowwise = dynamic_cast<RowObjective*>(run.objective.get());
+  if (!rowwise) {
+    weigh(batch);
+    return evaluate_samples(batch);
+  }
   constexpr int64_t kAtOnce = 1 << 15;
   WeightedMean mean;
   try {
@@ -160,7 +160,7 @@ Loss Trainer::evaluate(const TrainingRows& rows) {
       const Batch part = part_of(batch, first, std::min(kAtOnce, batch.rows() - first));
       fit_lanes(run, part.rows());
       lanes_.begin_step(cut_.lanes(part.rows()), false);
-      objective.evaluate(lanes_, part, mean);
+      rowwise->evaluate(lanes_, part, mean);
     }
   } catch (const Error&) {
     if (collective_.world > 1) {  // the other ranks wait for this one
