@@ -95,7 +95,7 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   return b;
 }
 
-Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row, bool inverse) {
+Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row, bool inverse) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;

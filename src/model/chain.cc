@@ -17,8 +17,8 @@ struct Copy {
   int64_t number = 0;
 };
 
-// Writes out nesting, repeats, inversion and splits, in the order from data to latents.
-class WriteOut {
+// Expands nesting, repeats, inversion and splits into a list of layers, in order from data to latents.
+class ExpandChain {
  public:
   ExpandChain(const Dims& x, int64_t context, const std::string& prefix, std::vector<ParamInfo>& infos,
               std::vector<LayerInstance>& layers)
@@ -192,10 +192,10 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
 
 Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context,
              const std::string& prefix, std::vector<ParamInfo>& infos) {
-  WriteOut write_out(event, context, prefix, infos, layers_);
-  write_out(spec, path, false, {});
-  latent_ = write_out.event;
-  scales_ = write_out.scales();
+  ExpandChain expand(event, context, prefix, infos, layers_);
+  expand(spec, path, false, {});
+  latent_ = expand.event;
+  scales_ = expand.scales();
 }
 
 bool Chain::exact() const {

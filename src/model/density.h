@@ -51,9 +51,9 @@ class Density {
     std::string where;
     int32_t layer = -1;  // LayerInstance::index, if it is a layer
   };
-  // Where values first stop being finite for these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
-  // "the data", "the latent" or "the context" when they are not finite themselves, kAllFinite after all layers. For
-  // messages; slow.
+  // Returns where values first stop being finite for these rows, which are x or with `inverse` z:
+  // "spec.layers[3] (affine_coupling)"; "the data", "the latent" or "the context" if those are not finite; kAllFinite
+  // if all layers are finite. For messages; slow.
   virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
   static constexpr char kAllFinite[] = "the base density";
 

@@ -57,10 +57,10 @@ FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, 
 
 Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
   if (context && !all_finite(context)) return {"the context"};
-  context = seen(s, context, from->out.shape[0]);
+  context = layer_context(s, context, from->out.shape[0]);
   if (context && !all_finite(context)) return {"spec.embedding"};
-  const std::string complaint = context ? base_->complaint(context) : "";
-  if (!complaint.empty()) return {complaint};
+  const std::string error = context ? base_->context_error(context) : "";
+  if (!error.empty()) return {error};
   if (!all_finite(from)) return {inverse ? "the latent" : "the data"};
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
   if (!layer) return {kAllFinite};

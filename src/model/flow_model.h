@@ -33,7 +33,7 @@ class FlowModel final : public Density {
                  Memory memory = Memory::full) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
-  Var seen(const Scope& s, Var context, int64_t n) const;
+  Var layer_context(const Scope& s, Var context, int64_t n) const;
 
  private:
   std::optional<Chain> chain_;

@@ -55,7 +55,7 @@ class HostRows final : public RowObjective {
   void report(Lane& lane, const Batch& batch, uint64_t) override {
     for (int64_t r = 0; r < batch.rows(); ++r) {
       if (std::isfinite(row_loss()[r])) continue;
-      const Density::Location at = place_of_row(lane, model(), batch, r, inverse_);
+      const Density::Location at = row_nonfinite_at(lane, model(), batch, r, inverse_);
       const auto number = static_cast<long long>(batch.number(r));
       fail_at(Code::numeric, {batch.number(r), at.layer}, "row %lld is not finite; first at %s; %s", number,
               at.where.c_str(), kNothingAdded);

@@ -167,7 +167,7 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
   const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
-    const Density::Location at = place_of_row(lane, model(), batch, r);
+    const Density::Location at = row_nonfinite_at(lane, model(), batch, r);
     if (at.where != Density::kAllFinite)
       fail_at(Code::numeric, {batch.number(r), at.layer},
               "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; %s", number,

@@ -241,8 +241,8 @@ Loss TargetSampler::mean_log_ratio() const {
   return {mean, total_ > 1 ? std::sqrt(squares / (total_ - 1) / total_) : 0};
 }
 
-// Where values of a row stop being finite when it is drawn alone.
-Density::Location TargetSampler::place_of_sample(Lane& lane, int64_t row) {
+// Draws a row alone and returns where its values stop being finite.
+Density::Location TargetSampler::sample_nonfinite_at(Lane& lane, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
@@ -260,8 +260,8 @@ void TargetSampler::report(Lane& lane, uint64_t step, bool ignore_zero_density) 
   for (int64_t r = 0; r < rows(); ++r) {
     const auto row = static_cast<long long>(r);
     const double loss = log_ratio(r);
-    if (std::isfinite(loss) || (weightless && loss == kInfinity)) continue;
-    const Density::Location at = place_of_sample(lane, r);
+    if (std::isfinite(loss) || (ignore_zero_density && loss == kInfinity)) continue;
+    const Density::Location at = sample_nonfinite_at(lane, r);
     if (at.where != Density::kAllFinite)
       fail_at(Code::numeric, {r, at.layer}, "step %llu: sample %lld is not finite at %s; the step is not applied",
               number, row, at.where.c_str());

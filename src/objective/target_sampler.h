@@ -77,7 +77,7 @@ class TargetSampler {
   void set_random(Tape& t, int64_t first) const;
   Var context_rows(Tape& t, int64_t first, int64_t rows) const;
   View rows_of(const Buffer& b, int64_t cols, int64_t first, int64_t rows) const;
-  Density::Location place_of_sample(Lane& lane, int64_t row);
+  Density::Location sample_nonfinite_at(Lane& lane, int64_t row);
 
   const ObjectiveScope scope_;
   const Density& model_;
