@@ -24,24 +24,6 @@ nf_view borrowed(const View& v) {
   return out;
 }
 
-// Batches release the pages of mapped files after reading this many bytes, so that the pages do not fill the memory.
-constexpr size_t kReleaseAfter = size_t{256} << 20;
-constexpr size_t kFaultAround = 16 << 10;  // page-cache read-around per random row access (Linux fault-around)
-
-void watch_file(nf_batches& b, const View& rows) {
-  if (!rows.data) return;
-  auto file = b.runtime->mapping_of(rows.data);
-  if (!file) return;
-  b.row_pages +=
-      static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
-  if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
-}
-
-void check_files(const nf_batches& b) {
-  for (const auto& file : b.files)
-    if (!file->intact()) fail(Code::io, "the mapped file of the rows was truncated by another program");
-}
-
 int32_t next_batch(void* user, uint64_t step, nf_batch* batch) {
   auto& b = *static_cast<nf_batches*>(user);
   return nf_batches_get(&b, step, batch, nullptr) == NF_OK ? 1 : -1;
@@ -139,8 +121,8 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
     auto b = std::make_unique<nf_batches>();
     b->runtime = runtime_of(rt);
     b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed, o.part);
-    watch_file(*b, s.x);
-    watch_file(*b, s.context);
+    b->mapped.watch(*b->runtime, s.x);
+    b->mapped.watch(*b->runtime, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)
       b->runtime->note(0, "\"batches.batch\" = %lld is more than the %lld rows: every batch has all rows",
                        static_cast<long long>(o.batch), static_cast<long long>(b->batches->rows()));
@@ -154,13 +136,9 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error
   return guard(err, [&] {
     need(b, "batches");
     struct_size(batch, "batch");
-    check_files(*b);
+    b->mapped.check();
     b->batches->gather(step);
-    b->resident += static_cast<size_t>(b->batches->x().shape[0]) * b->row_pages;
-    if (b->resident > kReleaseAfter) {
-      for (const auto& file : b->files) file->release_pages();
-      b->resident = 0;
-    }
+    b->mapped.read(b->batches->x().shape[0]);
     const auto lend = [](const View& v, nf_view* to) -> const nf_view* {
       *to = borrowed(v);
       return v.data ? to : nullptr;

@@ -11,6 +11,7 @@
 #include "nf/nf_data.h"
 #include "runtime/core/executor.h"
 #include "runtime/core/mutex.h"
+#include "src/abi/mapped_rows.h"
 #include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
@@ -84,8 +85,6 @@ struct nf_table {
 struct nf_batches {
   std::shared_ptr<nf::RuntimeState> runtime;
   std::unique_ptr<nf::Batches> batches;
-  nf_view x, ctx, weight, scores;                           // the last batch
-  std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped files that hold the rows
-  size_t row_pages = 0;                                     // upper bound of the bytes read in per row
-  size_t resident = 0;                                      // upper bound of the bytes read since the last release
+  nf_view x, ctx, weight, scores;  // the last batch
+  nf::MappedRows mapped;
 };

@@ -128,8 +128,8 @@ constexpr struct {
   std::unique_ptr<Config> (*config)();
 } kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<ModelFileFields>},
                {"session", make<SessionFields>}, {"trainer", make<TrainerConfig>},
-               {"batches", make<BatchFields>},   {"metropolis", make<MetropolisFields>},
-               {"table", make<TableFields>}};
+               {"fit", make<FitConfig>},         {"batches", make<BatchFields>},
+               {"table", make<TableFields>},     {"metropolis", make<MetropolisFields>}};
 
 // ---- the table of all keys ----
 
@@ -433,6 +433,8 @@ SessionOptions session_options(const nf_options* o) {
 }
 
 TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o, "trainer")); }
+
+FitConfig fit_options(const nf_options* o) { return read<FitConfig>(o, "fit"); }
 
 MetropolisConfig metropolis_options(const nf_options* o) {
   auto m = read<MetropolisFields>(o, "metropolis");

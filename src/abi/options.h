@@ -1,6 +1,7 @@
 // The table of option keys, and functions that read configurations from nf_options.
 #pragma once
 #include "src/abi/handles.h"
+#include "src/train/fit.h"
 #include "src/train/metropolis.h"
 
 namespace nf {
@@ -20,6 +21,7 @@ struct LoadOptions {
 LoadOptions load_options(const nf_options* o);
 SessionOptions session_options(const nf_options* o);
 TrainerConfig trainer_options(const nf_options* o);
+FitConfig fit_options(const nf_options* o);
 MetropolisConfig metropolis_options(const nf_options* o);
 TableOptions table_options(const nf_options* o);
 struct BatchOptions {

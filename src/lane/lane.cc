@@ -42,19 +42,23 @@ Lane Lanes::make(bool constants) const {
 void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
   keeps_graphs_ = keeps_graphs;
   while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
+  for (auto& lane : lanes_)
+    if (constants) lane->need_constants(model_.params(), mirror_);
   begun_.resize(lanes_.size());
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
   while (static_cast<int64_t>(tapes_.size()) < tapes)
     tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
 }
 
-void Lanes::begin_step(int64_t count) {
+void Lanes::begin_step(int64_t count, bool training) {
   count_ = count;
+  training_ = training;
   std::fill(begun_.begin(), begun_.end(), 0);
 }
 
 void Lanes::enter(int64_t lane, size_t tape) {
   LaneTape& on = *tapes_[tape];
+  on.tape.training = training_;
   char& begun = begun_[static_cast<size_t>(lane)];
   if (!begun)
     (*this)[lane].begin_step(on, lane, count_);

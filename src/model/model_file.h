@@ -17,9 +17,10 @@ using Notes = std::map<std::string, std::string, std::less<>>;
 inline constexpr char kCheckpointKey[] = "nf.checkpoint";
 inline constexpr char kOptimizerPrefix[] = "optimizer.";
 
-struct Extra {  // what a checkpoint adds to a model file
+struct Extra {  // what a checkpoint adds to a model file, and other metadata
   std::string checkpoint;
   std::vector<TensorRef> tensors;
+  Metadata metadata;
 };
 
 void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra = {});
@@ -30,6 +31,7 @@ SafeTensors parse_model(std::span<const std::byte> bytes);
 struct LoadedModel {
   std::unique_ptr<Density> model;
   Notes notes;
+  std::string self_test;  // see self_test.h; "" without
 };
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> file);
 

@@ -64,6 +64,8 @@ class Objective {
 
  protected:
   const Density& model() const { return scope_.model; }
+  // What a loss that is not finite means to the caller.
+  virtual const char* outcome() const { return "the step is not applied"; }
   const ObjectiveScope scope_;
   std::shared_ptr<const Target> target_;
 };

@@ -61,7 +61,7 @@ void Phases::begin(Lane& lane, Work& w, const Batch& batch) const {
 }
 
 // Runs through coupled layer k - 1, whose statistics are known, up to layer k; or to the end, and then backward.
-void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const {
+void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) {
   Tape& t = lane.tape();
   const auto take = [&](const Mapped& m) {
     w.y = m.y;
@@ -81,11 +81,18 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
     column_sums(w.y->out, w.parts[k].weight, sums);
     return;
   }
-  Var lp = flow_.base().log_prob(s, w.y, w.context);
-  if (w.log_det) lp = add(t, lp, w.log_det);
-  Var loss = scale(t, lp, -1);
-  seed_losses(lane, batch, w.first, loss, batch.total_weight, row_loss());
-  if (loss->needs_grad) gradient_until(lane, w, t.head(), k, sums);
+  if (end(lane, batch, w.first, {w.y, w.log_det}, w.context)) gradient_until(lane, w, t.head(), k, sums);
+}
+
+Var Phases::log_prob_of(const Scope& s, const Mapped& results, Var context) const {
+  Var lp = flow_.base().log_prob(s, results.y, context);
+  return results.log_det ? add(s.tape, lp, results.log_det) : lp;
+}
+
+bool Phases::end(Lane& lane, const Batch& batch, int64_t first, const Mapped& results, Var context) {
+  Var loss = scale(lane.tape(), log_prob_of(lane.scope(), results, context), -1);
+  seed_losses(lane, batch, first, loss, batch.total_weight, row_loss());
+  return loss->needs_grad;
 }
 
 // Runs the gradient from a node back to coupled layer k - 1, and sums what arrives there.
@@ -162,13 +169,12 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
     const Density::Location at = row_nonfinite_at(lane, model(), batch, r);
     if (at.where != Density::kAllFinite)
-      fail_at(Code::numeric, {r, at.layer},
-              "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
-              number, static_cast<long long>(r), at.where.c_str(), coupled->where.c_str());
+      fail_at(Code::numeric, {batch.number(r), at.layer},
+              "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; %s", number,
+              static_cast<long long>(batch.number(r)), at.where.c_str(), coupled->where.c_str(), outcome());
   }
-  fail_at(Code::numeric, {-1, coupled->index},
-          "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
-          coupled->where.c_str());
+  fail_at(Code::numeric, {-1, coupled->index}, "step %llu: the statistics of the batch at %s are not finite; %s",
+          number, coupled->where.c_str(), outcome());
 }
 
 void Phases::applied() {

@@ -112,7 +112,7 @@ void OptimizerConfig::fields(Fields& f) {
     f.relevant(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(),
                std::string("\"optimizer\": \"") + name_of(kind) + "\"");
   };
-  f.real("lr", "learning rate, before the schedule", lr, 0, 1e3);
+  f.real("lr", "learning rate, before the schedule", lr, 0, kMaxRate);
   only({Kind::adam, Kind::adamw, Kind::adamax, Kind::radam});
   f.real("beta1", "smoothing of the gradient", beta1, 0, 0.999999);
   f.real("beta2", "smoothing of the squared gradient", beta2, 0, 0.99999999);

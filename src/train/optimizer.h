@@ -32,6 +32,7 @@ struct OptimizerConfig : Config {
   void fields(Fields& f) override;
 };
 
+inline constexpr double kMaxRate = 1e3;  // of option "lr"
 const char* name_of(OptimizerKind kind);
 void check(const OptimizerConfig& config);  // checks bounds, options that the kind ignores, and impossible combinations
 
