@@ -7,6 +7,9 @@
 // those of degree i or less. Hidden degrees are 1 ... D - 1 in turn, from 0 when there is a context (so that the first
 // output depends on it) or D = 1. Units are sorted by degree, so that masks are staircases (runtime/kernel/staircase.h)
 // and the net can be run degree by degree (runtime/op/autoregressive.h).
+//
+// Inputs and outputs of the net are in autoregressive order. Callers see its tensors (runtime/tape/dense_form.h) with
+// inputs and outputs in the order of the columns, hidden units by degree.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -33,9 +36,10 @@ class MadeBuilder {
   using Units = std::vector<int32_t>;  // degrees, sorted
 
   // features[i]: of input i, in autoregressive order; empty: 1 of every input.
+  // order[i]: the column of the event that input i is; empty: i. For the form in which callers see tensors.
   // given: degrees of the hidden layers, in place of those that `config` asks for; for nets of other libraries.
   MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
-              std::span<const Units> given);
+              std::span<const int32_t> order, std::span<const Units> given);
 
   // Sets the activation and the dropout of all stages. Comes first.
   void start(const Activation& act, double dropout);
@@ -54,6 +58,7 @@ class MadeBuilder {
     double bound = -1;  // of uniform initial weights; < 0: fan_bound
     int residual = -1;  // vector that is added; -1: none
     bool activated = false;
+    bool last = false;  // the result is the numbers of the inputs
   };
   // Declares "weight" and "bias".
   int linear(const Declare& d, const Linear& l);
@@ -64,10 +69,14 @@ class MadeBuilder {
 
  private:
   friend class Made;
+  // Where input j of this layer, and unit i of its result, are as callers see them.
+  std::vector<int32_t> seen_inputs(const Linear& l) const;
+  std::vector<int32_t> seen_outputs(const Linear& l) const;
   int derived(NetStage stage, NetStage::Kind kind, int in);
   StagedNet net_;
   ParamId first_ = -1;  // of its parameters, which are declared one after the other
   Units features_, outputs_;
+  std::vector<int32_t> seen_units_, seen_numbers_;  // the units of vector 0 and of the result, in the order of columns
   std::vector<Units> hidden_;
   std::span<const Units> given_;
   DegreeKind degrees_;
@@ -78,9 +87,9 @@ class MadeBuilder {
 
 class Made {
  public:
-  // features and given as in MadeBuilder.
+  // features, order and given as in MadeBuilder.
   Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features = {},
-       std::span<const MadeBuilder::Units> given = {});
+       std::span<const int32_t> order = {}, std::span<const MadeBuilder::Units> given = {});
 
   // x [n, features] in autoregressive order -> [D * per, n], the numbers of an input one after the other.
   Var operator()(const Scope& s, Var x, Var context) const;

@@ -42,7 +42,7 @@ class Mlp final : public DenseNet {
     }
     made.linear(
         d.inside("output"),
-        {.in = h, .from = from, .to = made.outputs(), .bound = c.output_bound(static_cast<int64_t>(from.size()))});
+        {.in = h, .from = from, .to = made.outputs(), .bound = c.output_bound(static_cast<int64_t>(from.size())), .last = true});
   }
 
  private:
