@@ -29,7 +29,7 @@ size_t slot_of(const Density& model, const char* name) {
 
 extern "C" {
 
-const char* nf_parts_describe(void) NF_NOEXCEPT { return static_text(describe_parts); }
+const char* nf_parts_describe(void) NF_NOEXCEPT { return static_text<describe_parts>(); }
 
 const char* nf_model_spec(const nf_model* m) NF_NOEXCEPT { return m ? m->state->model->canonical().c_str() : nullptr; }
 

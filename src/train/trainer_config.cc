@@ -9,7 +9,7 @@
 namespace nf {
 namespace {
 
-constexpr const char* kPath = "options";
+constexpr const char* kPath = "trainer";
 
 void copy(const PartConfig& from, PartConfig& to) {
   to.choose(from.part());

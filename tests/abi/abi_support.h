@@ -3,6 +3,8 @@
 #pragma once
 #include <gtest/gtest.h>
 #include <nf/nf.h>
+#include <nf/nf_data.h>
+#include <nf/nf_infer.h>
 
 #include <algorithm>
 #include <atomic>
@@ -115,18 +117,55 @@ class Tensor {
     v.assign(n, fill);
   }
   Tensor(std::vector<int64_t> shape, std::vector<float> values) : v(std::move(values)), shape_(std::move(shape)) {}
-  nf_view* view() {
-    view_ = NF_VIEW_INIT;
-    view_.ndim = static_cast<int32_t>(shape_.size());
-    std::copy(shape_.begin(), shape_.end(), view_.shape);
-    view_.data = v.data();
-    return &view_;
+  // Borrows the numbers; converts to what a call takes.
+  class Borrowed : public nf_view {
+   public:
+    Borrowed(const nf_view& v) : nf_view(v) {}
+    operator const nf_view*() const { return this; }
+    operator const nf_out*() {
+      memcpy(&out_, static_cast<const nf_view*>(this), sizeof out_);
+      return &out_;
+    }
+    nf_view* operator->() { return this; }
+
+   private:
+    nf_out out_;
+  };
+  Borrowed& borrowed() { return view_; }  // as the last view() left it
+  Borrowed& view() {
+    static_cast<nf_view&>(view_) = nf_array(NF_F32, v.data(), static_cast<int32_t>(shape_.size()), shape_.data());
+    return view_;
   }
   std::vector<float> v;
 
  private:
   std::vector<int64_t> shape_;
-  nf_view view_;
+  Borrowed view_{nf_view NF_VIEW_INIT};
+};
+
+// The batch of these streams, as a call takes it.
+class Batch {
+ public:
+  Batch(const nf_view* x, const nf_view* ctx = nullptr, const nf_view* weight = nullptr,
+        const nf_view* scores = nullptr) {
+    b_.x = x, b_.ctx = ctx, b_.weight = weight, b_.scores = scores;
+  }
+  operator const nf_batch*() const { return &b_; }
+
+ private:
+  nf_batch b_ = NF_BATCH_INIT;
+};
+
+// Samples first .. of stream `seed`, as nf_sample takes it.
+class Sampling {
+ public:
+  Sampling(uint64_t seed, uint64_t first, int64_t repeat = 0, double temperature = 0) {
+    s_.seed = seed, s_.first_index = first, s_.repeat = repeat, s_.temperature = temperature;
+  }
+  operator const nf_sampling*() const { return &s_; }
+
+ private:
+  nf_sampling s_ = NF_SAMPLING_INIT;
 };
 
 // Equal bits, NaN included.

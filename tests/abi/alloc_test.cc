@@ -86,9 +86,10 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
         {"nf_log_prob", [&] { return nf_log_prob(s.get(), x.view(), ctx.view(), row.view(), &e); }},
         {"nf_forward", [&] { return nf_forward(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
-        {"nf_trace", [&] { return nf_trace(s.get(), x.view(), ctx.view(), 0, states.view(), &e); }},
-        {"nf_sample", [&] { return nf_sample(s.get(), 1, 0, ctx.view(), z.view(), row.view(), &e); }},
-        {"nf_train_step", [&] { return nf_train_step(t.get(), x.view(), ctx.view(), weight.view(), &step, &e); }},
+        {"nf_trace", [&] { return nf_trace(s.get(), 0, x.view(), ctx.view(), states.view(), nullptr, &e); }},
+        {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_train_step",
+         [&] { return nf_train_step(t.get(), Batch(x.view(), ctx.view(), weight.view()), &step, &e); }},
     };
     for (const auto& [name, call] : calls) {
       // A trainer may grow when the batch does; a session holds all it will ever hold.
@@ -110,13 +111,13 @@ TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   for (const char* memory : {"full", "recompute"}) {
     const Model m = model(rt.get(), kCoupledSpec);
     const int64_t without = allocator.live;
-    const Trainer t = trainer(m.get(), options({{"memory", memory}}).get());
+    const Trainer t = trainer(m.get(), options({{"trainer.memory", memory}}).get());
     const auto step = [&](int64_t n) {
       Tensor x = banana(n);
       nf_step_info info = NF_STEP_INFO_INIT;
       Err e;
       const int64_t before = news, hooked = allocator.calls;
-      EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &info, &e), e));
+      EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &info, &e), e));
       EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
       return news - before + allocator.calls - hooked;
     };
@@ -127,7 +128,7 @@ TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   }
 }
 
-int32_t flat(void*, const nf_view* x, const nf_view*, const nf_view* log_density, const nf_view* gradient) {
+int32_t flat(void*, const nf_view* x, const nf_view*, const nf_out* log_density, const nf_out* gradient) {
   std::fill_n(static_cast<float*>(log_density->data), x->shape[0], -1.0f);
   if (gradient) std::fill_n(static_cast<float*>(gradient->data), 2 * x->shape[0], 0.0f);
   return 0;
@@ -147,13 +148,15 @@ TEST_F(Memory, StepsWithATargetAllocateNothing) {
         if ((name == "alpha" || name == "fisher") && *path == 't') continue;
         const Model m = model(rt.get());
         const int64_t without = allocator.live;
-        const Options drawing = options({{"objective", objective}, {"samples", "300"}, {"path_gradient", path}}),
-                      scoring = options({{"objective", objective}});
+        const Options drawing = options({{"trainer.objective", objective},
+                                         {"trainer.samples", "300"},
+                                         {"trainer.path_gradient", path}}),
+                      scoring = options({{"trainer.objective", objective}});
         const Trainer t = trainer(m.get(), name == "fisher" ? scoring.get() : drawing.get());
         ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target, &e), e));
         const auto step = [&] {
-          return nf_train_step(t.get(), name == "symmetric" || name == "fisher" ? x.view() : nullptr, nullptr, nullptr,
-                               nullptr, &e);
+          return nf_train_step(t.get(), Batch(name == "symmetric" || name == "fisher" ? &x.view() : nullptr), nullptr,
+                               &e);
         };
         ASSERT_TRUE(ok(step(), e));
         EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);
@@ -190,7 +193,7 @@ TEST_F(Memory, ByteCountsArePromises) {
   size_t last = 0;
   for (int64_t n : {10, 100, 5000, 300}) {
     Tensor batch = banana(n);
-    ASSERT_TRUE(ok(nf_train_step(t.get(), batch.view(), nullptr, nullptr, nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(batch.view()), nullptr, &e), e));
     EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
     EXPECT_TRUE(n != 300 || nf_trainer_bytes(t.get()) == last) << "grew though the batch did not";
     last = nf_trainer_bytes(t.get());
@@ -246,17 +249,18 @@ TEST_F(Memory, RunningOutAnywhere) {
   Err e;
   Tensor x = banana(50), row({50});
   ASSERT_TRUE(ok(nf_model_save(m.get(), path.c_str(), &e), e));
-  ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), &e), e));
-  const Options bag = options({{"threads", "2"}});
-  const Options fitting = options({{"objective", "reverse_kl"}, {"samples", "70"}, {"path_gradient", "true"}});
+  ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), nullptr, &e), e));
+  const Options bag = options({{"runtime.threads", "2"}});
+  const Options fitting =
+      options({{"trainer.objective", "reverse_kl"}, {"trainer.samples", "70"}, {"trainer.path_gradient", "true"}});
   const nf_allocator hook = allocator.hook();
 
   out_of_memory("nf_options_create and set", allocator, [](nf_error* err) {
     nf_options* o = nullptr;
     nf_status status = nf_options_create(&o, err);
-    if (status == NF_OK) status = nf_options_set(o, "optimizer", "adamw", err);
+    if (status == NF_OK) status = nf_options_set(o, "trainer.optimizer", "adamw", err);
     if (status == NF_OK)
-      status = nf_options_set_str(o, "columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
+      status = nf_options_set_str(o, "table.columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
     nf_options_free(o);
     return status;
   });
@@ -291,14 +295,14 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create and step", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     nf_trainer_free(p);
     return status;
   });
   out_of_memory("nf_model_create and fit_data", allocator, [&](nf_error* err) {
     nf_model* p = nullptr;
     nf_status status = nf_model_create(rt.get(), kCoupledSpec, sizeof(kCoupledSpec) - 1, 1, &p, err);
-    if (status == NF_OK) status = nf_model_fit_data(p, x.view(), nullptr, err);
+    if (status == NF_OK) status = nf_model_init_from_data(p, x.view(), nullptr, err);
     nf_model_free(p);
     return status;
   });
@@ -306,7 +310,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create and step, rows coupled", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(coupled.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     nf_trainer_free(p);
     return status;
   });
@@ -320,7 +324,7 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_status status = nf_target_create(rt.get(), spec, sizeof(spec) - 1, 2, &target, err);
     if (status == NF_OK) status = nf_trainer_create(coupled.get(), fitting.get(), nullptr, &p, err);
     if (status == NF_OK) status = nf_trainer_set_target(p, target, err);
-    if (status == NF_OK) status = nf_train_step(p, nullptr, nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, nullptr, nullptr, err);
     if (status == NF_OK) status = nf_session_create(coupled.get(), nullptr, &session, err);
     if (status == NF_OK) status = nf_importance(session, target, 1, 0, 50, nullptr, nullptr, nullptr, &info, err);
     if (status == NF_OK)
@@ -333,7 +337,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create, step, save and restore", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     if (status == NF_OK) status = nf_trainer_save(p, checkpoint.c_str(), err);
     if (status == NF_OK) status = nf_trainer_restore(p, checkpoint.c_str(), err);
     nf_trainer_free(p);
@@ -345,9 +349,9 @@ TEST_F(Memory, RunningOutAnywhere) {
   });
   out_of_memory("nf_batches_create and get", allocator, [&](nf_error* err) {
     nf_batches* p = nullptr;
-    nf_status status = nf_batches_create(rt.get(), x.view(), nullptr, nullptr, nullptr, &p, err);
-    nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
-    if (status == NF_OK) status = nf_batches_get(p, 1, &bx, &bc, &bw, err);
+    nf_status status = nf_batches_create(rt.get(), Batch(x.view()), nullptr, &p, err);
+    nf_batch batch = NF_BATCH_INIT;
+    if (status == NF_OK) status = nf_batches_get(p, 1, &batch, err);
     nf_batches_free(p);
     return status;
   });
@@ -355,7 +359,7 @@ TEST_F(Memory, RunningOutAnywhere) {
 
 // Descriptions are made at the first call: one that runs out of memory is NULL, and the next may succeed.
 TEST_F(Memory, DescriptionsThatRunOut) {
-  for (const auto& describe : {nf_layers_describe, nf_options_describe, nf_targets_describe}) {
+  for (const auto& describe : {nf_parts_describe, nf_options_describe, nf_targets_describe}) {
     const char* text = nullptr;
     for (int64_t k = 0; !text; ++k) {
       ASSERT_LT(k, 100000);
@@ -401,20 +405,19 @@ void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const ch
   const Trainer t = trainer(m.get()), u = trainer(twin.get());
   Tensor x = banana(3000), few = banana(40);
   Err e;
-  for (nf_trainer* p : {t.get(), u.get()})
-    ASSERT_TRUE(ok(nf_train_step(p, few.view(), nullptr, nullptr, nullptr, &e), e));
-  const uint64_t before = info(m.get()).hash;
+  for (nf_trainer* p : {t.get(), u.get()}) ASSERT_TRUE(ok(nf_train_step(p, Batch(few.view()), nullptr, &e), e));
+  const uint64_t before = nf_model_hash(m.get());
   for (int64_t k = 0;; ++k) {
     ASSERT_LT(k, 10000);
     allocator.fail_at = allocator.calls + k;
-    const nf_status status = nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e);
+    const nf_status status = nf_train_step(t.get(), Batch(x.view()), nullptr, &e);
     allocator.fail_at = -1;
     if (status == NF_OK) break;
     ASSERT_TRUE(failed(NF_ERR_NOMEM, status, e));
-    ASSERT_EQ(info(m.get()).hash, before);
+    ASSERT_EQ(nf_model_hash(m.get()), before);
   }
-  ASSERT_TRUE(ok(nf_train_step(u.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  EXPECT_EQ(info(m.get()).hash, info(twin.get()).hash);
+  ASSERT_TRUE(ok(nf_train_step(u.get(), Batch(x.view()), nullptr, &e), e));
+  EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get()));
 }
 
 TEST_F(Memory, ATrainerSurvivesRunningOut) {

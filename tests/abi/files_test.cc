@@ -55,7 +55,7 @@ TEST_F(Files, FileMemoryAndStreamAgree) {
   ASSERT_TRUE(ok(nf_model_load_memory(rt.get(), file.data(), file.size(), nullptr, &b, &e), e));
   const Model from_memory(b);
   for (const nf_model* loaded : {a, b}) {
-    EXPECT_EQ(info(loaded).hash, info(m.get()).hash);
+    EXPECT_EQ(nf_model_hash(loaded), nf_model_hash(m.get()));
     EXPECT_STREQ(nf_model_spec(loaded), nf_model_spec(m.get()));
     EXPECT_EQ(bytes_of(loaded), file);
   }
@@ -118,7 +118,7 @@ TEST_F(Files, BytesThatAreTooMany) {
     longer.resize(file.size() + extra);
     EXPECT_TRUE(failed(NF_ERR_FORMAT, load(longer, &e), e)) << extra;
   }
-  const Options small = options({{"max_file_bytes", "100"}});
+  const Options small = options({{"load.max_file_bytes", "100"}});
   const nf_status status = load(file, &e, small.get());
   EXPECT_EQ(status, NF_ERR_IO);
   EXPECT_EQ(e.os_errno, EFBIG);
@@ -128,7 +128,7 @@ TEST_F(Files, BytesThatAreTooMany) {
   nf_model* m = nullptr;
   EXPECT_EQ(nf_model_load(rt.get(), path.c_str(), small.get(), &m, &e), status);
   EXPECT_TRUE(failed(status, status, e, "limit"));
-  const Options enough = options({{"max_file_bytes", std::to_string(file.size()).c_str()}});
+  const Options enough = options({{"load.max_file_bytes", std::to_string(file.size()).c_str()}});
   EXPECT_TRUE(ok(load(file, &e, enough.get()), e));
 }
 
@@ -161,10 +161,10 @@ TEST_F(Files, FilesThatAreSomethingElse) {
     EXPECT_TRUE(failed(status, status, e)) << c.size() << " bytes";
   }
   const std::string npy = dir / "x.npy";
-  ASSERT_TRUE(ok(nf_table_save(banana(10).view(), npy.c_str(), &e), e));
+  ASSERT_TRUE(ok(nf_table_save(banana(10).view(), npy.c_str(), nullptr, &e), e));
   EXPECT_TRUE(failed(NF_ERR_FORMAT, load(read(npy), &e), e)) << "an npy file";
   const std::string other = dir / "x.txt";
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_save(banana(10).view(), other.c_str(), &e), e, ".npy or .csv"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_save(banana(10).view(), other.c_str(), nullptr, &e), e, ".npy or .csv"));
   EXPECT_FALSE(std::filesystem::exists(other));
 }
 
@@ -191,31 +191,31 @@ TEST_F(Files, OperatingSystemErrors) {
 
 TEST_F(Files, CheckpointsContinueBitForBit) {
   const std::string path = dir / "c.safetensors";
-  const Options bag = options({{"lr", "0.01"}});
+  const Options bag = options({{"trainer.lr", "0.01"}});
   Tensor x = banana(200);
   Err e;
   auto steps = [&](nf_trainer* t, int n) {
-    for (int i = 0; i < n; ++i) ASSERT_TRUE(ok(nf_train_step(t, x.view(), nullptr, nullptr, nullptr, &e), e));
+    for (int i = 0; i < n; ++i) ASSERT_TRUE(ok(nf_train_step(t, Batch(x.view()), nullptr, &e), e));
   };
   const Model m = model(rt.get());
   const Trainer t = trainer(m.get(), bag.get());
   steps(t.get(), 7);
   ASSERT_TRUE(ok(nf_trainer_save(t.get(), path.c_str(), &e), e));
-  const uint64_t at_save = info(m.get()).hash;
+  const uint64_t at_save = nf_model_hash(m.get());
   steps(t.get(), 5);
 
   const Model other = model(rt.get(), kSpec, 99);
   const Trainer resumed = trainer(other.get(), bag.get());
   ASSERT_TRUE(ok(nf_trainer_restore(resumed.get(), path.c_str(), &e), e));
   EXPECT_EQ(nf_trainer_step_count(resumed.get()), 7u);
-  EXPECT_EQ(info(other.get()).hash, at_save);
+  EXPECT_EQ(nf_model_hash(other.get()), at_save);
   steps(resumed.get(), 5);
-  EXPECT_EQ(info(other.get()).hash, info(m.get()).hash);
+  EXPECT_EQ(nf_model_hash(other.get()), nf_model_hash(m.get()));
 
   // A checkpoint is a model as well.
   nf_model* loaded = nullptr;
   ASSERT_TRUE(ok(nf_model_load(rt.get(), path.c_str(), nullptr, &loaded, &e), e));
-  EXPECT_EQ(info(loaded).hash, at_save);
+  EXPECT_EQ(nf_model_hash(loaded), at_save);
   nf_model_free(loaded);
 }
 
@@ -226,20 +226,20 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   {
     const Model m = model(rt.get(), kTiny);
     const Trainer t = trainer(m.get());
-    ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
     ASSERT_TRUE(ok(nf_trainer_save(t.get(), path.c_str(), &e), e));
     ASSERT_TRUE(ok(nf_model_save(m.get(), plain.c_str(), &e), e));
   }
   const Model m = model(rt.get());
   const Trainer t = trainer(m.get());
-  ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  const uint64_t before = info(m.get()).hash;
+  ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
+  const uint64_t before = nf_model_hash(m.get());
   auto refuse = [&](const std::string& file, const char* what) {
     const nf_status status = nf_trainer_restore(t.get(), file.c_str(), &e);
     EXPECT_TRUE(defined(status) || status == NF_ERR_STATE)
         << what << ": " << nf_status_name(status) << ": " << e.message;
     EXPECT_TRUE(failed(status, status, e)) << what;
-    EXPECT_EQ(info(m.get()).hash, before) << what << " changed the model";
+    EXPECT_EQ(nf_model_hash(m.get()), before) << what << " changed the model";
     EXPECT_EQ(nf_trainer_step_count(t.get()), 1u) << what;
   };
   refuse(path, "another spec");
@@ -250,7 +250,7 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   const Bytes whole = read(path);
   write(cut, Bytes(whole.begin(), whole.begin() + static_cast<long>(whole.size() / 2)));
   refuse(cut, "a truncated checkpoint");
-  EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
 }
 
 // Options that give an optimiser more state are part of what a checkpoint was made with.
@@ -264,8 +264,8 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
                                                  {"rmsprop", "momentum", "0.5"},
                                                  {"sgd", "momentum", "0.5"}}) {
     SCOPED_TRACE(std::string(optimizer) + " " + option);
-    const Options without = options({{"optimizer", optimizer}});
-    const Options with = options({{"optimizer", optimizer}, {option, value}});
+    const Options without = options({{"trainer.optimizer", optimizer}});
+    const Options with = options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
     for (const bool saved : {false, true}) {
       const Trainer a = trainer(m.get(), (saved ? with : without).get());
       const Trainer b = trainer(n.get(), (saved ? without : with).get());
@@ -275,7 +275,7 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
       EXPECT_TRUE(ok(nf_trainer_restore(a.get(), path.c_str(), &e), e));
     }
   }
-  const Trainer adam = trainer(m.get()), sgd = trainer(n.get(), options({{"optimizer", "sgd"}}).get());
+  const Trainer adam = trainer(m.get()), sgd = trainer(n.get(), options({{"trainer.optimizer", "sgd"}}).get());
   ASSERT_TRUE(ok(nf_trainer_save(adam.get(), path.c_str(), &e), e));
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore(sgd.get(), path.c_str(), &e), e, "optimizer \"adam\""));
 }

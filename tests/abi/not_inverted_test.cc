@@ -41,7 +41,7 @@ TEST_F(NotInverted, ScoringNamesLayerAndRow) {
   EXPECT_TRUE(failed(NF_ERR_NOT_INVERTED, status, e, "row "));
   EXPECT_TRUE(failed(NF_ERR_NOT_INVERTED, status, e, "max_iterations"));
   EXPECT_TRUE(ok(nf_inverse(s.get(), x.view(), nullptr, z.view(), nullptr, &e), e)) << "the other direction is closed";
-  EXPECT_TRUE(ok(nf_sample(s.get(), 1, 0, nullptr, z.view(), out.view(), &e), e));
+  EXPECT_TRUE(ok(nf_sample(s.get(), Sampling(1, 0), nullptr, z.view(), out.view(), &e), e));
   for (float v : z.v) EXPECT_TRUE(std::isfinite(v));
 }
 
@@ -63,7 +63,8 @@ TEST_F(NotInverted, SamplingNamesTheSample) {
   const Model m = model(rt.get(), spec("", kHard));
   const Session s = session(m.get());
   Tensor x({5, 2}), out({5});
-  EXPECT_TRUE(failed(NF_ERR_NOT_INVERTED, nf_sample(s.get(), 1, 1000, nullptr, x.view(), nullptr, &e), e, "row 100"));
+  EXPECT_TRUE(
+      failed(NF_ERR_NOT_INVERTED, nf_sample(s.get(), Sampling(1, 1000), nullptr, x.view(), nullptr, &e), e, "row 100"));
   EXPECT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, out.view(), &e), e));
 }
 
@@ -83,19 +84,18 @@ TEST_F(NotInverted, SylvesterNamesItTheSameWay) {
 TEST_F(NotInverted, TrainingChangesNothing) {
   for (const char* memory : {"full", "recompute"}) {
     const Model m = planar(kInverted);
-    const Trainer t = trainer(m.get(), options({{"memory", memory}}).get());
+    const Trainer t = trainer(m.get(), options({{"trainer.memory", memory}}).get());
     Tensor x({200, 2});
-    const uint64_t before = info(m.get()).hash;
+    const uint64_t before = nf_model_hash(m.get());
     put(x, 150, 1.7f, 2.1f);
     nf_step_info step = NF_STEP_INFO_INIT;
-    EXPECT_TRUE(
-        failed(NF_ERR_NOT_INVERTED, nf_train_step(t.get(), x.view(), nullptr, nullptr, &step, &e), e, "row 150 "));
-    EXPECT_EQ(info(m.get()).hash, before) << "the refused step was applied";
+    EXPECT_TRUE(failed(NF_ERR_NOT_INVERTED, nf_train_step(t.get(), Batch(x.view()), &step, &e), e, "row 150 "));
+    EXPECT_EQ(nf_model_hash(m.get()), before) << "the refused step was applied";
     EXPECT_EQ(nf_trainer_step_count(t.get()), 0u);
     put(x, 150, 0, 0);
-    ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &step, &e), e));
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &step, &e), e));
     EXPECT_EQ(step.step, 1u);
-    EXPECT_NE(info(m.get()).hash, before) << "gradients are recorded again";
+    EXPECT_NE(nf_model_hash(m.get()), before) << "gradients are recorded again";
   }
 }
 

@@ -28,7 +28,7 @@ Results infer(nf_model* m, int* failures) {
     *failures += nf_log_prob(s, x.view(), nullptr, log_prob.view(), nullptr) != NF_OK;
     *failures += nf_forward(s, x.view(), nullptr, z.view(), nullptr, nullptr) != NF_OK;
     *failures += nf_inverse(s, z.view(), nullptr, back.view(), nullptr, nullptr) != NF_OK;
-    *failures += nf_sample(s, 7, 1000, nullptr, sample.view(), nullptr, nullptr) != NF_OK;
+    *failures += nf_sample(s, Sampling(7, 1000), nullptr, sample.view(), nullptr, nullptr) != NF_OK;
   }
   nf_session_free(s);
   return {log_prob.v, z.v, back.v, sample.v};
@@ -39,8 +39,8 @@ uint64_t train(nf_runtime* rt) {
   const Trainer t = trainer(m.get());
   Tensor x = banana(512, 5);
   Err e;
-  for (int i = 0; i < kSteps; ++i) EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  return info(m.get()).hash;
+  for (int i = 0; i < kSteps; ++i) EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
+  return nf_model_hash(m.get());
 }
 
 void many_sessions_and_a_trainer(nf_runtime* rt) {
@@ -70,12 +70,12 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
 }
 
 TEST(Threads, SessionsAndATrainerOnOneThreadEach) {
-  const Runtime rt = runtime(nullptr, options({{"threads", "1"}}).get());
+  const Runtime rt = runtime(nullptr, options({{"runtime.threads", "1"}}).get());
   many_sessions_and_a_trainer(rt.get());
 }
 
 TEST(Threads, SessionsAndATrainerOnASharedPool) {
-  const Runtime rt = runtime(nullptr, options({{"threads", "3"}}).get());
+  const Runtime rt = runtime(nullptr, options({{"runtime.threads", "3"}}).get());
   many_sessions_and_a_trainer(rt.get());
 }
 
@@ -83,7 +83,7 @@ TEST(Threads, SameBitsForAnyNumberOfThreads) {
   uint64_t hash = 0;
   Results first;
   for (const char* n : {"1", "2", "3", "8"}) {
-    const Runtime rt = runtime(nullptr, options({{"threads", n}}).get());
+    const Runtime rt = runtime(nullptr, options({{"runtime.threads", n}}).get());
     const uint64_t h = train(rt.get());
     const Model m = model(rt.get());
     int failures = 0;

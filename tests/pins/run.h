@@ -58,6 +58,7 @@ struct Numbers {
   void set(int64_t i, double v);
   int64_t count() const;
   const nf_view* view() const;  // nullptr when there are no columns: such an argument is left out
+  const nf_out* out();
 
  private:
   int32_t dtype_;
@@ -65,6 +66,7 @@ struct Numbers {
   std::vector<float> f_;
   std::vector<double> d_;
   mutable nf_view view_;
+  nf_out out_;
 };
 
 // A trainer with the options of the case. `target` must be kept while it lives.
