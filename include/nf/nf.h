@@ -487,16 +487,18 @@ typedef struct nf_tensor_info {
 /* [shared; stable 0.1] index in [0, tensor_count). */
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* Copy a tensor out of or into the model by name. The view must have the tensor's shape. Tensors are dense, whatever
- * libnf keeps in memory: weights are [outputs, inputs] and act on columns, y = W x + b; triangular and masked matrices
- * are square or rectangular with zeros, and setting ignores what the mask excludes. Buffers that must stay valid (a
- * permutation, a rotation) are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity with NF_ERR_NUMERIC. */
+ * libnf stores (their shapes may hold more numbers than param_count): weights are [outputs, inputs] and act on columns,
+ * y = W x + b; triangular and masked matrices are square or rectangular with zeros, and setting ignores what the mask
+ * excludes. include/nf/README.md lists the tensors of every layer. Buffers that must stay valid (a permutation, a rotation)
+ * are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity with NF_ERR_NUMERIC. An error changes nothing. */
 /* [shared; stable 0.1] */
 NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
 /* [shared; experimental 0.2] Fills out, of the tensor's shape, with 1 where the tensor's entries are used and 0 where they
- * are fixed at 0. Units of masked nets are sorted by degree, so the mask is a staircase (Germain et al. 2015); whoever
- * imports a net with another order of units sorts its units to match. */
+ * are fixed at 0. Hidden units of masked nets (Germain et al. 2015) are sorted by degree, the number of columns of x that a
+ * unit may depend on: whoever imports a net with another order of units sorts its rows and columns to match. Inputs
+ * (context, then x) and outputs are in the order of the columns of x, whatever the "order" in the spec. */
 NF_API nf_status nf_model_get_mask(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.2] Data-dependent initialization: sets the layers that take their initial parameters from data
  * ("actnorm", "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the

@@ -88,9 +88,7 @@ DenseFormPtr transposed_form(int64_t inputs, int64_t outputs) { return std::make
 
 DenseFormPtr triangle_form(int64_t n, bool upper) { return std::make_shared<Triangle>(n, upper); }
 
-DenseFormPtr reordered_form(std::vector<int32_t> place) {
-  return std::make_shared<Reordered>(std::move(place));
-}
+DenseFormPtr reordered_form(std::vector<int32_t> place) { return std::make_shared<Reordered>(std::move(place)); }
 
 DenseFormPtr staircase_form(const kernel::Staircase& s, std::span<const int32_t> outputs,
                             std::span<const int32_t> inputs) {

@@ -16,8 +16,8 @@ struct ParamSlot {
   std::string name;
   Dims shape;  // as it is stored
   bool trainable;
-  std::string old_name = {};   // in files of older versions; "": the same
-  DenseFormPtr form = {};      // how callers see it; nullptr: as it is stored
+  std::string old_name = {};  // in files of older versions; "": the same
+  DenseFormPtr form = {};     // how callers see it; nullptr: as it is stored
   // Set for a tensor that files of older versions lack: the values that such a file stands for.
   std::shared_ptr<const std::vector<double>> when_missing = {};
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16

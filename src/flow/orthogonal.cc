@@ -17,9 +17,9 @@ class Orthogonal final : public Layer {
   Orthogonal(const Config& c, const Declare& d) {
     check_dense(d, "type");
     const int64_t n = d.columns();
-    rotation_ = d.buffer("rotation", {n, n},
-                         Init::exactly(random_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal)),
-                         Invariant::rotation, "", transposed_form(n, n));
+    rotation_ =
+        d.buffer("rotation", {n, n}, Init::exactly(random_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal)),
+                 Invariant::rotation, "", transposed_form(n, n));
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override { return {matmul(s.tape, x, s.param(rotation_)), nullptr}; }

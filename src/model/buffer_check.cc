@@ -79,8 +79,8 @@ void check_buffer(Code code, Invariant invariant, const std::string& name, const
   }
   for (int64_t k = 0; k < shape.count(); ++k)
     if (!allowed(invariant, at(k)))
-      fail(code, "tensor \"%s\" is %g at index %lld, but has to be %s", name.c_str(), at(k),
-           static_cast<long long>(k), words(invariant));
+      fail(code, "tensor \"%s\" is %g at index %lld, but has to be %s", name.c_str(), at(k), static_cast<long long>(k),
+           words(invariant));
 }
 
 }  // namespace nf

@@ -128,9 +128,8 @@ int MadeBuilder::linear(const Declare& d, const Linear& l) {
   for (int64_t e = 0; e < s.mask.steps(); ++e)
     dense |= s.mask.piece(e).rows == s.mask.rows() && s.mask.piece(e).cols == s.mask.cols();
   const std::vector<int32_t> outputs = seen_outputs(l);
-  const ParamId weight =
-      d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()}, Init::uniform_pm(bound),
-              staircase_form(s.mask, outputs, seen_inputs(l)));
+  const ParamId weight = d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()},
+                                 Init::uniform_pm(bound), staircase_form(s.mask, outputs, seen_inputs(l)));
   d.param("bias", {units}, Init::uniform_pm(bound),
           std::is_sorted(outputs.begin(), outputs.end()) ? nullptr : reordered_form(outputs));
   if (first_ < 0) first_ = weight;

@@ -54,8 +54,7 @@ struct Net {
       if (last) {
         for (const int place : order) layer.degree.insert(layer.degree.end(), 2, place);
       } else {
-        for (int64_t j = 0; j < hidden[l]; ++j)
-          layer.degree.push_back(low + static_cast<int>(j % (kColumns - low)));
+        for (int64_t j = 0; j < hidden[l]; ++j) layer.degree.push_back(low + static_cast<int>(j % (kColumns - low)));
         std::shuffle(layer.degree.begin(), layer.degree.end(), random);
       }
       const auto out = static_cast<int64_t>(layer.degree.size()), in = static_cast<int64_t>(from.size());
@@ -140,8 +139,8 @@ void import(nf_model* m, const Net& net) {
 }
 
 void compare(const char* order_name, const std::vector<int>& order, bool context, const std::vector<int64_t>& hidden) {
-  SCOPED_TRACE(std::string(order_name) + (context ? ", with context" : "") + ", hidden layers: " +
-               std::to_string(hidden.size()));
+  SCOPED_TRACE(std::string(order_name) + (context ? ", with context" : "") +
+               ", hidden layers: " + std::to_string(hidden.size()));
   std::mt19937_64 random(7);
   const Net net(order, context, hidden, random);
   std::string sizes;
@@ -161,8 +160,8 @@ void compare(const char* order_name, const std::vector<int>& order, bool context
   const nf_out out = nf_out_vec_f64(got.data(), kRows);
   OK(nf_score(m, &rows, context ? &contexts : nullptr, &out, &e));
   for (int64_t r = 0; r < kRows; ++r) {
-    const double want = net.log_prob(&x[static_cast<size_t>(r * kColumns)],
-                                     context ? &c[static_cast<size_t>(r * kContext)] : nullptr);
+    const double want =
+        net.log_prob(&x[static_cast<size_t>(r * kColumns)], context ? &c[static_cast<size_t>(r * kContext)] : nullptr);
     EXPECT_NEAR(got[static_cast<size_t>(r)], want, 1e-12 * std::max(1.0, std::abs(want))) << "row " << r;
   }
   nf_model_free(m);

@@ -212,8 +212,8 @@ TEST(TensorForms, SylvesterHasItsTriangles) {
 }
 
 TEST(TensorForms, NetWeightsAreOutputsByInputs) {
-  FlowCase<double> f = one_layer(
-      R"({"type": "additive_coupling", "net": {"type": "mlp", "hidden": [5], "activation": "tanh"}})", 4);
+  FlowCase<double> f =
+      one_layer(R"({"type": "additive_coupling", "net": {"type": "mlp", "hidden": [5], "activation": "tanh"}})", 4);
   const auto read_tensor = [&](const char* name) { return value_of(f.model(), std::string("layers.0.net.") + name); };
   EXPECT_EQ(read_tensor("hidden.0.weight").shape, (Dims{5, 2}));
   EXPECT_EQ(read_tensor("output.weight").shape, (Dims{2, 5}));
