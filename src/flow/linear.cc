@@ -12,7 +12,7 @@ class Linear final : public Layer {
     int64_t seed = 0;
     bool bias = true;
     void fields(Fields& f) override {
-      f.integer("seed", "which random rotation it starts as; layers of one model differ for equal seeds", seed, 0,
+      f.integer("seed", "seed of the initial random rotation; layers of a model differ even with equal seeds", seed, 0,
                 INT64_MAX);
       f.flag("bias", "learn b", bias);
     }
@@ -40,7 +40,7 @@ class Linear final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, linear, Linear, "learned matrix without constraints, its determinant by LU",
+NF_PART(Layer, linear, Linear, "learned matrix without constraints; its determinant by LU",
         "Kingma & Dhariwal 2018, Glow, eq. 9");
 
 }  // namespace nf

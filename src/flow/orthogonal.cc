@@ -10,7 +10,8 @@ class Orthogonal final : public Layer {
   struct Config final : nf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
-      f.integer("seed", "which random rotation; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+      f.integer("seed", "seed of the random rotation; layers of a model differ even with equal seeds", seed, 0,
+                INT64_MAX);
     }
   };
 

@@ -44,7 +44,7 @@ Session::Session(const Allocator& allocator, Executor& executor, const Density& 
     workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
 }
 
-// What the hungriest call needs for a full block.
+// Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(const Allocator& allocator) {
   Tape t(allocator, model_.dtype());
   t.recording = false;
@@ -126,12 +126,12 @@ uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
-  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
+  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // odd, so the keys of a row's draws are all different
   Tape& t = s.tape;
   uint64_t* keys = key_rows(t, x, context);
   if (!keys || options_.samples == 1) return model_.log_prob(s, x, context);
   const int64_t n = x->out.shape[0];
-  // exp(highest) sum is the sum of exp(log_prob) so far.
+  // exp(highest) * sum is the sum of exp(log_prob) so far.
   auto *highest = t.scratch<double>(n), *sum = t.scratch<double>(n);
   Var mean = t.empty({n});
   with_dtype(t.dtype(), [&]<class T>() {
@@ -203,7 +203,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
       if (log_det) store_rows(det ? det : w.tape.zeros({rows}), log_det(k), first);
     };
     if (!inverse) key_rows(w.tape, xv, cv);
-    // By reference, so that std::function has nothing to allocate.
+    // Passed by reference, so that std::function does not allocate.
     const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);

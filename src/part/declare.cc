@@ -3,7 +3,7 @@
 namespace nf {
 
 ParamId Declare::add(ParamInfo info) const {
-  info.shape.count();  // refuses an overflow here, where the name is known
+  info.shape.count();  // throws on overflow here, where the name is known
   info.name = prefix_ + info.name;
   if (!info.old_name.empty()) info.old_name = prefix_ + info.old_name;
   all_.push_back(std::move(info));

@@ -1,5 +1,5 @@
-// What the tests of the C ABI share: handles that free themselves, tensors behind nf_view, a counting and failing
-// allocator, toy data. Sees nf.h only, as every user does.
+// Shared by the tests of the C ABI: handles that free themselves, tensors behind nf_view, a counting and failing
+// allocator, toy data. Sees only nf.h, as every user does.
 #pragma once
 #include <gtest/gtest.h>
 #include <nf/nf.h>
@@ -33,7 +33,8 @@ inline testing::AssertionResult ok(nf_status status, const nf_error& e) {
   return testing::AssertionFailure() << nf_status_name(status) << ": " << e.message;
 }
 
-// The status is as expected, err says the same, and the message holds `needle` (case matters).
+// Checks that the status is as expected, that err has the same status, and that the message contains `needle` (case
+// matters).
 inline testing::AssertionResult failed(nf_status expected, nf_status status, const nf_error& e,
                                        const std::string& needle = "") {
   if (status != expected) {
@@ -108,7 +109,7 @@ inline nf_model_info info(const nf_model* m) {
   return i;
 }
 
-// Row-major numbers with the view that borrows them.
+// Row-major numbers and a view that borrows them.
 class Tensor {
  public:
   Tensor(std::vector<int64_t> shape, float fill = 0) : shape_(std::move(shape)) {
@@ -168,12 +169,12 @@ class Sampling {
   nf_sampling s_ = NF_SAMPLING_INIT;
 };
 
-// Equal bits, NaN included.
+// Compares bits, NaN included.
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-// Rows (x, x^2 / 2 + noise) from a small generator: the same numbers on every machine.
+// Returns rows (x, x^2 / 2 + noise) from a small generator: the same numbers on every machine.
 inline Tensor banana(int64_t rows, uint64_t seed = 1) {
   Tensor t({rows, 2});
   auto uniform = [state = seed * 2654435761u + 12345]() mutable {
@@ -188,8 +189,8 @@ inline Tensor banana(int64_t rows, uint64_t seed = 1) {
   return t;
 }
 
-// An allocator that counts from any thread, checks sizes on free, and refuses allocation number `fail_at`, 0-based, or
-// all from there on.
+// An allocator that counts calls from any thread, checks sizes on free, and refuses allocation number `fail_at`,
+// 0-based, or all from that one on.
 class CountingAllocator {
  public:
   std::atomic<int64_t> live{0}, peak{0}, calls{0}, fail_at{-1}, mismatches{0};
@@ -237,7 +238,7 @@ class CountingAllocator {
   }
 };
 
-// A runtime on a counting allocator: everything must be given back when the test ends.
+// A runtime on a counting allocator; everything must be freed when the test ends.
 class Counted : public testing::Test {
  protected:
   void SetUp() override {
@@ -254,7 +255,7 @@ class Counted : public testing::Test {
   Runtime rt;
 };
 
-// An empty folder, removed at the end.
+// An empty folder that is removed at the end.
 class TempDir {
  public:
   TempDir() {
@@ -272,7 +273,7 @@ class TempDir {
   std::string path_;
 };
 
-// The model's file in memory.
+// Returns the model's file, written to memory.
 inline std::vector<unsigned char> bytes_of(const nf_model* m) {
   std::vector<unsigned char> out;
   Err e;

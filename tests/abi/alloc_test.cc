@@ -1,5 +1,5 @@
-// Memory: calls in steady state allocate nothing, byte counts are promises, and running out of memory at any
-// allocation, of nf_allocator or of operator new, is NF_ERR_NOMEM that leaks nothing (in the manner of SQLite's malloc
+// Memory: calls in steady state allocate nothing, reported byte counts are exact, and running out of memory at any
+// allocation, of nf_allocator or of operator new, gives NF_ERR_NOMEM without a leak (in the manner of SQLite's malloc
 // tests).
 #include <atomic>
 #include <functional>
@@ -65,7 +65,8 @@ namespace {
 
 using Memory = Counted;
 
-// The hook reaches libnf.so: without that, every zero below would be hollow. Valgrind puts its own operator new first.
+// Checks that libnf.so uses this hook; without that, the zeros below would prove nothing. Valgrind puts its own
+// operator new first.
 bool hook_is_live(nf_runtime* rt) {
   const int64_t before = news;
   const Model m = model(rt);
@@ -92,7 +93,7 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
          [&] { return nf_train_step(t.get(), Batch(x.view(), ctx.view(), weight.view()), &step, &e); }},
     };
     for (const auto& [name, call] : calls) {
-      // A trainer may grow when the batch does; a session holds all it will ever hold.
+      // A trainer may grow with the batch; a session takes all its memory at once.
       ASSERT_TRUE(name != std::string("nf_train_step") || ok(call(), e)) << name;
       const int64_t before = news, hooked = allocator.calls;
       for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(call(), e)) << name;
@@ -105,7 +106,7 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
 constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
 
-// Layers that couple rows keep the graph of a whole batch: it grows with the largest batch so far, and then no more.
+// Layers that couple rows keep the graph of a whole batch, so memory grows with the largest batch so far and no more.
 TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
   for (const char* memory : {"full", "recompute"}) {
@@ -200,11 +201,11 @@ TEST_F(Memory, ByteCountsArePromises) {
   }
 }
 
-// Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it makes.
+// Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it creates.
 void out_of_memory(const char* what, CountingAllocator& a, const std::function<nf_status(nf_error*)>& attempt) {
   SCOPED_TRACE(what);
   Err e;
-  ASSERT_TRUE(ok(attempt(&e), e));  // caches that live as long as the process are filled
+  ASSERT_TRUE(ok(attempt(&e), e));  // fills caches that live as long as the process
   struct Mode {
     bool hook, forever;  // later allocations fail too
   };
@@ -212,7 +213,7 @@ void out_of_memory(const char* what, CountingAllocator& a, const std::function<n
     int64_t k = 0;
     a.fail_forever = fail_new_forever = forever;
     for (nf_status status = NF_ERR_NOMEM; status != NF_OK; ++k) {
-      ASSERT_LT(k, 100000) << "never succeeds";
+      ASSERT_LT(k, 100000) << "never succeeded";
       const int64_t live = a.live, live_new = live_news;
       memset(e.message, 0, sizeof(e.message));
       e.code = 0;
@@ -241,7 +242,7 @@ nf_status made(nf_status status, T*& p, void (*free)(T*)) {
   return status;
 }
 
-TEST_F(Memory, RunningOutAnywhere) {
+TEST_F(Memory, AnyAllocationMayFail) {
   const Model m = model(rt.get());
   const std::vector<unsigned char> file = bytes_of(m.get());
   const TempDir dir;
@@ -372,8 +373,8 @@ TEST_F(Memory, DescriptionsThatRunOut) {
   }
 }
 
-// A bad spec is a bad spec, or there was no memory to say so.
-TEST_F(Memory, ErrorsThatRunOut) {
+// A bad spec is reported as such, unless there is no memory to report it.
+TEST_F(Memory, ErrorsThatRunOutOfMemory) {
   for (const std::string spec : {
            R"({"event": [2], "layers": [{"layers": [{"type": "affine_coupling", "hidden": [3], "hidden": [4]}]}]})",
            R"({"event": [2], "layers": [{"type": "affine_coupling", "hiden": [3]}]})",
@@ -398,7 +399,7 @@ TEST_F(Memory, ErrorsThatRunOut) {
   }
 }
 
-// A step that runs out of memory is not applied, and the next one goes through.
+// A step that runs out of memory is not applied, and the next one succeeds.
 void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const char* spec) {
   SCOPED_TRACE(spec);
   const Model m = model(rt, spec), twin = model(rt, spec);
@@ -420,7 +421,7 @@ void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const ch
   EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get()));
 }
 
-TEST_F(Memory, ATrainerSurvivesRunningOut) {
+TEST_F(Memory, ATrainerSurvivesRunningOutOfMemory) {
   survives_running_out(rt.get(), allocator, kSpec);
   survives_running_out(rt.get(), allocator, kCoupledSpec);
 }

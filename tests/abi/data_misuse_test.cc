@@ -1,5 +1,5 @@
-// Data that fit the call but are odd: no rows, NaN and infinite rows, weights, contexts, strides of every kind, the
-// other dtype. A row's result never depends on the other rows.
+// Unusual data that are valid for the call: no rows, NaN and infinite rows, weights, contexts, strides of every kind,
+// the other dtype. A row's result never depends on the other rows.
 #include <limits>
 
 #include "tests/abi/abi_support.h"
@@ -78,7 +78,7 @@ TEST_F(DataMisuse, ABadRowSpoilsOnlyItself) {
         EXPECT_TRUE(std::isfinite(bad) || std::isnan(a) || a == -INFINITY)
             << "row " << i << " with " << bad << " scores " << a;
       else
-        EXPECT_EQ(memcmp(&a, &b, sizeof(a)), 0) << "row " << i << " depends on a neighbour with " << bad;
+        EXPECT_EQ(memcmp(&a, &b, sizeof(a)), 0) << "row " << i << " depends on a neighbor with " << bad;
     }
   }
 }
@@ -90,7 +90,7 @@ TEST_F(DataMisuse, NonfiniteErrorNamesTheRow) {
   Err e;
   EXPECT_TRUE(failed(NF_ERR_NUMERIC, nf_log_prob(strict.get(), x.view(), nullptr, out.view(), &e), e, "137"));
   x.v[2 * 137 + 1] = 0;
-  EXPECT_TRUE(ok(nf_log_prob(strict.get(), x.view(), nullptr, out.view(), &e), e)) << "the session is as before";
+  EXPECT_TRUE(ok(nf_log_prob(strict.get(), x.view(), nullptr, out.view(), &e), e)) << "the session is unchanged";
 }
 
 TEST_F(DataMisuse, NonfiniteTrainingChangesNothing) {
@@ -137,7 +137,7 @@ TEST_F(DataMisuse, ContextsThatDoNotFit) {
   EXPECT_TRUE(failed(none, none, e, "ctx"));
   EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_log_prob(cs.get(), x.view(), two.view(), out.view(), &e), e, "ctx"));
   EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_log_prob(cs.get(), x.view(), three.view(), out.view(), &e), e, "ctx"));
-  // One context row for all rows is the same as that row repeated.
+  // One context row for all rows gives the same result as that row repeated.
   ASSERT_TRUE(ok(nf_log_prob(cs.get(), x.view(), one.view(), out.view(), &e), e));
   Tensor broadcast({4});
   ASSERT_TRUE(ok(nf_log_prob(cs.get(), x.view(), single.view(), broadcast.view(), &e), e));
@@ -176,7 +176,7 @@ TEST_F(DataMisuse, StridesAndDtypes) {
   memcpy(odd.data() + 1, x.v.data(), x.v.size() * sizeof(float));
   check("unaligned", odd.data() + 1, NF_F32, 2, 1);
 
-  // Output with gaps: only the elements of the view are written.
+  // An output with gaps: only the elements of the view are written.
   std::vector<double> out(3 * n, -7.0);
   nf_out backwards = nf_out_vec_f64(out.data() + 3 * (n - 1), n);
   backwards.flags = NF_STRIDED, backwards.strides[0] = -3;
@@ -188,7 +188,7 @@ TEST_F(DataMisuse, StridesAndDtypes) {
     EXPECT_EQ(out[at + 1], -7.0);
     EXPECT_EQ(out[at + 2], -7.0);
   }
-  // A row repeated by stride 0.
+  // One row repeated with stride 0.
   const std::vector<float> first = score(x, n);
   nf_view v = x.view();
   v.flags = NF_STRIDED, v.strides[0] = 0, v.strides[1] = 1;

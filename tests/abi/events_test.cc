@@ -1,5 +1,5 @@
 // Events of any shape through the ABI: rows flat or shaped, with any strides, in every call that takes or returns them;
-// what a model says about itself; and models whose log_prob is a bound.
+// the description of a model; and models whose log_prob is a bound.
 #include <nlohmann/json.hpp>
 
 #include "tests/abi/abi_support.h"
@@ -22,7 +22,7 @@ std::vector<float> numbers(int64_t n, float scale = 1) {
   return v;
 }
 
-// The same numbers as [n, h, w, c] in memory that is channel first, and one number apart from the next.
+// The same numbers as [n, h, w, c] in channel-first memory, with a gap after every number.
 struct Strided {
   explicit Strided(std::vector<float> rows) {
     memory.assign(rows.size() * 2, -77);
@@ -85,7 +85,7 @@ TEST_F(Events, FlatOrShapedWithAnyStrides) {
   ASSERT_TRUE(ok(nf_trace(s.get(), 0, flat.view(), nullptr, states.view(), nullptr, &e), e));
   for (size_t k = 0; k < x.v.size(); ++k) EXPECT_NEAR(x.v[k], flat.v[k], 1e-5);
 
-  // The same as [n, h, w, c], row-major and in strange memory.
+  // The same as [n, h, w, c], row-major and in strided memory.
   Tensor shaped({kN, kH, kW, kC}, flat.v), z4({kN, kH, kW, kC}), lp4({kN}), states4({6, kN, kD});
   ASSERT_TRUE(ok(nf_log_prob(s.get(), shaped.view(), nullptr, lp4.view(), &e), e));
   EXPECT_TRUE(same_bits(lp4.v, lp.v));
@@ -106,7 +106,7 @@ TEST_F(Events, FlatOrShapedWithAnyStrides) {
   EXPECT_TRUE(same_bits(out.rows(), drawn.v));
   EXPECT_TRUE(same_bits(lp4.v, lp.v));
 
-  // And into training, by itself and through batches.
+  // The same for training, by direct calls and through batches.
   uint64_t hashes[4];
   for (int k = 0; k < 4; ++k) {
     const Model trained = model(rt.get(), kImages);
@@ -157,7 +157,7 @@ TEST_F(Events, ErrorsNameTheShapes) {
   nf_batches* b = nullptr;
   EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_batches_create(rt.get(), Batch(cube.view()), nullptr, &b, &e), e,
                      "x has shape [2, 3, 4], expected [n, columns] or [n, height, width, channels]"));
-  // The latents of this model have another shape than its data.
+  // This model's latents have another shape than its data.
   const Model squeezed = model(rt.get(), R"({"event": [4, 4, 1], "layers": [{"type": "squeeze"}]})");
   const Session q = session(squeezed.get());
   Tensor x4({kN, 4, 4, 1}), z4({kN, 2, 2, 4});

@@ -1,5 +1,6 @@
-// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversize, trailing bytes
-// and files of another kind give a defined status and nothing else; a restored trainer continues bit for bit.
+// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversized values,
+// trailing bytes and files of another kind give a defined status and change nothing; a restored trainer continues bit
+// for bit.
 #include <cerrno>
 #include <fstream>
 
@@ -10,7 +11,7 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-// Small, because every byte of its file is tried.
+// Small, because every byte of its file is tested.
 constexpr char kTiny[] = R"({"event": [2], "layers": [{"type": "affine_coupling", "hidden": [2]}]})";
 
 Bytes read(const std::string& path) {
@@ -24,7 +25,7 @@ void write(const std::string& path, const Bytes& bytes) {
 
 class Files : public Counted {
  protected:
-  // Loads bytes; frees what came of it.
+  // Loads bytes and frees the result.
   nf_status load(const Bytes& bytes, nf_error* e, const nf_options* limits = nullptr) {
     nf_model* m = nullptr;
     // An exact copy on the heap, so that ASan sees a read beyond the end.
@@ -110,7 +111,7 @@ TEST_F(Files, EveryFlippedBit) {
   }
 }
 
-TEST_F(Files, BytesThatAreTooMany) {
+TEST_F(Files, TooManyBytes) {
   const Bytes file = bytes_of(model(rt.get(), kTiny).get());
   Err e;
   for (size_t extra : {1, 8, 4096}) {
@@ -132,8 +133,8 @@ TEST_F(Files, BytesThatAreTooMany) {
   EXPECT_TRUE(ok(load(file, &e, enough.get()), e));
 }
 
-// Headers that lie, by hand: sizes near 2^64, no header, not JSON, files of other kinds.
-TEST_F(Files, FilesThatAreSomethingElse) {
+// Invalid headers, written by hand: sizes near 2^64, no header, not JSON, files of other kinds.
+TEST_F(Files, FilesOfOtherKinds) {
   auto with_length = [](uint64_t n, const std::string& rest) {
     Bytes b(sizeof(n) + rest.size());
     memcpy(b.data(), &n, sizeof(n));
@@ -156,7 +157,7 @@ TEST_F(Files, FilesThatAreSomethingElse) {
   };
   Err e;
   for (const Bytes& c : cases) {
-    const nf_status status = load(c, &e);  // CHECKSUM: well formed, but not ours
+    const nf_status status = load(c, &e);  // CHECKSUM: well formed, but not written by libnf
     EXPECT_TRUE(status == NF_ERR_FORMAT || status == NF_ERR_CHECKSUM) << nf_status_name(status);
     EXPECT_TRUE(failed(status, status, e)) << c.size() << " bytes";
   }
@@ -212,7 +213,7 @@ TEST_F(Files, CheckpointsContinueBitForBit) {
   steps(resumed.get(), 5);
   EXPECT_EQ(nf_model_hash(other.get()), nf_model_hash(m.get()));
 
-  // A checkpoint is a model as well.
+  // A checkpoint is a model file, too.
   nf_model* loaded = nullptr;
   ASSERT_TRUE(ok(nf_model_load(rt.get(), path.c_str(), nullptr, &loaded, &e), e));
   EXPECT_EQ(nf_model_hash(loaded), at_save);
@@ -245,7 +246,7 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   refuse(path, "another spec");
   refuse(plain, "a model of another spec");
   ASSERT_TRUE(ok(nf_model_save(m.get(), plain.c_str(), &e), e));
-  refuse(plain, "a model without optimiser state");
+  refuse(plain, "a model without optimizer state");
   const std::string cut = dir / "cut.safetensors";
   const Bytes whole = read(path);
   write(cut, Bytes(whole.begin(), whole.begin() + static_cast<long>(whole.size() / 2)));
@@ -253,7 +254,7 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
 }
 
-// Options that give an optimiser more state are part of what a checkpoint was made with.
+// Options that give an optimizer more state must match those of the checkpoint.
 TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
   const std::string path = dir / "c.safetensors";
   const Model m = model(rt.get()), n = model(rt.get());
@@ -265,7 +266,8 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
                                                  {"sgd", "momentum", "0.5"}}) {
     SCOPED_TRACE(std::string(optimizer) + " " + option);
     const Options without = options({{"trainer.optimizer", optimizer}});
-    const Options with = options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
+    const Options with =
+        options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
     for (const bool saved : {false, true}) {
       const Trainer a = trainer(m.get(), (saved ? with : without).get());
       const Trainer b = trainer(n.get(), (saved ? without : with).get());

@@ -1,4 +1,4 @@
-// Handles: NULL to everything that frees or reads without a status, any order of freeing, one trainer per model,
+// Handles: NULL passed to everything that frees or reads without a status, any order of freeing, one trainer per model,
 // versions.
 #include <algorithm>
 #include <array>
@@ -61,8 +61,8 @@ TEST(Handles, HeadersOfOneMinorVersionAreServed) {
   }
   for (const uint32_t old : {0u, 100u, 199u}) {
     nf_runtime* rt = nullptr;
-    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e,
-                       "compile it again"));
+    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e),
+                       e, "compile it again"));
     EXPECT_EQ(rt, nullptr);
   }
 }
@@ -83,7 +83,7 @@ TEST(Handles, AllocatorAndExecutorNeedTheirFunctions) {
   EXPECT_EQ(rt, nullptr);
 }
 
-// R4: handles keep what they were made from alive, so all 120 orders of freeing work and leave nothing behind.
+// R4: handles keep the handles they were made from alive, so all 120 orders of freeing work and leak nothing.
 TEST(Handles, FreedInAnyOrder) {
   std::array<int, 5> order = {0, 1, 2, 3, 4};
   Tensor x = banana(8), log_prob({8});
@@ -99,7 +99,7 @@ TEST(Handles, FreedInAnyOrder) {
                                            [&] { t.reset(); }, [&] { o.reset(); }};
     for (int i : order) {
       frees[i]();
-      Err e;  // what is left works
+      Err e;  // the remaining handles still work
       if (s) {
         EXPECT_TRUE(ok(nf_log_prob(s.get(), x.view(), nullptr, log_prob.view(), &e), e));
       }

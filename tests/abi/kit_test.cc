@@ -1,4 +1,4 @@
-// The training kit through the ABI: averaged parameters, tables that stay in their files, notes to the host's log.
+// The training kit through the ABI: averaged parameters, mapped tables, messages to the host's log.
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -131,7 +131,7 @@ TEST(Kit, MappedTablesGiveTheSameBatches) {
   EXPECT_EQ(bits(b, 0).size(), 200u);
 }
 
-TEST(Kit, TheLogTellsWhatWasChosen) {
+TEST(Kit, TheLogReportsWhatWasChosen) {
   const TempDir dir;
   Notes notes;
   const Runtime rt = noted(notes, options({{"runtime.threads", "2"}}).get());

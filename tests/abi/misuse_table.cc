@@ -1,4 +1,4 @@
-// The rows: every function of nf.h that returns a status, with arguments that make it succeed.
+// The rows of the table: every function of nf.h that returns a status, with arguments that make it succeed.
 #include "tests/abi/misuse_table.h"
 
 #include <fstream>
@@ -60,7 +60,7 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
   collective = {sizeof(collective), 0, 1, nullptr, same};
-  // The last tensor: any name and shape will do, as long as the view has its shape.
+  // The last tensor; any name and shape works if the view has the tensor's shape.
   EXPECT_TRUE(ok(nf_model_tensor(m.get(), abi_test::info(m.get()).tensor_count - 1, &tensor, &e), e));
   tensor_name = tensor.name ? tensor.name : "";
   bias = Tensor(std::vector<int64_t>(tensor.shape, tensor.shape + tensor.ndim));

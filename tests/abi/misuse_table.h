@@ -16,13 +16,13 @@ namespace abi_test {
 
 enum class Kind {
   number,
-  plain,        // a pointer that no rule of this test changes beyond NULL: handle, string, bytes, callback
+  plain,        // a pointer that is only tested with NULL: handle, string, bytes, callback
   out_handle,   // T**: written on success only
   in_view,      // const nf_view* read by the call
   out_view,     // const nf_out* whose data the call writes; laid out as nf_view
   filled_view,  // nf_view* that the call fills in
-  in_struct,    // begins with struct_size, read
-  out_struct,   // begins with struct_size, written
+  in_struct,    // begins with struct_size; read by the call
+  out_struct,   // begins with struct_size; written by the call
 };
 
 inline constexpr nf_status kNullable = NF_OK;
@@ -31,11 +31,11 @@ inline constexpr nf_status kUnspecified = -1;
 struct Slot {
   const char* name;
   Kind kind;
-  uint64_t bits;                        // the good value
-  nf_status on_null = NF_ERR_ARGUMENT;  // of pointers: the status when NULL is passed
-  size_t bytes = 0;                     // of structs
-  void (*release)(void*) = nullptr;     // of out_handle
-  bool any_shape = false;               // of views: no shape can be wrong
+  uint64_t bits;                        // the valid value
+  nf_status on_null = NF_ERR_ARGUMENT;  // for pointers: the status when NULL is passed
+  size_t bytes = 0;                     // for structs: the size
+  void (*release)(void*) = nullptr;     // for out_handle: frees the result
+  bool any_shape = false;               // for views: any shape is valid
 };
 
 struct Row {
@@ -101,7 +101,7 @@ void release(void* p) {
   F(static_cast<T*>(p));
 }
 
-// All handles and buffers that the rows use. The model takes a context, so that ctx is required.
+// All handles and buffers that the rows use. The model has a context, so ctx is required.
 struct World {
   TempDir dir;
   Runtime rt;

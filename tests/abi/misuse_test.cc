@@ -27,7 +27,7 @@ class Misuse : public Counted {
     Counted::TearDown();
   }
 
-  // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
+  // Calls the row with one argument replaced. It must fail with one of the `allowed` statuses and name the slot.
   void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed,
                       const std::string& what, bool named = true) {
     SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
@@ -55,7 +55,7 @@ class Misuse : public Counted {
       if (s.kind == Kind::out_handle) world->made = &world->made;
     }
   }
-  // The bytes that a failing call may not change.
+  // Returns the bytes that a failing call must not change.
   std::vector<std::string> outputs(const Row& row) const {
     std::vector<std::string> all;
     for (const Slot& s : row.slots) {
@@ -177,7 +177,7 @@ struct BadView {
   const char* what;
   void (*change)(nf_view&);
   std::vector<nf_status> allowed;
-  bool of_any_shape;  // wrong even where every shape is welcome
+  bool of_any_shape;  // wrong even where every shape is valid
 };
 
 TEST_F(Misuse, Views) {
@@ -216,7 +216,7 @@ TEST_F(Misuse, Views) {
         if (s.any_shape && !b.of_any_shape) continue;
         nf_view v = *good;
         b.change(v);
-        // When two views disagree on the rows, either may be the one that is named.
+        // If two views disagree on the number of rows, the message may name either.
         expect_failure(r, i, bits_of(&v), b.allowed, b.what, std::string(b.what) != "one row more");
       }
     }
@@ -224,8 +224,8 @@ TEST_F(Misuse, Views) {
   }
 }
 
-// An nf_error that is too small, or absurdly large, is refused and not touched, whatever the other arguments are; one
-// that is larger than this library knows is filled as far as it knows.
+// An nf_error that is too small or absurdly large is refused and not written, whatever the other arguments are. One
+// that is larger than this library's is filled up to the size it knows.
 TEST_F(Misuse, ErrorOfAnySize) {
   for (const Row& r : rows) {
     std::vector<uint64_t> args = r.good();

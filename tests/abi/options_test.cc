@@ -1,5 +1,5 @@
-// Options: unknown keys, wrong types and values out of bounds, driven by nf_options_describe so that every key to come
-// is covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the bag as it was.
+// Options: unknown keys, wrong types and values out of bounds. The test is driven by nf_options_describe, so new keys
+// are covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the options unchanged.
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -60,7 +60,7 @@ TEST_F(OptionKeys, UnknownOnesSuggestTheNearest) {
   EXPECT_TRUE(failed(NF_ERR_SPEC, i64("\xff\xfe", 1), e));
 }
 
-// Every key: its default is welcome, everything of another type or beyond the bounds is not.
+// For every key, the default is accepted; values of another type or out of bounds are refused.
 TEST_F(OptionKeys, TypesAndBounds) {
   int numbers = 0, choices = 0;
   for (const Json& k : described()) {
@@ -129,7 +129,7 @@ TEST_F(OptionKeys, TypesAndBounds) {
   EXPECT_GE(choices, 2);
 }
 
-// A refused value does not replace the one that was there.
+// A refused value does not replace the previous one.
 TEST_F(OptionKeys, ARefusalLeavesTheBagAlone) {
   const TempDir dir;
   const Runtime rt = runtime();
@@ -144,7 +144,7 @@ TEST_F(OptionKeys, ARefusalLeavesTheBagAlone) {
   EXPECT_EQ(batch.x->shape[0], 3);
 }
 
-// Integers are exact in 64 bits: neighbors above 2^53 are different seeds.
+// Integers are exact in 64 bits: adjacent values above 2^53 are different seeds.
 TEST_F(OptionKeys, IntegersAreExact) {
   const Runtime rt = runtime();
   Tensor x = banana(100);
@@ -166,7 +166,8 @@ TEST_F(OptionKeys, IntegersAreExact) {
   EXPECT_TRUE(ok(parse("trainer.max_steps", "1e6"), e));
 }
 
-// Settings that the others would ignore are refused when the trainer is made, and say which choice ignores them.
+// Settings that other choices make irrelevant are refused when the trainer is created, and the message names the
+// choice.
 TEST_F(OptionKeys, SettingsWithoutEffectAreRefused) {
   const Runtime rt = runtime();
   const Model m = model(rt.get());

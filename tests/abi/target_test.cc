@@ -1,5 +1,5 @@
-// Targets through the ABI: callbacks that fail, cancel or give NaN; which thread asks them, with what; lifetimes; fits,
-// importance sampling and Markov chains end to end.
+// Targets through the ABI: callbacks that fail, cancel or return NaN; which thread calls them, and with what;
+// lifetimes; fits, importance sampling and Markov chains end to end.
 #include <limits>
 #include <thread>
 
@@ -8,9 +8,9 @@
 namespace abi_test {
 namespace {
 
-// A standard normal around `centre`, with what goes wrong on demand.
+// A standard normal around `center` that can be told to fail.
 struct Host {
-  double centre = 0;
+  double center = 0;
   int32_t answer = 0;
   int64_t bad_row = -1;
   double bad = std::numeric_limits<double>::quiet_NaN();
@@ -26,7 +26,7 @@ struct Host {
       double squares = 0;
       for (int64_t j = 0; j < x->shape[1]; ++j) {
         const int64_t k = r * x->shape[1] + j;
-        const double off = static_cast<double>(in[k]) - centre;
+        const double off = static_cast<double>(in[k]) - center;
         squares += off * off;
         if (gradient) static_cast<T*>(gradient->data)[k] = static_cast<T>(-off);
       }
@@ -69,7 +69,7 @@ Options sampling(const char* objective = "reverse_kl", const char* samples = "64
 
 class TargetAbi : public Counted {};
 
-TEST_F(TargetAbi, ACallbackIsAskedOnceForAllRowsByTheThreadThatEntered) {
+TEST_F(TargetAbi, ACallbackGetsAllRowsAtOnceOnTheThreadThatEntered) {
   const nf_allocator a = allocator.hook();
   const Runtime rt = runtime(&a, options({{"runtime.threads", "4"}}).get());
   for (const bool wide : {false, true}) {
@@ -93,7 +93,8 @@ TEST_F(TargetAbi, ACallbackIsAskedOnceForAllRowsByTheThreadThatEntered) {
   }
 }
 
-// Rows of data, scores from the target: of the library or of the host, asked once for all rows.
+// Rows of data with scores from the target, which is the library's or the host's; the latter is called once for all
+// rows.
 TEST_F(TargetAbi, FisherTrainsOnRowsAndTheirScores) {
   const nf_allocator a = allocator.hook();
   const Runtime rt = runtime(&a, options({{"runtime.threads", "2"}}).get());
@@ -189,7 +190,7 @@ TEST_F(TargetAbi, StepsThatDoNotFitTheObjective) {
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_set_target(nll.get(), target.get(), &e), e, "objective"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_train_step(nll.get(), nullptr, nullptr, &e), e, "x"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_train_run(nll.get(), nullptr, 3, nullptr, nullptr, &e), e, "source"));
-  // Both kinds of rows need their context.
+  // Both kinds of rows need a context.
   const Trainer symmetric = trainer(both.get(), sampling("symmetric").get());
   ASSERT_TRUE(ok(nf_trainer_set_target(symmetric.get(), target.get(), &e), e));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_train_step(symmetric.get(), nullptr, nullptr, &e), e, "x"));
@@ -208,7 +209,7 @@ TEST_F(TargetAbi, FitsWeighsAndWalks) {
   const Runtime rt = runtime(&a);
   const Model m = model(rt.get(), kShift);
   Host host;
-  host.centre = 1.5;
+  host.center = 1.5;
   const Target target = host_target(rt.get(), host);
   Err e;
   {

@@ -1,5 +1,5 @@
-// The thread contract: eight sessions on one model from eight threads, and a trainer on another model at the same time,
-// compute the bits that they compute alone. `./dev sanitize tsan` runs this under thread sanitizer.
+// The thread contract: eight sessions on one model on eight threads, and at the same time a trainer on another model,
+// compute the same bits as each of them alone. `./dev sanitize tsan` runs this under thread sanitizer.
 #include <thread>
 
 #include "tests/abi/abi_support.h"
@@ -16,7 +16,7 @@ struct Results {
   }
 };
 
-// Makes its own session and uses all of it. Failures are recorded, gtest's macros are not free of locks.
+// Creates its own session and uses all of it. Failures are recorded by hand, because gtest's macros take locks.
 Results infer(nf_model* m, int* failures) {
   Tensor x = banana(kRows), log_prob({kRows}), z({kRows, 2}), back({kRows, 2}), sample({kRows, 2});
   nf_session* s = nullptr;
@@ -55,7 +55,7 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < kThreads; ++i) threads.emplace_back([&, i] { got[i] = infer(m.get(), &failures[i]); });
   const uint64_t trained = train(rt);
-  // [shared] calls on the model that the sessions use.
+  // Calls marked [shared], on the model that the sessions use.
   for (int i = 0; i < 10; ++i) {
     EXPECT_NE(nf_model_spec(m.get()), nullptr);
     EXPECT_EQ(info(m.get()).event_size, 2);
@@ -64,7 +64,7 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
   for (std::thread& t : threads) t.join();
   for (size_t i = 0; i < kThreads; ++i) {
     EXPECT_EQ(failures[i], 0) << "thread " << i;
-    EXPECT_TRUE(got[i] == alone) << "thread " << i << " computed other bits";
+    EXPECT_TRUE(got[i] == alone) << "thread " << i << " computed different bits";
   }
   EXPECT_EQ(trained, trained_alone);
 }
@@ -90,12 +90,12 @@ TEST(Threads, SameBitsForAnyNumberOfThreads) {
     const Results r = infer(m.get(), &failures);
     EXPECT_EQ(failures, 0);
     if (!hash) hash = h, first = r;
-    EXPECT_EQ(h, hash) << n << " threads train other bits";
-    EXPECT_TRUE(r == first) << n << " threads compute other bits";
+    EXPECT_EQ(h, hash) << n << " threads train to different bits";
+    EXPECT_TRUE(r == first) << n << " threads compute different bits";
   }
 }
 
-// A host's executor that runs backwards on many threads gives the bits of our own pool.
+// A host's executor that runs bodies in reverse order on many threads gives the same bits as the built-in pool.
 TEST(Threads, TheHostsExecutor) {
   const nf_executor host = {sizeof(nf_executor), 4, nullptr,
                             [](void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
@@ -115,7 +115,7 @@ TEST(Threads, TheHostsExecutor) {
   EXPECT_EQ(failures, 0);
 }
 
-// Handles made on one thread die on another, the last one last.
+// Handles created on one thread are freed on another, in any order.
 TEST(Threads, FreedElsewhere) {
   for (int round = 0; round < 20; ++round) {
     Runtime rt = runtime();

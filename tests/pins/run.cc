@@ -22,13 +22,13 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// In (0, 1), a multiple of 2^-32: sums and differences of a few are exact.
+// Returns a multiple of 2^-32 in (0, 1); sums and differences of a few of these are exact.
 double uniform(uint64_t seed, int64_t row, int64_t column, uint64_t draw) {
   const uint64_t h = mix(mix(mix(seed) + static_cast<uint64_t>(row)) + 64 * static_cast<uint64_t>(column) + draw);
   return (static_cast<double>(h >> 33) + 0.5) / 2147483648.0;
 }
 
-// Mean 0, variance 1, in +-3.5: the sum of four uniform numbers.
+// Returns the sum of four uniform numbers: mean 0, variance 1, within +-3.5.
 double nearly_normal(uint64_t seed, int64_t row, int64_t column) {
   double sum = -2;
   for (uint64_t k = 0; k < 4; ++k) sum += uniform(seed, row, column, k);
@@ -54,7 +54,7 @@ double draw(Rows where, uint64_t seed, int64_t row, int64_t column) {
   return 0;
 }
 
-// Every NaN counts as the same.
+// Hashes numbers; every NaN counts as the same.
 uint64_t hash_bits(const Numbers& n, uint64_t h = kHashStart) {
   for (int64_t i = 0; i < n.count(); ++i) {
     const double v = n.get(i);
@@ -65,7 +65,7 @@ uint64_t hash_bits(const Numbers& n, uint64_t h = kHashStart) {
   return h;
 }
 
-// An output that could not be computed is pinned as its status.
+// Pins an output that could not be computed as its status.
 std::string hash_of(nf_status status, std::initializer_list<const Numbers*> outputs) {
   if (status != NF_OK) return nf_status_name(status);
   uint64_t h = kHashStart;
@@ -223,7 +223,7 @@ void train_steps(nf_trainer* t, const nf_model* m, const PinCase& c, int64_t fir
         t, abi_test::Batch(samples ? nullptr : x.view(), context.view(), c.weights ? weight.view() : nullptr), nullptr,
         &e);
     ASSERT_TRUE(ok(status, e)) << "step " << step;
-    // A loss that first falls and then stays: what schedule "plateau" waits for.
+    // A loss that first falls and then stays constant, so that schedule "plateau" reacts.
     const double loss = 1 / static_cast<double>(std::min<int64_t>(step, 10) + 1);
     ASSERT_TRUE(ok(nf_trainer_observe(t, loss, &e), e));
   }
@@ -243,7 +243,7 @@ void evaluate(nf_model* m, const PinCase& c, Hashes& hashes) {
   hashes.of[kLogProb] = hash_of(status, {&log_prob});
   status = nf_forward(s.get(), x.view(), context.view(), y.out(), log_det.out(), nullptr);
   hashes.of[kForward] = hash_of(status, {&y, &log_det});
-  // Half of the latents are images of rows, the others need not be.
+  // Half of the latents are images of rows; the others need not be.
   Numbers z = Numbers::rows(i.dtype, n, i.event_size, Rows::normal, kLatentSeed);
   if (status == NF_OK)
     for (int64_t r = 0; r < n; r += 2)
@@ -256,7 +256,7 @@ void evaluate(nf_model* m, const PinCase& c, Hashes& hashes) {
 
 Hashes run_case(const PinCase& c) {
   const Hashes one = run_with(c, "1");
-  EXPECT_TRUE(!c.threads || run_with(c, "3") == one) << "three threads give other bits than one";
+  EXPECT_TRUE(!c.threads || run_with(c, "3") == one) << "three threads give different bits than one";
   return one;
 }
 

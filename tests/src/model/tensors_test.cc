@@ -255,7 +255,7 @@ TEST(PluPermutation, IsReadAndSet) {
   expect_near(f.map(true, {1, z.y, {}}).y, kX, 1e-12);
   EXPECT_EQ(value_of(f.model(), "layers.0.permutation").at, (Values{2, 0, 3, 1}));
   for (const Values& bad : {Values{2, 0, 2, 1}, {0, 1, 2, 4}, {-1, 0, 1, 2}, {0, 1, 2, 2.5}})
-    EXPECT_ERROR(set(f.model(), "layers.0.permutation", bad), Code::argument, "is no permutation of 0 ... 3");
+    EXPECT_ERROR(set(f.model(), "layers.0.permutation", bad), Code::argument, "is not a permutation of 0 ... 3");
 }
 
 // Takes one tensor out of a model's file.
