@@ -309,23 +309,26 @@ static inline nf_out nf_out_array(nf_dtype dtype, void *data, int32_t ndim, cons
 }
 /* Rows [n, columns] and vectors [n]. */
 static inline nf_view nf_rows(nf_dtype dtype, const void *data, int64_t n, int64_t columns) {
-  int64_t shape[2];
-  shape[0] = n;
-  shape[1] = columns;
-  return nf_array(dtype, data, 2, shape);
+  const int64_t shape[2] = {n, columns};
+  nf_view v = nf_array(dtype, NULL, 2, shape);
+  v.data = data; /* not passed on: gcc would warn if that memory is not initialized yet */
+  return v;
 }
 static inline nf_out nf_out_rows(nf_dtype dtype, void *data, int64_t n, int64_t columns) {
-  int64_t shape[2];
-  shape[0] = n;
-  shape[1] = columns;
+  const int64_t shape[2] = {n, columns};
   return nf_out_array(dtype, data, 2, shape);
 }
 static inline nf_view nf_rows_f32(const float *x, int64_t n, int64_t columns) { return nf_rows(NF_F32, x, n, columns); }
 static inline nf_view nf_rows_f64(const double *x, int64_t n, int64_t columns) {
   return nf_rows(NF_F64, x, n, columns);
 }
-static inline nf_view nf_vec_f32(const float *x, int64_t n) { return nf_array(NF_F32, x, 1, &n); }
-static inline nf_view nf_vec_f64(const double *x, int64_t n) { return nf_array(NF_F64, x, 1, &n); }
+static inline nf_view nf_vec(nf_dtype dtype, const void *data, int64_t n) {
+  nf_view v = nf_array(dtype, NULL, 1, &n);
+  v.data = data;
+  return v;
+}
+static inline nf_view nf_vec_f32(const float *x, int64_t n) { return nf_vec(NF_F32, x, n); }
+static inline nf_view nf_vec_f64(const double *x, int64_t n) { return nf_vec(NF_F64, x, n); }
 static inline nf_out nf_out_rows_f32(float *x, int64_t n, int64_t columns) {
   return nf_out_rows(NF_F32, x, n, columns);
 }
@@ -489,16 +492,16 @@ typedef struct nf_tensor_info {
 /* [shared; stable 0.1] index in [0, tensor_count). */
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* Copy a tensor out of or into the model by name. The view must have the tensor's shape. Tensors are dense, whatever
- * libnf keeps in memory: weights are [outputs, inputs] and act on columns, y = W x + b; triangular and masked matrices
- * are square or rectangular with zeros, and setting ignores what the mask excludes. Buffers that must stay valid (a
- * permutation, a rotation) are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity with NF_ERR_NUMERIC. */
+ * libnf stores (include/nf/README.md lists them): weights are [outputs, inputs] and act on columns, y = W x + b; triangular
+ * and masked matrices are square or rectangular with zeros, and setting ignores what the mask excludes. Buffers that must
+ * stay valid (a permutation, a rotation) are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity: NF_ERR_NUMERIC. */
 /* [shared; stable 0.1] */
 NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
-/* [shared; experimental 0.2] Fills out, of the tensor's shape, with 1 where the tensor's entries are used and 0 where they
- * are fixed at 0. Units of masked nets are sorted by degree, so the mask is a staircase (Germain et al. 2015); whoever
- * imports a net with another order of units sorts its units to match. */
+/* [shared; experimental 0.2] Fills out, of the tensor's shape, with 1 where entries are used and 0 where they are fixed at 0.
+ * Hidden units of masked nets (Germain et al. 2015) are sorted by degree, the number of columns of x that a unit may depend
+ * on: an importer sorts rows and columns to match. Inputs (context, then x) and outputs follow the columns of x. */
 NF_API nf_status nf_model_get_mask(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.2] Data-dependent initialization: sets the layers that take their initial parameters from data
  * ("actnorm", "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the

@@ -38,7 +38,8 @@ class FullNormal final : public Base {
   };
   static std::vector<Parameters::Tensor> tensors(int64_t event) {
     std::vector<Parameters::Tensor> all = {{"loc", {event}, Init::zeros()}, {"log_diagonal", {event}, Init::zeros()}};
-    if (event > 1) all.push_back({"lower", {checked_mul(event, event - 1) / 2}, Init::zeros()});
+    if (event > 1)
+      all.push_back({"lower", {checked_mul(event, event - 1) / 2}, Init::zeros(), triangle_form(event, false)});
     return all;
   }
   Normal of(const Scope& s, Var context) const {
