@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kMaxElements = int64_t{1} << 20;  // rows times columns of a block
 constexpr int64_t kMaxKept = int64_t{1} << 24;      // numbers kept by a block
-constexpr int64_t kGradientKept = int64_t{1} << 20;
+constexpr int64_t kGradientKept = int64_t{1} << 21;
 constexpr int64_t kRecompute = int64_t{1} << 24;
 constexpr int64_t kWorthSplitting = int64_t{1} << 20;
 

@@ -41,6 +41,13 @@ void seed(Tape& t, Var v, Var with) {
   });
 }
 
+// v + 0: scoring begins its sums at 0, so -0 never comes out of it.
+Var above_minus_zero(Tape& t, Var v, int64_t rows) {
+  Var sum = t.zeros({rows});
+  if (v) with_dtype(t.dtype(), [&]<class T>() { kernel::accumulate<T>(v->out.as<T>(), sum->out.as<T>(), rows); });
+  return sum;
+}
+
 // The gradient of a leaf that needs one.
 View slope(Tape& t, Var v) { return v && v->needs_grad ? t.grad_out(*v) : View{}; }
 
@@ -87,6 +94,7 @@ void Session::measure_gradients(const Scope& s) const {
       if (c) c->needs_grad = contexts == n;
       body(x, c, rows);
       t.zeros({n, std::max(columns, context)});
+      t.zeros({n});
       locate_nonfinite(s, inverse, x, c, 0);
       if (!c) return;
     }
@@ -225,6 +233,7 @@ void Session::log_prob_grad(const View& x, const View& context, const View& log_
     }
     check(w, false, xv, cv, lp, first);
     check_slopes(slopes, first);
+    lp = above_minus_zero(t, lp, rows);
     if (log_prob.data) store_rows(lp, log_prob, first);
     store(t, slopes.x, dx, first, rows);
     store(t, slopes.context, d_context, first, rows);
@@ -244,7 +253,7 @@ void Session::vjp(bool inverse, const View& from, const View& context, const Pul
       const Recording recording(t, p.d_from.data || p.d_context.data);
       m = pull({t, w.params.data()}, inverse, xv, cv, cot_to, cot_log_det);
     }
-    if (!m.log_det) m.log_det = t.zeros({rows});
+    m.log_det = above_minus_zero(t, m.log_det, rows);
     const Slopes slopes{slope(t, xv), slope(t, cv)};
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
