@@ -20,8 +20,8 @@ nf_runtime *runtime() {
     nf_options *o = nullptr;
     nf_runtime *made = nullptr;
     if (nf_options_create(&o, nullptr) != NF_OK) std::abort();
-    if (nf_options_set_i64(o, "threads", 1, nullptr) != NF_OK) std::abort();
-    if (nf_options_set_i64(o, "max_bytes", 64 << 20, nullptr) != NF_OK) std::abort();
+    if (nf_options_set_i64(o, "runtime.threads", 1, nullptr) != NF_OK) std::abort();
+    if (nf_options_set_i64(o, "runtime.max_bytes", 64 << 20, nullptr) != NF_OK) std::abort();
     if (nf_runtime_create(o, nullptr, nullptr, nullptr, nullptr, &made, nullptr) != NF_OK) std::abort();
     nf_options_free(o);
     return made;
@@ -36,11 +36,7 @@ int32_t append(void *user, const void *bytes, size_t n) {
   return 0;
 }
 
-uint64_t hash_of(const nf_model *m) {
-  nf_model_info info = NF_MODEL_INFO_INIT;
-  if (nf_model_get_info(m, &info, nullptr) != NF_OK) std::abort();
-  return info.hash;
-}
+uint64_t hash_of(const nf_model *m) { return nf_model_hash(m); }
 
 // Corrects the checksum; returns false if there is none.
 bool repair(std::vector<uint8_t> *file) {

@@ -15,8 +15,8 @@ nf_runtime *runtime() {
     nf_options *o = nullptr;
     nf_runtime *made = nullptr;
     if (nf_options_create(&o, nullptr) != NF_OK) std::abort();
-    if (nf_options_set_i64(o, "threads", 1, nullptr) != NF_OK) std::abort();
-    if (nf_options_set_i64(o, "max_bytes", 64 << 20, nullptr) != NF_OK)
+    if (nf_options_set_i64(o, "runtime.threads", 1, nullptr) != NF_OK) std::abort();
+    if (nf_options_set_i64(o, "runtime.max_bytes", 64 << 20, nullptr) != NF_OK)
       std::abort();  // large models are refused quickly
     if (nf_runtime_create(o, nullptr, nullptr, nullptr, nullptr, &made, nullptr) != NF_OK) std::abort();
     nf_options_free(o);
@@ -32,11 +32,7 @@ int32_t append(void *user, const void *bytes, size_t n) {
   return 0;
 }
 
-uint64_t hash_of(const nf_model *m) {
-  nf_model_info info = NF_MODEL_INFO_INIT;
-  if (nf_model_get_info(m, &info, nullptr) != NF_OK) std::abort();
-  return info.hash;
-}
+uint64_t hash_of(const nf_model *m) { return nf_model_hash(m); }
 
 // Scores a few rows; any result is fine as long as nothing crashes.
 void score(nf_model *m) {
@@ -46,9 +42,9 @@ void score(nf_model *m) {
   if (info.event_size > 4096 || info.context_size > 4096 || nf_session_create(m, nullptr, &s, nullptr) != NF_OK) return;
   std::vector<double> x(static_cast<size_t>(3 * info.event_size), 0.25),
       ctx(static_cast<size_t>(info.context_size), 0.5), out(3);
-  const nf_view vx = {sizeof(nf_view), NF_F64, 2, 0, {3, info.event_size}, {}, x.data()};
-  const nf_view vc = {sizeof(nf_view), NF_F64, 2, 0, {1, info.context_size}, {}, ctx.data()};
-  const nf_view vo = {sizeof(nf_view), NF_F64, 1, 0, {3}, {}, out.data()};
+  const nf_view vx = nf_rows_f64(x.data(), 3, info.event_size);
+  const nf_view vc = nf_rows_f64(ctx.data(), 1, info.context_size);
+  const nf_out vo = nf_out_vec_f64(out.data(), 3);
   const nf_status status = nf_log_prob(s, &vx, info.context_size ? &vc : nullptr, &vo, nullptr);
   if (status == NF_ERR_INTERNAL || status == NF_ERR_ARGUMENT || status == NF_ERR_SHAPE) std::abort();
   nf_session_free(s);

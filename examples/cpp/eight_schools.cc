@@ -58,15 +58,15 @@ int run(const char* path) {
   if (!(posterior.gradient_error(std::vector<double>(kColumns, 0.5)) < 1e-6))
     return std::puts("the gradient does not match the density"), 1;
 
-  nf::Trainer trainer(model, {{"objective", "reverse_kl"},
-                              {"path_gradient", true},
-                              {"samples", 256},
-                              {"lr", 5e-3},
-                              {"schedule", "cosine"},
-                              {"max_steps", 1500},
-                              {"clip_norm", 20}});
+  nf::Trainer trainer(model, {{"trainer.objective", "reverse_kl"},
+                              {"trainer.path_gradient", true},
+                              {"trainer.samples", 256},
+                              {"trainer.lr", 5e-3},
+                              {"trainer.schedule", "cosine"},
+                              {"trainer.max_steps", 1500},
+                              {"trainer.clip_norm", 20}});
   trainer.set_target(posterior);
-  trainer.run(1500, [](const nf_step_info& s) {  // the loss is at least -log evidence
+  trainer.run(1500, [](const nf::StepInfo& s) {  // the loss is at least -log evidence
     if (s.step % 500 == 0) std::printf("step %4d  loss %.3f\n", static_cast<int>(s.step), s.loss);
     return true;
   });
@@ -76,7 +76,7 @@ int run(const char* path) {
   const int64_t n = 20000;
   nf::Session session(model);
   std::vector<double> x(static_cast<size_t>(n * kColumns)), log_weight(static_cast<size_t>(n)), wanted;
-  const nf_importance_info fit = session.importance(posterior, /*seed=*/2, n, 0, nf::Out(x, kColumns), log_weight);
+  const nf::ImportanceInfo fit = session.importance(posterior, n, /*seed=*/2, nf::Out(x, kColumns), log_weight);
   for (int64_t r = 0; r < n; ++r) {
     wanted.push_back(x[static_cast<size_t>(r * kColumns)]);                // mu
     wanted.push_back(std::exp(x[static_cast<size_t>(r * kColumns + 1)]));  // tau
@@ -86,10 +86,10 @@ int run(const char* path) {
               fit.ess, static_cast<int>(n), 100 * fit.ess_fraction);
 
   // Estimate the same means with Markov chains that use the flow as proposal.
-  nf_metropolis_info walk = NF_METROPOLIS_INFO_INIT;
+  nf::MetropolisInfo walk = NF_METROPOLIS_INFO_INIT;
   const int64_t draws = 500, chains = 40;
-  const std::vector<double> chain =
-      session.metropolis<double>(runtime, posterior, draws, chains, {{"burn_in", 50}, {"seed", 3}}, {}, &walk);
+  const std::vector<double> chain = session.metropolis<double>(
+      posterior, draws, chains, {{"metropolis.burn_in", 50}, {"metropolis.seed", 3}}, {}, &walk);
   double mu = 0, tau = 0;
   for (size_t r = 0; r < chain.size(); r += kColumns) mu += chain[r], tau += std::exp(chain[r + 1]);
   mu /= static_cast<double>(draws * chains), tau /= static_cast<double>(draws * chains);
@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc > 1 ? argv[1] : "/tmp/eight_schools.safetensors");
   } catch (const nf::Exception& e) {
-    std::printf("%s: %s\n", nf_status_name(e.status()), e.what());
+    std::printf("%s: %s\n", nf::status_name(e.status()), e.what());
     return 2;
   }
 }

@@ -28,7 +28,7 @@ std::vector<float> banana(size_t rows, unsigned seed) {
 
 double mean_log_prob(const nf::Model& model, const std::vector<float>& rows) {
   double sum = 0;
-  const std::vector<float> log_prob = nf::Session(model).log_prob(nf::View(rows, 2));
+  const std::vector<float> log_prob = nf::score(model, nf::View(rows, 2));
   for (float v : log_prob) sum += v;
   return sum / static_cast<double>(log_prob.size());
 }
@@ -40,9 +40,9 @@ int run(const char* path) {
   const double before = mean_log_prob(model, test);
 
   // Errors are exceptions that carry the status of nf.h. A trainer accepts any rows; here, mini-batches of a table.
-  nf::Trainer trainer(model, {{"lr", 2e-3}});
-  nf::Batches batches(runtime, nf::View(train, 2), {{"batch", 256}, {"seed", 7}});
-  trainer.run(batches, 300, [](const nf_step_info& s) {
+  nf::Trainer trainer(model, {{"trainer.lr", 2e-3}});
+  nf::Batches batches(runtime, nf::View(train, 2), {{"batches.batch", 256}, {"batches.seed", 7}});
+  trainer.run(batches, 300, [](const nf::StepInfo& s) {
     if (s.step % 100 == 0) std::printf("step %3d  loss %.3f\n", static_cast<int>(s.step), s.loss);
     return true;  // false stops
   });
@@ -57,7 +57,7 @@ int run(const char* path) {
   // Samples are numbered, so splitting a run gives the same rows.
   const std::vector<float> all = b.sample(100, /*seed=*/5);
   std::vector<float> parts = b.sample(40, 5);
-  const std::vector<float> rest = b.sample(60, 5, /*first=*/40);
+  const std::vector<float> rest = b.sample(60, {5, /*first_index=*/40});
   parts.insert(parts.end(), rest.begin(), rest.end());
 
   if (!(after > before + 0.1)) return std::puts("training did not improve the model"), 1;
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc > 1 ? argv[1] : "/tmp/banana.safetensors");
   } catch (const nf::Exception& e) {
-    std::printf("%s: %s\n", nf_status_name(e.status()), e.what());
+    std::printf("%s: %s\n", nf::status_name(e.status()), e.what());
     return 2;
   }
 }

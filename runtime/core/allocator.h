@@ -1,11 +1,11 @@
-// The memory hook: every large block (parameters, arenas, optimiser state, staged files) comes from here.
+// The memory hook: every large block (parameters, arenas, optimizer state, staged files) comes from here.
 #pragma once
 #include <cstddef>
 #include <utility>
 
 namespace nf {
 
-// alloc returns nullptr when out of memory. Both must be callable from any thread.
+// alloc returns nullptr when out of memory. Both functions must be callable from any thread.
 struct Allocator {
   void* user = nullptr;
   void* (*alloc)(void* user, size_t size, size_t align) = nullptr;
@@ -14,7 +14,7 @@ struct Allocator {
 
 Allocator system_allocator();
 
-// Owns one block; throws Error{nomem} naming `what` when the allocator refuses.
+// Owns one block. Throws Error{nomem} naming `what` if the allocator refuses.
 class Buffer {
  public:
   Buffer() = default;

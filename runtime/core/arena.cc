@@ -6,7 +6,7 @@
 
 namespace nf {
 namespace {
-constexpr size_t kChunk = 1 << 20;  // measuring grows in steps of this
+constexpr size_t kChunk = 1 << 20;  // growth step while measuring
 }  // namespace
 
 Arena::Arena(const Allocator& allocator, size_t bytes) : allocator_(allocator) {

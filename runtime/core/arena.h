@@ -1,7 +1,7 @@
-// A bump arena: the only memory that ops use. 64-byte aligned blocks, mark/rewind, high-water mark.
+// A bump arena, the only memory that ops use: 64-byte aligned blocks, mark and rewind, high-water mark.
 //
-// Life: a *measuring* arena grows while the largest block of rows runs once, and so learns how many bytes that takes;
-// a *reserved* arena of that size then never allocates again. Under ASan, memory beyond the top is poisoned.
+// A *measuring* arena grows while the largest block of rows runs once, which shows how many bytes that takes. A
+// *reserved* arena of that size then never allocates again. Under ASan, memory beyond the top is poisoned.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -41,7 +41,7 @@ class Arena {
   Arena& operator=(Arena&&) = default;
   ~Arena();
 
-  // Uninitialised memory, valid until the arena is rewound below it.
+  // Returns uninitialized memory, valid until the arena is rewound below it.
   void* take(size_t bytes) {
     const size_t need = (bytes + kAlign - 1) & ~(kAlign - 1);
     if (at_.chunk < chunks_.size() && need >= bytes && need <= chunks_[at_.chunk].bytes() - at_.offset) [[likely]]
@@ -54,7 +54,7 @@ class Arena {
   size_t capacity() const { return growing_ ? 0 : chunks_[0].bytes(); }  // 0 while measuring
 
  private:
-  void* take_slowly(size_t bytes);  // another chunk, or an error
+  void* take_slowly(size_t bytes);  // adds a chunk, or fails
   void* bump(size_t need, size_t bytes) {
     char* p = chunks_[at_.chunk].as<char>() + at_.offset;
     at_.offset += need;

@@ -1,4 +1,4 @@
-// Arithmetic on sizes that come from users or files: overflow is an error, never a wrap-around.
+// Arithmetic on sizes that come from users or files: overflow is an error instead of a wrap-around.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +19,7 @@ inline int64_t checked_mul(int64_t a, int64_t b) {
   return r;
 }
 
-inline constexpr size_t kAlign = 64;  // a cache line, and the widest vector
+inline constexpr size_t kAlign = 64;  // a cache line, which is also the widest vector
 
 inline size_t align_up(size_t n) {
   if (n > static_cast<size_t>(INT64_MAX) - (kAlign - 1)) fail(Code::nomem, "size overflow: %zu bytes", n);

@@ -13,7 +13,7 @@
 namespace nf {
 namespace {
 
-// Waiting briefly before sleeping hides the wake-up latency between the phases of one training step.
+// Spinning briefly before sleeping hides the wake-up latency between the phases of one training step.
 constexpr int kSpins = 4000;
 
 void pause() {
@@ -57,9 +57,9 @@ struct Job {
 
 }  // namespace
 
-// A thread takes a task by lowering `open` from k to k - 1; the task is number n - k. Taking one is all it needs: until
-// that task is finished, `job` is the job it belongs to. So whoever comes late finds `open` at zero and never touches a
-// job, and the caller waits for the tasks that were taken, not for the threads that were woken.
+// A thread takes a task by lowering `open` from k to k - 1; the task is number n - k. Nothing else is needed: `job`
+// stays valid until that task is finished. A thread that wakes up late finds `open` at zero and never touches a job,
+// and the caller waits for the tasks that were taken, not for the threads that were woken.
 struct Executor::Pool {
   const pid_t process = getpid();
   std::atomic<bool> in_use{false};  // one parallel_for at a time uses the workers

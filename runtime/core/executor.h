@@ -1,4 +1,4 @@
-// Running independent tasks: on libnf's own small pool, on the host's threads, or inline.
+// Runs independent tasks: on libnf's own small pool, on the host's threads, or inline.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,7 +8,7 @@ namespace nf {
 
 using TaskFn = void (*)(void* context, uint32_t index);
 
-// Supplied by the host (nf_executor of nf.h). parallel_for must return only when all n bodies have run.
+// Supplied by the host (nf_executor of nf.h). parallel_for must not return before all n bodies have run.
 struct HostExecutor {
   uint32_t concurrency = 1;
   void* user = nullptr;
@@ -25,13 +25,12 @@ class Executor {
 
   uint32_t concurrency() const { return concurrency_; }
 
-  // Calls body(i) for i in [0, n), each once, in any order, on any of the threads; returns when all are done.
+  // Calls body(i) once for each i in [0, n), in any order, on any of the threads, and returns when all are done.
   // The first exception thrown by a body is rethrown here, after the others have finished. Never allocates.
-  // Concurrent calls, and calls from inside a body, are allowed: one call at a time has the pool, the others run all of
-  // their bodies on the calling thread. In a process forked from the one that made the executor there are no workers, so
+  // Concurrent calls, and calls from inside a body, are allowed: one call at a time uses the pool, the others run all
+  // their bodies on the calling thread. A process forked from the one that created the executor has no workers, so
   // every call runs on the calling thread there; fork() from inside a body is not supported.
-  // An executor of the host is called for every call with n > 1 as it is: what it does with nested calls and after a
-  // fork is the host's affair.
+  // A host's executor is used for every call with n > 1; nested calls and calls after a fork are up to the host.
   template <class F>
   void parallel_for(uint32_t n, F&& body) {
     using Body = std::remove_reference_t<F>;

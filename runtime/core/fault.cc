@@ -1,4 +1,4 @@
-// The process-global fault plan; see fault.h. Lock-free: fault points may be hit from any thread.
+// The process-global fault plan, see fault.h. Lock-free, since any thread may hit a fault point.
 #include "runtime/core/fault.h"
 
 #ifdef NF_FAULTS

@@ -1,5 +1,5 @@
-// A mutex that Clang's thread-safety analysis understands (-Wthread-safety): data marked NF_GUARDED_BY(m) may be touched
-// only while m is held. With other compilers the annotations are empty.
+// A mutex that Clang's thread-safety analysis understands (-Wthread-safety): data marked NF_GUARDED_BY(m) may only be
+// accessed while m is held. With other compilers the annotations are empty.
 // See https://releases.llvm.org/14.0.0/tools/clang/docs/ThreadSafetyAnalysis.html
 #pragma once
 #include <condition_variable>
@@ -40,7 +40,7 @@ class NF_THREAD_SAFETY(scoped_lockable) MutexLock {
 
 class Condition {
  public:
-  // Releases `mutex`, sleeps, takes it again. Wakes up without a reason too: call it in a loop that checks the condition.
+  // Releases `mutex`, sleeps, and locks it again. May wake up spuriously: call it in a loop that checks the condition.
   void wait(Mutex& mutex) NF_REQUIRES(mutex) {
     std::unique_lock<std::mutex> held(mutex.mutex_, std::adopt_lock);
     condition_.wait(held);

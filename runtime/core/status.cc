@@ -7,7 +7,7 @@
 namespace nf {
 namespace {
 
-// A cut must not leave half of a multi-byte character at the end.
+// Removes a partial multi-byte character from the end of a truncated string.
 void trim_utf8(char* s) {
   size_t n = std::strlen(s);
   size_t i = n;

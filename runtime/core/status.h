@@ -32,7 +32,7 @@ struct Place {
   int32_t layer = -1;  // of the chain, in forward order
 };
 
-// Messages live in a fixed buffer, so that reporting an out-of-memory never allocates a string.
+// Messages are in a fixed buffer, so that reporting out-of-memory does not allocate a string.
 class Error : public std::exception {
  public:
   static constexpr int kMessageBytes = 488;
@@ -49,9 +49,9 @@ class Error : public std::exception {
   char message_[kMessageBytes];
 };
 
-// Throws Error{code, formatted message}; over-long messages are cut at a UTF-8 boundary.
+// Throws Error{code, formatted message}; overlong messages are truncated at a UTF-8 boundary.
 [[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
-// The same about a row or a layer.
+// Does the same about a row or a layer.
 [[noreturn]] void fail_at(Code code, Place place, const char* format, ...) __attribute__((format(printf, 3, 4)));
 // The same with an errno, whose text is appended to the message.
 [[noreturn]] void fail_os(Code code, int os_errno, const char* format, ...) __attribute__((format(printf, 3, 4)));

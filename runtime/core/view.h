@@ -44,7 +44,7 @@ struct Dims {
 
 std::string to_string(const Dims& dims);  // "[3, 4]"
 
-// A strided tensor in somebody else's memory; strides count elements.
+// A strided tensor in memory that it does not own; strides count elements.
 struct View {
   void* data = nullptr;
   Dims shape;
@@ -57,8 +57,8 @@ struct View {
   }
   int64_t count() const { return shape.count(); }
   int64_t rows() const { return shape.rank ? shape[0] : 1; }      // outermost extent
-  int64_t cols() const { return shape.rank > 1 ? shape[1] : 1; }  // second extent: 2-D use
-  int64_t ld() const { return stride[0]; }                        // distance of rows: 2-D use
+  int64_t cols() const { return shape.rank > 1 ? shape[1] : 1; }  // second extent, for 2-D views
+  int64_t ld() const { return stride[0]; }                        // distance between rows, for 2-D views
   bool contiguous() const {
     int64_t expect = 1;
     for (int i = shape.rank - 1; i >= 0; --i) {

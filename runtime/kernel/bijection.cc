@@ -1,4 +1,4 @@
-// The rules of bijection.h: Y gives the value and the log slope l, G the slope dy and its logarithmic derivative dl.
+// The rules of bijection.h: Y returns the value and the log slope l, G the slope dy and its logarithmic derivative dl.
 #include "runtime/kernel/bijection.h"
 
 #include <cmath>
@@ -14,7 +14,7 @@
 #ifndef NF_BIJECTION_CONSTANTS  // this file is read once per target
 #define NF_BIJECTION_CONSTANTS
 namespace nf::kernel {
-// What a and b make, computed in float64.
+// Values derived from a and b, computed in float64.
 template <class T>
 struct BijectionConstants {
   T a, b, width, log_slope;
@@ -174,7 +174,7 @@ struct CubeMap {
   }
 };
 struct SoftclipMap {
-  // y = x/(1 + r) for |x| <= a, else +-a/(1 + r), with r <= 1: no overflow, and all digits of small x.
+  // y = x/(1 + r) for |x| <= a, else +-a/(1 + r), with r <= 1: does not overflow, and keeps all digits of small x.
   NF_VALUE {
     const V a = hn::Set(d, k.a), m = hn::Abs(x);
     const auto far = hn::Gt(m, a);
@@ -191,7 +191,7 @@ struct SoftclipMap {
   }
 };
 struct InverseSoftclipMap {
-  // a - |x| is exact where it matters, near the end.
+  // a - |x| is exact near the end, where it matters.
   NF_VALUE {
     const V a = hn::Set(d, k.a), m = hn::Abs(x);
     const V gap = hn::Sub(a, m), q = hn::Div(gap, a);
@@ -228,7 +228,7 @@ HWY_NOINLINE void Values(const BijectionConstants<T>& k, const T* x, T* y, T* lo
   }
 }
 
-// A gradient that is not there takes no part, so that an infinite slope does not turn its zero into NaN.
+// Absent gradients are skipped, so that an infinite slope times their zero does not give NaN.
 template <class Rule, class T>
 HWY_NOINLINE void Slopes(const BijectionConstants<T>& k, const T* x, const T* y, const T* gy, const T* gl, T* gx,
                          size_t n) {

@@ -1,10 +1,10 @@
-// Monotone functions of one argument together with the logarithm of their slope, on contiguous spans: the elementwise
-// layers of flows. Every one comes with its inverse, and each in the form that keeps its digits at the ends.
-// y within 4 ulp and log_dy within 4 ulp(max(|log_dy|, 1)), of float32 and float64 on every SIMD target
-// (bijection_test.cc), counted from the arguments and constants as they are in T; with an argument a x the rounding of
-// that product is not counted, and for logit x in [0, 1]: beyond, p or q is a small difference.
-// Total: outside of its range an inverse gives NaN, at the edge of it the infinite limit. An element's bits depend on
-// its value only. Notation: s(x) = 1/(1 + e^-x).
+// Monotone functions of one argument and the logarithm of their slope, on contiguous spans: the elementwise layers of
+// flows. Each function has an inverse, and each is computed in the form that keeps its digits at the ends.
+// y is within 4 ulp and log_dy within 4 ulp(max(|log_dy|, 1)), for float32 and float64 on every SIMD target
+// (bijection_test.cc), relative to arguments and constants as rounded to T. The rounding of an argument a x is not
+// included, and for logit the bound holds for x in [0, 1]: beyond, p or q is a small difference.
+// Total: outside its range an inverse gives NaN, at the ends the infinite limit. The bits of an element depend only on
+// its value. Notation: s(x) = 1/(1 + e^-x).
 #pragma once
 #include <cstdint>
 
@@ -28,18 +28,18 @@ enum class Bijection : uint8_t {
   inverse_softclip,  // x/(1 - |x|/a)                    -2 log1p(-|x|/a)
 };                   // a > 0, 0 <= b < 1/2, w = 1 - 2 b
 
-// y and log_dy of n elements.
+// Computes y and log_dy of n elements.
 template <class T>
 void bijection(Bijection f, double a, double b, const T* x, T* y, T* log_dy, int64_t n);
-// gx += gy dy/dx + gl d(log dy/dx)/dx; gy or gl may be null.
+// Adds gx += gy dy/dx + gl d(log dy/dx)/dx; gy or gl may be null.
 template <class T>
 void bijection_grad(Bijection f, double a, double b, const T* x, const T* y, const T* gy, const T* gl, T* gx,
                     int64_t n);
 
-// leaky_relu with a slope for every element: y = x < 0 ? slope x : x, log_dy = x < 0 ? log_slope : 0.
+// Computes leaky_relu with a slope per element: y = x < 0 ? slope x : x, log_dy = x < 0 ? log_slope : 0.
 template <class T>
 void prelu(const T* slope, const T* log_slope, const T* x, T* y, T* log_dy, int64_t n);
-// gx += gy dy/dx, and gs += sign (gy y + gl) where x < 0, the gradient of log_slope; gy, gx or gs may be null.
+// Adds gx += gy dy/dx, and gs += sign (gy y + gl) where x < 0, the gradient of log_slope; gy, gx or gs may be null.
 template <class T>
 void prelu_grad(const T* slope, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, int64_t n);
 

@@ -1,4 +1,4 @@
-// Loops of runtime/kernel/binary.h: one instruction per element, so what matters is memory traffic.
+// Loops of runtime/kernel/binary.h: one instruction per element, so memory traffic dominates.
 #include "runtime/kernel/binary.h"
 
 #include <cstring>
@@ -8,48 +8,11 @@
 #define HWY_TARGET_INCLUDE "runtime/kernel/binary.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h
+#include "runtime/kernel/binary-inl.h"
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
-
-struct AddOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Add(x, b);
-  }
-};
-struct SubOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Sub(x, b);
-  }
-};
-struct MulOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Mul(x, b);
-  }
-};
-struct DivOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Div(x, b);
-  }
-};
-// x wins unless b is strictly beyond it; a NaN on either side survives.
-struct MaxOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::IfThenElse(hn::Or(hn::Gt(b, x), hn::IsNaN(b)), b, x);
-  }
-};
-struct MinOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::IfThenElse(hn::Or(hn::Lt(b, x), hn::IsNaN(b)), b, x);
-  }
-};
 
 // One argument held fixed.
 template <class Op, class T>
@@ -99,22 +62,6 @@ struct Clamp {
   }
 };
 
-#define NF_FOR_EACH_OP(f, CASE) \
-  switch (f) {                  \
-    case Binary::add:           \
-      return CASE(AddOp);       \
-    case Binary::sub:           \
-      return CASE(SubOp);       \
-    case Binary::mul:           \
-      return CASE(MulOp);       \
-    case Binary::div:           \
-      return CASE(DivOp);       \
-    case Binary::max:           \
-      return CASE(MaxOp);       \
-    case Binary::min:           \
-      return CASE(MinOp);       \
-  }
-
 // The table of loops of one target and type, fetched once per call.
 template <class T>
 struct Loops {
@@ -151,7 +98,7 @@ struct Loops {
   }
 };
 
-// HWY_EXPORT wants plain function names.
+// HWY_EXPORT needs plain function names.
 #define NF_DEFINE(Name, T)                                                                                    \
   void Both##Name(Binary f, const T* x, const T* b, T* y, size_t n) { Loops<T>::Both(f, x, b, y, n); }        \
   void ScalarRight##Name(Binary f, const T* x, T b, T* y, size_t n) { Loops<T>::ScalarRight(f, x, b, y, n); } \
@@ -167,7 +114,6 @@ struct Loops {
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
-#undef NF_FOR_EACH_OP
 
 }  // namespace nf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -175,7 +121,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nf::kernel {
 
-// One public function, both types: `name` forwards to the exported loop.
+// Defines a public function for both types: `name` forwards to the exported loop.
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
   HWY_EXPORT(Loop##F64);                               \

@@ -1,7 +1,7 @@
-// Element-wise functions of two arguments and the few linear updates everything else is made of, on contiguous spans
-// of length n >= 0, and broadcasts over row-major matrices [rows, cols] whose rows are ld elements apart.
-// Each result is the correctly rounded one, up to one fused multiply-add where the target has it. Outputs may be the
-// same span as an input, but may not overlap one partially. max and min give NaN when either argument is NaN.
+// Element-wise functions of two arguments and the basic linear updates, on contiguous spans of length n >= 0, and
+// broadcasts over row-major matrices [rows, cols] whose rows are ld elements apart.
+// Results are correctly rounded, up to one fused multiply-add where the target has it. An output may be the same span
+// as an input but must not partially overlap one. max and min give NaN if either argument is NaN.
 #pragma once
 #include <cstdint>
 

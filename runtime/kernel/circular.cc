@@ -26,7 +26,7 @@ HWY_NOINLINE void CircularShift(T low, T period, const T* shift, const T* x, T* 
     const auto near = hn::And(hn::Ge(in, least), hn::Le(in, most));
     const auto turns = hn::Floor(hn::Div(hn::Sub(in, first), turn));
     auto back = hn::Sub(in, hn::Mul(turn, turns));
-    back = hn::IfThenElse(hn::Or(hn::Lt(back, first), hn::Ge(back, end)), first, back);  // too far out to have digits
+    back = hn::IfThenElse(hn::Or(hn::Lt(back, first), hn::Ge(back, end)), first, back);  // too far out for exact digits
     in = hn::IfThenElse(near, in, back);
     auto v = hn::Add(in, load(shift));
     v = hn::IfThenElse(hn::Ge(v, end), hn::Sub(v, turn), v);

@@ -25,8 +25,8 @@ struct Coefficients<float> {
   // relative error 1.8e-9
   static constexpr float kErf[] = {0.128379166f,   -0.376126289f,  0.112835504f,
                                    -0.0268450174f, 0.00513942121f, -0.000695944065f};
-  // (1 + 2x) e^(x^2) erfc x = P((x - k)/(x + k)), x >= 0, k = kErfcCentre
-  static constexpr float kErfcCentre = 3;
+  // (1 + 2x) e^(x^2) erfc x = P((x - k)/(x + k)), x >= 0, k = kErfcCenter
+  static constexpr float kErfcCenter = 3;
   // relative error 5.3e-8
   static constexpr float kErfc[] = {1.25300801f,    -0.135621101f,    -0.0475621559f,  0.129644722f,
                                     -0.119275279f,  0.0683131963f,    -0.0237635598f,  0.00250677858f,
@@ -77,8 +77,8 @@ struct Coefficients<double> {
                                     -0.026866170644887326,   0.005223977621458574,    -0.0008548326643537041,
                                     0.00012055310360716752,  -1.4924783340348721e-05, 1.6440680703667857e-06,
                                     -1.6034171068526763e-07, 1.1848550615591332e-08};
-  // (1 + 2x) e^(x^2) erfc x = P((x - k)/(x + k)), x >= 0, k = kErfcCentre
-  static constexpr double kErfcCentre = 3;
+  // (1 + 2x) e^(x^2) erfc x = P((x - k)/(x + k)), x >= 0, k = kErfcCenter
+  static constexpr double kErfcCenter = 3;
   // relative error 5.4e-17
   static constexpr double kErfc[] = {
       1.2530080582697296,    -0.1356211061245812,     -0.04756229435345109,    0.1296451587027627,

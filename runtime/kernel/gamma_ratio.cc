@@ -1,5 +1,5 @@
-// Stirling's series of the difference from x = 10 on (its terms fall below 1e-16 there), and below the recurrence
-// Gamma(x + 1) = x Gamma(x), whose factors are multiplied before the one logarithm is taken.
+// For x >= 10, Stirling's series of the difference (its terms fall below 1e-16 there); below, the recurrence
+// Gamma(x + 1) = x Gamma(x), whose factors are multiplied so that only one logarithm is taken.
 #include "runtime/kernel/gamma_ratio.h"
 
 #include <cmath>

@@ -1,7 +1,7 @@
-// The normaliser of Student's t without the cancellation of two log-gammas:
+// The normalizing constant of Student's t, without the cancellation of two log-gammas:
 //   g(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2,   x > 0; -1/(8 x) for large x, log(pi x)/2 near 0.
-// log and slope to 4e-16 absolutely or relatively, whichever is larger, and curve to 1e-14, over 1e-300 ... 1e300 (gamma_ratio_test.cc).
-// NaN and x <= 0 give NaN; infinity gives 0.
+// log and slope are accurate to 4e-16, absolutely or relatively (the larger bound counts), and curve to 1e-14, over
+// 1e-300 ... 1e300 (gamma_ratio_test.cc). NaN and x <= 0 give NaN; infinity gives 0.
 #pragma once
 
 namespace nf::kernel {

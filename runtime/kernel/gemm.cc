@@ -1,12 +1,12 @@
 // Register-tiled product: a tile of C of MR rows x NV vectors stays in registers while k runs; A is broadcast. A panel
-// of B (NV vectors x kBlockK rows) stays in L1: read in place, or copied together when its rows are so far apart that
-// they would fall on each other in the cache, start in the middle of cache lines, or end inside a vector. Tiles at the
-// right edge load and store under a mask.
+// of B (NV vectors x kBlockK rows) stays in L1. It is read in place, or copied to contiguous memory if its rows are so
+// far apart that they would conflict in the cache, or start in the middle of cache lines, or end inside a vector. Tiles
+// at the right edge use masked loads and stores.
 //
-// In a large product that order would read all of A again for every panel of B, from L3 or memory. With scratch memory
-// the loops are the other way round: a block of B is copied to the scratch memory and stays in L2, and one row of tiles
-// at a time passes along it, whose rows of A stay in L1. Rows of a transposed A are copied to the stack first: read in
-// place, each of their elements would be on another memory page.
+// In a large product that order would reread all of A for every panel of B, from L3 or memory. With scratch memory the
+// loops are swapped: a block of B is copied to the scratch memory and stays in L2 while the rows of tiles pass along it
+// one at a time, with their rows of A in L1. Rows of a transposed A are copied to the stack first, because in place
+// each of their elements would be on another memory page.
 #include "runtime/kernel/gemm.h"
 
 #include <algorithm>
@@ -40,9 +40,9 @@ struct Operands {
   T* scratch;
 };
 constexpr int64_t kBlockK = 256;        // rows of B in a block of k, at most
-constexpr int64_t kStackBytes = 32768;  // copy of a panel of B on the stack
-constexpr int64_t kBlockBytes = 2048;   // row of a block of B in scratch memory
-constexpr int64_t kPanelBytes = 512;    // row of a panel, two vectors, on any target
+constexpr int64_t kStackBytes = 32768;  // size of the copy of a panel of B on the stack
+constexpr int64_t kBlockBytes = 2048;   // bytes per row of a block of B in scratch memory
+constexpr int64_t kPanelBytes = 512;    // bytes per row of a panel, two vectors, on any target
 }  // namespace nf::kernel
 #endif
 
@@ -50,16 +50,16 @@ HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// 32 vector registers hold 12 x 2 accumulators with room for B and A; 16 hold 6 x 2. Fewer than 8 independent chains
-// would wait for the multiply-add, so rows are cut into full tiles and at most two of the middle size.
+// 32 vector registers hold 12 x 2 accumulators plus B and A; 16 hold 6 x 2. Fewer than 8 independent chains would stall
+// on the latency of the multiply-add, so rows are split into full tiles and at most two of the middle size.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
 constexpr int kTileRows = 12, kMidRows = 8;
 #else
 constexpr int kTileRows = 6, kMidRows = 4;
 #endif
 
-// `last`: lanes in use of the last vector; Masked: that is fewer than all. Packed: B is a copy of whole vectors. Far: B
-// is in L2 rather than L1, and the next tile is the one to the right; prefetch for both.
+// `last`: number of used lanes in the last vector; Masked: fewer than all. Packed: B is a copy of whole vectors. Far: B
+// is in L2 instead of L1, and the next tile is the one to the right; prefetch for both.
 template <int MR, int NV, bool Masked, bool Packed = false, bool Far = false, class T>
 HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
@@ -82,7 +82,7 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
     for (int i = 0; i < MR; ++i)
       for (int64_t j = 0; j < NV * lanes; j += kLine) hwy::Prefetch(o.c + (i0 + i) * o.ldc + j0 + NV * lanes + j);
   }
-  // Four rows to a pointer: base + {0, 1, 2, 3} strides is one address mode each, where a pointer per row would spill.
+  // Four rows per pointer: base + {0, 1, 2, 3} strides are single address modes, where a pointer per row would spill.
   constexpr int kGroups = (MR + 3) / 4;
   const T* HWY_RESTRICT a[kGroups];
   for (int g = 0; g < kGroups; ++g) a[g] = o.a + (i0 + 4 * g) * o.a_row;
@@ -120,12 +120,12 @@ HWY_INLINE void Tile(const Operands<T>& o, int64_t i0, int64_t j0, int64_t last)
   }
 }
 
-// Cuts m rows into tiles and calls tile(number of rows, first row).
+// Splits m rows into tiles and calls tile(number of rows, first row).
 template <class F>
 HWY_INLINE void ForTiles(int64_t m, const F& tile) {
   int64_t i = 0;
   const int64_t rest = m % kTileRows;
-  // 64 rows = 4 x 12 + 2 x 8 rather than 5 x 12 + 4.
+  // E.g. 64 rows = 4 x 12 + 2 x 8 instead of 5 x 12 + 4.
   const bool two_mid = rest >= 2 * kMidRows - kTileRows && rest < kMidRows && m >= kTileRows;
   const int64_t full = m - rest - (two_mid ? kTileRows : 0);
   for (; i < full; i += kTileRows) tile(std::integral_constant<int, kTileRows>(), i);
@@ -138,13 +138,13 @@ HWY_INLINE void Tiles(const Operands<T>& o, int64_t m, int64_t j0, int64_t last)
   ForTiles(m, [&](auto rows, int64_t i) HWY_ATTR { Tile<rows(), NV, Masked, Packed>(o, i, j0, last); });
 }
 
-// Columns [j0, j0 + NV vectors) of C; `last` lanes of the last vector.
+// Computes columns [j0, j0 + NV vectors) of C, with `last` lanes in the last vector.
 template <int NV, bool Masked, class T>
 HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  constexpr int64_t kFarApart = 1024;    // bytes from row to row of B
-  constexpr int64_t kWorthCopying = 24;  // rows that read the copy
+  constexpr int64_t kFarApart = 1024;    // distance between rows of B, in bytes
+  constexpr int64_t kWorthCopying = 24;  // number of rows that read the copy
   o.b += j0;
   const bool read_in_place = !Masked && o.ldb % lanes == 0 && o.ldb * static_cast<int64_t>(sizeof(T)) < kFarApart;
   if (read_in_place || m < kWorthCopying) return Tiles<NV, Masked, false>(o, m, j0, last);
@@ -162,8 +162,8 @@ HWY_INLINE void Panel(Operands<T> o, int64_t m, int64_t j0, int64_t last) {
   Tiles<NV, Masked, true>(o, m, j0, last);
 }
 
-// Few rows: many columns at once, for enough independent chains to hide the latency of the multiply-add. Returns the
-// first column that is left.
+// For few rows: processes many columns at once, so that there are enough independent chains to hide the latency of the
+// multiply-add. Returns the first remaining column.
 template <class T>
 HWY_INLINE int64_t FewRows(Operands<T> o, int64_t m, int64_t n, int64_t lanes) {
   int64_t j = 0;
@@ -174,11 +174,11 @@ HWY_INLINE int64_t FewRows(Operands<T> o, int64_t m, int64_t n, int64_t lanes) {
   return j;
 }
 
-// Products with up to kNarrow columns (the output layers of 2-D flows) would leave most lanes of a tile idle.
+// Products with up to kNarrow columns (the output layers of 2-D flows) would leave most lanes of a tile unused.
 constexpr int64_t kNarrow = 4, kNarrowK = 512;
 
-// A transposed: V vectors run over rows of C instead, whose elements of A are neighbours. The chain over k is the same.
-// `last`: lanes in use of the last vector; Masked: that is fewer than all.
+// For a transposed A: vectors run over rows of C instead, since their elements of A are adjacent. The chain over k is
+// the same. `last`: number of used lanes in the last vector; Masked: fewer than all.
 template <int N, int V, bool Masked, class T>
 HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   const hn::ScalableTag<T> d;
@@ -230,7 +230,7 @@ HWY_INLINE void NarrowTile(const Operands<T>& o, int64_t i, int64_t last) {
   }
 }
 
-// Several vectors at once, for enough independent chains to hide the latency of the multiply-add.
+// Processes several vectors at once, so that there are enough independent chains to hide the multiply-add latency.
 template <int N, class T>
 HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
   constexpr int kWide = N == 1 ? 4 : 2;
@@ -246,8 +246,8 @@ HWY_INLINE void NarrowTransposed(const Operands<T>& o, int64_t m) {
   if (m > i) NarrowTile<N, 1, true>(o, i, m - i);
 }
 
-// Rows of A contiguous, k <= kNarrowK: dot products with the columns of B, gathered once. Sums over the lanes come
-// last, in an order that depends on k only.
+// For contiguous rows of A and k <= kNarrowK: dot products with the columns of B, which are gathered once. The sum over
+// lanes comes last, in an order that depends only on k.
 template <int N, class T>
 HWY_INLINE void NarrowDots(const Operands<T>& o, int64_t m) {
   const hn::ScalableTag<T> d;
@@ -378,8 +378,8 @@ HWY_INLINE void NarrowRows(const Operands<T>& o, int64_t m) {
 }
 #endif
 
-// True when it did the product. Which way is taken depends on n, k and the layout of A, not on m; with OneChain only
-// the way that agrees with the wide products to the bit is open.
+// Returns true if it computed the product. The method depends on n, k and the layout of A, but not on m. OneChain
+// allows only the method that agrees bit for bit with the wide products.
 template <bool OneChain, class T>
 HWY_INLINE bool Narrow(int64_t m, int64_t n, const Operands<T>& o) {
   if (n > kNarrow || o.k < 2) return false;
@@ -420,15 +420,15 @@ HWY_INLINE void FinishNarrow(int64_t m, int64_t n, const Operands<T>& o) {
   }
 }
 
-// MR rows of C from row i0, columns [j0, j0 + n). `b`: the copy of these columns of B, panel by panel.
+// Computes MR rows of C from row i0, columns [j0, j0 + n). `b`: the copy of these columns of B, panel by panel.
 template <int MR, class T>
 HWY_INLINE void RowOfTiles(Operands<T> o, int64_t i0, int64_t j0, int64_t n, const T* b) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), panel = 2 * lanes;
   HWY_ALIGN T copy[MR * kBlockK];
-  const T* below = o.a + i0 + MR;  // what the next row of tiles will copy
+  const T* below = o.a + i0 + MR;  // the rows that the next row of tiles will copy
   const int64_t step = o.a_col;
-  int64_t share = 0;  // how much of it to prefetch per tile
+  int64_t share = 0;  // amount of it to prefetch per tile
   if (MR > 1 && o.a_row == 1) {
     const T* from = o.a + i0;
     const hn::CappedTag<T, 16 / sizeof(T)> few;
@@ -458,7 +458,7 @@ HWY_INLINE void RowOfTiles(Operands<T> o, int64_t i0, int64_t j0, int64_t n, con
     Tile<MR, 1, true, true>(o, i0, j, end - j);
 }
 
-// One block of k by blocks of columns, through scratch memory.
+// Processes one block of k by blocks of columns, through scratch memory.
 template <class T>
 HWY_NOINLINE void Blocks(const Operands<T>& o, int64_t m, int64_t n) {
   const hn::ScalableTag<T> d;
@@ -481,7 +481,7 @@ HWY_NOINLINE void Blocks(const Operands<T>& o, int64_t m, int64_t n) {
   }
 }
 
-// One block of k, panel by panel.
+// Processes one block of k, panel by panel.
 template <class T>
 HWY_NOINLINE void Panels(const Operands<T>& o, int64_t m, int64_t n) {
   const hn::ScalableTag<T> d;
@@ -539,7 +539,7 @@ namespace nf::kernel {
 template <class T>
 int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
   constexpr int64_t kSize = sizeof(T);
-  // Below these sizes going panel by panel is as fast (tests/bench/gemm_bench.cc).
+  // Below these sizes the panel order is as fast (tests/bench/gemm_bench.cc).
   constexpr int64_t kRows = 512, kRowBytes = 1024, kDepth = 128;
   if (m < kRows || n < kRowBytes / kSize || k < kDepth) return 0;
   const int64_t row = n < kBlockBytes / kSize ? (n * kSize + kPanelBytes - 1) / kPanelBytes * kPanelBytes : kBlockBytes;
@@ -564,11 +564,11 @@ NF_GEMM(gemm_columns, ColumnsF64, double)
 
 const char* simd_target() {
   const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
-  return hwy::TargetName(usable & -usable);  // the best one is the lowest bit
+  return hwy::TargetName(usable & -usable);  // the lowest bit is the best target
 }
 
 bool gemm_self_test() {
-  // Small integers are exact in any order of summation: row i, column j must be sum_p (i + p)(p - j).
+  // Small integers are exact in any order of summation; row i, column j must be sum_p (i + p)(p - j).
   constexpr int m = 7, n = 37, k = 11;
   float a[m * k], b[k * n], c[m * n];
   for (int i = 0; i < m; ++i)

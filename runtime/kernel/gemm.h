@@ -1,10 +1,10 @@
 // Dense matrix products in Highway.
 //
-// Every element of C is one chain of fused multiply-adds over k in increasing order (with up to 4 columns: a few
-// chains, joined in a fixed order), so its bits depend on its own row of A and column of B only: never on m, on its
-// position or on how rows are cut into blocks. That is what lets a row be scored alone or in a batch of a million with
-// the same bits (a BLAS does not promise that, and picks its kernels by reading the environment and the CPU's model
-// number). Against OpenBLAS see tests/bench/gemm_bench.cc.
+// Every element of C is one chain of fused multiply-adds over k in increasing order (for up to 4 columns: a few chains,
+// joined in a fixed order). So its bits depend only on its row of A and column of B, and never on m, its position, or
+// how rows are cut into blocks: a row scored alone has the same bits as in a batch of a million. (A BLAS does not
+// guarantee that, and it selects kernels by the environment and the CPU's model number.) tests/bench/gemm_bench.cc
+// compares with OpenBLAS.
 #pragma once
 #include <cstdint>
 
@@ -17,7 +17,7 @@ enum class Into : uint8_t {
   row_bias,    // C = bias + A B, one bias per row
 };
 
-// What happens to C on its way to memory, for free: c = max(C + add, 0).
+// Operations applied to C before it is stored, at no extra cost: c = max(C + add, 0).
 template <class T>
 struct Finish {
   const T* add = nullptr;  // [m, n], rows ld_add apart
@@ -25,32 +25,32 @@ struct Finish {
   bool relu = false;  // NaN stays NaN
 };
 
-// C [m, n] from A [m, k] and B [k, n]. A(i, p) = a[i a_row + p a_col]; so a transposed A costs nothing.
-// Rows of B and C are contiguous, ldb and ldc apart. `bias` is read for the two kinds of bias only. C may not overlap A, B
+// Computes C [m, n] from A [m, k] and B [k, n]. A(i, p) = a[i a_row + p a_col], so a transposed A costs nothing. Rows
+// of B and C are contiguous, ldb and ldc apart. `bias` is only read for the two kinds of bias. C must not overlap A, B
 // or finish.add. `scratch`: nullptr, or gemm_scratch(m, n, k) elements, 64-byte aligned.
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
           int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {}, T* scratch = nullptr);
 
-// Returns how many elements of scratch memory make this product faster: 0 unless it is large, at most 512 KB. Never falls
-// when an extent grows. With and without scratch memory the bits of a product are the same.
+// Returns the number of elements of scratch memory that make this product faster: 0 unless it is large, at most 512 KB.
+// Never decreases when an extent grows. The bits of a product are the same with and without scratch memory.
 template <class T>
 int64_t gemm_scratch(int64_t m, int64_t n, int64_t k);
 
-// The same for products whose columns are the rows of a batch: an element is one chain whatever n is, narrow or not.
+// Does the same for products whose columns are the rows of a batch: an element is one chain for every n, even narrow.
 template <class T>
 void gemm_columns(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb,
                   T* c, int64_t ldc, Into into, const T* bias = nullptr, const Finish<T>& finish = {},
                   T* scratch = nullptr);
 
-// out [cols, rows] = transpose of x [rows, cols]; ldo, ldx are the distances of rows.
+// Sets out [cols, rows] to the transpose of x [rows, cols]; ldo and ldx are the row strides.
 template <class T>
 void transpose(int64_t rows, int64_t cols, const T* x, int64_t ldx, T* out, int64_t ldo);
 
-// Runs a product with a known answer on the SIMD target in use; false means that this machine miscomputes.
+// Runs a product with a known answer on the current SIMD target. Returns false if this machine computes it wrongly.
 bool gemm_self_test();
 
-// The SIMD target that kernels run on here: "AVX3".
+// Returns the SIMD target that kernels run on here, e.g. "AVX3".
 const char* simd_target();
 
 }  // namespace nf::kernel

@@ -18,7 +18,7 @@ void lu_factor(int64_t n, double* a, int32_t* pivot, double* scratch) {
   for (int64_t i = 0; i < n; ++i) pivot[i] = static_cast<int32_t>(i);
   for (int64_t k = 0; k < n; k += kPanel) {
     const int64_t end = std::min(n, k + kPanel);
-    // The panel [k, n) x [k, end), column by column; rows are exchanged over the whole width.
+    // Factors the panel [k, n) x [k, end) column by column; row swaps apply to the full width.
     for (int64_t j = k; j < end; ++j) {
       int64_t top = j;
       for (int64_t i = j + 1; i < n; ++i)
@@ -34,7 +34,7 @@ void lu_factor(int64_t n, double* a, int32_t* pivot, double* scratch) {
       }
     }
     if (end == n) break;
-    // The rows of U beside the panel, then everything below them: A22 -= L21 U12.
+    // Updates the rows of U to the right of the panel, then everything below them: A22 -= L21 U12.
     for (int64_t j = k; j < end; ++j)
       for (int64_t i = j + 1; i < end; ++i) {
         const double f = a[i * n + j];
@@ -54,7 +54,7 @@ double lu_log_abs_det(int64_t n, const double* lu) {
   return sum;
 }
 
-// y P^T L U = x: with w = y P^T L, w U = x; with v = y P^T, v L = w; and y[pivot[i]] = v[i].
+// Solves y P^T L U = x: with w = y P^T L, w U = x; with v = y P^T, v L = w; and y[pivot[i]] = v[i].
 void lu_solve_rows(int64_t n, const double* lu, const int32_t* pivot, int64_t rows, const double* x, double* y,
                    double* scratch) {
   triangular_solve<double>({true, false}, rows, n, x, n, lu, n, y, n);
@@ -63,7 +63,7 @@ void lu_solve_rows(int64_t n, const double* lu, const int32_t* pivot, int64_t ro
     for (int64_t i = 0; i < n; ++i) y[r * n + pivot[i]] = scratch[r * n + i];
 }
 
-// y U^T L^T P = x: with v[i] = x[pivot[i]] = (x P^T)[i] and w = y U^T, w L^T = v.
+// Solves y U^T L^T P = x: with v[i] = x[pivot[i]] = (x P^T)[i] and w = y U^T, w L^T = v.
 void lu_solve_rows_transposed(int64_t n, const double* lu_t, const int32_t* pivot, int64_t rows, const double* x,
                               double* y, double* scratch) {
   for (int64_t r = 0; r < rows; ++r)

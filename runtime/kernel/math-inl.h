@@ -1,7 +1,7 @@
 // Elementary functions on SIMD vectors, float32 and float64 from one code path, for the kernels of this floor.
-// Total: any input, NaN in NaN out, no integer conversion of a float. Errors are measured in math_test.cc and listed
-// in runtime/kernel/unary.h. Notation: x = n ln 2 + r for exponentials, x = 2^k m with m in [0.707, 1.414] for
-// logarithms.
+// Total: they accept any input, NaN gives NaN, and no float is converted to an integer. Errors are measured in
+// math_test.cc and listed in runtime/kernel/unary.h. Notation: x = n ln 2 + r for exponentials, x = 2^k m with m in
+// [0.707, 1.414] for logarithms.
 #if defined(NF_KERNEL_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NF_KERNEL_MATH_INL_H_
 #undef NF_KERNEL_MATH_INL_H_
@@ -28,7 +28,7 @@ struct Limits {
   static constexpr T kMax = std::numeric_limits<T>::max();
   static constexpr T kTwoM = static_cast<T>(kF32 ? 8388608.0 : 4503599627370496.0);  // 2^kMantissa
   static constexpr T kMagic = static_cast<T>(1.5) * kTwoM;  // x + kMagic rounds x to an integer, kept in the low bits
-  static constexpr T kExpLow = kF32 ? -105 : -747;          // e^x is 0 below, also after a factor of 2
+  static constexpr T kExpLow = kF32 ? -105 : -747;          // e^x is 0 below, even after a factor of 2
   static constexpr T kExpHigh = kF32 ? 90 : 711;            // e^x / 2 is inf above
   static constexpr T kExpm1High = kF32 ? 89 : 710;
   static constexpr T kTrigLimit = static_cast<T>(kF32 ? 6000 : 1e6);  // the four-part reduction is exact below
@@ -54,7 +54,7 @@ HWY_INLINE V Poly(D d, V x, const T (&c)[kN]) {
   return PolyFrom<0>(d, x, c);
 }
 
-// Highway's Min and Max lose NaN in one argument or the other; these keep it.
+// Highway's Min and Max lose NaN in one argument or the other; these functions keep it.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V AtMost(D d, V x, hn::TFromD<D> high) {
   const V h = hn::Set(d, high);
@@ -70,7 +70,7 @@ HWY_INLINE V Within(D d, V x, hn::TFromD<D> bound) {
   return AtLeast(d, AtMost(d, x, bound), -bound);
 }
 
-// 2^n for an integral n in [-kBias, kBias].
+// Returns 2^n for an integral n in [-kBias, kBias].
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V PowerOfTwo(D d, V n) {
   using L = Limits<hn::TFromD<D>>;
@@ -84,7 +84,7 @@ HWY_INLINE V RoundSmall(D d, V x) {
   return hn::Sub(hn::Add(x, magic), magic);
 }
 
-// x = n ln 2 + r; returns e^(r + low) - 1 and n.
+// With x = n ln 2 + r, returns e^(r + low) - 1 and n.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpReduced(D d, V x, V low, V& n) {
   using T = hn::TFromD<D>;
@@ -95,7 +95,7 @@ HWY_INLINE V ExpReduced(D d, V x, V low, V& n) {
   return hn::MulAdd(hn::Mul(r, r), Poly(d, r, C::kExp), r);
 }
 
-// 2^shift e^(x + low), for |low| small and |shift| <= 1. Denormal results are rounded once.
+// Returns 2^shift e^(x + low), for small |low| and |shift| <= 1. Denormal results are rounded once.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpScaled(D d, V x, V low, double shift) {
   using L = Limits<hn::TFromD<D>>;
@@ -119,7 +119,7 @@ HWY_INLINE V Expm1(D d, V x) {
   return hn::Mul(hn::MulAdd(h, p, hn::Sub(h, Const(d, 0.5))), Const(d, 2));
 }
 
-// x = 2^k m for finite x > 0, denormals included.
+// Splits finite x > 0, denormals included, as x = 2^k m; returns m.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SplitExponent(D d, V x, V& k) {
   using T = hn::TFromD<D>;
@@ -138,7 +138,7 @@ HWY_INLINE V SplitExponent(D d, V x, V& k) {
   return hn::BitCast(d, hn::Add(hn::Sub(bits, hn::ShiftLeft<L::kMantissa>(biased)), hn::Set(du, kOne)));
 }
 
-// log u + c for a correction c that is small beside u.
+// Returns log u + c, for a correction c that is small relative to u.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V LogWithCorrection(D d, V u, V c) {
   using T = hn::TFromD<D>;
@@ -168,7 +168,7 @@ HWY_INLINE V Log1p(D d, V x) {
   return LogWithCorrection(d, u, hn::Div(error, u));
 }
 
-// sin(x + turns pi/2); beyond kTrigLimit the C library does the element (its reduction is exact there).
+// Returns sin(x + turns pi/2). Beyond kTrigLimit the C library computes the element (its reduction is exact there).
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SinTurned(D d, V x, int turns) {
   using T = hn::TFromD<D>;
@@ -213,7 +213,7 @@ HWY_INLINE V Tanh(D d, V x) {
   return hn::CopySign(hn::Div(t, hn::Add(t, Const(d, 2))), x);
 }
 
-// e^|x| / 2 and its counterpart e^-|x| / 2, with the full range of sinh and cosh.
+// Computes e^|x| / 2 and its counterpart e^-|x| / 2, with the full range of sinh and cosh.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE void HalfExponentials(D d, V x, V& up, V& down) {
   up = ExpScaled(d, hn::Abs(x), hn::Zero(d), -1);
@@ -273,7 +273,7 @@ HWY_INLINE V Cbrt(D d, V x) {
   const V w = hn::Mul(m, hn::IfThenElse(up, Const(d, 2), hn::IfThenElse(down, Const(d, 0.5), Const(d, 1))));
   V y = Poly(d, m, C::kCbrt);
   y = hn::Mul(y, hn::IfThenElse(up, Const(d, 1.259921), hn::IfThenElse(down, Const(d, 0.7937005), Const(d, 1))));
-  for (int step = 0; step < (sizeof(T) == 4 ? 1 : 2); ++step) {  // Halley: the error is cubed
+  for (int step = 0; step < (sizeof(T) == 4 ? 1 : 2); ++step) {  // Halley: each step cubes the error
     const V y3 = hn::Mul(hn::Mul(y, y), y);
     y = hn::NegMulAdd(y, hn::Div(hn::Sub(y3, w), hn::Add(hn::Add(y3, y3), w)), y);
   }
@@ -281,7 +281,7 @@ HWY_INLINE V Cbrt(D d, V x) {
   return hn::IfThenElse(hn::And(hn::Lt(hn::Abs(x), hn::Set(d, Limits<T>::kInf)), hn::Ne(x, zero)), y, x);
 }
 
-// a^2 = high + low for a >= 0, high exact: e^(-a^2) then has no error that grows with a^2.
+// Splits a^2 = high + low for a >= 0, with high exact, so that the error of e^(-a^2) does not grow with a^2.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SquareParts(D d, V a, V& low) {
   constexpr int kDrop = Limits<hn::TFromD<D>>::kHalfMask;
@@ -291,11 +291,11 @@ HWY_INLINE V SquareParts(D d, V a, V& low) {
   return hn::Mul(top, top);
 }
 
-// erfc(a) = ErfcOverExp(a) e^(-a^2) for 0 <= a <= 40.
+// Returns erfc(a) e^(a^2) for 0 <= a <= 40.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ErfcOverExp(D d, V a) {
   using C = Coefficients<hn::TFromD<D>>;
-  const V k = hn::Set(d, C::kErfcCentre);
+  const V k = hn::Set(d, C::kErfcCenter);
   const V q = hn::Div(hn::Sub(a, k), hn::Add(a, k));
   return hn::Div(Poly(d, q, C::kErfc), hn::MulAdd(a, Const(d, 2), Const(d, 1)));
 }
@@ -311,7 +311,7 @@ HWY_INLINE V Erf(D d, V x) {
   return hn::CopySign(hn::IfThenElse(hn::Gt(a, Const(d, 0.7)), far, near), x);
 }
 
-// Standard normal density and distribution function, relative accuracy in the lower tail too.
+// Standard normal density and distribution function, with relative accuracy in the lower tail, too.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V NormalCdf(D d, V x, V& pdf) {
   const V a = AtMost(d, hn::Abs(x), 40);
@@ -324,7 +324,7 @@ HWY_INLINE V NormalCdf(D d, V x, V& pdf) {
   return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(Const(d, 1), tail));
 }
 
-// sigmoid(x); complement = sigmoid(-x). Both to full relative accuracy.
+// Returns sigmoid(x), and sets complement = sigmoid(-x). Both have full relative accuracy.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Sigmoid(D d, V x, V& complement) {
   const V e = Exp(d, hn::Neg(hn::Abs(x)));
@@ -340,7 +340,7 @@ HWY_INLINE V Sigmoid(D d, V x) {
   return Sigmoid(d, x, complement);
 }
 
-// log(1 + e^-|x|), the smooth part of softplus.
+// Returns log(1 + e^-|x|), the smooth part of softplus.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Log1pExpMinusAbs(D d, V x) {
   return Log1p(d, Exp(d, hn::Neg(hn::Abs(x))));

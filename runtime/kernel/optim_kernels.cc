@@ -1,6 +1,6 @@
-// Optimiser steps with Highway, formulas and accuracy in optim_kernels.h. One loop body per rule, instantiated for
-// every target and both types; the remainder of a range goes through the same body on a padded copy, so that the bits
-// of an element do not depend on where a range was cut.
+// Optimizer steps in Highway; optim_kernels.h has formulas and accuracy. There is one loop body per rule, instantiated
+// for every target and both types. The remainder of a range runs through the same body on a padded copy, so the bits of
+// an element do not depend on where a range was cut.
 #include "runtime/kernel/optim_kernels.h"
 
 #include <cstring>
@@ -41,20 +41,20 @@ struct Coefficients {
   V grad_scale, l2, rate, keep, beta1, mix1, beta2, mix2, root_scale, eps, floor, tiny, huge, ulp;
 };
 
-// Not Min: targets differ in what that makes of a NaN, which must stay visible.
+// Not hn::Min: targets differ in what Min makes of a NaN, which must stay visible.
 template <class V, class C>
 HWY_INLINE V saturate(const C& c, V x) {
   return hn::IfThenElse(hn::Gt(x, c.huge), c.huge, x);
 }
 
-// beta s + mix x, with denormals flushed: without this the state of a unit that died would sit in denormals for ever.
+// Returns beta s + mix x with denormals flushed; otherwise the state of a dead unit would stay denormal forever.
 template <class V, class C>
 HWY_INLINE V mean(const C& c, V beta, V s, V mix, V x) {
   const V m = hn::MulAdd(beta, s, hn::Mul(mix, x));
   return hn::IfThenZeroElse(hn::Lt(hn::Abs(m), c.tiny), m);
 }
 
-// The same of x^2, saturating.
+// Does the same for x^2, and saturates.
 template <class V, class C>
 HWY_INLINE V mean_square(const C& c, V beta, V s, V mix, V x) {
   const V m = hn::MulAdd(beta, s, hn::Mul(hn::Mul(mix, x), x));
@@ -62,11 +62,12 @@ HWY_INLINE V mean_square(const C& c, V beta, V s, V mix, V x) {
 }
 
 template <class V, class C>
-HWY_INLINE V normalised(const C& c, V g, V square) {
+HWY_INLINE V normalized(const C& c, V g, V square) {
   return hn::Div(g, hn::Add(hn::Sqrt(square), c.eps));
 }
 
-// square - mean^2, never below the rounding error of the difference: a constant gradient must not divide by eps alone.
+// Returns square - mean^2, but at least the rounding error of the difference, so that a constant gradient is not
+// divided by eps alone.
 template <class V, class C>
 HWY_INLINE V variance(const C& c, V square, V mean) {
   return hn::Max(hn::NegMulAdd(mean, mean, square), hn::Mul(c.ulp, square));
@@ -98,21 +99,21 @@ HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2
     direction = hn::Div(s0, s1);
   } else if constexpr (R == rmsprop) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
-    direction = normalised(c, g, s0);
+    direction = normalized(c, g, s0);
   } else if constexpr (R == rmsprop_momentum) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
-    direction = s1 = hn::MulAdd(c.beta1, s1, normalised(c, g, s0));
+    direction = s1 = hn::MulAdd(c.beta1, s1, normalized(c, g, s0));
   } else if constexpr (R == rmsprop_centered) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
     s1 = mean(c, c.beta2, s1, c.mix2, g);
-    direction = normalised(c, g, variance(c, s0, s1));
+    direction = normalized(c, g, variance(c, s0, s1));
   } else if constexpr (R == rmsprop_centered_momentum) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
     s1 = mean(c, c.beta2, s1, c.mix2, g);
-    direction = s2 = hn::MulAdd(c.beta1, s2, normalised(c, g, variance(c, s0, s1)));
+    direction = s2 = hn::MulAdd(c.beta1, s2, normalized(c, g, variance(c, s0, s1)));
   } else if constexpr (R == adagrad) {
     s0 = saturate(c, hn::MulAdd(g, g, s0));
-    direction = normalised(c, g, hn::Add(s0, c.floor));
+    direction = normalized(c, g, hn::Add(s0, c.floor));
   } else if constexpr (R == adadelta) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
     direction = hn::Mul(hn::Sqrt(hn::Div(hn::Add(s1, c.eps), hn::Add(s0, c.eps))), g);
@@ -147,7 +148,7 @@ HWY_NOINLINE void run(const Update& u, T* param, const T* grad, T* const* slots,
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = begin;
   for (; i + lanes <= end; i += lanes) {
-    // s[k] + i only where the slot exists: arithmetic on a null pointer is undefined
+    // s[k] + i only if the slot exists: arithmetic on a null pointer is undefined.
     step_at<R>(d, c, p + i, grad + i, kSlots > 0 ? s[0] + i : nullptr, kSlots > 1 ? s[1] + i : nullptr,
                kSlots > 2 ? s[2] + i : nullptr);
   }

@@ -1,4 +1,4 @@
-// One step of an optimiser on flat buffers: p, its gradient g and up to three state arrays s0, s1, s2, element by
+// One step of an optimizer on flat buffers: p, its gradient g and up to three state arrays s0, s1, s2, element by
 // element. Notation as in the papers and in PyTorch: with g := grad_scale * grad + l2 * p,
 //   sgd       p -= rate g
 //   momentum  s0 = beta1 s0 + mix1 g                          p -= rate s0
@@ -13,10 +13,10 @@
 //   adagrad   s0 += g^2                                       p -= rate g / (sqrt(s0 + floor) + eps)
 //   adadelta  s0 = beta2 s0 + mix2 g^2,  u = g sqrt((s1 + eps) / (s0 + eps)),  s1 = beta2 s1 + mix2 u^2,  p -= rate u
 //   average   p += rate (grad - p): a running mean of grad, for Polyak averages
-// Accuracy: each line correctly rounded per operation, fused multiply-adds where the target has them: a few ULP per
-// step. Every state array starts at zero. A NaN in grad[i] makes p[i] NaN and touches nothing else; a finite g never
-// makes a second moment infinite (it saturates) and moments below the smallest normal number become zero (a float32
-// Adam step with denormal moments, as dead units leave them, takes 12 times as long).
+// Accuracy: each operation is correctly rounded, with fused multiply-adds where the target has them: a few ULP per
+// step. Every state array starts at zero. A NaN in grad[i] makes p[i] NaN and affects no other element. A
+// finite g never makes a second moment infinite (it saturates), and moments below the smallest normal number become
+// zero (a float32 Adam step with denormal moments, which dead units cause, takes 12 times as long).
 #pragma once
 #include <cstdint>
 
@@ -40,7 +40,7 @@ enum class UpdateRule : uint8_t {
 
 inline constexpr int kMaxUpdateSlots = 3;
 
-// Number of state arrays s0, s1, ... of a rule.
+// Returns the number of state arrays s0, s1, ... of a rule.
 constexpr int update_slots(UpdateRule rule) {
   switch (rule) {
     case UpdateRule::sgd:
@@ -78,8 +78,8 @@ struct Update {
   double floor = 0;
 };
 
-// Updates the elements [begin, end). Any split of a range into calls gives the same bits, on one SIMD target.
-// T is float or double; param, grad and the slots must not overlap.
+// Updates elements [begin, end). On one SIMD target, any split of a range into calls gives the same bits. T is float or
+// double; param, grad and the slots must not overlap.
 template <class T>
 void update(const Update& u, T* param, const T* grad, T* const* slots, int64_t begin, int64_t end);
 

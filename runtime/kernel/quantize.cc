@@ -7,7 +7,7 @@
 namespace nf::kernel {
 namespace {
 
-constexpr double kTolerance = 1e-2;  // of a step: more than rounding to float32 leaves of a level such as 7/255
+constexpr double kTolerance = 1e-2;  // fraction of a step; larger than the float32 rounding of a level such as 7/255
 
 double clamped(const Grid& grid, double level) {
   if (grid.levels == 0) return level;
@@ -36,7 +36,7 @@ double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
     else if (!(std::abs(at - level) <= kTolerance))
       log_density -= kInfinity;  // a NaN stays NaN
     if (std::isinf(level)) level = 0;
-    // Rounding must not leave the cell: then its middle, or where float32 has no fractions the level itself.
+    // If rounding leaves the cell, takes its middle, or the level itself where float32 has no fractions.
     y[j] = static_cast<T>(point(grid, level + static_cast<double>(u[j])));
     if (cell_of(grid, static_cast<double>(y[j])) == level) continue;
     y[j] = static_cast<T>(point(grid, level + 0.5));

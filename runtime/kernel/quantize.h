@@ -4,7 +4,7 @@
 
 namespace nf::kernel {
 
-// levels = 0: any integer i, whose cell is [i step, (i + 1) step). levels = k > 0: i in [0, k), whose cell is
+// levels = 0: level i is any integer, with the cell [i step, (i + 1) step). levels = k > 0: i in [0, k), with the cell
 // [i / k, (i + 1) / k).
 struct Grid {
   double step = 1;
@@ -12,15 +12,15 @@ struct Grid {
   double cell() const { return levels > 0 ? 1 / static_cast<double>(levels) : step; }
 };
 
-// y[j] = a point of the cell of x[j], at share u[j] of (0, 1) from its lower end; quantize() takes it back to the level.
-// A value within a hundredth of a step of a level counts as that level. Returns the log-density that tells levels from
-// other values: 0 when all are levels, -infinity when one is not, whose y is a point of the nearest level's cell (0 for
-// an infinite value), and NaN when one is NaN, whose y is NaN. In double, rounded once; in float32 a level i keeps
-// 24 - log2|i| bits of u, and from 2^23 on none.
+// Sets y[j] to the point of the cell of x[j] at the fraction u[j] in (0, 1) from its lower end; quantize() maps it back
+// to the level. A value within 0.01 step of a level counts as that level. Returns a log-density: 0 if all values are
+// levels, -infinity if one is not (its y is a point of the nearest level's cell, 0 for an infinite value), NaN if one
+// is NaN (its y is NaN). Computed in double and rounded once; in float32 a level i keeps 24 - log2|i| bits of u, and
+// none from 2^23 on.
 template <class T>
 double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n);
 
-// x[j] = the level whose cell y[j] is in, or the nearest level when it is in none. NaN stays NaN.
+// Sets x[j] to the level whose cell contains y[j], or the nearest level if none does. NaN stays NaN.
 template <class T>
 void quantize(const Grid& grid, const T* y, T* x, int64_t n);
 

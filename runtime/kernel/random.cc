@@ -1,6 +1,6 @@
-// Philox4x32-10 on 64-bit SIMD lanes, one block of four words per lane, and the distributions made of it.
-// Counter = (row low, row high, block of columns, stream), key = seed. Only add, subtract, multiply, divide and square
-// root, each correctly rounded and never fused, so that every SIMD target gives the same bits.
+// Philox4x32-10 on 64-bit SIMD lanes, one block of four words per lane, and the distributions built from it.
+// Counter = (row low, row high, block of columns, stream), key = seed. Uses only add, subtract, multiply, divide and
+// square root, each correctly rounded and never fused, so that every SIMD target gives the same bits.
 #include "runtime/kernel/random.h"
 
 #include <algorithm>
@@ -18,12 +18,12 @@
 #define NF_KERNEL_RANDOM_ONCE_
 namespace nf::kernel {
 inline constexpr uint32_t kPhiloxM0 = 0xD2511F53,
-                          kPhiloxM1 = 0xCD9E8D57;  // multipliers and Weyl increments of the paper
+                          kPhiloxM1 = 0xCD9E8D57;  // multipliers and Weyl increments from the paper
 inline constexpr uint32_t kPhiloxW0 = 0x9E3779B9, kPhiloxW1 = 0xBB67AE85;
 inline constexpr int kPhiloxRounds = 10;
-inline constexpr int64_t kChunk = 128;  // blocks at a time; a multiple of every lane count
+inline constexpr int64_t kChunk = 128;  // blocks processed at a time; a multiple of every lane count
 
-// Counters in, words or normals out; each uint64_t holds one 32-bit word.
+// Input: counters; output: words or normals. Each uint64_t holds one 32-bit word.
 struct Chunk {
   alignas(64) uint64_t w[4][kChunk];
   alignas(64) double z[2][kChunk];
@@ -36,7 +36,7 @@ namespace nf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V Product32(D d, V a, uint32_t m) {  // of the low words
+HWY_INLINE V Product32(D d, V a, uint32_t m) {  // multiplies the low words
 #if HWY_TARGET == HWY_SCALAR
   return hn::Set(d, (hn::GetLane(a) & 0xFFFFFFFFu) * m);
 #else
@@ -57,7 +57,7 @@ HWY_INLINE Words PhiloxAt(const Chunk& chunk, int64_t i, uint64_t seed) {
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < kPhiloxRounds; ++round, k0 += kPhiloxW0, k1 += kPhiloxW1) {
     const auto p0 = Product32(d, c0, kPhiloxM0), p1 = Product32(d, c2, kPhiloxM1);
-    // The high halves of the lanes fill with leftovers that no product reads; they are cleared at the end.
+    // The high halves of the lanes collect garbage that no product reads; they are cleared at the end.
     c0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p1), c1), hn::Set(d, uint64_t{k0}));
     c2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p0), c3), hn::Set(d, uint64_t{k1}));
     c1 = p1;
@@ -88,7 +88,7 @@ HWY_INLINE V PlainPoly(D d, V x, const double (&c)[kN]) {
   }
 }
 
-// A whole number below 2^53 as a double: two halves below 2^52 are exact in the bits of 2^52 + half.
+// Converts an integer below 2^53 to double: two halves below 2^52 are exact in the bits of 2^52 + half.
 template <class D, class VU>
 HWY_INLINE hn::Vec<D> ToDouble(D d, VU k) {
   const hn::RebindToUnsigned<D> du;
@@ -99,7 +99,7 @@ HWY_INLINE hn::Vec<D> ToDouble(D d, VU k) {
   return hn::Add(hn::Mul(high, hn::Set(d, 0x1p27)), low);
 }
 
-// -2 log u for 0 < u <= 1, as log_with_correction in math-inl.h.
+// Returns -2 log u for 0 < u <= 1, computed like LogWithCorrection in math-inl.h.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V MinusTwoLog(D d, V u) {
   using C = Coefficients<double>;
@@ -173,7 +173,7 @@ std::array<uint32_t, 2> key_words(uint64_t seed) {
   return {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
 }
 
-// Walks all blocks of kPer columns, a chunk at a time: generate(chunk, blocks), then put(block in chunk, row, column).
+// Visits all blocks of kPer columns, a chunk at a time: generate(chunk, blocks), then put(block in chunk, row, column).
 template <int kPer, class Generate, class Put>
 void for_each_block(RandomKey key, int64_t first_row, int64_t rows, int64_t cols, Generate generate, Put put) {
   const int64_t per_row = (cols + kPer - 1) / kPer;
@@ -205,7 +205,7 @@ void for_each_block(RandomKey key, int64_t first_row, int64_t rows, int64_t cols
 
 uint64_t top53(uint64_t high, uint64_t low) { return (high << 21) | (low >> 11); }
 
-// The float32 draw is made of the leading bits of the float64 draw.
+// A float32 draw consists of the leading bits of the float64 draw.
 template <class T>
 T closed_unit(uint64_t high, uint64_t low) {
   if constexpr (sizeof(T) == 4) return static_cast<float>(high >> 8) * 0x1p-24f;
@@ -275,7 +275,7 @@ void bernoulli(RandomKey key, int64_t first_row, int64_t rows, int64_t cols, dou
 
 uint64_t random_below(RandomKey key, int64_t row, uint32_t column, uint64_t bound) {
   if (bound == 0) return 0;
-  const uint64_t reject = (0 - bound) % bound;  // low products below this would make some results likelier
+  const uint64_t reject = (0 - bound) % bound;  // low products below this would make some results more likely
   const uint64_t r = static_cast<uint64_t>(row);
   for (uint64_t seed = key.seed;; seed += 0x9E3779B97F4A7C15ull) {
     const auto w =

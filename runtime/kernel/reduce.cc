@@ -1,5 +1,5 @@
 // Loops of runtime/kernel/reduce.h. A row is folded into four SIMD accumulators, then across lanes; the partial vector
-// at the end of a row is padded with the neutral element. Exponentials and logarithms: runtime/kernel/math-inl.h.
+// at the end of a row is padded with the neutral element. Exponentials and logarithms are those of math-inl.h.
 #include "runtime/kernel/reduce.h"
 
 #include "runtime/kernel/targets.h"
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 
-// sum over i < n of f(i, lanes): f loads its own vectors and pads with zeros.
+// Returns the sum over i < n of f(i, lanes); f loads its own vectors and pads with zeros.
 template <class T, class F>
 HWY_INLINE T SumOf(const F& f, size_t n) {
   const hn::ScalableTag<T> d;
@@ -56,7 +56,7 @@ struct Product {
   }
 };
 template <class T>
-struct ShiftedExp {  // e^(x - shift), kept in y when there is one
+struct ShiftedExp {  // e^(x - shift), also stored in y if there is one
   const T* x;
   T shift;
   T* y;
@@ -80,7 +80,7 @@ HWY_INLINE T MaxOf(const T* x, size_t n) {
   const size_t lanes = hn::Lanes(d);
   const auto lowest = hn::Set(d, -Limits<T>::kInf);
   auto top = lowest;
-  auto nan = hn::Zero(d);  // becomes NaN when an element is
+  auto nan = hn::Zero(d);  // becomes NaN if an element is NaN
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto v = hn::LoadU(d, x + i);
@@ -96,7 +96,7 @@ HWY_INLINE T MaxOf(const T* x, size_t n) {
   return hn::GetLane(hn::MaxOfLanes(d, top));
 }
 
-// The maximum where it is finite: subtracting it keeps e^x in range, and infinities take care of themselves.
+// Returns the maximum if it is finite, else 0. Subtracting it keeps e^x in range; infinities need no shift.
 template <class T>
 HWY_INLINE T ShiftOf(const T* x, size_t n) {
   const T top = MaxOf(x, n);
@@ -141,7 +141,7 @@ struct LogSoftmaxGrad {
   }
 };
 
-// out[c] += sum_r x (or x y) in row order: a strip of columns stays in registers while the rows go by.
+// Adds out[c] += sum_r x (or x y) in row order; a strip of columns stays in registers for all rows.
 template <class T, class V, class D>
 HWY_INLINE V AddColumn(D d, const T* x, size_t ldx, const T* y, size_t ldy, size_t rows, V s) {
   for (size_t r = 0; r < rows; ++r) {
@@ -199,6 +199,11 @@ bool Finite(const T* x, size_t n) {
 enum class Row { sum, max, logsumexp };
 template <class T>
 void Rows(Row f, const T* x, size_t ld, size_t rows, size_t cols, T* out) {
+  // What the vectors below come to for one or two columns, zeros and their signs included.
+  if (f == Row::sum && (cols == 1 || cols == 2)) {
+    for (size_t r = 0; r < rows; ++r, x += ld) out[r] = cols == 1 ? T(0) + x[0] : T(0) + x[0] + x[1];
+    return;
+  }
   for (size_t r = 0; r < rows; ++r, x += ld) {
     if (f == Row::sum) out[r] = SumOf<T>(Plain<T>{x}, cols);
     if (f == Row::max) out[r] = MaxOf(x, cols);
@@ -210,6 +215,11 @@ void Rows(Row f, const T* x, size_t ld, size_t rows, size_t cols, T* out) {
 }
 template <class T>
 void Dots(const T* x, size_t ldx, const T* y, size_t ldy, size_t rows, size_t cols, T* out) {
+  if (cols == 1 || cols == 2) {  // as above
+    for (size_t r = 0; r < rows; ++r, x += ldx, y += ldy)
+      out[r] = cols == 1 ? T(0) + x[0] * y[0] : T(0) + x[0] * y[0] + x[1] * y[1];
+    return;
+  }
   for (size_t r = 0; r < rows; ++r) out[r] = SumOf<T>(Product<T>{x + r * ldx, y + r * ldy}, cols);
 }
 template <class T>
@@ -267,7 +277,7 @@ namespace {
 size_t u(int64_t n) { return static_cast<size_t>(n); }
 }  // namespace
 
-// The log-dets of narrow couplings: rows too short for a vector.
+// Handles the log-dets of narrow couplings, whose rows are shorter than a vector.
 template <class T>
 bool few_columns(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out) {
   if (cols < 1 || cols > 4) return false;

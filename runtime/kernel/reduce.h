@@ -1,6 +1,6 @@
 // Reductions over the rows and columns of a row-major matrix [rows, cols] whose rows are ld elements apart.
-// The order of summation within a row is a function of cols and the SIMD target only; over rows it is row order, so a
-// row's result never depends on its neighbours or on alignment. Sums run in T, pairwise over a few SIMD accumulators.
+// The order of summation within a row depends only on cols and the SIMD target; over rows it is row order. So a row's
+// result never depends on other rows or on alignment. Sums run in T, pairwise over a few SIMD accumulators.
 // Empty rows: sum, dot = 0; max, logsumexp = -inf. NaN in a row makes that row's results NaN.
 #pragma once
 #include <cstdint>
@@ -18,12 +18,12 @@ template <class T>
 void row_dot(const T* x, int64_t ldx, const T* y, int64_t ldy, int64_t rows, int64_t cols,
              T* out);  // out[r] = sum_c x y
 
-// y = softmax and log softmax of each row; x == y is allowed when ldx == ldy. A row of -inf only gives NaN.
+// Computes the softmax and log softmax of each row; x == y is allowed if ldx == ldy. A row of only -inf gives NaN.
 template <class T>
 void softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols);
 template <class T>
 void log_softmax(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t cols);
-// Their gradients from the output y: gx += y (gy - <gy, y>), and gx += gy - e^y sum gy.
+// Add their gradients, from the output y: gx += y (gy - <gy, y>), and gx += gy - e^y sum gy.
 template <class T>
 void softmax_grad(const T* y, int64_t ldy, const T* gy, int64_t ldgy, T* gx, int64_t ldgx, int64_t rows, int64_t cols);
 template <class T>

@@ -1,4 +1,4 @@
-// The rules of ridge.h: At gives h, h' and 1 - h'; Bend gives h''.
+// The rules of ridge.h: At returns h, h' and 1 - h'; Bend returns h''.
 #include "runtime/kernel/ridge.h"
 
 #include "runtime/kernel/targets.h"

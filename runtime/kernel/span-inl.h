@@ -1,5 +1,5 @@
-// Loops over spans: whole vectors, then one partial vector through the same code, so that an element's bits never
-// depend on where it stands. Included once per SIMD target.
+// Loops over spans: whole vectors, then one partial vector through the same code, so that the bits of an element never
+// depend on its position. Included once per SIMD target.
 #if defined(NF_KERNEL_SPAN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NF_KERNEL_SPAN_INL_H_
 #undef NF_KERNEL_SPAN_INL_H_
@@ -15,7 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The first n < Lanes(d) elements, zeros behind them; reads nothing past the end.
+// Loads the first n < Lanes(d) elements followed by zeros; reads nothing past the end.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> LoadTail(D d, const T* p, size_t n) {
 #if HWY_MEM_OPS_MIGHT_FAULT
@@ -27,7 +27,7 @@ HWY_INLINE hn::Vec<D> LoadTail(D d, const T* p, size_t n) {
 #endif
 }
 
-// Writes the first n < Lanes(d) elements and nothing past them.
+// Stores the first n < Lanes(d) elements and nothing past them.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void StoreTail(hn::Vec<D> v, D d, T* p, size_t n) {
 #if HWY_MEM_OPS_MIGHT_FAULT
@@ -39,7 +39,7 @@ HWY_INLINE void StoreTail(hn::Vec<D> v, D d, T* p, size_t n) {
 #endif
 }
 
-// y[i] = f(x[i]); F has a member Vec operator()(d, x).
+// Sets y[i] = f(x[i]); F has a member Vec operator()(d, x).
 template <class F, class T>
 HWY_INLINE void Map(const F& f, const T* x, T* y, size_t n) {
   const hn::ScalableTag<T> d;
@@ -49,7 +49,7 @@ HWY_INLINE void Map(const F& f, const T* x, T* y, size_t n) {
   if (i < n) StoreTail(f(d, LoadTail(d, x + i, n - i)), d, y + i, n - i);
 }
 
-// z[i] = f(x[i], y[i]).
+// Sets z[i] = f(x[i], y[i]).
 template <class F, class T>
 HWY_INLINE void Map2(const F& f, const T* x, const T* y, T* z, size_t n) {
   const hn::ScalableTag<T> d;
@@ -59,7 +59,7 @@ HWY_INLINE void Map2(const F& f, const T* x, const T* y, T* z, size_t n) {
   if (i < n) StoreTail(f(d, LoadTail(d, x + i, n - i), LoadTail(d, y + i, n - i)), d, z + i, n - i);
 }
 
-// z[i] = f(x[i], y[i], z[i]): an update in place.
+// Sets z[i] = f(x[i], y[i], z[i]), an update in place.
 template <class F, class T>
 HWY_INLINE void Update(const F& f, const T* x, const T* y, T* z, size_t n) {
   const hn::ScalableTag<T> d;

@@ -1,9 +1,9 @@
-// The rational-quadratic spline of spline.h: lanes are rows. Softmax, search, evaluation and gradient of a vector of
-// rows happen in one go; the exponentials of its 2 K sizes wait in a small array that stays in L1.
+// The rational-quadratic spline of spline.h, with rows as lanes. Softmax, search, evaluation and gradient of a vector
+// of rows happen in one pass; the exponentials of its 2 K sizes are kept in a small array that stays in L1.
 // Gradients, with g of z and gl of the log slope L = log(s N / D^2), N = r1 t^2 + 2 t u + r0 u^2, v = t u / D:
 //   dz/dt = h N/D^2,  dz/dr0 = h v p,  dz/dr1 = -h v q,  dL/dr0 = u^2/N - 2 v,  dL/dr1 = t^2/N - 2 v,
 //   dL/dt = 2 (r1 t + u - t - r0 u)/N - 2 (r0 + r1 - 2)(u - t)/D.
-// The inverse x = f^-1(z) has those of f with g replaced by -(g - gl' dL/dx)/(dz/dx), gl by gl' = -gl.
+// The inverse x = f^-1(z) has the gradients of f with g replaced by -(g - gl' dL/dx)/(dz/dx) and gl by gl' = -gl.
 #include "runtime/kernel/spline.h"
 
 #include <cmath>
@@ -20,9 +20,9 @@
 #define NF_SPLINE_CONSTANTS
 namespace nf::kernel {
 inline constexpr double kSoftClip = 6.907755278982137;  // log 1000
-inline constexpr double kMaxRatio = 1e12;               // of a slope to that of its bin; its square is a float32
+inline constexpr double kMaxRatio = 1e12;               // of a slope to that of its bin; its square fits in a float32
 
-// One axis: where knot k is, origin + k step + span P with P the sum of the first k softmax shares.
+// One axis: knot k is at origin + k step + span P, with P the sum of the first k softmax shares.
 template <class T>
 struct SplineAxis {
   T low, high, step, span;
@@ -68,24 +68,24 @@ using SplineTag = hn::CappedTag<T, 64 / sizeof(T)>;
 template <class T>
 constexpr size_t kSplineExps = 2 * kMaxSplineBins * 64 / sizeof(T);
 
-// v / (1 + |v| / bound) and its slope, for soft_clip.
+// Returns v / (1 + |v| / bound) and its slope, for soft_clip.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SoftClip(D d, V v, double bound, V& slope) {
   const V one = Const(d, 1);
   const V shrink = hn::Div(one, hn::MulAdd(hn::Abs(v), Const(d, 1 / bound), one));
   slope = hn::Mul(shrink, shrink);
-  // Through infinity |v| / (1 + |v|) is inf * 0.
+  // For infinite v, |v| / (1 + |v|) would be inf * 0.
   return hn::IfThenElse(hn::Eq(shrink, hn::Zero(d)), hn::CopySign(Const(d, bound), v), hn::Mul(v, shrink));
 }
 
-// The raw size as the softmax sees it; its slope over raw_scale is set for soft_clip only.
+// Returns the raw size as the softmax uses it; `slope` (relative to raw_scale) is set for soft_clip only.
 template <class D, class K, class V = hn::Vec<D>>
 HWY_INLINE V RawSize(D d, const K& c, V raw, V& slope) {
   const V v = hn::Mul(raw, hn::Set(d, c.raw_scale));
   return c.soft_clip ? SoftClip(d, v, kSoftClip / 2, slope) : v;
 }
 
-// e^(v - max v) of the sizes, to e[k * Lanes]; returns 1 / their sum.
+// Writes e^(v - max v) of the sizes to e[k * Lanes]; returns 1 / their sum.
 template <class D, class K, class Load, class T = hn::TFromD<D>, class V = hn::Vec<D>>
 HWY_INLINE V Exponentials(D d, const K& c, const Load& load, size_t first, T* HWY_RESTRICT e) {
   const size_t lanes = hn::Lanes(d);
@@ -106,16 +106,16 @@ HWY_INLINE V Exponentials(D d, const K& c, const Load& load, size_t first, T* HW
   return hn::Div(Const(d, 1), sum);
 }
 
-// Where a point lies: the bin's number, corner and size, and its part in the softmaxes.
+// The bin of a point: its number, corner and size, and its part in the softmaxes.
 template <class V>
 struct Bin {
   V k, x0, y0, w, h;
-  V before_x, before_y, share_x, share_y;  // shares of the bins before, and of this one
+  V before_x, before_y, share_x, share_y;  // shares of the bins before this one, and of this one
   V norm_x, norm_y;                        // 1 / sum of exponentials
-  V raw0, raw1;                            // raw slopes of its ends
+  V raw0, raw1;                            // raw slopes at its ends
 };
 
-// The number of a knot's slope among the parameters; any for ends that have none.
+// Returns the index of a knot's slope among the parameters; arbitrary for ends without one.
 template <class K>
 HWY_INLINE size_t SlopeOf(const K& c, size_t knot) {
   if (c.tails == SplineTails::none) return knot;
@@ -167,7 +167,7 @@ HWY_INLINE Bin<V> FindBin(D d, const K& c, const Load& load, V at, T* HWY_RESTRI
   return b;
 }
 
-// d of a raw slope, and dd/draw.
+// Returns the slope d for a raw slope, and dd/draw.
 template <class D, class K, class V = hn::Vec<D>>
 HWY_INLINE V SlopeFromRaw(D d, const K& c, V raw, V& change) {
   V y;
@@ -207,7 +207,7 @@ HWY_INLINE Slopes<V> SlopesOf(D d, const K& c, const Bin<V>& b) {
   return v;
 }
 
-// A point in its bin.
+// The position of a point in its bin.
 template <class V>
 struct Place {
   V t, u, tu, D, N;
@@ -236,7 +236,7 @@ HWY_INLINE Place<V> PlaceOf(D d, const Bin<V>& b, const Slopes<V>& v, V at) {
   return a;
 }
 
-// Which rows lie in the box, with a harmless point in place of the others; circular: folded into it.
+// Returns which rows are in the box, and replaces the others by a harmless point; circular: wraps them into the box.
 template <class D, class K, class A, class V = hn::Vec<D>>
 HWY_INLINE hn::Mask<D> Enter(D d, const K& c, const A& axis, V& at, V& offset) {
   using T = hn::TFromD<D>;
@@ -245,7 +245,7 @@ HWY_INLINE hn::Mask<D> Enter(D d, const K& c, const A& axis, V& at, V& offset) {
   offset = hn::Zero(d);
   if (c.tails == SplineTails::circular) {
     const V turns = hn::Floor(hn::Div(hn::Sub(at, low), hn::Set(d, c.period)));
-    // Further out a number has lost half of its digits within a period.
+    // Further out, a number has lost half its digits within a period.
     const auto near = hn::Lt(hn::Abs(turns), Const(d, sizeof(T) == 4 ? 2048 : 67108864));
     const auto moved = hn::AndNot(inside, near);
     offset = hn::IfThenElseZero(moved, hn::Mul(turns, hn::Set(d, c.period)));
@@ -283,7 +283,7 @@ HWY_NOINLINE void Spline(const SplineConstants<T>& c, const SplineRows<T>& rows,
     y = AtLeast(d, AtMost(d, y, to.high), to.low);
     y = hn::Add(y, offset);
     V slope = hn::Mul(v.s, hn::Div(hn::Div(a.N, a.D), a.D));
-    if (c.tails == SplineTails::none) {  // the tangents at the ends
+    if (c.tails == SplineTails::none) {  // tangents at the ends
       const auto above = hn::Gt(given, hn::Set(d, from.high));
       const V m = hn::IfThenElse(above, v.d1, v.d0);
       const V far = hn::Sub(given, hn::IfThenElse(above, hn::Set(d, from.high), hn::Set(d, from.low)));
@@ -307,7 +307,7 @@ HWY_NOINLINE void Spline(const SplineConstants<T>& c, const SplineRows<T>& rows,
   }
 }
 
-// The gradient of raw sizes: of the softmax, whose shares i < k move the corner and share k the size of the bin.
+// Computes the gradient of raw sizes through the softmax: shares i < k move the corner, share k the size of the bin.
 template <class D, class K, class Load, class Put, class T = hn::TFromD<D>, class V = hn::Vec<D>>
 HWY_INLINE void SizeGrads(D d, const K& c, const Load& load, const Put& put, size_t first, const T* HWY_RESTRICT e,
                           V norm, V k, V before, V share, T span, V g_corner, V g_size) {
@@ -335,7 +335,7 @@ HWY_INLINE void SlopeGrads(D d, const K& c, const Put& put, V k, V g0, V g1) {
   const V zero = hn::Zero(d);
   for (size_t j = 0; j < c.slopes; ++j) {
     const size_t knot = c.tails == SplineTails::linear ? j + 1 : j;
-    const size_t before = c.tails == SplineTails::circular && j == 0 ? c.bins - 1 : knot - 1;  // wraps to no bin
+    const size_t before = c.tails == SplineTails::circular && j == 0 ? c.bins - 1 : knot - 1;  // may wrap, to no bin
     V g = hn::IfThenElseZero(hn::Eq(k, hn::Set(d, static_cast<T>(knot))), g0);
     if (before < c.bins) g = hn::Add(g, hn::IfThenElse(hn::Eq(k, hn::Set(d, static_cast<T>(before))), g1, zero));
     put(2 * c.bins + j, g);
@@ -395,7 +395,7 @@ HWY_NOINLINE void SplineGrad(const SplineConstants<T>& c, const SplineRows<T>& r
     const V g_r1 = hn::NegMulAdd(half_gq, q, hn::Mul(gL, hn::MulSub(hn::Mul(a.t, a.t), per_N, v2)));
     const V g_d0 = hn::IfThenElseZero(hn::Lt(v.r0, most), hn::Mul(g_r0, per_s));
     const V g_d1 = hn::IfThenElseZero(hn::Lt(v.r1, most), hn::Mul(g_r1, per_s));
-    // s enters through r0 and r1, too.
+    // s also enters through r0 and r1.
     const V g_s = hn::NegMulAdd(g_d1, v.r1, hn::NegMulAdd(g_d0, v.r0, hn::Mul(gL, per_s)));
     const V inside_h = hn::MulAdd(g_s, per_w, hn::Mul(gz, q));
     const V inside_w = hn::Neg(hn::Mul(hn::MulAdd(g_s, v.s, hn::Mul(gt, a.t)), per_w));

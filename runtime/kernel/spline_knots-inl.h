@@ -1,5 +1,5 @@
-// Knots of the splines of spline_pieces.h for a vector of rows, in float64: sizes and slopes from raw parameters, the bin
-// of a point, and gradients from that bin back to the raw parameters. The exponentials of sizes and the densities wait
+// Knots of the splines of spline_pieces.h for a vector of rows, in float64: sizes and slopes from raw parameters, the
+// bin of a point, and gradients from that bin back to the raw parameters. Exponentials of sizes and densities are kept
 // in small arrays. Included once per SIMD target.
 #if defined(NF_KERNEL_SPLINE_KNOTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NF_KERNEL_SPLINE_KNOTS_INL_H_
@@ -17,9 +17,9 @@
 #ifndef NF_PIECES_PLAN  // this file is read once per target
 #define NF_PIECES_PLAN
 namespace nf::kernel {
-inline constexpr double kMostRaw = 1e12;  // raw densities count as at most this, so that areas do not overflow
+inline constexpr double kMostRaw = 1e12;  // cap of raw densities, so that areas do not overflow
 
-// A spline in one direction: the interval where points come from, and where they go.
+// A spline in one direction: the interval that points come from, and the one they are mapped to.
 struct PiecesPlan {
   PiecesShape s;
   size_t bins, per;
@@ -46,14 +46,14 @@ namespace nf::kernel::HWY_NAMESPACE {
 using D = hn::CappedTag<double, 8>;
 using V = hn::Vec<D>;
 using M = hn::Mask<D>;
-constexpr size_t kNumbers = (kMaxSplineBins + 1) * 8;  // of an array that holds one for every bin or knot and lane
+constexpr size_t kNumbers = (kMaxSplineBins + 1) * 8;  // size of an array with one number per bin or knot and lane
 
 HWY_INLINE V Number(double x) { return hn::Set(D(), x); }
 HWY_INLINE V NumberOf(size_t k) { return hn::Set(D(), static_cast<double>(k)); }
 HWY_INLINE V At(const double* p, size_t k) { return hn::Load(D(), p + k * hn::Lanes(D())); }
 HWY_INLINE void Put(V v, double* p, size_t k) { hn::Store(v, D(), p + k * hn::Lanes(D())); }
 
-// Some rows of arrays of T.
+// Accesses a vector of rows in arrays of T.
 template <class T>
 struct Lane {
   size_t first, rest;
@@ -79,7 +79,7 @@ struct Lane {
   }
 };
 
-// Sizes least + (1 - n least) softmax(raw), shares being those of the softmax.
+// Sizes least + (1 - n least) softmax(raw); the shares are those of the softmax.
 struct Sizes {
   const double* e;
   V norm;
@@ -108,11 +108,11 @@ HWY_INLINE Sizes SizesOf(const PiecesPlan& c, const Load& load, size_t first, do
   return {e, hn::Div(Number(1), sum), least, 1 - static_cast<double>(c.bins) * least};
 }
 
-// Shares of one axis around bin k: of the bins before it, of its neighbours and of itself.
+// Shares of one axis around bin k: of all bins before, of its neighbors and of itself.
 struct Around {
   V before, prev, here, next;
 };
-// Gradients of sizes: below, of all before bin k; prev, here, next beside that.
+// Gradients of sizes. below: of all bins before k; prev, here, next: additional ones of those bins.
 struct AroundGrad {
   V below, prev, here, next;
 };
@@ -139,7 +139,7 @@ struct Bin {
   V k, X, Y, w, h, d0, d1;
   Around x, y;
 };
-// Gradients of these.
+// Gradients of the members of Bin.
 struct BinGrad {
   V X, Y, w, h, d0, d1;
 };
@@ -197,7 +197,7 @@ template <>
 struct Knots<SplinePieces::quadratic> {
   const PiecesPlan& c;
   Sizes x{};
-  V area, ends, factor;  // ends: what is left of the area for H of the ends; factor: d = min_height + factor H
+  V area, ends, factor;  // ends: the area left for the H of the ends; factor: d = min_height + factor H
   HWY_ALIGN double e[kNumbers], H[kNumbers], gH[kNumbers], gw[kNumbers];
 
   explicit Knots(const PiecesPlan& plan) : c(plan) {}
@@ -265,7 +265,7 @@ struct Knots<SplinePieces::quadratic> {
   HWY_INLINE void back(const Bin& b, const BinGrad& g, const Load& load, const Store& store) {
     const size_t n = c.bins;
     const V zero = hn::Zero(D()), half = Number(0.5);
-    // Heights of the bins before, and the slopes of this one, are what densities give.
+    // Heights of the bins before, and the slopes of this one, follow from the densities.
     V carry = zero, g_area = zero;
     for (size_t i = 0; i <= n; ++i) {
       const V number = NumberOf(i);
@@ -305,7 +305,7 @@ struct Knots<SplinePieces::quadratic> {
     const V scale = Number(c.s.raw_scale * x.span);
     for (size_t k = 0; k < n; ++k) store(k, hn::Mul(hn::Mul(scale, x.share(k)), hn::Sub(At(gw, k), mean_g)));
   }
-  // Of mean(k) times the width of bin k.
+  // Propagates the gradient of mean(k) times the width of bin k.
   HWY_INLINE void area_back(size_t k, V g) {
     const V part = hn::Mul(hn::Mul(g, Number(0.5)), x.size(k));
     Put(hn::MulAdd(g, mean(k), At(gw, k)), gw, k);
@@ -316,9 +316,9 @@ struct Knots<SplinePieces::quadratic> {
 
 // ---- cubic: widths and heights are sizes, slopes those of the bins around ------------------------------------------
 
-struct Slope {  // of the knot between two bins
+struct Slope {  // at the knot between two bins
   V s0, s1, sum, mean, d;
-  M capped;  // by twice the lower slope, s0 where `first`
+  M capped;  // capped at twice the lower slope, which is s0 where `first`
   HWY_INLINE Slope(V w0, V h0, V w1, V h1) {
     s0 = hn::Div(h0, w0);
     s1 = hn::Div(h1, w1);
@@ -328,7 +328,7 @@ struct Slope {  // of the knot between two bins
     capped = hn::Lt(cap, mean);
     d = hn::IfThenElse(capped, cap, mean);
   }
-  // Adds to gradients of both sizes.
+  // Adds to the gradients of both sizes.
   HWY_INLINE void back(V g, V w0, V w1, V& gw0, V& gh0, V& gw1, V& gh1) const {
     const V zero = hn::Zero(D()), twice = hn::Add(g, g), per = hn::Div(g, sum);
     const M first = hn::Lt(s0, s1);
@@ -346,7 +346,7 @@ template <>
 struct Knots<SplinePieces::cubic> {
   const PiecesPlan& c;
   Sizes x{}, y{};
-  V rate[2], change[2];  // of the end slopes over those of their bins, and its derivative
+  V rate[2], change[2];  // end slopes relative to those of their bins, and the derivatives
   HWY_ALIGN double ex[kNumbers], ey[kNumbers];
 
   explicit Knots(const PiecesPlan& plan) : c(plan) {}
@@ -354,7 +354,7 @@ struct Knots<SplinePieces::cubic> {
   HWY_INLINE void set(const Load& load) {
     x = SizesOf(c, load, 0, c.s.min_width, ex);
     y = SizesOf(c, load, c.bins, c.s.min_height, ey);
-    // With the shift, zeros give slopes 1 where sizes are equal.
+    // The shift makes zeros give slopes of 1 where sizes are equal.
     const double shift = c.s.nflows ? 0 : std::log((1 - c.s.min_slope) / 2), span = 3 - c.s.min_slope;
     for (size_t i = 0; i < 2; ++i) {
       V rest;

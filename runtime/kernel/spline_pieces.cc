@@ -1,5 +1,5 @@
-// Lanes are rows, as in spline.cc, in float64 whatever T is: the knots (spline_knots-inl.h), then the place of the point
-// in its piece, then for gradients the same backwards.
+// Lanes are rows, as in spline.cc, in float64 whatever T is. First the knots (spline_knots-inl.h), then the position of
+// the point in its piece; gradients take the same steps backward.
 #include "runtime/kernel/spline_pieces.h"
 
 #include <cmath>
@@ -25,7 +25,8 @@ struct PiecesGrads {
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 
-// v with G(v) = q for cubic G, of which `h` is G(1): the bracket [0, 1] shrinks around the root, Newton stays within.
+// Solves G(v) = q for a cubic G with G(1) = `h`: the bracket [0, 1] shrinks around the root, and Newton stays inside
+// it.
 HWY_INLINE V SolveCubic(V A, V B, V C, V h, V q) {
   const D d;
   const V A3 = hn::Mul(Number(3), A), B2 = hn::Add(B, B);
@@ -37,18 +38,18 @@ HWY_INLINE V SolveCubic(V A, V B, V C, V h, V q) {
     high = Select(above, v, high);
     low = Select(above, low, v);
     const V newton = hn::Sub(v, hn::Div(f, hn::MulAdd(hn::MulAdd(A3, v, B2), v, C)));
-    // A step this small is the last one, as Newton squares errors; in the last digits it may leave the bracket.
+    // A step this small is the last one, since Newton squares errors; in the last digits it may leave the bracket.
     const M far = hn::Gt(hn::Abs(hn::Sub(newton, v)), hn::Mul(Number(1e-12), v));
     const M outside = hn::And(far, hn::Or(hn::Le(newton, low), hn::Ge(newton, high)));
-    // A lane that is done rests: its bits depend on its row only.
+    // A lane that has converged stops, so that its bits depend only on its row.
     v = Select(active, Select(outside, hn::Mul(Number(0.5), hn::Add(low, high)), newton), v);
     active = hn::And(active, far);
   }
   return v;
 }
 
-// x or z: inside, its bin and place v there, with slope dF/dt on [0, 1]; outside, how `far` from that end, as a share of
-// the interval, and the slope there.
+// A point x or z. Inside: its bin and position v in it, with slope dF/dt on [0, 1]. Outside: its distance `far` from
+// that end, as a fraction of the interval, and the slope there.
 template <SplinePieces kPieces>
 struct Point {
   M inside, above;
@@ -130,11 +131,11 @@ HWY_NOINLINE void PiecesGrad(const PiecesPlan& c, const SplineRows<T>& rows, con
     knots.set(load);
     const Point<kPieces> a(c, knots, lane.read(rows.in));
     const Bin& b = a.b;
-    const V g = hn::Mul(gy, Number(c.to_size)), v = a.v;  // of y on [0, 1]
+    const V g = hn::Mul(gy, Number(c.to_size)), v = a.v;  // gradient of y on [0, 1]
     const V dG = hn::Mul(a.slope, b.w);
     const V dl_dv = hn::Div(hn::Mul(two, hn::MulAdd(hn::Mul(Number(3), a.A), v, a.B)), dG);
     V gF = g, gL = gl, g_at;
-    if (c.inverse) {  // gradients of the forward map that give those of the inverse
+    if (c.inverse) {  // the gradients of the forward map that give those of the inverse
       g_at = hn::Div(hn::Sub(g, hn::Div(hn::Mul(gl, dl_dv), b.w)), a.slope);
       gF = hn::Neg(g_at);
       gL = hn::Neg(gl);

@@ -1,7 +1,7 @@
-// The columns are cut into groups of whole needs. Of a group, the inputs that all its columns read make one piece,
-// which is most of the work and wide enough for the product to run at full speed; then comes one small piece for every
-// further degree, read by the columns whose need is not below it. Products with everything at once put these together
-// in scratch memory, with zeros where the mask is closed, because they are too small to be fast on their own.
+// The columns are cut into groups of whole degrees. In a group, the inputs that all its columns read form one piece,
+// which is most of the work and wide enough for the product to run at full speed. It is followed by one small piece per
+// further degree, read by the columns of at least that degree. Products with the whole matrix join these small pieces
+// in scratch memory, with zeros for masked entries, because they are too small to be fast separately.
 #include "runtime/kernel/staircase.h"
 
 #include <algorithm>
@@ -9,10 +9,10 @@
 namespace nf::kernel {
 namespace {
 
-// A group is about this wide, and about this high is its part with zeros.
+// Approximate width of a group, and approximate height of its part with zeros.
 constexpr int64_t kGroupColumns = 64, kGroupRows = 64;
 
-// The entries of a group below its first piece, as a dense matrix [all_rows - rows, cols].
+// Gathers the entries of a group below its first piece into a dense matrix [all_rows - rows, cols].
 template <class T>
 void gather_corner(const Staircase& s, const Staircase::Group& g, const T* w, T* corner) {
   for (int64_t e = g.step + 1; e < g.end; ++e) {
@@ -26,7 +26,7 @@ void gather_corner(const Staircase& s, const Staircase::Group& g, const T* w, T*
   }
 }
 
-// Open entries of such a matrix to where they are stored.
+// Scatters the unmasked entries of such a matrix to where they are stored.
 template <class T>
 void scatter_corner(const Staircase& s, const Staircase::Group& g, const T* corner, T* w, bool accumulate) {
   for (int64_t e = g.step + 1; e < g.end; ++e) {
@@ -96,7 +96,7 @@ void staircase_forward(const Staircase& s, const T* w, const T* bias, const T* x
   }
 }
 
-// The last group reads most: it can overwrite what the others then add to.
+// The last group reads the most rows, so it overwrites and the others add.
 template <class T>
 void staircase_back(const Staircase& s, const T* w, const T* gy, T* gx, int64_t n, bool accumulate, T* scratch) {
   const int64_t read = s.groups().empty() ? 0 : s.groups().back().all_rows;

@@ -1,6 +1,6 @@
-// T = Q^T A Q with Q = H_0 H_1 ..., H_k = I - beta v v^T clearing row k behind its second number; T = Z^T diag(w) Z by QL
-// steps; V = Z Q^T. V begins as Q^T, and the rotations of a step turn its rows: each one neighbouring pair, from the last
-// to the first, so that a column passes through registers once per step.
+// T = Q^T A Q with Q = H_0 H_1 ..., where H_k = I - beta v v^T clears row k beyond its second element; T = Z^T diag(w)
+// Z by QL steps; V = Z Q^T. V starts as Q^T, and each QL step rotates pairs of adjacent rows, from the last pair to the
+// first, so a column passes through registers once per step.
 #include "runtime/kernel/symmetric_eigen.h"
 
 #include <algorithm>
@@ -20,7 +20,8 @@ namespace nf::kernel::HWY_NAMESPACE {
 using Tag = hn::ScalableTag<double>;
 using V = hn::Vec<Tag>;
 
-// Calls body(load, store) for every vector of n elements: load(p) reads at its place in p, store(v, p) writes.
+// Calls body(load, store) for every vector of n elements: load(p) reads at the vector's offset in p, store(v, p)
+// writes.
 template <class Body>
 static HWY_INLINE void EachVector(size_t n, const Body& body) {
   const Tag d;
@@ -49,7 +50,7 @@ static HWY_INLINE void Axpy(double a, const double* x, double* y, size_t n) {
   EachVector(n, [&](auto load, auto store) HWY_ATTR { store(hn::MulAdd(factor, load(x), load(y)), y); });
 }
 
-// out[i] = x_i . y for the rows x_i of a matrix, four at a time.
+// Computes out[i] = x_i . y for the rows x_i of a matrix, four at a time.
 static HWY_INLINE void Dots(const double* x, size_t ld, size_t rows, const double* y, size_t n, double* out) {
   size_t i = 0;
   for (; i + 4 <= rows; i += 4) {
@@ -70,7 +71,7 @@ static HWY_INLINE void Dots(const double* x, size_t ld, size_t rows, const doubl
   for (; i < rows; ++i) out[i] = Dot(x + i * ld, y, n);
 }
 
-// A - x y^T - y x^T for the n rows of A.
+// Subtracts x y^T + y x^T from the n rows of A.
 static HWY_INLINE void RankTwo(const double* x, const double* y, double* a, size_t ld, size_t n) {
   for (size_t i = 0; i < n; ++i, a += ld) {
     const V xi = hn::Set(Tag(), x[i]), yi = hn::Set(Tag(), y[i]);
@@ -79,8 +80,8 @@ static HWY_INLINE void RankTwo(const double* x, const double* y, double* a, size
   }
 }
 
-// The diagonal of T to w and the numbers beside it below the diagonal of a; v and beta of the reflections to the rest of
-// its rows and its diagonal.
+// Reduces a to tridiagonal T: writes the diagonal of T to w and its off-diagonal below the diagonal of a; v and beta of
+// the reflections go to the rest of a's rows and its diagonal.
 static void Tridiagonal(size_t n, double* a, double* w, double* scratch) {
   for (size_t k = 0; k < n; ++k) {
     double *row = a + k * n, *x = row + k + 1;
@@ -108,7 +109,7 @@ static void Tridiagonal(size_t n, double* a, double* w, double* scratch) {
   }
 }
 
-// v = Q^T, from what Tridiagonal left in a.
+// Computes v = Q^T from the reflections that Tridiagonal left in a.
 static void Accumulate(size_t n, const double* a, double* v) {
   std::fill(v, v + n * n, 0.0);
   for (size_t i = 0; i < n; ++i) v[i * n + i] = 1;
@@ -123,7 +124,7 @@ static void Accumulate(size_t n, const double* a, double* v) {
   }
 }
 
-// Columns of v [rows + 1, n] through the rotations of neighbouring rows, the last pair first: kVectors at a time.
+// Applies the rotations of adjacent rows to columns of v [rows + 1, n], last pair first, kVectors at a time.
 template <size_t kVectors, class Load, class Store>
 static HWY_INLINE void RotateColumns(const double* c, const double* s, size_t rows, double* v, size_t n,
                                      const Load& load, const Store& store) {
@@ -155,16 +156,17 @@ static void Rotate(const double* c, const double* s, size_t rows, double* v, siz
         [&](V x, double* p, size_t) HWY_ATTR { StoreTail(x, d, p, rest); });
 }
 
-// Eigenvalues of T to w, its diagonal; e [n]: beside the diagonal, and one more; rows of v turn along; c, s: scratch.
-static void Diagonalise(size_t n, double* w, double* e, double* v, double* c, double* s) {
+// Implicit QL on a tridiagonal T. In: w = diagonal, e[0..n-2] = off-diagonal (e[n-1] unused). Out: w = eigenvalues; the
+// rotations are also applied to the rows of v. c, s: scratch.
+static void Diagonalize(size_t n, double* w, double* e, double* v, double* c, double* s) {
   constexpr double kEps = std::numeric_limits<double>::epsilon();
-  constexpr int kMaxSteps = 60;  // for one eigenvalue, where two are usual
+  constexpr int kMaxSteps = 60;  // per eigenvalue; two are typical
   for (size_t l = 0; l + 1 < n; ++l)
     for (int step = 0; step < kMaxSteps; ++step) {
       size_t m = l;
       while (m + 1 < n && std::abs(e[m]) > kEps * (std::abs(w[m]) + std::abs(w[m + 1]))) ++m;
       if (m == l) break;
-      // Wilkinson's shift: the eigenvalue of the first 2 x 2 block that is nearer to w[l].
+      // Wilkinson's shift: the eigenvalue of the first 2 x 2 block that is closer to w[l].
       const double q = (w[l + 1] - w[l]) / (2 * e[l]), root = std::sqrt(q * q + 1);
       double g = w[m] - w[l] + e[l] / (q + (q < 0 ? -root : root));
       double sine = 1, cosine = 1, p = 0;
@@ -173,7 +175,7 @@ static void Diagonalise(size_t n, double* w, double* e, double* v, double* c, do
         const size_t i = first - 1;
         const double f = sine * e[i], b = cosine * e[i], r = std::sqrt(f * f + g * g);
         e[i + 1] = r;
-        if (r == 0) break;  // T falls into two
+        if (r == 0) break;  // T splits into two blocks
         sine = s[i] = f / r;
         cosine = c[i] = g / r;
         g = w[i + 1] - p;
@@ -193,9 +195,9 @@ static void Diagonalise(size_t n, double* w, double* e, double* v, double* c, do
 void Eigen(size_t n, double* a, double* v, double* w) {
   Tridiagonal(n, a, w, v);
   Accumulate(n, a, v);
-  // Room in a, where only what lies below the diagonal is still of use.
+  // Reuses a as workspace; only the part below its diagonal is still needed.
   for (size_t k = 0; k + 1 < n; ++k) a[k] = a[(k + 1) * n + k];
-  Diagonalise(n, w, a, v, a + n, a + 2 * n - 1);
+  Diagonalize(n, w, a, v, a + n, a + 2 * n - 1);
 }
 
 }  // namespace nf::kernel::HWY_NAMESPACE
@@ -220,7 +222,7 @@ void symmetric_eigen(int64_t n, double* a, double* v, double* w) {
     std::fill_n(w, n, std::numeric_limits<double>::quiet_NaN());
     return;
   }
-  // Squares of its numbers neither overflow nor vanish.
+  // Scales the matrix so that squares of its elements neither overflow nor underflow.
   const int exponent = largest > 0 ? std::clamp(std::ilogb(largest), -1000, 1000) : 0;
   const double down = std::ldexp(1.0, -exponent), up = std::ldexp(1.0, exponent);
   for (int64_t i = 0; i < size; ++i) a[i] *= down;

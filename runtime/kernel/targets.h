@@ -1,9 +1,9 @@
-// The SIMD targets the kernels are compiled for: SSE4, AVX2, AVX-512 and a one-lane fallback on x86; NEON and SVE as
-// Highway chooses elsewhere. Include this before any Highway header, so that every kernel agrees.
+// The SIMD targets that kernels are compiled for: SSE4, AVX2, AVX-512 and a one-lane fallback on x86; on other CPUs
+// NEON and SVE as Highway chooses. Include this before any Highway header, so that all kernels agree.
 #pragma once
 
-// Others cost build time and library size, and bring nothing to float kernels. NF_FEW_TARGETS, for sanitizers, whose
-// builds are slow: AVX2 and the fallback only.
+// Other targets cost build time and library size without benefit for float kernels. NF_FEW_TARGETS (for sanitizers,
+// whose builds are slow) keeps only AVX2 and the fallback.
 #ifdef NF_FEW_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_DL)
 #else

@@ -1,5 +1,5 @@
-// Transposed copies in squares of 4 x 4 (float32) or 2 x 2 (float64) that stay in registers, in tiles that stay in L1;
-// two rows or two columns as pairs.
+// Transposed copies in squares of 4 x 4 (float32) or 2 x 2 (float64) that stay in registers, in tiles that stay in L1.
+// Two rows or two columns are handled as pairs.
 #include <algorithm>
 
 #include "runtime/kernel/gemm.h"
@@ -46,7 +46,8 @@ HWY_INLINE void Square(const float* x, int64_t ldx, float* out, int64_t ldo) {
 }
 #endif
 
-// Rows of two columns, as in every picture: pairs apart, and together. Returns how many rows are done.
+// Split and join pairs, for matrices with two columns, as in all 2-D flows. Return the number of finished rows or
+// columns.
 template <class T>
 HWY_INLINE int64_t PairsApart(int64_t rows, const T* x, T* out, int64_t ldo) {
   const hn::ScalableTag<T> d;

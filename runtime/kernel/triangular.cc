@@ -1,5 +1,5 @@
-// Column blocks of 32: what lies beside the diagonal blocks is left to gemm, and the diagonal block of a solve is
-// substituted one row of vectors at a time, with the block in registers' reach.
+// Works on blocks of 32 columns: gemm handles everything outside the diagonal blocks, and the diagonal block of a solve
+// is substituted one row of vectors at a time, with the block in cache.
 #include "runtime/kernel/triangular.h"
 
 #include <algorithm>
@@ -15,7 +15,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 
-// y holds -(x - what earlier blocks gave), `width` columns; it is replaced by the solution of the diagonal block at b.
+// y holds -(x - the contribution of earlier blocks), `width` columns; replaces it by the solution of the diagonal
+// block.
 template <class T>
 HWY_INLINE void SolveBlock(TriangularShape shape, int64_t rows, int64_t width, const T* b, int64_t ldb, T* y,
                            int64_t ldy) {
@@ -35,7 +36,7 @@ HWY_INLINE void SolveBlock(TriangularShape shape, int64_t rows, int64_t width, c
       const int64_t i = shape.upper ? step : width - 1 - step;
       solved[i] = rest[i] / diagonal[i];
       const auto v = hn::Set(d, solved[i]);
-      // Elements that are done are spoilt, and not read again.
+      // Finished elements are overwritten with garbage and not read again.
       const int64_t from = shape.upper ? (i + 1) / lanes * lanes : 0, to = shape.upper ? width : i;
       for (int64_t j = from; j < to; j += lanes)
         hn::Store(hn::NegMulAdd(v, hn::Load(d, block + i * kN + j), hn::Load(d, rest + j)), d, rest + j);
@@ -70,7 +71,7 @@ void solve_block(TriangularShape s, int64_t rows, int64_t width, const double* b
   HWY_DYNAMIC_DISPATCH(SolveBlockF64)(s, rows, width, b, ldb, y, ldy);
 }
 
-// Products are cut into wider strips than solves: gemm likes width, and loses half of a diagonal strip only.
+// Products use wider strips than solves: gemm is faster on wide strips, and only half of a diagonal strip is wasted.
 constexpr int64_t kStrip = 2 * kTriangularBlock;
 
 }  // namespace

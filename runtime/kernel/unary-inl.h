@@ -1,5 +1,5 @@
 // The functions of runtime/kernel/unary.h on SIMD vectors: F = f(x; a), D1 = f' from x or y (kFromOutput), D2 = f''(x).
-// Notation: s = sigmoid(x), c = 1 - s, both to full relative accuracy. Included once per SIMD target.
+// Notation: s = sigmoid(x), c = 1 - s, both with full relative accuracy. Included once per SIMD target.
 #if defined(NF_KERNEL_UNARY_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NF_KERNEL_UNARY_INL_H_
 #undef NF_KERNEL_UNARY_INL_H_
@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
 
-// One rule: a static member function of D, V x and V a. kFromOutput says that D1's argument is y.
+// Defines a rule: a static member function of D, V x and V a. kFromOutput means that D1's argument is y.
 #define NF_RULE(name)                      \
   template <class D, class V = hn::Vec<D>> \
   static HWY_INLINE V name([[maybe_unused]] D d, [[maybe_unused]] V x, [[maybe_unused]] V a)
@@ -27,17 +27,17 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SignOf(D d, V x) {
   return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, hn::IfThenElse(hn::IsNaN(x), x, hn::CopySign(Const(d, 1), x)));
 }
-// Where a factor has underflowed to 0, the other may not be infinite.
+// Where one factor has underflowed to 0, the other must not be infinite.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V FiniteX(D d, V x) {
   return Within(d, x, Limits<hn::TFromD<D>>::kMax);
 }
-// Beyond, sigmoid(x) sigmoid(-x) x is 0 in T.
+// Clamps x to the range outside of which sigmoid(x) sigmoid(-x) x is 0 in T.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpRange(D d, V x) {
   return Within(d, x, sizeof(hn::TFromD<D>) == 4 ? 120 : 800);
 }
-// Beyond, 1/x^3 is 0 in T, and x^2 is finite.
+// Clamps x to a range where x^2 is finite; outside, 1/x^3 is 0 in T.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V SquareRange(D d, V x) {
   return Within(d, x, static_cast<hn::TFromD<D>>(sizeof(hn::TFromD<D>) == 4 ? 1e18 : 1e150));

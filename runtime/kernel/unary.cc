@@ -1,4 +1,4 @@
-// Forward loops of the element-wise functions, and the dispatch of all three directions; rules are in unary-inl.h.
+// Forward loops of the element-wise functions, and the dispatch of forward and derivatives; unary-inl.h has the rules.
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/unary.cc"

@@ -1,9 +1,9 @@
 // Element-wise functions of one argument on contiguous spans, with first and second derivatives.
-// Notation: y = f(x; a), a is the one parameter of the family (slope, alpha, beta); spans are of length n >= 0.
-// The result of an element depends on its value only, never on position, span length or alignment.
+// Notation: y = f(x; a), where a is the one parameter of the family (slope, alpha, beta); spans have length n >= 0.
+// The result for an element depends only on its value, never on position, span length or alignment.
 // Total: NaN gives NaN, infinities and huge values give the mathematical limit. Domains: all reals, except where noted.
-// Errors of f, the same for float32 and float64 and on every SIMD target (measured in unary_test.cc, worst of 15,000
-// points each: normal, uniform to 800, log-uniform 1e-30..1e30, edges, denormals), in units of the last place:
+// Errors of f in units of the last place, the same for float32 and float64 and on every SIMD target (measured in
+// unary_test.cc as the worst of 15,000 points each: normal, uniform to 800, log-uniform 1e-30..1e30, edges, denormals):
 //   exact  neg abs sign relu hardtanh
 //   0.5    square reciprocal sqrt leaky_relu prelu
 //   1      exp log log1p cbrt
@@ -11,8 +11,8 @@
 //   3      tanh atan sigmoid silu selu
 //   4      mish      6  gelu
 //   2 ulp(max(|f|, 1)): gelu_tanh, and softplus when a x is not exact (the rounding of the argument is amplified)
-// silu, gelu and mish count ulp(128 min) where |f| is below that. f' and f'' are within 6 ulp; ulp(max(|f'|, 1)) for
-// expm1 tanh sigmoid log_sigmoid softplus elu celu selu silu gelu gelu_tanh mish.
+// silu, gelu and mish: in ulp(128 min) where |f| is below that. f' and f'' are within 6 ulp, which means
+// 6 ulp(max(|f'|, 1)) for expm1 tanh sigmoid log_sigmoid softplus elu celu selu silu gelu gelu_tanh mish.
 #pragma once
 #include <cstdint>
 
@@ -61,16 +61,16 @@ inline constexpr int kUnaryCount = static_cast<int>(Unary::hardtanh) + 1;
 const char* name_of(Unary f);
 bool grad_from_output(Unary f);  // true: the derivative reads y only, x may be null; false: reads x only, y may be null
 
-// y = f(x; a). x == y is allowed.
+// Computes y = f(x; a). x == y is allowed.
 template <class T>
 void unary(Unary f, T a, const T* x, T* y, int64_t n);
-// gx += gy f'(x), or gx = gy f'(x) when there is nothing in gx yet (fresh); gx may then be gy.
+// Adds gx += gy f'(x), or sets gx = gy f'(x) if gx has no content yet (fresh); gx may then be gy.
 template <class T>
 void unary_grad(Unary f, T a, const T* x, const T* y, const T* gy, T* gx, int64_t n, bool fresh = false);
-// d = f'(x), the value itself; reads x or y as unary_grad. d may not overlap x and y.
+// Computes d = f'(x); reads x or y like unary_grad. d must not overlap x or y.
 template <class T>
 void unary_deriv(Unary f, T a, const T* x, const T* y, T* d, int64_t n);
-// d = f''(x), always from x. x == d is allowed.
+// Computes d = f''(x), always from x. x == d is allowed.
 template <class T>
 void unary_deriv2(Unary f, T a, const T* x, T* d, int64_t n);
 

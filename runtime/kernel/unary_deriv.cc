@@ -1,5 +1,5 @@
-// First and second derivatives of the element-wise functions; rules are in unary-inl.h.
-// The gradient loops are the only ones for f': the value itself is the gradient of a cotangent of ones.
+// First and second derivatives of the element-wise functions; unary-inl.h has the rules. f' itself has no loop of its
+// own: it is the gradient for a cotangent of ones.
 #include <algorithm>
 
 #include "runtime/kernel/targets.h"

@@ -1,4 +1,4 @@
-// The one list that ties each enumerator of Unary, in its order, to its rules in unary-inl.h.
+// The list that assigns each enumerator of Unary, in order, to its rules in unary-inl.h.
 #pragma once
 
 #define NF_UNARY_LIST(X)      \

@@ -1,5 +1,6 @@
-// Element-wise functions y = f(x; a) of one argument and their derivative as an op of its own, any shape.
-// Functions, kinks and accuracy: runtime/kernel/unary.h. Gradient: gx += gy f'(x; a), from x or y as the kernel says.
+// Element-wise functions y = f(x; a) of one argument, and their derivatives as a separate op, for any shape.
+// runtime/kernel/unary.h has functions, kinks and accuracy. Gradient: gx += gy f'(x; a), from x or y as the kernel
+// requires.
 #include "runtime/kernel/unary.h"
 
 #include "runtime/kernel/binary.h"
@@ -15,7 +16,7 @@ struct UnaryAttr {
   double a;
 };
 
-// y, gy and f' are contiguous; rows of x and gx may be further apart.
+// y, gy and f' are contiguous; rows of x and gx may have a larger stride.
 template <class T>
 void unary_forward(Tape&, Node& n) {
   const auto x = runs_of<T>(n.view(0));
@@ -35,7 +36,7 @@ void unary_vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::unary_grad(attr.f, a, x.row(r), y + r * x.cols, gy + r * x.cols, gx.row(r), x.cols, fresh);
 }
 
-// Second input: the value y = f(x), when somebody has it already; no gradient flows into it.
+// The optional second input is the value y = f(x), if it is already known; no gradient flows into it.
 Shapes derivative_shape(const Node& n) {
   if (n.in[1] && !(n.in[1]->out.shape == n.in[0]->out.shape))
     fail(Code::internal, "unary_derivative: y %s is not of the shape of x", to_string(n.in[1]->out.shape).c_str());
@@ -81,7 +82,7 @@ OutputTangents unary_tangent(Tape& t, Node& n, const InputTangents& d) {
 
 const Op kUnary = {"unary", Layout::rows, same_as_first, NF_BOTH(unary_forward), NF_BOTH(unary_vjp), unary_tangent};
 
-// Cases. The parameter is in thousandths, because a template argument has to be an integer.
+// Cases. The parameter is in thousandths, because it is a template argument and must be an integer.
 template <Unary f, int a = 1000>
 Var apply(Tape& t, const Var* in) {
   return unary(t, f, in[0], a * 1e-3);

@@ -1,4 +1,5 @@
-// Elementwise functions of one argument, any shape (runtime/kernel/unary.h has the list), and the activations of nets.
+// Element-wise functions of one argument, for any shape (runtime/kernel/unary.h lists them), and the activations of
+// nets.
 #pragma once
 #include "runtime/kernel/unary.h"
 #include "runtime/tape/tape.h"
@@ -7,10 +8,10 @@ namespace nf {
 
 using kernel::Unary;
 
-// y = f(x; a)
+// Computes y = f(x; a).
 Var unary(Tape& t, Unary f, Var x, double a = 0);
 Var unary_derivative(Tape& t, Unary f, Var x, double a = 0);  // f'(x; a)
-// The activation of nets by name: relu, tanh, elu, leaky_relu, silu, gelu, softplus, sigmoid, identity.
+// An activation of nets: relu, tanh, elu, leaky_relu, silu, gelu, softplus, sigmoid or identity.
 struct Activation {
   bool identity = true;
   Unary f = Unary::relu;

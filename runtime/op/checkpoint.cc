@@ -1,5 +1,6 @@
 // Data inputs are leaves of the sub-graph when it runs again: their gradients are summed within it first and then added
-// to what other users of the inputs gave, as if the sub-graph were one op. Gradients of params arrive directly.
+// to the gradients from other users of the inputs, as if the sub-graph were one op. Gradients of params arrive
+// directly.
 #include "runtime/op/checkpoint.h"
 
 #include "runtime/kernel/binary.h"
@@ -15,9 +16,9 @@ struct CheckpointAttr {
   SubGraph run;
   const void* what;
   Dims shape;
-  int32_t data;  // how many of the inputs; params follow
+  int32_t data;  // number of data inputs; params follow
   bool training;
-  RandomKey random;  // as it was before the sub-graph
+  RandomKey random;  // state before the sub-graph
 };
 
 Shapes shape(const Node& n) {
@@ -75,7 +76,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// The sub-graph once more, recorded: what a checkpoint saves is spent where tangents pass.
+// Records the sub-graph again, so tangents lose the memory that a checkpoint saves.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<CheckpointAttr>();
   const Restore training(t.training);
@@ -86,7 +87,7 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   return {d.of(m.y), d.of(m.log_det)};
 }
 
-// Params are strided: a copy in another layout would take their gradients.
+// Params are strided, because a copy in another layout would get their gradients.
 const Op kCheckpoint = {"checkpoint", Layout::strided, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // tanh(x W + b), without a log-det.
@@ -103,7 +104,7 @@ Var net_case(Tape& t, const Var* in) {
   return checkpoint(t, {x[0], w[1]}, {in, 1}, {in + 1, 2}, net).y;
 }
 
-// An affine map of dropped numbers, by a context that it multiplies: two data inputs, a log-det, random numbers.
+// An affine map of dropped-out numbers, multiplied by a context: two data inputs, a log-det, random numbers.
 Var map_case(Tape& t, const Var* in) {
   struct {
     Var log_scale, shift;

@@ -1,5 +1,5 @@
-// Shift on a circle, shared by rows: y = x + period turns, modulo the period, in [low, low + period). Whole turns are
-// dropped exactly. Away from the cut, which has no measure: gx = gy, gturns = period sum over rows of gy.
+// Shift on a circle, the same for all rows: y = x + period turns, modulo the period, in [low, low + period). Whole
+// turns are dropped exactly. Except at the cut, which has measure zero: gx = gy, gturns = period * sum over rows of gy.
 #include "runtime/op/circular.h"
 
 #include <cmath>
@@ -20,7 +20,7 @@ enum { kX, kTurns };
 struct CircularAttr {
   double low, period;
   bool inverse;
-  double reach() const { return inverse ? -period : period; }  // by how much a turn moves columns
+  double reach() const { return inverse ? -period : period; }  // how far one turn moves a column
 };
 
 Shapes shape(const Node& n) {
@@ -63,7 +63,8 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& dx) {
 
 const Op kCircularShift = {"circular_shift", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
-// Differences across the cut are no slopes: small shifts, after three whole turns, of numbers that are far from it.
+// Finite differences are wrong across the cut, so test inputs stay away from it; three full turns are added to exercise
+// wrapping.
 template <bool kInverse>
 Var apply(Tape& t, const Var* in) {
   return circular_shift(t, in[0], add_scalar(t, scale(t, in[1], 1.0 / 64), 3), -2, 4, kInverse);

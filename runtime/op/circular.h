@@ -1,5 +1,5 @@
-// circular.cc: y[:, j] = x[:, j] + period turns_j on the circle [low, low + period); inverse: by -turns. x [n, d], turns
-// [d]. No log_det: it is zero. x from anywhere outside is wrapped.
+// circular.cc: y[:, j] = x[:, j] + period turns_j on the circle [low, low + period); the inverse shifts by -turns.
+// x [n, d], turns [d]. There is no log_det, since it is zero. An x outside the circle is wrapped.
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,4 +1,4 @@
-// y[r] = table[label[r]]: exact copies; the gradient of a table row is the sum over the rows of that label, in order.
+// y[r] = table[label[r]]: exact copies. The gradient of a table row is the sum over the rows with that label, in order.
 #include "runtime/op/class_rows.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// f(row, label)
+// Calls f(row, label) for every row.
 template <class T, class F>
 void each_label(const Node& n, F&& f) {
   const auto labels = matrix_of<T>(n.view(1));

@@ -4,10 +4,10 @@
 
 namespace nf {
 
-// y[r] = table[label of row r], table [C, d]; labels [n, 1] hold 0 ... C - 1, or, one-hot, are [n, C] with a single 1 among
-// zeros. A row whose label is anything else is NaN, and has no gradient. Labels have none.
+// Computes y[r] = table[label of row r], table [C, d]. labels are [n, 1] with values 0 ... C - 1, or, one-hot, [n, C]
+// with a single 1 among zeros. A row with any other label is NaN and has no gradient. Labels have no gradient.
 Var class_rows(Tape& t, Var table, Var labels, bool one_hot);
-// The label in C numbers or in one; -1: it is none.
+// Decodes a label, one-hot (C numbers) or as an index (one number). Returns -1 if it is not a valid label.
 template <class T>
 int64_t label_of(const T* p, int64_t classes, bool one_hot);
 

@@ -7,7 +7,7 @@ namespace nf {
 
 ColumnVars expand_columns(Tape& t, const ColumnMap& map, std::span<const int32_t> columns, Var x, Var h, bool by_unit) {
   const int64_t n = x->out.shape[0], m = static_cast<int64_t>(columns.size()), per = map.per();
-  // Columns one after the other, so that the rows of a column are together.
+  // Columns one after the other, so that the rows of a column are contiguous.
   Var one = transpose(t, gather_columns(t, x, columns.data(), m));
   Var numbers =
       by_unit ? permute(t, reshape(t, h, {m, per, n}), {0, 2, 1}) : permute(t, reshape(t, h, {n, m, per}), {1, 0, 2});

@@ -1,4 +1,4 @@
-// Cumulative sums over the last axis, any shape.
+// Cumulative sums over the last axis, for any shape.
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,4 +1,4 @@
-// Row log-densities [n].
+// Log-densities of rows, [n].
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,8 +1,8 @@
 // dequantize: y_j = c_j + |cell| u_j, u_j uniform on (0, 1), c_j the lower end of the cell of x_j's level, for the
-// columns of an index; log_det = their number times log |cell|, or -infinity when some x_j is not a level.
-// quantize: x_j = the level whose cell y_j is in. Both are constant in their columns, so gradients are those of the
-// other columns, which pass. With Tape::through_rounding, dequantize is instead differentiated as if x_j moved together
-// with its cell: dy_j/dx_j = |cell| / step. Cells: runtime/kernel/quantize.h.
+// columns of an index; log_det = their number times log |cell|, or -infinity if some x_j is not a level.
+// quantize: x_j = the level whose cell contains y_j. Both are constant in those columns, so gradients flow only through
+// the other columns, which pass unchanged. With Tape::through_rounding, dequantize is differentiated as if x_j moved
+// together with its cell: dy_j/dx_j = |cell| / step. runtime/kernel/quantize.h defines cells.
 #include "runtime/op/dequantize.h"
 
 #include <cmath>
@@ -29,7 +29,7 @@ Shapes shape(const Node& n) {
   s.out = n.in[0]->out.shape;
   s.extra = {s.out[0]};
   s.has_extra = true;
-  s.saved = {s.out[1]};  // dy_j/dx_j: 1 for columns that pass
+  s.saved = {s.out[1]};  // dy_j/dx_j: 1 for columns that pass through
   s.has_saved = true;
   return s;
 }
@@ -78,7 +78,7 @@ const Op kQuantize = {"quantize", Layout::rows, shape, NF_BOTH(forward), NF_BOTH
 
 constexpr int32_t kFirst[] = {0}, kTwo[] = {1, 0};
 
-// The same numbers however often a test evaluates it.
+// Draws the same numbers each time a test evaluates it.
 Var draw(Tape& t, Var x, std::span<const int32_t> index, const kernel::Grid& grid) {
   t.random = RandomKey{7, 3, t.random.first_row, 0};
   return dequantize(t, x, index, grid).y;
@@ -95,7 +95,7 @@ const OpCase kCases[] = {
      [](Tape& t, const Var* in) {
        return draw(t, in[0], kTwo, {1, 8});
      }},
-    // All of one cell: between cells x jumps.
+    // All values are in one cell, because x jumps between cells.
     {"quantize",
      {{"n3", Domain::positive}},
      [](Tape& t, const Var* in) {

@@ -1,6 +1,6 @@
-// y = x m with m = 1/(1 - rate) with probability 1 - rate, else 0 (inverted dropout, Srivastava et al. 2014); y = x
-// when the tape is not training. m is a function of the tape's seed, step, the count of random ops before this one in
-// the graph, the global row and the column: never of lanes or blocks. The first axis is that of rows.
+// y = x m with m = 1/(1 - rate) with probability 1 - rate, else 0 (inverted dropout, Srivastava et al. 2014); y = x if
+// the tape is not training. m is a function of the tape's seed and step, the number of random ops before this one in
+// the graph, the global row and the column, but not of lanes or blocks. The first axis is the rows.
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/op/family.h"
@@ -10,7 +10,7 @@
 namespace nf {
 namespace {
 
-// Streams of one step are distinct; those of different steps are unrelated (finaliser of SplitMix64, Steele et al.
+// Streams within a step are distinct; those of different steps are unrelated (finalizer of SplitMix64, Steele et al.
 // 2014).
 uint32_t stream_of(uint64_t step, uint32_t stream) {
   uint64_t z = step + 0x9e3779b97f4a7c15u;
@@ -57,7 +57,7 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
 
 const Op kDropout = {"dropout", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
-// The same mask however often a test evaluates it.
+// Uses the same mask each time a test evaluates it.
 Var training_case(Tape& t, const Var* in) {
   const bool training = t.training;
   t.training = true;

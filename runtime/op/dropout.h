@@ -1,4 +1,4 @@
-// Dropout, and the random streams that ops of one step draw from.
+// Dropout, and the random streams of the ops of one step.
 #pragma once
 #include <cstdint>
 
@@ -6,10 +6,10 @@
 
 namespace nf {
 
-// In training, zeroes a share `rate` and divides the rest by 1 - rate, as a function of (seed, step, row);
-// x itself unless t.training
+// In training, zeroes a fraction `rate` and divides the rest by 1 - rate, as a function of (seed, step, row). Returns x
+// itself if t.training is false.
 Var dropout(Tape& t, Var x, double rate);
-// Its masks are drawn from this stream: distinct for every random op of a step.
+// Returns the stream for a random op's draws, distinct for every random op of a step.
 uint32_t next_random_stream(Tape& t);
 
 }  // namespace nf

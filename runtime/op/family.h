@@ -1,22 +1,22 @@
-// What an op family says about itself, so that one generic suite can check gradients, tangents, layouts, sizes and
-// non-finite inputs of every op: its test cases. The list of families is generated from runtime/op/meson.build.
+// An op family describes itself by test cases, so that one generic suite can check gradients, tangents, layouts, sizes
+// and non-finite inputs of every op. The list of families is generated from runtime/op/meson.build.
 #pragma once
 #include "runtime/tape/tape.h"
 
 namespace nf {
 
-// Where inputs of an op are drawn from in tests and fuzzing.
+// The range from which tests and fuzzing draw an op's inputs.
 enum class Domain : uint8_t {
   real,       // normal, scale 1
   positive,   // log-uniform around 1
   unit,       // (0, 1)
-  nonzero,    // real, away from 0: for functions with a kink or a pole there
+  nonzero,    // real, away from 0, for functions with a kink or a pole there
   symmetric,  // (-1, 1)
   integer,    // 0, 1, ... 7
 };
 
-// `dims` names extents by letters, outermost first: "nd" is [n, d]; the suite gives the letters many sizes, 0 and 1
-// too. A digit is that extent. nullptr ends the list.
+// `dims` names extents by letters, outermost first: "nd" is [n, d]. The suite tries many sizes for the letters,
+// including 0 and 1. A digit is a fixed extent. nullptr ends the list.
 struct OpInput {
   const char* dims = nullptr;
   Domain domain = Domain::real;
@@ -29,7 +29,7 @@ struct OpCase {
   const char* name;
   OpInput in[kMaxInputs];
   Var (*build)(Tape& t, const Var* in);
-  bool smooth = true;  // false: no second derivative to check
+  bool smooth = true;  // false: there is no second derivative to check
 };
 
 struct OpFamily {
@@ -38,10 +38,11 @@ struct OpFamily {
   int n_cases;
 };
 
-// Why samples have no tangents: their gradient is a reparametrization that is differentiated once, in reverse.
+// The reason why samples have no tangents: their gradient is a reparametrization that is differentiated once, in
+// reverse.
 inline constexpr const char* kSampledOnce = "samples are differentiated once, by their gradient";
 
-// Both instantiations of a function template, in the order of Op's arrays.
+// Lists both instantiations of a function template, in the order of Op's arrays.
 #define NF_BOTH(fn) \
   { fn<float>, fn<double> }
 

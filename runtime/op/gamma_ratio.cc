@@ -1,5 +1,5 @@
-// y = g(e^l), runtime/kernel/gamma_ratio.h, as a function of the logarithm l of its argument, and its derivative by l:
-// what tangents of Student's t need.
+// y = g(e^l) (runtime/kernel/gamma_ratio.h) as a function of the logarithm l of its argument, and its derivative with
+// respect to l, which tangents of Student's t need.
 #include "runtime/op/gamma_ratio.h"
 
 #include <cmath>

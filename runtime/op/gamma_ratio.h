@@ -1,4 +1,4 @@
-// The normalizer of Student's t, elementwise (runtime/op/gamma_ratio.cc).
+// The normalizing constant of Student's t, elementwise (runtime/op/gamma_ratio.cc).
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,4 +1,5 @@
-// y[..., j] = x[..., index[..., j]] along the last axis, every row with its own indices. Exact; the gradient scatters.
+// y[..., j] = x[..., index[..., j]] along the last axis, with separate indices for every row. Exact; the gradient
+// scatters.
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -7,7 +8,7 @@ namespace nf {
 namespace {
 
 struct GatherAttr {
-  const int32_t* index;  // borrowed, count for every row
+  const int32_t* index;  // borrowed; `count` indices per row
   int64_t count;
 };
 
@@ -18,7 +19,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// Indices come from data: checked here, unlike the constant ones of gather_columns.
+// Indices come from data, so they are checked here, unlike the constant ones of gather_columns.
 template <class T>
 void forward(Tape&, Node& n) {
   const auto x = last_axis_of<T>(n.view(0)), y = last_axis_of<T>(n.out);
@@ -47,7 +48,7 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
 
 const Op kGather = {"gather_last", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
-// Enough for the shapes that tests of errors try.
+// Enough indices for the shapes that the error tests try.
 constexpr int32_t kIndex[] = {1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1};
 
 const OpCase kCases[] = {

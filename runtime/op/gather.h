@@ -6,7 +6,7 @@
 
 namespace nf {
 
-// y[..., j] = x[..., index[..., j]], `count` borrowed indices for every row
+// Computes y[..., j] = x[..., index[..., j]], with `count` borrowed indices per row.
 Var gather_last(Tape& t, Var x, const int32_t* index, int64_t count);
 
 }  // namespace nf

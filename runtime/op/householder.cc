@@ -1,14 +1,15 @@
-// A sequence of Householder reflections x <- x - 2 v_i (v_i.x)/(v_i.v_i) of every row, as products of matrices instead
-// of one reflection after the other (the compact WY form; Joffrain et al. 2006, Accumulating Householder
-// transformations, revisited): with S_ij = v_i.v_j for i before j and S_ii = v_i.v_i/2,
+// A sequence of Householder reflections x <- x - 2 v_i (v_i.x)/(v_i.v_i) of every row, as matrix products instead of
+// one reflection at a time (the compact WY form; Joffrain et al. 2006, Accumulating Householder transformations,
+// revisited): with S_ij = v_i.v_j for i before j and S_ii = v_i.v_i/2,
 //   s = x V^T,  w S = s,  y = x - w V.
 // Gradients: with gw = -gy V^T and gs S^T = gw,
-//   gx = gy + gs V,  gV = -w^T gy + gs^T x + (G + G^T) V,  G = -w^T gs where S is, half of it on the diagonal.
-// A v_i of zeros has no direction: the rows become NaN.
+//   gx = gy + gs V,  gV = -w^T gy + gs^T x + (G + G^T) V,  G = -w^T gs on the entries of S, half of it on the diagonal.
+// A zero v_i has no direction: the rows become NaN.
 #include <algorithm>
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/columns.h"
 #include "runtime/kernel/gemm.h"
+
 #include "runtime/kernel/triangular.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -54,7 +55,7 @@ void forward(Tape& t, Node& n) {
   kernel::gemm<T>(x.rows, k, d, x.p, x.ld, 1, vt, k, dots, k, Into::overwrite);
   kernel::triangular_solve<T>({!reversed_of(n), false}, x.rows, k, dots, k, s, k, w, k);
   kernel::scale<T>(-1, w, dots, x.rows * k);
-  for (int64_t r = 0; r < x.rows; ++r) kernel::copy<T>(x.row(r), y.row(r), d);
+  kernel::copy_rows<T>(x, y);
   kernel::gemm<T>(x.rows, d, k, dots, k, 1, v.p, v.ld, y.p, y.ld, Into::accumulate);
 }
 
@@ -76,13 +77,13 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::triangular_solve<T>({!upper, false}, rows, k, gw, k, transposed, k, gs, k);
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, gy, gx);
     kernel::gemm<T>(rows, d, k, gs, k, 1, v.p, v.ld, gx.p, gx.ld, Into::accumulate);
   }
   if (!grads.wants(kV)) return;
   const auto gv = matrix_of<T>(grads.add(kV));
   kernel::gemm<T>(k, d, rows, gs, 1, k, x.p, x.ld, gv.p, gv.ld, Into::accumulate);
-  T* minus_w = gw;  // done with gw
+  T* minus_w = gw;  // gw is no longer needed
   kernel::scale<T>(-1, w, minus_w, rows * k);
   kernel::gemm<T>(k, d, rows, minus_w, 1, k, gy.p, gy.ld, gv.p, gv.ld, Into::accumulate);
   T* g = t.scratch<T>(k * k);
@@ -108,7 +109,7 @@ Var expanded(Tape& t, Var x, Var v, bool reversed) {
   return sub(t, x, matmul(t, w, v));
 }
 
-// A sequence is linear in x.
+// The sequence is linear in x.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (!d[kV] || n.in[kV]->out.shape[0] == 0) return d[kX] ? householder(t, d[kX], n.in[kV], reversed_of(n)) : nullptr;
   return d.of(expanded(t, n.in[kX], n.in[kV], reversed_of(n)));

@@ -1,11 +1,11 @@
-// What ops share: how they see memory (runtime/core/rows.h), and the checks of shape rules.
+// Shared by ops: access to memory (runtime/core/rows.h) and the checks of shape rules.
 #pragma once
 #include "runtime/core/rows.h"
 #include "runtime/tape/tape.h"
 
 namespace nf {
 
-// Shape rules. Inline, because they run once per node.
+// Helpers of shape rules. Inline, because they run once per node.
 inline Shapes same_as_first(const Node& n) {
   Shapes s;
   s.out = n.in[0]->out.shape;

@@ -1,6 +1,6 @@
-// y = x W + b (+ r), or y = act(x W + b): the work-horse. W is [in, out], so that forward is a plain product of
-// row-major matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy:
-// one FMA chain per element (runtime/kernel/gemm.h).
+// y = x W + b (+ r), or y = act(x W + b): the most used op. W is [in, out], so forward is a plain product of row-major
+// matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy: one FMA
+// chain per element (runtime/kernel/gemm.h).
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
@@ -40,7 +40,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// A product whose scratch memory, if it is large enough to use any, comes from the tape.
+// Computes a product, with scratch memory from the tape if it is large enough to use any.
 template <class T>
 void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
               int64_t ldb, const Rows<T>& c, Into into, const T* bias = nullptr, const kernel::Finish<T>& finish = {}) {
@@ -106,7 +106,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// d(xW + b + r) = dx W + x dW + db + dr, times act' of the sum
+// d(xW + b + r) = dx W + x dW + db + dr, times act' of the sum.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   Var y = nullptr;
   if (d[kX]) y = linear(t, d[kX], n.in[kW], nullptr);

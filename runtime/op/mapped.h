@@ -1,4 +1,4 @@
-// What a map with a log-determinant gives: the two outputs of its op, as Vars.
+// The result of a map with a log-determinant: the two outputs of its op, as Vars.
 #pragma once
 #include "runtime/tape/tape.h"
 
@@ -6,10 +6,10 @@ namespace nf {
 
 struct Mapped {
   Var y;
-  Var log_det;  // [n], one number for every row; nullptr when it is zero
+  Var log_det;  // [n], one number per row; nullptr if it is zero
 };
 
-// The two outputs of a recorded op that has a second one.
+// Returns both outputs of a recorded op that has a second one.
 inline Mapped mapped(Var y) { return {y, y->extra}; }
 
 }  // namespace nf

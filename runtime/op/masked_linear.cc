@@ -1,6 +1,6 @@
 // y = act(W^T x + b) + r with a staircase mask: the layers of masked autoregressive nets (Germain et al. 2015, eq. 8),
-// by unit: x [d, n], y [m, n]. Gradients, with g = gy act'(y): dx = W g, dW = x g^T where the mask is open, db = row
-// sums of g, dr = gy. Masked entries are neither stored nor computed (runtime/kernel/staircase.h).
+// by unit: x [d, n], y [m, n]. Gradients, with g = gy act'(y): dx = W g, dW = x g^T on unmasked entries, db = row sums
+// of g, dr = gy. Masked entries are neither stored nor computed (runtime/kernel/staircase.h).
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
@@ -93,7 +93,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
 
 constexpr Activation kNone;
 
-// d(W^T x + b) = W^T dx + dW^T x + db, times act' of the sum; + dr
+// d(W^T x + b) = W^T dx + dW^T x + db, times act' of the sum; then + dr.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const Staircase& m = mask_of(n);
   Var y = d[kResidual];

@@ -2,13 +2,13 @@
 //   log p(z) = logsumexp_k (log w_k + sum_j log N_kj).
 // A row so far out that every term underflows to -inf has density -inf and gradient zero.
 //
-// Samples choose a component and draw from it. Which one is no smooth function of the weights, so the gradient is the
-// implicit one of the map that keeps every conditional distribution function F_j(z_j | z_1 ... z_(j-1)) (Figurnov,
-// Mohamed & Mnih 2018, "Implicit reparameterization gradients", eq. 6 and 9; Graves 2016): an unbiased gradient of
-// expectations with respect to weights, locations and scales alike. With r_k(j) the weight of component k given the
-// columns before j, F_j = sum_k r_k(j) Phi(u_kj) and p_j = sum_k r_k(j) phi(u_kj)/s_kj:
+// Sampling chooses a component and draws from it. The choice is not a smooth function of the weights, so the gradient
+// is the implicit one of the map that keeps every conditional distribution function F_j(z_j | z_1 ... z_(j-1)) fixed
+// (Figurnov, Mohamed & Mnih 2018, "Implicit reparameterization gradients", eq. 6 and 9; Graves 2016). It is an unbiased
+// gradient of expectations with respect to weights, locations and scales. With r_k(j) the weight of component k given
+// the columns before j, F_j = sum_k r_k(j) Phi(u_kj) and p_j = sum_k r_k(j) phi(u_kj)/s_kj:
 //   dz_j = -(sum_k Phi(u_kj) dr_k(j) + r_k(j) phi(u_kj) du_kj at fixed z_j) / p_j,
-// taken backwards from the last column, in float64.
+// computed backward from the last column, in float64.
 #include "runtime/op/mixture.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ namespace {
 
 constexpr double kHalfLog2Pi = 0.91893853320467274178;
 
-// The parameters, the last three inputs of both ops.
+// The parameters, which are the last three inputs of both ops.
 template <class T>
 struct Mixture {
   Rows<T> logits, loc, log_scale;
@@ -53,7 +53,7 @@ Mixture<T> values_of(const Node& n, int first, int64_t rows, int64_t d) {
   return mixture_of<T>(n, first, rows, d, views);
 }
 
-// No memory where no gradient is wanted.
+// Takes no memory for gradients that are not needed.
 template <class T>
 Mixture<T> gradients_of(const InputGrads& grads, const Node& n, int first, int64_t rows, int64_t d) {
   View views[3] = {n.view(first), n.view(first + 1), n.view(first + 2)};
@@ -64,7 +64,7 @@ Mixture<T> gradients_of(const InputGrads& grads, const Node& n, int first, int64
   return mixture_of<T>(n, first, rows, d, views);
 }
 
-// exp(-log_scale) of the rows' components: once where they are shared.
+// Returns exp(-log_scale) of a row's components; computed only once if they are shared.
 template <class T>
 const T* factors(const Mixture<T>& m, int64_t r, T* buffer) {
   const int64_t n = m.components * m.d;
@@ -83,7 +83,7 @@ Shapes density_shape(const Node& n) {
   need_parameters(n, 1, z[0], z[1]);
   Shapes s;
   s.out = {z[0]};
-  s.saved = {z[0], n.in[1]->out.shape.last()};  // the share of each component in p(z)
+  s.saved = {z[0], n.in[1]->out.shape.last()};  // responsibility of each component in p(z)
   s.has_saved = true;
   return s;
 }
@@ -169,7 +169,7 @@ const Op kDensity = {"mixture_log_prob",       Layout::contiguous,   density_sha
 
 struct SampleAttr {
   int64_t rows, event;
-  uint32_t stream;  // of the normals; the components come from the next one
+  uint32_t stream;  // stream of the normals; the components use the next one
 };
 
 Shapes sample_shape(const Node& n) {
@@ -196,10 +196,10 @@ void sample_forward(Tape& t, Node& n) {
     double left = choice[r];
     int64_t k = 0;
     while (k + 1 < k_all && !(left < static_cast<double>(w[k]))) left -= static_cast<double>(w[k++]);
-    while (k > 0 && w[k] == 0) --k;  // rounding can leave a remainder behind the last component that has weight
+    while (k > 0 && w[k] == 0) --k;  // rounding can leave a remainder after the last component with weight
     for (int64_t j = 0; j < d; ++j) {
       const int64_t at = k * d + j;
-      y[j] = w[k] * 0 + m.loc.row(r)[at] + std::exp(m.log_scale.row(r)[at]) * y[j];  // weights that are NaN show
+      y[j] = w[k] * 0 + m.loc.row(r)[at] + std::exp(m.log_scale.row(r)[at]) * y[j];  // weights that are NaN make y NaN
     }
   }
 }
@@ -212,7 +212,7 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto g = gradients_of<T>(grads, n, 0, rows, d);
   const auto z = matrix_of<T>(n.out), gz = matrix_of<T>(t.grad_out(n));
   const ScratchScope scope(t);
-  double* log_r = t.scratch<double>(checked_mul(d + 1, k_all));  // unnormalised, before column j
+  double* log_r = t.scratch<double>(checked_mul(d + 1, k_all));  // unnormalized, before column j
   double *share = t.scratch<double>(k_all), *adjoint = t.scratch<double>(k_all), *by_share = t.scratch<double>(k_all);
   for (int64_t r = 0; r < rows; ++r) {
     const auto scale_of = [&](int64_t at) { return std::exp(static_cast<double>(m.log_scale.row(r)[at])); };
@@ -227,7 +227,7 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
             log_r[j * k_all + k] - 0.5 * u * u - static_cast<double>(m.log_scale.row(r)[k * d + j]);
       }
     }
-    std::fill_n(adjoint, k_all, 0.0);  // of log_r after column j, then before it
+    std::fill_n(adjoint, k_all, 0.0);  // gradient of log_r after column j, then before it
     for (int64_t j = d - 1; j >= 0; --j) {
       kernel::softmax<double>(log_r + j * k_all, k_all, share, k_all, 1, k_all);
       double by_z = static_cast<double>(gz.row(r)[j]), density = 0;
@@ -241,7 +241,7 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
         if (g.log_scale.p) g.log_scale.row(r)[at] += static_cast<T>(adjoint[k] * (u * u - 1));
       }
       const double factor = by_z / density;
-      if (!std::isfinite(factor)) continue;  // further out than float64 reaches
+      if (!std::isfinite(factor)) continue;  // beyond the range of float64
       double mean = 0;
       for (int64_t k = 0; k < k_all; ++k) {
         const int64_t at = k * d + j;
@@ -262,12 +262,12 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
 const Op kSample = {"mixture_sample",        Layout::contiguous,  sample_shape,
                     NF_BOTH(sample_forward), NF_BOTH(sample_vjp), kSampledOnce};
 
-// Mild scales: terms e^(u^2) apart would only test what differences can resolve.
+// Moderate scales: with terms that differ by factors e^(u^2), finite differences would be too inaccurate.
 const OpCase kCases[] = {
     {"mixture_log_prob",
      {{"nd"}, {"3"}, {"3d"}, {"3d"}},
      [](Tape& t, const Var* in) { return mixture_log_prob(t, in[0], in[1], in[2], scale(t, in[3], 0.2)); }},
-    // One column, as [n, K d] is no product of letters.
+    // One column, because [n, K d] is not a product of letters.
     {"mixture_log_prob_per_row",
      {{"n1"}, {"n3"}, {"n3"}, {"n3"}},
      [](Tape& t, const Var* in) { return mixture_log_prob(t, in[0], in[1], in[2], scale(t, in[3], 0.2)); }},

@@ -1,8 +1,8 @@
-// The ops of general use. Formulas, accuracy and sources are at the top of each family's .cc file. Ops that belong to
-// one layer or one net have headers that only that layer or net includes.
+// The general-purpose ops. Formulas, accuracy and sources are at the top of each family's .cc file. Ops of a single
+// layer or net have headers that only that layer or net includes.
 //
 // Shapes: n rows, d columns; "row" results have shape [n]. All ops are differentiable in every Var input unless noted.
-// Layouts and broadcasting are checked and reported as Error{shape} naming the op and the input.
+// Layouts and broadcasting are checked; errors are Error{shape} naming the op and the input.
 #pragma once
 #include "runtime/op/activation.h"
 #include "runtime/op/affine.h"

@@ -1,8 +1,8 @@
 // The orthonormal rows nearest to the m <= d rows of A: the polar factor Q = P^(-1) A, P = (A A^T)^(1/2), which is also
 // the limit of the iteration Q <- (I + (I - Q Q^T)/2) Q from A/|A| (van den Berg et al. 2018, eq. 14; Bjorck & Bowie
-// 1971). By the eigenvectors of A A^T in float64, then a few steps of that iteration: orthonormal to a few ULP up to
-// conditions of 1e7, and Q itself to eps times the square of the condition of A. Rows that depend on each other have
-// no polar factor: not finite.
+// 1971). Computed from the eigenvectors of A A^T in float64, followed by a few steps of that iteration: orthonormal to
+// a few ULP for condition numbers up to 1e7, and Q itself is accurate to eps times the squared condition number of A.
+// Linearly dependent rows have no polar factor; the result is not finite.
 // Gradient, exact: with S = gQ Q^T - Q gQ^T and P Y + Y P = S,  gA = P^(-1) gQ (I - Q^T Q) + Y Q.
 #include <algorithm>
 #include <cmath>
@@ -24,10 +24,10 @@ struct PolarAttr {
   int64_t m;  // rows of A
 };
 
-constexpr int kSteps = 5;          // of the iteration, at most: it squares the error,
-constexpr double kSquares = 1e-8;  // so that a step from here is the last one
+constexpr int kSteps = 5;          // most steps of the iteration, which squares the error,
+constexpr double kSquares = 1e-8;  // so a step from an error below this is the last one
 
-// saved, for every matrix: eigenvectors of A A^T [m, m], and roots of its eigenvalues [m], both in float64.
+// saved, per matrix: eigenvectors of A A^T [m, m] and square roots of its eigenvalues [m], both in float64.
 Shapes shape(const Node& n) {
   const Dims& a = n.in[0]->out.shape;
   const int64_t m = n.attr<PolarAttr>().m, numbers = a.rank > 0 ? a.last() : 0;
@@ -51,20 +51,20 @@ Extents extents_of(const Node& n) {
   return {a.rank == 2 ? a[0] : 1, m, a.last() / m};
 }
 
-// c [m, k] = a [m, p] b [p, k], or + c.
+// Computes c [m, k] = a [m, p] b [p, k], or c += a b.
 void product(int64_t m, int64_t k, int64_t p, const double* a, const double* b, double* c, bool accumulate = false) {
   kernel::gemm<double>(m, k, p, a, p, 1, b, k, c, k, accumulate ? kernel::Into::accumulate : kernel::Into::overwrite);
 }
-// c [m, m] = a b^T, both [m, k]; turned: scratch [k, m].
+// Computes c [m, m] = a b^T, both [m, k]; turned: scratch [k, m].
 void product_transposed(int64_t m, int64_t k, const double* a, const double* b, double* c, double* turned) {
   kernel::transpose(m, k, b, k, turned, m);
   product(m, m, k, a, turned, c);
 }
-// c [m, k] = v^T b, b [m, k].
+// Computes c [m, k] = v^T b, b [m, k].
 void transposed_product(int64_t m, int64_t k, const double* v, const double* b, double* c) {
   kernel::gemm<double>(m, k, m, v, 1, m, b, k, c, k, kernel::Into::overwrite);
 }
-// c = P^-1 = V^T diag(1 / sigma) V; half: scratch. All [m, m].
+// Computes c = P^-1 = V^T diag(1 / sigma) V; half: scratch. All are [m, m].
 void inverse_root(int64_t m, const double* v, const double* sigma, double* c, double* half) {
   for (int64_t i = 0; i < m; ++i) kernel::scale<double>(1 / sigma[i], v + i * m, half + i * m, m);
   transposed_product(m, m, v, half, c);
@@ -118,7 +118,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     product_transposed(m, d, g, q, s, turned);  // gQ Q^T
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < m; ++j) y[i * m + j] = s[i * m + j] - s[j * m + i];
-    // Y in the basis of eigenvectors, where P is diagonal, and back.
+    // Solves for Y in the basis of eigenvectors, where P is diagonal.
     product_transposed(m, m, y, v, half, turned);
     product(m, m, m, v, half, y);
     for (int64_t i = 0; i < m; ++i)
@@ -134,7 +134,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// B [m, d] of every set by A [m, d] of the same set: B A^T, or B A for B [m, m].
+// Multiplies B [m, d] of every set by A [m, d] of the same set: B A^T, or B A for B [m, m].
 Var set_product(Tape& t, Var b, Var a, int64_t m, bool transposed) {
   const int64_t sets = a->out.shape[0], numbers = a->out.shape[1];
   int32_t* again = t.scratch<int32_t>(m * numbers);
@@ -156,10 +156,10 @@ double distance_from_unit(Tape& t, Var gram, int64_t m) {
   });
 }
 
-// Through the iteration Q <- Q + (I - Q Q^T)/2 Q from A/|A|, recorded until it has settled. A step multiplies small
-// singular values by 3/2 and squares the error in the end, of the derivatives too.
+// Differentiates the iteration Q <- Q + (I - Q Q^T)/2 Q from A/|A|, recorded until it converges. A step multiplies
+// small singular values by 3/2, and near convergence it squares the error, including that of derivatives.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
-  constexpr int kMost = 60;  // enough for conditions of 1e8; what a measuring tape makes room for
+  constexpr int kMost = 60;  // enough for condition numbers of 1e8; a measuring tape makes room for this many
   const Extents e = extents_of(n);
   if (e.sets == 0) return nullptr;
   const double settled = t.dtype() == DType::f64 ? 1e-6 : 1e-3;

@@ -4,8 +4,8 @@
 
 namespace nf {
 
-// The orthonormal rows nearest to those of A, (A A^T)^(-1/2) A, for m <= d rows; A [m d], or
-// [n, m d] for n matrices.
+// Returns the orthonormal rows nearest to those of A, (A A^T)^(-1/2) A, for m <= d rows. A is [m d], or [n, m d] for n
+// matrices.
 Var polar_rows(Tape& t, Var a, int64_t m);
 
 }  // namespace nf

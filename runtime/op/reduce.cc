@@ -1,8 +1,8 @@
 // Sums, means, maxima and log-sum-exps over an axis, and dot products of rows.
-//   sum(x) = sum over all,  sum_last: over the last axis,  sum_first: over the first,  mean...: the same over the count
-//   logsumexp = log sum e^x over the last axis, shifted by the maximum: exact for values of any size
+//   sum(x) = sum over all,  sum_last: over the last axis,  sum_first: over the first,  mean...: divided by the count
+//   logsumexp = log sum e^x over the last axis, shifted by the maximum: accurate for values of any size
 //   max_last: the gradient goes to the first of equal maxima
-// The order of summation depends on the extents only (runtime/kernel/reduce.h). An empty sum is 0, an empty mean NaN,
+// The order of summation depends only on the extents (runtime/kernel/reduce.h). An empty sum is 0, an empty mean NaN,
 // an empty maximum or logsumexp -inf.
 #include "runtime/kernel/reduce.h"
 
@@ -81,7 +81,7 @@ Shapes without_first(const Node& n) {
   return s;
 }
 
-// As [first extent, all others].
+// Returns the view as [first extent, all others].
 template <class T>
 Rows<T> first_axis_of(const View& v) {
   if (!v.contiguous()) return matrix_of<T>(v);
@@ -129,7 +129,7 @@ void max_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// That of the first maximum; of rows without one, empty or with NaN, any.
+// Returns the tangent of the first maximum; unspecified for rows without one (empty or with NaN).
 OutputTangents max_tangent(Tape& t, Node& n, const InputTangents& d) {
   const int64_t rows = n.out.count();
   if (n.in[0]->out.shape.last() == 0) return nullptr;
@@ -155,7 +155,7 @@ void logsumexp_forward(Tape&, Node& n) {
   kernel::row_logsumexp(x.p, x.ld, x.rows, x.cols, n.y<T>());
 }
 
-// d = softmax(x); zero for a row of -inf, whose value does not move with any one of its elements.
+// The derivative is softmax(x); zero for a row of -inf, whose value does not change with any single element.
 template <class T>
 void logsumexp_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = last_axis_of<T>(n.view(0)), gx = last_axis_of<T>(grads.add(0));

@@ -1,6 +1,6 @@
-// Householder reflections x <- x - 2 v (v.x)/(v.v) of rows, k of them one after the other, with vectors that are shared
-// (householder.cc, as products of matrices) or others for every row. A v of zeros has no direction: the row becomes NaN.
-// Backwards every reflection is undone by itself, so nothing is kept: with c = 2/(v.v), s = v.x, r = v.gy,
+// Householder reflections x <- x - 2 v (v.x)/(v.v) of rows, k in sequence, with vectors that are shared
+// (householder.cc, as matrix products) or given per row. A zero v has no direction: the row becomes NaN.
+// The backward pass undoes each reflection, so nothing is kept. With c = 2/(v.v), s = v.x, r = v.gy,
 //   gx = gy - c r v,  gv = -c (s gy + r x) + c^2 s r v.
 #include "runtime/op/reflect.h"
 #include "runtime/kernel/binary.h"
@@ -16,7 +16,7 @@ namespace {
 enum { kX, kV };
 
 struct ReflectAttr {
-  int64_t count;  // of reflections
+  int64_t count;  // number of reflections
   bool reversed;
 };
 
@@ -79,7 +79,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// One reflection after the other, as ordinary ops.
+// Differentiates one reflection after the other, as ordinary ops.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& [k, reversed] = n.attr<ReflectAttr>();
   const int64_t cols = n.out.shape[1];

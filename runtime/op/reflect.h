@@ -1,10 +1,10 @@
-// Reflections along vectors that all rows share, or others for every row.
+// Reflections along vectors that are shared by all rows or given per row.
 #pragma once
 #include "runtime/tape/tape.h"
 
 namespace nf {
 
-// x [n, d] after k reflections along v [k d], or [n, k d]: the first one first, or last when reversed.
+// Applies k reflections along v ([k d] or [n, k d]) to x [n, d], in order, or in reverse order if `reversed`.
 Var reflect(Tape& t, Var x, Var v, int64_t k, bool reversed);
 
 }  // namespace nf

@@ -1,4 +1,4 @@
-// Every op family of this build (generated list, see runtime/op/meson.build).
+// Every op family of this build (a generated list, see runtime/op/meson.build).
 #pragma once
 #include <span>
 

@@ -1,4 +1,4 @@
-// One row as many equal ones: x [1, d] -> [n, d]; the gradient of the row is the sum over the rows, in order.
+// Repeats one row: x [1, d] -> [n, d]; the gradient is the sum over the rows, in order.
 #pragma once
 #include "runtime/tape/tape.h"
 

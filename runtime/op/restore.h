@@ -1,5 +1,5 @@
-// Puts a setting of a tape back at the end of a block, also when an error passes: the tape goes on to be used (after a
-// root that was missed, say).
+// Restores a setting of a tape at the end of a block, even if an exception passes, because the tape stays in use (e.g.
+// after a root that was not found).
 #pragma once
 
 namespace nf {

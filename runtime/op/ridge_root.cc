@@ -14,7 +14,7 @@ using kernel::Ridge;
 template <class T>
 class Equation final : public RootFunction<T> {
  public:
-  // `gathered` has room for the m of n elements.
+  // `gathered` has room for m of all n elements.
   Equation(Ridge h, T slope, const T* m, int64_t m_step, T* gathered)
       : h_(h), slope_(slope), m_(m), m_step_(m_step), gathered_(gathered) {}
   void evaluate(int64_t count, const int32_t* which, const T* a, T* y, T* det) const override {
@@ -33,8 +33,8 @@ class Equation final : public RootFunction<T> {
 
 }  // namespace
 
-// tanh is odd, elu the identity above 0, and both are concave or convex on each side of 0: from this start Newton's
-// steps go to the root without passing it.
+// tanh is odd, elu is the identity above 0, and both are concave or convex on each side of 0. From this starting point,
+// Newton steps approach the root without passing it.
 template <class T>
 void ridge_root(Tape& t, Ridge h, T slope, const RootLimits& limits, const T* m, int64_t m_step, T* a, int64_t n) {
   if (h == Ridge::leaky_relu) {
@@ -46,7 +46,7 @@ void ridge_root(Tape& t, Ridge h, T slope, const RootLimits& limits, const T* m,
   kernel::copy(a, y, n);
   for (int64_t r = 0; r < n; ++r) {
     const T c = m[r * m_step] - 1, size = std::abs(y[r]);
-    T first = size / m[r * m_step], least = 0, most = std::numeric_limits<T>::infinity();  // of |a|
+    T first = size / m[r * m_step], least = 0, most = std::numeric_limits<T>::infinity();  // bounds of |a|
     if (h == Ridge::tanh || y[r] < 0) {
       least = c < 0 ? size : std::max(T(0), size - c);
       most = c < 0 ? size - c : size;

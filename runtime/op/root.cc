@@ -10,10 +10,10 @@
 namespace nf {
 namespace {
 
-constexpr double kRoundings = 4;  // of y and of x f'(x) that a residual may be off by
+constexpr double kRoundings = 4;  // roundings of y and of x f'(x) that a residual may be off by
 
-// The middle of a bracket: of the numbers of T in it where its ends are of different magnitude, so that at most as many
-// steps as T has bits isolate any root.
+// Returns the middle of a bracket. If its ends differ in magnitude, this is the middle of the representable numbers
+// between them, so the number of bits of T bounds the steps that isolate any root.
 template <class T>
 T middle_of(T low, T high) {
   using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
@@ -27,11 +27,11 @@ T middle_of(T low, T high) {
 template <class T>
 struct Point {
   T x, low, high;
-  T reach;  // how far to go where the bracket is open
-  T last;   // |residual| at the point before
+  T reach;  // step size where the bracket is open
+  T last;   // |residual| at the previous point
 };
 
-// Where to evaluate next, given residual r and slope at p.x; p.x itself when there is nowhere to go.
+// Returns the next point to evaluate, given residual r and slope at p.x; p.x itself if no number is left to try.
 template <class T>
 T next_point(Point<T>& p, T r, T slope) {
   const T newton = p.x - r / slope;
@@ -96,7 +96,7 @@ void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<
       const T next = next_point(p, r, slope[k]);
       reach[i] = p.reach;
       last[i] = size;
-      if (next == x[k] && std::isfinite(p.low) && std::isfinite(p.high)) continue;  // neighbours
+      if (next == x[k] && std::isfinite(p.low) && std::isfinite(p.high)) continue;  // ends are adjacent numbers
       roots.x[i] = next;
       value[left] = r;
       active[left++] = i;

@@ -1,5 +1,5 @@
-// Products of rows with a matrix A that is shared, or another one for every row: y = A x, or x = A^T y (transposed).
-// Shared ones are matrix products; the bits of a row depend on that row and its matrix only.
+// Products of rows with a matrix A that is shared or given per row: y = A x, or x = A^T y (transposed). A shared matrix
+// uses matrix products. The bits of a row depend only on that row and its matrix.
 //   y = A x:    gx = A^T gy,  gA = gy x^T
 //   z = A^T x:  gx = A gz,    gA = x gz^T
 #include "runtime/op/row_matrix.h"
@@ -47,7 +47,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// y += A x or A^T x, into rows of y.
+// Adds y += A x or A^T x, into rows of y.
 template <class T>
 void multiply(Tape& t, const Extents& e, const Rows<T>& a, bool rows, bool transposed, const Rows<T>& x,
               const Rows<T>& y) {
@@ -96,7 +96,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
   if (!grads.wants(kA)) return;
   const auto ga = matrix_rows<T>(grads.add(kA));
-  const Rows<T>&left = transposed ? x : g, &right = transposed ? g : x;  // gA = left^T right, summed or of every row
+  const Rows<T>&left = transposed ? x : g, &right = transposed ? g : x;  // gA = left^T right, summed or per row
   if (!rows)
     return kernel::gemm<T>(e.m, e.d, e.rows, left.p, 1, left.ld, right.p, right.ld, ga.p, e.d, Into::accumulate);
   for (int64_t r = 0; r < e.rows; ++r)

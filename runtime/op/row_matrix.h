@@ -1,10 +1,10 @@
-// Products of rows with a matrix that all rows share, or one for every row.
+// Products of rows with a matrix that is shared by all rows or given per row.
 #pragma once
 #include "runtime/tape/tape.h"
 
 namespace nf {
 
-// A x for x [n, d], A [m d] or [n, m d]; transposed: A^T x for x [n, m].
+// Computes A x for x [n, d], A [m d] or [n, m d]; transposed: A^T x for x [n, m].
 Var row_matrix(Tape& t, Var x, Var a, int64_t m, bool transposed);
 
 }  // namespace nf

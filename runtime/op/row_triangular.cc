@@ -1,5 +1,5 @@
-// Products y = L x and solves L y = x with a lower triangular matrix L for every row; bits of a row depend on that row
-// and its matrix only. Substitution in order, backward stable; a zero on the diagonal gives infinities and NaN.
+// Products y = L x and solves L y = x with a lower triangular matrix L per row. The bits of a row depend only on that
+// row and its matrix. Substitution in order is backward stable; a zero on the diagonal gives infinities and NaN.
 //   y = L x:  gx = L^T gy,             gL = tril(gy x^T)
 //   L y = x:  L^T gx = gy (a solve),   gL = -tril(gx y^T)
 #include "runtime/op/row_triangular.h"
@@ -42,7 +42,7 @@ struct Matrices {
   Matrices(const Node& n, int64_t rows, int64_t d) : diagonals(per_row<T>(n.view(kDiagonal), rows, d)) {
     if (n.in[kEntries]) entries = per_row<T>(n.view(kEntries), rows, entries_of(d));
   }
-  // Row i of the matrix of row r of the batch, up to its diagonal.
+  // Returns row i of the matrix of batch row r, up to its diagonal.
   const T* below(int64_t r, int64_t i) const { return i == 0 ? nullptr : entries.row(r) + entries_of(i); }
   const T* diagonal(int64_t r) const { return diagonals.row(r); }
   Rows<T> diagonals, entries{};
@@ -86,7 +86,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
       for (int64_t i = 1; i < d; ++i) kernel::axpy<T>(g[i], l.below(r, i), back, i);
       kernel::accumulate<T>(back, gx.row(r), d);
     }
-    // The vector that L met, and the sign of what it did.
+    // The vector that L multiplies, and the sign of the gradient.
     const T* met = solves(n) ? y.row(r) : x.row(r);
     if (solves(n)) kernel::scale<T>(-1, g, g, d);
     if (g_diagonal.p) kernel::mul_add<T>(g, met, g_diagonal.row(r), d);
@@ -95,7 +95,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// dL met, for the vector that L meets.
+// Returns dL met, for the vector that L multiplies.
 Var changed(Tape& t, Node& n, const InputTangents& d, Var met) {
   if (!d[kEntries] && !d[kDiagonal]) return nullptr;
   Var entries = n.in[kEntries] ? or_zeros(t, d[kEntries], n.in[kEntries]->out.shape) : nullptr;

@@ -1,5 +1,5 @@
-// y = softmax(x) = e^x / sum e^x and y = log softmax(x) = x - logsumexp(x) over the last axis; other axes through
-// permute. Values of any size; a row with +inf, or of -inf only, is NaN. Gradients come from y
+// y = softmax(x) = e^x / sum e^x and y = log softmax(x) = x - logsumexp(x) over the last axis; permute gives other
+// axes. Accepts values of any size; a row with +inf, or with only -inf, is NaN. Gradients are computed from y
 // (runtime/kernel/reduce.h).
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
@@ -33,10 +33,10 @@ void log_vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::log_softmax_grad(y.p, y.ld, gy.p, gy.ld, gx.p, gx.ld, y.rows, y.cols);
 }
 
-// [...] -> [..., 1]
+// Reshapes [...] to [..., 1].
 Var as_column(Tape& t, Var v) {
   Dims s = v->out.shape;
-  s.d[s.rank++] = 1;  // v has lost an axis to a reduction: there is room
+  s.d[s.rank++] = 1;  // v has lost an axis to a reduction, so there is room
   return reshape(t, v, s);
 }
 

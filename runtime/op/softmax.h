@@ -1,4 +1,4 @@
-// Softmax over the last axis, any shape.
+// Softmax over the last axis, for any shape.
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,13 +1,14 @@
 // Dense square matrices W: log |det W| and solutions of y W = x for rows x, from LU factors with partial pivoting.
 //   l = log |det W|:  gW = gl W^-T
 //   y W = x:          gx W^T = gy (a solve),  gW = -y^T gx - gl W^-T for the log-det of y
-// Factors and solves are in float64 for float32 tensors too: they cost no more than a few products, and the result is
-// as good as the tensors are.
+// Factors and solves are in float64 for float32 tensors, too: they cost no more than a few products, and the result is
+// as accurate as the tensors are.
 #include "runtime/kernel/lu.h"
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -45,7 +46,7 @@ void factor(Tape& t, const Rows<T>& w, const Factors& f) {
   kernel::lu_factor(w.rows, f.lu, f.pivot, t.scratch<double>(kernel::lu_scratch(w.rows)));
 }
 
-// gw += factor W^-T: the rows of W^-T solve u W^T = I.
+// Adds gw += factor W^-T: the rows of W^-T solve u W^T = I.
 template <class T>
 void add_inverse_transposed(Tape& t, const Factors& f, int64_t d, const double* lu_t, double factor,
                             const Rows<T>& gw) {
@@ -113,7 +114,7 @@ void slogdet_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// d log |det W| = trace(dW W^-1), one number [1, 1].
+// Returns d log |det W| = trace(dW W^-1) as one number [1, 1].
 Var log_det_tangent(Tape& t, Var w, Var dw) {
   const int64_t d = w->out.shape[1];
   int32_t* diagonal = t.scratch<int32_t>(d);
@@ -122,7 +123,7 @@ Var log_det_tangent(Tape& t, Var w, Var dw) {
   return reshape(t, sum_last(t, gather_columns(t, ratio, diagonal, d)), {1, 1});
 }
 
-// Matrix k of a contiguous stack.
+// Returns matrix k of a contiguous stack.
 Var matrix_at(Tape& t, Var w, int64_t k) {
   const int64_t d = w->out.shape.last(), bytes = d * d * size_of(w->out.dtype);
   return t.alias(w, contiguous_view(static_cast<char*>(w->out.data) + k * bytes, w->out.dtype, {d, d}));
@@ -158,7 +159,7 @@ Shapes solve_shape(const Node& n) {
   return s;
 }
 
-// Solves with the factors for rows of T.
+// Solves with the factors for rows of T, converting to and from float64.
 template <class T, class Solve>
 void solve_rows(Tape& t, const Rows<T>& x, T* y, const Solve& solve) {
   const ScratchScope scope(t);
@@ -197,7 +198,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
     });
     if (grads.wants(kX)) {
       const auto gx = matrix_of<T>(grads.add(kX));
-      for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+      kernel::binary_rows<T>(kernel::Binary::add, gx, {g, y.rows, d, d}, gx);
     }
     if (grads.wants(kW)) {
       const auto gw = matrix_of<T>(grads.add(kW));
@@ -221,7 +222,7 @@ OutputTangents solve_tangent(Tape& t, Node& n, const InputTangents& dx) {
 
 const Op kSolve = {"solve", Layout::rows, solve_shape, NF_BOTH(solve_forward), NF_BOTH(solve_vjp), solve_tangent};
 
-// Random matrices may be close to singular, where nothing can be compared: d I is added.
+// Random matrices may be nearly singular, where comparisons fail, so (d + 1) I is added.
 Var regular(Tape& t, Var w, int64_t d) {
   Var unit = t.zeros({d, d});
   with_dtype(t.dtype(), [&]<class T>() {

@@ -13,15 +13,15 @@ using kernel::PiecesShape;
 using kernel::SplineBox;
 using kernel::SplinePieces;
 using kernel::SplineTails;
-constexpr double kLog1000 = 6.907755278982137;  // of soft_clip
-constexpr double kMost = 1e12;                  // slopes and raw densities count as at most this
+constexpr double kLog1000 = 6.907755278982137;  // for soft_clip
+constexpr double kMost = 1e12;                  // cap of slopes and raw densities
 
 Var at_most(Tape& t, Var x, double most) { return minimum(t, x, add_scalar(t, t.zeros({1}), most)); }
 Var beside(Tape& t, Var a, Var b) { return concat_columns(t, a, b); }
 Var columns(Tape& t, Var x, int64_t first, int64_t count) { return slice_columns(t, x, first, count); }
 Var half_sum(Tape& t, Var a, Var b) { return scale(t, add(t, a, b), 0.5); }
 
-// [rows, 1]
+// Makes a constant [rows, 1].
 template <class F>
 Var constant(Tape& t, int64_t rows, const F& f) {
   Var v = t.empty({rows, 1});
@@ -38,10 +38,10 @@ const int32_t* indices(Tape& t, int64_t rows, const F& f) {
   return index;
 }
 
-// One number of every row of a table.
+// Picks one number from every row of a table.
 Var pick(Tape& t, Var table, const int32_t* index) { return gather_last(t, table, index, 1); }
 
-// The rows of a call: where they are, and points of the box in place of those that lie outside.
+// The rows of a call: where they are, and points in the box that replace those outside.
 struct Points {
   Points(Tape& t, SplineBoxes boxes, Var x)
       : rows(x->out.shape[0]), per_box(boxes.empty() ? 1 : rows / static_cast<int64_t>(boxes.size())), boxes_(boxes) {
@@ -74,7 +74,7 @@ struct Points {
     far = sub(t, x, end);
   }
   const SplineBox& box(int64_t row) const { return *boxes_[static_cast<size_t>(row / per_box)]; }
-  // Inside z = `in` with log slope l; outside the line through the end of the box with this slope.
+  // Joins two results: inside, z = `in` with log slope l; outside, the line through the end of the box with this slope.
   ColumnVars join(Tape& t, Var in, Var l, Var slope) const {
     if (offset) in = add(t, in, offset);
     Var out = add(t, image, mul(t, slope, far));
@@ -83,16 +83,16 @@ struct Points {
 
   int64_t rows, per_box;
   const int32_t* outside;  // 1 or 0
-  const bool* above;       // of rows outside, which end is near
+  const bool* above;       // for rows outside, which end is near
   Var end, image,
-      offset = nullptr;  // [rows, 1]: the near end of the box and where it goes; whole turns, nullptr without circles
-  Var at, far;           // the point in the box; how far x is from the end
+      offset = nullptr;  // [rows, 1]: the near end of the box and its image; whole turns, nullptr without circles
+  Var at, far;           // the point in the box; distance of x from the end
 
  private:
   SplineBoxes boxes_;
 };
 
-// The last bin whose left end is not above the point; edges [rows, bins + 1].
+// Returns the last bin whose left end is not above the point; edges [rows, bins + 1].
 const int32_t* bins_of(Tape& t, Var edges, Var at) {
   const int64_t bins = edges->out.shape[1] - 1;
   return with_dtype(t.dtype(), [&]<class T>() {
@@ -106,10 +106,10 @@ const int32_t* bins_of(Tape& t, Var edges, Var at) {
 }
 
 struct Sizes {
-  Var size, edge;  // of bins [rows, bins], and where they begin and end [rows, bins + 1]
+  Var size, edge;  // of bins [rows, bins], and their borders [rows, bins + 1]
 };
 
-// Shares least + (1 - bins least) softmax(raw raw_scale) of `span` [rows, 1] (nullptr: 1) from `low` on.
+// Shares least + (1 - bins least) softmax(raw raw_scale) of `span` [rows, 1] (nullptr: 1), starting at `low`.
 Sizes sizes_of(Tape& t, Var raw, double raw_scale, double least, bool soft_clip, Var low, Var span) {
   Var v = scale(t, raw, raw_scale);
   if (soft_clip) v = scale(t, unary(t, Unary::softsign, scale(t, v, 2 / kLog1000)), kLog1000 / 2);
@@ -131,7 +131,7 @@ ColumnVars rational_spline(Tape& t, const kernel::SplineShape& s, SplineBoxes bo
   const Sizes ys = sizes_of(t, columns(t, raw, bins, bins), s.raw_scale, s.soft_clip ? 0 : s.min_height, s.soft_clip,
                             of_box([](const SplineBox& b) { return b.bottom; }),
                             of_box([](const SplineBox& b) { return b.top - b.bottom; }));
-  // Slopes at knots, and a 1 behind them for ends that have none.
+  // Slopes at knots, followed by a 1 for ends without one.
   Var slope = of_box([](const SplineBox&) { return 1; });
   if (slopes > 0) {
     Var r = columns(t, raw, 2 * bins, slopes);
@@ -164,7 +164,7 @@ ColumnVars rational_spline(Tape& t, const kernel::SplineShape& s, SplineBoxes bo
 
 namespace {
 
-// A spline on [0, 1]: knots, values F there, and slopes dF of both sides of them [rows, bins + 1].
+// A spline on [0, 1]: knots, values F there, and slopes dF on both sides of them [rows, bins + 1].
 struct Pieces {
   Sizes x;  // widths and knots
   Var h, Y, d;
@@ -241,7 +241,7 @@ ColumnVars pieces_spline(Tape& t, const PiecesShape& s, SplineBoxes boxes, Var x
   const int32_t* k = bins_of(t, q.x.edge, at);
   const int32_t* next = indices(t, rows, [&](int64_t r) { return k[r] + 1; });
   Var w = pick(t, q.x.size, k), h = pick(t, q.h, k), v = div(t, sub(t, at, pick(t, q.x.edge, k)), w);
-  // G = ((A v + B) v + C) v and its slope by v.
+  // G = ((A v + B) v + C) v and its derivative with respect to v.
   Var G = mul(t, h, v), dG = h;
   if (q.d) {
     Var d0 = pick(t, q.d, k), d1 = pick(t, q.d, next), C = mul(t, d0, w);
@@ -261,7 +261,7 @@ ColumnVars pieces_spline(Tape& t, const PiecesShape& s, SplineBoxes boxes, Var x
   Var l = unary(t, Unary::log, mul(t, div(t, dG, w), ratio));
   Var beyond = add_scalar(t, zero, 1);
   if (open) {
-    Var ends = q.d ? q.d : scale(t, q.h, static_cast<double>(bins));  // slopes of linear pieces are those of the bins
+    Var ends = q.d ? q.d : scale(t, q.h, static_cast<double>(bins));  // linear pieces have the slopes of the bins
     const int64_t last = ends->out.shape[1] - 1;
     beyond = mul(t, pick(t, ends, indices(t, rows, [&](int64_t r) { return p.above[r] ? last : 0; })), ratio);
   }

@@ -20,7 +20,7 @@ int64_t StagedNet::first_unit(const NetStage& stage, int64_t step) const {
 }
 
 Var StagedNet::operator()(Tape& t, std::span<const Var> params, Var x, Var given) const {
-  // By unit. A net reads the context and x together or each on its own.
+  // Stored by unit. A net reads the context and x jointly or separately.
   Var both = nullptr, only_x = nullptr, only_context = nullptr;
   const auto by_unit = [&](Var& v, Var rows) {
     if (!v) v = contiguous(t, transpose(t, rows));

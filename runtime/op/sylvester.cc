@@ -1,20 +1,21 @@
-// The core of Sylvester flows (van den Berg et al. 2018, eq. 8-13), per row of y [n, m], R1 and R2 upper triangular with
-// diagonals t1 and t2 in (-1, 1):
+// The core of Sylvester flows (van den Berg et al. 2018, eq. 8-13), per row of y [n, m], with R1 and R2 upper
+// triangular and their diagonals t1 and t2 in (-1, 1):
 //   y' = y + v,  v = R1 h,  h = tanh(a),  a = R2 y + b,  log_det = sum_j log(1 + h'_j t1_j t2_j)  (h' = 1 - h^2).
-// Inverse, from the last unit to the first, everything behind j being known: a_j solves
+// Inverse, from the last unit to the first, with all units after j known: a_j solves
 //   a_j + t1_j t2_j tanh(a_j) = b_j + sum_{k>j} R2_jk y_k + t2_j (y'_j - s_j),  s_j = sum_{k>j} R1_jk h_k,
-// an increasing function (runtime/op/ridge_root.h); then v_j = s_j + t1_j h_j, y_j = y'_j - v_j. Cost: that of the
-// forward map, and m solves. Gradients are those of the implicit function, with the transposed substitution:
+// an increasing function (runtime/op/ridge_root.h); then v_j = s_j + t1_j h_j, y_j = y'_j - v_j. The cost is that of
+// the forward map plus m solves. Gradients are those of the implicit function, with the transposed substitution:
 //   det_j g_j = -gv_j + sum_{k<j} R2_kj ga_k - t2_j (h'_j c_j + gl dl_j),  c_j = sum_{i<j} R1_ij g_i,
 //   ga_j = -h'_j (c_j + t1_j g_j) - gl dl_j   for g the gradient of y' through y, minus that of v.
-// Accuracy: one FMA chain per sum; where a t1_j t2_j is near -1 digits are lost as in planar.cc.
+// Accuracy: one FMA chain per sum. If some t1_j t2_j is near -1, digits are lost as in planar.cc.
 //
-// Data are by unit, [m, n]; parameters scalars or vectors over the rows.
+// Data are stored by unit, [m, n]; parameters are scalars or vectors over the rows.
 #include "runtime/op/sylvester.h"
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -44,9 +45,9 @@ template <class T>
 struct Core {
   int64_t m, n, sets;
   bool rows;
-  T *y, *a, *h;        // [m, n], y the source of the map in both directions
+  T *y, *a, *h;        // [m, n]; y is the source of the map in both directions
   T *t1, *t2, *slope;  // [m, sets]: tanh of the raw diagonals, 1 + t1 t2
-  T* p;                // [m m + 2 m, sets]; copied for `rows` only
+  T* p;                // [m m + 2 m, sets]; copied only for `rows`
   static int64_t size(int64_t m, int64_t n, bool rows) {
     const int64_t kept = checked_add(checked_mul(3 * m, n), checked_mul(3 * m, rows ? n : 1));
     return rows ? checked_add(kept, checked_mul(numbers(m), n)) : kept;
@@ -62,20 +63,20 @@ struct Core {
     p = rows ? slope + m * sets : const_cast<T*>(node.x<T>(kP));
   }
   int64_t step() const { return rows ? 1 : 0; }
-  // Strictly triangular entries; all of them lie in F.
+  // Strictly triangular entries; both are stored in F.
   const T* r1(int64_t j, int64_t k) const { return p + (j * m + k) * sets; }
   const T* r2(int64_t j, int64_t k) const { return r1(k, j); }
   const T* raw2() const { return p + m * m * sets; }
   const T* bias(int64_t j) const { return p + (m * m + m + j) * sets; }
 
-  // sum[r] += f[r] x[r], f a parameter.
+  // Adds sum[r] += f[r] x[r], where f is a parameter.
   void add(const T* f, const T* x, T* sum) const {
     if (rows)
       kernel::mul_add(f, x, sum, n);
     else
       kernel::axpy(*f, x, sum, n);
   }
-  // sum[r] += sum_i f_i x_i[r] over `count` parameters f_i = f[i stride], x_i by unit.
+  // Adds sum[r] += sum_i f_i x_i[r] over `count` parameters f_i = f[i stride], x_i by unit.
   void add_products(const T* f, int64_t stride, const T* x, int64_t count, T* sum) const {
     if (rows)
       for (int64_t i = 0; i < count; ++i) kernel::mul_add(f + i * stride * n, x + i * n, sum, n);
@@ -114,7 +115,7 @@ template <class T>
 void diagonals(const Core<T>& c) {
   for (int64_t j = 0; j < c.m; ++j) kernel::copy(c.r1(j, j), c.t1 + j * c.sets, c.sets);
   kernel::copy(c.raw2(), c.t2, c.m * c.sets);
-  kernel::unary<T>(Unary::tanh, 0, c.t1, c.t1, 2 * c.m * c.sets);  // t1 and t2 lie side by side
+  kernel::unary<T>(Unary::tanh, 0, c.t1, c.t1, 2 * c.m * c.sets);  // t1 and t2 are adjacent
   kernel::fill<T>(1, c.slope, c.m * c.sets);
   kernel::mul_add(c.t1, c.t2, c.slope, c.m * c.sets);
 }
@@ -160,19 +161,19 @@ void forward(Tape& t, Node& node) {
   kernel::transpose(m, n, v, n, out.p, out.ld);
 }
 
-// From the gradients gv of v and ga of a, and that of every 1 + t1 t2 (in g_slope), to those of the parameters.
+// Computes gradients of the parameters from the gradients gv of v, ga of a, and that of every 1 + t1 t2 (g_slope).
 template <class T>
 void parameters_vjp(Tape& t, const InputGrads& grads, const Core<T>& c, const T* gv, const T* ga, const T* g_slope) {
   const int64_t n = c.n, m = c.m, sets = c.sets, count = numbers(m);
   const ScratchScope scope(t);
   T *gp = t.scratch<T>(count * sets), *slope = t.scratch<T>(m * sets);
-  const auto products = [&](const T* x, const T* g, int64_t rows, T* out) {  // out_i = g x_i of every row, or summed
+  const auto products = [&](const T* x, const T* g, int64_t rows, T* out) {  // out_i = g x_i per row or summed
     if (!c.rows) return kernel::row_dot(x, n, g, 0, rows, n, out);
     for (int64_t i = 0; i < rows; ++i) kernel::binary(Binary::mul, x + i * n, g, out + i * n, n);
   };
   for (int64_t j = 0; j < m; ++j) {
-    products(c.h + j * n, gv + j * n, m - j, gp + (j * m + j) * sets);  // of R1, rows of F from the diagonal on
-    products(ga, c.y + j * n, j, gp + j * m * sets);                    // of R2, which is F transposed, up to it
+    products(c.h + j * n, gv + j * n, m - j, gp + (j * m + j) * sets);  // of R1: rows of F from the diagonal
+    products(ga, c.y + j * n, j, gp + j * m * sets);                    // of R2, F transposed: up to the diagonal
     products(ga + j * n, c.y + j * n, 1, gp + (m * m + j) * sets);      // of t2
   }
   if (c.rows) {
@@ -196,7 +197,7 @@ void parameters_vjp(Tape& t, const InputGrads& grads, const Core<T>& c, const T*
   const auto by_rows = matrix_of<T>(out);
   T* turned = t.scratch<T>(count * n);
   kernel::transpose(count, n, gp, n, turned, count);
-  for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * count, by_rows.row(r), count);
+  kernel::binary_rows<T>(Binary::add, by_rows, {turned, n, count, count}, by_rows);
 }
 
 template <class T>
@@ -220,7 +221,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   else
     kernel::fill<T>(0, gl, n);
   kernel::fill<T>(0, gy, m * n);
-  // Forwards gv is that of v; of the inverse it becomes that of v at the solution, -g, as j goes on.
+  // Forward, gv is the gradient of v. For the inverse, it becomes that of v at the solution, -g, as j proceeds.
   for (int64_t j = 0; j < m; ++j) {
     const T *t1 = c.t1 + j * c.sets, *t2 = c.t2 + j * c.sets;
     T *gvj = gv + j * n, *gaj = ga + j * n, *gyj = gy + j * n, *dm = g_slope + j * n;
@@ -235,7 +236,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       for (int64_t r = 0; r < n; ++r) {
         const T through = t2[r * c.step()] * (dh[r] * sum[r] + dl[r]);
         const T minus_g = (gvj[r] - gyj[r] - through) / det[r];
-        gyj[r] = gvj[r] - minus_g;  // y' moves v by itself, and through y
+        gyj[r] = gvj[r] - minus_g;  // y' affects v directly and through y
         gvj[r] = minus_g;
       }
     }
@@ -247,13 +248,13 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   if (grads.wants(kP)) parameters_vjp(t, grads, c, gv, ga, g_slope);
   if (grads.wants(kY)) {
     const auto out = matrix_of<T>(grads.add(kY));
-    T* turned = ga;  // done with ga
+    T* turned = ga;  // ga is no longer needed
     kernel::transpose(m, n, gy, n, turned, m);
-    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * m, out.row(r), m);
+    kernel::binary_rows<T>(Binary::add, out, {turned, n, m, m}, out);
   }
 }
 
-// v of y as ordinary ops, with a set of parameters for every row.
+// v of y as ordinary ops, with one set of parameters per row.
 struct Expanded {
   Var v, det, log_det;  // [n, m], [n, m]: 1 + h' t1 t2, [n]
 };
@@ -261,7 +262,7 @@ Expanded expand(Tape& t, Var y, Var p) {
   const int64_t n = y->out.shape[0], m = y->out.shape[1], square = m * m;
   p = rows_of_params(t, p, n, numbers(m));
   int32_t *diagonal = t.scratch<int32_t>(m), *upper = t.scratch<int32_t>(square), *turned = t.scratch<int32_t>(square);
-  // Both triangles from (F | t1 | t2 | 0).
+  // Gathers both triangles from (F | t1 | t2 | 0).
   for (int64_t j = 0; j < m; ++j) {
     diagonal[j] = static_cast<int32_t>(j * m + j);
     for (int64_t k = 0; k < m; ++k) {
@@ -282,7 +283,7 @@ Expanded expand(Tape& t, Var y, Var p) {
   return {row_matrix(t, h, r1, m, false), det, sum_last(t, unary(t, Unary::log, det))};
 }
 
-// Of the inverse, v = y' - y at the y with y + v(y) = y': by y, that map is upper triangular.
+// For the inverse, v = y' - y at the y with y + v(y) = y'; that map is upper triangular in y.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (n.out.count() == 0) return nullptr;
   if (!inverse_of(n)) {

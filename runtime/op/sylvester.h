@@ -5,10 +5,10 @@
 
 namespace nf {
 
-// v = R1 tanh(a), a = R2 y + b, for y [n, m]. p [m m + 2 m], or [n, m m + 2 m] with parameters for every row, holds
-// (a matrix F, row by row | raw d2 | b): upper triangular R1 is F above its diagonal, R2 its transpose, with diagonals
-// tanh(diag F) and tanh(d2).
-// log_det is that of y -> y + v. inverse: v such that y' = y - v goes back to y, and the log_det of that.
+// Computes v = R1 tanh(a), a = R2 y + b, for y [n, m]. p is [m m + 2 m], or [n, m m + 2 m] with parameters per row, and
+// holds (a matrix F, row by row | raw d2 | b): the strict upper triangle of R1 is that of F, that of R2 is the
+// transposed lower triangle of F, and the diagonals are tanh(diag F) and tanh(d2).
+// log_det is that of y -> y + v. inverse: returns the v for which y - v maps to y, and the log_det of that map.
 Mapped sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits);
 
 }  // namespace nf

@@ -1,5 +1,5 @@
-// Products and solves with a triangular matrix A that is held as its entries beside the diagonal, row by row, and its
-// diagonal: y = A x per row of x, and its inverse. With B = A^T, rows are multiplied from the left: y = x B.
+// Products and solves with a triangular matrix A stored as its off-diagonal entries, row by row, and its diagonal:
+// y = A x per row of x, and its inverse. With B = A^T, rows are multiplied from the left: y = x B.
 //   y = x B:  gx = gy A,            gA = tril or triu(gy^T x)
 //   y B = x:  gx A = gy (a solve),  gA = -tril or triu(gx^T y)
 // Accuracy: one FMA chain per element; the solve is substitution in blocks, backward stable (kernel/triangular.h).
@@ -8,6 +8,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -44,7 +45,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// Calls f(first entry, row i, first column, count) for the run of entries of every row of A.
+// Calls f(first entry, row i, first column, count) for the entries of every row of A, which are contiguous.
 template <class F>
 void each_run(Triangle part, int64_t d, F&& f) {
   int64_t at = 0;
@@ -66,7 +67,7 @@ void unpack(const Node& n, int64_t d, T* a) {
   });
 }
 
-// Into the saved memory: A^T, of which the transposed triangle is in use.
+// Writes A^T to the saved memory; only the transposed triangle is used.
 template <class T>
 const T* unpack_transposed(Tape& t, Node& n, int64_t d) {
   const ScratchScope scope(t);
@@ -112,7 +113,7 @@ void product_vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::transpose(d, d, static_cast<const T*>(n.saved), d, a, d);
     kernel::triangular_multiply<T>(upper, x.rows, d, gy.p, gy.ld, a, d, g, d);
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < x.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {g, x.rows, d, d}, gx);
   }
   if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, x.rows, d, gy.p, gy.ld, x.p, x.ld, a, d);
@@ -142,7 +143,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::triangular_solve<T>({upper, !n.in[kDiagonal]}, y.rows, d, gy.p, gy.ld, a, d, g, d);
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {g, y.rows, d, d}, gx);
   }
   if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, y.rows, d, g, d, y.p, y.ld, a, d);
@@ -150,7 +151,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-// dA x for the tangents of entries and diagonal.
+// Returns dA x for the tangents of entries and diagonal.
 Var changed(Tape& t, Node& n, Var x, const InputTangents& dx) {
   if (!dx[kEntries] && !dx[kDiagonal]) return nullptr;
   const int64_t d = x->out.shape[1];
@@ -184,7 +185,7 @@ Var solve_case(Tape& t, const Var* in) {
 
 constexpr auto kPositive = Domain::positive;
 
-// 4 columns have 6 entries beside the diagonal; larger ones are in tests/runtime/kernel/triangular_test.cc.
+// 4 columns have 6 off-diagonal entries; tests/runtime/kernel/triangular_test.cc tests larger sizes.
 const OpCase kCases[] = {
     {"triangular_product_lower", {{"n4"}, {"6"}, {"4"}}, product_case<Triangle::lower>},
     {"triangular_product_upper", {{"n4"}, {"6"}, {"4"}}, product_case<Triangle::upper>},

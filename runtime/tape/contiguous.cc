@@ -1,4 +1,4 @@
-// The one op that the tape itself needs: a copy in row-major order, for ops that do not take the layout of an input.
+// The one op that the tape itself needs: a copy in row-major order, for ops that do not support the layout of an input.
 #include "runtime/kernel/gemm.h"
 #include "runtime/tape/tape.h"
 

@@ -1,5 +1,5 @@
-// Tangents by the jvp rules of ops, for everything between x and y: a walk from y back to x that remembers results in
-// the nodes. The rules record ordinary ops, so what comes out can be differentiated again (forward over reverse).
+// Tangents of everything between x and y, by the tangent rules of ops: a walk from y back to x that stores results in
+// the nodes. The rules record ordinary ops, so the result can be differentiated again in reverse.
 #include <algorithm>
 
 #include "runtime/tape/tape.h"
@@ -7,8 +7,8 @@
 namespace nf {
 namespace {
 
-// Where `v`, a look at the elements of `from`, finds the same elements in `to`, a contiguous view of from's shape.
-// An offset in `from` is a sum of its strides: taken apart from the largest one down, put together with those of `to`.
+// `v` is an alias of some elements of `from`. Returns the same elements of `to`, a contiguous view of from's shape. An
+// offset in `from` is decomposed into its strides, from the largest one down, and recomposed with those of `to`.
 View translate(const View& v, const View& from, const View& to) {
   const auto move = [&](int64_t offset) {
     int64_t moved = 0;
@@ -33,7 +33,7 @@ View translate(const View& v, const View& from, const View& to) {
 
 }  // namespace
 
-// One call of jvp(), or one of InputTangents::along() inside of a rule.
+// One call of jvp(), or one call of InputTangents::along() inside a rule.
 class TangentWalk {
  public:
   TangentWalk(Tape& t, std::span<const Motion> motions, TangentWalk* outer = nullptr, uint64_t since = 0)

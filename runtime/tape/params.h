@@ -1,4 +1,4 @@
-// The parameters of a model: named tensors in one flat buffer, trainable ones first, and their life as tape leaves.
+// The parameters of a model: named tensors in one flat buffer, trainable ones first, which tapes use as leaves.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -14,31 +14,31 @@ struct ParamSlot {
   std::string name;
   Dims shape;
   bool trainable;
-  std::string old_name = {};   // in files of older versions; "": the same
+  std::string old_name = {};   // name in files of older versions; "": unchanged
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
-  int64_t mirror_offset = -1;  // into the mirror: trainable matrices only
+  int64_t mirror_offset = -1;  // offset in the mirror; only trainable matrices have one
 };
 
 class ParamStore {
  public:
-  // Above every model and far below overflow, so that absurd specs fail with a clear message.
+  // Larger than any model and far below overflow, so that absurd specs fail with a clear message.
   static constexpr int64_t kMaxElements = int64_t{1} << 36;
-  // Error{nomem} when the tensors hold more than max_elements numbers; nothing is allocated before that is known.
+  // Throws Error{nomem} if the tensors hold more than max_elements numbers, before anything is allocated.
   ParamStore(const Allocator& allocator, DType dtype, std::vector<ParamSlot> slots,
              int64_t max_elements = kMaxElements);
 
   DType dtype() const { return dtype_; }
   const std::vector<ParamSlot>& slots() const { return slots_; }
-  int64_t trainable_size() const { return trainable_; }  // elements with padding, which stays zero
+  int64_t trainable_size() const { return trainable_; }  // elements including padding, which stays zero
   int64_t mirror_size() const { return mirror_; }
   int64_t param_count() const { return count_; }  // trainable numbers without padding
   size_t bytes() const { return values_.bytes(); }
   void* data() const { return values_.data(); }
   View view(size_t slot) const;
-  int64_t find(const std::string& name) const;  // by either name; -1: none
+  int64_t find(const std::string& name) const;  // by current or old name; -1: none
 
-  // Leaves for one tape. `grads` has room for trainable_size() elements, or is nullptr: no gradients then.
-  // `mirror` (nullptr: none) holds the transposed matrices that refresh_mirror writes.
+  // Makes leaves for one tape. `grads` has room for trainable_size() elements; nullptr: no gradients. `mirror`
+  // (nullptr: none) holds the transposed matrices that refresh_mirror writes.
   void bind(Node* nodes, void* grads, void* mirror) const;
   void refresh_mirror(size_t slot, void* mirror) const;
   // Takes the numbers of a store with the same slots.
@@ -52,7 +52,7 @@ class ParamStore {
   Buffer values_;
 };
 
-// 64-bit FNV-1a over 8-byte words: a fingerprint for equality, not for security.
+// 64-bit FNV-1a over 8-byte words, for testing equality, not for security.
 uint64_t fingerprint(const void* data, size_t bytes, uint64_t start);
 
 }  // namespace nf

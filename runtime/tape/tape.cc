@@ -7,7 +7,7 @@ namespace nf {
 
 namespace {
 
-// Elements from the first to the last one of a view, gaps included.
+// Returns the number of elements from the first to the last one of a view, gaps included.
 int64_t span_of(const View& v) {
   if (v.contiguous()) return v.count();
   int64_t span = 1;
@@ -20,7 +20,7 @@ int64_t span_of(const View& v) {
 
 }  // namespace
 
-// contiguous_view in place: a View built elsewhere and copied stalls on its own narrow stores.
+// Makes a contiguous view in place, because a View built elsewhere and copied stalls on store forwarding.
 inline void pack(View& v, void* data, const Dims& shape) {
   v.data = data;
   v.shape = shape;
@@ -35,14 +35,14 @@ void Node::wrong_attr() const {
   fail(Code::internal, "%s: its constants are of another type", op ? op->name : "a leaf");
 }
 
-// The constants and then the inputs follow the node. A leaf has room for one input, nullptr.
+// The constants and then the inputs follow the node in memory. A leaf has room for one input, nullptr.
 Node* Tape::new_node(size_t attr_bytes, size_t inputs) {
-  // Cleared in cache lines: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
+  // Cleared line by line: for the whole size gcc would emit `rep stos`, whose start-up costs more than the stores.
   constexpr size_t kLine = 64, kBytes = (sizeof(Node) + sizeof(Node*) + kLine - 1) / kLine * kLine;
   const size_t at_inputs = sizeof(Node) + (attr_bytes + alignof(Node*) - 1) / alignof(Node*) * alignof(Node*);
   auto* bytes = static_cast<char*>(arena_.take(std::max(kBytes, at_inputs + inputs * sizeof(Node*))));
   for (size_t i = 0; i < kBytes; i += kLine) std::memset(bytes + i, 0, kLine);
-  auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable: bytes make a node
+  auto* n = static_cast<Node*>(static_cast<void*>(bytes));  // trivially copyable, so bytes make a node
   n->in = static_cast<Node**>(static_cast<void*>(bytes + at_inputs));
   n->out.dtype = dtype_;
   n->order = ++nodes_;
@@ -107,7 +107,7 @@ Var Tape::alias(Var x, const View& view) {
   n->out = view;
   n->base = x->base ? x->base : x;
   n->needs_grad = x->needs_grad;
-  n->in[0] = x;  // for jvp: the tangent is the same look at the tangent of x
+  n->in[0] = x;  // for jvp: the tangent is the same alias of the tangent of x
   n->n_in = 1;
   return n;
 }
@@ -141,7 +141,7 @@ View Tape::grad(Node& n) {
   return v;
 }
 
-// Whether a gradient has arrived at n.
+// Returns whether a gradient has arrived at n.
 static bool grad_arrived(const Node& n) {
   const Node& owner = n.base ? *n.base : n;
   return owner.grad && !owner.grad_fresh;

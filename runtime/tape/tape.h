@@ -1,8 +1,8 @@
-// The tape: a graph recorded while it runs, on an arena, and walked backwards for gradients.
+// The tape: a graph that is recorded on an arena while it runs, and walked backward for gradients.
 //
 // A Var is a pointer to a Node. Nodes are plain data in the arena, so a rewind drops a whole graph at once.
-// Gradients accumulate: a Var used twice receives both contributions; storage appears, zeroed, on first touch.
-// One tape belongs to one lane (one thread at a time); tapes share nothing but read-only parameters.
+// Gradients accumulate: a Var used twice gets both contributions. Their storage is taken, zeroed, on first touch.
+// A tape belongs to one lane (one thread at a time); tapes share nothing but read-only parameters.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -19,35 +19,35 @@ class InputGrads;
 class InputTangents;
 class Tape;
 struct Node;
-using Var = Node*;  // nullptr: absent (no context, a log-det that is zero)
+using Var = Node*;  // nullptr: absent (no context, or a log-det that is zero)
 
-// Identifies a type of constants: its address is different for every A.
+// Identifies a type of constants: its address differs for every A.
 template <class A>
 inline constexpr char kAttrType = 0;
 
-// Shape rule: checks the inputs and says what comes out.
+// The result of a shape rule, which checks the inputs and returns the shapes of the outputs.
 struct Shapes {
   Dims out;
-  Dims extra;  // second output (a log-det, say) when has_extra
+  Dims extra;  // second output (e.g. a log-det), if has_extra
   bool has_extra = false;
-  Dims saved;  // scratch kept from forward to vjp when has_saved (same dtype)
+  Dims saved;  // memory kept from forward to vjp, if has_saved (same dtype)
   bool has_saved = false;
 };
 
 enum class Layout : uint8_t {
   contiguous,  // inputs are made contiguous before the op sees them
   rows,        // inputs are at most 2-D with unit inner stride, any row stride; or contiguous
-  strided,     // the op takes any strides
+  strided,     // the op accepts any strides
 };
 
-// The tangents of what an op makes, in the shapes of those. nullptr: zero.
+// The tangents of an op's outputs, in the shapes of the outputs. nullptr: zero.
 struct OutputTangents {
   OutputTangents(Var y_ = nullptr, Var extra_ = nullptr) : y(y_), extra(extra_) {}
   Var y, extra;
 };
 
-// How a tangent passes an op: by a rule that records other ops, or not at all, with the reason that jvp() reports.
-// There is no default, so no op can leave it out.
+// How a tangent passes through an op: by a rule that records other ops, or not at all, with the reason that jvp()
+// reports. There is no default, so an op cannot leave it out.
 struct TangentPolicy {
   using Rule = OutputTangents (*)(Tape&, Node&, const InputTangents&);
   template <class F>
@@ -58,7 +58,7 @@ struct TangentPolicy {
   const char* reason = nullptr;
 };
 
-// The smallest unit whose vector-Jacobian product is worth writing by hand. Index 0 is float32, 1 is float64.
+// The smallest unit whose vector-Jacobian product is written by hand. Index 0 is float32, 1 is float64.
 struct Op {
   using Shape = Shapes (*)(const Node&);
   using Fn = void (*)(Tape&, Node&);
@@ -73,24 +73,24 @@ struct Op {
 
 struct Node {
   const Op* op = nullptr;
-  Node* prev = nullptr;  // recorded before this one
+  Node* prev = nullptr;  // the node recorded before this one
   View out;
-  void* grad = nullptr;   // same strides as out; owned by `base` when that is set
-  Node* base = nullptr;   // this node is a view into base's memory
+  void* grad = nullptr;   // same strides as out; if `base` is set, base owns it
+  Node* base = nullptr;   // set if this node is a view of base's memory
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
-  Node** in = nullptr;           // n_in inputs, nullptr for an absent one; of an alias: what it looks at; of a second
-                                 // output: the node it belongs to
-  uint64_t order = 0;            // counts the nodes of a tape; an input of a node has a lower one
-  Node* tangent = nullptr;       // scratch of jvp(), valid when tangent_epoch is that of the call
+  // n_in inputs, nullptr for an absent one. For an alias: the Var it views; for a second output: its node.
+  Node** in = nullptr;
+  uint64_t order = 0;       // position among the nodes of the tape; inputs of a node have a lower one
+  Node* tangent = nullptr;  // scratch of jvp(), valid if tangent_epoch is that of the call
   uint64_t tangent_epoch = 0;
-  const void* attr_type = nullptr;  // kAttrType of the constants behind this node, nullptr when it has none
+  const void* attr_type = nullptr;  // kAttrType of the constants after this node, nullptr if it has none
   int32_t n_in = 0;
   bool needs_grad = false;
-  bool grad_fresh = false;  // grad has storage whose content is still undefined
+  bool grad_fresh = false;  // grad has storage with undefined content
 
-  // The constants that record() stored with this node; A is the type it was given.
+  // Returns the constants that record() stored with this node; A is the type passed to record().
   template <class A>
   const A& attr() const {
     if (attr_type != &kAttrType<A>) [[unlikely]]
@@ -112,22 +112,22 @@ struct Node {
 };
 static_assert(std::is_trivially_destructible_v<Node> && std::is_trivially_copyable_v<Node>);
 
-// Where random numbers of a graph come from: an element is a function of (seed, stream, row), never of lanes or blocks.
-// A row is known by its global index, or, where a result may not depend on the row's place, by a key of its content.
+// The key of a graph's random numbers: a number is a function of (seed, stream, row), never of lanes or blocks. A row
+// is identified by its global index or, if results must not depend on the row's position, by a key of its content.
 struct RandomKey {
   uint64_t seed = 0;
   uint64_t step = 0;
   int64_t first_row = 0;               // global index of row 0 of this graph
-  uint32_t stream = 0;                 // next stream; every random op takes one
-  const uint64_t* row_keys = nullptr;  // one per row of the graph, in place of its index; borrowed. See row_of().
+  uint32_t stream = 0;                 // next stream; each random op takes one
+  const uint64_t* row_keys = nullptr;  // one key per row of the graph, replacing the index; borrowed. See row_of().
 
   int64_t row_of(int64_t r) const { return row_keys ? static_cast<int64_t>(row_keys[r]) : first_row + r; }
 };
 
-// What recorded ops cost: a function of their shapes alone, so the same on every machine.
+// Cost of the recorded ops: a function of their shapes alone, so it is the same on every machine.
 struct OpCost {
   int64_t work = 0;  // multiply-adds of products, plus one for every element that an op reads or writes
-  int64_t kept = 0;  // elements of outputs and of what ops save for their gradients
+  int64_t kept = 0;  // elements of outputs, and of memory that ops save for their gradients
 };
 
 class Tape {
@@ -139,15 +139,15 @@ class Tape {
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
 
-  // Leaves. `input` borrows memory; `empty` and `zeros` take it from the arena, and have no gradient.
+  // Create leaves. `input` borrows memory; `empty` and `zeros` take it from the arena and have no gradient.
   Var input(const View& view, bool needs_grad);
   Var empty(const Dims& shape);
   Var zeros(const Dims& shape);
 
-  // Records and runs an op. Throws Error{shape} from the op's rule.
+  // Records and runs an op. Throws Error{shape} from the op's shape rule.
   Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0, inputs.size()), op, inputs); }
-  // The same for an op with constants: a small struct of the op's own, copied behind the node. What its pointers point
-  // to is borrowed and must outlive the graph.
+  // Does the same for an op with constants: a small struct of the op, which is copied to memory after the node.
+  // Anything its pointers point to is borrowed and must outlive the graph.
   template <class A>
   Var record(const Op& op, std::initializer_list<Var> inputs, const A& attr) {
     return record(op, std::span<const Var>(inputs.begin(), inputs.size()), attr);
@@ -161,25 +161,25 @@ class Tape {
     n->attr_type = &kAttrType<A>;
     return run(n, op, inputs);
   }
-  // Another look at the memory of `x`; gradients flow through shared storage, there is nothing to run.
+  // Makes an alias of x's memory. Gradients flow through shared storage, so there is nothing to run.
   Var alias(Var x, const View& view);
 
-  // Gradient storage of n, zeroed on first touch. Only for nodes with needs_grad.
+  // Returns the gradient of n, zeroed on first touch. Only for nodes with needs_grad.
   View grad(Node& n);
-  // Makes sure that n has storage, without touching it. Error{internal} when n is older than an open ScratchScope or
-  // TapeScope, which would give the storage back.
+  // Makes sure that n has gradient storage, without writing to it. Throws Error{internal} if n is older than an open
+  // ScratchScope or TapeScope, which would release the storage.
   void grad_storage(Node& n) {
     Node& owner = n.base ? *n.base : n;
     if (!owner.grad) take_grad(owner);
   }
-  // As grad, but content may be undefined: *fresh says that the caller must overwrite rather than add.
+  // Like grad, but if *fresh the content is undefined, so the caller must overwrite instead of add.
   View grad_for_write(Node& n, bool* fresh);
-  // The gradient that has arrived at n so far; data is nullptr when none has.
+  // Returns the gradient that has arrived at n so far; data is nullptr if none has.
   View grad_out(const Node& n) const;
 
-  // Runs the VJPs of everything recorded after `stop`, newest first. Seed gradients with grad() before.
+  // Runs the VJPs of everything recorded after `stop`, newest first. Seed gradients with grad() first.
   void backward(const Node* stop = nullptr) { backward(head_, stop); }
-  // The same from `from` on, for a gradient that is taken in parts: the next part starts at this one's `stop`.
+  // Does the same starting at `from`, for a gradient taken in parts: the next part starts at this part's `stop`.
   void backward(Node* from, const Node* stop);
 
   struct Mark {
@@ -196,11 +196,11 @@ class Tape {
 
   bool recording = true;   // off: values only, no gradients
   bool training = false;   // dropout and batch statistics on
-  bool through_rounding = false;  // gradients pass dequantization as if its rounding to levels were not there
-  bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
+  bool through_rounding = false;  // differentiate dequantization as if it did not round to levels
+  bool measuring = false;  // run only to measure memory: values are meaningless, and none of them is an error
   RandomKey random;
-  OpCost cost;  // of what was recorded while measuring
-  // Called by ops whose work is more than the elements they touch.
+  OpCost cost;  // of the ops recorded while measuring
+  // Called by ops that do more work than one operation per element.
   void count_products(int64_t multiply_adds) { cost.work += multiply_adds; }
 
   template <class T>
@@ -225,15 +225,15 @@ class Tape {
   uint64_t sealed_ = 0;  // nodes of lower order are older than an open scope
 };
 
-// Where a vjp puts the gradients of its inputs. Only Tape::backward makes one, before it calls the vjp, and takes the
-// storage of all gradients then: so it always lies below the scratch memory that the vjp gives back.
+// Access to the gradients of a vjp's inputs. Tape::backward creates it before calling the vjp and takes all gradient
+// storage at that point, so the storage lies below the scratch memory that the vjp releases.
 class InputGrads {
  public:
-  // Whether input i needs a gradient; false for one that is absent.
+  // Returns whether input i needs a gradient; false for an absent input.
   bool wants(int i) const { return n_.in[i] && n_.in[i]->needs_grad; }
-  // The gradient of input i, to be added to.
+  // Returns the gradient of input i, to be added to.
   View add(int i) const { return t_.grad(*n_.in[i]); }
-  // As add, but content may be undefined: *fresh says that the vjp must overwrite rather than add.
+  // Like add, but if *fresh the content is undefined, so the vjp must overwrite instead of add.
   View write(int i, bool* fresh) const { return t_.grad_for_write(*n_.in[i], fresh); }
 
  private:
@@ -248,17 +248,17 @@ class InputGrads {
 
 class TangentWalk;
 
-// What a tangent rule may ask for. nullptr: zero.
+// The tangents available to a tangent rule. nullptr: zero.
 class InputTangents {
  public:
-  // The tangent of input i.
+  // Returns the tangent of input i.
   Var operator[](int i) const { return of(node_.in[i]); }
-  // The tangent of any Var, also of one that the rule has just recorded: a rule may write its op in terms of other ops
-  // and return the tangents of those.
+  // Returns the tangent of any Var, including one that the rule has just recorded: a rule may rewrite its op in terms
+  // of other ops and return their tangents.
   Var of(Var v) const;
-  // The tangents of y and extra, both recorded by the rule, when x moves along `direction` (nullptr: rests) and all that
-  // is older than the rule moves as it does in this call. For implicit functions: x is the output of the op, whose
-  // tangent the rule is looking for.
+  // Returns the tangents of y and extra, both recorded by the rule, when x moves along `direction` (nullptr: x is
+  // fixed) and everything older than the rule moves as in this call. For implicit functions: x is the output of the op,
+  // whose tangent the rule computes.
   OutputTangents along(Var x, Var direction, Var y, Var extra = nullptr) const;
 
  private:
@@ -266,10 +266,10 @@ class InputTangents {
   InputTangents(TangentWalk& walk, Node& node, uint64_t since) : walk_(walk), node_(node), since_(since) {}
   TangentWalk& walk_;
   Node& node_;
-  uint64_t since_;  // the order of the newest node when the rule was called
+  uint64_t since_;  // order of the newest node when the rule was called
 };
 
-// Gives scratch back at the end of the block.
+// Releases scratch memory at the end of a block.
 class ScratchScope {
  public:
   explicit ScratchScope(Tape& t) : tape_(t), mark_(t.arena_.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
@@ -286,7 +286,7 @@ class ScratchScope {
   uint64_t sealed_;
 };
 
-// Drops what was recorded in a C++ scope when it ends, also when an error passes.
+// Drops everything recorded in a C++ scope at its end, even if an exception passes.
 class TapeScope {
  public:
   explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
@@ -303,19 +303,19 @@ class TapeScope {
   uint64_t sealed_;
 };
 
-// A recorded copy of x in row-major order.
+// Records a copy of x in row-major order.
 Var contiguous(Tape& t, Var x);
-// x itself when an op of this layout can take it, otherwise a recorded copy.
+// Returns x itself if an op of this layout supports it, otherwise a recorded copy.
 inline Var conform(Tape& t, Var x, Layout layout) {
   const bool fits = layout == Layout::rows ? is_rows(x->out) : x->out.contiguous();
   return fits ? x : contiguous(t, x);
 }
 
-// The derivative of `y` along `direction` of `x` (forward mode), recorded as Vars that can be differentiated again.
-// nullptr: y does not depend on x. Error{unsupported} names an op between x and y that has no tangent rule, and why.
-// Call it while the graph from x to y is still on the tape.
+// Returns the derivative of y along `direction` of x (forward mode), recorded as Vars that can be differentiated again.
+// nullptr: y does not depend on x. Throws Error{unsupported} naming an op between x and y without a tangent rule, and
+// why. Call it while the graph from x to y is still on the tape.
 Var jvp(Tape& t, Var y, Var x, Var direction);
-// The same of two Vars in one walk, which is cheaper than two: of an output and its log-det, say.
+// Differentiates two Vars in one walk, which is cheaper than two walks: e.g. an output and its log-det.
 OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction);
 // The same when several Vars move at once. None of them may depend on another.
 struct Motion {

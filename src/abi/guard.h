@@ -62,9 +62,9 @@ inline std::string_view text_of(const char* text, size_t length) {
   return length == NF_TEXT ? std::string_view(text) : std::string_view(text, length);
 }
 
-// Returns the description that `make` builds, once for the process; nullptr when out of memory.
-template <class F>
-const char* static_text(F&& make) noexcept {
+// Returns the text that make() builds, once for the process; nullptr when out of memory.
+template <auto make>
+const char* static_text() noexcept {
   try {
     static const std::string text = make();
     return text.c_str();

@@ -58,7 +58,7 @@ void need_same_shape(const View& v, const View& tensor, const char* what) {
 
 extern "C" {
 
-const char* nf_parts_describe(void) NF_NOEXCEPT { return static_text(describe_parts); }
+const char* nf_parts_describe(void) NF_NOEXCEPT { return static_text<describe_parts>(); }
 
 const char* nf_model_spec(const nf_model* m) NF_NOEXCEPT { return m ? m->state->model->canonical().c_str() : nullptr; }
 

@@ -356,6 +356,25 @@ std::vector<ColumnRef> columns_of(const std::string& list) {
   return columns;
 }
 
+std::string describe_options() {
+  Json list = Json::Array();
+  for (const Key& k : keys()) {
+    Json j = {{"name", k.name}, {"scope", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
+    if (!k.choices.empty()) j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
+    if (!k.choice_docs.empty()) j["choice_docs"] = Json::Array(k.choice_docs.begin(), k.choice_docs.end());
+    if (k.type == Key::integer) {
+      j["min"] = k.first;
+      j["max"] = k.last;
+    } else if (k.type == Key::number) {
+      j["min"] = k.low;
+      j["max"] = k.high;
+    }
+    j["doc"] = k.doc;
+    list.append(std::move(j));
+  }
+  return list.dump();
+}
+
 }  // namespace
 
 void check_scopes(const nf_options* o, std::initializer_list<std::string_view> scopes, const char* function) {
@@ -447,31 +466,7 @@ using namespace nf;
 
 extern "C" {
 
-const char* nf_options_describe(void) NF_NOEXCEPT {
-  try {
-    static const std::string text = [] {
-      Json list = Json::Array();
-      for (const Key& k : keys()) {
-        Json j = {{"name", k.name}, {"scope", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
-        if (!k.choices.empty()) j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
-        if (!k.choice_docs.empty()) j["choice_docs"] = Json::Array(k.choice_docs.begin(), k.choice_docs.end());
-        if (k.type == Key::integer) {
-          j["min"] = k.first;
-          j["max"] = k.last;
-        } else if (k.type == Key::number) {
-          j["min"] = k.low;
-          j["max"] = k.high;
-        }
-        j["doc"] = k.doc;
-        list.append(std::move(j));
-      }
-      return list.dump();
-    }();
-    return text.c_str();
-  } catch (...) {
-    return nullptr;
-  }
-}
+const char* nf_options_describe(void) NF_NOEXCEPT { return static_text<describe_options>(); }
 
 nf_status nf_options_create(nf_options** out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {

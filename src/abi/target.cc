@@ -56,7 +56,7 @@ nf_target* wrap(std::shared_ptr<RuntimeState> runtime, std::shared_ptr<const Tar
 
 extern "C" {
 
-const char* nf_targets_describe(void) NF_NOEXCEPT { return static_text(describe_targets); }
+const char* nf_targets_describe(void) NF_NOEXCEPT { return static_text<describe_targets>(); }
 
 nf_status nf_target_create(nf_runtime* rt, const char* spec, size_t spec_len, int64_t event_size, nf_target** out,
                            nf_error* err) NF_NOEXCEPT {

@@ -1,4 +1,5 @@
-// Base distributions of z. A new one is one file that ends in NF_PART(Base, word, ...) and its word in src/base/meson.build.
+// Base distributions of z. To add one, write one file that ends in NF_PART(Base, word, ...) and put its word in
+// src/base/meson.build.
 #pragma once
 #include <memory>
 #include <string>
@@ -11,22 +12,22 @@ namespace nf {
 class Base {
  public:
   virtual ~Base() = default;
-  // Row log-densities [n] of z [n, event]; context [n, context] or nullptr.
+  // Returns the log-densities [n] of the rows of z [n, event]; context [n, context] or nullptr.
   virtual Var log_prob(const Scope& s, Var z, Var context) const = 0;
-  // Rows tape.random.first_row ... of tape.random.seed. Differentiable in the parameters and the context: gradients of
-  // expectations over samples are unbiased.
+  // Draws rows tape.random.first_row ... with seed tape.random.seed. Differentiable in the parameters and the context,
+  // so gradients of expectations over samples are unbiased.
   virtual Var sample(const Scope& s, int64_t rows, Var context) const = 0;
-  // What is wrong with the first row of this context, for messages; "" when nothing is.
-  virtual std::string complaint(Var /*context*/) const { return {}; }
+  // Returns why the first row of this context is invalid, for messages; "" if it is valid.
+  virtual std::string context_error(Var /*context*/) const { return {}; }
 };
 
 struct BaseKind : PartKind {
   std::unique_ptr<Base> (*build)(const Config& config, const Declare& declare);
 };
 
-// [rows, event] standard normal numbers of the tape's key.
+// Draws standard normal numbers [rows, event] with the tape's random key.
 Var standard_normal(Tape& t, int64_t rows, int64_t event);
-// [rows, event] numbers quantile(u), u uniform on (0, 1), of the tape's key. Computed in float64.
+// Draws numbers quantile(u) [rows, event], u uniform on (0, 1), with the tape's random key. Computed in float64.
 Var draws(Tape& t, int64_t rows, int64_t event, double (*quantile)(double u));
 
 }  // namespace nf

@@ -1,6 +1,6 @@
-// Normal with a mean and a scale per class and column; the context says which class a row is of:
+// Normal with a mean and a scale per class and column; the context gives the class of a row:
 //   log p(z | c) = sum_j log N(z_j; loc_cj, exp(log_scale_cj)),   z = loc_c + exp(log_scale_c) * eps.
-// A label that is none makes its row NaN, which scoring, sampling and training report (or pass on) as any NaN.
+// An invalid label makes its row NaN, which scoring, sampling and training handle like any other NaN.
 #include <cmath>
 
 #include "runtime/core/rows.h"
@@ -23,10 +23,11 @@ class ClassNormal final : public Base {
     void fields(Fields& f) override {
       static constexpr const char* kLabels[] = {"index", "one_hot"};
       f.integer("classes", "number of classes", classes, 1, 1 << 20);
-      f.choice("labels", "index: a context column holds 0 ... classes - 1; one_hot: a column per class, one of them 1",
+      f.choice("labels",
+               "index: a context column holds 0 ... classes - 1; one_hot: one column per class, with a single 1",
                labels, kLabels);
       f.integer("column", "the first context column of the label", column, 0, 1 << 24);
-      f.real("spread", "standard deviation of the means at the start, which are drawn from a normal", spread, 0, 1e6);
+      f.real("spread", "standard deviation of the initial means, drawn from a normal", spread, 0, 1e6);
     }
   };
   ClassNormal(const Config& c, const Declare& d)
@@ -48,7 +49,7 @@ class ClassNormal final : public Base {
     return located(s.tape, standard_normal(s.tape, rows, event_), of(s, loc_, context), of(s, log_scale_, context));
   }
 
-  std::string complaint(Var context) const override {
+  std::string context_error(Var context) const override {
     return with_dtype(context->out.dtype, [&]<class T>() -> std::string {
       const T* p = context->out.as<T>() + column_;
       if (label_of(p, classes_, one_hot_) >= 0) return {};
@@ -74,6 +75,6 @@ class ClassNormal final : public Base {
 
 }  // namespace
 
-NF_PART(Base, class_normal, ClassNormal, "normal with a mean and a scale per class, which the context names", "");
+NF_PART(Base, class_normal, ClassNormal, "normal with a mean and a scale per class, which the context selects", "");
 
 }  // namespace nf

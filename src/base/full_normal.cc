@@ -1,5 +1,5 @@
-// Normal with a full covariance C = L L^T, L lower triangular with diagonal exp(log_diagonal), learned or from the
-// context, which then gives every row a mean and a covariance of its own:
+// Normal with a full covariance C = L L^T, L lower triangular with diagonal exp(log_diagonal). Its parameters are
+// learned or come from the context, which then gives every row its own mean and covariance:
 //   log p(z) = log N(L^-1 (z - loc); 0, 1) - sum_j log_diagonal_j,   z = loc + L eps.
 #include "runtime/op/ops.h"
 #include "runtime/op/row_triangular.h"
@@ -34,7 +34,7 @@ class FullNormal final : public Base {
 
  private:
   struct Normal {
-    Var loc, log_diagonal, entries;  // [d], or a row for every row; entries is nullptr for d = 1
+    Var loc, log_diagonal, entries;  // [d], or [n, d] with one row per row of the context; entries is nullptr for d = 1
   };
   static std::vector<Parameters::Tensor> tensors(int64_t event) {
     std::vector<Parameters::Tensor> all = {{"loc", {event}, Init::zeros()}, {"log_diagonal", {event}, Init::zeros()}};

@@ -1,6 +1,6 @@
 // Mixture of diagonal normals with learned weights, means and scales:
 //   log p(z) = logsumexp_k (log w_k + sum_j log N(z_j; loc_kj, exp(log_scale_kj))),   w = softmax(logits).
-// A sample chooses a component; its gradient, also that of the weights, is implicit (runtime/op/mixture.cc).
+// Sampling chooses a component. Its gradient, including that of the weights, is implicit (runtime/op/mixture.cc).
 #include "runtime/op/mixture.h"
 #include "src/base/parameters.h"
 
@@ -13,8 +13,8 @@ class GaussianMixture final : public Base {
     int64_t components = 8;
     double spread = 1;
     void fields(Fields& f) override {
-      f.integer("components", "number of normals that are mixed", components, 1, 1 << 20);
-      f.real("spread", "standard deviation of the means at the start, which are drawn from a normal", spread, 0, 1e6);
+      f.integer("components", "number of normals in the mixture", components, 1, 1 << 20);
+      f.real("spread", "standard deviation of the initial means, drawn from a normal", spread, 0, 1e6);
       ParametersConfig::fields(f);
     }
   };
@@ -41,7 +41,7 @@ class GaussianMixture final : public Base {
 }  // namespace
 
 NF_PART(Base, gaussian_mixture, GaussianMixture,
-        "mixture of normals with a weight each, and a mean and a scale per column",
+        "mixture of normals, each with a weight and a mean and scale per column",
         "sample gradients: Figurnov et al. 2018, Implicit reparameterization gradients");
 
 }  // namespace nf

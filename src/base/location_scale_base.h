@@ -1,12 +1,12 @@
-// Distributions per column that a location and a scale make of one standard distribution: z = loc + exp(log_scale) q(v),
-// v uniform on (0, 1), q the quantile function of the standard one.
+// Location-scale families per column: z = loc + exp(log_scale) q(v), with v uniform on (0, 1) and q the quantile
+// function of a standard distribution.
 #pragma once
 #include "runtime/op/location_scale.h"
 #include "src/base/parameters.h"
 
 namespace nf {
 
-// log_prob(tape, z, loc, log_scale): row log-densities [n].
+// kLogProb(tape, z, loc, log_scale) returns the log-densities of the rows, [n].
 template <Var (*kLogProb)(Tape&, Var, Var, Var), double (*kQuantile)(double)>
 class LocationScaleBase final : public Base {
  public:

@@ -7,8 +7,8 @@ namespace nf {
 void ParametersConfig::fields(Fields& f) {
   static constexpr const char* kKinds[] = {"free", "context", "fixed"};
   f.choice("parameters",
-           "free: learned, the same for all rows; context: from the net of the context, for every row; fixed: as they "
-           "start, not learned",
+           "free: learned, the same for all rows; context: from the net of the context, per row; fixed: at their "
+           "initial values, not learned",
            parameters, kKinds);
   f.one_of("net", "net of the context, for \"parameters\": \"context\"", net);
 }

@@ -1,5 +1,5 @@
 // Parameters of a base distribution: fixed, free (one set for all rows), or from the context (one set per row):
-//   context   free value + net(context), the net starting near zero, so that a fresh base is that of the free values
+//   context   free value + net(context), where the net starts near zero, so a fresh base has the free values
 #pragma once
 #include <memory>
 #include <string>
@@ -27,7 +27,7 @@ class Parameters {
   };
   Parameters(const ParametersConfig& config, const Declare& d, const std::vector<Tensor>& tensors);
 
-  // Tensor i: in its shape, or one row of its elements per row of the context.
+  // Tensor i in its own shape, or flattened to one row per row of the context.
   struct Values {
     Var at[4];
     Var operator[](size_t i) const { return at[i]; }

@@ -1,6 +1,6 @@
 // Student's t per column with learned degrees of freedom nu = exp(log_dof), u = (z - loc) exp(-log_scale):
 //   log p(z) = sum_j (log G((nu+1)/2) - log G(nu/2) - log(pi nu)/2 - (nu+1)/2 log(1 + u_j^2/nu) - log_scale_j), G Gamma;
-//   z = loc + exp(log_scale) sqrt(nu (v^(-2/nu) - 1)) cos(2 pi w), v and w uniform: exact, and smooth in nu.
+//   z = loc + exp(log_scale) sqrt(nu (v^(-2/nu) - 1)) cos(2 pi w), v and w uniform: exact, and smooth in nu
 #include <cmath>
 
 #include "runtime/op/location_scale.h"
@@ -14,8 +14,8 @@ class StudentT final : public Base {
   struct Config final : ParametersConfig {
     double dof = 5;
     void fields(Fields& f) override {
-      f.real("dof", "degrees of freedom at the start; few give heavy tails, above 100 it is nearly normal", dof, 0.01,
-             1e6);
+      f.real("dof", "initial degrees of freedom; small values give heavy tails, above 100 it is nearly normal", dof,
+             0.01, 1e6);
       ParametersConfig::fields(f);
     }
   };

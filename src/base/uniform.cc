@@ -1,5 +1,6 @@
 // Uniform on a box, low_j <= z_j <= high_j per column: log p(z) = -sum_j log(high_j - low_j), -inf outside; NaN stays.
-//   z = low + (high - low) v, v uniform on (0, 1). Nothing is learned and no gradient flows: the density is flat.
+//   z = low + (high - low) v, v uniform on (0, 1). Nothing is learned, and the gradient is zero: the density is
+//   constant.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -74,6 +75,6 @@ class Uniform final : public Base {
 
 }  // namespace
 
-NF_PART(Base, uniform, Uniform, "uniform on a box: between two ends per column", "");
+NF_PART(Base, uniform, Uniform, "uniform on a box given by a lower and an upper end per column", "");
 
 }  // namespace nf

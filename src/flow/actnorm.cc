@@ -1,7 +1,7 @@
-// ActNorm (Kingma & Dhariwal 2018, section 3.1): a scale and a shift per column, learned, that start so that the first
-// rows come out with mean 0 and unbiased standard deviation 1:
+// ActNorm (Kingma & Dhariwal 2018, section 3.1): a learned scale and shift per column, initialized from data so that
+// the first rows come out with mean 0 and unbiased standard deviation 1:
 //   z_j = x_j exp(l_j) + b_j,  log_det = sum_j l_j;   inverse x_j = (z_j - b_j) exp(-l_j)
-// start: l = -log s, b = -m / s from mean m and deviation s of x; inverted: l = log s, b = m of z.
+// Initial values: l = -log s, b = -m / s from mean m and standard deviation s of x; inverted: l = log s, b = m of z.
 // A constant column has s = 1.
 #include <cmath>
 
@@ -39,7 +39,8 @@ class ActNorm final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, actnorm, ActNorm, "scales and shifts every column; starts so that the first data comes out standardized",
+NF_PART(Layer, actnorm, ActNorm,
+        "scales and shifts every column; initialized so that the first data come out standardized",
         "Kingma & Dhariwal 2018, Glow, section 3.1");
 
 }  // namespace nf

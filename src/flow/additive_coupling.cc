@@ -1,4 +1,4 @@
-// Additive coupling, NICE (Dinh, Krueger & Bengio 2015, eq. 9), with columns a that pass and b that move:
+// Additive coupling, NICE (Dinh, Krueger & Bengio 2015, eq. 9). Columns a pass through, columns b are transformed:
 //   z_a = x_a,  z_b = x_b + t(x_a, c),  log_det = 0;   inverse x_b = z_b - t.
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
@@ -15,7 +15,7 @@ class AdditiveCoupling final : public Layer {
     NetChoice net;
     void fields(Fields& f) override {
       mask.fields(f);
-      f.one_of("net", "net of the columns that pass", net);
+      f.one_of("net", "net of the columns that pass through", net);
     }
   };
 

@@ -1,9 +1,10 @@
-// Full affine map: z = L (I + V^T V) x + b, L lower triangular with the diagonal exp(log_diagonal), V [k, columns];
-// log_det = sum log_diagonal + log det(I + V V^T), a k x k matrix (the determinant lemma). The inverse is a substitution
-// and x = y - V^T (I + V V^T)^-1 V y (Woodbury). k = 0, the default, leaves the triangle: every covariance is reached.
-// TFP's Affine is L + V^T D V, which for some L and V is singular: the symmetric part of L need not be positive. Here
-// the perturbation is relative to L, so I + V^T V >= I, det >= det L > 0, and no value of the parameters is singular;
-// a diagonal D >= 0 is in the lengths of V's rows. V = 0 has no gradient, so V starts small and random.
+// Full affine map: z = L (I + V^T V) x + b, with L lower triangular, its diagonal exp(log_diagonal), and V [k,
+// columns]; log_det = sum log_diagonal + log det(I + V V^T), a k x k matrix (determinant lemma). The inverse is a
+// substitution and x = y - V^T (I + V V^T)^-1 V y (Woodbury). With k = 0, the default, only the triangle is left, which
+// is enough to reach every covariance.
+// TFP's Affine is L + V^T D V, which is singular for some L and V: the symmetric part of L need not be positive. Here
+// the perturbation is relative to L, so I + V^T V >= I, det >= det L > 0, and no parameter value is singular. The
+// lengths of V's rows stand for a diagonal D >= 0. At V = 0 the gradient of V is zero, so V starts small and random.
 #include <cmath>
 
 #include "runtime/core/rows.h"
@@ -18,7 +19,7 @@ class Affine final : public Layer {
     int64_t rank = 0;
     bool bias = true;
     void fields(Fields& f) override {
-      f.integer("rank", "k, of the perturbation of the triangle; 0: none", rank, 0, kMaxDenseColumns);
+      f.integer("rank", "rank k of the perturbation of the triangle; 0 = none", rank, 0, kMaxDenseColumns);
       f.flag("bias", "learn b", bias);
     }
   };
@@ -74,7 +75,7 @@ class Affine final : public Layer {
 }  // namespace
 
 NF_PART(
-    Layer, affine, Affine, "full affine map: a learned triangle, and a low-rank perturbation of it",
+    Layer, affine, Affine, "full affine map: a learned triangular matrix with an optional low-rank perturbation",
     "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle");
 
 }  // namespace nf

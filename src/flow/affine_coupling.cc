@@ -1,6 +1,6 @@
-// Affine coupling, RealNVP (Dinh, Sohl-Dickstein & Bengio 2017, eq. 7-8), with columns a that pass and b that move:
+// Affine coupling, RealNVP (Dinh, Sohl-Dickstein & Bengio 2017, eq. 7-8). Columns a pass, columns b are transformed:
 //   z_a = x_a,  z_b = x_b * s(x_a, c) + t(x_a, c),  log_det = sum log s;   inverse x_b = (z_b - t) / s, exactly.
-// The net's output is [t | raw scale]; raw goes through a scale map (runtime/op/ops.h).
+// The net returns [t | raw scale]; a scale map (runtime/op/ops.h) turns the raw scale into s.
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/mask.h"
@@ -24,7 +24,7 @@ class AffineCoupling final : public Layer {
                "min(softplus(a)+1e-3, 3)",
                scale, kMaps);
       f.real("cap", "bound on |log scale| of bounded_exp", cap, 1e-3, 20);
-      f.one_of("net", "net of the columns that pass", net);
+      f.one_of("net", "net of the columns that pass through", net);
     }
   };
 

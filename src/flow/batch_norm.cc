@@ -1,9 +1,9 @@
-// Batch normalisation as a flow (Dinh et al. 2017, section 3.7; Papamakarios et al. 2017, eq. 11):
+// Batch normalization as a flow (Dinh et al. 2017, section 3.7; Papamakarios et al. 2017, eq. 11):
 //   z_j = w_j (x_j - m_j) / sqrt(v_j + eps) + b_j,  w = softplus(u) + eps,  log_det = sum_j log w_j - log(v_j + eps) / 2
 // Training takes m and v from the batch, with gradients through them; log_det is that of the map with the statistics
-// held fixed. Scoring and the inverse take the running statistics, r <- (1 - momentum) r + momentum batch with the
-// unbiased variance, which start as those of the first rows. An inverted layer uses its running statistics in
-// training too, and leaves them alone.
+// held fixed. Scoring and the inverse use running statistics, r <- (1 - momentum) r + momentum batch (with the unbiased
+// variance), initialized from the first rows. An inverted layer uses its running statistics in training too, and does
+// not update them.
 #include <cmath>
 
 #include "runtime/op/ops.h"
@@ -24,8 +24,8 @@ class BatchNorm final : public Layer {
     Variance variance = Variance::unbiased;
     void fields(Fields& f) override {
       static constexpr const char* kVariances[] = {"unbiased", "biased"};
-      f.real("eps", "added to variances, and to the scale", eps, 1e-12, 0.5);
-      f.real("momentum", "share of the newest batch in the running statistics", momentum, 0, 1);
+      f.real("eps", "added to the variances and to the scale", eps, 1e-12, 0.5);
+      f.real("momentum", "weight of the newest batch in the running statistics", momentum, 0, 1);
       f.flag("affine", "whether a learned scale and shift follow", affine);
       f.choice("variance", "what training divides squared deviations by: rows - 1, or rows", variance, kVariances);
     }
@@ -33,7 +33,7 @@ class BatchNorm final : public Layer {
 
   BatchNorm(const Config& c, const Declare& d)
       : config_(c),
-        // softplus(u) + eps = 1 at the start
+        // makes softplus(u) + eps = 1 initially
         weight_(c.affine ? d.param("unconstrained_weight", {d.columns()}, Init::fill(std::log(std::expm1(1 - c.eps))))
                          : -1),
         bias_(c.affine ? d.param("bias", {d.columns()}, Init::zeros()) : -1),
@@ -88,7 +88,7 @@ class BatchNorm final : public Layer {
 }  // namespace
 
 NF_PART(Layer, batch_norm, BatchNorm,
-        "normalises columns by batch statistics in training, by running statistics otherwise",
+        "normalizes columns by batch statistics in training and by running statistics otherwise",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.7");
 
 }  // namespace nf

@@ -1,4 +1,4 @@
-// Layers that are one elementwise function without parameters: forward and inverse name the two kernels.
+// A layer that applies one elementwise function without parameters. `forward` and `inverse` name the two kernels.
 #pragma once
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
@@ -7,7 +7,7 @@ namespace nf {
 
 class BijectionLayer : public Layer {
  public:
-  // a and b are the constants of kernel/bijection.h; those of leaky_relu differ between the directions.
+  // a and b are the constants of kernel/bijection.h; leaky_relu uses a different a in each direction.
   BijectionLayer(Bijection forward, Bijection inverse, double a = 1, double b = 0, double inverse_a = 1)
       : forward_(forward), inverse_(inverse), a_(a), b_(b), inverse_a_(inverse_a) {}
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, forward_, x, a_); }

@@ -1,4 +1,4 @@
-// A chain of layers as a spec writes it.
+// A chain of layers as written in a spec.
 #pragma once
 #include <memory>
 #include <vector>
@@ -7,9 +7,9 @@
 
 namespace nf {
 
-inline constexpr int64_t kMaxLayers = 10000;  // of a model, after repeats are written out
+inline constexpr int64_t kMaxLayers = 10000;  // in a model, after repeats are expanded
 
-// One entry of a chain: a layer, or a chain of its own.
+// One entry of a chain: a layer or a nested chain.
 struct LayerSpec {
   const LayerKind* kind = nullptr;  // nullptr: a chain
   std::unique_ptr<Config> config;   // of the layer

@@ -1,10 +1,10 @@
 // Shift of columns that live on a circle, such as angles: z_j = x_j + P t_j modulo P in [low, low + P), log_det = 0;
-// the inverse shifts back. t_j are turns, one per column, learned or fixed: with half a turn between circular layers,
-// the place where the circle is cut open for the one is in the middle of the other.
-// The circle is [-B, B) or [0, B). What lies outside of it, by more than a millionth of P (which is for ends that were
-// rounded), is outside of the map's domain: log_det = -inf, density 0, and z is its place on the circle. A density that
-// wrapped there would have a copy per turn and integrate to more than 1; and data in other units would go unnoticed.
-// The inverse wraps z from anywhere, log_det = 0.
+// the inverse shifts back. t_j is the shift in turns, one per column, learned or fixed. With half a turn between two
+// circular layers, the point where one cuts the circle open lies in the middle of the other.
+// The circle is [-B, B) or [0, B). An x more than 1e-6 P outside it (the margin allows for rounded ends) is outside the
+// domain: log_det = -inf, density 0, and z is the wrapped value. A density that wrapped such x would have a copy per
+// turn, so it would integrate to more than 1, and data in wrong units would go unnoticed.
+// The inverse wraps any z, with log_det = 0.
 #include <limits>
 
 #include "runtime/core/rows.h"
@@ -23,9 +23,10 @@ class CircularShift final : public Layer {
     bool learned = true;
     void fields(Fields& f) override {
       static constexpr const char* kRanges[] = {"symmetric", "positive"};
-      f.choice("range", "where the circle is: [-B, B) or [0, B); the density of rows outside is 0", range, kRanges);
-      f.real("bound", "B: pi for angles, 180 for degrees, 1 for parts of the circle", bound, 1, 1e4);
-      f.real("turns", "shift before training, as a part of the circle", turns, -1, 1);
+      f.choice("range", "the interval that is the circle: [-B, B) or [0, B); rows outside have density 0", range,
+               kRanges);
+      f.real("bound", "B: pi for angles, 180 for degrees, 1 for fractions of a turn", bound, 1, 1e4);
+      f.real("turns", "shift before training, as a fraction of a turn", turns, -1, 1);
       f.flag("learned", "train the shifts", learned);
     }
   };
@@ -43,7 +44,7 @@ class CircularShift final : public Layer {
   Mapped map(const Scope& s, Var x, bool inverse) const {
     return {circular_shift(s.tape, x, s.param(turns_), low_, period_, inverse), inverse ? nullptr : log_det(s.tape, x)};
   }
-  // 0 on the circle, -inf off it; nothing to differentiate. NaN is for y to show.
+  // Returns 0 for rows on the circle and -inf for others; no gradient. Rows with NaN get 0, since y is already NaN.
   Var log_det(Tape& t, Var x) const {
     Var out = t.empty({x->out.shape[0]});
     with_dtype(t.dtype(), [&]<class T>() {

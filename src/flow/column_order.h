@@ -1,4 +1,4 @@
-// The layers that only reorder columns: z[:, j] = x[:, order[j]], log_det = 0.
+// Base class of layers that only reorder columns: z[:, j] = x[:, order[j]], log_det = 0.
 #pragma once
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"

@@ -6,14 +6,14 @@
 
 namespace nf {
 namespace {
-constexpr uint32_t kRotationStream = 0x726f7461;  // apart from the streams of samples and initial values
+constexpr uint32_t kRotationStream = 0x726f7461;  // separate from the streams of samples and initial values
 }
 
 void check_dense(const Declare& d, const char* field) {
   if (d.columns() > kMaxDenseColumns) d.reject(field, "a dense matrix is for at most 4096 columns");
 }
 
-// Householder's QR with the reflections applied to the identity from the last to the first (Stewart 1980).
+// QR by Householder reflections; Q is formed by applying them to the identity in reverse order (Stewart 1980).
 std::vector<double> random_rotation(int64_t n, uint64_t seed, uint64_t key) {
   const auto size = static_cast<size_t>(n * n);
   std::vector<double> a(size), q(size, 0.0), v(static_cast<size_t>(n)), dots(static_cast<size_t>(n));
@@ -32,7 +32,7 @@ std::vector<double> random_rotation(int64_t n, uint64_t seed, uint64_t key) {
     }
   };
   const auto at = [n](int64_t r, int64_t c) { return static_cast<size_t>(r * n + c); };
-  // The vector of step k replaces column k of a, from the diagonal down; its 2/(v.v) goes into `factors`.
+  // The vector of step k overwrites column k of a from the diagonal down; its 2/(v.v) goes into `factors`.
   std::vector<double> factors(static_cast<size_t>(n), 0.0);
   for (int64_t k = 0; k < n; ++k) {
     double squares = 0;

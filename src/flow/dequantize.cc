@@ -1,14 +1,15 @@
-// Uniform dequantization (Uria et al. 2013, section 4.1; Theis et al. 2016, section 3.1): columns that hold levels of a
-// grid become points of the cells of these levels.
+// Uniform dequantization (Uria et al. 2013, section 4.1; Theis et al. 2016, section 3.1): maps columns that hold levels
+// of a grid to random points in the cells of those levels.
 //   levels = 0  x = i step, i any integer:    z = step (i + u),  log |cell| = log step
 //   levels = k  x = i step, 0 <= i < k:       z = (i + u) / k,   log |cell| = -log k
-// with u uniform on (0, 1) per row and column, log_det = the number of such columns times log |cell|, and x = the level
-// whose cell z is in; with k levels a z outside (0, 1) gives the nearest one.
+// with u uniform on (0, 1) per row and column. log_det = the number of such columns times log |cell|. The inverse is
+// the level whose cell contains z; with k levels, a z outside (0, 1) gives the nearest one.
 //
-// exp(log_prob) is then an unbiased estimate of the probability P(x) of the levels (times the density of the columns
-// left out), so that log_prob <= log P(x) in expectation over u. A session takes the mean of exp(log_prob) over several draws
-// (option "score_samples"), which is closer from below (Burda et al. 2016). Scoring draws by the content of the row,
-// training by (seed, step, row). A value that is not within a hundredth of a step of a level has log_prob -infinity.
+// exp(log_prob) is then an unbiased estimate of the probability P(x) of the levels (times the density of the other
+// columns), so log_prob <= log P(x) in expectation over u. A session averages exp(log_prob) over several draws (option
+// "score_samples"), which gives a tighter lower bound (Burda et al. 2016). In scoring the draws depend on the content
+// of the row, in training on (seed, step, row). A value more than 0.01 step away from every level has log_prob
+// -infinity.
 #include "runtime/op/dequantize.h"
 #include "src/flow/layer.h"
 
@@ -22,9 +23,9 @@ class Dequantize final : public Layer {
     double step = 1;
     std::vector<int64_t> columns;
     void fields(Fields& f) override {
-      f.integer("levels", "number of levels, taken to (0, 1); 0 = any integer number of steps, which keeps its scale",
+      f.integer("levels", "number of levels, mapped to (0, 1); 0 = any integer multiple of step, whose scale is kept",
                 levels, 0, 1 << 24);
-      f.real("step", "distance between neighboring levels in the data, the first of which is 0", step, 1e-9, 1e9);
+      f.real("step", "distance between neighboring levels in the data; the first level is 0", step, 1e-9, 1e9);
       f.integers("columns", "columns that hold levels; empty = all", columns, 0, INT32_MAX, INT32_MAX);
     }
   };

@@ -1,4 +1,4 @@
-// Elementwise affine map with one scale and one shift per column, both learned:
+// Elementwise affine map with a learned scale and shift per column:
 //   z_j = x_j exp(l_j) + b_j,  log_det = sum_j l_j;   inverse x_j = (z_j - b_j) exp(-l_j).
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
@@ -27,6 +27,6 @@ class ElementwiseAffine final : public Layer {
 }  // namespace
 
 NF_PART(Layer, elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
-        "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without its data-dependent start)");
+        "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without data-dependent initialization)");
 
 }  // namespace nf

@@ -1,4 +1,4 @@
-// Exponential: z = e^x, log_det = sum x;   inverse x = log z, NaN for z < 0. Inverted, it takes positive data to the reals.
+// Exponential: z = e^x, log_det = sum x;   inverse x = log z, NaN for z < 0. Inverted, it maps positive data to reals.
 #include "src/flow/bijection_layer.h"
 
 namespace nf {
@@ -12,7 +12,7 @@ class Exp final : public BijectionLayer {
 
 }  // namespace
 
-NF_PART(Layer, exp, Exp, "z = e^x: to the positive numbers",
+NF_PART(Layer, exp, Exp, "z = e^x, onto the positive numbers",
         "Dillon et al. 2017, TensorFlow distributions (Exp bijector)", Domain::real, Domain::positive);
 
 }  // namespace nf

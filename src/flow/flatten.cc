@@ -1,5 +1,6 @@
-// The event as a vector: z = x, and [height, width, channels] becomes [columns], in row-major order. Rows are flat
-// anyway, so nothing moves; what follows sees columns instead of pixels. Inverted, it gives a vector a shape.
+// Turns the event into a vector: z = x, and the shape [height, width, channels] becomes [columns] in row-major order.
+// Rows are flat anyway, so no data move; the next layer sees columns instead of pixels. Inverted, it gives a vector a
+// shape.
 #include "src/flow/layer.h"
 
 namespace nf {
@@ -11,8 +12,8 @@ class Flatten final : public Layer {
     std::vector<int64_t> shape;
     void fields(Fields& f) override {
       f.integers("shape",
-                 "of what is flattened, [height, width, channels]; empty = whatever arrives. Inverted: of what "
-                 "is handed on",
+                 "shape to flatten, [height, width, channels]; empty = the shape that arrives. Inverted: the "
+                 "shape to produce",
                  shape, 1, int64_t{1} << 24, 3);
     }
   };
@@ -41,6 +42,6 @@ class Flatten final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, flatten, Flatten, "hands the event on as a vector", "", Domain::real, Domain::real, Flatten::other_side);
+NF_PART(Layer, flatten, Flatten, "turns the event into a vector", "", Domain::real, Domain::real, Flatten::other_side);
 
 }  // namespace nf

@@ -1,5 +1,5 @@
-// Orthogonal map by K learned reflections, one after the other: x <- x - 2 v (v.x)/(v.v), log_det = 0; the inverse
-// applies them from the last to the first. K = number of columns reaches every orthogonal matrix of determinant (-1)^K.
+// Orthogonal map by K learned reflections applied in order: x <- x - 2 v (v.x)/(v.v), log_det = 0; the inverse applies
+// them in reverse order. K = number of columns reaches every orthogonal matrix of determinant (-1)^K.
 #include <algorithm>
 
 #include "runtime/op/ops.h"
@@ -13,7 +13,7 @@ class Householder final : public Layer {
   struct Config final : nf::Config {
     int64_t reflections = 0;
     void fields(Fields& f) override {
-      f.integer("reflections", "how many; 0 = one per column, at most 16", reflections, 0, 4096);
+      f.integer("reflections", "number of reflections; 0 = one per column, at most 16", reflections, 0, 4096);
     }
   };
 

@@ -1,5 +1,5 @@
-// What a layer is: a configuration, parameters, and a map in two directions with its log-determinant.
-// A new layer is one file that ends in NF_PART(Layer, word, ...) and its word in src/flow/meson.build.
+// A layer is a configuration, parameters, and a map in both directions with its log-determinant.
+// To add a layer, write one file that ends in NF_PART(Layer, word, ...) and put its word in src/flow/meson.build.
 #pragma once
 #include <memory>
 #include <vector>
@@ -14,36 +14,36 @@ namespace nf {
 class Layer {
  public:
   virtual ~Layer() = default;
-  // Data to latent. x [n, event], context [n, context] or nullptr.
+  // Maps data to latent. x [n, event], context [n, context] or nullptr.
   virtual Mapped forward(const Scope& s, Var x, Var context) const = 0;
-  // Latent to data; log_det is that of this direction.
+  // Maps latent to data; the log_det returned is that of this direction.
   virtual Mapped inverse(const Scope& s, Var z, Var context) const = 0;
 
-  // False: forward draws numbers to make a row of data out of many that it could have been, such as dequantize. Then the
-  // log-density of the model is a lower bound in expectation, and a chain cannot have the layer inverted.
+  // Returns false if forward draws random numbers because one row of data stands for many values, as in dequantize. The
+  // model's log-density is then a lower bound in expectation, and a chain cannot have the layer inverted.
   virtual bool exact() const { return true; }
 
-  // A layer whose parameters start from data has a saved flag, a buffer [1] that is 0 until then. -1: it does not.
+  // Returns the buffer [1] that stays 0 until parameters were initialized from data; -1 if the layer needs no data.
   virtual ParamId started() const { return -1; }
-  // Sets parameters by the rows that arrive: x, or z where the chain has the layer inverted.
+  // Initializes parameters from the rows that arrive: x, or z where the chain has the layer inverted.
   virtual void start(const ParamStore&, const ColumnStats&, bool /*inverted*/) const {}
 
-  // Training couples the rows of a batch: forward finds statistics of x in s.batch; without (scoring, the inverse) rows
-  // are independent.
+  // Returns true if training couples the rows of a batch: forward then finds the statistics of x in s.batch. Without
+  // s.batch (scoring, the inverse) rows are independent.
   virtual bool couples_rows() const { return false; }
-  // After a step was applied: what the batch was like.
+  // Called after a training step with the batch statistics, e.g. to update running averages.
   virtual void observe(const ParamStore&, const ColumnStats&) const {}
 };
 
 struct LayerKind : PartKind {
   std::unique_ptr<Layer> (*build)(const Config& config, const Declare& declare);
-  Domain domain = Domain::real;  // of x: what tests and fuzzing feed
+  Domain domain = Domain::real;  // of x; tests and fuzzing draw x from it
   Domain image = Domain::real;   // of z, likewise
-  // The event on the other side of a layer that changes it: of z for d.event of x, or with `inverted` of x for d.event
-  // of z. The number of columns stays. nullptr: the same event on both sides.
+  // Returns the event on the other side of a layer that changes it: that of z given d.event of x, or with `inverted`
+  // that of x given d.event of z. The number of columns never changes. nullptr: the same event on both sides.
   Dims (*other_side)(const Config& config, const Declare& d, bool inverted) = nullptr;
-  // A layer whose configuration holds layers of their own, which act on the first columns of z only: those layers, the
-  // event that they get, which is of the first columns, and that of the columns behind them. nullptr: it has none.
+  // For a layer whose configuration contains layers that act on the first columns of z only: `inner` returns those
+  // layers, `kept` the event of the first columns, `rest` that of the remaining columns. nullptr: no such layers.
   const std::vector<LayerSpec>& (*inner)(const Config& config) = nullptr;
   Dims (*kept)(const Config& config, const Declare& d) = nullptr;
   Dims (*rest)(const Config& config, const Declare& d) = nullptr;

@@ -8,7 +8,7 @@ class LeakyRelu final : public BijectionLayer {
  public:
   struct Config final : nf::Config {
     double slope = 0.01;
-    void fields(Fields& f) override { f.real("slope", "factor of negative numbers", slope, 1e-3, 1e3); }
+    void fields(Fields& f) override { f.real("slope", "slope for negative numbers", slope, 1e-3, 1e3); }
   };
   LeakyRelu(const Config& c, const Declare&)
       : BijectionLayer(Bijection::leaky_relu, Bijection::leaky_relu, c.slope, 0, 1 / c.slope) {}

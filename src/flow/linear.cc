@@ -1,6 +1,6 @@
 // Linear map with a free matrix: z = W x + b, log_det = log |det W| by LU factors with partial pivoting; the inverse
-// solves with them. The matrix starts as a random rotation, a pure function of (seed, layer). "weight" holds W transposed,
-// [in, out]. A singular W gives a log_det of -infinity and an inverse that is not finite.
+// solves with them. The matrix starts as a random rotation, a pure function of (seed, layer). "weight" holds W
+// transposed, [in, out]. A singular W gives a log_det of -infinity and an inverse that is not finite.
 #include "src/flow/dense_matrix.h"
 
 namespace nf {
@@ -12,7 +12,7 @@ class Linear final : public Layer {
     int64_t seed = 0;
     bool bias = true;
     void fields(Fields& f) override {
-      f.integer("seed", "which random rotation it starts as; layers of one model differ for equal seeds", seed, 0,
+      f.integer("seed", "seed of the initial random rotation; layers of a model differ even with equal seeds", seed, 0,
                 INT64_MAX);
       f.flag("bias", "learn b", bias);
     }
@@ -39,7 +39,7 @@ class Linear final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, linear, Linear, "learned matrix without constraints, its determinant by LU",
+NF_PART(Layer, linear, Linear, "learned matrix without constraints; its determinant by LU",
         "Kingma & Dhariwal 2018, Glow, eq. 9");
 
 }  // namespace nf

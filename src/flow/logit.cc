@@ -1,7 +1,7 @@
 // Logit of data in [0, 1], such as pixels: p = alpha + (1 - 2 alpha) x, z = log p - log(1 - p),
 //   log_det = sum log(1 - 2 alpha) - log p - log(1 - p).
-// 1 - p is formed as alpha + (1 - 2 alpha)(1 - x), which keeps its digits near x = 1. Data outside of
-// [-alpha, 1 + alpha] (to first order) becomes NaN; the inverse is the sigmoid layer with the same alpha.
+// 1 - p is formed as alpha + (1 - 2 alpha)(1 - x), which keeps its digits near x = 1. Data outside
+// [-alpha, 1 + alpha] (to first order) become NaN; the inverse is the sigmoid layer with the same alpha.
 #include "src/flow/bijection_layer.h"
 
 namespace nf {
@@ -12,7 +12,8 @@ class Logit final : public BijectionLayer {
   struct Config final : nf::Config {
     double alpha = 1e-5;
     void fields(Fields& f) override {
-      f.real("alpha", "x is squeezed to [alpha, 1 - alpha]: 0 and 1 become finite; 0 = not", alpha, 0, 0.1);
+      f.real("alpha", "x is squeezed to [alpha, 1 - alpha], which keeps z finite at 0 and 1; 0 = no squeezing", alpha,
+             0, 0.1);
     }
   };
   Logit(const Config& c, const Declare&) : BijectionLayer(Bijection::logit, Bijection::sigmoid, 1, c.alpha, 1) {}

@@ -1,5 +1,5 @@
-// Linear map by triangular factors: z = L U x + b, L unit lower triangular, U upper triangular with the diagonal
-// u = softplus(raw) + eps > 0; log_det = sum log u. Both directions are two triangular products or substitutions.
+// Linear map by triangular factors: z = L U x + b, with L unit lower triangular and U upper triangular with diagonal
+// u = softplus(raw) + eps > 0; log_det = sum log u. Either direction takes two triangular products or substitutions.
 #include <cmath>
 
 #include "src/flow/dense_matrix.h"
@@ -16,8 +16,8 @@ class LuLinear final : public Layer {
     bool bias = true;
     void fields(Fields& f) override {
       static constexpr const char* kStarts[] = {"identity", "random"};
-      f.choice("init", "before training: the identity, or entries uniform in +-1/sqrt(columns)", init, kStarts);
-      f.real("eps", "least diagonal element of U", eps, 1e-6, 0.5);
+      f.choice("init", "initial value: the identity, or entries uniform in +-1/sqrt(columns)", init, kStarts);
+      f.real("eps", "lower bound of the diagonal elements of U", eps, 1e-6, 0.5);
       f.flag("bias", "learn b", bias);
     }
   };

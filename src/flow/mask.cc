@@ -8,20 +8,19 @@ namespace nf {
 
 void MaskConfig::fields(Fields& f) {
   static constexpr const char* kNames[] = {"halves", "alternating", "random", "channel", "checkerboard"};
-  f.choice(
-      "mask",
-      "which columns are transformed: the second half, every other one from 0, a random half; of an event [height, "
-      "width, channels] also the second half of the channels, or every other pixel",
-      kind, kNames);
-  f.flag("swap", "exchange the transformed columns and those that pass", swap);
-  f.integer("mask_seed", "seed of the random mask; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+  f.choice("mask",
+           "columns that are transformed: the second half, every other one from 0, a random half; of an event [height, "
+           "width, channels] also the second half of the channels, or every other pixel",
+           kind, kNames);
+  f.flag("swap", "swap the transformed columns with those that pass through", swap);
+  f.integer("mask_seed", "seed of the random mask; layers of a model differ even with equal seeds", seed, 0, INT64_MAX);
 }
 
 Mask::Mask(const MaskConfig& config, const Declare& d) {
   const auto n = static_cast<int32_t>(d.columns());
   const bool image = d.event.rank == 3;
   const auto width = static_cast<int32_t>(image ? d.event[1] : n);
-  // Columns of one pixel; a vector is a row of pixels for checkerboard, and one pixel for channel.
+  // Columns per pixel. A vector counts as a row of one-channel pixels for checkerboard, as one pixel for channel.
   const auto channels = static_cast<int32_t>(image ? d.event[2] : config.kind == MaskKind::channel ? n : 1);
   std::vector<bool> moves(static_cast<size_t>(n), false);
   const auto where = [&](auto&& transforms) {

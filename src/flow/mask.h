@@ -1,4 +1,4 @@
-// Which columns a coupling layer transforms, and which pass through and feed its net.
+// The columns that a coupling layer transforms, and those that pass through and feed its net.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -18,15 +18,15 @@ struct MaskConfig {
 };
 
 // Of D columns in row-major order, whatever the shape of the event, these are transformed:
-//   halves        the second half, the larger one at odd D
+//   halves        the second half, which is the larger one when D is odd
 //   alternating   columns 0, 2, ...
 //   random        D/2 of them rounded up, drawn from (seed, layer)
-// Of an event [height, width, channels] (Dinh et al. 2017, section 3.4), or of columns as a row of pixels of one
-// channel each for checkerboard, and as the channels of one pixel for channel:
-//   channel       the second half of the channels of every pixel, the larger one at an odd number
+// Of an event [height, width, channels] (Dinh et al. 2017, section 3.4):
+//   channel       the second half of the channels of every pixel, the larger one when their number is odd
 //   checkerboard  all channels of pixels whose row + column is even
-// `swap` exchanges the roles. One column, one channel or one pixel is all there is to transform, swapped or not: the net
-// then sees nothing, or the context.
+// A vector counts as one pixel for channel, and as a row of one-channel pixels for checkerboard.
+// `swap` exchanges the roles. If there is only one column, channel or pixel, all columns are transformed, swapped or
+// not; the net then sees only the context, if any.
 struct Mask {
   std::vector<int32_t> pass, transform;
   Mask(const MaskConfig& config, const Declare& d);

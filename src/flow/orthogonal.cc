@@ -1,5 +1,5 @@
 // A fixed random rotation, uniform over the orthogonal matrices and a pure function of (seed, layer):
-// z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" holds Q transposed, and is saved with the model.
+// z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" holds Q transposed and is saved with the model.
 #include "src/flow/dense_matrix.h"
 
 namespace nf {
@@ -10,7 +10,8 @@ class Orthogonal final : public Layer {
   struct Config final : nf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
-      f.integer("seed", "which random rotation; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+      f.integer("seed", "seed of the random rotation; layers of a model differ even with equal seeds", seed, 0,
+                INT64_MAX);
     }
   };
 

@@ -1,4 +1,4 @@
-// A given order of the columns: z_j = x_{order[j]}, log_det = 0.
+// Reorders the columns as given: z_j = x_{order[j]}, log_det = 0.
 #include "src/flow/column_order.h"
 
 namespace nf {
@@ -9,7 +9,8 @@ class Permutation final : public ColumnOrder {
   struct Config final : nf::Config {
     std::vector<int64_t> order;
     void fields(Fields& f) override {
-      f.integers("order", "column j of z is column order[j] of x; empty = unchanged", order, 0, INT32_MAX, INT32_MAX);
+      f.integers("order", "column j of z is column order[j] of x; empty = the order stays", order, 0, INT32_MAX,
+                 INT32_MAX);
     }
   };
   Permutation(const Config& c, const Declare& d) : ColumnOrder(checked(c, d)) {}

@@ -1,7 +1,7 @@
-// Planar flow (Rezende & Mohamed 2015, eq. 10), written as z0 -> zK of the paper:
+// Planar flow (Rezende & Mohamed 2015, eq. 10), written as the paper's map z0 -> zK:
 //   z = x + u^ h(w.x + b),  log_det = log(1 + h'(w.x + b) w.u^),
-// u^ being u with its part along w replaced so that w.u^ > -1, which makes tanh, leaky_relu and elu invertible. The
-// inverse is a root in one variable (runtime/op/planar.cc has formulas and accuracy).
+// where u^ is u with its component along w replaced so that w.u^ > -1. This makes the map invertible for tanh,
+// leaky_relu and elu. The inverse is a root in one variable (runtime/op/planar.cc has formulas and accuracy).
 #include "runtime/op/planar.h"
 
 #include <cmath>
@@ -21,7 +21,7 @@ class Planar final : public Layer {
     void fields(Fields& f) override {
       static constexpr const char* kFunctions[] = {"tanh", "leaky_relu", "elu"};
       f.choice("function", "h: tanh, leaky_relu or elu", map.h, kFunctions);
-      f.real("slope", "of leaky_relu below 0", map.slope, 1e-3, 1);
+      f.real("slope", "slope of leaky_relu below 0", map.slope, 1e-3, 1);
       root_fields(f, map.limits);
       params.fields(f);
     }
@@ -49,7 +49,7 @@ class Planar final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, planar, Planar, "adds a vector times a function of one projection of the row; inverts",
+NF_PART(Layer, planar, Planar, "adds a vector times a function of one projection of the row; invertible",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 10-12, A.1");
 
 }  // namespace nf

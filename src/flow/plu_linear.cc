@@ -1,7 +1,7 @@
 // Linear map by PLU factors (Glow, eq. 10): z = P L (U + diag(sign exp(log_s))) x + b, L unit lower and U strictly upper
 // triangular; log_det = sum log_s. The permutation P and the signs are fixed, the rest is learned.
-// P and the start are pure functions of (seed, layer): a random permutation with L = 1, U = 0, s = 1, or the factors of a
-// random rotation with its pivoting as P.
+// The initial values and P are pure functions of (seed, layer): a random permutation with L = 1, U = 0, s = 1, or the
+// factors of a random rotation, whose pivoting gives P.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -21,8 +21,9 @@ class PluLinear final : public Layer {
     bool bias = true;
     void fields(Fields& f) override {
       static constexpr const char* kStarts[] = {"rotation", "permutation"};
-      f.choice("init", "before training: a random rotation, or a random permutation", init, kStarts);
-      f.integer("seed", "which one; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+      f.choice("init", "initial value: a random rotation or a random permutation", init, kStarts);
+      f.integer("seed", "seed of the initial value; layers of a model differ even with equal seeds", seed, 0,
+                INT64_MAX);
       f.flag("bias", "learn b", bias);
     }
   };
@@ -86,7 +87,7 @@ class PluLinear final : public Layer {
         }
       }
     }
-    // Partial pivoting without fused operations: P must come out the same on every machine that reads the model.
+    // Partial pivoting without fused operations, because P must be the same on every machine that reads the model.
     void factor(int64_t n, double* a) {
       std::iota(row.begin(), row.end(), 0);
       for (int64_t j = 0; j < n; ++j) {

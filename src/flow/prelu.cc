@@ -1,5 +1,5 @@
 // PReLU with one learned slope per column: z_j = x_j for x_j >= 0, exp(l_j) x_j below, log_det = sum of l_j over the
-// negative x_j. The slope is learned as its logarithm, so it stays positive and the map invertible.
+// negative x_j. The logarithm of the slope is learned, so the slope stays positive and the map invertible.
 #include <cmath>
 
 #include "runtime/op/ops.h"
@@ -12,7 +12,7 @@ class Prelu final : public Layer {
  public:
   struct Config final : nf::Config {
     double slope = 0.25;
-    void fields(Fields& f) override { f.real("slope", "slope of negative numbers before training", slope, 1e-3, 1e3); }
+    void fields(Fields& f) override { f.real("slope", "initial slope for negative numbers", slope, 1e-3, 1e3); }
   };
   Prelu(const Config& c, const Declare& d)
       : log_slope_(d.param("log_slope", {d.columns()}, Init::fill(std::log(c.slope)))) {}

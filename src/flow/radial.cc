@@ -1,6 +1,6 @@
-// Radial flow (Rezende & Mohamed 2015, eq. 14), written as z0 -> zK of the paper:
-//   z = x + beta (x - x0)/(alpha + |x - x0|),  alpha = softplus(raw alpha) > 0,  beta = softplus(raw beta) - alpha,
-// which keeps beta > -alpha: it inverts, by the root of a quadratic (runtime/op/radial.cc has formulas and accuracy).
+// Radial flow (Rezende & Mohamed 2015, eq. 14), written as the paper's map z0 -> zK:
+//   z = x + beta (x - x0)/(alpha + |x - x0|),  alpha = softplus(raw alpha) > 0,  beta = softplus(raw beta) - alpha.
+// beta > -alpha makes it invertible, by the root of a quadratic (runtime/op/radial.cc has formulas and accuracy).
 #include "runtime/op/radial.h"
 
 #include <cmath>
@@ -35,7 +35,7 @@ class Radial final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, radial, Radial, "moves rows towards a point or away from it, by their distance; inverts",
+NF_PART(Layer, radial, Radial, "moves rows toward a point or away from it, depending on their distance; invertible",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 14, A.2");
 
 }  // namespace nf

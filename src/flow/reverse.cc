@@ -1,4 +1,4 @@
-// Reversal of the columns: z_j = x_{D-1-j}, log_det = 0.
+// Reverses the columns: z_j = x_{D-1-j}, log_det = 0.
 #include "src/flow/column_order.h"
 
 namespace nf {

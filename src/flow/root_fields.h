@@ -6,11 +6,13 @@
 namespace nf {
 
 inline void root_fields(Fields& f, RootLimits& limits) {
-  f.real("tolerance",
-         "of the inverse: what it may miss of a target y, relative to max(1, |y|); what the dtype cannot resolve is "
-         "always allowed",
-         limits.tolerance, 0, 1e-2);
-  f.integer("max_iterations", "of the inverse; a row that needs more is an error", limits.max_iterations, 1, 10000);
+  f.real(
+      "tolerance",
+      "largest error of the inverse in its target y, relative to max(1, |y|); errors below the dtype's resolution are "
+      "always allowed",
+      limits.tolerance, 0, 1e-2);
+  f.integer("max_iterations", "iterations of the inverse; a row that needs more is an error", limits.max_iterations, 1,
+            10000);
 }
 
 }  // namespace nf

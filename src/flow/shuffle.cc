@@ -9,7 +9,7 @@ class Shuffle final : public ColumnOrder {
   struct Config final : nf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
-      f.integer("seed", "which random order; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+      f.integer("seed", "seed of the random order; layers of a model differ even with equal seeds", seed, 0, INT64_MAX);
     }
   };
   Shuffle(const Config& c, const Declare& d)

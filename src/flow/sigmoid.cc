@@ -1,7 +1,7 @@
 // Sigmoid: z = (s(T x) - alpha)/(1 - 2 alpha), s(u) = 1/(1 + e^-u), T the temperature,
 //   log_det = sum log T - softplus(T x) - softplus(-T x) - log(1 - 2 alpha).
-// With alpha > 0 the image is a little wider than [0, 1], so that the inverse takes 0 and 1 too; what is outside of the
-// image becomes NaN. In float32, T x above about 17 gives 1 exactly.
+// With alpha > 0 the image is a little wider than [0, 1], so the inverse accepts 0 and 1; values outside the image
+// become NaN. In float32, T x above about 17 gives exactly 1.
 #include "src/flow/bijection_layer.h"
 
 namespace nf {
@@ -13,7 +13,7 @@ class Sigmoid final : public BijectionLayer {
     double temperature = 1, alpha = 0;
     void fields(Fields& f) override {
       f.real("temperature", "factor of x", temperature, 1e-2, 1e2);
-      f.real("alpha", "z = (sigmoid - alpha)/(1 - 2 alpha): makes 0 and 1 inner points", alpha, 0, 0.1);
+      f.real("alpha", "z = (sigmoid - alpha)/(1 - 2 alpha): makes 0 and 1 interior points", alpha, 0, 0.1);
     }
   };
   Sigmoid(const Config& c, const Declare&)
@@ -22,7 +22,7 @@ class Sigmoid final : public BijectionLayer {
 
 }  // namespace
 
-NF_PART(Layer, sigmoid, Sigmoid, "z = 1/(1 + e^-x): to (0, 1)",
+NF_PART(Layer, sigmoid, Sigmoid, "(1 + e^-x): to (0, 1)/(1 + e^-x): to (0, 1)",
         "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::real, Domain::unit);
 
 }  // namespace nf

@@ -12,7 +12,7 @@ class Softplus final : public BijectionLayer {
 
 }  // namespace
 
-NF_PART(Layer, softplus, Softplus, "z = log(1 + e^x): to the positive numbers",
+NF_PART(Layer, softplus, Softplus, "z = log(1 + e^x), onto the positive numbers",
         "Dillon et al. 2017, TensorFlow distributions (Softplus bijector)", Domain::real, Domain::positive);
 
 }  // namespace nf

@@ -1,6 +1,7 @@
-// A monotone spline of every column with free parameters h_j, or those of a net of the context (Durkan et al. 2019, section 3.1):
+// A monotone spline per column, whose parameters h_j are free or come from a net of the context (Durkan et al. 2019,
+// section 3.1):
 //   z_j = spline(x_j; h_j),  log_det = sum of log slopes;   inverse in closed form.
-// The spline is that of runtime/kernel/spline.h.
+// runtime/kernel/spline.h defines the spline.
 #include <numeric>
 
 #include "src/flow/layer.h"
@@ -43,7 +44,7 @@ class Spline final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, spline, Spline, "a learned monotone spline of every column",
+NF_PART(Layer, spline, Spline, "a learned monotone spline for every column",
         "Durkan et al. 2019, Neural spline flows, section 3.1");
 
 }  // namespace nf

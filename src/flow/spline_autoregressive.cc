@@ -1,7 +1,7 @@
-// Autoregressive neural spline flow, NSF (AR) (Durkan et al. 2019, section 3.2), columns i in autoregressive order:
+// Autoregressive neural spline flow, NSF (AR) (Durkan et al. 2019, section 3.2), with columns in autoregressive order:
 //   z_i = spline(x_i; h_i), h_i = [widths | heights | derivatives] a MADE of x_<i and the context (src/net/made.h),
-//   log_det = sum of log slopes;   inverse one column after the other for the arithmetic of one pass of the net.
-// The spline is that of runtime/kernel/spline.h. Columns that are circles enter the net as sine and cosine.
+//   log_det = sum of log slopes;   inverse column by column, for the arithmetic of one pass of the net.
+// runtime/kernel/spline.h defines the spline. Circular columns enter the net as sine and cosine.
 #include <cmath>
 
 #include "src/flow/layer.h"
@@ -39,7 +39,7 @@ class SplineAutoregressive final : public Layer {
 }  // namespace
 
 NF_PART(Layer, spline_autoregressive, SplineAutoregressive,
-        "monotone splines of every column, given by a masked net of the columns before it (NSF, autoregressive)",
+        "a monotone spline for every column, given by a masked net of the columns before it (NSF, autoregressive)",
         "Durkan et al. 2019, Neural spline flows, section 3");
 
 }  // namespace nf

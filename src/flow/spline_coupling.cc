@@ -1,8 +1,8 @@
-// Neural spline flow with coupling, NSF (C) (Durkan et al. 2019, section 3.1-3.2), columns a that pass, b that move:
-//   z_b = spline(x_b; net(x_a, c)) column by column,  z_a = x_a, or a spline of free parameters of every x_a
+// Neural spline flow with coupling, NSF (C) (Durkan et al. 2019, section 3.1-3.2). Columns a pass, b are transformed:
+//   z_b = spline(x_b; net(x_a, c)) column by column;  z_a = x_a, or a spline with free parameters for each x_a;
 //   log_det = sum of log slopes;   inverse: z_a first, then x_b by the same net, exactly.
-// The net's output is, for every column of b, [widths | heights | derivatives] (runtime/kernel/spline.h). Columns of a
-// that are circles enter the net as sine and cosine.
+// The net returns [widths | heights | derivatives] for every column of b (runtime/kernel/spline.h). Circular columns of
+// a enter the net as sine and cosine.
 #include <cmath>
 
 #include "runtime/op/ops.h"
@@ -25,11 +25,13 @@ class SplineCoupling final : public Layer {
     void fields(Fields& f) override {
       mask.fields(f);
       spline.fields(f);
-      f.flag("unconditional", "columns that pass go through splines of their own, with free parameters", unconditional);
+      f.flag("unconditional", "also transform the columns that feed the net, by splines with free parameters",
+             unconditional);
       f.flag("scale_by_width",
-             "divide raw widths and heights by the square root of the net's width, as nflows; they learn slower then",
+             "divide raw widths and heights by the square root of the net's width, as nflows does; they then learn "
+             "more slowly",
              scale_by_width);
-      f.one_of("net", "net of the columns that pass", net);
+      f.one_of("net", "net of the columns that pass through", net);
     }
     double raw_scale() const { return scale_by_width ? fan_bound(net.width()) : 1; }
   };
@@ -63,7 +65,7 @@ class SplineCoupling final : public Layer {
     return features;
   }
 
-  // Splines of the moving columns of y, by what the net makes of x.
+  // Applies to the moving columns of y the splines that the net computes from x.
   Mapped move(const Scope& s, Var x, Var y, Var context, bool inverse) const {
     Var h = (*net_)(s, column_features(s.tape, features_, x), context);
     return couple_columns(s.tape, column_, mask_.transform.data(), moving(), y, h, inverse);
@@ -71,7 +73,7 @@ class SplineCoupling final : public Layer {
   Mapped pass(const Scope& s, Var y, bool inverse) const {
     return couple_columns(s.tape, free_column_, mask_.pass.data(), passing(), y, s.param(free_), inverse);
   }
-  // The second step after the first.
+  // Returns the result of both steps: the values of the second and the sum of the log-dets.
   static Mapped both(const Scope& s, const Mapped& first, const Mapped& second) {
     return {second.y, add(s.tape, first.log_det, second.log_det)};
   }
@@ -85,7 +87,7 @@ class SplineCoupling final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, spline_coupling, SplineCoupling, "monotone splines of some columns, given by a net of the others (NSF)",
+NF_PART(Layer, spline_coupling, SplineCoupling, "monotone splines for some columns, given by a net of the others (NSF)",
         "Durkan et al. 2019, Neural spline flows, section 3; Rezende et al. 2020 for circles");
 
 }  // namespace nf

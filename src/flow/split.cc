@@ -1,16 +1,16 @@
-// Factoring out (Dinh et al. 2017, section 3.6; Kingma & Dhariwal 2018, section 3): a part r of the columns leaves for the
-// latents, the other part h goes on through the layers inside.
+// Factors out columns (Dinh et al. 2017, section 3.6; Kingma & Dhariwal 2018, section 3): one part r of the columns
+// becomes latents here, the other part h continues through the layers inside.
 //   z = [layers(h) | (r - m(h, c)) / s(h, c)],  log_det = log_det of the layers - sum log s;  r = z_r s + m, exactly
-// On standard normal latents that is the likelihood of h under the layers and of r under a Gaussian with mean m and
-// standard deviation s that a net of h gives: a learned prior. With another base it is the conditional location-scale
-// family of that base. prior = fixed leaves r as it is.
+// With standard normal latents this is the likelihood of h under the layers times that of r under a Gaussian whose mean
+// m and standard deviation s come from a net of h: a learned prior. With another base it is the conditional
+// location-scale family of that base. prior = fixed leaves r unchanged.
 //
-// Of [columns] the first `keep` are h; of [height, width, channels] the first `keep` channels of every pixel, and h is an
-// event [height, width, keep] to the layers inside. The latents are one vector, h first.
+// Of [columns] the first `keep` are h. Of [height, width, channels] the first `keep` channels of every pixel are h,
+// which the layers inside see as an event [height, width, keep]. The latents are one vector, h first.
 //
-// The layers inside are written out into the chain of the model as layers that act on the first columns only
-// (src/model/chain.h), so that whatever serves plain layers serves them; this layer itself is the map of r, and the
-// order of the columns.
+// The layers inside are expanded into the model's chain as layers that act on the first columns only
+// (src/model/chain.h), so code for plain layers handles them unchanged. This layer itself only maps r and reorders the
+// columns.
 #include <algorithm>
 
 #include "runtime/op/ops.h"
@@ -36,19 +36,20 @@ class Split final : public Layer {
       static constexpr const char* kPriors[] = {"learned", "fixed"};
       static constexpr const char* kMaps[] = {"bounded_exp", "exp", "sigmoid", "softplus"};
       f.integer("keep",
-                "columns, or channels of [height, width, channels], that go on through the layers inside; 0 = half, "
+                "columns, or channels of [height, width, channels], that continue through the layers inside; 0 = half, "
                 "rounded up",
                 keep, 0, int64_t{1} << 24);
-      f.choice("prior", "of the others: a mean and a scale by a net of those that go on, or none", prior, kPriors);
+      f.choice("prior", "prior of the other columns: mean and scale from a net of those that continue, or none", prior,
+               kPriors);
       f.relevant(prior == Prior::learned, "\"prior\": \"fixed\"");
       f.choice("scale",
                "map from the net's raw output a to the standard deviation: exp(cap tanh(a/cap)), exp(a), "
                "sigmoid(a+2)+1e-3, min(softplus(a)+1e-3, 3)",
                scale, kMaps);
       f.real("cap", "bound on |log scale| of bounded_exp", cap, 1e-3, 20);
-      f.one_of("net", "net of the columns that go on", net);
+      f.one_of("net", "net of the columns that continue", net);
       f.relevant(true);
-      f.chain("layers", "the layers inside, which the columns that go on pass", layers);
+      f.chain("layers", "layers that the continuing columns pass through", layers);
     }
   };
 
@@ -71,7 +72,7 @@ class Split final : public Layer {
     return m;
   }
 
-  // Behind it lies a vector; inverted, the shape is that of what arrives.
+  // Returns a vector for z; inverted, the event keeps its shape.
   static Dims other_side(const nf::Config&, const Declare& d, bool inverted) {
     return inverted ? d.event : Dims{d.columns()};
   }
@@ -97,7 +98,7 @@ class Split final : public Layer {
   }
 
  private:
-  // With forward, the coupling takes its own inverse: it divides by the scale.
+  // The op's inverse divides by the scale, which is this layer's forward direction.
   Mapped prior(const Scope& s, Var x, Var context, bool forward) const {
     Var h = (*net_)(s, slice_columns(s.tape, x, 0, kept_), context);
     return affine_coupling(s.tape, x, h, rest_.data(), static_cast<int64_t>(rest_.size()), scale_, cap_, forward);
@@ -123,7 +124,7 @@ class Split final : public Layer {
 }  // namespace
 
 NF_PART(Layer, split, Split,
-        "factors out columns by a prior learned from the others, which go on through layers inside",
+        "factors out columns with a prior learned from the others, which continue through the layers inside",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6; Kingma & Dhariwal 2018, Glow, section 3",
         Domain::real, Domain::real, Split::other_side, Split::layers, Split::kept, Split::rest);
 

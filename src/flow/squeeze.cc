@@ -1,10 +1,11 @@
-// Space to depth: a block of a x b pixels becomes one pixel of a b times the channels (Dinh et al. 2017, section 3.6).
+// Space to depth: a block of a x b pixels becomes one pixel with a b times the channels (Dinh et al. 2017, sec. 3.6).
 //   [H, W, C] -> [H/a, W/b, a b C],  z[i, j, (c a + r) b + s] = x[a i + r, b j + s, c],  log_det = 0
 //
-// Any H and W. No rectangle of as many numbers has half the rows when H is odd, so a single factor f is taken as far as
-// it goes: a is the largest divisor of H that is at most f, b that of W; 28 x 28 becomes 14 x 14, then 7 x 7, and stays
-// so. A pair [a, b] is taken as it is, and refused where it does not divide.
-// Inverted (depth to space), the channels are taken apart: a is the largest divisor of their number that is at most f,
+// Works for any H and W: with a single factor f, a is the largest divisor of H that is at most f, and b that of W. So
+// 28 x 28 becomes 14 x 14, then 7 x 7, and stays that way. A pair [a, b] is used as given and refused if it does not
+// divide.
+// Inverted (depth to space), channels are split: a is the largest divisor of their number that is at most f, and b that
+// of the quotient. A pair is exactly undone by the same pair.
 // and b of what remains. A pair undoes exactly what the same pair does.
 #include "src/flow/column_order.h"
 
@@ -16,11 +17,10 @@ class Squeeze final : public ColumnOrder {
   struct Config final : nf::Config {
     std::vector<int64_t> factor = {2};
     void fields(Fields& f) override {
-      f.integers(
-          "factor",
-          "pixels that become one: [down, across], which must divide height and width, or one number for both, of "
-          "which the largest divisor is taken that is not above it",
-          factor, 1, 4096, 2);
+      f.integers("factor",
+                 "pixels merged into one: [down, across], which must divide height and width, or one number; then the "
+                 "largest divisor up to it is used in each direction",
+                 factor, 1, 4096, 2);
     }
   };
 

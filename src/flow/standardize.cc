@@ -1,7 +1,8 @@
-// Columns to mean 0 and standard deviation 1, fitted on data once and not trained, so that raw numbers go in and out:
+// Standardizes columns to mean 0 and standard deviation 1. Fitted on data once and not trained, so users pass raw
+// numbers in and get raw numbers out:
 //   z_j = (x_j - m_j) / s_j,  log_det = -sum_j log s_j;   inverse x_j = z_j s_j + m_j
-// m and the unbiased s are those of the rows that arrive; inverted, the inverse takes them to 0 and 1. s = 1 for a
-// constant column. The difference is taken before the scaling: columns far from 0 lose nothing.
+// m and the unbiased s are those of the rows that arrive; inverted, they make the inverse direction standardize. A
+// constant column has s = 1. The mean is subtracted before scaling, so columns far from 0 lose no precision.
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
@@ -29,7 +30,7 @@ class Standardize final : public Layer {
   }
 
  private:
-  // The op's inverse is (x - shift) exp(-log_scale).
+  // The op's inverse is (x - shift) exp(-log_scale), which is this layer's forward direction.
   Mapped map(const Scope& s, Var x, bool inverse) const {
     return affine(s.tape, x, unary(s.tape, Unary::log, s.param(std_)), s.param(mean_), inverse);
   }

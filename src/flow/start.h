@@ -1,4 +1,4 @@
-// Writing parameters from numbers that data gave.
+// Writes parameters that are computed from data.
 #pragma once
 #include "runtime/core/rows.h"
 #include "runtime/tape/params.h"
@@ -6,7 +6,7 @@
 
 namespace nf {
 
-// Element j of a tensor becomes value(j, what it was).
+// Sets element j of a tensor to value(j, its old value).
 template <class F>
 void update_param(const ParamStore& store, ParamId id, F&& value) {
   const View v = store.view(static_cast<size_t>(id));

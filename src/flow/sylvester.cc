@@ -1,8 +1,8 @@
-// Sylvester flow (van den Berg, Hasenclever, Tomczak & Welling 2018, eq. 8-14), written as z0 -> zK of the paper:
-//   z = x + Q R1 tanh(R2 Q^T x + b),  log_det = sum_j log(1 + tanh'(a_j) R1_jj R2_jj),  a = R2 Q^T x + b,
-// with M orthonormal columns Q and upper triangular R1, R2 whose diagonals are tanh of parameters, so that every
-// R1_jj R2_jj > -1 and the map inverts: in the coordinates Q^T x one column after the other, each a root in one variable
-// (runtime/op/sylvester.cc); what is orthogonal to Q stays. Q is, as in the paper,
+// Sylvester flow (van den Berg, Hasenclever, Tomczak & Welling 2018, eq. 8-14), written as the paper's map z0 -> zK:
+//   z = x + Q R1 tanh(R2 Q^T x + b),  log_det = sum_j log(1 + tanh'(a_j) R1_jj R2_jj),  a = R2 Q^T x + b.
+// Q has M orthonormal columns. R1 and R2 are upper triangular; their diagonals are tanh of parameters, so every
+// R1_jj R2_jj > -1 and the map is invertible: in the coordinates Q^T x, column by column, each a root in one variable
+// (runtime/op/sylvester.cc). The part of x orthogonal to Q is unchanged. As in the paper, Q is
 //   orthogonal    the polar factor of a D x M matrix (runtime/op/polar.cc)
 //   householder   M = D, H reflections
 //   triangular    M = D, the identity or the reversal of the columns
@@ -36,12 +36,12 @@ class Sylvester final : public Layer {
       static constexpr const char* kBases[] = {"orthogonal", "householder", "triangular"};
       static constexpr const char* kFlips[] = {"alternate", "no", "yes"};
       f.choice("basis", "Q: orthonormal columns, a product of reflections, or the order of the columns", basis, kBases);
-      f.integer("columns", "M of the orthogonal basis; more than the data has columns count as those", columns, 1,
+      f.integer("columns", "M of the orthogonal basis, capped at the number of columns of the data", columns, 1,
                 1 << 16);
       f.integer("reflections", "H of the Householder basis", reflections, 1, 1 << 16);
       f.choice("flip",
-               "whether the triangular basis reverses the columns: in every other layer of the model (the second, the "
-               "fourth, ..., other kinds counted too), never or always",
+               "whether the triangular basis reverses the columns: in every second layer of the model (the second, the "
+               "fourth, ..., counting layers of all kinds), never or always",
                flip, kFlips);
       root_fields(f, limits);
       params.fields(f);
@@ -75,7 +75,7 @@ class Sylvester final : public Layer {
     return {inverse ? sub(t, x, moved) : add(t, x, moved), v.log_det};
   }
 
-  // Q^T x, or Q x.
+  // Returns Q^T x or Q x.
   Var turn(Tape& t, Var x, Var q, bool transposed) const {
     switch (basis_) {
       case Basis::orthogonal:
@@ -97,7 +97,7 @@ class Sylvester final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; inverts",
+NF_PART(Layer, sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; invertible",
         "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
 
 }  // namespace nf

@@ -12,7 +12,7 @@ class Tanh final : public BijectionLayer {
 
 }  // namespace
 
-NF_PART(Layer, tanh, Tanh, "z = tanh x: to (-1, 1)", "Dillon et al. 2017, TensorFlow distributions (Tanh bijector)",
+NF_PART(Layer, tanh, Tanh, "z = tanh x, onto (-1, 1)", "Dillon et al. 2017, TensorFlow distributions (Tanh bijector)",
         Domain::real, Domain::symmetric);
 
 }  // namespace nf

@@ -8,8 +8,9 @@
 namespace nf {
 namespace {
 
-// 0 * NaN is NaN, so a row that has weight takes the place of those without. False when there is none.
-bool hide_weightless(const View& weight, const Block& b) {
+// Overwrites rows without weight by a copy of a row that has weight, because 0 * NaN is NaN. Returns false if no row
+// has weight.
+bool replace_unweighted(const View& weight, const Block& b) {
   const int64_t rows = b.x->out.shape[0];
   const auto counts = [&](int64_t r) { return scalar_at(weight, b.first + r) > 0; };
   int64_t good = 0;
@@ -38,7 +39,7 @@ bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Blo
   block->context =
       batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : first, rows) : nullptr;
   block->scores = batch.scores.data ? load_rows(t, batch.scores, first, rows) : nullptr;
-  return !batch.weight.data || hide_weightless(batch.weight, *block);
+  return !batch.weight.data || replace_unweighted(batch.weight, *block);
 }
 
 void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, double total, double* row_loss) {
@@ -68,7 +69,7 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   return b;
 }
 
-Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
+Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;

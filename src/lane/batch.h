@@ -6,36 +6,37 @@
 
 namespace nf {
 
-// Rows come from the caller's memory. Objectives that draw their rows have no x.
+// Rows are in the caller's memory. Objectives that draw their own rows have no x.
 struct Batch {
   View x;                   // [n, event]
   View context;             // [n or 1, context], or no data
-  View weight;              // [n], or no data: all 1
+  View weight;              // [n], or no data: all weights are 1
   View scores;              // [n, event], gradients of a log density at x, or no data
-  double total_weight = 0;  // over all ranks
-  double counting = 0;      // rows of weight above 0, over all ranks
+  double total_weight = 0;  // sum over all ranks
+  double counting = 0;      // number of rows with weight above 0, over all ranks
   RandomKey random;         // seed and step
 
   int64_t rows() const { return x.data ? x.shape[0] : 0; }
 };
 
 struct Block {
-  int64_t first = 0;                                     // row of the batch
-  Var x = nullptr, context = nullptr, scores = nullptr;  // nullptr: the batch has none
+  int64_t first = 0;                                     // first row, as an index into the batch
+  Var x = nullptr, context = nullptr, scores = nullptr;  // nullptr if the batch has none
 };
 
-// Puts rows [first, first + rows) on the lane's tape. Rows without weight hold a copy of one that has weight, so that
-// they cannot make anything NaN. Returns false when no row has weight.
+// Puts rows [first, first + rows) on the lane's tape. Rows without weight become a copy of a row that has weight, so
+// that they cannot produce NaN. Returns false if no row has weight.
 bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Block* block);
 
-// Writes weight times loss of each row to row_loss[first ...], and seeds the gradient of the batch's loss, the sum of
-// weight times loss over `total`.
+// Writes weight times loss of each row to row_loss[first ...], and seeds the gradient of the batch's loss, which is the
+// sum of weight times loss divided by `total`.
 void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, double total, double* row_loss);
 
-// A batch of n rows of one repeated zero, to find out what a step needs: `zero` must outlive it.
+// Returns a batch of n rows of zeros (all rows share `zero`, which must outlive it), for measuring what a step needs.
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
-// Where values stop being finite when this row is scored alone, on the lane's empty tape (Density::first_nonfinite).
-Density::Location place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
+// Scores one row alone on the lane's empty tape and returns where its values stop being finite
+// (Density::first_nonfinite).
+Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row);
 
 }  // namespace nf

@@ -26,7 +26,7 @@ int64_t BatchCut::lanes(int64_t batch) const {
   return std::max(cheap, std::min({worth, most, batch}));
 }
 
-// Rows per lane grow with the batch until there is one more lane, so the peaks are the largest batches of each number
+// For a given number of lanes, rows per lane grow with the batch; so the maximum is at the largest batch of some number
 // of lanes.
 int64_t BatchCut::most_lane_rows(int64_t batch) const {
   int64_t most = quotient_up(batch, lanes(batch));

@@ -1,5 +1,5 @@
-// A lane works through its share of a batch on one thread and adds up a gradient of its own. Gradients of lanes are
-// summed in lane order, so results do not depend on the number of threads.
+// A lane processes its share of a batch on one thread and accumulates its own gradient. Gradients of lanes are summed
+// in lane order, so results do not depend on the number of threads.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace nf {
 
-// A tape with nothing on it, and the way back to that.
+// A tape, and a mark to rewind it to empty.
 struct LaneTape {
   explicit LaneTape(Tape t) : tape(std::move(t)), empty(tape.mark()) { tape.training = true; }
   Tape tape;
@@ -20,16 +20,16 @@ struct LaneTape {
 
 class Lane {
  public:
-  // trained[i]: whether parameter i gets a gradient (if it is trainable at all); empty: all do.
+  // trained[i]: whether parameter i gets a gradient (if it is trainable at all). An empty list means all do.
   Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained);
 
   Tape& tape() const { return tape_->tape; }
   Scope scope() { return {tape(), params_.data()}; }
-  // The same with parameters that have no gradient; only after need_constants().
+  // Returns a scope whose parameters have no gradient. Requires need_constants().
   Scope constants() { return {tape(), constants_.data()}; }
   void need_constants(const ParamStore& store, void* mirror);
   int64_t index() const { return index_; }
-  // This lane's share of n rows: [begin(n), end(n)).
+  // Return this lane's share of n rows, [begin(n), end(n)).
   int64_t begin(int64_t n) const { return lane_begin(n, index_, count_); }
   int64_t end(int64_t n) const { return lane_begin(n, index_ + 1, count_); }
   template <class T>
@@ -38,11 +38,11 @@ class Lane {
   }
   size_t bytes() const { return grads_.bytes(); }
 
-  // Lane `index` of `count`, on an empty tape: every gradient is undefined until it is written.
+  // Starts a step as lane `index` of `count`, on an emptied tape. Every gradient is undefined until it is written.
   void begin_step(LaneTape& on, int64_t index, int64_t count);
-  // The same step on another tape.
+  // Continues the step on another tape.
   void continue_step(LaneTape& on) { tape_ = &on; }
-  // Parameters that nothing touched have gradient zero.
+  // Sets to zero the gradient of parameters that the step did not touch.
   void end_step(const ParamStore& store);
 
  private:
@@ -52,16 +52,16 @@ class Lane {
   int64_t index_ = 0, count_ = 1;
 };
 
-// The lanes of a trainer and the tapes that they take turns on.
+// The lanes of a trainer and the tapes they share.
 class Lanes {
  public:
-  // All must outlive it.
+  // All arguments must outlive the object.
   Lanes(const Allocator& allocator, Executor& executor, const Density& model, void* mirror,
         const std::vector<bool>& trained)
       : allocator_(allocator), executor_(executor), model_(model), mirror_(mirror), trained_(trained) {}
-  // Makes room for `count` lanes, and tapes of that size where there are not enough. keeps_graphs: every lane has a tape
-  // of its own, which stays as it is between the sections of a step; else there is a tape for every thread. constants:
-  // lanes have Lane::constants().
+  // Makes room for `count` lanes, and adds tapes of `tape_bytes` if there are too few. keeps_graphs: every lane has its
+  // own tape, which keeps its content between the sections of a step; otherwise there is one tape per thread.
+  // constants: lanes have Lane::constants().
   void fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants);
   void drop_tapes() { tapes_.clear(); }
   Executor& executor() const { return executor_; }
@@ -70,11 +70,11 @@ class Lanes {
   void begin_step(int64_t count);
   int64_t count() const { return count_; }
   Lane& operator[](int64_t i) { return *lanes_[static_cast<size_t>(i)]; }
-  // One section of a step: body(lane) for every lane, on any threads.
+  // Runs one section of a step: body(lane) for every lane, on any threads.
   template <class F>
   void each(F&& body);
   void end_step();
-  // A lane with an empty tape, to find out what went wrong. The step is over.
+  // Returns a lane with an empty tape, for diagnosing a failed step. Ends the step.
   Lane& empty_lane();
   size_t bytes() const;
 
@@ -87,7 +87,7 @@ class Lanes {
   const std::vector<bool>& trained_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<LaneTape>> tapes_;
-  std::vector<char> begun_;  // of lanes, in this step
+  std::vector<char> begun_;  // per lane: whether it began this step
   bool keeps_graphs_ = false;
   int64_t count_ = 0;
 };

@@ -1,5 +1,5 @@
-// Sums over the columns of rows that lie in several lanes (and ranks), in double. Every lane adds up its own rows; the
-// lanes are added in their order: the same bits for any number of threads.
+// Sums over columns of rows that are spread over lanes (and ranks), in double. Every lane adds up its own rows, and the
+// lanes are added in order, so the bits do not depend on the number of threads.
 #pragma once
 #include <algorithm>
 
@@ -13,7 +13,7 @@ namespace nf {
 
 class LaneSums {
  public:
-  // For up to 2 cols + 1 sums.
+  // Makes room for up to 2 cols + 1 sums.
   LaneSums(const Allocator& allocator, int64_t cols)
       : cols_(cols),
         width_(2 * cols + 1),
@@ -21,14 +21,14 @@ class LaneSums {
                 "sums over columns") {}
   size_t bytes() const { return memory_.bytes(); }
 
-  // The lane's own sums, set to 0.
+  // Returns the lane's own sums, set to 0.
   double* clear(int64_t lane) const {
     double* p = row(lane);
     std::fill_n(p, width_, 0.0);
     return p;
   }
 
-  // The first n sums over all lanes and ranks.
+  // Writes the first n sums, added over all lanes and ranks, to out.
   void total(int64_t lanes, int64_t n, const Collective& collective, const char* what, double* out) const {
     std::fill_n(out, n, 0.0);
     for (int64_t i = 0; i < lanes; ++i)
@@ -36,9 +36,9 @@ class LaneSums {
     collective.sum(out, n, DType::f64, what);
   }
 
-  // From column_sums in every lane to statistics of `rows` rows. deviations(lane, mean, out) is called for every lane
-  // and adds column_deviations; it runs on any thread. What rounding left in the mean is taken out again, so that the
-  // deviation of a constant column is 0 or next to it.
+  // Turns the column_sums of every lane into statistics of `rows` rows. deviations(lane, mean, out) runs for every
+  // lane, on any thread, and adds column_deviations. The rounding error of the mean is corrected afterwards, so the
+  // deviation of a constant column is 0 or almost 0.
   template <class F>
   void finish(Executor& executor, int64_t lanes, double rows, const Collective& collective, double* mean,
               double* squares, F&& deviations) const {
@@ -50,7 +50,7 @@ class LaneSums {
     for (int64_t j = 0; j < cols_; ++j) {
       mean[j] += all[j] / rows;
       squares[j] = std::max(all[cols_ + j] - all[j] * all[j] / rows, 0.0);
-      if (!(all[cols_ + j] >= 0)) squares[j] = all[cols_ + j];  // a NaN stays one
+      if (!(all[cols_ + j] >= 0)) squares[j] = all[cols_ + j];  // keeps a NaN
     }
   }
 

@@ -39,7 +39,8 @@ const char* words(Invariant invariant) {
   }
 }
 
-// How far R^T R v is from v. Signs without a pattern, so that errors of several elements do not cancel.
+// Returns the largest element of |R^T R v - v|. The signs of v have no pattern, so errors of several elements do not
+// cancel.
 double distance_from_rotation(int64_t n, const At& at) {
   const auto v = [](int64_t j) { return (static_cast<uint64_t>(j) * 0x9e3779b97f4a7c15u >> 40) % 2 ? 1.0 : -1.0; };
   std::vector<double> back(static_cast<size_t>(n), 0.0);
@@ -57,10 +58,10 @@ double distance_from_rotation(int64_t n, const At& at) {
 void check_buffer(Invariant invariant, const std::string& name, const Dims& shape, DType dtype, const At& at) {
   if (invariant == Invariant::none) return;
   if (invariant == Invariant::rotation) {
-    // 4096 columns of rounded elements are 2e-6 off in float32.
+    // With 4096 columns, rounding the elements to float32 gives 2e-6.
     const double off = distance_from_rotation(shape[0], at);
     if (!(off <= (dtype == DType::f64 ? 1e-9 : 1e-4)))
-      fail(Code::format, "tensor \"%s\" is no rotation: R^T R differs from 1 by %.2g", name.c_str(), off);
+      fail(Code::format, "tensor \"%s\" is not a rotation: R^T R differs from the identity by %.2g", name.c_str(), off);
     return;
   }
   for (int64_t k = 0; k < shape.count(); ++k)

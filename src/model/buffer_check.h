@@ -1,5 +1,6 @@
-// What the buffers of a file must be (Invariant, in src/part/declare.h): Error{format} naming the tensor for a value that its
-// layer never writes. A rotation R is checked by R^T R v = v for one fixed vector v of +-1, in the time of reading it.
+// Checks that the buffers of a file satisfy their Invariant (src/part/declare.h). Throws Error{format} naming the
+// tensor if a value is one that its layer never writes. A rotation R is checked by R^T R v = v for one fixed vector v
+// of +-1, which takes about as long as reading R.
 #pragma once
 #include <functional>
 #include <string>
@@ -8,7 +9,7 @@
 
 namespace nf {
 
-// at(k): element k, row-major; they are finite.
+// at(k) returns element k, row-major; all elements are finite.
 void check_buffer(Invariant invariant, const std::string& name, const Dims& shape, DType dtype,
                   const std::function<double(int64_t)>& at);
 

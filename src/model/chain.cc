@@ -17,11 +17,11 @@ struct Copy {
   int64_t number = 0;
 };
 
-// Writes out nesting, repeats, inversion and splits, in the order from data to latents.
-class WriteOut {
+// Expands nesting, repeats, inversion and splits into a list of layers, in order from data to latents.
+class ExpandChain {
  public:
-  WriteOut(const Dims& x, int64_t context, const std::string& prefix, std::vector<ParamInfo>& infos,
-           std::vector<LayerInstance>& layers)
+  ExpandChain(const Dims& x, int64_t context, const std::string& prefix, std::vector<ParamInfo>& infos,
+              std::vector<LayerInstance>& layers)
       : event(x), context_(context), prefix_(prefix), infos_(infos), layers_(layers) {}
 
   void operator()(const LayerSpec& s, const std::string& path, bool inverted, const Copy& around) {
@@ -38,13 +38,14 @@ class WriteOut {
     }
   }
 
-  // In the order of columns: those that no split factored out, then what each did, from the innermost.
+  // Returns scales in the order of their columns: first the columns that no split factored out, then those of each
+  // split, from the innermost.
   std::vector<Scale> scales() const {
     std::vector<Scale> list = {{"", 0, factored_.empty() ? event : innermost_}};
     list.insert(list.end(), factored_.rbegin(), factored_.rend());
     return list;
   }
-  Dims event;  // behind the last layer so far
+  Dims event;  // after the last layer so far
 
  private:
   void all(const std::vector<LayerSpec>& layers, const std::string& path, bool inverted, const Copy& copy) {
@@ -108,7 +109,7 @@ class WriteOut {
            path.c_str(), s.kind->name);
     l.count = static_cast<ParamId>(infos_.size()) - l.first;
     event = l.out;
-    // What was factored out and is mixed again is no scale of its own.
+    // Columns that were factored out but are mixed again are not a scale of their own.
     while (!factored_.empty() && factored_.back().first < l.columns) factored_.pop_back();
     layers_.push_back(std::move(l));
   }
@@ -118,10 +119,10 @@ class WriteOut {
   std::vector<ParamInfo>& infos_;
   std::vector<LayerInstance>& layers_;
   std::vector<Scale> factored_;  // outermost first
-  Dims innermost_;               // of the columns before them
+  Dims innermost_;               // event of the columns before those
 };
 
-// Columns [first, first + count) of a matrix.
+// Returns columns [first, first + count) of a matrix.
 View columns_of(View v, int64_t first, int64_t count) {
   v.data = v.as<char>() + first * v.stride[1] * size_of(v.dtype);
   v.shape[1] = count;
@@ -134,7 +135,7 @@ void copy(const View& from, const View& to) {
   });
 }
 
-// Values only. Two buffers take turns, and the arena is rewound after every layer.
+// Computes values only. Two buffers alternate, and the arena is rewound after every layer.
 Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
               const Chain::After& after) {
   Tape& t = s.tape;
@@ -165,7 +166,7 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
   return all;
 }
 
-// Segments of layers as single nodes: a layer with parameters and those without (permutations) that follow it.
+// Records segments of layers as single nodes: a layer with parameters and the layers without parameters after it.
 Mapped recomputed(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context) {
   const size_t n = layers.size();
   const auto at = [&](size_t i) -> const LayerInstance& { return layers[inverse ? n - 1 - i : i]; };
@@ -191,10 +192,10 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
 
 Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context,
              const std::string& prefix, std::vector<ParamInfo>& infos) {
-  WriteOut write_out(event, context, prefix, infos, layers_);
-  write_out(spec, path, false, {});
-  latent_ = write_out.event;
-  scales_ = write_out.scales();
+  ExpandChain expand(event, context, prefix, infos, layers_);
+  expand(spec, path, false, {});
+  latent_ = expand.event;
+  scales_ = expand.scales();
 }
 
 bool Chain::exact() const {

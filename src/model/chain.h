@@ -1,4 +1,4 @@
-// Layers in order between data and latents. forward is data to latent.
+// Layers in order from data to latents. forward maps data to latents.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,13 +10,13 @@
 
 namespace nf {
 
-// How much of the forward pass training keeps.
+// How much of the forward pass is kept for training.
 enum class Memory : uint8_t {
   full,       // everything
-  recompute,  // inputs of layers only; a layer runs again when its gradient is due
+  recompute,  // only inputs of layers; a layer runs again when its gradient is needed
 };
 
-// One layer of the chain after nesting, repeats and inversion are resolved.
+// One layer of the chain after nesting, repeats and inversion are expanded.
 struct LayerInstance {
   std::unique_ptr<Layer> layer;
   bool inverted = false;
@@ -27,35 +27,36 @@ struct LayerInstance {
   std::string name;              // what the names of its tensors start with: "layers.3"
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
   const LayerKind* kind = nullptr;
-  Dims in, out;         // events on its side of the data and of the latents
-  int64_t columns = 0;  // it acts on so many columns, the first ones; the others pass (layers inside a split)
+  Dims in, out;         // events on the data side and on the latent side
+  int64_t columns = 0;  // it acts on this many columns, the first ones; the rest pass through (layers inside a split)
 };
 
-// Columns of the latents that leave the chain together: what a split factors out, or what no split does.
+// Latent columns that leave the chain together: those that a split factors out, or those that no split does.
 struct Scale {
-  std::string where;  // the split; "" for what goes through all layers
+  std::string where;  // the split; "" for columns that go through all layers
   int64_t first = 0;  // column
-  Dims event;         // the shape of these columns where they leave
+  Dims event;         // shape of these columns where they leave
 };
 
 class Chain {
  public:
-  // Writes out nesting, repeats, inversion and splits of `spec`, which messages call `path`, for this event of x and that
+  // Expands nesting, repeats, inversion and splits of `spec`, which messages call `path`, for this event of x and this
   // many columns of context. Layers declare their tensors, named PREFIX.N...., in `infos`.
   Chain(const LayerSpec& spec, const std::string& path, const Dims& event, int64_t context, const std::string& prefix,
         std::vector<ParamInfo>& infos);
 
   const std::vector<LayerInstance>& layers() const { return layers_; }
-  // In the order of their columns. One, of all columns, when nothing is factored out or later layers mix it again.
+  // Returns the scales in column order. A single scale covers all columns if nothing is factored out or later layers
+  // mix it again.
   const std::vector<Scale>& scales() const { return scales_; }
-  bool exact() const;  // every layer is
-  // The event that the last layer hands on.
+  bool exact() const;  // true if every layer is exact
+  // Returns the event that the last layer produces.
   const Dims& latent() const { return latent_; }
 
-  // All layers, from x [n, event] to z or with `inverse` from z to x; log_det is that of this direction, nullptr when it
-  // is zero. context: what layers see, [n, columns], or nullptr.
+  // Runs all layers from x [n, event] to z, or with `inverse` from z to x. log_det is that of this direction, nullptr
+  // if it is zero. context: as layers get it (after the embedding), [n, columns], or nullptr.
   Mapped run(const Scope& s, bool inverse, Var from, Var context, Memory memory) const;
-  // The layers [first, last) only, data to latent.
+  // Runs the layers [first, last) only, from data to latent.
   Mapped part(const Scope& s, size_t first, size_t last, Var x, Var context, Memory memory = Memory::full) const;
   // Values only, with every state on the way: after(k, y, log_det) sees what k layers made of `from`, from k = 1, and the
   // log_det of layer k, nullptr when it is zero; both are valid until it returns. The same bits as run().
@@ -68,7 +69,8 @@ class Chain {
     Mapped value, tangent;
   };
   Pushed push(const Scope& s, bool inverse, Var from, Var d_from, Var context, Var d_context) const;
-  // The layer after which the rows of `from`, which are finite, are not; nullptr when they stay finite. Slow.
+  // Returns the first layer whose result is not finite for the rows of `from`, which are finite; nullptr if all stay
+  // finite. Slow.
   const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;
 
  private:

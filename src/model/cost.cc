@@ -28,7 +28,7 @@ OpCost cost_of_rows(const Allocator& allocator, const Density& model, int64_t ro
 
 }  // namespace
 
-// The difference of two rows and one leaves out what is done once per block, such as factoring a matrix.
+// The difference between two rows and one row excludes work that is done once per block, such as factoring a matrix.
 RowCost row_cost(const Allocator& allocator, const Density& model) {
   const OpCost one = cost_of_rows(allocator, model, 1), two = cost_of_rows(allocator, model, 2);
   return {two.work - one.work, two.kept - one.kept};
@@ -38,7 +38,7 @@ int64_t block_rows(const ParamStore& params, int64_t event, const RowCost& cost)
   int64_t widest = event;
   for (const ParamSlot& p : params.slots()) {
     if (p.shape.rank == 2) widest = std::max({widest, p.shape[0], p.shape[1]});
-    // A masked matrix is stored as the list of its open entries, about half of them.
+    // A masked matrix is stored as the list of its nonzero entries, about half of all.
     if (p.shape.rank == 1)
       widest = std::max(widest, static_cast<int64_t>(std::sqrt(2.0 * static_cast<double>(p.shape[0]))));
   }

@@ -8,11 +8,11 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kInitStream = 0x696e6974;  // apart from the streams of samples
+constexpr uint32_t kInitStream = 0x696e6974;  // separate from the streams of samples
 
 template <class T>
 void fill_param(const Init& init, uint64_t seed, int64_t index, T* out, int64_t n) {
-  // One row of numbers per tensor: growing one tensor leaves the others as they were.
+  // Each tensor draws from its own row of random numbers, so growing one tensor leaves the others unchanged.
   switch (init.kind) {
     case Init::constant:
       kernel::fill<T>(static_cast<T>(init.a), out, n);

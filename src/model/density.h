@@ -1,5 +1,5 @@
-// A model as sessions, trainers and the ABI see it: a spec, parameters, and a density over rows of data.
-// FlowModel is the exact one. Models whose log_prob is a bound (a variational autoencoder) implement the same.
+// A model as seen by sessions, trainers and the ABI: a spec, parameters, and a density over rows of data.
+// FlowModel is exact. Models whose log_prob is a bound (a variational autoencoder) implement the same interface.
 #pragma once
 #include <memory>
 #include <span>
@@ -20,53 +20,55 @@ class Density {
 
   const ModelSpec& spec() const { return spec_; }
   const std::string& canonical() const { return canonical_; }
-  const Dims& event() const { return spec_.event; }  // of x: [columns], or [height, width, channels]
+  const Dims& event() const { return spec_.event; }  // shape of x: [columns], or [height, width, channels]
   int64_t columns() const { return spec_.event.count(); }
-  // The event of the latents, and the shape in which a caller may give or take them.
+  // Returns the event of the latents, which is also the shape in which a caller may pass or receive them.
   virtual const Dims& latent() const = 0;
-  int64_t context() const { return spec_.context; }  // columns that callers give, 0 = none
+  int64_t context() const { return spec_.context; }  // columns of the caller's context, 0 = none
   DType dtype() const { return spec_.dtype; }
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }
-  Invariant invariant(size_t slot) const { return invariants_[slot]; }  // of this tensor, checked on load
+  Invariant invariant(size_t slot) const { return invariants_[slot]; }  // invariant of this tensor, checked on load
   const RowCost& cost() const { return cost_; }
-  // Rows that a thread works on at once, see cost.h.
+  // Returns the rows that a thread processes at once, see cost.h.
   int64_t block_rows() const { return block_rows_; }
 
-  // Rows x [n, event]; contexts [n, context], or [1, context] for all rows, or nullptr without one.
-  // [n] log-densities in nats.
+  // Returns log-densities [n] in nats of rows x [n, event]. The context is [n, context], or [1, context] for all rows,
+  // or nullptr for a model without context.
   virtual Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const = 0;
-  // Samples number t.random.first_row ... of t.random.seed and the latents z they come from; log_prob [n] on request.
+  // Draws samples number t.random.first_row ... of seed t.random.seed, with the latents z they come from, and their
+  // log_prob [n] on request.
   struct Sampled {
     Var x, log_prob, z;
   };
   virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                          Memory memory = Memory::full) const = 0;
-  // False: what log_prob draws (Layer::exact) makes it a bound: log_prob <= the log-density in expectation over draws,
-  // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
+  // Returns false if log_prob is a bound because it draws random numbers (Layer::exact): log_prob <= the log-density in
+  // expectation over draws, and the logarithm of the mean of exp(log_prob) over independent draws is a tighter bound
+  // (Burda et al. 2016).
   virtual bool exact() const { return true; }
   struct Location {
     std::string where;
     int32_t layer = -1;  // LayerInstance::index, if it is a layer
   };
-  // Where values first stop being finite for these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
-  // "the data", "the latent" or "the context" when they are not finite themselves, kAllFinite after all layers. For
-  // messages; slow.
+  // Returns where values first stop being finite for these rows, which are x or with `inverse` z:
+  // "spec.layers[3] (affine_coupling)"; "the data", "the latent" or "the context" if those are not finite; kAllFinite
+  // if all layers are finite. For messages; slow.
   virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
   static constexpr char kAllFinite[] = "the base density";
 
-  // The layers after nesting and repeats are written out, in the order from data to latents; empty without flow().
+  // Returns the layers after nesting and repeats are expanded, in order from data to latents; empty without flow().
   std::span<const LayerInstance> layers() const;
-  // The model as a chain of layers between data and latents; nullptr when it is not one, and has no forward, inverse,
-  // trace or layers that start from data.
+  // Returns the model as a chain of layers between data and latents, or nullptr if it is not one. Without it there is
+  // no forward, inverse or trace, and no layer that is initialized from data.
   virtual const FlowModel* flow() const { return nullptr; }
 
  protected:
   explicit Density(ModelSpec spec) : spec_(std::move(spec)), canonical_(write_spec(spec_)) {}
-  // Draws initial parameters from `seed`. Error{nomem} for more than max_params numbers in all.
+  // Draws initial parameters from `seed`. Throws Error{nomem} if there would be more than max_params numbers in total.
   void create_params(const Allocator& allocator, const std::vector<ParamInfo>& infos, uint64_t seed,
                      int64_t max_params);
-  // Called last by constructors: counts what a row costs on its way to log_prob.
+  // Counts the cost of a row up to log_prob. Constructors call it last.
   void measure_cost(const Allocator& allocator);
 
  private:

@@ -1,4 +1,4 @@
-// What a model is, for programs: JSON.
+// Describes a model for programs, as JSON.
 #pragma once
 #include <string>
 
@@ -6,11 +6,12 @@
 
 namespace nf {
 
+// Returns
 // {"kind", "event", "latent", "context", "dtype", "log_prob": "exact" | "bound",
-//  "layers": [{"name", "where", "type", "inverted", "event", "latent", "columns"}], in the order from data to latents: its
-//            tensors start with "name."; it turns an event into a latent, of the first `columns` columns;
-//  "scales": [{"where", "first_column", "columns", "event"}]: latents that leave the chain together: first what
-//            goes through all layers, then what each split factors out, from the innermost}
+//  "layers": [{"name", "where", "type", "inverted", "event", "latent", "columns"}], in order from data to latents: the
+//            names of a layer's tensors start with "name."; it maps event to latent, on the first `columns` columns;
+//  "scales": [{"where", "first_column", "columns", "event"}], the latents that leave the chain together: first those
+//            that go through all layers, then those of each split, from the innermost}
 // Both lists are empty for a model that is not a chain of layers.
 std::string describe_model(const Density& model);
 

@@ -6,13 +6,14 @@
 namespace nf {
 namespace {
 
-int64_t written_out(const LayerSpec& s, const std::string& path) {
+int64_t expanded_count(const LayerSpec& s, const std::string& path) {
   int64_t n = s.kind ? 1 : 0;
   const std::vector<LayerSpec>& inside = s.kind && s.kind->inner ? s.kind->inner(*s.config) : s.layers;
-  for (size_t i = 0; i < inside.size(); ++i) n += written_out(inside[i], path + ".layers[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < inside.size(); ++i)
+    n += expanded_count(inside[i], path + ".layers[" + std::to_string(i) + "]");
   n *= s.repeat;
   if (n > kMaxLayers)
-    fail(Code::spec, "%s: more than %lld layers after repeats are written out", path.c_str(),
+    fail(Code::spec, "%s: more than %lld layers after repeats are expanded", path.c_str(),
          static_cast<long long>(kMaxLayers));
   return n;
 }
@@ -22,7 +23,7 @@ void check(const ModelSpec& s) {
   if (flow.embedding && s.context == 0)
     fail(Code::spec,
          "spec.embedding: there is no context to embed; write its number of columns, as in \"context\": [3]");
-  const int64_t count = written_out(flow.chain, "spec"), columns = s.event.count();
+  const int64_t count = expanded_count(flow.chain, "spec"), columns = s.event.count();
   if (count * columns > kMaxLayerColumns)
     fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
          static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));
@@ -31,12 +32,12 @@ void check(const ModelSpec& s) {
 }  // namespace
 
 void EmbeddingConfig::fields(Fields& f) {
-  f.integer("out", "columns that layers and the base see in place of the context", out, 1, 1 << 20);
+  f.integer("out", "number of columns that layers and the base get instead of the context", out, 1, 1 << 20);
   f.one_of("net", "net of the context", net);
 }
 
 void FlowConfig::fields(Fields& f) {
-  f.optional("embedding", "a net of the context, whose output layers and base see in its place", embedding);
+  f.optional("embedding", "a net of the context, whose output layers and the base get instead", embedding);
   f.one_of("base", "distribution of z", base);
   f.flag("invert", "swap forward and inverse of the whole chain", chain.invert);
   f.chain("layers", "the chain from x to z", chain.layers);

@@ -1,4 +1,4 @@
-// What the spec of a flow says beside the shape of its rows: a chain of layers, a base and a net of the context.
+// The fields of a flow's spec beyond the shape of its rows: a chain of layers, a base, and a net of the context.
 #pragma once
 #include <memory>
 
@@ -8,7 +8,7 @@
 
 namespace nf {
 
-// A net of the context alone. Its output starts at ordinary size: near zero, layers would not see the context.
+// A net of the context alone. Its initial output is not near zero, because layers would then not see the context.
 struct EmbeddingConfig : Config {
   int64_t out = 8;
   NetChoice net{[](Config& c) { static_cast<NetConfig&>(c).init = NetInit::random; }};
@@ -16,7 +16,7 @@ struct EmbeddingConfig : Config {
 };
 
 struct FlowConfig : Config {
-  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers see the context itself
+  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers get the context itself
   OneOf<BaseKind> base{"normal"};
   LayerSpec chain;
   void fields(Fields& f) override;

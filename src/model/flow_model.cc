@@ -8,10 +8,10 @@ namespace nf {
 
 FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::move(b.spec)) {
   std::vector<ParamInfo> infos;
-  const int64_t seen = config.embedding ? config.embedding->out : context();  // columns that layers and the base see
-  chain_.emplace(config.chain, "spec", event(), seen, "layers", infos);
+  const int64_t columns = config.embedding ? config.embedding->out : context();
+  chain_.emplace(config.chain, "spec", event(), columns, "layers", infos);
   const size_t count = layers().size();
-  base_ = config.base.build(Declare(infos, "base.", chain_->latent(), seen, count, "spec.base"));
+  base_ = config.base.build(Declare(infos, "base.", chain_->latent(), columns, count, "spec.base"));
   if (config.embedding)
     embedding_ =
         config.embedding->net.build(Declare(infos, "embedding.", event(), context(), count + 1, "spec.embedding.net"),
@@ -20,26 +20,26 @@ FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::m
   measure_cost(b.allocator);
 }
 
-Var FlowModel::seen(const Scope& s, Var context, int64_t n) const {
+Var FlowModel::layer_context(const Scope& s, Var context, int64_t n) const {
   if (!context) return nullptr;
   Var c = embedding_ ? (*embedding_)(s, nullptr, context) : context;
   return c->out.shape[0] == n ? c : repeat_rows(s.tape, c, n);
 }
 
 Mapped FlowModel::forward(const Scope& s, Var x, Var context, Memory memory) const {
-  return chain_->run(s, false, x, seen(s, context, x->out.shape[0]), memory);
+  return chain_->run(s, false, x, layer_context(s, context, x->out.shape[0]), memory);
 }
 
 Mapped FlowModel::inverse(const Scope& s, Var z, Var context, Memory memory) const {
-  return chain_->run(s, true, z, seen(s, context, z->out.shape[0]), memory);
+  return chain_->run(s, true, z, layer_context(s, context, z->out.shape[0]), memory);
 }
 
 Mapped FlowModel::trace(const Scope& s, Var from, Var context, bool inverse, const Chain::After& after) const {
-  return chain_->trace(s, inverse, from, seen(s, context, from->out.shape[0]), after);
+  return chain_->trace(s, inverse, from, layer_context(s, context, from->out.shape[0]), after);
 }
 
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
-  Var c = seen(s, context, x->out.shape[0]);
+  Var c = layer_context(s, context, x->out.shape[0]);
   const Mapped m = chain_->run(s, false, x, c, memory);
   Var lp = base_->log_prob(s, m.y, c);
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
@@ -47,7 +47,7 @@ Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const
 
 FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                                      Memory memory) const {
-  Var c = seen(s, context, rows);
+  Var c = layer_context(s, context, rows);
   Var z = base_->sample(s, rows, c);
   const Mapped m = chain_->run(s, true, z, c, memory);
   if (!with_log_prob) return {m.y, nullptr, z};
@@ -57,10 +57,10 @@ FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, 
 
 Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
   if (context && !all_finite(context)) return {"the context"};
-  context = seen(s, context, from->out.shape[0]);
+  context = layer_context(s, context, from->out.shape[0]);
   if (context && !all_finite(context)) return {"spec.embedding"};
-  const std::string complaint = context ? base_->complaint(context) : "";
-  if (!complaint.empty()) return {complaint};
+  const std::string error = context ? base_->context_error(context) : "";
+  if (!error.empty()) return {error};
   if (!all_finite(from)) return {inverse ? "the latent" : "the data"};
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
   if (!layer) return {kAllFinite};

@@ -1,4 +1,5 @@
-// A flow: a chain of layers, a base distribution, and a net of the context before both. Its log_prob is exact.
+// A flow: a chain of layers, a base distribution, and an optional net that embeds the context for both. Its log_prob is
+// exact unless a layer's is not.
 #pragma once
 #include <optional>
 
@@ -11,7 +12,7 @@ class FlowModel final : public Density {
  public:
   using Config = FlowConfig;
   FlowModel(const Config& config, const ModelBuild& build);
-  // The same; the kind of the spec is "flow".
+  // Builds a spec whose kind is "flow".
   FlowModel(const Allocator& allocator, ModelSpec spec, uint64_t seed, int64_t max_params = ParamStore::kMaxElements)
       : FlowModel(static_cast<const Config&>(*spec.config), {allocator, spec, seed, max_params}) {}
 
@@ -22,17 +23,17 @@ class FlowModel final : public Density {
   const Base& base() const { return *base_; }
   const FlowModel* flow() const override { return this; }
 
-  // x [n, event] -> z and its log_det (nullptr: zero); and back. Contexts as in Density.
+  // Map x [n, event] to z and back, with log_det (nullptr: zero). Contexts as in Density.
   Mapped forward(const Scope& s, Var x, Var context, Memory memory = Memory::full) const;
   Mapped inverse(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
-  // Values only, with every state on the way.
+  // Computes values only and visits every intermediate state.
   Mapped trace(const Scope& s, Var from, Var context, bool inverse, const Chain::After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                  Memory memory = Memory::full) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
-  Var seen(const Scope& s, Var context, int64_t n) const;
+  Var layer_context(const Scope& s, Var context, int64_t n) const;
 
  private:
   std::optional<Chain> chain_;

@@ -1,5 +1,5 @@
-// Kinds of models: "kind" of a spec. A new one is a class that derives from Density (src/model/density.h), and one file
-// that ends in NF_PART(Model, word, ...) with its word in src/model/meson.build.
+// Kinds of models, the "kind" of a spec. To add one, write a class that derives from Density (src/model/density.h) in a
+// file that ends in NF_PART(Model, word, ...), and put its word in src/model/meson.build.
 #pragma once
 #include <memory>
 
@@ -8,17 +8,17 @@
 
 namespace nf {
 
-// What a model is made of beside the fields of its kind. `spec` is moved from.
+// What a model is built from in addition to the fields of its kind. `spec` is moved from.
 struct ModelBuild {
   const Allocator& allocator;
   ModelSpec& spec;
-  uint64_t seed;       // of the initial parameters
-  int64_t max_params;  // Error{nomem} for more numbers in all
+  uint64_t seed;       // seed of the initial parameters
+  int64_t max_params;  // more numbers in total are an Error{nomem}
 };
 
 struct ModelKind : PartKind {
   std::unique_ptr<Density> (*build)(const Config& config, const ModelBuild& build);
-  // Error{spec} for fields that do not fit each other.
+  // Throws Error{spec} for fields that contradict each other.
   void (*check)(const ModelSpec& spec) = nullptr;
 };
 

@@ -17,7 +17,7 @@ constexpr char kNotePrefix[] = "note.";
 
 TensorType type_of(DType t) { return t == DType::f64 ? TensorType::f64 : TensorType::f32; }
 
-// The tensor of a slot, under the name of this or an older version; nullptr when it is missing.
+// Returns the tensor of a slot, under its current or older name; nullptr if it is missing.
 const SafeTensors::Entry* entry_of(const SafeTensors& file, const ParamSlot& slot) {
   const SafeTensors::Entry* e = file.find(slot.name);
   return e || slot.old_name.empty() ? e : file.find(slot.old_name);
@@ -28,7 +28,7 @@ const SafeTensors::Entry* entry_of(const SafeTensors& file, const ParamSlot& slo
 SafeTensors parse_model(std::span<const std::byte> bytes) {
   SafeTensors file = SafeTensors::parse(bytes);
   spec_of(file);
-  // Ours always have one: without this, a flipped bit could hide the checksum itself.
+  // libnf always writes one. Without this check, a flipped bit could hide the checksum itself.
   if (!file.metadata(kChecksumKey)) fail(Code::checksum, "the model file has lost its checksum (\"%s\")", kChecksumKey);
   return file;
 }
@@ -72,7 +72,7 @@ void read_params(const SafeTensors& file, Density& model) {
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
       fail(Code::format, "tensor \"%s\" is %s with %zu extents, the spec makes it %s %s", slot.name.c_str(),
            name_of(e->type), e->shape.size(), name_of(model.dtype()), to_string(slot.shape).c_str());
-    // Misaligned data is copied element by element into the check.
+    // Data may be misaligned, so elements are copied one by one for the check.
     with_dtype(model.dtype(), [&]<class T>() {
       for (size_t at = 0; at < e->bytes; at += sizeof(T)) {
         T v;
@@ -100,7 +100,7 @@ void read_params(const SafeTensors& file, Density& model) {
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
   const SafeTensors file = parse_model(bytes);
   LoadedModel loaded;
-  // A file that holds fewer numbers than its spec asks for is lying: refused before anything is allocated for it.
+  // Caps the parameters at what the file can hold, so an invalid spec cannot make the loader allocate more.
   const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
   try {
     loaded.model = make_model(allocator, parse_spec(spec_of(file)), 0, held);

@@ -1,4 +1,4 @@
-// Models and checkpoints as safetensors: tensors by name, the canonical spec and everything else in the metadata.
+// Models and checkpoints as safetensors: named tensors, with the canonical spec and everything else in the metadata.
 //   nf.format "1", nf.spec, note.KEY; a checkpoint adds nf.checkpoint (JSON, see src/train/checkpoint.cc) and
 //   optimizer.* tensors.
 // The loader computes every shape from the spec and requires the file to match.
@@ -17,14 +17,14 @@ using Notes = std::map<std::string, std::string, std::less<>>;
 inline constexpr char kCheckpointKey[] = "nf.checkpoint";
 inline constexpr char kOptimizerPrefix[] = "optimizer.";
 
-struct Extra {  // what a checkpoint adds
+struct Extra {  // what a checkpoint adds to a model file
   std::string checkpoint;
   std::vector<TensorRef> tensors;
 };
 
 void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra = {});
 
-// Parses a file of ours: format, spec and checksum are there, and the checksum matches.
+// Parses a libnf file: checks that format, spec and checksum are present and that the checksum matches.
 SafeTensors parse_model(std::span<const std::byte> bytes);
 
 struct LoadedModel {
@@ -33,9 +33,9 @@ struct LoadedModel {
 };
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> file);
 
-// Copies the tensors of a parsed file into an existing model of the same spec; nothing changes on error.
+// Copies the tensors of a parsed file into an existing model of the same spec. On error nothing is changed.
 void read_params(const SafeTensors& file, Density& model);
-// Refuses files of newer formats and files that are not ours; returns the spec.
+// Returns the spec. Refuses files that are not libnf models or have a newer format.
 const std::string& spec_of(const SafeTensors& file);
 
 }  // namespace nf

@@ -1,4 +1,4 @@
-// Levenshtein distance, one row at a time; see nearest.h.
+// Levenshtein distance computed row by row; see nearest.h.
 #include "src/model/nearest.h"
 
 #include <algorithm>

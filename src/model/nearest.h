@@ -1,4 +1,4 @@
-// The word that somebody probably meant, for messages about unknown names.
+// Finds the name that was probably meant, for messages about unknown names.
 #pragma once
 #include <string>
 #include <string_view>
@@ -6,13 +6,14 @@
 
 namespace nf {
 
-// The entry of `names` nearest to `word` by edit distance, or "" when none is near.
+// Returns the entry of `names` nearest to `word` by edit distance, or "" if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& names);
 
-// What a layer is called elsewhere, as what to write here: "\"affine_coupling\"" for RealNVP; "" for other words.
+// Translates names that layers have elsewhere into what to write here, e.g. "\"affine_coupling\"" for RealNVP. Returns
+// "" for other words.
 std::string layer_alias(std::string_view word);
 
-// "a, b, c", cut between names, with a word on where the rest is, to at most `room` characters.
+// Joins names as "a, b, c". If that exceeds `room` characters, cuts between names and says where to find the rest.
 std::string known_names(const std::vector<std::string>& names, size_t room);
 
 }  // namespace nf

@@ -13,7 +13,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The place of entry i of a list; a number in place of a list has that of the list.
+// Returns the path of entry i of a list. A plain number given instead of a list has the path of the list.
 std::string element(const char* name, const Json& list, size_t i) {
   return list.array() ? std::string(name) + "[" + std::to_string(i) + "]" : name;
 }
@@ -214,8 +214,8 @@ void ReadFields::one_of(const char* name, const char*, PartConfig& value) {
   if (!value.beside.empty()) read_beside(name, value);
 }
 
-// Older specs write the fields of some parts beside the field that names the part. All such fields are read then,
-// whichever part is named. Beside an object they are an error that says where they belong.
+// Older specs write the fields of some parts next to the field that names the part. Then the fields of all such parts
+// are read, whichever part is named. Next to an object they are an error, which says where they belong.
 void ReadFields::read_beside(const char* name, PartConfig& value) {
   const Json* v = object_.find(name);
   const auto named = std::find_if(value.beside.begin(), value.beside.end(),
@@ -255,7 +255,7 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
       fail(Code::spec, "%s: unknown field \"%.40s\", did you mean \"%s\"?", path_.c_str(), key.c_str(), near.c_str());
     std::string list;
     for (const std::string& k : known_)
-      if (k != "type") list += (list.empty() ? "" : ", ") + k;  // which says whose fields these are
+      if (k != "type") list += (list.empty() ? "" : ", ") + k;  // "type" says whose fields these are
     fail(Code::spec, "%s: unknown field \"%.40s\"; known: %s", path_.c_str(), key.c_str(),
          list.empty() ? "none" : list.c_str());
   }

@@ -1,4 +1,4 @@
-// Reads a configuration from JSON by its list of fields.
+// Reads a configuration from JSON, driven by its list of fields.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace nf {
 
-// Reads the fields present in `object` and remembers which names it knew. Errors are Error{spec} that start with the
-// JSON path of the value, which `path` starts.
+// Reads the fields that are present in `object` and remembers which names are known. Throws Error{spec} whose message
+// starts with the JSON path of the value; `path` is the path of the object.
 class ReadFields final : public Fields {
  public:
   ReadFields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {}
@@ -36,14 +36,14 @@ class ReadFields final : public Fields {
   void optional_object(const char* name, const char* doc, Config& value, bool& present) override;
 
  private:
-  // Where the field of an older spec belongs today.
+  // A field of older specs, and where it belongs today.
   struct Moved {
     std::string field, into, example;
   };
   const Json* get(const char* name);
   template <class T, class Read>
   void set(const char* name, T& value, Read&& read);
-  // The entries of a list; a number is a list of one.
+  // Returns the entries of a list; a number counts as a list of one.
   std::span<const Json> list(const char* name, const Json& value, const char* right, int64_t max_count) const;
   [[noreturn]] void wrong(const std::string& at, const Json& value, const char* right) const;
   double one_number(const std::string& at, const Json& value, double low, double high) const;
@@ -52,12 +52,12 @@ class ReadFields final : public Fields {
 
   const Json& object_;
   std::string path_;
-  std::string no_effect_with_;  // the choice that makes fields irrelevant; "" when they matter
+  std::string no_effect_with_;  // the choice that makes the next fields irrelevant; "" if they are relevant
   std::vector<std::string> known_;
   std::vector<Moved> moved_;
 };
 
-// Reads an object that holds these fields and nothing else, but for "type".
+// Reads an object that may hold these fields and "type", but nothing else.
 void read_config(const Json& object, const std::string& path, Config& config);
 
 // Reads a part: NAME or {"type": NAME, field: value, ...}.

@@ -11,8 +11,8 @@
 namespace nf {
 namespace {
 
-// The elements of one row of a view, in row-major order of its extents, as runs of `run()` elements `step()` apart.
-// Extents that follow each other without a gap are merged, so a contiguous image is a single run.
+// The elements of one row of a view, in row-major order of its extents, as runs of `run()` elements that are `step()`
+// apart. Adjacent extents without a gap are merged, so a contiguous image is a single run.
 struct RowLayout {
   explicit RowLayout(const View& v) {
     for (int i = 1; i < v.shape.rank; ++i) {
@@ -29,7 +29,7 @@ struct RowLayout {
   }
   int64_t run() const { return shape[rank - 1]; }
   int64_t step() const { return stride[rank - 1]; }
-  // Elements from the start of the row to element number j.
+  // Returns the distance from the start of the row to element number j, in elements.
   int64_t offset(int64_t j) const {
     int64_t at = 0;
     for (int axis = rank - 1; axis >= 0; --axis) {
@@ -43,7 +43,7 @@ struct RowLayout {
   int64_t shape[kMaxRank] = {}, stride[kMaxRank] = {};
 };
 
-// Elementwise, so that misaligned memory of the caller is fine.
+// Copies by element, because the caller's memory may be misaligned.
 template <class From, class To>
 void copy_run(const char* a, int64_t a_step, char* b, int64_t b_step, int64_t n) {
   if (std::is_same_v<From, To> && a_step == 1 && b_step == 1) {
@@ -77,7 +77,7 @@ void copy_each_row(const View& from, const View& to) {
   }
 }
 
-// Equal numbers have equal bits: 0 for -0, and one NaN.
+// Returns the same bits for equal numbers (0 for -0) and for all NaN.
 uint64_t canonical_bits(double v) { return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v); }
 
 }  // namespace

@@ -1,21 +1,21 @@
-// Moving rows between the caller's memory (any strides, either dtype) and a tape.
+// Moves rows between the caller's memory (any strides, either dtype) and a tape.
 #pragma once
 #include "runtime/tape/tape.h"
 
 namespace nf {
-// Rows [first, first + count) of a view [n, ...] as a fresh Var [count, columns], each row in row-major order of its
-// extents; a view with one row serves any number (stride 0).
+// Loads rows [first, first + count) of a view [n, ...] as a new Var [count, columns], each row in row-major order of
+// its extents. A view with one row is repeated as often as needed.
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
-// Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] of as many columns.
+// Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] with as many columns.
 void store_rows(const Var v, const View& to, int64_t first);
-// Rows [first, first + count) of a view.
+// Returns rows [first, first + count) of a view.
 View rows_of_view(const View& v, int64_t first, int64_t count);
-// All of `from` into `to`, which has as many rows and as many elements in each; ranks may differ.
+// Copies all of `from` into `to`, which has as many rows and as many elements per row; ranks may differ.
 void copy_rows(const View& from, const View& to);
 bool all_finite(Var v);
-// Element r of a rank-1 view as a double.
+// Returns element r of a rank-1 view as a double.
 double scalar_at(const View& v, int64_t r);
-// out[r] = XXH64 of row r of x [n, d], then of context [n or 1, c] or nullptr, each number as float64. Equal rows have
-// equal hashes in any dtype that holds their numbers; -0 counts as 0, and all NaN as one.
+// Sets out[r] to the XXH64 of row r of x [n, d], followed by context [n or 1, c] or nullptr, each number as float64.
+// Equal rows have equal hashes in any dtype that can represent them; -0 counts as 0, and all NaN are equal.
 void hash_rows(Var x, Var context, uint64_t* out);
 }  // namespace nf

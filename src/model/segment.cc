@@ -8,7 +8,7 @@ namespace nf {
 Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
   try {
     return inverse == l.inverted ? l.layer->forward(s, x, context) : l.layer->inverse(s, x, context);
-  } catch (const Error& e) {  // an op knows the row, not the layer
+  } catch (const Error& e) {  // ops report the row; add the layer
     if (e.code() != Code::not_inverted) throw;
     fail_at(e.code(), {e.place().row, l.index}, "%s: %s", l.where.c_str(), e.what());
   }
@@ -24,7 +24,7 @@ Mapped apply_layers(const Scope& s, std::span<const LayerInstance> layers, Var x
   const int64_t columns = x->out.shape[1];
   Mapped all{x, nullptr};
   for (size_t i = 0; i < n;) {
-    // Layers that act on the same columns run together.
+    // Layers that act on the same columns run together on one slice.
     const int64_t acts = layers[inverse ? n - 1 - i : i].columns;
     Var y = acts == columns ? all.y : slice_columns(t, all.y, 0, acts);
     for (; i < n; ++i) {

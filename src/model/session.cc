@@ -50,7 +50,7 @@ void Session::make_workers(size_t arena_bytes) {
   workers_.swap(workers);
 }
 
-// What the hungriest call needs for a full block.
+// Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(bool gradients) {
   Tape t(allocator_, model_.dtype());
   t.recording = false;
@@ -181,7 +181,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
       if (log_det) store_rows(det ? det : w.tape.zeros({rows}), log_det(k), first);
     };
     if (!inverse) key_rows(w.tape, xv, cv);
-    // By reference, so that std::function has nothing to allocate.
+    // Passed by reference, so that std::function does not allocate.
     const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);

@@ -1,5 +1,5 @@
-// Scoring and sampling. Rows are cut into blocks; each block is independent, so blocks run on any thread in any order
-// and the bits of a row depend on that row only. After construction, and after the first gradient, nothing is allocated.
+// Scoring, sampling and derivatives. Rows are cut into blocks. Blocks are independent, so they run on any thread in any
+// order, and the bits of a row depend on that row only. Nothing is allocated after construction and the first gradient.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -19,8 +19,8 @@ struct SessionOptions {
   uint32_t threads = 0;    // that a call may use; 0: all of the executor
   bool gradients = false;  // reserve memory for them at once
   NonFinite nonfinite;
-  // For models whose log_prob is a bound (Density::exact): draws per row, and their seed. What is drawn for a row is a
-  // function of the seed, the numbers of the row and of its context, and the draw: never of where the row stands.
+  // For models whose log_prob is a bound (Density::exact): draws per row, and their seed. The random numbers of a row
+  // are a function of the seed, the values of the row and of its context, and the draw, but not of the row's position.
   int64_t samples;
   uint64_t seed;
 };
@@ -33,10 +33,10 @@ class Session {
   Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options,
           const std::atomic<uint64_t>* generation = nullptr);
 
-  // Shapes are checked by the caller: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no
-  // data. A model that is no chain of layers has no map and no trace: Error{unsupported}.
-  // Of a model that is not exact: the logarithm of the mean of exp(log_prob) over options.samples draws. map and trace
-  // take the first of these draws.
+  // The caller checks shapes: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data. A
+  // model that is not a chain of layers has no map and no trace: Error{unsupported}.
+  // If the model is not exact, log_prob is the logarithm of the mean of exp(log_prob) over options.samples draws; map
+  // and trace use the first of these draws.
   void log_prob(const View& x, const View& context, const View& out);
   void map(bool inverse, const View& from, const View& context, const View& to, const View& log_det);
   // Every state on the way: out(k) [n, event] gives where to put the rows after k layers of that direction, k = 0 being
@@ -78,12 +78,12 @@ class Session {
   size_t measure(bool gradients);
   void measure_gradients(const Scope& s) const;
   void make_workers(size_t arena_bytes);
-  // body(worker, first row, rows) for every block of n rows, of at most `most` rows.
+  // Calls body(worker, first row, rows) for every block of n rows; a block has at most `most` rows.
   template <class Body>
   void for_blocks(int64_t n, int64_t most, const Body& body);
-  // Error{numeric} when `result`, made of `from`, is not finite and the session minds.
+  // Throws Error{numeric} if `result`, computed from `from`, is not finite and the session reports that.
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
-  // Makes the tape draw by the content of these rows, draw number 0.
+  // Makes the random numbers of the tape depend on the content of these rows, and starts with draw 0.
   uint64_t* key_rows(Tape& t, Var x, Var context) const;
   Var score(const Scope& s, Var x, Var context) const;
   Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;

@@ -11,7 +11,7 @@
 namespace nf {
 namespace {
 
-// [columns], [height, width, channels], or columns.
+// Reads and writes the event: [columns], [height, width, channels], or a plain number of columns.
 void event_field(Fields& f, Dims& event) {
   std::vector<int64_t> list(event.d, event.d + event.rank);
   f.integers("event", "shape of x: [columns], or [height, width, channels]", list, 1, kMaxEvent, 3);
@@ -19,21 +19,21 @@ void event_field(Fields& f, Dims& event) {
   for (const int64_t n : list) event[event.rank++] = n;
 }
 
-// [columns] or columns.
+// Reads and writes the context: [columns] or a plain number of columns.
 void context_field(Fields& f, int64_t& context) {
   std::vector<int64_t> list = {context};
   f.integers("context", "columns of the context; 0: none", list, 0, kMaxEvent, 1);
   context = list.empty() ? 0 : list[0];
 }
 
-// Takes the defaults of another kind when that is chosen.
+// Reads and writes the kind. When it changes, the configuration becomes the default of the new kind.
 void kind_field(Fields& f, ModelSpec& s) {
   const auto kinds = Registry<ModelKind>::all();
   std::vector<const char*> names;
   for (const ModelKind* k : kinds) names.push_back(k->name);
   enum class Index {};
   auto index = static_cast<Index>(std::find(kinds.begin(), kinds.end(), s.kind) - kinds.begin());
-  f.choice("kind", "what the model is, and so which fields follow", index, names);
+  f.choice("kind", "kind of model, which determines the other fields", index, names);
   const ModelKind* chosen = kinds[static_cast<size_t>(index)];
   if (chosen == s.kind) return;
   s.kind = chosen;
@@ -82,7 +82,7 @@ ModelSpec parse_spec(std::string_view text) {
 std::string write_spec(const ModelSpec& s) {
   Json j = Json::Object();
   WriteFields write(j);
-  const_cast<ModelSpec&>(s).fields(write);  // which only reads
+  const_cast<ModelSpec&>(s).fields(write);  // only reads
   return j.dump();
 }
 
@@ -104,7 +104,7 @@ std::string describe_parts() {
   }
   EmbeddingConfig embedding;
   all["embedding"] = {{"name", "embedding"},
-                      {"doc", "a net of the context, whose output all layers and the base see in its place"},
+                      {"doc", "a net of the context, whose output all layers and the base get instead"},
                       {"source", ""},
                       {"fields", describe_fields(embedding)}};
   ModelSpec spec;

@@ -1,4 +1,4 @@
-// A target as data: "u1", or {"type": "u1", "radius": 4}. Errors are Error{spec} at "target".
+// A target as data: "u1", or {"type": "u1", "radius": 4}. Errors are Error{spec} with the path "target".
 #pragma once
 #include <memory>
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace nf {
 
-// Error{shape} when the target cannot have so many columns.
+// Throws Error{shape} if the target cannot have this many columns.
 std::unique_ptr<Target> parse_target(std::string_view text, int64_t event);
-// The registry as JSON.
+// Returns the registry of targets as JSON.
 std::string describe_targets();
 
 }  // namespace nf

@@ -1,4 +1,4 @@
-// Writes a configuration as JSON by its list of fields, and describes the list.
+// Writes a configuration as JSON, driven by its list of fields, and describes the list.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace nf {
 
-// Writes every field, defaults too: the canonical form.
+// Writes every field, including defaults: the canonical form.
 class WriteFields final : public Fields {
  public:
   explicit WriteFields(Json& object) : object_(object) {}
@@ -61,11 +61,11 @@ class DescribeFields final : public Fields {
   void optional_object(const char* name, const char* doc, Config& value, bool& present) override;
 };
 
-Json written(Config& config, Json object = Json::Object());  // its fields, in an object that may hold others
+Json written(Config& config, Json object = Json::Object());  // writes the fields into an object, which may hold others
 Json describe_fields(Config& config);
-// {"name", "doc", "source", the facts of its family, "aliases" if it has some, "fields"}
+// Returns {"name", "doc", "source", the facts of its family, "aliases" if it has any, "fields"}.
 Json describe_part(const Family& family, const PartKind& kind);
-std::vector<std::string> names_of(Config& config);  // of its fields
+std::vector<std::string> names_of(Config& config);  // names of the fields
 std::string plural_of(const Family& family);        // "layers"
 
 }  // namespace nf

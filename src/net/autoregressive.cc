@@ -20,8 +20,8 @@ std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
 
 void AutoregressiveConfig::fields(Fields& f) {
   static constexpr const char* kOrders[] = {"natural", "reversed", "random"};
-  f.choice("order", "the order of columns, each a function of those before it", order, kOrders);
-  f.integer("order_seed", "seed of the random order; layers of one model differ for equal seeds", order_seed, 0,
+  f.choice("order", "order of the columns; each is mapped depending on those before it", order, kOrders);
+  f.integer("order_seed", "seed of the random order; layers of a model differ even with equal seeds", order_seed, 0,
             INT64_MAX);
   made.fields(f);
 }
@@ -29,7 +29,7 @@ void AutoregressiveConfig::fields(Fields& f) {
 Autoregressive::Autoregressive(const AutoregressiveConfig& config, const Declare& d, const ColumnMap& map)
     : map_(map), order_(order_of(config, d)), made_(config.made, d.part("net"), map.per(), features_of_all()) {}
 
-// How many features every column has, in order.
+// Collects the features of all columns and returns how many each column has, in autoregressive order.
 std::vector<int64_t> Autoregressive::features_of_all() {
   std::vector<int64_t> counts;
   first_feature_.push_back(0);

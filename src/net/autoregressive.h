@@ -1,8 +1,8 @@
-// Autoregressive maps z_i = tau(x_i; h_i), h_i a function of the x before i in some order and of the context, computed
-// by a MADE (src/net/made.h): what layers share that differ in tau only.
+// Autoregressive maps z_i = tau(x_i; h_i), where h_i is a function of the columns of x before i in some order and of
+// the context, computed by a MADE (src/net/made.h). Shared by layers that differ in tau only.
 //
 // The inverse costs one pass of the net (runtime/op/autoregressive.h). Dropout applies in training in both directions.
-// Columns that are circles enter the net as sine and cosine: what comes after them is the same at both ends.
+// Circular columns enter the net as sine and cosine, so later columns see no jump where the circle closes.
 #pragma once
 #include "runtime/op/autoregressive.h"
 #include "src/net/made.h"
@@ -31,10 +31,10 @@ class Autoregressive {
  private:
   std::vector<int64_t> features_of_all();
   const ColumnMap& map_;
-  std::vector<int32_t> order_;  // column order_[i] of x is number i of the autoregressive order
+  std::vector<int32_t> order_;  // column order_[i] of x is at position i of the autoregressive order
   std::vector<ColumnFeature> features_;
   std::vector<size_t> first_feature_;
-  bool as_is_;  // the net reads x itself
+  bool as_is_;  // true if the net reads x unchanged
   Made made_;
 };
 

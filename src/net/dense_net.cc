@@ -7,13 +7,13 @@ namespace nf {
 void DenseNetConfig::fields(Fields& f) {
   static constexpr const char* kContextBys[] = {"concatenate", "film"};
   static constexpr const char* kActivations[] = {"relu", "tanh", "elu", "leaky_relu", "silu", "gelu", "softplus"};
-  f.integers("hidden", "sizes of the hidden layers; a residual net takes one, the width of its blocks", hidden, 1,
+  f.integers("hidden", "sizes of the hidden layers; a residual net takes one size, the width of its blocks", hidden, 1,
              1 << 20, 64);
   f.choice("activation", "activation function of the net", activation, kActivations);
-  f.real("dropout", "share of hidden units dropped in training", dropout, 0, 0.99);
+  f.real("dropout", "fraction of hidden units dropped in training", dropout, 0, 0.99);
   init_field(f);
   f.choice("context_by",
-           "how a context enters: concatenate to the inputs, or film: it scales and shifts the hidden units",
+           "how a context enters the net: concatenate it to the inputs, or film: it scales and shifts the hidden units",
            context_by, kContextBys);
 }
 

@@ -1,8 +1,8 @@
-// What nets of dense layers share: their fields, dense layers with an activation, and how a context enters them.
+// Shared by the nets of dense layers: their fields, dense layers with an activation, and how a context enters them.
 //
-// A context is concatenated to x at the input; or it modulates hidden units, FiLM (Perez et al. 2018):
+// A context is either concatenated to x at the input, or it modulates hidden units by FiLM (Perez et al. 2018):
 //   h <- h (1 + G c + g) + B c + b
-// before an activation. G, g, B and b start at 0, so that a fresh net does not depend on the context.
+// before an activation. G, g, B and b start at 0, so a fresh net does not depend on the context.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ struct DenseNetConfig : NetConfig {
   ContextBy context_by = ContextBy::concatenate;
   int64_t width() const override { return hidden.empty() ? 0 : hidden.back(); }
   void fields(Fields& f) override;
-  // Tells whether the context modulates a net of `in` inputs; rejects a net that has nothing to modulate.
+  // Returns whether the context modulates a net of `in` inputs; rejects a net without hidden units to modulate.
   bool modulates(const Declare& d, int64_t in) const;
 };
 
@@ -41,14 +41,14 @@ class DenseNet : public Net {
   // Declares a dense layer under `name`, with uniform initial weights within `bound`.
   static Dense dense(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound);
   Hidden hidden(const Declare& d, const std::string& name, int64_t in, int64_t out) const;
-  // The first layer's input.
+  // Returns the input of the first layer.
   Var input(const Scope& s, Var x, Var context) const;
   int64_t input_width() const { return input_width_; }
-  // W x + b, + residual if there is one.
+  // Returns W x + b, plus the residual if there is one.
   static Var apply(const Scope& s, const Dense& layer, Var x, Var residual = nullptr);
-  // The same, modulated if the net is.
+  // Returns W x + b, modulated by the context if the net uses FiLM.
   Var linear(const Scope& s, const Hidden& layer, Var x, Var context) const;
-  // act of that.
+  // Returns the activation of linear().
   Var activated(const Scope& s, const Hidden& layer, Var x, Var context) const;
 
   Activation act_;

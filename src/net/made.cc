@@ -9,9 +9,9 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kDegreeStream = 0x64656772;  // apart from the streams of samples, orders and initial values
+constexpr uint32_t kDegreeStream = 0x64656772;  // separate from the streams of samples, orders and initial values
 
-// The kind of net, which must have a masked form.
+// Returns the kind of net; rejects one without a masked form.
 const NetKind& masked_kind(const NetChoice& net, const Declare& d) {
   const NetKind& kind = net.kind();
   if (kind.mask) return kind;
@@ -27,9 +27,11 @@ const NetKind& masked_kind(const NetChoice& net, const Declare& d) {
 
 void MadeConfig::fields(Fields& f) {
   static constexpr const char* kDegrees[] = {"even", "random"};
-  f.one_of("net", "masked net: of the columns before, numbers for every column", net);
-  f.choice("degrees", "how many inputs a hidden unit sees: all numbers in turn, or drawn at random", degrees, kDegrees);
-  f.integer("degree_seed", "seed of random degrees; layers of one model differ for equal seeds", seed, 0, INT64_MAX);
+  f.one_of("net", "masked net, which computes the numbers for every column from the columns before it", net);
+  f.choice("degrees", "how many inputs a hidden unit sees: each possible number in turn, or drawn at random", degrees,
+           kDegrees);
+  f.integer("degree_seed", "seed of random degrees; layers of a model differ even with equal seeds", seed, 0,
+            INT64_MAX);
 }
 
 MadeBuilder::MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
@@ -68,14 +70,14 @@ MadeBuilder::Units MadeBuilder::hidden(int64_t size) {
   Units layer;
   for (int64_t j = 0; j < size; ++j) {
     int64_t k = j % count;
-    if (size < count) k = (2 * j + 1) * count / (2 * size);  // too few for all degrees: spread over their range
+    if (size < count) k = (2 * j + 1) * count / (2 * size);  // too few for all degrees: spread them over the range
     if (degrees_ == DegreeKind::random)
       k = static_cast<int64_t>(kernel::random_below({seed_, kDegreeStream}, static_cast<int64_t>(ordinal_), draw_++,
                                                     static_cast<uint64_t>(count)));
     layer.push_back(static_cast<int32_t>(low_ + k));
   }
   std::sort(layer.begin(), layer.end());
-  low_ = layer.front();  // a lower degree in the next layer would read nothing
+  low_ = layer.front();  // a lower degree in the next layer would have nothing to read
   hidden_.push_back(layer);
   return layer;
 }
@@ -89,7 +91,7 @@ int MadeBuilder::linear(const Declare& d, const Linear& l) {
   s.mask = kernel::Staircase(l.from, l.to);
   const auto units = static_cast<int64_t>(l.to.size());
   const double bound = l.bound < 0 ? fan_bound(static_cast<int64_t>(l.from.size())) : l.bound;
-  // Without masked entries and in one piece it is an ordinary matrix [in, out].
+  // Without masked entries and in one piece, it is an ordinary matrix [in, out].
   bool dense = false;
   for (int64_t e = 0; e < s.mask.steps(); ++e)
     dense |= s.mask.piece(e).rows == s.mask.rows() && s.mask.piece(e).cols == s.mask.cols();
@@ -105,7 +107,7 @@ int MadeBuilder::linear(const Declare& d, const Linear& l) {
   return later ? activate(y) : y;
 }
 
-// A stage of the same units as its input.
+// Adds a stage with the same units as its input.
 int MadeBuilder::derived(NetStage s, NetStage::Kind kind, int in) {
   const NetStage& from = net_.stages[static_cast<size_t>(in - 1)];
   s.kind = kind;
@@ -115,7 +117,7 @@ int MadeBuilder::derived(NetStage s, NetStage::Kind kind, int in) {
 }
 
 int MadeBuilder::modulate(const Declare& d, int in) {
-  // Context-only units have degree 0, so they are complete from the start.
+  // Units that depend on the context only have degree 0, so they are complete before the first degree.
   const Units at_once(static_cast<size_t>(net_.stages[static_cast<size_t>(in - 1)].units), 0), from = context();
   NetStage s;
   s.scale = linear(d.inside("scale"), {.from = from, .to = at_once, .bound = 0});

@@ -1,5 +1,5 @@
-// Multilayer perceptron: h = act(W_i h + b_i) over the hidden sizes, then a linear output. The context is concatenated to
-// the input, or modulates every hidden layer before its activation.
+// Multilayer perceptron: h = act(W_i h + b_i) for each hidden layer, then a linear output. The context is concatenated
+// to the input, or it modulates every hidden layer before its activation.
 #include "src/net/dense_net.h"
 #include "src/net/made.h"
 

@@ -6,7 +6,8 @@ namespace nf {
 
 void NetConfig::init_field(Fields& f) {
   static constexpr const char* kInits[] = {"identity", "random"};
-  f.choice("init", "output layer: near zero, so that a fresh flow is near the identity, or random as the other layers",
+  f.choice("init",
+           "initial output layer: near zero, so that a new flow is near the identity, or random like the other layers",
            init, kInits);
 }
 

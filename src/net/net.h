@@ -1,5 +1,5 @@
-// Conditioner nets: the ordinary neural networks inside flows. A net maps x [n, in] and context [n, c] to [n, out]. A new
-// one is one file that ends in NF_PART(Net, word, ...) and its word in src/net/meson.build.
+// Conditioner nets: the ordinary neural networks inside flows. A net maps x [n, in] and context [n, c] to [n, out]. To
+// add one, write one file that ends in NF_PART(Net, word, ...) and put its word in src/net/meson.build.
 #pragma once
 #include <memory>
 
@@ -11,16 +11,16 @@ namespace nf {
 class Net {
  public:
   virtual ~Net() = default;
-  // x may be nullptr for a net that was built with in = 0: then the context is its input.
+  // x is nullptr for a net that was built with in = 0; its input is then the context.
   virtual Var operator()(const Scope& s, Var x, Var context) const = 0;
 };
 
 enum class NetInit : uint8_t { identity, random };
 
-// What the configuration of every net has.
+// Configuration that all nets share.
 struct NetConfig : Config {
   NetInit init = NetInit::identity;
-  // Units that the output layer reads; 0: the inputs.
+  // Returns the number of units that the output layer reads; 0: it reads the inputs.
   virtual int64_t width() const = 0;
   void init_field(Fields& f);
   // Returns the bound of the uniform initial weights of an output layer that reads `units`.
@@ -35,8 +35,8 @@ struct NetKind : PartKind {
   void (*mask)(const Config& config, const Declare& d, MadeBuilder& made) = nullptr;
 };
 
-// A net in the configuration of a layer, as in "net": {"type": "residual", "hidden": [128]}. Where specs older than nested
-// configurations write the net's fields beside "net", they are read.
+// A net in the configuration of a layer, as in "net": {"type": "residual", "hidden": [128]}. Also reads specs older
+// than nested configurations, which have the net's fields next to "net".
 class NetChoice : public OneOf<NetKind> {
  public:
   explicit NetChoice(Adjust adjust = nullptr);

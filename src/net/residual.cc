@@ -1,15 +1,16 @@
 // Residual net (He et al. 2016 with pre-activation, as in Durkan et al. 2019, appendix B.1):
 //   h = W_0 [x, c] + b_0; per block h += t * sigmoid(C c),  t = W_2 dropout?(act(W_1 act(h)));  linear output
-// The gate is there only with a context that is concatenated. FiLM modulates W_0 x + b_0, and between the two layers of a
-// block. Masked (Papamakarios et al. 2017, with the same blocks but without their gate):
-//   h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;  linear output
+// The gate exists only with a concatenated context. FiLM modulates W_0 x + b_0, and the values between the two layers
+// of a block. Masked (Papamakarios et al. 2017, with the same blocks but without their gate):
+//   h = W_0 x + b_0 + act(C c + a); per block h += W_2 dropout?(act(W_1 act(h) + b_1 + C' c + a')) + b_2;  linear
+//   output
 #include "src/net/dense_net.h"
 #include "src/net/made.h"
 
 namespace nf {
 namespace {
 
-constexpr double kNearZero = 1e-3;  // a fresh block adds next to nothing
+constexpr double kNearZero = 1e-3;  // makes a new block add almost nothing
 
 struct ResidualConfig final : DenseNetConfig {
   int64_t blocks = 2;
@@ -63,7 +64,7 @@ class Residual final : public DenseNet {
     const bool film = c.modulates(d, d.columns());
     made.start(activation_of(c.activation), c.dropout);
     const MadeBuilder::Units inputs = made.inputs(false), units = made.hidden(width), context = made.context(),
-                             at_once(units.size(), 0);  // what the context gives is complete from the start
+                             at_once(units.size(), 0);  // context-only units, complete from the start
     const auto from_context = [&](const Declare& inside, bool activated) {
       if (!d.context || film) return -1;
       return made.linear(inside.inside("context"), {.from = context, .to = at_once, .activated = activated});

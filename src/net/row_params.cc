@@ -6,8 +6,8 @@ namespace nf {
 
 void RowParamsConfig::fields(Fields& f) {
   static constexpr const char* kSources[] = {"free", "context"};
-  f.choice("parameters", "of the layer: one set for all rows, or one for every row from a net of its context", source,
-           kSources);
+  f.choice("parameters", "parameters of the layer: one set for all rows, or one per row from a net of its context",
+           source, kSources);
   f.one_of("net", "net of the context, for \"parameters\": \"context\"", net);
 }
 

@@ -1,7 +1,7 @@
-// Parameters of a layer: free, one set that all rows share, or amortised, a set for every row from its context:
+// Parameters of a layer: free (one set for all rows) or amortized (one set per row, computed from its context):
 //   free      p, tensors of the layer
-//   context   p + net(context): the net adds to the free set, so that both start alike
-// Ops take a tensor of the set as [count] or [n, count], and are the same for both.
+//   context   p + net(context): the net adds to the free set, so both start alike
+// Ops accept a tensor of the set as [count] or [n, count], so they are the same for both.
 #pragma once
 #include <array>
 #include <memory>
@@ -29,9 +29,9 @@ class RowParams {
   static constexpr size_t kMaxParts = 4;
   using Set = std::array<Var, kMaxParts>;
 
-  // Declares a tensor [count] for every part, and the net under "net".
+  // Declares a tensor [count] for every part and, if needed, the net under "net".
   RowParams(const RowParamsConfig& config, const Declare& d, std::initializer_list<Part> parts);
-  // The parts in their order, each [count], or [n, count] for context [n, c].
+  // Returns the parts in order, each [count], or [n, count] for a context [n, c].
   Set operator()(const Scope& s, Var context) const;
 
  private:

@@ -27,7 +27,7 @@ std::vector<SplineBox> boxes_of(const SplineConfig& c, const Declare& d) {
     const size_t at = ends.size() == 2 ? 0 : 2 * i;
     b.low = b.bottom = ends[at];
     b.high = b.top = ends[at + 1];
-    // Knots need digits between them, in float32 too.
+    // Knots must remain distinct, in float32 too.
     if (!(b.high - b.low > 1e-3 * std::max(std::abs(b.low), std::abs(b.high))))
       d.reject("interval", "high must lie above low, by a thousandth of their size or more");
     b.tails = !c.circular.empty() && c.circular[i] ? SplineTails::circular : kTails[static_cast<size_t>(c.tails)];
@@ -41,24 +41,26 @@ void SplineConfig::fields(Fields& f) {
   static constexpr const char* kTails[] = {"linear", "none", "circular"};
   static constexpr const char* kConventions[] = {"identity", "nflows", "zuko"};
   static constexpr const char* kKinds[] = {"rational_quadratic", "linear", "quadratic", "cubic"};
-  f.choice("spline", "what a bin holds", kind, kKinds);
+  f.choice("spline", "function in each bin", kind, kKinds);
   f.integer("bins", "number of bins", bins, 1, kernel::kMaxSplineBins);
   f.choice("tails",
-           "outside of the interval: unchanged, with slope 1 at its ends; along the tangents of free slopes; or the "
+           "outside the interval: the identity, with slope 1 at the ends; straight lines with free slopes; or the "
            "interval is a circle",
            tails, kTails);
-  f.integers("circular", "1 for every column that is a circle, 0 for the others; empty: as tails says", circular, 0, 1,
-             INT32_MAX);
-  f.real("bound", "the spline lives on [-bound, bound]", bound, 0.01, 20);
-  f.reals("interval", "low, high in place of bound, for all columns or one pair after the other for each", interval,
-          -1e6, 1e6, INT32_MAX);
-  f.choice("convention",
-           "from raw numbers to slopes and sizes: zeros give the identity; softplus as in nflows; clipped exponentials "
-           "as in zuko",
-           convention, kConventions);
-  f.real("min_bin_width", "least width of a bin, as a share of the interval", min_bin_width, 1e-6, 0.1);
-  f.real("min_bin_height", "least height of a bin, as a share of the interval", min_bin_height, 1e-6, 0.1);
-  f.real("min_derivative", "least slope at a knot; of a cubic spline, of its ends over that of their bins",
+  f.integers("circular", "1 for every column that is a circle, 0 for the others; empty: as given by tails", circular, 0,
+             1, INT32_MAX);
+  f.real("bound", "the spline covers [-bound, bound]", bound, 0.01, 20);
+  f.reals("interval", "low, high instead of bound: one pair for all columns, or one pair per column, listed in order",
+          interval, -1e6, 1e6, INT32_MAX);
+  f.choice(
+      "convention",
+      "map from raw numbers to slopes and sizes: zeros give the identity; softplus as in nflows; clipped exponentials "
+      "as in zuko",
+      convention, kConventions);
+  f.real("min_bin_width", "smallest width of a bin, as a fraction of the interval", min_bin_width, 1e-6, 0.1);
+  f.real("min_bin_height", "smallest height of a bin, as a fraction of the interval", min_bin_height, 1e-6, 0.1);
+  f.real("min_derivative",
+         "smallest slope at a knot; for a cubic spline, at its ends, relative to the slope of the end bins",
          min_derivative, 1e-6, 0.1);
 }
 
@@ -70,7 +72,7 @@ SplineColumn::SplineColumn(const SplineConfig& c, const Declare& d, double raw_s
   shape_.raw_scale = pieces_.raw_scale = raw_scale;
   shape_.min_derivative = pieces_.min_slope = c.min_derivative;
   shape_.soft_clip = c.convention == SplineConvention::zuko;
-  // log(1 + e^0)/beta + min_derivative = 1
+  // solves log(1 + e^0)/beta + min_derivative = 1 for beta
   if (c.convention == SplineConvention::identity) shape_.beta = std::log(2.0) / (1 - c.min_derivative);
   const auto bins = static_cast<double>(c.bins);
   if (bins * c.min_bin_width >= 1) d.reject("min_bin_width", "bins times it must stay below 1");

@@ -1,5 +1,5 @@
-// Splines as maps of columns: what the layers spline, spline_coupling and spline_autoregressive share. Formulas,
-// accuracy and what happens outside of the interval are in runtime/kernel/spline.h and spline_pieces.h.
+// Splines as maps of columns, shared by the layers spline, spline_coupling and spline_autoregressive. For formulas,
+// accuracy and behavior outside the interval see runtime/kernel/spline.h and spline_pieces.h.
 #pragma once
 #include <vector>
 
@@ -46,12 +46,12 @@ class SplineColumn final : public ColumnMap {
   void apply(const Column<T>& c, bool inverse) const;
   template <class T>
   void differentiate(const ColumnGrad<T>& c, bool inverse) const;
-  int64_t used(int64_t column) const;  // numbers for it
+  int64_t used(int64_t column) const;  // number of parameters the column needs
   bool rational_;
-  kernel::SplineShape shape_;             // either
-  kernel::PiecesShape pieces_;            // or
-  std::vector<kernel::SplineBox> boxes_;  // of the columns of the event
-  int64_t per_;                           // as many as the column that needs most; others leave the last ones unused
+  kernel::SplineShape shape_;             // if rational_
+  kernel::PiecesShape pieces_;            // otherwise
+  std::vector<kernel::SplineBox> boxes_;  // one per column of the event
+  int64_t per_;                           // the largest used(column); columns that need fewer ignore the last ones
 };
 
 }  // namespace nf

@@ -1,5 +1,5 @@
-// -log mean((p~/q)^(1 - a)) / (1 - a) over x ~ q, the Renyi bound (Li and Turner 2016, eq. 5). Coefficients are the
-// shares of (p~/q)^(1 - a) in its sum, a softmax over the rows of all ranks. a = 1 is reverse_kl.
+// The Renyi bound, -log mean((p~/q)^(1 - a)) / (1 - a) over x ~ q (Li and Turner 2016, eq. 5). The coefficients are
+// each row's share of the sum of (p~/q)^(1 - a), a softmax over the rows of all ranks. a = 1 is reverse_kl.
 #include <algorithm>
 #include <cmath>
 
@@ -41,20 +41,20 @@ class Alpha final : public Objective {
 
   double power_;  // 1 - a
   TargetSampler sampler_;
-  double log_mean_ = 0, relative_error_ = 0;  // of (p~/q)^(1 - a)
+  double log_mean_ = 0, relative_error_ = 0;  // mean and error of (p~/q)^(1 - a)
 };
 
 void Alpha::weigh() {
-  if (power_ == 0) return;  // reverse_kl: the coefficients are there
+  if (power_ == 0) return;  // reverse_kl: the coefficients are already set
   const Collective& collective = scope_.collective;
   double* c = sampler_.coefficients();
   const int64_t n = sampler_.rows();
   double high = -kInfinity;
   for (int64_t r = 0; r < n; ++r) {
     c[r] = -power_ * sampler_.log_ratio(r);
-    if (!(c[r] <= high)) high = c[r];  // also NaN
+    if (!(c[r] <= high)) high = c[r];  // also true for NaN
   }
-  if (collective.world > 1) {  // the maximum, by a sum
+  if (collective.world > 1) {  // the maximum over ranks, computed with a sum
     std::vector<double> highs(static_cast<size_t>(collective.world));
     highs[static_cast<size_t>(collective.rank)] = high;
     collective.sum(highs.data(), collective.world, DType::f64, "weights of samples");
@@ -76,7 +76,7 @@ void Alpha::weigh() {
 
 Loss Alpha::loss() const {
   if (power_ == 0) return sampler_.mean_log_ratio();
-  // A gradient of the target that is not finite shows here; what it weighs does not matter.
+  // Reports a non-finite gradient of the target (a NaN log ratio), even if that row's weight is negligible.
   for (int64_t r = 0; r < sampler_.rows(); ++r)
     if (std::isnan(sampler_.log_ratio(r))) return {kUnknown, kUnknown};
   return {-log_mean_ / power_, relative_error_ / std::abs(power_)};

@@ -2,14 +2,15 @@
 //   r = grad_z [ <g, x(z)> - log q(x(z)) ]   at z = f(x), g held constant.
 // <g, x(z)> has the gradient J^T g with J = dx/dz, and log q(x(z)) = log b(z) - log |det J|, so
 //   r = (J^T g + grad_z log |det J|) - grad_z log b(z):
-// the score of p pulled back to the latents less the score of the base b. With a standard normal base that is
-// z + pulled-back score, as nutpie fits its flows before sampling. r = 0 for every row when q = p; p may lack its factor.
+// the score of p pulled back to the latents, minus the score of the base b. With a standard normal base that is
+// z + pulled-back score, as nutpie fits its flows before sampling. r = 0 for every row when q = p; p need not be
+// normalized.
 //
 // Gradient: with h(z, theta) = <g, x(z)> - log q(x(z)) and D_v the derivative along v in z,
 //   d |r|^2 / d theta = 2 r . d/dtheta grad_z h(f(x), theta) = 2 d/dtheta D_r h(f(x), theta),   r held constant:
-// reverse over forward. D_r h has the value |r|^2 itself, so 2 D_r h - |r|^2 with the second term constant is a loss of
-// the row with the right value and the right gradient. Needs a tangent rule for every op of the flow's inverse and of
-// the base. Dropout is off.
+// reverse over forward. D_r h has the value |r|^2 itself, so 2 D_r h - |r|^2, with the second term constant, is a loss
+// of the row with the right value and the right gradient. Every op of the flow's inverse and of the base needs a
+// tangent rule. Dropout is off.
 #include <algorithm>
 #include <cmath>
 
@@ -22,7 +23,7 @@
 namespace nf {
 namespace {
 
-// The way back has to meet the same net.
+// Turns dropout off for a scope, because the inverse pass must use the same net as the forward pass.
 class NoDropout {
  public:
   explicit NoDropout(Tape& t) : tape_(t) { t.training = false; }
@@ -52,7 +53,7 @@ class Fisher final : public RowObjective {
   Var h(const Scope& s, Var z, Var context, Var scores) const;
 
   const FlowModel& flow_;
-  Batch scored_;                  // of the last step
+  Batch scored_;                  // batch of the last step, with its scores
   Buffer rows_, scores_, log_p_;  // of the batch, for a target of the host
 };
 
@@ -94,7 +95,7 @@ void Fisher::measure(Lane& lane, const Room& room) {
   }
 }
 
-// A target of the host is asked once, for all rows.
+// Evaluates a target of the host once for all rows.
 Batch Fisher::with_scores(const Batch& batch) {
   Batch b = batch;
   if (b.scores.data || target_->thread_safe()) return b;
@@ -134,13 +135,13 @@ Var Fisher::losses(Lane& lane, const Block& b) {
   const NoDropout scope(t);
   const Scope s = lane.scope(), fixed = lane.constants();
   Var scores = scores_of(lane, b);
-  Var context = flow_.seen(s, b.context, b.x->out.shape[0]);
+  Var context = flow_.layer_context(s, b.context, b.x->out.shape[0]);
   Var z = flow_.chain().run(s, false, b.x, context, scope_.memory).y;
 
-  // r, from a graph of its own in which only z has a gradient.
+  // Computes r on a separate graph, in which only z has a gradient.
   const Node* stop = t.head();
   Var leaf = t.input(z->out, true);
-  Var fixed_h = h(fixed, leaf, flow_.seen(fixed, b.context, b.x->out.shape[0]), scores);
+  Var fixed_h = h(fixed, leaf, flow_.layer_context(fixed, b.context, b.x->out.shape[0]), scores);
   Var r = t.zeros(z->out.shape);
   if (fixed_h->needs_grad) {
     with_dtype(t.dtype(), [&]<class T>() {
@@ -173,10 +174,9 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
 
 }  // namespace
 
-NF_PART(
-    Objective, fisher, Fisher,
-    "mean of |r|^2 over rows of data, r = the target's score at the row, pulled back to the latents, less the score of "
-    "the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
-    "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
+NF_PART(Objective, fisher, Fisher,
+        "mean of |r|^2 over rows of data, r = the target's score at the row, pulled back to the latents, minus the "
+        "score of the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
+        "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
 
 }  // namespace nf

@@ -1,6 +1,7 @@
-// What a training step minimizes. A new objective is one file that ends in NF_PART(Objective, word, ...) and its word in
-// src/objective/meson.build. One that is a mean of losses of rows derives from RowObjective (row_objective.h), one that
-// draws rows from the model and weighs them by a target has a TargetSampler (target_sampler.h).
+// An objective is what a training step minimizes. To add one, write one file that ends in NF_PART(Objective, word, ...)
+// and put its word in src/objective/meson.build. An objective that is a mean of row losses derives from RowObjective
+// (row_objective.h); one that draws rows from the model and weights them by a target has a TargetSampler
+// (target_sampler.h).
 #pragma once
 #include "src/lane/batch.h"
 #include "src/lane/collective.h"
@@ -11,7 +12,7 @@ namespace nf {
 
 struct ObjectiveKind;
 
-// What an objective is built for. All of it outlives the objective.
+// What an objective is built from. All of it outlives the objective.
 struct ObjectiveScope {
   const ObjectiveKind& kind;
   const Allocator& allocator;
@@ -21,11 +22,11 @@ struct ObjectiveScope {
   const BatchCut& cut;
 };
 
-// What a lane's tape has room for.
+// What the tape of a lane must have room for.
 struct Room {
-  int64_t rows = 0;           // of the batch, at once
-  int64_t samples = 0;        // drawn from the model, at once
-  bool keeps_graphs = false;  // graphs stay from one section of a step to the next
+  int64_t rows = 0;           // rows of the batch at once
+  int64_t samples = 0;        // samples from the model at once
+  bool keeps_graphs = false;  // graphs survive from one section of a step to the next
   bool constants = false;     // lanes have Lane::constants()
 };
 
@@ -43,22 +44,22 @@ class Objective {
 
   const ObjectiveKind& kind() const { return scope_.kind; }
   void set_target(std::shared_ptr<const Target> target) { target_ = std::move(target); }
-  // Rows that a step draws from the model.
+  // Returns the number of rows that a step draws from the model.
   virtual int64_t samples() const { return 0; }
   virtual size_t bytes() const { return 0; }
 
-  // Before anything else of a step. Error{state} when something is missing: by default, the target of a kind that needs
+  // Called first in a step. Throws Error{state} if something is missing: by default, the target of a kind that needs
   // one.
   virtual void check(const Batch& batch) const;
-  // Takes memory for a batch of that many rows, and for any smaller one, and returns what tapes need for it.
+  // Allocates memory for a batch of this many rows or fewer, and returns what tapes need for it.
   virtual Room prepare(int64_t batch) = 0;
-  // Does everything on the lane's tape that a step with this room may do. The tape grows.
+  // Does on the lane's tape, which grows, everything that a step with this room may do.
   virtual void measure(Lane& lane, const Room& room) = 0;
-  // Leaves the gradient of the loss in the lanes, each the sum over its share.
+  // Leaves the gradient of the loss in the lanes, each holding the sum over its share.
   virtual Loss run(Lanes& lanes, const Batch& batch) = 0;
-  // After a loss that is not finite: Error{numeric} that names a row and where it stops being finite.
+  // Called after a loss that is not finite. Throws Error{numeric} that names a row and where it stops being finite.
   [[noreturn]] virtual void report(Lane& lane, const Batch& batch, uint64_t step) = 0;
-  // After the parameters were updated.
+  // Called after the parameters were updated.
   virtual void applied() {}
 
  protected:

@@ -19,12 +19,12 @@ Phases::Phases(const ObjectiveScope& scope)
     : RowObjective(scope), flow_(*scope.model.flow()), sums_(scope.allocator, scope.model.columns()) {
   bool trained = false;
   for (size_t i = 0; i < flow_.layers().size(); ++i) {
-    const LayerInstance& step = flow_.layers()[i];
-    if (step.layer->couples_rows() && !step.inverted) {
+    const LayerInstance& instance = flow_.layers()[i];
+    if (instance.layer->couples_rows() && !instance.inverted) {
       coupled_.push_back(i);
       trained_before_.push_back(trained);
     }
-    for (ParamId p = step.first; p < step.first + step.count; ++p)
+    for (ParamId p = instance.first; p < instance.first + instance.count; ++p)
       trained |= model().params().slots()[static_cast<size_t>(p)].trainable;
   }
   const int64_t each = checked_add(checked_mul(4, model().columns()), 1);
@@ -35,7 +35,7 @@ Phases::Phases(const ObjectiveScope& scope)
 
 size_t Phases::bytes() const { return RowObjective::bytes() + row_weight_.bytes() + shared_.bytes() + sums_.bytes(); }
 
-// A lane holds the graph of all of its rows.
+// Makes room for the graph of all rows of a lane.
 Room Phases::prepare(int64_t batch) {
   RowObjective::prepare(batch);
   const auto bytes = static_cast<size_t>(checked_mul(batch, sizeof(double)));
@@ -55,12 +55,12 @@ void Phases::begin(Lane& lane, Work& w, const Batch& batch) const {
   w.active = load_block(lane, batch, w.first, w.rows, &block);
   if (!w.active) std::fill_n(row_loss() + w.first, w.rows, 0.0);
   w.y = block.x;
-  w.context = w.active ? flow_.seen(lane.scope(), block.context, w.rows) : nullptr;
+  w.context = w.active ? flow_.layer_context(lane.scope(), block.context, w.rows) : nullptr;
   for (size_t k = 0; k < coupled_.size(); ++k)
     w.parts[k] = {stats(k), batch.weight.data ? row_weight_.as<double>() + w.first : nullptr, totals(k), nullptr};
 }
 
-// Through coupled layer k - 1, whose statistics are there, up to layer k, or to the end and back again.
+// Runs through coupled layer k - 1, whose statistics are known, up to layer k; or to the end, and then backward.
 void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const {
   Tape& t = lane.tape();
   const auto take = [&](const Mapped& m) {
@@ -88,7 +88,7 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
   if (loss->needs_grad) gradient_until(lane, w, t.head(), k, sums);
 }
 
-// The gradient from a node down to coupled layer k - 1, and the sums of what arrives there.
+// Runs the gradient from a node back to coupled layer k - 1, and sums what arrives there.
 void Phases::gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const {
   Node* stop = k > 0 ? w.parts[k - 1].node : nullptr;
   lane.tape().backward(from, stop);
@@ -132,7 +132,7 @@ Loss Phases::run(Lanes& lanes, const Batch& batch) {
   return {loss(batch), 0};
 }
 
-// One pass with statistics that mean nothing.
+// Runs one pass with meaningless statistics.
 void Phases::measure(Lane& lane, const Room& room) {
   double zero;
   const Batch batch = batch_of_zeros(model(), room.rows, &zero);
@@ -143,7 +143,7 @@ void Phases::measure(Lane& lane, const Room& room) {
   begin(lane, w, batch);
   for (size_t k = 0; k <= coupled_.size(); ++k) forward(lane, w, batch, k, sums_.clear(0));
   for (size_t k = coupled_.size(); k-- > 0;) gradient_until(lane, w, w.parts[k].node, k, sums_.clear(0));
-  place_of_row(lane, model(), batch, 0);
+  row_nonfinite_at(lane, model(), batch, 0);
 }
 
 const LayerInstance* Phases::not_finite() const {
@@ -153,14 +153,14 @@ const LayerInstance* Phases::not_finite() const {
   return nullptr;
 }
 
-// One row spoils the statistics, and so the loss, of all: a row that is not finite by itself is named.
+// One bad row makes the statistics, and so the loss, of all rows non-finite. Names a row that is not finite by itself.
 void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
   const LayerInstance* coupled = not_finite();
   if (!coupled) RowObjective::report(lane, batch, step);
   const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
-    const Density::Location at = place_of_row(lane, model(), batch, r);
+    const Density::Location at = row_nonfinite_at(lane, model(), batch, r);
     if (at.where != Density::kAllFinite)
       fail_at(Code::numeric, {r, at.layer},
               "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",

@@ -1,8 +1,8 @@
 // nll for models whose layers couple the rows of a batch (batch_norm).
 //
-// All lanes stop at each such layer: a lane holds its rows in one graph, runs the layers up to it and adds up the
-// columns that arrive; the sums of all lanes become the statistics that every lane continues with. The gradient stops at
-// the same places, newest first, to add up what arrives there. Sums are taken in lane order: the same bits for any
+// All lanes stop at each such layer: a lane keeps its rows in one graph, runs the layers up to it and sums the columns
+// that arrive. The sums of all lanes become the statistics with which every lane continues. The gradient stops at the
+// same layers, in reverse order, to sum what arrives there. Lanes are added in order, so the bits do not depend on the
 // number of threads.
 #pragma once
 #include <vector>
@@ -13,23 +13,23 @@
 
 namespace nf {
 
-// Whether training this model needs phases.
+// Returns whether training this model needs phases.
 bool couples_rows(const Density& model);
 
 class Phases final : public RowObjective {
  public:
   explicit Phases(const ObjectiveScope& scope);
-  // Error{argument} for fewer than two rows of weight above 0.
+  // Throws Error{argument} for fewer than two rows with weight above 0.
   Loss run(Lanes& lanes, const Batch& batch) override;
   Room prepare(int64_t batch) override;
   void measure(Lane& lane, const Room& room) override;
   void report(Lane& lane, const Batch& batch, uint64_t step) override;
-  void applied() override;  // moves running statistics
+  void applied() override;  // updates running statistics
   size_t bytes() const override;
   Var losses(Lane&, const Block&) override { return nullptr; }  // rows are not independent
 
  private:
-  struct Work {  // what a lane keeps from phase to phase
+  struct Work {  // what a lane keeps between phases
     bool active = false;
     int64_t first = 0, rows = 0;
     Var y = nullptr, log_det = nullptr, context = nullptr;
@@ -38,20 +38,20 @@ class Phases final : public RowObjective {
   void begin(Lane& lane, Work& w, const Batch& batch) const;
   void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const;
   void gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const;
-  const LayerInstance* not_finite() const;  // the layer whose statistics were not, in the last run
+  const LayerInstance* not_finite() const;  // the layer whose statistics were not finite in the last run
   double* shared(size_t k) const {
     return shared_.as<double>() + static_cast<int64_t>(k) * (4 * model().columns() + 1);
   }
   double* totals(size_t k) const { return shared(k) + 2 * model().columns(); }
-  // Of the columns that the layer acts on, the first ones.
+  // Returns the statistics of the columns that the layer acts on, the first ones.
   ColumnStats stats(size_t k) const {
     return {rows_, flow_.layers()[coupled_[k]].columns, shared(k), shared(k) + model().columns()};
   }
 
   const FlowModel& flow_;
-  std::vector<size_t> coupled_;       // layers of the flow
-  std::vector<bool> trained_before_;  // of each: whether gradients continue from there
-  double rows_ = 0;                   // that count in the last run
+  std::vector<size_t> coupled_;       // indices of layers of the flow
+  std::vector<bool> trained_before_;  // per coupled layer: whether the gradient continues past it
+  double rows_ = 0;                   // rows with weight in the last run
   Buffer row_weight_;                 // doubles
   std::vector<Work> work_;            // per lane
   Buffer shared_;                     // per coupled layer: mean, squared deviations, sums of gradients

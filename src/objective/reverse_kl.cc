@@ -1,5 +1,5 @@
-// Mean of log q(x) - log p~(x) over x ~ q, at best -log Z of the target p~ (Rezende and Mohamed 2015). Coefficients are
-// 1/n.
+// The mean of log q(x) - log p~(x) over x ~ q, whose minimum is -log Z of the target p~ (Rezende and Mohamed 2015). The
+// coefficients are 1/n.
 #include "src/objective/target_sampler.h"
 
 namespace nf {
@@ -33,7 +33,7 @@ class ReverseKl final : public Objective {
 }  // namespace
 
 NF_PART(Objective, reverse_kl, ReverseKl,
-        "mean of log q - log p over samples x of the model, at best -log Z of the target", "Rezende and Mohamed 2015",
-        false, true);
+        "mean of log q - log p over samples x of the model, whose minimum is -log Z of the target",
+        "Rezende and Mohamed 2015", false, true);
 
 }  // namespace nf

@@ -62,7 +62,7 @@ void RowObjective::report(Lane& lane, const Batch& batch, uint64_t step) {
   }
   if (first < 0)
     fail(Code::numeric, "step %llu: the loss of another rank is not finite; the step is not applied", number);
-  const Density::Location at = place_of_row(lane, model(), batch, first);
+  const Density::Location at = row_nonfinite_at(lane, model(), batch, first);
   fail_at(Code::numeric, {first, at.layer},
           "step %llu: the loss of row %lld (%lld row%s in all) is not finite; first at %s; the step is not applied",
           number, static_cast<long long>(first), static_cast<long long>(bad), bad == 1 ? "" : "s", at.where.c_str());

@@ -1,4 +1,4 @@
-// Objectives that are a weighted mean over the rows of the batch: each says the loss of a row.
+// Objectives that are a weighted mean over the rows of the batch: a derived class supplies the loss of a row.
 #pragma once
 #include "src/objective/objective.h"
 
@@ -8,7 +8,7 @@ class RowObjective : public Objective {
  public:
   using Objective::Objective;
 
-  // The losses of the block's rows [n], recorded on the lane's tape.
+  // Records the losses of the block's rows on the lane's tape and returns them, [n].
   virtual Var losses(Lane& lane, const Block& block) = 0;
 
   Room prepare(int64_t batch) override;
@@ -17,7 +17,7 @@ class RowObjective : public Objective {
   void report(Lane& lane, const Batch& batch, uint64_t step) override;
   size_t bytes() const override { return row_loss_.bytes(); }
 
-  // The parts of run(), for objectives that add other terms: the loss here is `factor` times the mean.
+  // The parts of run(), for objectives that add other terms; the loss here is `factor` times the mean.
   void run_lane(Lane& lane, const Batch& batch, double factor = 1);
   double loss(const Batch& batch, double factor = 1) const;
 

@@ -1,4 +1,5 @@
-// reverse_kl on samples plus data_weight times nll on rows of data: neither drops modes nor covers what has no density.
+// reverse_kl on samples plus data_weight times nll on rows of data: neither drops modes nor covers regions of density
+// 0.
 #include "src/objective/nll.h"
 #include "src/objective/phases.h"
 #include "src/objective/target_sampler.h"
@@ -14,7 +15,7 @@ class Symmetric final : public Objective {
     void fields(Fields& f) override {
       sampler.fields(f);
       sampler.path_field(f);
-      f.real("data_weight", "factor of the part of the loss that data has", data_weight, 0, 1e6);
+      f.real("data_weight", "weight of the loss on data", data_weight, 0, 1e6);
     }
   };
   Symmetric(const Config& c, const ObjectiveScope& s)

@@ -13,7 +13,7 @@ namespace nf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr uint32_t kStream = 1 << 16;  // apart from nf_sample with the same seed
+constexpr uint32_t kStream = 1 << 16;  // separate from nf_sample with the same seed
 
 double* doubles(const Buffer& b) { return b.as<double>(); }
 
@@ -22,17 +22,16 @@ double* doubles(const Buffer& b) { return b.as<double>(); }
 void SamplerConfig::fields(Fields& f) {
   f.integer("samples", "rows drawn from the model in a step with a target", samples, 1, 1 << 24);
   f.integer("anneal_steps",
-            "steps in which the share of the target's log density rises from 0.01 to 1, so that modes far apart are "
-            "found (Rezende and Mohamed 2015, eq. 20); 0: at once",
+            "steps over which the weight of the target's log density rises from 0.01 to 1, so that distant modes are "
+            "found (Rezende and Mohamed 2015, eq. 20); 0: no annealing",
             anneal_steps, 0, int64_t{1'000'000'000'000});
 }
 
 void SamplerConfig::path_field(Fields& f) {
-  f.flag(
-      "path_gradient",
-      "leave out the part of the gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p; costs a "
-      "pass from data to latent, not with dropout",
-      path_gradient);
+  f.flag("path_gradient",
+         "omit the part of the gradient whose expectation is 0 (Roeder et al. 2017): no noise where q = p; costs a "
+         "pass from data to latent; not possible with dropout",
+         path_gradient);
 }
 
 TargetSampler::TargetSampler(const ObjectiveScope& scope, const SamplerConfig& config, bool weighs_all)
@@ -84,7 +83,7 @@ void TargetSampler::measure(Lane& lane, const Room& room) {
     }
   }
   measuring_ = false;
-  place_of_sample(lane, 0);
+  sample_nonfinite_at(lane, 0);
 }
 
 View TargetSampler::rows_of(const Buffer& b, int64_t cols, int64_t first, int64_t rows) const {
@@ -98,7 +97,7 @@ void TargetSampler::begin(const Batch& batch, const Target& target) {
   random_ = {};
   random_.seed = batch.random.seed;
   random_.step = step;
-  // Steps and ranks have 2^32 rows each.
+  // Each (step, rank) has 2^32 rows of its own.
   random_.first_row = static_cast<int64_t>(
       (step * static_cast<uint64_t>(scope_.collective.world) + static_cast<uint64_t>(scope_.collective.rank)) << 32);
   context_ = batch.context;
@@ -131,12 +130,12 @@ void TargetSampler::evaluate(int64_t first, int64_t rows) {
   std::memset(grad.data, 0, static_cast<size_t>(grad.count() * size_of(model_.dtype())));
 }
 
-// log q at x as a function of x alone: its value, and its gradient times the coefficients into that of x.
+// Computes log q at x as a function of x alone, and adds its gradient times the coefficients to the gradient of x.
 void TargetSampler::log_q_by_path(Lane& lane, Var x, Var context, int64_t first) {
   Tape& t = lane.tape();
   const int64_t n = x->out.shape[0];
   with_dtype(t.dtype(), [&]<class T>() {
-    const View gx = x->needs_grad ? t.grad(*x) : View{};  // before the mark, so that it stays
+    const View gx = x->needs_grad ? t.grad(*x) : View{};  // taken before the mark, so it survives the rewind
     const TapeScope scope(t);
     Var leaf = t.input(rows_of(x_, model_.columns(), first, n), true);
     const Node* stop = t.head();
@@ -168,7 +167,7 @@ TargetSampler::Drawn TargetSampler::draw_block(Lane& lane, int64_t first, int64_
   return {drawn.x, drawn.log_prob, first};
 }
 
-// What arrives at x and log q of the block.
+// Seeds the gradients of x and log q of the block.
 void TargetSampler::seed_block(Lane& lane, const Drawn& d) {
   Tape& t = lane.tape();
   const int64_t n = d.x->out.shape[0], cols = model_.columns();
@@ -182,14 +181,14 @@ void TargetSampler::seed_block(Lane& lane, const Drawn& d) {
     const View gx = t.grad(*d.x);
     const T* g = rows_of(grad_, cols, d.first, n).template as<T>();
     for (int64_t r = 0; r < n; ++r) {
-      if (c[r] == 0) continue;  // where the density is 0 its gradient may be anything
+      if (c[r] == 0) continue;  // where the density is 0, its gradient is unspecified
       T* out = gx.as<T>() + r * gx.stride[0];
       bool finite = true;
       for (int64_t j = 0; j < cols; ++j) {
         finite &= std::isfinite(g[r * cols + j]);
         out[j * gx.stride[1]] -= static_cast<T>(share_ * c[r]) * g[r * cols + j];
       }
-      if (!finite) doubles(log_q_)[d.first + r] = kUnknown;  // makes the loss NaN, and report() find the row
+      if (!finite) doubles(log_q_)[d.first + r] = kUnknown;  // makes the loss NaN, so that report() finds the row
     }
   });
 }
@@ -197,7 +196,7 @@ void TargetSampler::seed_block(Lane& lane, const Drawn& d) {
 void TargetSampler::draw_rows(Lane& lane, Work& w, int64_t first, int64_t end) {
   const int64_t block = scope_.cut.block_rows;
   if (keeps_graphs()) {
-    // The last block first, so that the way back takes them in the order that the other way has.
+    // The last block is drawn first, so the backward pass visits blocks in the same order as the mode without graphs.
     w.clear();
     for (int64_t blocks = (end - first + block - 1) / block; blocks-- > 0;) {
       const int64_t at = first + blocks * block, rows = std::min(block, end - at);
@@ -230,7 +229,7 @@ void TargetSampler::finish(Lane& lane) {
   lane.tape().backward();
 }
 
-// The standard error is that of independent rows.
+// The standard error assumes independent rows.
 Loss TargetSampler::mean_log_ratio() const {
   const int64_t n = rows();
   double sum = 0, squares = 0;
@@ -242,8 +241,8 @@ Loss TargetSampler::mean_log_ratio() const {
   return {mean, total_ > 1 ? std::sqrt(squares / (total_ - 1) / total_) : 0};
 }
 
-// Where values of a row stop being finite when it is drawn alone.
-Density::Location TargetSampler::place_of_sample(Lane& lane, int64_t row) {
+// Draws a row alone and returns where its values stop being finite.
+Density::Location TargetSampler::sample_nonfinite_at(Lane& lane, int64_t row) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
@@ -255,14 +254,14 @@ Density::Location TargetSampler::place_of_sample(Lane& lane, int64_t row) {
   return where;
 }
 
-void TargetSampler::report(Lane& lane, uint64_t step, bool weightless) {
+void TargetSampler::report(Lane& lane, uint64_t step, bool ignore_zero_density) {
   const auto number = static_cast<unsigned long long>(step);
   const int64_t d = model_.columns();
   for (int64_t r = 0; r < rows(); ++r) {
     const auto row = static_cast<long long>(r);
     const double loss = log_ratio(r);
-    if (std::isfinite(loss) || (weightless && loss == kInfinity)) continue;
-    const Density::Location at = place_of_sample(lane, r);
+    if (std::isfinite(loss) || (ignore_zero_density && loss == kInfinity)) continue;
+    const Density::Location at = sample_nonfinite_at(lane, r);
     if (at.where != Density::kAllFinite)
       fail_at(Code::numeric, {r, at.layer}, "step %llu: sample %lld is not finite at %s; the step is not applied",
               number, row, at.where.c_str());

@@ -1,5 +1,5 @@
-// Parameters are declared once, when a layer is built: names, shapes and initial values. This is the only source of
-// shapes when a file is loaded, and the only place where randomness enters a fresh model.
+// Parameters are declared once, when a layer is built: name, shape and initial values. The declarations are the only
+// source of shapes when a file is loaded, and the only place where a new model draws random numbers.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace nf {
 
-// How a tensor starts. Random draws are a function of (model seed, the tensor's position), in float64.
+// Initial values of a tensor. Random draws are in float64, a function of (model seed, position of the tensor).
 struct Init {
   enum Kind : uint8_t { constant, uniform, normal, values } kind = constant;
-  double a = 0;              // the constant, the half-width of uniform(-a, a), the standard deviation
+  double a = 0;              // the constant, the half-width of uniform(-a, a), or the standard deviation
   std::vector<double> list;  // Kind::values, row-major
   static Init zeros() { return {}; }
   static Init fill(double v) { return {constant, v, {}}; }
@@ -21,7 +21,7 @@ struct Init {
   static Init exactly(std::vector<double> v) { return {values, 0, std::move(v)}; }
 };
 
-// The invariant that a buffer must satisfy for its layer to be valid. It is checked when a file is read
+// The invariant that a buffer must satisfy for its layer to be valid. Checked when a file is read
 // (src/model/buffer_check.h).
 enum class Invariant : uint8_t { none, flag, sign, positive, nonnegative, rotation };
 
@@ -33,14 +33,13 @@ struct ParamInfo {
   Init init;
   bool trainable = true;
   Invariant invariant = Invariant::none;
-  std::string old_name = {};  // in files of older versions; "": the same
+  std::string old_name = {};  // name in files of older versions; "": unchanged
 };
 
-// Where one layer declares its tensors. It refers to the list of the model, so copies and `inside` declare into the same
-// list.
+// Declares the tensors of one layer. Refers to the model's list, so copies and `inside` append to the same list.
 class Declare {
  public:
-  // `path` names the configuration in messages ("spec.layers[0]"), `prefix` starts the names of its parameters.
+  // `path` names the configuration in messages ("spec.layers[0]"); `prefix` is put before parameter names.
   Declare(std::vector<ParamInfo>& all, std::string prefix, const Dims& event, int64_t context, uint64_t ordinal,
           std::string path = "spec")
       : event(event),
@@ -57,40 +56,40 @@ class Declare {
   ParamId param(const std::string& name, const Dims& shape, Init init) const {
     return add(name, shape, std::move(init), true, Invariant::none);
   }
-  // State that is saved but not trained. Files that call it `old_name` are read, too.
+  // Declares state that is saved but not trained. Files that call it `old_name` can still be read.
   ParamId buffer(const std::string& name, const Dims& shape, Init init, Invariant invariant = Invariant::none,
                  const char* old_name = "") const {
     return add(name, shape, std::move(init), false, invariant, old_name);
   }
-  // The same under "prefix.name.".
+  // Returns a copy that declares names under "prefix.name.".
   Declare inside(const std::string& name) const {
     Declare d = *this;
     d.prefix_ += name + ".";
     return d;
   }
-  // The same for a part that is configured by the field `name`: also messages name fields of it.
+  // Returns a copy for the part that the field `name` configures: messages also name the fields of that part.
   Declare part(const std::string& name) const {
     Declare d = inside(name);
     d.path_ += "." + name;
     return d;
   }
-  // The same for a layer that turns rows of `from` into rows of `to`.
+  // Returns a copy for a layer that maps rows of `from` to rows of `to`.
   Declare between(const Dims& from, const Dims& to) const {
     Declare d = *this;
     d.event = from;
     d.out = to;
     return d;
   }
-  // Rejects a configuration: Error{spec} with the JSON path of the field in front.
+  // Rejects a configuration: throws Error{spec} whose message starts with the JSON path of the field.
   [[noreturn]] void reject(const char* field, const char* why) const;
 
-  // Columns of x: rows are flat, whatever the shape of the event.
+  // Returns the number of columns of x: rows are flat, whatever the shape of the event.
   int64_t columns() const { return event.count(); }
 
-  Dims event;        // of x, in the layer's own forward direction: [columns], or [height, width, channels]
-  Dims out;          // of z; as many columns
+  Dims event;        // shape of x, in the layer's own forward direction: [columns] or [height, width, channels]
+  Dims out;          // shape of z; as many columns as x
   int64_t context;   // columns of the context, 0 = none
-  uint64_t ordinal;  // of the layer in its model: makes choices such as a random order differ between layers
+  uint64_t ordinal;  // index of the layer in its model, so that choices such as a random order differ between layers
 
  private:
   ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant,

@@ -9,8 +9,8 @@
 //     }
 //   };
 //
-// The default of a field is its value in a default-constructed Config. Visitors of a list are in src/model/read_fields.h
-// and src/model/write_fields.h; a new one overrides every type of field.
+// The default of a field is its value in a default-constructed Config. src/model/read_fields.h and
+// src/model/write_fields.h have the visitors; a new visitor overrides the function of every field type.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -49,9 +49,9 @@ class Fields {
     value = static_cast<E>(v);
   }
 
-  // A configuration of its own: {field: value, ...}.
+  // A nested configuration: {field: value, ...}.
   virtual void object(const char* name, const char* doc, Config& value) = 0;
-  // Likewise, but it may be left out: nullptr.
+  // A nested configuration that may be absent (nullptr).
   template <class C>
   void optional(const char* name, const char* doc, std::unique_ptr<C>& value) {
     bool present = value != nullptr;
@@ -64,8 +64,8 @@ class Fields {
   // A list of layers and of chains of layers (src/flow/chain.h).
   virtual void chain(const char* name, const char* doc, std::vector<LayerSpec>& value) = 0;
 
-  // Tells whether the fields that follow have an effect under the choices made before them, until the next call. Setting
-  // one that has none, to other than its default, is an error. `given` names the choice for the message:
+  // States whether the following fields have an effect, given the choices made before them, until the next call.
+  // Setting a field without effect to anything but its default is an error. `given` names the choice for the message:
   //   f.relevant(kind == Kind::adam, "\"optimizer\": \"sgd\"");
   virtual void relevant(bool /*matters*/, const std::string& /*given*/ = {}) {}
 

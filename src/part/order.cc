@@ -8,7 +8,7 @@
 
 namespace nf {
 namespace {
-constexpr uint32_t kOrderStream = 0x6f726472;  // apart from the streams of samples and initial values
+constexpr uint32_t kOrderStream = 0x6f726472;  // separate from the streams of samples and initial values
 }
 
 std::vector<int32_t> inverse_order(const std::vector<int32_t>& order) {
@@ -17,7 +17,7 @@ std::vector<int32_t> inverse_order(const std::vector<int32_t>& order) {
   return inverse;
 }
 
-// Fisher-Yates: exactly uniform over the n! orders.
+// Fisher-Yates shuffle: exactly uniform over the n! orders.
 std::vector<int32_t> random_order(int64_t n, uint64_t seed, uint64_t key) {
   std::vector<int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);

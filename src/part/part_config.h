@@ -1,4 +1,4 @@
-// Which part of a registry, with its configuration: the value of Fields::one_of.
+// The value of Fields::one_of: a part chosen from a registry, and its configuration.
 #pragma once
 #include <memory>
 #include <span>
@@ -12,8 +12,7 @@ class PartConfig {
  public:
   using Adjust = void (*)(Config& config);
 
-  // Starts as the part `name` of the family. `adjust` changes defaults of its configurations where this use of them
-  // differs from others.
+  // Starts as the part `name` of the family. `adjust` changes default values for this use of the parts.
   PartConfig(const Family& family, const char* name, Adjust adjust = nullptr) : family_(&family), adjust_(adjust) {
     choose(*family.find(name));
   }
@@ -23,19 +22,19 @@ class PartConfig {
   Config& config() { return *config_; }
   const Config& config() const { return *config_; }
 
-  // Returns the default configuration of this part here.
+  // Returns the default configuration of `kind`, adjusted for this use.
   std::unique_ptr<Config> default_config(const PartKind& kind) const {
     auto config = kind.config();
     if (adjust_) adjust_(*config);
     return config;
   }
-  // Takes this part with its defaults.
+  // Selects `kind` with its default configuration.
   void choose(const PartKind& kind) {
     config_ = default_config(kind);
     kind_ = &kind;
   }
 
-  // Parts whose fields older specs write beside this field instead of inside it: {"net": "mlp", "hidden": [64]}.
+  // Parts whose fields older specs write next to this field instead of inside it: {"net": "mlp", "hidden": [64]}.
   std::span<const char* const> beside = {};
 
  private:

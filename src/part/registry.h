@@ -1,6 +1,6 @@
-// Parts that a spec names: layers, nets, base distributions, targets. One part is one file NAME.cc that ends in
-// NF_PART(Interface, NAME, ...) and one word in the meson.build of its folder. src/meson.build turns each folder's list
-// of words into its registry.
+// Registries of the parts that a spec can name: layers, nets, base distributions, targets. A part is one file NAME.cc
+// that ends in NF_PART(Interface, NAME, ...) and one word in the meson.build of its folder. src/meson.build generates
+// each registry from the folder's list of words.
 #pragma once
 #include <memory>
 #include <span>
@@ -10,21 +10,21 @@
 
 namespace nf {
 
-// What all kinds of parts have in common. Each interface extends it with how its parts are built.
+// What all kinds of parts have in common. Each interface adds how its parts are built.
 struct PartKind {
   const char* name;
-  const char* doc;     // one line: formula in words
+  const char* doc;     // one line: the formula in words
   const char* source;  // paper and equation
   std::unique_ptr<Config> (*config)();
-  std::span<const char* const> aliases = {};  // other names that are read, such as those of older versions
+  std::span<const char* const> aliases = {};  // other names that are accepted, such as those of older versions
 };
 
-// One registry without the type of its parts, for code that serves all of them.
+// A registry without the type of its parts, for code that handles all registries.
 struct Family {
-  const char* word;  // "layer"; its plural appends "s"
+  const char* word;  // "layer"; the plural appends "s"
   std::span<const PartKind* const> parts;
-  void (*facts)(const PartKind& kind, Fields& f);  // what describes a part beside its fields; nullptr: nothing
-  // Finds a part by its name or an alias. Returns nullptr when there is no such part.
+  void (*facts)(const PartKind& kind, Fields& f);  // extra facts for the description of a part; nullptr: none
+  // Finds a part by name or alias. Returns nullptr if there is none.
   const PartKind* find(std::string_view name) const;
 };
 
@@ -43,14 +43,14 @@ std::unique_ptr<Config> make_config() {
   return std::make_unique<typename P::Config>();
 }
 
-// Builds a P by its constructor (const P::Config&, Args...). Interface and Args follow from the member `build` of the
-// kind that takes the address of this function.
+// Builds a P with its constructor (const P::Config&, Args...). The type of the kind's member `build`, which takes the
+// address of this function, determines Interface and Args.
 template <class P, class Interface, class... Args>
 std::unique_ptr<Interface> build_part(const Config& config, Args... args) {
   return std::make_unique<P>(static_cast<const typename P::Config&>(config), args...);
 }
 
-// P::kAliases, an array of names that are read for the part P, if it has one.
+// Returns P::kAliases, an array of further accepted names of P, or an empty span if P does not define it.
 template <class P>
 constexpr std::span<const char* const> aliases_of() {
   if constexpr (requires { P::kAliases; })
@@ -68,8 +68,8 @@ constexpr auto facts_of() -> void (*)(const PartKind&, Fields&) {
 }
 
 // Defines the registry entry of the part P, which has a nested Config and a constructor (const Config&, ...). `word` is
-// also the name of the file and its entry in meson.build; the three must agree. What follows `source` are the members of
-// the kind behind `build`: a layer that maps (0, 1) to the reals ends in
+// also the name of the file and its entry in meson.build; the three must agree. The arguments after `source` initialize
+// the members of the kind that follow `build`: a layer that maps (0, 1) to the reals ends in
 //   NF_PART(Layer, logit, Logit, "...", "...", Domain::unit, Domain::real);
 #define NF_PART(Interface, word, P, doc, source, ...) \
   extern const Interface##Kind Interface##_##word;    \

@@ -1,4 +1,4 @@
-// What parts build graphs with, and what a map of rows returns (Mapped).
+// What a part needs to build a graph: the tape and the parameters.
 #pragma once
 #include "runtime/op/batch_columns.h"
 #include "runtime/op/mapped.h"
@@ -11,7 +11,7 @@ namespace nf {
 struct Scope {
   Tape& tape;
   Node* params;                // indexed by ParamId
-  BatchPart* batch = nullptr;  // training a layer that couples rows: these rows' part of the batch
+  BatchPart* batch = nullptr;  // set when training a layer that couples rows: these rows' part of the batch
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
 };
 

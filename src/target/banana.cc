@@ -1,5 +1,5 @@
-// A bent Gaussian: x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), further columns standard normal. Normalised: log Z = 0.
-// The twisted normal of Haario et al. 1999 in other letters.
+// A bent Gaussian: x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), other columns standard normal. Normalized: log Z = 0.
+// It is the twisted normal of Haario et al. 1999 with other parameters.
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
@@ -36,7 +36,7 @@ class Banana final : public PointTarget<Banana> {
 
 }  // namespace
 
-NF_PART(Target, banana, Banana, "a bent Gaussian, any number of columns from 2", "Haario et al. 1999",
+NF_PART(Target, banana, Banana, "a bent Gaussian, two or more columns", "Haario et al. 1999",
         "x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), every other xj ~ N(0, 1)", 2, 1 << 24);
 
 }  // namespace nf

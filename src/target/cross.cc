@@ -1,5 +1,5 @@
-// Four Gaussian bumps in a cross: centres (0, +-distance) with variances (across, along) and (+-distance, 0) with
-// (along, across), each of height 1. log Z = log(8 pi sqrt(across along)): 1.9613 by default.
+// Four Gaussian bumps in a cross: centers (0, +-distance) with variances (across, along) and (+-distance, 0) with
+// (along, across), each of height 1. log Z = log(8 pi sqrt(across along)), 1.9613 by default.
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
@@ -11,7 +11,7 @@ class Cross final : public PointTarget<Cross> {
   struct Config : nf::Config {
     double distance = 3, across = 0.2, along = 0.4;
     void fields(Fields& f) override {
-      f.real("distance", "of the four centres from the origin", distance, 0, 100);
+      f.real("distance", "distance of the four centers from the origin", distance, 0, 100);
       f.real("across", "variance across the arm of the cross", across, 1e-4, 100);
       f.real("along", "variance along the arm", along, 1e-4, 100);
     }

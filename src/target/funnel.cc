@@ -1,4 +1,4 @@
-// Neal's funnel (2003, section 8): x1 ~ N(0, scale^2), x_j ~ N(0, e^x1) for the others. Normalised: log Z = 0.
+// Neal's funnel (2003, section 8): x1 ~ N(0, scale^2), x_j ~ N(0, e^x1) for the others. Normalized: log Z = 0.
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
@@ -19,7 +19,7 @@ class Funnel final : public PointTarget<Funnel> {
       squares += x[j] * x[j];
       grad[j] = -x[j] * precision;
     }
-    // 0 times infinity: the mouth of the funnel at its axis.
+    // Avoids 0 times infinity on the axis, where the precision overflows.
     const double spread = squares > 0 ? squares * precision : 0;
     grad[0] = piece::bell_slope(x[0], 0, c_.scale) + 0.5 * (spread - others);
     return piece::bell(x[0], 0, c_.scale) - std::log(c_.scale) - 0.5 * (spread + others * x[0]) -

@@ -1,4 +1,4 @@
-// Rings around the origin, all of one height: log p(x) = log sum_k exp(-((|x| - r_k)/width)^2 / 2), radii
+// Rings of equal height around the origin: log p(x) = log sum_k exp(-((|x| - r_k)/width)^2 / 2), with radii
 // r_k = k radius / rings for k = 1 ... rings. Z = 2 pi sum_k (width^2 e^(-(r_k/width)^2 / 2) + r_k width sqrt(2 pi)
 // Phi(r_k/width)).
 #include "src/target/pieces.h"
@@ -13,8 +13,8 @@ class Rings final : public PointTarget<Rings> {
     int64_t rings = 2;
     double radius = 3, width = 0.25;
     void fields(Fields& f) override {
-      f.integer("rings", "how many", rings, 1, 100);
-      f.real("radius", "of the outermost ring", radius, 0.1, 100);
+      f.integer("rings", "number of rings", rings, 1, 100);
+      f.real("radius", "radius of the outermost ring", radius, 0.1, 100);
       f.real("width", "standard deviation across a ring", width, 0.01, 10);
     }
   };

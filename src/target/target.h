@@ -1,8 +1,8 @@
-// Targets: densities known up to a factor, to fit a flow to without data. A new one is one file that ends in
-// NF_PART(Target, word, ...) and its word in src/target/meson.build.
+// Targets: densities known up to a factor, to which a flow is fitted without data. To add one, write one file that ends
+// in NF_PART(Target, word, ...) and put its word in src/target/meson.build.
 //
-// A target says its log density and the gradient of it at a point, in double, and log Z where there is a formula:
-// Z is the integral of the density over all x. All of it in logarithms: no density underflows.
+// A target returns its log density and the gradient of it at a point, in double, and log Z if there is a formula; Z is
+// the integral of the density over all x. Everything is in logarithms, so no density underflows.
 #pragma once
 #include <cmath>
 #include <limits>
@@ -22,30 +22,30 @@ class Target {
   explicit Target(int64_t event) : event(event) {}
   virtual ~Target() = default;
   const int64_t event;  // columns of x
-  // log_p [n] and, where it has data, grad [n, event] of x [n, event]: row-major without gaps, of one dtype. context
-  // [n or 1, c] or no data: what belongs to the rows.
+  // Computes log_p [n] and, if grad has data, grad [n, event] of x [n, event]; all row-major without gaps and of one
+  // dtype. context is [n or 1, c] or has no data.
   virtual void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const = 0;
-  // Whether evaluate may be called from any thread, for any part of the rows, and never fails. If not, it is called on
-  // the thread that entered the library, once for all rows.
+  // Returns true if evaluate may be called from any thread, for any part of the rows, and never fails. Otherwise it is
+  // called on the thread that entered the library, once for all rows.
   virtual bool thread_safe() const { return true; }
   virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 
 struct TargetKind : PartKind {
   std::unique_ptr<Target> (*build)(const Config& config, int64_t event);
-  const char* formula;  // of the log density, in the names of the fields
+  const char* formula;  // the log density, in terms of the field names
   int64_t min_event, max_event;
   void facts(Fields& f) const {
     std::string words = formula;
     int64_t least = min_event, most = max_event;
-    f.text("formula", "the log density, in the names of the fields", words, INT64_MAX);
+    f.text("formula", "the log density, in terms of the field names", words, INT64_MAX);
     f.integer("min_columns", "", least, 1, INT64_MAX);
     f.integer("max_columns", "", most, 1, INT64_MAX);
   }
 };
 
-// What a target of the library writes: Config; double at(const double* x, double* grad) const, the log density of a row
-// and its gradient; and log_z where it is known. P is the class itself.
+// Base class of the library's targets. P, the class itself, has a Config; double at(const double* x, double* grad)
+// const, which returns the log density of a row and writes its gradient; and log_z if it is known.
 template <class P>
 class PointTarget : public Target {
  public:
@@ -55,7 +55,7 @@ class PointTarget : public Target {
   }
 
  private:
-  static constexpr int64_t kFew = 128;  // columns of a row on the stack
+  static constexpr int64_t kFew = 128;  // rows of up to this many columns are kept on the stack
   template <class T>
   void rows(const View& x, const View& log_p, const View& grad) const {
     const P& self = static_cast<const P&>(*this);

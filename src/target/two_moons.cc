@@ -1,4 +1,4 @@
-// Two thin moons that face each other: the formula of arcs.h with a narrower ring and tighter bumps.
+// Two thin moons that face each other: the formula of arcs.h with a thinner ring and tighter bumps.
 #include "src/target/arcs.h"
 
 namespace nf {

@@ -1,5 +1,5 @@
-// U1 of Rezende and Mohamed 2015 (Table 1, potential 1): a ring, dense left and right. The formula is in arcs.h. Other
-// published experiments have radius 4 and spread 0.8, where log Z = 2.3133.
+// U1 of Rezende and Mohamed 2015 (Table 1, potential 1): a ring that is dense on the left and right. arcs.h has the
+// formula. Other published experiments use radius 4 and spread 0.8, with log Z = 2.3133.
 #include "src/target/arcs.h"
 
 namespace nf {

@@ -1,5 +1,5 @@
 // U2 of Rezende and Mohamed 2015 (Table 1): a band along a sine wave, log p(x) = -((x2 - sin(2 pi x1/4))/width)^2 / 2,
-// cut off at |x1| = cut (wave.h). With the default cut and no wall, log Z = 2.0821.
+// cut off at |x1| = cut (wave.h). log Z = 2.0821 with the default cut and no wall.
 #include "src/target/wave.h"
 
 namespace nf {

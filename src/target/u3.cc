@@ -1,5 +1,5 @@
-// U3 of Rezende and Mohamed 2015 (Table 1): two bands along a wave that part around x1 = 1 (wave.h), offset
-// w2 = 3 exp(-((x1 - 1)/0.6)^2 / 2), both of one width.
+// U3 of Rezende and Mohamed 2015 (Table 1): two bands of equal width along a wave, which part around x1 = 1 (wave.h);
+// their offset is w2 = 3 exp(-((x1 - 1)/0.6)^2 / 2).
 #include "src/target/wave.h"
 
 namespace nf {

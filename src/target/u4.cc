@@ -1,5 +1,5 @@
-// U4 of Rezende and Mohamed 2015 (Table 1): two bands along a wave that part for good at x1 = 1 (wave.h), offset
-// w3 = 3 sigmoid((x1 - 1)/0.3).
+// U4 of Rezende and Mohamed 2015 (Table 1): two bands along a wave that separate at x1 = 1 and stay apart (wave.h);
+// their offset is w3 = 3 sigmoid((x1 - 1)/0.3).
 #include "src/target/wave.h"
 
 namespace nf {
@@ -11,7 +11,7 @@ class U4 final : public PointTarget<U4> {
     double width = 0.4, width_2 = 0.35;
     void fields(Fields& f) override {
       f.real("width", "standard deviation across the band of the wave", width, 0.01, 10);
-      f.real("width_2", "standard deviation across the band beside it", width_2, 0.01, 10);
+      f.real("width_2", "standard deviation across the second band", width_2, 0.01, 10);
       cut_fields(f);
     }
   };

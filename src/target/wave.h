@@ -1,6 +1,6 @@
-// A band along a wave that does not end, cut off in the first column, with a second one beside it:
+// A band along an unbounded wave, cut off in the first column, with a second band next to it:
 //   log p(x) = log(e^(-((x2 - w1)/width)^2 / 2) + e^(-((x2 - w1 + offset(x1))/width_2)^2 / 2)),  w1 = sin(2 pi x1/4)
-// Over x2 both bands integrate in closed form, so Z = sqrt(2 pi) (width + width_2) times the length of the cut.
+// Both bands have a closed-form integral over x2, so Z = sqrt(2 pi) (width + width_2) times the length of the cut.
 #pragma once
 #include "src/target/pieces.h"
 #include "src/target/target.h"
@@ -12,21 +12,21 @@ namespace nf {
 struct WaveConfig : Config {
   piece::Cut cut;
   void cut_fields(Fields& f) {
-    f.real("cut", "the density is cut off at |x1| = cut; 0: nowhere, and then it has no integral", cut.cut, 0, 1000);
-    f.real("wall", "beyond the cut the density falls as exp(-distance/wall); 0: to 0 at once", cut.wall, 0, 10);
+    f.real("cut", "the density is cut off at |x1| = cut; 0: no cut, so the integral is infinite", cut.cut, 0, 1000);
+    f.real("wall", "beyond the cut the density falls as exp(-distance/wall); 0: it is 0", cut.wall, 0, 10);
   }
 };
 
 namespace piece {
 
-// w1 and its derivative.
+// Returns w1 and its derivative.
 inline double wave(double x, double* slope) {
   constexpr double kTurn = kPi / 2;
   *slope = kTurn * std::cos(kTurn * x);
   return std::sin(kTurn * x);
 }
 
-// Two bands: centred on w1 and on w1 - offset, whose derivatives are given.
+// Two bands, centered on w1 and on w1 - offset; `offset_slope` is the derivative of the offset.
 inline double two_bands(const double* x, const Cut& cut, double offset, double offset_slope, double width,
                         double width_2, double* grad) {
   double w_slope, first;

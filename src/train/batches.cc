@@ -8,10 +8,10 @@
 
 namespace nf {
 namespace {
-// Apart from the streams of samples, and from each other.
+// Separate from the streams of samples and from each other.
 constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63, kPartStream = 0x70617274;
 
-// The blocks of a part, ascending.
+// Returns the blocks of a part in ascending order.
 std::vector<int64_t> blocks_of(const Part& part, int64_t rows) {
   const int64_t n = (rows + part.block - 1) / part.block;
   const auto place = [&](double share) { return static_cast<int64_t>(std::llround(share * static_cast<double>(n))); };
@@ -55,12 +55,12 @@ Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch,
   }
 }
 
-// Row number of the place-th row that takes part.
+// Returns the row number of participating row number `place`.
 int64_t Batches::row_of(int64_t place) const {
   return part_.empty() ? place : part_[static_cast<size_t>(place / block_)] * block_ + place % block_;
 }
 
-// Whole blocks come in random order, a short one last; kWindow neighbours in that order are shuffled together.
+// Whole blocks come in random order, a short block last; kWindow neighbors in that order are shuffled together.
 uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
   const auto n = static_cast<uint64_t>(rows_), block = static_cast<uint64_t>(block_), window = kWindow * block;
   const uint64_t w = at / window, first = w * window;

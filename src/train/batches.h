@@ -1,4 +1,4 @@
-// Mini-batches as a pure function of (seed, step): a resumed run sees the same data, and nothing needs to be stored.
+// Mini-batches as a pure function of (seed, step), so a resumed run sees the same data without stored state.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -10,16 +10,16 @@ namespace nf {
 
 enum class Order : uint8_t {
   shuffle,      // epochs: each row once, in a new random order; the last batch of an epoch may be short
-  replacement,  // every row of every batch drawn at random
-  sequential,   // epochs in the order of the rows
-  blocks,       // epochs that touch few places at a time: runs of rows in random order, shuffled kWindow runs at a time
+  replacement,  // every row of every batch is drawn at random
+  sequential,   // epochs in row order
+  blocks,       // epochs with locality: runs of rows in random order, shuffled kWindow runs at a time
 };
 inline constexpr uint64_t kWindow = 16;
 
-// Which rows take part: those of the blocks at places [begin n, end n) of the n blocks, shuffled by seed. Parts that
-// share a border share no row; the last block may be short.
+// Selects rows: the n blocks of rows are shuffled by seed, and those at positions [begin n, end n) take part. Parts
+// that share a border have no row in common; the last block may be short.
 struct Part {
-  int64_t block = 1024;  // rows; also the runs of Order::blocks
+  int64_t block = 1024;  // rows per block; also the run length of Order::blocks
   double begin = 0, end = 1;
   uint64_t seed = 0;
 };
@@ -34,8 +34,8 @@ class Batches {
   Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
           const Part& part = {});
   uint64_t per_epoch() const { return per_epoch_; }
-  int64_t rows() const { return rows_; }  // that take part
-  // Gathers batch number `step` into memory of its own: [rows, ...] views of the dtype of their sources.
+  int64_t rows() const { return rows_; }  // number of rows that take part
+  // Gathers batch number `step` into its own memory: [rows, ...] views with the dtype of their sources.
   void gather(uint64_t step);
   const View& x() const { return out_[0]; }
   const View& context() const { return out_[1]; }
@@ -50,7 +50,7 @@ class Batches {
   View out_[kStreams];
   Buffer memory_[kStreams];
   int64_t rows_, batch_, block_;
-  std::vector<int64_t> part_;  // its blocks, ascending; empty: all rows
+  std::vector<int64_t> part_;  // blocks of the part, ascending; empty: all rows
   Order order_;
   uint64_t seed_, per_epoch_;
 };

@@ -12,7 +12,7 @@ namespace {
 
 const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
 
-// Exact numbers travel as hexadecimal floats in strings: infinity has no JSON number.
+// Formats a number as a hexadecimal float in a string: exact, and works for infinity, which JSON cannot represent.
 std::string exact(double v) {
   char text[40];
   std::snprintf(text, sizeof text, "%a", v);
@@ -36,7 +36,7 @@ uint64_t count(const Json& j, const char* key) {
   return *n;
 }
 
-// The arrays of an optimiser tell which of its options were on.
+// The state arrays in the file show which options of the optimizer were on.
 void check_options(const SafeTensors& file, const Trainer& trainer) {
   const auto tensors = trainer.state_tensors();
   std::vector<SlotOption> options(slot_options().begin(), slot_options().end());
@@ -80,7 +80,7 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
   const std::string* text = file.metadata(kCheckpointKey);
-  if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimiser state");
+  if (!text) fail(Code::state, "a model file, not a checkpoint: it has no optimizer state");
   const Json state = parse_json(*text, "checkpoint", Code::format, 1 << 16, 4);
   if (!state.object()) fail(Code::format, "checkpoint: not an object");
   const Json* kind = state.find("optimizer");
@@ -109,7 +109,7 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   for (const auto& [name, view] : tensors) {
     const SafeTensors::Entry* e = file.find(kOptimizerPrefix + name);
     if (!e || e->bytes != static_cast<size_t>(view.count() * size_of(view.dtype)))
-      fail(Code::format, "checkpoint: optimiser state \"%s\" is missing or has another size", name.c_str());
+      fail(Code::format, "checkpoint: optimizer state \"%s\" is missing or has another size", name.c_str());
     entries.push_back(e);
   }
   read_params(file, model);

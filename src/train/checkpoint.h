@@ -1,4 +1,4 @@
-// A checkpoint is a model file with everything else that the next step depends on: step, schedule state, optimiser
+// A checkpoint is a model file plus everything else that the next step depends on: step, schedule state, optimizer
 // arrays. Restoring into a trainer with the same spec and options continues with the same bits.
 #pragma once
 #include "src/model/model_file.h"
@@ -6,6 +6,7 @@
 
 namespace nf {
 void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer);
-// Error{state} when the spec, the optimiser or an option that gives it more state differ; on error nothing has changed.
+// Throws Error{state} if the spec, the optimizer, or an option that adds optimizer state differs. On error nothing
+// changes.
 void read_checkpoint(std::span<const std::byte> file, Density& model, Notes& notes, Trainer& trainer);
 }  // namespace nf

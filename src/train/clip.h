@@ -1,8 +1,8 @@
-// Gradient clipping: by global norm (factor min(1, max_norm / (norm + 1e-6)), as PyTorch) and by value.
-// The sum of squares is taken in double, in chunks whose borders depend on n alone and in an order fixed inside each
-// chunk, without fused operations: any number of threads on any SIMD target gives the same bits. Relative error below
-// 1e-12. A NaN or infinity in the gradient makes the norm NaN or infinite, so isfinite(norm) is the trainer's test
-// before a step.
+// Gradient clipping: by global norm (factor min(1, max_norm / (norm + 1e-6)), as in PyTorch) and by value.
+// The sum of squares is computed in double, in chunks whose borders depend only on n and in a fixed order within each
+// chunk, without fused operations, so the bits are the same for any number of threads and any SIMD target. The relative
+// error is below 1e-12. A NaN or infinity in the gradient makes the norm NaN or infinite, so the trainer tests
+// isfinite(norm) before a step.
 #pragma once
 #include <cstdint>
 
@@ -16,13 +16,13 @@ struct ClipConfig : Config {
   void fields(Fields& f) override;
 };
 
-// Elements of a chunk at most; its sum of squares is kernel::sum_squares.
+// Maximum number of elements in a chunk; its sum of squares is kernel::sum_squares.
 inline constexpr int64_t kNormChunk = 16384;
 
-// 2-norm from the sums of all chunks in order; n = 0 has no chunks and norm 0.
+// Returns the 2-norm from the sums of all chunks, in order; 0 if there are no chunks.
 double combine_norm(const double* sumsq, int64_t chunks);
 
-// What to multiply the gradient by; 1 when max_norm is 0 (off). NaN for a NaN norm.
+// Returns the factor for the gradient: 1 if max_norm is 0 (off), NaN for a NaN norm.
 double norm_factor(double norm, double max_norm);
 
 // Clamps the elements [begin, end) to [-limit, limit]; NaN stays NaN.

@@ -1,4 +1,4 @@
-// Polyak average, formulas in ema.h; the loop is the rule `average` of runtime/kernel/optim_kernels.h.
+// Polyak average; ema.h has the formulas, the loop is the rule `average` of runtime/kernel/optim_kernels.h.
 #include "src/train/ema.h"
 
 #include <cmath>
@@ -18,7 +18,7 @@ double rate_of(const EmaConfig& config, uint64_t step) {
 
 void EmaConfig::fields(Fields& f) {
   f.real("ema_decay", "decay of the averaged parameters; 0: no average", decay, 0, 0.99999999);
-  f.flag("ema_bias_correction", "weigh the first steps fully instead of the start values", bias_correction);
+  f.flag("ema_bias_correction", "average only over the steps taken, without the initial values", bias_correction);
 }
 
 template <class T>

@@ -55,7 +55,7 @@ GroupConfig read_group(const Json& j, const std::string& path, const GroupConfig
 void GroupConfig::fields(Fields& f) {
   f.text("match", "patterns of parameter names, separated by commas; * stands for any characters, ? for one", match,
          kMaxPatterns);
-  f.flag("freeze", "leave these parameters as they are", freeze);
+  f.flag("freeze", "do not train these parameters", freeze);
   optimizer.fields(f);
   clip.fields(f);
 }
@@ -79,7 +79,7 @@ bool matches(std::string_view pattern, std::string_view name) {
     } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
       ++p;
       ++n;
-    } else if (star != std::string_view::npos) {  // the last star takes one character more
+    } else if (star != std::string_view::npos) {  // lets the last star match one more character
       p = star + 1;
       n = ++resume;
     } else {
@@ -125,7 +125,7 @@ std::vector<int> assign_groups(const ParamStore& store, const std::vector<GroupC
 }
 
 std::vector<Range> ranges_of(const ParamStore& store, const std::vector<int>& assigned, int group) {
-  // The trainable slots in order of their offsets: a range ends where the next slot begins.
+  // Trainable slots in order of their offsets; a range ends where the next slot begins.
   std::vector<size_t> order;
   for (size_t i = 0; i < assigned.size(); ++i)
     if (assigned[i] >= 0) order.push_back(i);

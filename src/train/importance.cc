@@ -49,8 +49,8 @@ class Sums {
 
  private:
   int64_t n_ = 0, zeros_ = 0;
-  double high_ = -kInfinity, sum_ = 0, squares_ = 0;  // of exp(log w - high)
-  double mean_ = 0, deviations_ = 0;                  // of -log w (Welford 1962)
+  double high_ = -kInfinity, sum_ = 0, squares_ = 0;  // sums of powers of exp(log w - high)
+  double mean_ = 0, deviations_ = 0;                  // mean and squared deviations of -log w (Welford 1962)
 };
 
 View part_of(const View& v, int64_t first, int64_t rows) {
@@ -60,7 +60,7 @@ View part_of(const View& v, int64_t first, int64_t rows) {
   return p;
 }
 
-// Rows of x, by as many threads as may ask the target.
+// Evaluates the target on the rows of x, on all threads if the target allows it.
 void evaluate(Executor& executor, const Target& target, const View& x, const View& context, const View& log_p) {
   const int64_t n = x.shape[0];
   if (!target.thread_safe()) return target.evaluate(x, context, log_p, {});
@@ -129,7 +129,7 @@ void importance_mean(const View& log_weight, const View& values, const View& mea
     one.shape = {1};
     copy_rows(contiguous_view(&value, DType::f64, {1}), one);
   };
-  // Everything is known before anything is written.
+  // The first pass only checks, so nothing is written on error.
   for (const bool write : {false, true}) {
     for (int64_t j = 0; j < k; ++j) {
       const View v = column(j);
@@ -141,13 +141,13 @@ void importance_mean(const View& log_weight, const View& values, const View& mea
         sum += w;
         weighted += w * g;
       }
-      const double centre = weighted / sum;
+      const double center = weighted / sum;
       if (!write) continue;
       for (int64_t i = 0; i < n; ++i) {
-        const double off = weight(i) / sum * (scalar_at(v, i) - centre);
+        const double off = weight(i) / sum * (scalar_at(v, i) - center);
         squares += off * off;
       }
-      put(mean, j, centre);
+      put(mean, j, center);
       if (error.data) put(error, j, std::sqrt(squares));
     }
   }

@@ -11,7 +11,7 @@ namespace nf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int64_t kAhead = 4096;  // rows that a model draws at once
+constexpr int64_t kAhead = 4096;  // rows that the model draws at once
 enum Stream : uint32_t { kSteps, kAccept, kStart };
 
 class Chains {
@@ -54,7 +54,7 @@ class Chains {
              static_cast<long long>(c), log_p_[c] - (proposal_ ? log_q_[c] : 0));
   }
 
-  // Step number `step` of every chain; how many moved.
+  // Runs step number `step` of every chain and returns how many chains moved.
   int64_t step(int64_t step) {
     const int64_t slot = step % ahead_, first = step * chains_;
     if (proposal_ && slot == 0)  // number 0 to chains - 1 are where the chains start
@@ -75,7 +75,7 @@ class Chains {
              static_cast<long long>(step + 1), static_cast<long long>(c));
       double gain = next_p_[c] - log_p_[c];
       if (proposal_) gain += log_q_[c] - to_q[c];
-      if (!(std::log(uniform_[c]) < gain)) continue;  // a proposal whose log q is NaN stays one
+      if (!(std::log(uniform_[c]) < gain)) continue;  // a proposal whose log q is NaN is rejected
       std::copy_n(to + c * d_, d_, x_ + c * d_);
       log_p_[c] = next_p_[c];
       if (proposal_) log_q_[c] = to_q[c];
@@ -95,7 +95,7 @@ class Chains {
   View context_;
   int64_t chains_, d_, ahead_;
   Buffer memory_;
-  double *x_, *log_p_, *log_q_;       // where the chains are
+  double *x_, *log_p_, *log_q_;       // current states
   double *next_, *next_q_, *next_p_;  // proposals
   double* uniform_;
 };

@@ -1,5 +1,5 @@
-// From an optimiser's options to the coefficients of one kernel step; formulas in runtime/kernel/optim_kernels.h,
-// definitions as in torch.optim. Coefficients are computed in double and rounded once.
+// Turns an optimizer's options into the coefficients of one kernel step. runtime/kernel/optim_kernels.h has the
+// formulas; definitions are those of torch.optim. Coefficients are computed in double and rounded once.
 #include "src/train/optimizer.h"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ using Kind = OptimizerKind;
 using C = OptimizerConfig;
 
 constexpr const char* kKinds[] = {"adam", "adamw", "adamax", "rmsprop", "adagrad", "adadelta", "radam", "sgd"};
-// 1 - beta^t without cancellation for beta near 1; beta = 0 gives 1 (log is -infinity).
+// Computes 1 - beta^t without cancellation for beta near 1; beta = 0 gives 1 (log is -infinity).
 double bias_correction(double beta, uint64_t t) { return -std::expm1(static_cast<double>(t) * std::log(beta)); }
 
 UpdateRule rule_of(const C& c) {
@@ -44,8 +44,8 @@ UpdateRule rule_of(const C& c) {
   fail(Code::internal, "optimizer kind %d has no rule", static_cast<int>(c.kind));
 }
 
-// Liu et al. 2020: the variance of the adaptive rate is rectified once it is tractable (r > 5); before, plain momentum,
-// which the Adam kernel gives with a denominator of 1.
+// Liu et al. 2020: the variance of the adaptive rate is rectified once it is tractable (r > 5). Before that, the update
+// is plain momentum, which the Adam kernel computes if the denominator is 1.
 void rectify(const C& c, uint64_t t, Update& u) {
   const double r_inf = 2 / (1 - c.beta2) - 1;
   const double correction = bias_correction(c.beta2, t);
@@ -105,7 +105,7 @@ Update update_of(const C& c, double lr, uint64_t t, double grad_scale) {
 
 const char* name_of(OptimizerKind kind) { return kKinds[static_cast<size_t>(kind)]; }
 
-// The lower bound of eps keeps float32 safe: g^2 underflows below 1e-19, and then eps is all that is left to divide by.
+// The lower bound of eps keeps float32 safe: g^2 underflows for |g| below 1e-19, and eps is then the whole denominator.
 void OptimizerConfig::fields(Fields& f) {
   f.choice("optimizer", "update rule", kind, kKinds);
   const auto only = [&](std::initializer_list<Kind> kinds) {
@@ -131,10 +131,10 @@ void OptimizerConfig::fields(Fields& f) {
   only({Kind::sgd, Kind::rmsprop});
   f.real("momentum", "heavy-ball momentum", momentum, 0, 0.999999);
   only({Kind::sgd});
-  f.real("dampening", "share of the gradient kept out of the momentum", dampening, 0, 1);
+  f.real("dampening", "fraction of the gradient kept out of the momentum", dampening, 0, 1);
   f.flag("nesterov", "Nesterov momentum", nesterov);
   only({Kind::adagrad});
-  f.real("lr_decay", "rate is divided by 1 + lr_decay * steps before", lr_decay, 0, 1e3);
+  f.real("lr_decay", "the rate is divided by 1 + lr_decay * number of earlier steps", lr_decay, 0, 1e3);
   f.real("initial_accumulator", "sum of squares before the first step", initial_accumulator, 0, 1e6);
   f.relevant(true);
 }

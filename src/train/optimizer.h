@@ -1,10 +1,10 @@
-// Optimisers as pure functions on flat buffers: Adam, AdamW (decoupled decay), AMSGrad, Adamax, RMSprop, Adagrad,
-// Adadelta, RAdam and SGD, in PyTorch's definitions and notation. The vector loops are in
-// runtime/kernel/optim_kernels.h; here is the policy: which rule, bias corrections, and the one field list that names,
-// bounds and documents every option.
+// Optimizers as pure functions on flat buffers: Adam, AdamW (decoupled decay), AMSGrad, Adamax, RMSprop, Adagrad,
+// Adadelta, RAdam and SGD, with PyTorch's definitions and notation. The vector loops are in
+// runtime/kernel/optim_kernels.h; this file has the policy: the choice of rule, bias corrections, and the field list
+// that names, bounds and documents every option.
 //
-// NaN: the trainer refuses a step whose gradient is not finite (clip.h tells) before it calls apply(); apply() itself
-// would make NaN of exactly the parameters whose gradient is NaN.
+// The trainer refuses a step whose gradient is not finite (see clip.h) before it calls apply(). apply() itself would
+// turn into NaN exactly those parameters whose gradient is NaN.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -33,22 +33,22 @@ struct OptimizerConfig : Config {
 };
 
 const char* name_of(OptimizerKind kind);
-void check(const OptimizerConfig& config);  // bounds, options the kind ignores, impossible combinations
+void check(const OptimizerConfig& config);  // checks bounds, options that the kind ignores, and impossible combinations
 
-// Number of per-parameter state arrays, each of the parameters' type and length and zero before the first step.
+// Returns the number of state arrays per parameter. Each has the parameters' type and length and starts at zero.
 int state_slots(const OptimizerConfig& config);
-// What slot i holds: "m", "v", "vmax", ...: the name of its array in a checkpoint.
+// Returns the name of slot i in a checkpoint: "m", "v", "vmax", ...
 const char* slot_name(const OptimizerConfig& config, int slot);
-// The slots that only some options bring.
+// Slots that exist only with certain options.
 struct SlotOption {
   const char* slot;
   const char* option;
 };
 std::span<const SlotOption> slot_options();
 
-// Step number `step` (from 1) on the elements [begin, end), with the gradient grad_scale * grad; lr is the rate of this
-// step (schedule.h), not config.lr. The bits of an element do not depend on begin and end, so threads can share the
-// range.
+// Applies step number `step` (from 1) to elements [begin, end), with the gradient grad_scale * grad. lr is the rate of
+// this step (schedule.h), not config.lr. The bits of an element do not depend on begin and end, so threads can share
+// the range.
 template <class T>
 void apply(const OptimizerConfig& config, double lr, uint64_t step, double grad_scale, T* param, const T* grad,
            T* const* slots, int64_t begin, int64_t end);

@@ -24,9 +24,10 @@ void ScheduleConfig::fields(Fields& f) {
                std::string("\"schedule\": \"") + kKinds[static_cast<size_t>(kind)] + "\"");
   };
   only({Kind::cosine, Kind::polynomial});
-  f.integer("schedule_steps", "length after the warm-up; 0: the rest of the run", schedule_steps, 0, kMaxSteps);
+  f.integer("schedule_steps", "length in steps after the warm-up; 0: the rest of the run", schedule_steps, 0,
+            kMaxSteps);
   only({Kind::cosine, Kind::polynomial, Kind::plateau});
-  f.real("lr_end", "rate at the end; plateau: the least rate", lr_end, 0, 1e3);
+  f.real("lr_end", "rate at the end; plateau: the lowest rate", lr_end, 0, 1e3);
   only({Kind::step});
   f.integer("decay_every", "steps between decays", decay_every, 1, kMaxSteps);
   only({Kind::step, Kind::exponential, Kind::plateau});
@@ -34,11 +35,11 @@ void ScheduleConfig::fields(Fields& f) {
   only({Kind::polynomial});
   f.real("power", "exponent: 1 is linear", power, 1e-3, 100);
   only({Kind::plateau});
-  f.integer("patience", "validations without improvement that are tolerated", patience, 0, 1'000'000'000);
-  f.real("threshold", "least fall of the loss that counts as improvement", threshold, 0, 1e9);
+  f.integer("patience", "number of validations without improvement that are tolerated", patience, 0, 1'000'000'000);
+  f.real("threshold", "smallest decrease of the loss that counts as an improvement", threshold, 0, 1e9);
   f.relevant(true);
   f.integer("warmup_steps", "steps of linear warm-up before the schedule", warmup_steps, 0, kMaxSteps);
-  f.real("warmup_start", "rate at step 0 of the warm-up, as a share of lr", warmup_start, 0, 1);
+  f.real("warmup_start", "rate at step 0 of the warm-up, as a fraction of lr", warmup_start, 0, 1);
 }
 
 void check(const ScheduleConfig& config, double base_lr) {
@@ -60,13 +61,13 @@ double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step
   }
   const uint64_t t = step - warmup;
   const double span = base_lr - config.lr_end;
-  const auto length = static_cast<uint64_t>(std::max<int64_t>(1, config.schedule_steps));  // 0: not resolved
+  const auto length = static_cast<uint64_t>(std::max<int64_t>(1, config.schedule_steps));  // 0 if not resolved
   switch (config.kind) {
     case Kind::constant:
     case Kind::plateau:
       return base_lr;
     case Kind::cosine: {
-      // reduced first: pi t loses digits for large t
+      // reduced modulo the period first, because pi t loses digits for large t
       const double phase = static_cast<double>(t % (2 * length)) / static_cast<double>(length);
       return config.lr_end + span * (1 + std::cos(std::numbers::pi * phase)) / 2;
     }

@@ -4,8 +4,8 @@
 //   step         base decay^floor(t / decay_every)
 //   exponential  base decay^t
 //   polynomial   lr_end + (base - lr_end) (1 - t / schedule_steps)^power, then lr_end
-//   plateau      base times a factor that shrinks by decay when the validation loss stops falling: see observe()
-// Linear warm-up goes before any of them: for step < warmup_steps the rate is base (f + (1 - f) step / warmup_steps)
+//   plateau      base times a factor that shrinks by decay when the validation loss stops falling, see observe()
+// Each can be preceded by a linear warm-up: for step < warmup_steps the rate is base (f + (1 - f) step / warmup_steps)
 // with f = warmup_start; then the schedule begins, with t = step - warmup_steps. Accuracy: that of libm in double.
 #pragma once
 #include <cstdint>
@@ -19,7 +19,7 @@ enum class ScheduleKind : uint8_t { constant, cosine, step, exponential, polynom
 
 struct ScheduleConfig : Config {
   ScheduleKind kind = ScheduleKind::constant;
-  int64_t schedule_steps = 0;  // 0: what is left of the run after the warm-up, filled in by resolve()
+  int64_t schedule_steps = 0;  // 0: what is left of the run after the warm-up; resolve() fills it in
   double lr_end = 0;
   int64_t decay_every = 1000;
   double decay = 0.5;
@@ -31,28 +31,29 @@ struct ScheduleConfig : Config {
   void fields(Fields& f) override;
 };
 
-// Bounds, options the kind ignores, and lr_end above the base rate.
+// Checks bounds, options that the kind ignores, and that lr_end is not above the base rate.
 void check(const ScheduleConfig& config, double base_lr);
 
-// Fills in schedule_steps = 0 for a run of max_steps, so that the rate arrives at its end when the run does.
+// Replaces schedule_steps = 0 for a run of max_steps, so that the schedule ends with the run.
 ScheduleConfig resolve(ScheduleConfig config, int64_t max_steps);
 
-// For a resolved configuration; with kind plateau: the rate before any observation.
+// Returns the rate for a resolved configuration; for plateau, the rate before any observation.
 double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step);
 
-// Everything that plateau remembers: saved in checkpoints as it is.
+// The whole state of plateau, which checkpoints save.
 struct PlateauState {
   double best = std::numeric_limits<double>::infinity();
   double factor = 1;
   uint64_t bad = 0;  // observations without improvement since the last improvement or decay
 };
 
-// A new validation loss (lower is better). An improvement is a fall of more than `threshold` below the best, in
-// absolute terms: a relative one has no meaning for log-likelihoods, which cross zero. After more than `patience`
-// observations without one the factor is multiplied by decay. NaN is no improvement. True if the factor changed.
+// Records a new validation loss (lower is better). An improvement is a decrease of more than `threshold` below the best
+// loss, in absolute terms, because relative changes mean nothing for log-likelihoods, which cross zero. After more than
+// `patience` observations without improvement, the factor is multiplied by decay. NaN is not an improvement. Returns
+// true if the factor changed.
 bool observe(const ScheduleConfig& config, PlateauState& state, double loss);
 
-// The rate of any kind, plateau included: never below lr_end.
+// Returns the rate for any kind, plateau included; never below lr_end.
 double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step, const PlateauState& state);
 
 }  // namespace nf

@@ -14,26 +14,26 @@
 namespace nf {
 namespace {
 
-bool waits(const FlowModel& model, const LayerInstance& step) {
-  const ParamId flag = step.layer->started();
+bool waits(const FlowModel& model, const LayerInstance& instance) {
+  const ParamId flag = instance.layer->started();
   if (flag < 0) return false;
   const View v = model.params().view(static_cast<size_t>(flag));
   return with_dtype(v.dtype, [&]<class T>() { return *v.as<T>() == 0; });
 }
 
-// The rows on their way through the chain, in memory of their own from the first layer on.
-class Journey {
+// The rows as they advance through the chain, in a private copy from the first layer on.
+class PropagatedRows {
  public:
-  // As far as step `last`, exclusive.
-  Journey(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut, const View& x,
-          const View& context, size_t last)
+  // Prepares for advancing up to layer `last`, exclusive.
+  PropagatedRows(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
+                 const View& x, const View& context, size_t last)
       : allocator_(allocator), executor_(executor), model_(model), cut_(cut), x_(x), context_(context) {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
-    model.chain().part(measuring.scope(), 0, last, from, model.seen(measuring.scope(), c, n), Memory::full);
+    model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
@@ -41,7 +41,7 @@ class Journey {
   int64_t lanes() const { return cut_.lanes(rows()); }
   int64_t rows() const { return x_.shape[0]; }
 
-  // body(rows as they are now, number of the first) for the blocks of a lane, in order.
+  // Calls body(current rows, number of the first row) for the blocks of a lane, in order.
   template <class F>
   void blocks(int64_t lane, F&& body) const {
     Reader& r = *lanes_[static_cast<size_t>(lane)];
@@ -54,7 +54,7 @@ class Journey {
     }
   }
 
-  // Up to step `to`, exclusive.
+  // Advances to layer `to`, exclusive.
   void advance(size_t to) {
     if (to == at_) return;
     Buffer fresh;
@@ -68,7 +68,7 @@ class Journey {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
         Var c = nullptr;
         if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
-        c = model_.seen(r.scope(), c, x->out.shape[0]);
+        c = model_.layer_context(r.scope(), c, x->out.shape[0]);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
       });
     });
@@ -96,28 +96,29 @@ class Journey {
   Buffer copy_;
 };
 
-[[noreturn]] void report_nonfinite(const Journey& journey, const double* weight, const LayerInstance& step) {
-  for (int64_t lane = 0; lane < journey.lanes(); ++lane)
-    journey.blocks(lane, [&](auto&, Var x, int64_t first) {
+[[noreturn]] void report_nonfinite(const PropagatedRows& propagated, const double* weight,
+                                   const LayerInstance& instance) {
+  for (int64_t lane = 0; lane < propagated.lanes(); ++lane)
+    propagated.blocks(lane, [&](auto&, Var x, int64_t first) {
       for (int64_t r = 0; r < x->out.shape[0]; ++r) {
         const bool finite = with_dtype(x->out.dtype, [&]<class T>() {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
         if (!finite && (!weight || weight[first + r] > 0))
-          fail_at(Code::numeric, {first + r, step.index},
+          fail_at(Code::numeric, {first + r, instance.index},
                   "row %lld is not finite where it arrives at %s, which starts from data",
-                  static_cast<long long>(first + r), step.where.c_str());
+                  static_cast<long long>(first + r), instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
-       step.where.c_str());
+       instance.where.c_str());
 }
 
-// Puts back what the steps' tensors were unless it is told that all went well.
-class Undo {
+// Restores the tensors of the layers on destruction, unless `done` is set.
+class Rollback {
  public:
-  Undo(const Allocator& allocator, const FlowModel& model, const std::vector<const LayerInstance*>& steps)
-      : model_(model), steps_(steps) {
+  Rollback(const Allocator& allocator, const FlowModel& model, const std::vector<const LayerInstance*>& instances)
+      : model_(model), instances_(instances) {
     size_t bytes = 0;
     each([&](const View&, size_t n) { bytes += n; });
     old_ = Buffer(allocator, bytes, "tensors that start from data");
@@ -127,7 +128,7 @@ class Undo {
       p += n;
     });
   }
-  ~Undo() {
+  ~Rollback() {
     if (done) return;
     const char* p = old_.as<char>();
     each([&](const View& v, size_t n) {
@@ -135,21 +136,21 @@ class Undo {
       p += n;
     });
   }
-  Undo(const Undo&) = delete;
-  Undo& operator=(const Undo&) = delete;
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
   bool done = false;
 
  private:
   template <class F>
   void each(F&& body) const {
-    for (const LayerInstance* s : steps_)
+    for (const LayerInstance* s : instances_)
       for (ParamId i = s->first; i < s->first + s->count; ++i) {
         const View v = model_.params().view(static_cast<size_t>(i));
         if (v.count()) body(v, static_cast<size_t>(v.count() * size_of(v.dtype)));
       }
   }
   const FlowModel& model_;
-  const std::vector<const LayerInstance*>& steps_;
+  const std::vector<const LayerInstance*>& instances_;
   Buffer old_;
 };
 
@@ -185,30 +186,30 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
     fail(Code::argument, "%s starts from the data and needs at least 2 rows for that, got %g",
          waiting[0]->where.c_str(), rows);
 
-  Undo undo(allocator, model, waiting);
+  Rollback rollback(allocator, model, waiting);
   const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
-  Journey journey(allocator, executor, model, cut, x, context, index(waiting.back()));
+  PropagatedRows propagated(allocator, executor, model, cut, x, context, index(waiting.back()));
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
-  for (const LayerInstance* step : waiting) {
-    journey.advance(index(step));
+  for (const LayerInstance* instance : waiting) {
+    propagated.advance(index(instance));
     const auto each_block = [&](int64_t lane, auto&& add) {
-      journey.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });
+      propagated.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });
     };
-    executor.parallel_for(static_cast<uint32_t>(journey.lanes()), [&](uint32_t i) {
+    executor.parallel_for(static_cast<uint32_t>(propagated.lanes()), [&](uint32_t i) {
       double* out = sums.clear(i);
       each_block(i, [&](const View& v, const double* counts) { column_sums(v, counts, out); });
     });
-    sums.finish(executor, journey.lanes(), rows, collective, mean, mean + d,
+    sums.finish(executor, propagated.lanes(), rows, collective, mean, mean + d,
                 [&](int64_t i, const double* m, double* out) {
                   each_block(i, [&](const View& v, const double* counts) { column_deviations(v, counts, m, out); });
                 });
     for (int64_t j = 0; j < 2 * d; ++j)
-      if (!std::isfinite(mean[j])) report_nonfinite(journey, w, *step);
-    step->layer->start(model.params(), {rows, step->columns, mean, mean + d}, step->inverted);
-    write_param(model.params(), step->layer->started(), [](int64_t) { return 1; });
+      if (!std::isfinite(mean[j])) report_nonfinite(propagated, w, *instance);
+    instance->layer->start(model.params(), {rows, instance->columns, mean, mean + d}, instance->inverted);
+    write_param(model.params(), instance->layer->started(), [](int64_t) { return 1; });
   }
-  undo.done = true;
+  rollback.done = true;
 }
 
 }  // namespace nf

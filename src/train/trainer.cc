@@ -29,7 +29,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
     fail(Code::unsupported, "objective \"%s\" does not train this model, whose log_prob is a bound: use nll",
          kind.name);
   objective_ = kind.build(config_.objective.config(), {kind, allocator_, model_, config_.memory, collective_, cut_});
-  if (objective_->samples() == 0) fit_lanes(1);  // the others wait for their target
+  if (objective_->samples() == 0) fit_lanes(1);  // others need their target first
   parameters_changed();
 }
 
@@ -44,7 +44,7 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight,
   objective_->check(batch);
   if (averaged_) {
     use_average(false);
-    parameters_changed();  // the mirror may be of the average, if somebody wrote a tensor meanwhile
+    parameters_changed();  // the mirror may hold the average if a tensor was written meanwhile
   }
   weigh(batch);
   start(batch);
@@ -61,12 +61,12 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight,
   update_.apply(lanes_, ++step_, lr);
   parameters_changed();
   objective_->applied();
-  if (waits_) keep_initial(*model_.flow());  // there was no data to start from
+  if (waits_) keep_initial(*model_.flow());  // there was no data to initialize from
   waits_ = false;
   return {step_, loss.value, loss.error, norm, lr};
 }
 
-// Checks weights and adds them up over all ranks.
+// Checks the weights and sums them over all ranks.
 void Trainer::weigh(Batch& batch) const {
   const int64_t n = batch.rows();
   if (n == 0) return;
@@ -87,14 +87,14 @@ void Trainer::weigh(Batch& batch) const {
   batch.counting = sums[1];
 }
 
-// Layers that wait for data start from the batch.
+// Initializes layers that wait for data from the batch.
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
   start_from_data(allocator_, executor_, *model_.flow(), cut_, batch.x, batch.context, batch.weight, collective_);
   parameters_changed();
 }
 
-// Makes sure that tapes have room for a batch of that many rows. One lane is measured on a tape that grows.
+// Makes sure that tapes have room for a batch of this many rows, by measuring one lane on a tape that grows.
 void Trainer::fit_lanes(int64_t batch) {
   const Room need = objective_->prepare(batch);
   if (need.rows > room_.rows || need.samples > room_.samples || need.keeps_graphs != room_.keeps_graphs) {
@@ -128,7 +128,7 @@ void Trainer::use_average(bool on) {
 }
 
 void Trainer::restore_state(uint64_t step, const PlateauState& plateau, const BatchCut& cut) {
-  if (cut != cut_) room_ = {};  // to be measured again
+  if (cut != cut_) room_ = {};  // measure again
   cut_ = cut;
   step_ = step;
   plateau_ = plateau;

@@ -9,18 +9,18 @@
 namespace nf {
 namespace {
 
-constexpr const char* kPath = "options";
+constexpr const char* kPath = "trainer";
 
 void copy(const PartConfig& from, PartConfig& to) {
   to.choose(from.part());
-  // Fields are written and read in one list, so a copy is complete as soon as a file is.
+  // Copies by writing and reading the list of fields, so no field can be forgotten.
   Json j = Json::Object();
   WriteFields write(j);
   const_cast<Config&>(from.config()).fields(write);  // only reads
   read_config(j, "objective", to.config());
 }
 
-// The members of `options` that are among `names`.
+// Returns the members of `options` whose names are in `names`.
 Json part_of(const Json& options, const std::vector<std::string>& names) {
   Json part = Json::Object();
   for (const auto& [key, value] : *options.object())
@@ -28,7 +28,7 @@ Json part_of(const Json& options, const std::vector<std::string>& names) {
   return part;
 }
 
-// The fields of an objective stand beside its name.
+// Reads the fields of the objective, which are next to its name.
 void read_objective_fields(const Json& options, ObjectiveConfig& objective) {
   const std::vector<std::string> own = names_of(objective.config());
   for (const PartKind* other : objective.family().parts) {
@@ -69,16 +69,16 @@ void TrainerConfig::fields(Fields& f) {
   schedule.fields(f);
   clip.fields(f);
   ema.fields(f);
-  f.text(
-      "groups",
-      "groups of parameters that are trained in another way, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
-      "{\"match\": \"layers.0.*\", \"freeze\": true}]; the first that matches a name has it, and takes what it does "
-      "not set from the other options; fields: match, freeze, and every option of optimizers and clipping",
-      groups_json, kMaxGroupBytes);
+  f.text("groups",
+         "groups of parameters with their own settings, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
+         "{\"match\": \"layers.0.*\", \"freeze\": true}]; a parameter belongs to the first group that matches its "
+         "name; options that a group omits are those of the trainer; fields: match, freeze, and every option of "
+         "optimizers and clipping",
+         groups_json, kMaxGroupBytes);
   f.choice("memory", "what the forward pass keeps for gradients: everything, or inputs of layers only", memory,
            kMemory);
   f.integer("seed", "seed of dropout, samples and the order of the data", seed, 0, kMax);
-  f.integer("max_steps", "length of the run that schedules with an end aim at", max_steps, 0, kMax);
+  f.integer("max_steps", "length of the run, used by schedules that end", max_steps, 0, kMax);
 }
 
 GroupConfig TrainerConfig::rest() const {

@@ -1,4 +1,4 @@
-// Everything a trainer is told: its optimizer, schedule, clipping, average, objective and groups of parameters.
+// The configuration of a trainer: optimizer, schedule, clipping, average, objective and groups of parameters.
 #pragma once
 #include "src/io/json.h"
 #include "src/objective/objective.h"
@@ -15,7 +15,7 @@ namespace nf {
 class ObjectiveConfig : public OneOf<ObjectiveKind> {
  public:
   ObjectiveConfig() : OneOf("nll") {}
-  // As in a spec: "nll", or {"type": "reverse_kl", "samples": 64} as JSON text.
+  // Takes the form used in specs: "nll", or {"type": "reverse_kl", "samples": 64} as JSON text.
   explicit ObjectiveConfig(std::string_view text);
   ObjectiveConfig(const ObjectiveConfig& other);
   ObjectiveConfig& operator=(const ObjectiveConfig& other);
@@ -28,18 +28,18 @@ struct TrainerConfig : Config {
   EmaConfig ema;
   ObjectiveConfig objective;
   std::vector<GroupConfig> groups;
-  std::string groups_json;  // what `groups` was read from
+  std::string groups_json;  // the text that `groups` was read from
   Memory memory = Memory::full;
-  int64_t seed = 0;       // of dropout and of samples
-  int64_t max_steps = 0;  // what schedules with an end aim at
+  int64_t seed = 0;       // seed of dropout and of samples
+  int64_t max_steps = 0;  // length of the run, for schedules that end
 
   void fields(Fields& f) override;
-  // Parameters of no group.
+  // Returns the settings of parameters without a group.
   GroupConfig rest() const;
 };
 
-// Reads the options of a trainer: its fields, those of its objective beside the name of the objective, and the groups.
-// Error{spec}, also for settings that the other choices would ignore.
+// Reads the options of a trainer: its fields, those of its objective (next to the objective's name), and the groups.
+// Throws Error{spec}, also for settings that other choices make irrelevant.
 TrainerConfig read_trainer_config(const Json& options);
 
 }  // namespace nf

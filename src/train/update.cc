@@ -97,7 +97,7 @@ void Update::apply(Lanes& lanes, uint64_t step, double rate) {
       const OptimizerConfig& optimizer = g.config.optimizer;
       const int64_t n = c.end - c.begin;
       double scale = factors_[c.group];
-      if (g.config.clip.max_value > 0) {  // the limit is on the gradient itself, so the factor goes first
+      if (g.config.clip.max_value > 0) {  // the limit is on the scaled gradient, so scale first
         kernel::scale<T>(static_cast<T>(scale), grads + c.begin, grads + c.begin, n);
         clip_value(grads, g.config.clip.max_value, c.begin, c.end);
         scale = 1;

@@ -1,6 +1,6 @@
-// What a step does once the gradients of its lanes are there: sums them, clips them, and updates the parameters group by
-// group. Works on chunks of parameters whose borders depend on the model and its groups alone, so that any number of
-// threads gives the same bits.
+// The part of a step after the lanes have their gradients: sums them, clips them, and updates the parameters group by
+// group. Works on chunks of parameters whose borders depend only on the model and its groups, so the bits do not depend
+// on the number of threads.
 #pragma once
 #include <string>
 #include <utility>
@@ -15,24 +15,26 @@ namespace nf {
 
 class Update {
  public:
-  // `rest` trains the parameters of no group. Error{spec} for groups that match nothing or leave nothing to train.
+  // `rest` trains the parameters without a group. Throws Error{spec} for groups that match nothing or leave nothing to
+  // train.
   Update(const Allocator& allocator, Executor& executor, Density& model, const std::vector<GroupConfig>& groups,
          const GroupConfig& rest, const EmaConfig& ema);
 
-  // Of every parameter of the model: whether it gets a gradient. Empty: all do.
+  // For every parameter of the model: whether it gets a gradient. Empty: all do.
   const std::vector<bool>& trained() const { return trained_; }
-  // Leaves the sum over lanes and ranks in lane 0, added in lane order, and returns its 2-norm.
+  // Sums the gradients over lanes, in lane order, and ranks into lane 0, and returns the 2-norm.
   double sum(Lanes& lanes, const Collective& collective);
-  // Step number `step`, from 1, by the gradient in lane 0. `rate` is that of the rest; it scales those of groups.
+  // Applies step number `step`, from 1, with the gradient in lane 0. `rate` is the rate of parameters without a group;
+  // rates of groups scale with it.
   void apply(Lanes& lanes, uint64_t step, double rate);
 
   bool has_average() const { return average_.data() != nullptr; }
-  // Exchanges parameters and their average; before the first step the average is what the parameters are.
+  // Swaps the parameters with their average. Before the first step the average equals the parameters.
   void swap_average(uint64_t steps);
 
-  // Optimizer state and the average, by name.
+  // Returns optimizer state and the average, by name.
   std::vector<std::pair<std::string, View>> state() const;
-  // What a checkpoint says of the groups; "" without groups.
+  // Returns the description of the groups for a checkpoint; "" without groups.
   std::string describe() const;
   size_t bytes() const;
 
@@ -40,16 +42,16 @@ class Update {
   struct Group {
     GroupConfig config;
     std::vector<Range> ranges;
-    int64_t size = 0;  // of all ranges
+    int64_t size = 0;  // total size of all ranges
     std::vector<Buffer> slots;
   };
   struct Chunk {
     size_t group;
-    int64_t begin, end;  // of the parameters
-    int64_t state;       // of the group's slots: where element `begin` lies
+    int64_t begin, end;  // range of parameters
+    int64_t state;       // offset of element `begin` in the group's slots
   };
   void add(Group group);
-  double factor_of(const Group& g) const;  // of clipping by norm
+  double factor_of(const Group& g) const;  // factor of clipping by norm
   template <class F>
   void each_chunk(F&& body) {
     executor_.parallel_for(static_cast<uint32_t>(chunks_.size()), [&](uint32_t i) { body(chunks_[i], i); });
@@ -60,12 +62,12 @@ class Update {
   Density& model_;
   EmaConfig ema_;
   double base_lr_;
-  std::vector<Group> groups_;  // the rest comes last
-  std::vector<Chunk> chunks_;  // of parameters that are trained
+  std::vector<Group> groups_;  // the rest is last
+  std::vector<Chunk> chunks_;  // chunks of trained parameters
   std::vector<bool> trained_;
-  Buffer sums_;                  // doubles, one per chunk: squares of the gradient
-  std::vector<double> factors_;  // of groups, in this step
-  Buffer average_;               // of all parameters
+  Buffer sums_;                  // doubles, one per chunk: sum of squares of the gradient
+  std::vector<double> factors_;  // factors of the groups in this step
+  Buffer average_;               // average of all parameters
 };
 
 }  // namespace nf

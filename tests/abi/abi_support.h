@@ -1,8 +1,10 @@
-// What the tests of the C ABI share: handles that free themselves, tensors behind nf_view, a counting and failing
-// allocator, toy data. Sees nf.h only, as every user does.
+// Shared by the tests of the C ABI: handles that free themselves, tensors behind nf_view, a counting and failing
+// allocator, toy data. Sees only nf.h, as every user does.
 #pragma once
 #include <gtest/gtest.h>
 #include <nf/nf.h>
+#include <nf/nf_data.h>
+#include <nf/nf_infer.h>
 
 #include <algorithm>
 #include <atomic>
@@ -31,7 +33,8 @@ inline testing::AssertionResult ok(nf_status status, const nf_error& e) {
   return testing::AssertionFailure() << nf_status_name(status) << ": " << e.message;
 }
 
-// The status is as expected, err says the same, and the message holds `needle` (case matters).
+// Checks that the status is as expected, that err has the same status, and that the message contains `needle` (case
+// matters).
 inline testing::AssertionResult failed(nf_status expected, nf_status status, const nf_error& e,
                                        const std::string& needle = "") {
   if (status != expected) {
@@ -106,7 +109,7 @@ inline nf_model_info info(const nf_model* m) {
   return i;
 }
 
-// Row-major numbers with the view that borrows them.
+// Row-major numbers and a view that borrows them.
 class Tensor {
  public:
   Tensor(std::vector<int64_t> shape, float fill = 0) : shape_(std::move(shape)) {
@@ -115,26 +118,63 @@ class Tensor {
     v.assign(n, fill);
   }
   Tensor(std::vector<int64_t> shape, std::vector<float> values) : v(std::move(values)), shape_(std::move(shape)) {}
-  nf_view* view() {
-    view_ = NF_VIEW_INIT;
-    view_.ndim = static_cast<int32_t>(shape_.size());
-    std::copy(shape_.begin(), shape_.end(), view_.shape);
-    view_.data = v.data();
-    return &view_;
+  // Borrows the numbers; converts to what a call takes.
+  class Borrowed : public nf_view {
+   public:
+    Borrowed(const nf_view& v) : nf_view(v) {}
+    operator const nf_view*() const { return this; }
+    operator const nf_out*() {
+      memcpy(&out_, static_cast<const nf_view*>(this), sizeof out_);
+      return &out_;
+    }
+    nf_view* operator->() { return this; }
+
+   private:
+    nf_out out_;
+  };
+  Borrowed& borrowed() { return view_; }  // as the last view() left it
+  Borrowed& view() {
+    static_cast<nf_view&>(view_) = nf_array(NF_F32, v.data(), static_cast<int32_t>(shape_.size()), shape_.data());
+    return view_;
   }
   std::vector<float> v;
 
  private:
   std::vector<int64_t> shape_;
-  nf_view view_;
+  Borrowed view_{nf_view NF_VIEW_INIT};
 };
 
-// Equal bits, NaN included.
+// The batch of these streams, as a call takes it.
+class Batch {
+ public:
+  Batch(const nf_view* x, const nf_view* ctx = nullptr, const nf_view* weight = nullptr,
+        const nf_view* scores = nullptr) {
+    b_.x = x, b_.ctx = ctx, b_.weight = weight, b_.scores = scores;
+  }
+  operator const nf_batch*() const { return &b_; }
+
+ private:
+  nf_batch b_ = NF_BATCH_INIT;
+};
+
+// Samples first .. of stream `seed`, as nf_sample takes it.
+class Sampling {
+ public:
+  Sampling(uint64_t seed, uint64_t first, int64_t repeat = 0, double temperature = 0) {
+    s_.seed = seed, s_.first_index = first, s_.repeat = repeat, s_.temperature = temperature;
+  }
+  operator const nf_sampling*() const { return &s_; }
+
+ private:
+  nf_sampling s_ = NF_SAMPLING_INIT;
+};
+
+// Compares bits, NaN included.
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-// Rows (x, x^2 / 2 + noise) from a small generator: the same numbers on every machine.
+// Returns rows (x, x^2 / 2 + noise) from a small generator: the same numbers on every machine.
 inline Tensor banana(int64_t rows, uint64_t seed = 1) {
   Tensor t({rows, 2});
   auto uniform = [state = seed * 2654435761u + 12345]() mutable {
@@ -149,8 +189,8 @@ inline Tensor banana(int64_t rows, uint64_t seed = 1) {
   return t;
 }
 
-// An allocator that counts from any thread, checks sizes on free, and refuses allocation number `fail_at`, 0-based, or
-// all from there on.
+// An allocator that counts calls from any thread, checks sizes on free, and refuses allocation number `fail_at`,
+// 0-based, or all from that one on.
 class CountingAllocator {
  public:
   std::atomic<int64_t> live{0}, peak{0}, calls{0}, fail_at{-1}, mismatches{0};
@@ -198,7 +238,7 @@ class CountingAllocator {
   }
 };
 
-// A runtime on a counting allocator: everything must be given back when the test ends.
+// A runtime on a counting allocator; everything must be freed when the test ends.
 class Counted : public testing::Test {
  protected:
   void SetUp() override {
@@ -215,7 +255,7 @@ class Counted : public testing::Test {
   Runtime rt;
 };
 
-// An empty folder, removed at the end.
+// An empty folder that is removed at the end.
 class TempDir {
  public:
   TempDir() {
@@ -233,7 +273,7 @@ class TempDir {
   std::string path_;
 };
 
-// The model's file in memory.
+// Returns the model's file, written to memory.
 inline std::vector<unsigned char> bytes_of(const nf_model* m) {
   std::vector<unsigned char> out;
   Err e;

@@ -1,5 +1,5 @@
-// Memory: calls in steady state allocate nothing, byte counts are promises, and running out of memory at any
-// allocation, of nf_allocator or of operator new, is NF_ERR_NOMEM that leaks nothing (in the manner of SQLite's malloc
+// Memory: calls in steady state allocate nothing, reported byte counts are exact, and running out of memory at any
+// allocation, of nf_allocator or of operator new, gives NF_ERR_NOMEM without a leak (in the manner of SQLite's malloc
 // tests).
 #include <atomic>
 #include <functional>
@@ -65,7 +65,8 @@ namespace {
 
 using Memory = Counted;
 
-// The hook reaches libnf.so: without that, every zero below would be hollow. Valgrind puts its own operator new first.
+// Checks that libnf.so uses this hook; without that, the zeros below would prove nothing. Valgrind puts its own
+// operator new first.
 bool hook_is_live(nf_runtime* rt) {
   const int64_t before = news;
   const Model m = model(rt);
@@ -86,12 +87,13 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
         {"nf_log_prob", [&] { return nf_log_prob(s.get(), x.view(), ctx.view(), row.view(), &e); }},
         {"nf_forward", [&] { return nf_forward(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
-        {"nf_trace", [&] { return nf_trace(s.get(), x.view(), ctx.view(), 0, states.view(), &e); }},
-        {"nf_sample", [&] { return nf_sample(s.get(), 1, 0, ctx.view(), z.view(), row.view(), &e); }},
-        {"nf_train_step", [&] { return nf_train_step(t.get(), x.view(), ctx.view(), weight.view(), &step, &e); }},
+        {"nf_trace", [&] { return nf_trace(s.get(), 0, x.view(), ctx.view(), states.view(), nullptr, &e); }},
+        {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_train_step",
+         [&] { return nf_train_step(t.get(), Batch(x.view(), ctx.view(), weight.view()), &step, &e); }},
     };
     for (const auto& [name, call] : calls) {
-      // A trainer may grow when the batch does; a session holds all it will ever hold.
+      // A trainer may grow with the batch; a session takes all its memory at once.
       ASSERT_TRUE(name != std::string("nf_train_step") || ok(call(), e)) << name;
       const int64_t before = news, hooked = allocator.calls;
       for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(call(), e)) << name;
@@ -104,19 +106,19 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
 constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
 
-// Layers that couple rows keep the graph of a whole batch: it grows with the largest batch so far, and then no more.
+// Layers that couple rows keep the graph of a whole batch, so memory grows with the largest batch so far and no more.
 TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
   for (const char* memory : {"full", "recompute"}) {
     const Model m = model(rt.get(), kCoupledSpec);
     const int64_t without = allocator.live;
-    const Trainer t = trainer(m.get(), options({{"memory", memory}}).get());
+    const Trainer t = trainer(m.get(), options({{"trainer.memory", memory}}).get());
     const auto step = [&](int64_t n) {
       Tensor x = banana(n);
       nf_step_info info = NF_STEP_INFO_INIT;
       Err e;
       const int64_t before = news, hooked = allocator.calls;
-      EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, &info, &e), e));
+      EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &info, &e), e));
       EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
       return news - before + allocator.calls - hooked;
     };
@@ -127,7 +129,7 @@ TEST_F(Memory, CoupledRowsAllocateForTheLargestBatchOnly) {
   }
 }
 
-int32_t flat(void*, const nf_view* x, const nf_view*, const nf_view* log_density, const nf_view* gradient) {
+int32_t flat(void*, const nf_view* x, const nf_view*, const nf_out* log_density, const nf_out* gradient) {
   std::fill_n(static_cast<float*>(log_density->data), x->shape[0], -1.0f);
   if (gradient) std::fill_n(static_cast<float*>(gradient->data), 2 * x->shape[0], 0.0f);
   return 0;
@@ -147,13 +149,15 @@ TEST_F(Memory, StepsWithATargetAllocateNothing) {
         if ((name == "alpha" || name == "fisher") && *path == 't') continue;
         const Model m = model(rt.get());
         const int64_t without = allocator.live;
-        const Options drawing = options({{"objective", objective}, {"samples", "300"}, {"path_gradient", path}}),
-                      scoring = options({{"objective", objective}});
+        const Options drawing = options({{"trainer.objective", objective},
+                                         {"trainer.samples", "300"},
+                                         {"trainer.path_gradient", path}}),
+                      scoring = options({{"trainer.objective", objective}});
         const Trainer t = trainer(m.get(), name == "fisher" ? scoring.get() : drawing.get());
         ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target, &e), e));
         const auto step = [&] {
-          return nf_train_step(t.get(), name == "symmetric" || name == "fisher" ? x.view() : nullptr, nullptr, nullptr,
-                               nullptr, &e);
+          return nf_train_step(t.get(), Batch(name == "symmetric" || name == "fisher" ? &x.view() : nullptr), nullptr,
+                               &e);
         };
         ASSERT_TRUE(ok(step(), e));
         EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without);
@@ -190,18 +194,18 @@ TEST_F(Memory, ByteCountsArePromises) {
   size_t last = 0;
   for (int64_t n : {10, 100, 5000, 300}) {
     Tensor batch = banana(n);
-    ASSERT_TRUE(ok(nf_train_step(t.get(), batch.view(), nullptr, nullptr, nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(batch.view()), nullptr, &e), e));
     EXPECT_EQ(static_cast<int64_t>(nf_trainer_bytes(t.get())), allocator.live - without) << n << " rows";
     EXPECT_TRUE(n != 300 || nf_trainer_bytes(t.get()) == last) << "grew though the batch did not";
     last = nf_trainer_bytes(t.get());
   }
 }
 
-// Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it makes.
+// Runs `attempt` with allocation k failing, for k = 0, 1, ... until it succeeds. An attempt frees what it creates.
 void out_of_memory(const char* what, CountingAllocator& a, const std::function<nf_status(nf_error*)>& attempt) {
   SCOPED_TRACE(what);
   Err e;
-  ASSERT_TRUE(ok(attempt(&e), e));  // caches that live as long as the process are filled
+  ASSERT_TRUE(ok(attempt(&e), e));  // fills caches that live as long as the process
   struct Mode {
     bool hook, forever;  // later allocations fail too
   };
@@ -209,7 +213,7 @@ void out_of_memory(const char* what, CountingAllocator& a, const std::function<n
     int64_t k = 0;
     a.fail_forever = fail_new_forever = forever;
     for (nf_status status = NF_ERR_NOMEM; status != NF_OK; ++k) {
-      ASSERT_LT(k, 100000) << "never succeeds";
+      ASSERT_LT(k, 100000) << "never succeeded";
       const int64_t live = a.live, live_new = live_news;
       memset(e.message, 0, sizeof(e.message));
       e.code = 0;
@@ -238,7 +242,7 @@ nf_status made(nf_status status, T*& p, void (*free)(T*)) {
   return status;
 }
 
-TEST_F(Memory, RunningOutAnywhere) {
+TEST_F(Memory, AnyAllocationMayFail) {
   const Model m = model(rt.get());
   const std::vector<unsigned char> file = bytes_of(m.get());
   const TempDir dir;
@@ -246,17 +250,18 @@ TEST_F(Memory, RunningOutAnywhere) {
   Err e;
   Tensor x = banana(50), row({50});
   ASSERT_TRUE(ok(nf_model_save(m.get(), path.c_str(), &e), e));
-  ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), &e), e));
-  const Options bag = options({{"threads", "2"}});
-  const Options fitting = options({{"objective", "reverse_kl"}, {"samples", "70"}, {"path_gradient", "true"}});
+  ASSERT_TRUE(ok(nf_table_save(x.view(), csv.c_str(), nullptr, &e), e));
+  const Options bag = options({{"runtime.threads", "2"}});
+  const Options fitting =
+      options({{"trainer.objective", "reverse_kl"}, {"trainer.samples", "70"}, {"trainer.path_gradient", "true"}});
   const nf_allocator hook = allocator.hook();
 
   out_of_memory("nf_options_create and set", allocator, [](nf_error* err) {
     nf_options* o = nullptr;
     nf_status status = nf_options_create(&o, err);
-    if (status == NF_OK) status = nf_options_set(o, "optimizer", "adamw", err);
+    if (status == NF_OK) status = nf_options_set(o, "trainer.optimizer", "adamw", err);
     if (status == NF_OK)
-      status = nf_options_set_str(o, "columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
+      status = nf_options_set_str(o, "table.columns", "a_long_name_that_no_small_string_buffer_holds,b", err);
     nf_options_free(o);
     return status;
   });
@@ -291,14 +296,14 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create and step", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     nf_trainer_free(p);
     return status;
   });
   out_of_memory("nf_model_create and fit_data", allocator, [&](nf_error* err) {
     nf_model* p = nullptr;
     nf_status status = nf_model_create(rt.get(), kCoupledSpec, sizeof(kCoupledSpec) - 1, 1, &p, err);
-    if (status == NF_OK) status = nf_model_fit_data(p, x.view(), nullptr, err);
+    if (status == NF_OK) status = nf_model_init_from_data(p, x.view(), nullptr, err);
     nf_model_free(p);
     return status;
   });
@@ -306,7 +311,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create and step, rows coupled", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(coupled.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     nf_trainer_free(p);
     return status;
   });
@@ -320,7 +325,7 @@ TEST_F(Memory, RunningOutAnywhere) {
     nf_status status = nf_target_create(rt.get(), spec, sizeof(spec) - 1, 2, &target, err);
     if (status == NF_OK) status = nf_trainer_create(coupled.get(), fitting.get(), nullptr, &p, err);
     if (status == NF_OK) status = nf_trainer_set_target(p, target, err);
-    if (status == NF_OK) status = nf_train_step(p, nullptr, nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, nullptr, nullptr, err);
     if (status == NF_OK) status = nf_session_create(coupled.get(), nullptr, &session, err);
     if (status == NF_OK) status = nf_importance(session, target, 1, 0, 50, nullptr, nullptr, nullptr, &info, err);
     if (status == NF_OK)
@@ -333,7 +338,7 @@ TEST_F(Memory, RunningOutAnywhere) {
   out_of_memory("nf_trainer_create, step, save and restore", allocator, [&](nf_error* err) {
     nf_trainer* p = nullptr;
     nf_status status = nf_trainer_create(m.get(), nullptr, nullptr, &p, err);
-    if (status == NF_OK) status = nf_train_step(p, x.view(), nullptr, nullptr, nullptr, err);
+    if (status == NF_OK) status = nf_train_step(p, Batch(x.view()), nullptr, err);
     if (status == NF_OK) status = nf_trainer_save(p, checkpoint.c_str(), err);
     if (status == NF_OK) status = nf_trainer_restore(p, checkpoint.c_str(), err);
     nf_trainer_free(p);
@@ -345,9 +350,9 @@ TEST_F(Memory, RunningOutAnywhere) {
   });
   out_of_memory("nf_batches_create and get", allocator, [&](nf_error* err) {
     nf_batches* p = nullptr;
-    nf_status status = nf_batches_create(rt.get(), x.view(), nullptr, nullptr, nullptr, &p, err);
-    nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
-    if (status == NF_OK) status = nf_batches_get(p, 1, &bx, &bc, &bw, err);
+    nf_status status = nf_batches_create(rt.get(), Batch(x.view()), nullptr, &p, err);
+    nf_batch batch = NF_BATCH_INIT;
+    if (status == NF_OK) status = nf_batches_get(p, 1, &batch, err);
     nf_batches_free(p);
     return status;
   });
@@ -355,7 +360,7 @@ TEST_F(Memory, RunningOutAnywhere) {
 
 // Descriptions are made at the first call: one that runs out of memory is NULL, and the next may succeed.
 TEST_F(Memory, DescriptionsThatRunOut) {
-  for (const auto& describe : {nf_layers_describe, nf_options_describe, nf_targets_describe}) {
+  for (const auto& describe : {nf_parts_describe, nf_options_describe, nf_targets_describe}) {
     const char* text = nullptr;
     for (int64_t k = 0; !text; ++k) {
       ASSERT_LT(k, 100000);
@@ -368,8 +373,8 @@ TEST_F(Memory, DescriptionsThatRunOut) {
   }
 }
 
-// A bad spec is a bad spec, or there was no memory to say so.
-TEST_F(Memory, ErrorsThatRunOut) {
+// A bad spec is reported as such, unless there is no memory to report it.
+TEST_F(Memory, ErrorsThatRunOutOfMemory) {
   for (const std::string spec : {
            R"({"event": [2], "layers": [{"layers": [{"type": "affine_coupling", "hidden": [3], "hidden": [4]}]}]})",
            R"({"event": [2], "layers": [{"type": "affine_coupling", "hiden": [3]}]})",
@@ -394,30 +399,29 @@ TEST_F(Memory, ErrorsThatRunOut) {
   }
 }
 
-// A step that runs out of memory is not applied, and the next one goes through.
+// A step that runs out of memory is not applied, and the next one succeeds.
 void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const char* spec) {
   SCOPED_TRACE(spec);
   const Model m = model(rt, spec), twin = model(rt, spec);
   const Trainer t = trainer(m.get()), u = trainer(twin.get());
   Tensor x = banana(3000), few = banana(40);
   Err e;
-  for (nf_trainer* p : {t.get(), u.get()})
-    ASSERT_TRUE(ok(nf_train_step(p, few.view(), nullptr, nullptr, nullptr, &e), e));
-  const uint64_t before = info(m.get()).hash;
+  for (nf_trainer* p : {t.get(), u.get()}) ASSERT_TRUE(ok(nf_train_step(p, Batch(few.view()), nullptr, &e), e));
+  const uint64_t before = nf_model_hash(m.get());
   for (int64_t k = 0;; ++k) {
     ASSERT_LT(k, 10000);
     allocator.fail_at = allocator.calls + k;
-    const nf_status status = nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e);
+    const nf_status status = nf_train_step(t.get(), Batch(x.view()), nullptr, &e);
     allocator.fail_at = -1;
     if (status == NF_OK) break;
     ASSERT_TRUE(failed(NF_ERR_NOMEM, status, e));
-    ASSERT_EQ(info(m.get()).hash, before);
+    ASSERT_EQ(nf_model_hash(m.get()), before);
   }
-  ASSERT_TRUE(ok(nf_train_step(u.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  EXPECT_EQ(info(m.get()).hash, info(twin.get()).hash);
+  ASSERT_TRUE(ok(nf_train_step(u.get(), Batch(x.view()), nullptr, &e), e));
+  EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get()));
 }
 
-TEST_F(Memory, ATrainerSurvivesRunningOut) {
+TEST_F(Memory, ATrainerSurvivesRunningOutOfMemory) {
   survives_running_out(rt.get(), allocator, kSpec);
   survives_running_out(rt.get(), allocator, kCoupledSpec);
 }

@@ -1,5 +1,6 @@
-// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversize, trailing bytes
-// and files of another kind give a defined status and nothing else; a restored trainer continues bit for bit.
+// Model files and checkpoints: file, memory and stream agree; every truncation, flipped bits, oversized values,
+// trailing bytes and files of another kind give a defined status and change nothing; a restored trainer continues bit
+// for bit.
 #include <cerrno>
 #include <fstream>
 
@@ -10,7 +11,7 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-// Small, because every byte of its file is tried.
+// Small, because every byte of its file is tested.
 constexpr char kTiny[] = R"({"event": [2], "layers": [{"type": "affine_coupling", "hidden": [2]}]})";
 
 Bytes read(const std::string& path) {
@@ -24,7 +25,7 @@ void write(const std::string& path, const Bytes& bytes) {
 
 class Files : public Counted {
  protected:
-  // Loads bytes; frees what came of it.
+  // Loads bytes and frees the result.
   nf_status load(const Bytes& bytes, nf_error* e, const nf_options* limits = nullptr) {
     nf_model* m = nullptr;
     // An exact copy on the heap, so that ASan sees a read beyond the end.
@@ -55,7 +56,7 @@ TEST_F(Files, FileMemoryAndStreamAgree) {
   ASSERT_TRUE(ok(nf_model_load_memory(rt.get(), file.data(), file.size(), nullptr, &b, &e), e));
   const Model from_memory(b);
   for (const nf_model* loaded : {a, b}) {
-    EXPECT_EQ(info(loaded).hash, info(m.get()).hash);
+    EXPECT_EQ(nf_model_hash(loaded), nf_model_hash(m.get()));
     EXPECT_STREQ(nf_model_spec(loaded), nf_model_spec(m.get()));
     EXPECT_EQ(bytes_of(loaded), file);
   }
@@ -110,7 +111,7 @@ TEST_F(Files, EveryFlippedBit) {
   }
 }
 
-TEST_F(Files, BytesThatAreTooMany) {
+TEST_F(Files, TooManyBytes) {
   const Bytes file = bytes_of(model(rt.get(), kTiny).get());
   Err e;
   for (size_t extra : {1, 8, 4096}) {
@@ -118,7 +119,7 @@ TEST_F(Files, BytesThatAreTooMany) {
     longer.resize(file.size() + extra);
     EXPECT_TRUE(failed(NF_ERR_FORMAT, load(longer, &e), e)) << extra;
   }
-  const Options small = options({{"max_file_bytes", "100"}});
+  const Options small = options({{"load.max_file_bytes", "100"}});
   const nf_status status = load(file, &e, small.get());
   EXPECT_EQ(status, NF_ERR_IO);
   EXPECT_EQ(e.os_errno, EFBIG);
@@ -128,12 +129,12 @@ TEST_F(Files, BytesThatAreTooMany) {
   nf_model* m = nullptr;
   EXPECT_EQ(nf_model_load(rt.get(), path.c_str(), small.get(), &m, &e), status);
   EXPECT_TRUE(failed(status, status, e, "limit"));
-  const Options enough = options({{"max_file_bytes", std::to_string(file.size()).c_str()}});
+  const Options enough = options({{"load.max_file_bytes", std::to_string(file.size()).c_str()}});
   EXPECT_TRUE(ok(load(file, &e, enough.get()), e));
 }
 
-// Headers that lie, by hand: sizes near 2^64, no header, not JSON, files of other kinds.
-TEST_F(Files, FilesThatAreSomethingElse) {
+// Invalid headers, written by hand: sizes near 2^64, no header, not JSON, files of other kinds.
+TEST_F(Files, FilesOfOtherKinds) {
   auto with_length = [](uint64_t n, const std::string& rest) {
     Bytes b(sizeof(n) + rest.size());
     memcpy(b.data(), &n, sizeof(n));
@@ -156,15 +157,15 @@ TEST_F(Files, FilesThatAreSomethingElse) {
   };
   Err e;
   for (const Bytes& c : cases) {
-    const nf_status status = load(c, &e);  // CHECKSUM: well formed, but not ours
+    const nf_status status = load(c, &e);  // CHECKSUM: well formed, but not written by libnf
     EXPECT_TRUE(status == NF_ERR_FORMAT || status == NF_ERR_CHECKSUM) << nf_status_name(status);
     EXPECT_TRUE(failed(status, status, e)) << c.size() << " bytes";
   }
   const std::string npy = dir / "x.npy";
-  ASSERT_TRUE(ok(nf_table_save(banana(10).view(), npy.c_str(), &e), e));
+  ASSERT_TRUE(ok(nf_table_save(banana(10).view(), npy.c_str(), nullptr, &e), e));
   EXPECT_TRUE(failed(NF_ERR_FORMAT, load(read(npy), &e), e)) << "an npy file";
   const std::string other = dir / "x.txt";
-  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_save(banana(10).view(), other.c_str(), &e), e, ".npy or .csv"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_save(banana(10).view(), other.c_str(), nullptr, &e), e, ".npy or .csv"));
   EXPECT_FALSE(std::filesystem::exists(other));
 }
 
@@ -191,31 +192,31 @@ TEST_F(Files, OperatingSystemErrors) {
 
 TEST_F(Files, CheckpointsContinueBitForBit) {
   const std::string path = dir / "c.safetensors";
-  const Options bag = options({{"lr", "0.01"}});
+  const Options bag = options({{"trainer.lr", "0.01"}});
   Tensor x = banana(200);
   Err e;
   auto steps = [&](nf_trainer* t, int n) {
-    for (int i = 0; i < n; ++i) ASSERT_TRUE(ok(nf_train_step(t, x.view(), nullptr, nullptr, nullptr, &e), e));
+    for (int i = 0; i < n; ++i) ASSERT_TRUE(ok(nf_train_step(t, Batch(x.view()), nullptr, &e), e));
   };
   const Model m = model(rt.get());
   const Trainer t = trainer(m.get(), bag.get());
   steps(t.get(), 7);
   ASSERT_TRUE(ok(nf_trainer_save(t.get(), path.c_str(), &e), e));
-  const uint64_t at_save = info(m.get()).hash;
+  const uint64_t at_save = nf_model_hash(m.get());
   steps(t.get(), 5);
 
   const Model other = model(rt.get(), kSpec, 99);
   const Trainer resumed = trainer(other.get(), bag.get());
   ASSERT_TRUE(ok(nf_trainer_restore(resumed.get(), path.c_str(), &e), e));
   EXPECT_EQ(nf_trainer_step_count(resumed.get()), 7u);
-  EXPECT_EQ(info(other.get()).hash, at_save);
+  EXPECT_EQ(nf_model_hash(other.get()), at_save);
   steps(resumed.get(), 5);
-  EXPECT_EQ(info(other.get()).hash, info(m.get()).hash);
+  EXPECT_EQ(nf_model_hash(other.get()), nf_model_hash(m.get()));
 
-  // A checkpoint is a model as well.
+  // A checkpoint is a model file, too.
   nf_model* loaded = nullptr;
   ASSERT_TRUE(ok(nf_model_load(rt.get(), path.c_str(), nullptr, &loaded, &e), e));
-  EXPECT_EQ(info(loaded).hash, at_save);
+  EXPECT_EQ(nf_model_hash(loaded), at_save);
   nf_model_free(loaded);
 }
 
@@ -226,34 +227,34 @@ TEST_F(Files, CheckpointsOfSomethingElseAreRefused) {
   {
     const Model m = model(rt.get(), kTiny);
     const Trainer t = trainer(m.get());
-    ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
     ASSERT_TRUE(ok(nf_trainer_save(t.get(), path.c_str(), &e), e));
     ASSERT_TRUE(ok(nf_model_save(m.get(), plain.c_str(), &e), e));
   }
   const Model m = model(rt.get());
   const Trainer t = trainer(m.get());
-  ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  const uint64_t before = info(m.get()).hash;
+  ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
+  const uint64_t before = nf_model_hash(m.get());
   auto refuse = [&](const std::string& file, const char* what) {
     const nf_status status = nf_trainer_restore(t.get(), file.c_str(), &e);
     EXPECT_TRUE(defined(status) || status == NF_ERR_STATE)
         << what << ": " << nf_status_name(status) << ": " << e.message;
     EXPECT_TRUE(failed(status, status, e)) << what;
-    EXPECT_EQ(info(m.get()).hash, before) << what << " changed the model";
+    EXPECT_EQ(nf_model_hash(m.get()), before) << what << " changed the model";
     EXPECT_EQ(nf_trainer_step_count(t.get()), 1u) << what;
   };
   refuse(path, "another spec");
   refuse(plain, "a model of another spec");
   ASSERT_TRUE(ok(nf_model_save(m.get(), plain.c_str(), &e), e));
-  refuse(plain, "a model without optimiser state");
+  refuse(plain, "a model without optimizer state");
   const std::string cut = dir / "cut.safetensors";
   const Bytes whole = read(path);
   write(cut, Bytes(whole.begin(), whole.begin() + static_cast<long>(whole.size() / 2)));
   refuse(cut, "a truncated checkpoint");
-  EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
 }
 
-// Options that give an optimiser more state are part of what a checkpoint was made with.
+// Options that give an optimizer more state must match those of the checkpoint.
 TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
   const std::string path = dir / "c.safetensors";
   const Model m = model(rt.get()), n = model(rt.get());
@@ -264,8 +265,9 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
                                                  {"rmsprop", "momentum", "0.5"},
                                                  {"sgd", "momentum", "0.5"}}) {
     SCOPED_TRACE(std::string(optimizer) + " " + option);
-    const Options without = options({{"optimizer", optimizer}});
-    const Options with = options({{"optimizer", optimizer}, {option, value}});
+    const Options without = options({{"trainer.optimizer", optimizer}});
+    const Options with =
+        options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
     for (const bool saved : {false, true}) {
       const Trainer a = trainer(m.get(), (saved ? with : without).get());
       const Trainer b = trainer(n.get(), (saved ? without : with).get());
@@ -275,7 +277,7 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
       EXPECT_TRUE(ok(nf_trainer_restore(a.get(), path.c_str(), &e), e));
     }
   }
-  const Trainer adam = trainer(m.get()), sgd = trainer(n.get(), options({{"optimizer", "sgd"}}).get());
+  const Trainer adam = trainer(m.get()), sgd = trainer(n.get(), options({{"trainer.optimizer", "sgd"}}).get());
   ASSERT_TRUE(ok(nf_trainer_save(adam.get(), path.c_str(), &e), e));
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore(sgd.get(), path.c_str(), &e), e, "optimizer \"adam\""));
 }

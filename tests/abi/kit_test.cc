@@ -1,4 +1,4 @@
-// The training kit through the ABI: averaged parameters, tables that stay in their files, notes to the host's log.
+// The training kit through the ABI: averaged parameters, mapped tables, messages to the host's log.
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -32,7 +32,7 @@ Table open(nf_runtime* rt, const std::string& path, const nf_options* o = nullpt
 Batches batches(nf_runtime* rt, const nf_view* x, const nf_options* o) {
   nf_batches* b = nullptr;
   Err e;
-  EXPECT_TRUE(ok(nf_batches_create(rt, x, nullptr, nullptr, o, &b, &e), e));
+  EXPECT_TRUE(ok(nf_batches_create(rt, Batch(x), o, &b, &e), e));
   return Batches(b);
 }
 
@@ -41,50 +41,50 @@ TEST(Kit, AveragesAreMeasuredSavedAndResumed) {
   const std::string path = dir / "c.safetensors";
   const Runtime rt = runtime();
   const Model m = model(rt.get()), same = model(rt.get()), plain = model(rt.get());
-  const Options o = options({{"ema_decay", "0.9"}, {"lr", "0.01"}}), other = options({{"lr", "0.01"}});
+  const Options o = options({{"trainer.ema_decay", "0.9"}, {"trainer.lr", "0.01"}}),
+                other = options({{"trainer.lr", "0.01"}});
   Trainer t = trainer(m.get(), o.get());
   Err e;
   Tensor x = banana(64);
   const auto step = [&](const Trainer& trainer) {
-    EXPECT_TRUE(ok(nf_train_step(trainer.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+    EXPECT_TRUE(ok(nf_train_step(trainer.get(), Batch(x.view()), nullptr, &e), e));
   };
   for (int k = 0; k < 5; ++k) step(t);
-  const uint64_t last = info(m.get()).hash;
+  const uint64_t last = nf_model_hash(m.get());
   ASSERT_TRUE(ok(nf_trainer_save(t.get(), path.c_str(), &e), e));
   ASSERT_TRUE(ok(nf_trainer_use_average(t.get(), 1, &e), e));
-  const uint64_t average = info(m.get()).hash;
+  const uint64_t average = nf_model_hash(m.get());
   EXPECT_NE(average, last);
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_save(t.get(), path.c_str(), &e), e, "use_average"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_use_average(t.get(), 2, &e), e, "0 or 1"));
   ASSERT_TRUE(ok(nf_trainer_use_average(t.get(), 0, &e), e));
-  EXPECT_EQ(info(m.get()).hash, last);
+  EXPECT_EQ(nf_model_hash(m.get()), last);
   step(t);
   ASSERT_TRUE(ok(nf_trainer_use_average(t.get(), 1, &e), e));
 
   const Trainer again = trainer(same.get(), o.get());
   ASSERT_TRUE(ok(nf_trainer_restore(again.get(), path.c_str(), &e), e));
-  EXPECT_EQ(info(same.get()).hash, last);
+  EXPECT_EQ(nf_model_hash(same.get()), last);
   step(again);
   ASSERT_TRUE(ok(nf_trainer_use_average(again.get(), 1, &e), e));
-  EXPECT_EQ(info(same.get()).hash, info(m.get()).hash) << "the average goes on where it was";
+  EXPECT_EQ(nf_model_hash(same.get()), nf_model_hash(m.get())) << "the average goes on where it was";
 
   const Trainer without = trainer(plain.get(), other.get());
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore(without.get(), path.c_str(), &e), e, "ema_decay"));
   EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_use_average(without.get(), 1, &e), e, "ema_decay"));
   t.reset();
-  EXPECT_NE(info(m.get()).hash, last) << "the model keeps the average";
+  EXPECT_NE(nf_model_hash(m.get()), last) << "the model keeps the average";
 }
 
 TEST(Kit, SteppingAfterAWriteToTheAverageUsesTheParameters) {
   const Runtime rt = runtime();
   const Model a = model(rt.get()), b = model(rt.get());
-  const Options o = options({{"ema_decay", "0.9"}});
+  const Options o = options({{"trainer.ema_decay", "0.9"}});
   const Trainer ta = trainer(a.get(), o.get()), tb = trainer(b.get(), o.get());
   Err e;
   Tensor x = banana(64);
   for (int k = 0; k < 4; ++k) {
-    for (const Trainer* t : {&ta, &tb})
-      ASSERT_TRUE(ok(nf_train_step(t->get(), x.view(), nullptr, nullptr, nullptr, &e), e));
+    for (const Trainer* t : {&ta, &tb}) ASSERT_TRUE(ok(nf_train_step(t->get(), Batch(x.view()), nullptr, &e), e));
     ASSERT_TRUE(ok(nf_trainer_use_average(ta.get(), 1, &e), e));
     nf_tensor_info t = NF_TENSOR_INFO_INIT;
     ASSERT_TRUE(ok(nf_model_tensor(a.get(), 0, &t, &e), e));
@@ -92,7 +92,7 @@ TEST(Kit, SteppingAfterAWriteToTheAverageUsesTheParameters) {
     ASSERT_TRUE(ok(nf_model_set_tensor(a.get(), t.name, zeros.view(), &e), e));
   }
   ASSERT_TRUE(ok(nf_trainer_use_average(ta.get(), 0, &e), e));
-  EXPECT_EQ(info(a.get()).hash, info(b.get()).hash);
+  EXPECT_EQ(nf_model_hash(a.get()), nf_model_hash(b.get()));
 }
 
 TEST(Kit, MappedTablesGiveTheSameBatches) {
@@ -102,49 +102,50 @@ TEST(Kit, MappedTablesGiveTheSameBatches) {
   Tensor x = banana(3000);
   Err e;
   const std::string path = dir / "x.npy";
-  ASSERT_TRUE(ok(nf_table_save(x.view(), path.c_str(), &e), e));
-  Table mapped = open(rt.get(), path, options({{"map", "on"}}).get());
+  ASSERT_TRUE(ok(nf_table_save(x.view(), path.c_str(), nullptr, &e), e));
+  Table mapped = open(rt.get(), path, options({{"table.map", "on"}}).get());
   const Table read = open(rt.get(), path);
-  EXPECT_EQ(nf_table_mapped(mapped.get()), 1);
-  EXPECT_EQ(nf_table_mapped(read.get()), 0);
-  EXPECT_EQ(nf_table_mapped(nullptr), 0);
+  EXPECT_EQ(nf_table_is_mapped(mapped.get()), 1);
+  EXPECT_EQ(nf_table_is_mapped(read.get()), 0);
+  EXPECT_EQ(nf_table_is_mapped(nullptr), 0);
   EXPECT_TRUE(notes.has(0, "in place")) << "the log says so";
   nf_view from_file = NF_VIEW_INIT, from_memory = NF_VIEW_INIT;
   ASSERT_TRUE(ok(nf_table_view(mapped.get(), &from_file, &e), e));
   ASSERT_TRUE(ok(nf_table_view(read.get(), &from_memory, &e), e));
-  const Options o = options({{"order", "blocks"}, {"block", "16"}, {"batch", "100"}, {"part_end", "0.9"}});
+  const Options o = options(
+      {{"batches.order", "blocks"}, {"batches.block", "16"}, {"batches.batch", "100"}, {"batches.part_end", "0.9"}});
   const Batches a = batches(rt.get(), &from_file, o.get()), b = batches(rt.get(), &from_memory, o.get());
   mapped.reset();  // its file stays mapped for the batches
   const auto bits = [&](const Batches& from, uint64_t step) {
-    nf_view v = NF_VIEW_INIT;
-    EXPECT_TRUE(ok(nf_batches_get(from.get(), step, &v, nullptr, nullptr, &e), e));
-    const auto* data = static_cast<const float*>(v.data);
-    return std::vector<float>(data, data + v.shape[0] * v.shape[1]);
+    nf_batch v = NF_BATCH_INIT;
+    EXPECT_TRUE(ok(nf_batches_get(from.get(), step, &v, &e), e));
+    const auto* data = static_cast<const float*>(v.x->data);
+    return std::vector<float>(data, data + v.x->shape[0] * v.x->shape[1]);
   };
   for (uint64_t k = 0; k < 2 * nf_batches_per_epoch(a.get()); ++k)
     ASSERT_TRUE(same_bits(bits(a, k), bits(b, k))) << "step " << k;
 
   std::filesystem::resize_file(path, 5000);
-  nf_view v = NF_VIEW_INIT;
-  EXPECT_TRUE(failed(NF_ERR_IO, nf_batches_get(a.get(), 0, &v, nullptr, nullptr, &e), e, "truncated"));
+  nf_batch v = NF_BATCH_INIT;
+  EXPECT_TRUE(failed(NF_ERR_IO, nf_batches_get(a.get(), 0, &v, &e), e, "truncated"));
   EXPECT_EQ(bits(b, 0).size(), 200u);
 }
 
-TEST(Kit, TheLogTellsWhatWasChosen) {
+TEST(Kit, TheLogReportsWhatWasChosen) {
   const TempDir dir;
   Notes notes;
-  const Runtime rt = noted(notes, options({{"threads", "2"}}).get());
+  const Runtime rt = noted(notes, options({{"runtime.threads", "2"}}).get());
   EXPECT_TRUE(notes.has(0, nf_version_string()));
   EXPECT_TRUE(notes.has(0, "2 threads"));
   Tensor x = banana(10);
   Err e;
   const std::string path = dir / "x.csv";
-  ASSERT_TRUE(ok(nf_table_save(x.view(), path.c_str(), &e), e));
-  const Table t = open(rt.get(), path, options({{"map", "on"}}).get());
-  EXPECT_EQ(nf_table_mapped(t.get()), 0);
+  ASSERT_TRUE(ok(nf_table_save(x.view(), path.c_str(), nullptr, &e), e));
+  const Table t = open(rt.get(), path, options({{"table.map", "on"}}).get());
+  EXPECT_EQ(nf_table_is_mapped(t.get()), 0);
   EXPECT_TRUE(notes.has(1, "not mapped: it is not a .npy file"));
   notes.lines.clear();
-  const Batches b = batches(rt.get(), x.view(), options({{"batch", "100"}}).get());
+  const Batches b = batches(rt.get(), x.view(), options({{"batches.batch", "100"}}).get());
   EXPECT_TRUE(notes.has(0, "10 rows"));
   EXPECT_EQ(notes.lines.size(), 1u);
 }

@@ -1,4 +1,4 @@
-// The rows: every function of nf.h that returns a status, with arguments that make it succeed.
+// The rows of the table: every function of nf.h that returns a status, with arguments that make it succeed.
 #include "tests/abi/misuse_table.h"
 
 #include <fstream>
@@ -10,7 +10,16 @@ int32_t swallow(void*, const void*, size_t) { return 0; }
 int32_t go_on(void*, const nf_step_info*) { return 0; }
 int32_t same(void*, void*, size_t, int32_t) { return 0; }
 void quiet(void*, int32_t, const char*) {}
-int32_t flat(void*, const nf_view*, const nf_view*, const nf_view*, const nf_view*) { return 0; }
+int32_t flat(void*, const nf_view*, const nf_view*, const nf_out*, const nf_out*) { return 0; }
+// The streams of a batch one by one, so that each is misused in turn.
+nf_status step(nf_trainer* t, const nf_view* x, const nf_view* ctx, const nf_view* weight, nf_step_info* info,
+               nf_error* e) {
+  return nf_train_step(t, Batch(x, ctx, weight), info, e);
+}
+nf_status make_batches(nf_runtime* rt, const nf_view* x, const nf_view* ctx, const nf_view* weight, const nf_options* o,
+                       nf_batches** out, nf_error* e) {
+  return nf_batches_create(rt, Batch(x, ctx, weight), o, out, e);
+}
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
   for (uint32_t i = 0; i < n; ++i) body(context, i);
 }
@@ -22,34 +31,36 @@ void drop(void*, void* p, size_t, size_t) { std::free(p); }
 World::World(Runtime runtime) : rt(std::move(runtime)) {
   m = model(rt.get(), kContextSpec);
   states = Tensor({abi_test::info(m.get()).layer_count + 1, 4, 2});
+  dets = Tensor({abi_test::info(m.get()).layer_count, 4});
+  batch.x = batch_x.view(), batch.ctx = ctx.view();
   trained = model(rt.get(), kContextSpec);
   s = session(m.get());
-  t = trainer(trained.get(), options({{"ema_decay", "0.9"}}).get());
+  t = trainer(trained.get(), options({{"trainer.ema_decay", "0.9"}}).get());
   file = bytes_of(m.get());
   std::ofstream(model_path, std::ios::binary)
       .write(reinterpret_cast<const char*>(file.data()), static_cast<long>(file.size()));
   std::ofstream(csv) << "a,b\n1,2\n3,4\n";
   Err e;
-  EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), ctx.view(), nullptr, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view(), ctx.view()), nullptr, &e), e));
   EXPECT_TRUE(ok(nf_trainer_save(t.get(), checkpoint.c_str(), &e), e));
   nf_table* tb = nullptr;
   EXPECT_TRUE(ok(nf_table_open(rt.get(), csv.c_str(), nullptr, &tb, &e), e));
   table.reset(tb);
   nf_batches* batches = nullptr;
-  EXPECT_TRUE(ok(nf_batches_create(rt.get(), batch_x.view(), ctx.view(), weight.view(), options({{"batch", "2"}}).get(),
-                                   &batches, &e),
+  EXPECT_TRUE(ok(nf_batches_create(rt.get(), Batch(batch_x.view(), ctx.view(), weight.view()),
+                                   options({{"batches.batch", "2"}}).get(), &batches, &e),
                  e));
   b.reset(batches);
   source.struct_size = sizeof(source);
   EXPECT_TRUE(ok(nf_batches_source(b.get(), &source, &e), e));
   fitted = model(rt.get(), kSpec);
-  fitter = trainer(fitted.get(), options({{"objective", "reverse_kl"}}).get());
+  fitter = trainer(fitted.get(), options({{"trainer.objective", "reverse_kl"}}).get());
   target = abi_test::target(rt.get());
   EXPECT_TRUE(ok(nf_trainer_set_target(fitter.get(), target.get(), &e), e));
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
   collective = {sizeof(collective), 0, 1, nullptr, same};
-  // The last tensor: any name and shape will do, as long as the view has its shape.
+  // The last tensor; any name and shape works if the view has the tensor's shape.
   EXPECT_TRUE(ok(nf_model_tensor(m.get(), abi_test::info(m.get()).tensor_count - 1, &tensor, &e), e));
   tensor_name = tensor.name ? tensor.name : "";
   bias = Tensor(std::vector<int64_t>(tensor.shape, tensor.shape + tensor.ndim));
@@ -59,11 +70,11 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
 std::vector<Row> World::table_of_rows() {
   constexpr nf_status kRequired = NF_ERR_ARGUMENT;
   auto made_by = [&](auto free) { return Slot{"out", Kind::out_handle, bits_of(&made), kRequired, 0, free}; };
-  const Slot runtime = plain("runtime", rt.get()), bag = plain("options", o.get()),
-             any_bag = plain("options", o.get(), kNullable);
+  const Slot runtime = plain("runtime", rt.get(), kNullable), bag = plain("options", o.get()),
+             any_bag = plain("options", none.get(), kNullable);
   const Slot the_model = plain("model", m.get()), the_session = plain("session", s.get()),
              the_trainer = plain("trainer", t.get());
-  const Slot path = plain("path", model_path.c_str()), limits = plain("limits", o.get(), kNullable);
+  const Slot path = plain("path", model_path.c_str()), limits = plain("options", none.get(), kNullable);
   const Slot in_x = view("x", Kind::in_view, x), in_ctx = view("ctx", Kind::in_view, ctx),
              in_z = view("z", Kind::in_view, x);
   const Slot log_det = view("log_det", Kind::out_view, rows, kNullable);
@@ -72,10 +83,10 @@ std::vector<Row> World::table_of_rows() {
   const auto model_free = release<nf_model_free, nf_model>;
   return {
       row("nf_options_create", nf_options_create, {made_by(release<nf_options_free, nf_options>)}),
-      row("nf_options_set_i64", nf_options_set_i64, {bag, plain("key", "batch"), number("value", 16)}),
-      row("nf_options_set_f64", nf_options_set_f64, {bag, plain("key", "lr"), real("value", 1e-3)}),
-      row("nf_options_set_str", nf_options_set_str, {bag, plain("key", "order"), plain("value", "shuffle")}),
-      row("nf_options_set", nf_options_set, {bag, plain("key", "lr"), plain("value", "1e-3")}),
+      row("nf_options_set_i64", nf_options_set_i64, {bag, plain("key", "batches.batch"), number("value", 16)}),
+      row("nf_options_set_f64", nf_options_set_f64, {bag, plain("key", "trainer.lr"), real("value", 1e-3)}),
+      row("nf_options_set_str", nf_options_set_str, {bag, plain("key", "batches.order"), plain("value", "shuffle")}),
+      row("nf_options_set", nf_options_set, {bag, plain("key", "trainer.lr"), plain("value", "1e-3")}),
       row("nf_runtime_create_v", nf_runtime_create_v,
           {number("header_version", NF_VERSION), any_bag, record("allocator", Kind::in_struct, &allocator, kNullable),
            record("executor", Kind::in_struct, &executor, kNullable), plain("log", quiet, kNullable), user,
@@ -90,29 +101,41 @@ std::vector<Row> World::table_of_rows() {
       row("nf_model_save_stream", nf_model_save_stream, {the_model, plain("write", swallow), user}),
       row("nf_model_describe", nf_model_describe, {the_model, plain("write", swallow), user}),
       row("nf_model_get_info", nf_model_get_info, {the_model, record("info", Kind::out_struct, &info)}),
+      row("nf_model_clone", nf_model_clone, {the_model, runtime, made_by(model_free)}),
+      row("nf_model_copy", nf_model_copy, {plain("to", trained.get()), plain("from", m.get())}),
+      row("nf_model_layer", nf_model_layer, {the_model, number("index", 0), record("info", Kind::out_struct, &layer)}),
+      row("nf_options_json", nf_options_json, {bag, plain("write", swallow), user}),
+      row("nf_trainer_options", nf_trainer_options, {the_trainer, plain("write", swallow), user}),
+      row("nf_score", nf_score, {the_model, in_x, in_ctx, view("log_prob", Kind::out_view, rows)}),
+      row("nf_draw", nf_draw, {the_model, number("seed", 1), in_ctx, view("out", Kind::out_view, z)}),
+      row("nf_log_prob_row", nf_log_prob_row,
+          {the_session, plain("x", one_row), plain("ctx", one_row), plain("log_prob", one_row)}),
       row("nf_model_tensor", nf_model_tensor,
           {the_model, number("index", 0), record("info", Kind::out_struct, &tensor)}),
       row("nf_model_get_tensor", nf_model_get_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("out", Kind::out_view, bias)}),
       row("nf_model_set_tensor", nf_model_set_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("value", Kind::in_view, bias)}),
-      row("nf_model_fit_data", nf_model_fit_data, {the_model, in_x, in_ctx}),
+      row("nf_model_init_from_data", nf_model_init_from_data, {the_model, in_x, in_ctx}),
       row("nf_model_set_note", nf_model_set_note, {the_model, plain("key", "who"), plain("value", "me", kNullable)}),
       row("nf_session_create", nf_session_create, {the_model, any_bag, made_by(release<nf_session_free, nf_session>)}),
       row("nf_log_prob", nf_log_prob, {the_session, in_x, in_ctx, view("log_prob", Kind::out_view, rows)}),
       row("nf_forward", nf_forward, {the_session, in_x, in_ctx, view("z", Kind::out_view, z), log_det}),
       row("nf_inverse", nf_inverse, {the_session, in_z, in_ctx, view("x", Kind::out_view, z), log_det}),
       row("nf_trace", nf_trace,
-          {the_session, view("from", Kind::in_view, x), in_ctx, number("inverse", 1),
-           view("out", Kind::out_view, states)}),
+          {the_session, number("direction", NF_INVERSE), view("from", Kind::in_view, x), in_ctx,
+           view("out", Kind::out_view, states), view("log_det", Kind::out_view, dets, kNullable)}),
       row("nf_sample", nf_sample,
-          {the_session, number("seed", 1), number("first_index", 0), in_ctx, view("out", Kind::out_view, z),
+          {the_session, record("how", Kind::in_struct, &sampling, kNullable), in_ctx, view("out", Kind::out_view, z),
            view("log_prob", Kind::out_view, rows, kNullable)}),
       row("nf_trainer_create", nf_trainer_create,
           {the_model, any_bag, record("collective", Kind::in_struct, &collective, kNullable),
            made_by(release<nf_trainer_free, nf_trainer>)}),
       row("nf_train_step", nf_train_step,
-          {the_trainer, in_x, in_ctx, weights, record("info", Kind::out_struct, &step, kNullable)}),
+          {the_trainer, record("batch", Kind::in_struct, &batch, kUnspecified),
+           record("info", Kind::out_struct, &this->step, kNullable)}),
+      row("nf_train_step", abi_test::step,
+          {the_trainer, in_x, in_ctx, weights, record("info", Kind::out_struct, &this->step, kNullable)}),
       // The trainer has one step behind it, so this is done at once.
       row("nf_train_run", nf_train_run,
           {the_trainer, record("source", Kind::in_struct, &source), number("max_steps", 1),
@@ -147,16 +170,17 @@ std::vector<Row> World::table_of_rows() {
       row("nf_trainer_restore", nf_trainer_restore, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_table_open", nf_table_open,
           {runtime, plain("path", csv.c_str()), any_bag, made_by(release<nf_table_free, nf_table>)}),
-      row("nf_table_view", nf_table_view, {plain("table", table.get()), record("out", Kind::filled_view, &filled[0])}),
+      row("nf_table_view", nf_table_view, {plain("table", table.get()), record("out", Kind::filled_view, &filled)}),
       row("nf_table_save", nf_table_save,
-          {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str())}),
+          {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str()),
+           plain("columns", column_names, kNullable)}),
       row("nf_batches_create", nf_batches_create,
+          {runtime, record("rows", Kind::in_struct, &batch), any_bag, made_by(release<nf_batches_free, nf_batches>)}),
+      row("nf_batches_create", make_batches,
           {runtime, view("x", Kind::in_view, x, kRequired, true), view("ctx", Kind::in_view, ctx, kNullable, true),
            weights, any_bag, made_by(release<nf_batches_free, nf_batches>)}),
       row("nf_batches_get", nf_batches_get,
-          {plain("batches", b.get()), number("step", 0), record("x", Kind::filled_view, &filled[0]),
-           record("ctx", Kind::filled_view, &filled[1], kUnspecified),
-           record("weight", Kind::filled_view, &filled[2], kUnspecified)}),
+          {plain("batches", b.get()), number("step", 0), record("batch", Kind::out_struct, &given)}),
       row("nf_batches_source", nf_batches_source,
           {plain("batches", b.get()), record("out", Kind::out_struct, &source)}),
   };

@@ -1,4 +1,4 @@
-// One row per function of nf.h that returns a status: its arguments by name and kind, with values that make it succeed.
+// One row per function of the ABI that returns a status: its arguments by name and kind, with values that make it succeed.
 // The tests derive every misuse from the row (misuse_test.cc), so a new function needs a new row and nothing else.
 #pragma once
 #include <bit>
@@ -16,13 +16,13 @@ namespace abi_test {
 
 enum class Kind {
   number,
-  plain,        // a pointer that no rule of this test changes beyond NULL: handle, string, bytes, callback
+  plain,        // a pointer that is only tested with NULL: handle, string, bytes, callback
   out_handle,   // T**: written on success only
   in_view,      // const nf_view* read by the call
-  out_view,     // nf_view* whose data the call writes
+  out_view,     // const nf_out* whose data the call writes; laid out as nf_view
   filled_view,  // nf_view* that the call fills in
-  in_struct,    // begins with struct_size, read
-  out_struct,   // begins with struct_size, written
+  in_struct,    // begins with struct_size; read by the call
+  out_struct,   // begins with struct_size; written by the call
 };
 
 inline constexpr nf_status kNullable = NF_OK;
@@ -31,11 +31,11 @@ inline constexpr nf_status kUnspecified = -1;
 struct Slot {
   const char* name;
   Kind kind;
-  uint64_t bits;                        // the good value
-  nf_status on_null = NF_ERR_ARGUMENT;  // of pointers: the status when NULL is passed
-  size_t bytes = 0;                     // of structs
-  void (*release)(void*) = nullptr;     // of out_handle
-  bool any_shape = false;               // of views: no shape can be wrong
+  uint64_t bits;                        // the valid value
+  nf_status on_null = NF_ERR_ARGUMENT;  // for pointers: the status when NULL is passed
+  size_t bytes = 0;                     // for structs: the size
+  void (*release)(void*) = nullptr;     // for out_handle: frees the result
+  bool any_shape = false;               // for views: any shape is valid
 };
 
 struct Row {
@@ -90,7 +90,7 @@ Slot out(const char* name, T** p, void (*release)(void*)) {
   return {name, Kind::out_handle, bits_of(p), NF_ERR_ARGUMENT, 0, release};
 }
 inline Slot view(const char* name, Kind kind, Tensor& t, nf_status on_null = NF_ERR_ARGUMENT, bool any_shape = false) {
-  return {name, kind, bits_of(t.view()), on_null, sizeof(nf_view), nullptr, any_shape};
+  return {name, kind, bits_of(static_cast<nf_view*>(&t.view())), on_null, sizeof(nf_view), nullptr, any_shape};
 }
 template <class T>
 Slot record(const char* name, Kind kind, T* p, nf_status on_null = NF_ERR_ARGUMENT) {
@@ -101,18 +101,18 @@ void release(void* p) {
   F(static_cast<T*>(p));
 }
 
-// All handles and buffers that the rows use. The model takes a context, so that ctx is required.
+// All handles and buffers that the rows use. The model has a context, so ctx is required.
 struct World {
   TempDir dir;
   Runtime rt;
-  Options o = options();
+  Options o = options(), none = options();
   Model m, trained;
   Session s;
   Trainer t;
   Table table;
   Batches b;
   Tensor x{{4, 2}, 0.5f}, ctx{{4, 1}, 0.25f}, weight{{4}, 1.0f}, z{{4, 2}}, rows{{4}}, bias{{1}}, batch_x{{4, 2}},
-      states{{1}};
+      states{{1}}, dets{{1}};
   std::vector<unsigned char> file;
   std::string model_path = dir / "m.safetensors", checkpoint = dir / "c.safetensors", csv = dir / "t.csv", tensor_name;
   nf_allocator allocator{};
@@ -130,7 +130,12 @@ struct World {
   nf_model_info info = NF_MODEL_INFO_INIT;
   nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
   nf_step_info step = NF_STEP_INFO_INIT;
-  nf_view filled[3] = {NF_VIEW_INIT, NF_VIEW_INIT, NF_VIEW_INIT};
+  nf_view filled = NF_VIEW_INIT;
+  nf_batch batch = NF_BATCH_INIT, given = NF_BATCH_INIT;
+  nf_layer_info layer = NF_LAYER_INFO_INIT;
+  nf_sampling sampling = NF_SAMPLING_INIT;
+  const char* column_names[2] = {"a", "b"};
+  double one_row[2] = {0.5, 0.25};
   void* made = nullptr;  // where out_handle points
 
   explicit World(Runtime runtime);

@@ -1,4 +1,4 @@
-// Every function of nf.h called wrongly in every way its row allows (misuse_table.cc): NULL for each pointer in turn,
+// Every function of the ABI called wrongly in every way its row allows (misuse_table.cc): NULL for each pointer in turn,
 // wrong struct_size, broken views, odd nf_error. Each must answer with a defined status and a message that names the
 // argument, leave all outputs alone, leak nothing, and leave the handles usable.
 #include <algorithm>
@@ -27,7 +27,7 @@ class Misuse : public Counted {
     Counted::TearDown();
   }
 
-  // Calls the row with one argument replaced; it must fail with one of `allowed`, naming the slot.
+  // Calls the row with one argument replaced. It must fail with one of the `allowed` statuses and name the slot.
   void expect_failure(const Row& row, size_t slot, uint64_t bits, std::vector<nf_status> allowed,
                       const std::string& what, bool named = true) {
     SCOPED_TRACE(row.function + "(" + row.slots[slot].name + ": " + what + ")");
@@ -50,12 +50,12 @@ class Misuse : public Counted {
     for (const Slot& s : row.slots) {
       if (s.kind == Kind::out_view) {
         const auto* v = value_of<nf_view*>(s.bits);
-        std::fill_n(static_cast<float*>(v->data), count(*v), kSentinel);
+        std::fill_n(static_cast<float*>(const_cast<void*>(v->data)), count(*v), kSentinel);
       }
       if (s.kind == Kind::out_handle) world->made = &world->made;
     }
   }
-  // The bytes that a failing call may not change.
+  // Returns the bytes that a failing call must not change.
   std::vector<std::string> outputs(const Row& row) const {
     std::vector<std::string> all;
     for (const Slot& s : row.slots) {
@@ -91,12 +91,31 @@ class Misuse : public Counted {
 
 TEST_F(Misuse, TheTableIsCompleteAndItsCallsSucceed) {
   std::ifstream in(NF_SYMBOLS);
-  const std::set<std::string> no_status = {
-      "nf_version",           "nf_version_string",     "nf_status_name",  "nf_options_describe", "nf_layers_describe",
-      "nf_model_spec",        "nf_model_step",         "nf_model_note",   "nf_model_note_key",   "nf_session_bytes",
-      "nf_trainer_bytes",     "nf_trainer_step_count", "nf_table_column", "nf_options_free",     "nf_runtime_free",
-      "nf_batches_per_epoch", "nf_model_free",         "nf_session_free", "nf_trainer_free",     "nf_table_free",
-      "nf_batches_free",      "nf_table_mapped",       "nf_target_free",  "nf_targets_describe"};
+  const std::set<std::string> no_status = {"nf_version",
+                                           "nf_version_string",
+                                           "nf_status_name",
+                                           "nf_options_describe",
+                                           "nf_parts_describe",
+                                           "nf_model_spec",
+                                           "nf_model_hash",
+                                           "nf_model_generation",
+                                           "nf_model_note",
+                                           "nf_model_note_key",
+                                           "nf_session_bytes",
+                                           "nf_trainer_bytes",
+                                           "nf_trainer_step_count",
+                                           "nf_table_column",
+                                           "nf_options_free",
+                                           "nf_runtime_free",
+                                           "nf_batches_per_epoch",
+                                           "nf_model_free",
+                                           "nf_session_free",
+                                           "nf_trainer_free",
+                                           "nf_table_free",
+                                           "nf_batches_free",
+                                           "nf_table_is_mapped",
+                                           "nf_target_free",
+                                           "nf_targets_describe"};
   std::set<std::string> listed, here = no_status;
   for (std::string line; std::getline(in, line);)
     if (!line.empty() && line[0] != '#') listed.insert(line);
@@ -135,15 +154,18 @@ TEST_F(Misuse, StructSize) {
       };
       for (uint32_t size : {0u, 4u, static_cast<uint32_t>(s.bytes) - 4u})
         expect_failure(r, i, with_size(size), {NF_ERR_ARGUMENT}, "struct_size " + std::to_string(size));
-      // A caller of a later version: what this library does not know stays as it is.
+      // A caller of a later version: what this library does not know becomes 0, and must be 0 where it is read.
       std::vector<uint64_t> args = r.good();
       args[i] = with_size(static_cast<uint32_t>(s.bytes) + 32);
       if (s.kind == Kind::out_struct || s.kind == Kind::filled_view) {
         expect_success(r, args);
-        EXPECT_TRUE(std::all_of(copy.begin() + static_cast<long>(s.bytes), copy.end(),
-                                [](unsigned char c) { return c == 0x5a; }))
-            << r.function << " writes beyond the struct it knows";
+        const auto known = copy.begin() + static_cast<long>(s.bytes);
+        EXPECT_TRUE(std::all_of(known, known + 32, [](unsigned char c) { return c == 0; }))
+            << r.function << " leaves fields that it does not know";
+        EXPECT_TRUE(std::all_of(known + 32, copy.end(), [](unsigned char c) { return c == 0x5a; }))
+            << r.function << " writes beyond the struct of the caller";
       } else {
+        expect_failure(r, i, args[i], {NF_ERR_ARGUMENT}, "an unknown field that is not 0");
         std::fill(copy.begin() + static_cast<long>(s.bytes), copy.end(), static_cast<unsigned char>(0));
         expect_success(r, args);
       }
@@ -155,7 +177,7 @@ struct BadView {
   const char* what;
   void (*change)(nf_view&);
   std::vector<nf_status> allowed;
-  bool of_any_shape;  // wrong even where every shape is welcome
+  bool of_any_shape;  // wrong even where every shape is valid
 };
 
 TEST_F(Misuse, Views) {
@@ -194,7 +216,7 @@ TEST_F(Misuse, Views) {
         if (s.any_shape && !b.of_any_shape) continue;
         nf_view v = *good;
         b.change(v);
-        // When two views disagree on the rows, either may be the one that is named.
+        // If two views disagree on the number of rows, the message may name either.
         expect_failure(r, i, bits_of(&v), b.allowed, b.what, std::string(b.what) != "one row more");
       }
     }
@@ -202,8 +224,8 @@ TEST_F(Misuse, Views) {
   }
 }
 
-// An nf_error that is too small, or absurdly large, is refused and not touched, whatever the other arguments are; one
-// that is larger than this library knows is filled as far as it knows.
+// An nf_error that is too small or absurdly large is refused and not written, whatever the other arguments are. One
+// that is larger than this library's is filled up to the size it knows.
 TEST_F(Misuse, ErrorOfAnySize) {
   for (const Row& r : rows) {
     std::vector<uint64_t> args = r.good();
@@ -212,7 +234,7 @@ TEST_F(Misuse, ErrorOfAnySize) {
     });
     ASSERT_NE(pointer, r.slots.end()) << r.function;
     args[static_cast<size_t>(pointer - r.slots.begin())] = 0;
-    for (uint32_t size : {0u, 4u, 12u, 13u, 64u, 255u, 256u, 512u, 1u << 20, UINT32_MAX}) {
+    for (uint32_t size : {0u, 4u, 12u, 13u, 64u, 511u, 512u, 768u, 1u << 20, UINT32_MAX}) {
       SCOPED_TRACE(r.function + " with nf_error of " + std::to_string(size));
       alignas(nf_error) unsigned char room[1024];
       memset(room, 0x5a, sizeof(room));
@@ -225,9 +247,10 @@ TEST_F(Misuse, ErrorOfAnySize) {
       uint32_t after;
       memcpy(&after, room, sizeof(after));
       EXPECT_EQ(after, size) << "struct_size is the caller's";
-      unsigned char* const end = room + (usable ? sizeof(nf_error) : sizeof(uint32_t));
+      unsigned char* const end = room + (usable ? size : sizeof(uint32_t));
       EXPECT_TRUE(std::all_of(end, std::end(room), [](unsigned char c) { return c == 0x5a; })) << "writes beyond";
-      EXPECT_TRUE(!usable || memchr(room + 12, 0, sizeof(nf_error::message))) << "no NUL";
+      EXPECT_TRUE(!usable || std::all_of(room + sizeof(nf_error), end, [](unsigned char c) { return c == 0; }));
+      EXPECT_TRUE(!usable || memchr(room + offsetof(nf_error, message), 0, sizeof(nf_error::message))) << "no NUL";
     }
   }
 }

@@ -1,5 +1,5 @@
-// Options: unknown keys, wrong types and values out of bounds, driven by nf_options_describe so that every key to come
-// is covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the bag as it was.
+// Options: unknown keys, wrong types and values out of bounds. The test is driven by nf_options_describe, so new keys
+// are covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the options unchanged.
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -60,7 +60,7 @@ TEST_F(OptionKeys, UnknownOnesSuggestTheNearest) {
   EXPECT_TRUE(failed(NF_ERR_SPEC, i64("\xff\xfe", 1), e));
 }
 
-// Every key: its default is welcome, everything of another type or beyond the bounds is not.
+// For every key, the default is accepted; values of another type or out of bounds are refused.
 TEST_F(OptionKeys, TypesAndBounds) {
   int numbers = 0, choices = 0;
   for (const Json& k : described()) {
@@ -129,55 +129,57 @@ TEST_F(OptionKeys, TypesAndBounds) {
   EXPECT_GE(choices, 2);
 }
 
-// A refused value does not replace the one that was there.
+// A refused value does not replace the previous one.
 TEST_F(OptionKeys, ARefusalLeavesTheBagAlone) {
   const TempDir dir;
   const Runtime rt = runtime();
   Tensor x = banana(10);
-  ASSERT_TRUE(ok(parse("batch", "3"), e));
-  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("batch", -5), e, "batch"));
+  ASSERT_TRUE(ok(parse("batches.batch", "3"), e));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("batches.batch", -5), e, "batch"));
   nf_batches* b = nullptr;
-  ASSERT_TRUE(ok(nf_batches_create(rt.get(), x.view(), nullptr, nullptr, o.get(), &b, &e), e));
+  ASSERT_TRUE(ok(nf_batches_create(rt.get(), Batch(x.view()), o.get(), &b, &e), e));
   const Batches owner(b);
-  nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
-  ASSERT_TRUE(ok(nf_batches_get(b, 0, &bx, &bc, &bw, &e), e));
-  EXPECT_EQ(bx.shape[0], 3);
+  nf_batch batch = NF_BATCH_INIT;
+  ASSERT_TRUE(ok(nf_batches_get(b, 0, &batch, &e), e));
+  EXPECT_EQ(batch.x->shape[0], 3);
 }
 
-// Integers are exact in 64 bits: neighbors above 2^53 are different seeds.
+// Integers are exact in 64 bits: adjacent values above 2^53 are different seeds.
 TEST_F(OptionKeys, IntegersAreExact) {
   const Runtime rt = runtime();
   Tensor x = banana(100);
   std::vector<std::vector<float>> firsts;
   for (const int64_t seed : {int64_t{1} << 53, (int64_t{1} << 53) + 1, (int64_t{1} << 53) + 1}) {
-    ASSERT_TRUE(firsts.size() == 2 ? ok(parse("seed", std::to_string(seed)), e) : ok(i64("seed", seed), e));
+    ASSERT_TRUE(firsts.size() == 2 ? ok(parse("batches.seed", std::to_string(seed)), e)
+                                   : ok(i64("batches.seed", seed), e));
     nf_batches* b = nullptr;
-    ASSERT_TRUE(ok(nf_batches_create(rt.get(), x.view(), nullptr, nullptr, o.get(), &b, &e), e));
+    ASSERT_TRUE(ok(nf_batches_create(rt.get(), Batch(x.view()), o.get(), &b, &e), e));
     const Batches owner(b);
-    nf_view bx = NF_VIEW_INIT, bc = NF_VIEW_INIT, bw = NF_VIEW_INIT;
-    ASSERT_TRUE(ok(nf_batches_get(b, 0, &bx, &bc, &bw, &e), e));
-    const auto* data = static_cast<const float*>(bx.data);
-    firsts.emplace_back(data, data + bx.shape[0] * bx.shape[1]);
+    nf_batch batch = NF_BATCH_INIT;
+    ASSERT_TRUE(ok(nf_batches_get(b, 0, &batch, &e), e));
+    const auto* data = static_cast<const float*>(batch.x->data);
+    firsts.emplace_back(data, data + batch.x->shape[0] * batch.x->shape[1]);
   }
   EXPECT_NE(firsts[0], firsts[1]);
   EXPECT_EQ(firsts[1], firsts[2]);
-  EXPECT_TRUE(ok(i64("seed", std::numeric_limits<int64_t>::max()), e));
-  EXPECT_TRUE(ok(parse("max_steps", "1e6"), e));
+  EXPECT_TRUE(ok(i64("trainer.seed", std::numeric_limits<int64_t>::max()), e));
+  EXPECT_TRUE(ok(parse("trainer.max_steps", "1e6"), e));
 }
 
-// Settings that the others would ignore are refused when the trainer is made, and say which choice ignores them.
+// Settings that other choices make irrelevant are refused when the trainer is created, and the message names the
+// choice.
 TEST_F(OptionKeys, SettingsWithoutEffectAreRefused) {
   const Runtime rt = runtime();
   const Model m = model(rt.get());
   const struct {
     const char *key, *value, *says;
-  } cases[] = {{"momentum", "0.9", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
-               {"decay", "0.1", "decay: 0.1 has no effect with \"schedule\": \"constant\""},
-               {"samples", "7", "samples: 7 has no effect with \"objective\": \"nll\""},
-               {"path_gradient", "true", "path_gradient: true has no effect with \"objective\": \"nll\""},
-               {"groups", "[{\"match\": \"nothing\"}]", "groups[0].match"},
-               {"groups", "[{\"lr\": 1}]", "groups[0].match is missing"},
-               {"groups", "not JSON", "groups"}};
+  } cases[] = {{"trainer.momentum", "0.9", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
+               {"trainer.decay", "0.1", "decay: 0.1 has no effect with \"schedule\": \"constant\""},
+               {"trainer.samples", "7", "samples: 7 has no effect with \"objective\": \"nll\""},
+               {"trainer.path_gradient", "true", "path_gradient: true has no effect with \"objective\": \"nll\""},
+               {"trainer.groups", "[{\"match\": \"nothing\"}]", "groups[0].match"},
+               {"trainer.groups", "[{\"lr\": 1}]", "groups[0].match is missing"},
+               {"trainer.groups", "not JSON", "groups"}};
   for (const auto& c : cases) {
     const Options bag = options({{c.key, c.value}});
     nf_trainer* t = nullptr;
@@ -185,25 +187,25 @@ TEST_F(OptionKeys, SettingsWithoutEffectAreRefused) {
     EXPECT_EQ(t, nullptr);
   }
   // The default is always welcome.
-  const Options defaults = options({{"momentum", "0"}, {"samples", "256"}});
+  const Options defaults = options({{"trainer.momentum", "0"}, {"trainer.samples", "256"}});
   const Trainer t = trainer(m.get(), defaults.get());
 }
 
 TEST_F(OptionKeys, GroupsFreezeByName) {
   const Runtime rt = runtime();
   const Model m = model(rt.get());
-  const Trainer t = trainer(m.get(), options({{"groups", "[{\"match\": \"*\", \"lr\": 0.01}]"}}).get());
+  const Trainer t = trainer(m.get(), options({{"trainer.groups", "[{\"match\": \"*\", \"lr\": 0.01}]"}}).get());
   Tensor x = banana(50);
-  const uint64_t before = info(m.get()).hash;
-  ASSERT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  EXPECT_NE(info(m.get()).hash, before);
+  const uint64_t before = nf_model_hash(m.get());
+  ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
+  EXPECT_NE(nf_model_hash(m.get()), before);
   const Model still = model(rt.get());
   nf_trainer* none = nullptr;
-  EXPECT_TRUE(
-      failed(NF_ERR_SPEC,
-             nf_trainer_create(still.get(), options({{"groups", "[{\"match\": \"*\", \"freeze\": true}]"}}).get(),
-                               nullptr, &none, &e),
-             e, "freeze every parameter"));
+  EXPECT_TRUE(failed(
+      NF_ERR_SPEC,
+      nf_trainer_create(still.get(), options({{"trainer.groups", "[{\"match\": \"*\", \"freeze\": true}]"}}).get(),
+                        nullptr, &none, &e),
+      e, "freeze every parameter"));
 }
 
 }  // namespace

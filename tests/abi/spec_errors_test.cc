@@ -1,6 +1,6 @@
 // Bad specs: every message starts with the JSON path of the culprit ("spec.layers[0].hidden"; of an unknown or
 // duplicate key, the object that holds it), says the value and what would be right. The fields of all layers, bases,
-// targets and the embedding come from nf_layers_describe and nf_targets_describe, so that those to come are covered
+// targets and the embedding come from nf_parts_describe and nf_targets_describe, so that those to come are covered
 // without a line here.
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -29,7 +29,7 @@ class SpecErrors : public Counted {
     return status;
   }
   using Maker = std::function<nf_status(const std::string& spec, nf_error*)>;
-  // Refused with a message that begins with "spec" and `path`, and contains all of `needles`.
+  // Expects a refusal whose message begins with "spec" and `path`, and contains all of `needles`.
   void refuse(const std::string& spec, const std::string& path, std::initializer_list<std::string> needles = {}) {
     refuse([this](const std::string& text, nf_error* e) { return make(text, e); }, spec, "spec" + path, needles);
   }
@@ -45,11 +45,12 @@ class SpecErrors : public Counted {
     EXPECT_EQ(allocator.live, live) << "leaked";
   }
 
-  // Every field of a part of a spec, as described: its default is taken, wrong values are refused at start.FIELD, and of
-  // a choice the message says what there is. `spec`: the whole spec, for the fields of the part.
+  // Checks every field of a part of a spec as described: its default is accepted, wrong values are refused at
+  // start.FIELD, and for a choice the message lists the names. `spec` returns the whole spec, given the fields of the
+  // part.
   void check_fields(const Json& kind, const std::string& start, const Maker& maker,
                     const std::function<std::string(const Json& fields)>& spec);
-  int fields = 0, values = 0;  // that were checked
+  int fields = 0, values = 0;  // number checked
 
   static std::string with_layer(const std::string& layer) { return R"({"event": [2], "layers": [)" + layer + "]}"; }
 };
@@ -62,7 +63,7 @@ TEST_F(SpecErrors, NotJson) {
     refuse(text, "");
   Err e;
   const std::string nul("{\"event\": [2], \"layers\": []}\0", 29);
-  EXPECT_EQ(make(nul, &e), NF_ERR_SPEC) << "a NUL after the end is no white space";
+  EXPECT_EQ(make(nul, &e), NF_ERR_SPEC) << "a NUL after the end is not white space";
 }
 
 TEST_F(SpecErrors, NotAnObject) {
@@ -121,7 +122,7 @@ TEST_F(SpecErrors, Repeat) {
   refuse(with_layer(R"({"repeat": 2})"), ".layers[0]");
   refuse(with_layer(R"({"repeat": 2, "layers": [], "type": "reverse"})"), ".layers[0]");
   refuse(with_layer(R"({"type": "reverse", "invert": 1})"), ".layers[0].invert");
-  // Each bound is met, their product is not.
+  // Each bound is met, but their product is not.
   std::string nested = R"({"type": "reverse"})";
   for (int i = 0; i < 5; ++i) nested = R"({"repeat": 1000, "layers": [)" + nested + "]}";
   refuse(with_layer(nested), "");
@@ -136,7 +137,7 @@ TEST_F(SpecErrors, TooDeepAndTooLarge) {
   std::string large = R"({"type": "reverse"})";
   for (int i = 0; i < 21; ++i) large = large + "," + large;  // 40 MB
   refuse(with_layer(large), "");
-  // Small to write, enormous to build: refused with a status, not attempted.
+  // Small to write, enormous to build: refused with a status instead of attempted.
   Err e;
   const nf_status status =
       make(R"({"event": [1000000], "layers": [{"type": "affine_coupling", "hidden": [1000000, 1000000]}]})", &e);
@@ -144,7 +145,7 @@ TEST_F(SpecErrors, TooDeepAndTooLarge) {
   EXPECT_TRUE(failed(status, status, e));
 }
 
-// A description of a field, whatever it is: values that it must refuse.
+// Returns values that a field with this description must refuse.
 std::vector<Json> wrong_values(const Json& f) {
   const std::string type = f["type"];
   std::vector<Json> bad = {nullptr, Json::object()};
@@ -165,8 +166,8 @@ std::vector<Json> wrong_values(const Json& f) {
   } else if (list) {
     bad.insert(bad.end(), {"x", true, Json::array({"x"}), Json::array({nullptr}), Json::array({Json::array({1})})});
     for (const Json& n : numbers(type != "numbers"))
-      bad.insert(bad.end(), {n, Json::array({n})});          // both a list of one
-    const auto most = f.value("max_count", size_t{100000});  // lists of layers have no bound of their own
+      bad.insert(bad.end(), {n, Json::array({n})});          // a number is a list of one
+    const auto most = f.value("max_count", size_t{100000});  // lists of layers have no bound on their length
     if (most < 100000) bad.push_back(Json(std::vector<int>(most + 1, 1)));
   } else if (f.contains("choices")) {
     bad.insert(bad.end(), {3, true, Json::array(), "", f["choices"][0].get<std::string>() + "x"});
@@ -198,7 +199,7 @@ void SpecErrors::check_fields(const Json& kind, const std::string& start, const 
     }
     if (!f.contains("choices")) continue;
     for (const Json& c : f["choices"]) {
-      // Refused at most by a rule about another field.
+      // If this is refused, it is by a rule about another field.
       const nf_status status = maker(spec({{field, c}}), &e);
       ASSERT_TRUE(status == NF_OK || std::string(e.message).rfind(at + ":", 0) != 0) << e.message;
       refuse(maker, spec({{field, "no such"}}), at, {"no such", c.get<std::string>()});
@@ -209,9 +210,9 @@ void SpecErrors::check_fields(const Json& kind, const std::string& start, const 
 }
 
 TEST_F(SpecErrors, EveryFieldOfEveryPart) {
-  const char* text = nf_layers_describe();
+  const char* text = nf_parts_describe();
   ASSERT_NE(text, nullptr);
-  EXPECT_EQ(text, nf_layers_describe()) << "static";
+  EXPECT_EQ(text, nf_parts_describe()) << "static";
   const Json all = Json::parse(text), targets = Json::parse(nf_targets_describe());
   const Maker model = [this](const std::string& spec, nf_error* e) { return make(spec, e); };
   ASSERT_GE(all["layers"].size(), 6u);
@@ -265,7 +266,7 @@ TEST_F(SpecErrors, BasesEmbeddingsAndTargets) {
   refuse(target, "two_moon", "target", {"two_moons"});
 }
 
-// One wrong byte anywhere: a model, or a message that says where.
+// One wrong byte at any position gives either a model or a message that says where.
 TEST_F(SpecErrors, AnyByteMayBeWrong) {
   const std::string good = R"({"event": [2], "context": [3], "embedding": {"out": 2, "hidden": [3], "net": "mlp"},
     "base": {"type": "full_normal", "parameters": "context", "hidden": [2]}, "dtype": "float64",
@@ -286,13 +287,13 @@ TEST_F(SpecErrors, AnyByteMayBeWrong) {
   EXPECT_GT(refused, 1000);
 }
 
-// The canonical spec is a fixed point: all defaults written out, equal model.
+// The canonical spec is a fixed point: all defaults are written out, and it builds an equal model.
 TEST_F(SpecErrors, CanonicalSpecIsAFixedPoint) {
   const Model m = model(rt.get());
   const std::string spec = nf_model_spec(m.get());
   const Model again = model(rt.get(), spec);
   EXPECT_EQ(nf_model_spec(again.get()), spec);
-  EXPECT_EQ(info(again.get()).hash, info(m.get()).hash);
+  EXPECT_EQ(nf_model_hash(again.get()), nf_model_hash(m.get()));
   EXPECT_TRUE(Json::parse(spec).contains("base"));
 }
 

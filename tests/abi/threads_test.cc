@@ -1,5 +1,5 @@
-// The thread contract: eight sessions on one model from eight threads, and a trainer on another model at the same time,
-// compute the bits that they compute alone. `./dev sanitize tsan` runs this under thread sanitizer.
+// The thread contract: eight sessions on one model on eight threads, and at the same time a trainer on another model,
+// compute the same bits as each of them alone. `./dev sanitize tsan` runs this under thread sanitizer.
 #include <thread>
 
 #include "tests/abi/abi_support.h"
@@ -16,7 +16,7 @@ struct Results {
   }
 };
 
-// Makes its own session and uses all of it. Failures are recorded, gtest's macros are not free of locks.
+// Creates its own session and uses all of it. Failures are recorded by hand, because gtest's macros take locks.
 Results infer(nf_model* m, int* failures) {
   Tensor x = banana(kRows), log_prob({kRows}), z({kRows, 2}), back({kRows, 2}), sample({kRows, 2});
   nf_session* s = nullptr;
@@ -28,7 +28,7 @@ Results infer(nf_model* m, int* failures) {
     *failures += nf_log_prob(s, x.view(), nullptr, log_prob.view(), nullptr) != NF_OK;
     *failures += nf_forward(s, x.view(), nullptr, z.view(), nullptr, nullptr) != NF_OK;
     *failures += nf_inverse(s, z.view(), nullptr, back.view(), nullptr, nullptr) != NF_OK;
-    *failures += nf_sample(s, 7, 1000, nullptr, sample.view(), nullptr, nullptr) != NF_OK;
+    *failures += nf_sample(s, Sampling(7, 1000), nullptr, sample.view(), nullptr, nullptr) != NF_OK;
   }
   nf_session_free(s);
   return {log_prob.v, z.v, back.v, sample.v};
@@ -39,8 +39,8 @@ uint64_t train(nf_runtime* rt) {
   const Trainer t = trainer(m.get());
   Tensor x = banana(512, 5);
   Err e;
-  for (int i = 0; i < kSteps; ++i) EXPECT_TRUE(ok(nf_train_step(t.get(), x.view(), nullptr, nullptr, nullptr, &e), e));
-  return info(m.get()).hash;
+  for (int i = 0; i < kSteps; ++i) EXPECT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), nullptr, &e), e));
+  return nf_model_hash(m.get());
 }
 
 void many_sessions_and_a_trainer(nf_runtime* rt) {
@@ -55,7 +55,7 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < kThreads; ++i) threads.emplace_back([&, i] { got[i] = infer(m.get(), &failures[i]); });
   const uint64_t trained = train(rt);
-  // [shared] calls on the model that the sessions use.
+  // Calls marked [shared], on the model that the sessions use.
   for (int i = 0; i < 10; ++i) {
     EXPECT_NE(nf_model_spec(m.get()), nullptr);
     EXPECT_EQ(info(m.get()).event_size, 2);
@@ -64,18 +64,18 @@ void many_sessions_and_a_trainer(nf_runtime* rt) {
   for (std::thread& t : threads) t.join();
   for (size_t i = 0; i < kThreads; ++i) {
     EXPECT_EQ(failures[i], 0) << "thread " << i;
-    EXPECT_TRUE(got[i] == alone) << "thread " << i << " computed other bits";
+    EXPECT_TRUE(got[i] == alone) << "thread " << i << " computed different bits";
   }
   EXPECT_EQ(trained, trained_alone);
 }
 
 TEST(Threads, SessionsAndATrainerOnOneThreadEach) {
-  const Runtime rt = runtime(nullptr, options({{"threads", "1"}}).get());
+  const Runtime rt = runtime(nullptr, options({{"runtime.threads", "1"}}).get());
   many_sessions_and_a_trainer(rt.get());
 }
 
 TEST(Threads, SessionsAndATrainerOnASharedPool) {
-  const Runtime rt = runtime(nullptr, options({{"threads", "3"}}).get());
+  const Runtime rt = runtime(nullptr, options({{"runtime.threads", "3"}}).get());
   many_sessions_and_a_trainer(rt.get());
 }
 
@@ -83,19 +83,19 @@ TEST(Threads, SameBitsForAnyNumberOfThreads) {
   uint64_t hash = 0;
   Results first;
   for (const char* n : {"1", "2", "3", "8"}) {
-    const Runtime rt = runtime(nullptr, options({{"threads", n}}).get());
+    const Runtime rt = runtime(nullptr, options({{"runtime.threads", n}}).get());
     const uint64_t h = train(rt.get());
     const Model m = model(rt.get());
     int failures = 0;
     const Results r = infer(m.get(), &failures);
     EXPECT_EQ(failures, 0);
     if (!hash) hash = h, first = r;
-    EXPECT_EQ(h, hash) << n << " threads train other bits";
-    EXPECT_TRUE(r == first) << n << " threads compute other bits";
+    EXPECT_EQ(h, hash) << n << " threads train to different bits";
+    EXPECT_TRUE(r == first) << n << " threads compute different bits";
   }
 }
 
-// A host's executor that runs backwards on many threads gives the bits of our own pool.
+// A host's executor that runs bodies in reverse order on many threads gives the same bits as the built-in pool.
 TEST(Threads, TheHostsExecutor) {
   const nf_executor host = {sizeof(nf_executor), 4, nullptr,
                             [](void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
@@ -115,7 +115,7 @@ TEST(Threads, TheHostsExecutor) {
   EXPECT_EQ(failures, 0);
 }
 
-// Handles made on one thread die on another, the last one last.
+// Handles created on one thread are freed on another, in any order.
 TEST(Threads, FreedElsewhere) {
   for (int round = 0; round < 20; ++round) {
     Runtime rt = runtime();

@@ -10,21 +10,12 @@ void check(nf_status s, const nf_error& e) {
   if (s != NF_OK) throw std::runtime_error(e.message);
 }
 
-nf_view matrix(float* p, int64_t rows, int64_t cols) {
-  nf_view v = NF_VIEW_INIT;
-  v.ndim = cols ? 2 : 1;
-  v.shape[0] = rows;
-  v.shape[1] = cols;
-  v.data = p;
-  return v;
-}
-
 }  // namespace
 
 Flow::Flow(const std::string& spec, int threads) {
   nf_error e = NF_ERROR_INIT;
   check(nf_options_create(&options_, &e), e);
-  check(nf_options_set_i64(options_, "threads", threads, &e), e);
+  check(nf_options_set_i64(options_, "runtime.threads", threads, &e), e);
   check(nf_runtime_create(options_, nullptr, nullptr, nullptr, nullptr, &runtime_, &e), e);
   check(nf_model_create(runtime_, spec.data(), spec.size(), 1, &model_, &e), e);
   check(nf_model_get_info(model_, &info_, &e), e);
@@ -52,15 +43,18 @@ void Flow::train_step(int64_t batch) {
   nf_error e = NF_ERROR_INIT;
   need_rows(batch);
   if (!trainer_) check(nf_trainer_create(model_, nullptr, nullptr, &trainer_, &e), e);
-  const nf_view x = matrix(x_.data(), batch, event());
-  check(nf_train_step(trainer_, &x, nullptr, nullptr, nullptr, &e), e);
+  const nf_view x = nf_rows_f32(x_.data(), batch, event());
+  nf_batch rows = NF_BATCH_INIT;
+  rows.x = &x;
+  check(nf_train_step(trainer_, &rows, nullptr, &e), e);
 }
 
 void Flow::log_prob(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  const nf_view x = matrix(x_.data(), rows, event()), out = matrix(row_.data(), rows, 0);
+  const nf_view x = nf_rows_f32(x_.data(), rows, event());
+  const nf_out out = nf_out_vec_f32(row_.data(), rows);
   check(nf_log_prob(session_, &x, nullptr, &out, &e), e);
 }
 
@@ -68,8 +62,10 @@ void Flow::sample(int64_t rows) {
   nf_error e = NF_ERROR_INIT;
   need_rows(rows);
   if (!session_) check(nf_session_create(model_, nullptr, &session_, &e), e);
-  const nf_view x = matrix(x_.data(), rows, event());
-  check(nf_sample(session_, 1, 0, nullptr, &x, nullptr, &e), e);
+  const nf_out x = nf_out_rows_f32(x_.data(), rows, event());
+  nf_sampling how = NF_SAMPLING_INIT;
+  how.seed = 1;
+  check(nf_sample(session_, &how, nullptr, &x, nullptr, &e), e);
 }
 
 }  // namespace nf::bench

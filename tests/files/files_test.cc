@@ -1,5 +1,5 @@
-// Files of earlier builds: every model in this folder loads and computes the bits in files.txt, every checkpoint goes on
-// with the bits of the run that wrote it. README.md says how the files were made and how a new one is added.
+// Files of earlier builds: every model in this folder loads and computes the bits in files.txt, and every checkpoint
+// continues with the bits of the run that wrote it. README.md says how the files were made and how to add one.
 #include <filesystem>
 
 #include "tests/files/fixtures.h"
@@ -25,7 +25,7 @@ std::string path_of(const PinCase& c) { return NF_FILES_DIR "/" + c.name + ".saf
 
 bool write_files() { return std::getenv("NF_FILES_WRITE") != nullptr; }
 
-// A stored file is never written again: what it holds is what the build of its time made.
+// Never overwrites a stored file, which must stay as the build of its time wrote it.
 void write_once(const PinCase& c, bool checkpoint) {
   if (!write_files() || std::filesystem::exists(path_of(c))) return;
   const abi_test::Runtime rt = abi_test::runtime();
@@ -72,23 +72,23 @@ TEST_P(ModelFiles, LoadAndCompute) {
   Err e;
   if (c.steps == 0) {
     const Numbers x = Numbers::rows(NF_F32, 40, abi_test::info(m.get()).event_size, c.rows, 99);
-    ASSERT_TRUE(ok(nf_model_fit_data(m.get(), x.view(), nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_model_init_from_data(m.get(), x.view(), nullptr, &e), e));
   }
   Hashes hashes;
   hashes.of[kParameters] = hex(hash_parameters(m.get()));
   evaluate(m.get(), c, hashes);
   table().check(target(), c.name, {hashes.of, hashes.of + kOutputs}, kModelValues);
-  // What is saved now holds the same.
+  // A file saved now has the same content.
   abi_test::TempDir dir;
   ASSERT_TRUE(ok(nf_model_save(m.get(), (dir / "again").c_str(), &e), e));
   const abi_test::Model again = load(rt.get(), dir / "again");
   ASSERT_TRUE(again);
-  EXPECT_EQ(abi_test::info(again.get()).hash, abi_test::info(m.get()).hash);
+  EXPECT_EQ(nf_model_hash(again.get()), nf_model_hash(m.get()));
   EXPECT_STREQ(nf_model_spec(again.get()), nf_model_spec(m.get()));
   EXPECT_STREQ(nf_model_note(again.get(), kNote), kNoteText);
 }
 
-// Twice: into the model that the file holds, and into a new one of the spec as it was written then.
+// Resumes twice: into the model from the file, and into a new model of the spec as it was written then.
 TEST_P(CheckpointFiles, Resume) {
   const PinCase& c = fixture();
   write_once(c, true);
@@ -118,7 +118,8 @@ TEST_P(CheckpointFiles, Resume) {
     h.of[kParameters] = hex(parameters);
     evaluate(m.get(), c, h);
   }
-  EXPECT_TRUE(hashes[0] == hashes[1]) << "a new model of the spec goes on with other bits than the one in the file";
+  EXPECT_TRUE(hashes[0] == hashes[1])
+      << "a new model of the spec continues with different bits than the one in the file";
   Table::Values values = {when_saved};
   values.insert(values.end(), hashes[1].of, hashes[1].of + kOutputs);
   table().check(target(), c.name, values, kCheckpointValues);

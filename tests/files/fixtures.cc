@@ -14,12 +14,12 @@ constexpr char kFloat64[] = R"("dtype": "float64")";
 struct LayerFile {
   const char* type;
   const char* fields = "";
-  const char* context_fields = "";  // "": takes no context
+  const char* context_fields = "";  // "": the layer takes no context
   Rows rows = Rows::normal;
-  bool both_ways = true;  // the model holds it as it is and inverted: its inverse takes all reals
+  bool both_ways = true;  // the model has the layer as it is and inverted; requires an inverse defined on all reals
 };
 
-// One model of every type.
+// One model for every layer type.
 const LayerFile kLayers[] = {
     {"actnorm"},
     {"additive_coupling", R"("hidden": [4])", R"("hidden": [4], "activation": "tanh", "mask": "alternating")"},
@@ -86,7 +86,7 @@ constexpr char kBatchNorm[] = R"({"repeat": 2, "layers": [{"type": "affine_coupl
   {"type": "batch_norm"}, {"type": "reverse"}]}, {"type": "actnorm"})";
 constexpr char kNested[] = R"({"repeat": 2, "invert": true, "layers": [{"type": "affine_coupling", "hidden": [3]},
   {"repeat": 2, "layers": [{"type": "shuffle"}, {"type": "spline", "bins": 3, "invert": true}]}]}, {"type": "actnorm"})";
-// Every field of a conditioner net, in the object of its layer.
+// Every field of a conditioner net, written in the object of its layer, as older specs have it.
 constexpr char kFlat[] = R"({"type": "affine_coupling", "mask": "alternating", "swap": true, "mask_seed": 1,
   "scale": "exp", "cap": 2, "net": "residual", "hidden": [4], "blocks": 1, "activation": "silu", "dropout": 0.1,
   "init": "random", "context_by": "concatenate"}, {"type": "masked_autoregressive", "net": "mlp", "hidden": 5,
@@ -144,7 +144,7 @@ std::vector<PinCase> model_fixtures() {
   all.push_back(model("one_column", spec_of(1, kMaf, "")));
   all.push_back(
       model("start", spec_of(3, std::string(R"({"type": "standardise"}, {"type": "actnorm"}, )") + kBatchNorm, "")));
-  // Layers that wait for data have not started yet.
+  // A model whose layers still wait for data.
   all.push_back(all.back());
   all.back().name = "start_waiting";
   all.back().steps = 0;
@@ -179,7 +179,7 @@ std::vector<PinCase> checkpoint_fixtures() {
       .target = "two_moons";
   add("alpha", spec_of(2, kFlow, ""), {{"objective", "alpha"}, {"samples", "20"}}).target = "cross";
   add("symmetric", spec_of(2, kFlow, ""), {{"objective", "symmetric"}, {"samples", "20"}}).target = "banana";
-  // Lanes: 1, 2 and 8 of them in a step.
+  // Steps with 1, 2 and 8 lanes.
   add("batch_norm", spec_of(3, kBatchNorm, ""), {{"ema_decay", "0.9"}});
   PinCase& weighted = add("batch_norm_lanes", spec_of(3, kBatchNorm, ""), {});
   weighted.batch = 200;

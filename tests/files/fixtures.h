@@ -1,4 +1,4 @@
-// What the stored files hold. A fixture is a pinned case (tests/pins/run.h) that was trained and saved once.
+// The contents of the stored files. A fixture is a pinned case (tests/pins/run.h) that was trained and saved once.
 #pragma once
 #include <vector>
 
@@ -6,7 +6,7 @@
 
 namespace nf::test {
 
-std::vector<PinCase> model_fixtures();       // saved after `steps` steps; 0 steps: as created
+std::vector<PinCase> model_fixtures();       // saved after `steps` steps; with 0 steps, as created
 std::vector<PinCase> checkpoint_fixtures();  // saved after kStepsBefore steps of a run
 
 inline constexpr int64_t kStepsBefore = 20, kStepsAfter = 10;

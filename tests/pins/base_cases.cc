@@ -1,4 +1,4 @@
-// Every base distribution, trained by rows and by a target.
+// Every base distribution, trained on rows and by a target.
 #include "tests/pins/cases.h"
 
 namespace nf::test {
@@ -7,7 +7,7 @@ namespace {
 struct BasePins {
   const char* type;
   const char* fields = "";
-  bool parameters = false;  // takes "parameters": free, context or fixed
+  bool parameters = false;  // has the field "parameters": free, context or fixed
   int64_t classes = 0;
   const char* layers = R"({"type": "elementwise_affine"})";
 };

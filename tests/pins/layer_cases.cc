@@ -1,5 +1,5 @@
-// Every layer type: several numbers of columns, float64, memory = recompute, inverted, with a context where it takes
-// one, and the values of its fields.
+// Every layer type: several numbers of columns, float64, memory = recompute, inverted, with a context if it takes one,
+// and several values of its fields.
 #include <optional>
 
 #include "tests/pins/cases.h"
@@ -10,13 +10,13 @@ namespace {
 struct Variant {
   const char* name;
   const char* fields;
-  std::optional<Rows> rows = {};  // where they differ from the layer's
+  std::optional<Rows> rows = {};  // if they differ from those of the layer
 };
 struct LayerPins {
   const char* type;
-  const char* fields;               // of all variants but `more`
-  const char* context_fields = "";  // beside them, with a context; "": takes none
-  std::vector<Variant> more = {};   // at 3 columns
+  const char* fields;               // for all variants but those in `more`
+  const char* context_fields = "";  // additional fields with a context; "": takes none
+  std::vector<Variant> more = {};   // with 3 columns
   Rows x = Rows::normal, z = Rows::normal;
 };
 
@@ -121,7 +121,7 @@ std::vector<LayerPins> layer_pins() {
   };
 }
 
-// The layer, and parameters and a coupling of columns behind it, so that every chain trains and gradients of the
+// The layer followed by parameters and a coupling of columns, so that every chain can train and the gradients of the
 // layer's input and outputs differ between rows.
 std::string chain(const std::string& type, const std::string& fields, bool inverted) {
   std::string layer = "{\"type\": \"" + type + "\"";
@@ -130,7 +130,7 @@ std::string chain(const std::string& type, const std::string& fields, bool inver
   return layer + "}, {\"type\": \"affine\"}";
 }
 
-// Fields of the conditioner by which a context enters otherwise.
+// Fields of the conditioner that select the other way for a context to enter.
 constexpr char kFilm[] = R"(, "context_by": "film")";
 
 }  // namespace

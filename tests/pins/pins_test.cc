@@ -1,8 +1,8 @@
 // Bits that must not change: pins.txt has, for every SIMD target and case, hashes of the parameters after training and
-// of what the model then computes. A difference is a change of numbers for everybody who has a model or a seed; if it is
-// meant, say so in the commit and rewrite the table:
+// of what the model then computes. A difference changes results for everybody who has a model or a seed. If it is
+// intended, say so in the commit and rewrite the table:
 //
-//   NF_PINS_WRITE=1 build/tests/pins/pins_test    lines of the targets of this machine; the others stay
+//   NF_PINS_WRITE=1 build/tests/pins/pins_test    rewrites the lines of this machine's targets and keeps the others
 //
 // Targets without lines (another machine wrote the table) are skipped.
 #include "tests/pins/cases.h"
@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(All, Pins,
                            return name;
                          });
 
-// Every name once, and no line of a case that is gone.
+// Every name occurs once, and no line belongs to a case that no longer exists.
 TEST(PinsTable, HasTheCases) {
   std::vector<std::string> names;
   for (const PinCase& c : cases()) names.push_back(c.name);

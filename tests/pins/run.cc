@@ -19,13 +19,13 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// In (0, 1), a multiple of 2^-32: sums and differences of a few are exact.
+// Returns a multiple of 2^-32 in (0, 1); sums and differences of a few of these are exact.
 double uniform(uint64_t seed, int64_t row, int64_t column, uint64_t draw) {
   const uint64_t h = mix(mix(mix(seed) + static_cast<uint64_t>(row)) + 64 * static_cast<uint64_t>(column) + draw);
   return (static_cast<double>(h >> 33) + 0.5) / 2147483648.0;
 }
 
-// Mean 0, variance 1, in +-3.5: the sum of four uniform numbers.
+// Returns the sum of four uniform numbers: mean 0, variance 1, within +-3.5.
 double nearly_normal(uint64_t seed, int64_t row, int64_t column) {
   double sum = -2;
   for (uint64_t k = 0; k < 4; ++k) sum += uniform(seed, row, column, k);
@@ -51,7 +51,7 @@ double draw(Rows where, uint64_t seed, int64_t row, int64_t column) {
   return 0;
 }
 
-// Every NaN counts as the same.
+// Hashes numbers; every NaN counts as the same.
 uint64_t hash_bits(const Numbers& n, uint64_t h = kHashStart) {
   for (int64_t i = 0; i < n.count(); ++i) {
     const double v = n.get(i);
@@ -62,7 +62,7 @@ uint64_t hash_bits(const Numbers& n, uint64_t h = kHashStart) {
   return h;
 }
 
-// An output that could not be computed is pinned as its status.
+// Pins an output that could not be computed as its status.
 std::string hash_of(nf_status status, std::initializer_list<const Numbers*> outputs) {
   if (status != NF_OK) return nf_status_name(status);
   uint64_t h = kHashStart;
@@ -77,7 +77,7 @@ bool samples_rows(const PinCase& c) {
 }
 
 abi_test::Runtime runtime_of(const char* threads) {
-  const abi_test::Options o = abi_test::options({{"threads", threads}});
+  const abi_test::Options o = abi_test::options({{"runtime.threads", threads}});
   return abi_test::runtime(nullptr, o.get());
 }
 
@@ -146,13 +146,15 @@ int64_t Numbers::count() const { return static_cast<int64_t>(dtype_ == NF_F64 ? 
 
 const nf_view* Numbers::view() const {
   if (shape_.size() == 2 && shape_[1] == 0) return nullptr;
-  view_ = NF_VIEW_INIT;
-  view_.dtype = dtype_;
-  view_.ndim = static_cast<int32_t>(shape_.size());
-  std::copy(shape_.begin(), shape_.end(), view_.shape);
-  view_.data = dtype_ == NF_F64 ? static_cast<void*>(const_cast<double*>(d_.data()))
-                                : static_cast<void*>(const_cast<float*>(f_.data()));
+  const void* data = dtype_ == NF_F64 ? static_cast<const void*>(d_.data()) : f_.data();
+  view_ = nf_array(dtype_, data, static_cast<int32_t>(shape_.size()), shape_.data());
   return &view_;
+}
+
+const nf_out* Numbers::out() {
+  void* data = dtype_ == NF_F64 ? static_cast<void*>(d_.data()) : f_.data();
+  out_ = nf_out_array(dtype_, data, static_cast<int32_t>(shape_.size()), shape_.data());
+  return &out_;
 }
 
 std::string hex(uint64_t hash) {
@@ -162,11 +164,11 @@ std::string hex(uint64_t hash) {
 }
 
 abi_test::Trainer trainer_of(nf_runtime* rt, nf_model* m, const PinCase& c, abi_test::Target& target) {
-  const abi_test::Options o =
-      abi_test::options({{"lr", "0.01"}, {"seed", "7"}, {"max_steps", std::to_string(c.steps).c_str()}});
+  const abi_test::Options o = abi_test::options(
+      {{"trainer.lr", "0.01"}, {"trainer.seed", "7"}, {"trainer.max_steps", std::to_string(c.steps).c_str()}});
   Err e;
   for (const auto& [key, value] : c.options)
-    EXPECT_TRUE(ok(nf_options_set(o.get(), key.c_str(), value.c_str(), &e), e)) << key << " = " << value;
+    EXPECT_TRUE(ok(nf_options_set(o.get(), ("trainer." + key).c_str(), value.c_str(), &e), e)) << key << " = " << value;
   abi_test::Trainer t = abi_test::trainer(m, o.get());
   if (c.target.empty() || !t) return t;
   target = abi_test::target(rt, c.target, info(m).event_size);
@@ -181,7 +183,7 @@ uint64_t hash_parameters(const nf_model* m) {
     nf_tensor_info t = NF_TENSOR_INFO_INIT;
     EXPECT_TRUE(ok(nf_model_tensor(m, i, &t, &e), e));
     Numbers values(t.dtype, std::vector<int64_t>(t.shape, t.shape + t.ndim));
-    EXPECT_TRUE(ok(nf_model_get_tensor(m, t.name, values.view(), &e), e)) << t.name;
+    EXPECT_TRUE(ok(nf_model_get_tensor(m, t.name, values.out(), &e), e)) << t.name;
     sum += hash_bits(values);
   }
   return sum;
@@ -198,10 +200,11 @@ void train_steps(nf_trainer* t, const nf_model* m, const PinCase& c, int64_t fir
     Numbers weight(i.dtype, {c.batch});
     for (int64_t r = 0; r < c.batch; ++r) weight.set(r, r % 5 == 3 ? 0 : 0.5 + 0.25 * static_cast<double>(r % 4));
     Err e;
-    const nf_status status = nf_train_step(t, samples ? nullptr : x.view(), context.view(),
-                                           c.weights ? weight.view() : nullptr, nullptr, &e);
+    const nf_status status = nf_train_step(
+        t, abi_test::Batch(samples ? nullptr : x.view(), context.view(), c.weights ? weight.view() : nullptr), nullptr,
+        &e);
     ASSERT_TRUE(ok(status, e)) << "step " << step;
-    // A loss that first falls and then stays: what schedule "plateau" waits for.
+    // A loss that first falls and then stays constant, so that schedule "plateau" reacts.
     const double loss = 1 / static_cast<double>(std::min<int64_t>(step, 10) + 1);
     ASSERT_TRUE(ok(nf_trainer_observe(t, loss, &e), e));
   }
@@ -217,24 +220,24 @@ void evaluate(nf_model* m, const PinCase& c, Hashes& hashes) {
     for (int64_t j = 0; j < i.event_size; ++j) x.set(r * i.event_size + j, 20 * x.get(r * i.event_size + j));
   const Numbers context = Numbers::context(i.dtype, c.one_context ? 1 : n, i.context_size, c.classes, kContextSeed);
   Numbers log_prob(i.dtype, {n}), log_det(i.dtype, {n}), y(i.dtype, {n, i.event_size});
-  nf_status status = nf_log_prob(s.get(), x.view(), context.view(), log_prob.view(), nullptr);
+  nf_status status = nf_log_prob(s.get(), x.view(), context.view(), log_prob.out(), nullptr);
   hashes.of[kLogProb] = hash_of(status, {&log_prob});
-  status = nf_forward(s.get(), x.view(), context.view(), y.view(), log_det.view(), nullptr);
+  status = nf_forward(s.get(), x.view(), context.view(), y.out(), log_det.out(), nullptr);
   hashes.of[kForward] = hash_of(status, {&y, &log_det});
-  // Half of the latents are images of rows, the others need not be.
+  // Half of the latents are images of rows; the others need not be.
   Numbers z = Numbers::rows(i.dtype, n, i.event_size, Rows::normal, kLatentSeed);
   if (status == NF_OK)
     for (int64_t r = 0; r < n; r += 2)
       for (int64_t j = r * i.event_size; j < (r + 1) * i.event_size; ++j) z.set(j, y.get(j));
-  status = nf_inverse(s.get(), z.view(), context.view(), y.view(), log_det.view(), nullptr);
+  status = nf_inverse(s.get(), z.view(), context.view(), y.out(), log_det.out(), nullptr);
   hashes.of[kInverse] = hash_of(status, {&y, &log_det});
-  status = nf_sample(s.get(), kSampleSeed, 3, context.view(), y.view(), log_prob.view(), nullptr);
+  status = nf_sample(s.get(), abi_test::Sampling(kSampleSeed, 3), context.view(), y.out(), log_prob.out(), nullptr);
   hashes.of[kSamples] = hash_of(status, {&y, &log_prob});
 }
 
 Hashes run_case(const PinCase& c) {
   const Hashes one = run_with(c, "1");
-  EXPECT_TRUE(!c.threads || run_with(c, "3") == one) << "three threads give other bits than one";
+  EXPECT_TRUE(!c.threads || run_with(c, "3") == one) << "three threads give different bits than one";
   return one;
 }
 

@@ -1,4 +1,4 @@
-// The specs that come with the library, as they are and in the other dtype or memory mode.
+// The specs that come with the library, unchanged and in the other dtype or memory mode.
 #include <fstream>
 #include <sstream>
 
@@ -9,7 +9,7 @@ namespace {
 
 struct Shipped {
   const char* name;
-  bool large = false;  // fewer rows, and less variants: a second on the slowest SIMD target
+  bool large = false;  // uses fewer rows and fewer variants; still takes a second on the slowest SIMD target
   Rows rows = Rows::normal;
   const char* target = "";
   int64_t steps = 50;

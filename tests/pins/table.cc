@@ -55,7 +55,7 @@ void Table::check_names(std::vector<std::string> names) {
   for (auto& [target, cases] : lines_)
     std::erase_if(cases, [&](const auto& line) {
       const bool known = std::binary_search(names.begin(), names.end(), line.first);
-      EXPECT_TRUE(known || writing_) << target << " " << line.first << ": there is no such case";
+      EXPECT_TRUE(known || writing_) << target << " " << line.first << ": unknown case";
       return writing_ && !known;
     });
 }

@@ -1,6 +1,6 @@
 // A text file of expected hashes, one line per SIMD target and case: TARGET NAME HASH...
-// The tests of pins and of stored files share it. With NF_PINS_WRITE in the environment, check() collects what is
-// computed now instead of comparing, and the file is rewritten when the table is destroyed.
+// Shared by the tests of pins and of stored files. With NF_PINS_WRITE in the environment, check() collects the computed
+// hashes instead of comparing them, and the destructor rewrites the file.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 
 namespace nf::test {
 
-// While it lives, the kernels run on one SIMD target.
+// Makes kernels run on one SIMD target during its lifetime.
 class OnTarget {
  public:
   explicit OnTarget(int64_t target) {
@@ -36,11 +36,11 @@ class Table {
   explicit Table(std::string path);
   ~Table();
   bool writing() const { return writing_; }
-  // Whether there are lines of this target.
+  // Returns whether there are lines for this target.
   bool knows(const std::string& target) const { return lines_.contains(target); }
-  // Compares with the line, naming the values that differ.
+  // Compares with the table's line and names the values that differ.
   void check(const std::string& target, const std::string& name, const Values& now, std::span<const char* const> what);
-  // Fails on names that occur twice and on lines of other names; when writing, drops such lines.
+  // Fails on duplicate names and on lines of unknown names; when writing, drops such lines.
   void check_names(std::vector<std::string> names);
 
  private:

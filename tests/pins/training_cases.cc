@@ -128,7 +128,7 @@ void add_dropout(std::vector<PinCase>& all) {
   }
 }
 
-// Batches of several lanes, of one and several blocks; models of one part and of many.
+// Batches of several lanes with one or more blocks; models of one part and of many.
 void add_lanes(std::vector<PinCase>& all) {
   const std::pair<const char*, const std::string*> chains[] = {
       {"coupling", &kFlow}, {"maf", &kMaf}, {"spline", &kSpline}, {"batch_norm", &kBatchNorm}};

@@ -31,7 +31,7 @@ FlowCase<T>::FlowCase(std::unique_ptr<FlowModel> model)
 }
 
 template <class T>
-void FlowCase<T>::randomise(uint64_t seed, double std) {
+void FlowCase<T>::randomize(uint64_t seed, double std) {
   std::mt19937_64 random(seed);
   const auto& slots = model_->params().slots();
   for (size_t i = 0; i < slots.size(); ++i) {

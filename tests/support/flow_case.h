@@ -45,7 +45,7 @@ class FlowCase {
   FlowModel& model() { return *model_; }
 
   // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.
-  void randomise(uint64_t seed, double std);
+  void randomize(uint64_t seed, double std);
   void fill_params(double value);
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
 

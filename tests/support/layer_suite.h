@@ -64,7 +64,7 @@ constexpr double kParamStd = 0.3;
 template <class T>
 FlowCase<T> make_case(const std::string& spec, bool inverted, uint64_t seed = 1) {
   FlowCase<T> f(variant(spec, dtype_of<T>, inverted), seed);
-  f.randomise(seed, kParamStd);
+  f.randomize(seed, kParamStd);
   return f;
 }
 

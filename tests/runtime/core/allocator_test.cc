@@ -1,4 +1,4 @@
-// Buffer and the memory hook: alignment, zero fill, ownership, and refusals that become Error{nomem}.
+// Buffer and the memory hook: alignment, zero fill, ownership, and refused allocations that become Error{nomem}.
 #include "runtime/core/allocator.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace {
 
 bool aligned(const void* p, size_t align) { return reinterpret_cast<uintptr_t>(p) % align == 0; }
 
-TEST(SystemAllocator, HonoursAlignment) {
+TEST(SystemAllocator, HonorsAlignment) {
   const Allocator a = system_allocator();
   for (size_t align : {16, 64, 4096}) {
     for (size_t size : {1, 63, 64, 65, 100000}) {
@@ -41,7 +41,7 @@ TEST(Buffer, IsZeroFilledAlignedAndFreed) {
     EXPECT_EQ(b.bytes(), bytes);
     EXPECT_TRUE(aligned(b.data(), kAlign));
     EXPECT_EQ(std::count(b.as<char>(), b.as<char>() + bytes, 0), static_cast<int64_t>(bytes));
-    std::memset(b.data(), 0xFF, bytes);  // so that memory that comes back is not zero by chance
+    std::memset(b.data(), 0xFF, bytes);  // so that reused memory is not zero by chance
     ASSERT_EQ(counter.alive.size(), 1u);
     EXPECT_EQ(counter.alive[0].align, kAlign);
   }
@@ -49,7 +49,7 @@ TEST(Buffer, IsZeroFilledAlignedAndFreed) {
   EXPECT_EQ(counter.wrong_frees, 0);
 }
 
-TEST(Buffer, OfNothingAsksForNothing) {
+TEST(Buffer, OfZeroBytesAllocatesNothing) {
   CountingAllocator counter;
   Buffer none;
   Buffer zero(counter.hook(), 0, "a test");
@@ -76,7 +76,7 @@ TEST(Buffer, MovesOwnership) {
     EXPECT_EQ(y.data(), p);
     EXPECT_EQ(y.bytes(), 100u);
     Buffer z(b.hook(), 200, "z");
-    z = std::move(y);  // the block of z must go back to b, wherever it waits until then
+    z = std::move(y);  // the block of z must be returned to b in the end
     EXPECT_EQ(z.data(), p);
     EXPECT_EQ(z.bytes(), 100u);
   }

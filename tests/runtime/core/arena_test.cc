@@ -1,4 +1,4 @@
-// Arena: alignment, mark and rewind, high water, and the promise that a measuring run predicts a reserved one exactly.
+// Arena: alignment, mark and rewind, high water, and that a measuring run predicts a reserved one exactly.
 #include "runtime/core/arena.h"
 
 #include <gtest/gtest.h>
@@ -104,7 +104,7 @@ TEST(Arena, RefusedMemoryIsAnErrorAndCanBeRetried) {
   EXPECT_EQ(measuring.high_water(), 128u);
 }
 
-// A graph in miniature: blocks that are written, nested scopes, some larger than a step of growth.
+// A miniature graph: blocks that are written, nested scopes, some larger than a growth step.
 void build(Arena& arena, size_t depth) {
   for (size_t i = 0; i < 3; ++i) std::memset(arena.take(40 + 30 * depth), 7, 40 + 30 * depth);
   std::memset(arena.take(200000 * depth), 8, 200000 * depth);
@@ -132,7 +132,7 @@ TEST(Arena, MeasuringKeepsWhatItHandedOut) {
   Arena arena(system_allocator());
   std::vector<unsigned char*> blocks;
   const size_t bytes = 300000;
-  for (int i = 0; i < 20; ++i) {  // several steps of growth
+  for (int i = 0; i < 20; ++i) {  // several growth steps
     blocks.push_back(static_cast<unsigned char*>(arena.take(bytes)));
     ASSERT_TRUE(aligned(blocks.back()));
     std::memset(blocks.back(), i, bytes);
@@ -143,7 +143,7 @@ TEST(Arena, MeasuringKeepsWhatItHandedOut) {
   }
 }
 
-// Once it has grown, a second run of the same graph finds the memory of the first.
+// After the arena has grown, a second run of the same graph reuses the memory of the first.
 TEST(Arena, MeasuringReusesItsMemoryAfterRewind) {
   CountingAllocator counter;
   Arena arena(counter.hook());

@@ -1,4 +1,4 @@
-// Checked arithmetic: exact inside the range of int64, Error{nomem} with both operands outside.
+// Checked arithmetic: exact within the range of int64, otherwise Error{nomem} with both operands.
 #include "runtime/core/checked.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kMax = INT64_MAX, kMin = INT64_MIN;
 
-// Exact results in 128 bits are the oracle.
+// Results in 128 bits are the reference.
 TEST(Checked, AgreesWithWiderArithmetic) {
   const int64_t values[] = {0,
                             1,
@@ -50,7 +50,7 @@ TEST(Checked, AgreesWithWiderArithmetic) {
       }
     }
   }
-  EXPECT_GT(errors, 50);  // the values do reach beyond the range
+  EXPECT_GT(errors, 50);  // makes sure that the values exceed the range often enough
 }
 
 TEST(Checked, MessageNamesTheOperands) {

@@ -1,4 +1,4 @@
-// The pool of threads: each body once, exceptions, nested and concurrent calls, workers that come late, forked children.
+// The thread pool: each body runs once, exceptions, nested and concurrent calls, delayed workers, forked children.
 #include "runtime/core/executor.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How often each index was seen.
+// Returns how often each index was run.
 std::vector<int> counts(Executor& e, uint32_t n) {
   std::vector<std::atomic<int>> seen(n);
   e.parallel_for(n, [&](uint32_t i) { ++seen[i]; });
@@ -65,7 +65,7 @@ TEST(Executor, RethrowsOneExceptionAfterAllBodies) {
 
 TEST(Executor, RefusesZeroThreads) { EXPECT_ERROR(Executor(0), Code::argument, "threads must be at least 1"); }
 
-// A call from inside a body runs on the thread that makes it.
+// A call from inside a body runs on the calling thread.
 TEST(Executor, NestedCallsRunInline) {
   Executor e(4);
   std::atomic<int> inner{0}, strangers{0};
@@ -93,7 +93,7 @@ TEST(Executor, ConcurrentCallsAllFinish) {
   EXPECT_EQ(wrong, 0);
 }
 
-// A worker that gets no time (here: it is held inside a signal handler) delays nothing that others can do.
+// A worker that gets no CPU time (here it is held inside a signal handler) does not delay work that others can do.
 namespace late {
 std::atomic<bool> held{false}, release{false};
 void handler(int) {
@@ -119,7 +119,7 @@ TEST(Executor, DoesNotWaitForWorkersWithoutATask) {
   ASSERT_EQ(pthread_kill(worker, SIGUSR1), 0);
   while (!late::held) std::this_thread::yield();
   std::atomic<bool> finished{false};
-  std::thread rescue([&] {  // a failure, not a hang
+  std::thread rescue([&] {  // turns a hang into a failure
     for (int i = 0; i < 500 && !finished; ++i) std::this_thread::sleep_for(milliseconds(10));
     late::release = true;
   });
@@ -130,7 +130,7 @@ TEST(Executor, DoesNotWaitForWorkersWithoutATask) {
   sigaction(SIGUSR1, &before, nullptr);
 }
 
-// In a forked child: its exit status, or -1 when it did not end in time.
+// Runs body in a forked child. Returns its exit status, or -1 if it did not end in time.
 template <class F>
 int in_child(F&& body) {
   const pid_t child = fork();
@@ -143,7 +143,7 @@ int in_child(F&& body) {
   return WEXITSTATUS(status);
 }
 
-// Thread sanitizer ends a forked child that starts a thread.
+// Thread sanitizer kills a forked child that starts a thread.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool kChildMayStartThreads = false;
 #elif defined(__has_feature)
@@ -157,15 +157,15 @@ TEST(Executor, AForkedChildWorksInline) {
   EXPECT_EQ(counts(*e, 10), std::vector<int>(10, 1));
   EXPECT_EQ(in_child([&] {
               const bool right = counts(*e, 10) == std::vector<int>(10, 1);
-              e.reset();                                      // must not wait for threads that are not here
-              Executor fresh(kChildMayStartThreads ? 2 : 1);  // a new one has workers of its own
+              e.reset();                                      // must not wait for threads that the child lacks
+              Executor fresh(kChildMayStartThreads ? 2 : 1);  // a new executor has its own workers
               return right && counts(fresh, 10) == std::vector<int>(10, 1);
             }),
             0);
-  EXPECT_EQ(counts(*e, 10), std::vector<int>(10, 1));  // the parent goes on
+  EXPECT_EQ(counts(*e, 10), std::vector<int>(10, 1));  // the parent still works
 }
 
-// The fork may come while another thread is inside parallel_for.
+// The fork may happen while another thread is inside parallel_for.
 TEST(Executor, AForkDuringACallDoesNotHangTheChild) {
   Executor e(3);
   std::atomic<bool> inside{false}, leave{false};

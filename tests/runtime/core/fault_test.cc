@@ -1,4 +1,4 @@
-// The fault plan: prefixes, the nth hit, persistence, counting, and silence without a scope.
+// Fault points: prefixes, the nth hit, persistence, counting, and no effect without a scope.
 #include "runtime/core/fault.h"
 
 #include <gtest/gtest.h>

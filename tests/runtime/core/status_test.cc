@@ -38,7 +38,7 @@ TEST(Error, LongMessagesAreCut) {
   EXPECT_ERROR(fail(Code::io, "%s", std::string(5000, 'b').c_str()), Code::io, std::string(kRoom, 'b').c_str());
 }
 
-// Whatever the length of the character and wherever the cut falls, only whole characters remain, and as many as fit.
+// For every character length and cut position, only whole characters remain, and as many as fit.
 TEST(Error, CutsBetweenCharacters) {
   for (const std::string& letter :
        {std::string("\xC3\xA9"), std::string("\xE2\x82\xAC"), std::string("\xF0\x9F\x98\x80")}) {

@@ -1,4 +1,4 @@
-// Shapes and views: counts that cannot overflow, row-major strides, what counts as contiguous.
+// Shapes and views: counts that cannot overflow, row-major strides, the definition of contiguous.
 #include "runtime/core/view.h"
 
 #include <gtest/gtest.h>
@@ -74,7 +74,7 @@ TEST(View, KnowsWhatIsNotContiguous) {
   View v = contiguous_view(nullptr, DType::f32, {4, 3});
   v.stride[0] = 5;  // padded rows
   EXPECT_FALSE(v.contiguous());
-  v.shape = {1, 3};  // of one row the stride does not matter
+  v.shape = {1, 3};  // with one row the stride does not matter
   EXPECT_TRUE(v.contiguous());
   View t = contiguous_view(nullptr, DType::f32, {4, 3});
   t.stride[0] = 1;

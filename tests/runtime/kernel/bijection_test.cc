@@ -1,5 +1,5 @@
 // Every bijection x every SIMD target x float32 and float64: value and log slope against long double within the stated
-// errors, limits at the ends of the range, NaN outside, and that an element's bits depend on its value only.
+// errors, limits at the ends of the range, NaN outside, and that the bits of an element depend only on its value.
 #include "runtime/kernel/bijection.h"
 
 #include <cmath>
@@ -20,7 +20,7 @@ struct Exact {
   Real y, l;
 };
 
-// From the constants as they are in T, and for sigmoid from the rounded product a x.
+// Reference, computed from the constants as rounded to T, and for sigmoid from the rounded product a x.
 template <class T>
 Exact exact(Bijection f, T a, T b, T w, T log_slope, T at) {
   const Real x = at, log2 = std::log(Real(2));
@@ -67,8 +67,8 @@ struct Case {
   const char* name;
   Bijection f;
   double a, b;
-  double low, high;  // range of x: the edges themselves have infinite limits
-  double least;      // errors count in ulp(max(|y|, least)): where the exact y has a zero that is no zero of x
+  double low, high;  // range of x; the ends themselves have infinite limits
+  double least;      // errors are in ulp(max(|y|, least)), for functions that are 0 at an x other than 0
 };
 constexpr double kInf = std::numeric_limits<double>::infinity();
 const Case kCases[] = {
@@ -89,7 +89,7 @@ const Case kCases[] = {
     {"inverse_softclip", Bijection::inverse_softclip, 2.5, 0, -2.5, 2.5, 0},
 };
 
-// Inside of the range, dense at its ends.
+// Returns points inside the range, dense near its ends.
 template <class T>
 std::vector<T> points(const Case& c) {
   std::mt19937_64 engine(3);
@@ -189,8 +189,8 @@ TYPED_TEST(BijectionKernel, EndsAndOutside) {
   });
 }
 
-// The gradient of y and of log_dy, each without the other, by the slopes of its neighbours; and no NaN from the product
-// of an infinite slope with a gradient that is not there.
+// Compares the gradients of y and of log_dy, each alone, with slopes between neighboring points; an infinite slope
+// times a missing gradient must not give NaN.
 TYPED_TEST(BijectionKernel, GradientsAndIndependence) {
   using T = TypeParam;
   for (const Case& c : kCases) {

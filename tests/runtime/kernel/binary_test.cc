@@ -1,4 +1,4 @@
-// Two-argument kernels and broadcasts: exact results, NaN rules, and no write outside the span, on every SIMD target.
+// Two-argument kernels and broadcasts on every SIMD target: exact results, NaN rules, and no write outside the span.
 #include "runtime/kernel/binary.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Runs a test body once on every SIMD target that was compiled in and that this machine has.
+// Runs a test body once on every SIMD target that was compiled in and that this machine supports.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// g(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2 and x g'(x) against values of 60 digits (mpmath).
+// g(x) = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2 and x g'(x) against 60-digit values (mpmath).
 #include "runtime/kernel/gamma_ratio.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(GammaRatio, MatchesReferences) {
     worst = std::max(worst, std::abs(got.slope - r.slope) / std::max(1.0, std::abs(r.slope)));
     EXPECT_NEAR(got.log, r.log, 4e-16 * std::max(1.0, std::abs(r.log))) << r.x;
     EXPECT_NEAR(got.slope, r.slope, 4e-16 * std::max(1.0, std::abs(r.slope))) << r.x;
-    if (r.x >= 10) {  // the series is relatively accurate too
+    if (r.x >= 10) {  // here the series has a small relative error as well
       EXPECT_NEAR(got.log / r.log, 1, 1e-14) << r.x;
       EXPECT_NEAR(got.slope / r.slope, 1, 1e-14) << r.x;
     }

@@ -1,5 +1,5 @@
 // The matrix product against a long double reference: every tile size and edge, both transposes, all ways to combine
-// with C, every SIMD target; and its promise that a row's bits do not depend on the rows around it.
+// with C, every SIMD target; and that the bits of a row do not depend on the rows around it.
 #include "runtime/kernel/gemm.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 
 using test::on_every_target;
 
-// 64-byte aligned memory whose next elements must stay as they are.
+// 64-byte aligned memory with guard elements at the end.
 template <class T>
 struct Scratch {
   explicit Scratch(int64_t n) : size(static_cast<size_t>(n)), memory(size + kGuard + 64 / sizeof(T), kMark) {}
@@ -121,7 +121,7 @@ TYPED_TEST(Gemm, CombinesWithCAndBias) {
   });
 }
 
-// The finish is the plain product and then the two steps, to the bit.
+// The fused finish has the same bits as the plain product followed by the two steps.
 TYPED_TEST(Gemm, FinishAddsAndRectifies) {
   using T = TypeParam;
   on_every_target([](int64_t) {
@@ -156,7 +156,7 @@ TYPED_TEST(Gemm, EmptyExtents) {
       compare(Problem<TypeParam>(s[0], s[1], s[2], false), into);
 }
 
-TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbours) {
+TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbors) {
   on_every_target([](int64_t) {
     for (int64_t n : {1, 2, 5, 48, 64, 100})
       for (int64_t k : {3, 64, 300})
@@ -217,7 +217,7 @@ TYPED_TEST(Gemm, ColumnsDoNotDependOnTheirNumber) {
   });
 }
 
-// With scratch memory a large product takes another way, through blocks and copies, to the same bits: whole blocks, cut
+// With scratch memory, a large product runs through blocks and copies but gives the same bits: whole blocks, partial
 // blocks, several blocks of k and of columns, gaps between rows.
 TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
   using T = TypeParam;
@@ -240,7 +240,7 @@ TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
   });
 }
 
-// Arenas are measured with the largest block of rows, so a smaller one must never need more.
+// Arenas are measured with the largest block of rows, so a smaller product must never need more.
 TYPED_TEST(Gemm, ScratchGrowsWithTheProduct) {
   using T = TypeParam;
   EXPECT_EQ(gemm_scratch<T>(64, 64, 64), 0);

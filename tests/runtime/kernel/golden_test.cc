@@ -22,11 +22,11 @@ constexpr Named kNamed[] = {
     {"leaky_relu", Unary::prelu, 0.2},
     {"elu", Unary::elu, 1},
     {"selu", Unary::selu, 0},
-    // PyTorch 1.13 rounds alpha to float32 in celu's backward (relative 3.7e-8); unary_test.cc has our own at 1 ulp.
+    // PyTorch 1.13 rounds alpha to float32 in celu's backward (relative 3.7e-8); unary_test.cc checks ours to 1 ulp.
     {"celu", Unary::celu, 1.3, false, 1e-7},
     {"tanh", Unary::tanh, 0},
     {"sigmoid", Unary::sigmoid, 0},
-    // PyTorch's softplus is x above 20, where the gradient of the exact one is 1 - e^-20 (2.1e-9) and more.
+    // PyTorch's softplus is x above 20, where the exact gradient differs from 1 by at most e^-20 = 2.1e-9.
     {"softplus", Unary::softplus, 1, false, 2.1e-9},
     {"silu", Unary::silu, 0},
     {"gelu", Unary::gelu, 0},

@@ -1,6 +1,6 @@
-// Every update rule on every SIMD target the machine has, against the formulas of optim_kernels.h written out in scalar
-// double arithmetic; also on every target: cutting a range changes no bit, NaN stays where it is, the state stays
-// normal.
+// Every update rule on every SIMD target of the machine, against the formulas of optim_kernels.h in scalar double
+// arithmetic; also on every target: splitting a range changes no bit, NaN stays in its element, and the state has no
+// denormals.
 #include "runtime/kernel/optim_kernels.h"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kRules = static_cast<int>(UpdateRule::average) + 1;
 
-// Runs `body` once per target; the message of a failure names it.
+// Runs `body` once per target; failure messages name the target.
 template <class F>
 void on_every_target(F&& body) {
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -131,7 +131,7 @@ void expect_formula() {
       b.run(u, 0, n);
       for (int64_t i = 0; i < n; ++i) reference(u, p[i], static_cast<double>(b.grad[i]), s[i].data());
     }
-    // Five steps of about ten roundings; the difference in a centred variance amplifies those of its terms.
+    // Five steps of about ten roundings; the subtraction in a centered variance amplifies the errors of its terms.
     const double tolerance = 200 * static_cast<double>(std::numeric_limits<T>::epsilon());
     for (int64_t i = 0; i < n; ++i) {
       EXPECT_NEAR(static_cast<double>(b.p[i]), p[i], tolerance) << "rule " << r << " element " << i;
@@ -177,7 +177,7 @@ void expect_nan_stays() {
       b.run(u, 0, 37);
     }
     for (int i = 0; i < 37; ++i) EXPECT_EQ(std::isnan(b.p[i]), i == 4 || i == 36) << "rule " << r << " element " << i;
-    // saturation must not hide it in the state
+    // Saturation must not hide the NaN in the state.
     if (u.rule == UpdateRule::rmsprop || u.rule == UpdateRule::adagrad || u.rule == UpdateRule::adadelta) {
       EXPECT_TRUE(std::isnan(b.s[0][4])) << "rule " << r;
     }

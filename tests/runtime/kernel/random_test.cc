@@ -1,5 +1,5 @@
-// Philox against the published known answers of Random123, the distributions' moments and uniformity, independence of
-// batch split and SIMD target, and that permutations are permutations. Statistical bounds are about six sigma.
+// Philox against the published known answers of Random123; moments and uniformity of the distributions; independence of
+// batch split and SIMD target; and that permutations are permutations. Statistical bounds are about six sigma.
 #include "runtime/kernel/random.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ TEST(Philox, KnownAnswers) {
             (W{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
-// What each distribution is, written out from one block of words.
+// Recomputes each distribution from one block of words.
 TEST(Philox, DistributionsAreMadeOfTheStatedWords) {
   const int64_t rows = 300, cols = 5, first = (int64_t{7} << 32) - 100;
   on_every_target([&](int64_t) {
@@ -117,18 +117,18 @@ TEST(Random, NormalMoments) {
   constexpr int kN = 1000000;
   std::vector<double> z(kN);
   kernel::normal(kKey, 0, kN / 2, 2, z.data(), 2);
-  double m[5] = {}, cross = 0, neighbour = 0;
+  double m[5] = {}, cross = 0, neighbor = 0;
   for (int i = 0; i < kN; ++i) {
     for (int p = 1; p < 5; ++p) m[p] += std::pow(z[static_cast<size_t>(i)], p) / kN;
   }
-  for (size_t i = 0; i + 3 < kN; i += 2) cross += z[i] * z[i + 1] / (kN / 2), neighbour += z[i] * z[i + 2] / (kN / 2);
+  for (size_t i = 0; i + 3 < kN; i += 2) cross += z[i] * z[i + 1] / (kN / 2), neighbor += z[i] * z[i + 2] / (kN / 2);
   const double sigma = 1 / std::sqrt(1.0 * kN);
   EXPECT_NEAR(m[1], 0, 6 * sigma);
   EXPECT_NEAR(m[2], 1, 6 * std::sqrt(2) * sigma);
   EXPECT_NEAR(m[3], 0, 6 * std::sqrt(15) * sigma);
   EXPECT_NEAR(m[4], 3, 6 * std::sqrt(96) * sigma);
   EXPECT_NEAR(cross, 0, 6 * std::sqrt(2) * sigma);
-  EXPECT_NEAR(neighbour, 0, 6 * std::sqrt(2) * sigma);
+  EXPECT_NEAR(neighbor, 0, 6 * std::sqrt(2) * sigma);
   // Kolmogorov-Smirnov against the normal distribution function
   std::sort(z.begin(), z.end());
   double distance = 0;

@@ -1,4 +1,4 @@
-// Reductions on every SIMD target: values against long double, order that depends on cols only, NaN and infinities.
+// Reductions on every SIMD target: values against long double, an order that depends on cols only, NaN and infinities.
 #include "runtime/kernel/reduce.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ struct Matrix {
 };
 
 constexpr int64_t kCols[] = {0, 1, 2, 3, 5, 8, 15, 16, 17, 31, 64, 67, 129, 300};
-// n roundings of partial sums of terms whose absolute values add up to `size`; pairwise order does better.
+// Error bound of n roundings of partial sums of terms whose absolute values sum to `size`; pairwise order does better.
 template <class T>
 double bound(int64_t n, Real size) {
   return static_cast<double>((std::sqrt(static_cast<Real>(n)) + 2) * size * std::numeric_limits<T>::epsilon());
@@ -71,7 +71,7 @@ TYPED_TEST(ReduceKernel, RowsAgainstLongDouble) {
   });
 }
 
-TYPED_TEST(ReduceKernel, ARowDoesNotSeeItsNeighboursOrItsAddress) {
+TYPED_TEST(ReduceKernel, ARowDependsOnNeitherNeighborsNorAddress) {
   using T = TypeParam;
   on_every_target([&](int64_t) {
     for (const int64_t cols : kCols) {
@@ -114,7 +114,7 @@ TYPED_TEST(ReduceKernel, SoftmaxFamilyAndGradients) {
         for (int64_t c = 0; c < cols; ++c) {
           const size_t i = static_cast<size_t>(r * cols + c);
           const Real p = std::exp(static_cast<Real>(x.at(r, c))) / e;
-          EXPECT_NEAR(y[i], p, 40 * eps * static_cast<double>(p));  // the error of e^(x - max): |x - max| eps
+          EXPECT_NEAR(y[i], p, 40 * eps * static_cast<double>(p));  // the error of e^(x - max) is |x - max| eps
           EXPECT_NEAR(ly[i], std::log(p), 40 * eps);
           EXPECT_NEAR(g[i], 1 + p * (gy.at(r, c) - dot), 40 * eps);
           EXPECT_NEAR(lg[i], 1 + gy.at(r, c) - p * sum, (60 + 2 * cols) * eps);

@@ -1,5 +1,5 @@
-// Ridge functions against the C library in long double: to a few ULP, where nothing may cancel (m near 0, |a| large),
-// and the same bits whatever the number of elements.
+// Ridge functions against the C library in long double: accurate to a few ULP even where naive formulas cancel (m near
+// 0, |a| large), and the same bits whatever the number of elements.
 #include "runtime/kernel/ridge.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Linear, quadratic and cubic splines: raw parameters of any size, ends, round trips, NaN. That values and gradients are
-// right is for the golden vectors and the suites of layers to say.
+// Linear, quadratic and cubic splines: raw parameters of any size, ends, round trips, NaN. Golden vectors and the
+// suites of layers check that values and gradients are right.
 #include "runtime/kernel/spline_pieces.h"
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-// Many points with one set of parameters.
+// Many points with the same parameters.
 template <class T>
 struct Column {
   std::vector<T> in, params, out, log_det, g_in, g_params;
@@ -113,8 +113,8 @@ TEST(SplinePieces, TakeRawParametersOfAnySize) {
   });
 }
 
-// Lanes of every width, in float64 for both dtypes: values and gradients differ by roundings only, and those of a row do
-// not depend on its place among the others.
+// Vectors of every width, in float64 for both dtypes: values and gradients differ only by rounding, and those of a row
+// do not depend on its position.
 template <class T>
 void targets_agree() {
   std::mt19937_64 random(9);
@@ -171,7 +171,7 @@ void round_trips() {
       for (size_t r = 0; r < x.size(); ++r) {
         const double tolerance = 1e-14 * (1 + std::exp(-there.log_det[r]));
         ASSERT_NEAR(back.out[r], x[r], 4 * tolerance) << static_cast<int>(c.shape.pieces) << " " << c.shape.bins;
-        // At a knot rounding may choose the other side, where a linear spline has another slope.
+        // At a knot, rounding may select the adjacent bin, where a linear spline has a different slope.
         const double slack = c.shape.pieces == SplinePieces::linear ? 10 : 1e5 * tolerance;
         ASSERT_NEAR(back.log_det[r], -there.log_det[r], slack);
       }

@@ -1,5 +1,5 @@
 // Rational-quadratic splines on every SIMD target, float32 and float64: against the textbook formula in long double,
-// and where that has nothing to say: raw parameters of any size, knots, ends, far outside, NaN.
+// and in cases that it does not cover: raw parameters of any size, knots, ends, far outside, NaN.
 #include "runtime/kernel/spline.h"
 
 #include <algorithm>
@@ -70,7 +70,7 @@ Column<T> column(int64_t bins, SplineTails tails, bool soft_clip, int64_t n, dou
   return c;
 }
 
-// The knots and slopes as the papers have them, in long double.
+// The knots and slopes as defined in the papers, in long double.
 struct Knots {
   std::vector<Real> x, y, d;
   template <class T>
@@ -105,7 +105,7 @@ struct Knots {
                       : static_cast<Real>(c.shape.min_derivative) + std::log1p(std::exp(beta * v)) / beta);
     }
   }
-  // Value and log slope of a point inside.
+  // Returns value and log slope of a point inside the interval.
   std::pair<Real, Real> operator()(Real at) const {
     size_t k = 0;
     while (k + 2 < x.size() && at >= x[k + 1]) ++k;
@@ -123,7 +123,7 @@ bool near(T got, Real want, Real tolerance) {
 
 template <class T>
 void agrees_with_formula() {
-  const Real tolerance = sizeof(T) == 4 ? 2e-4L : 1e-11L;  // bins of 1/1000 of the interval magnify rounding
+  const Real tolerance = sizeof(T) == 4 ? 2e-4L : 1e-11L;  // bins of 1/1000 of the interval amplify rounding errors
   for (const SplineTails tails : kAllTails)
     for (const int64_t bins : {1, 2, 3, 8, 17, 256})
       for (const bool soft_clip : {false, true}) {
@@ -161,7 +161,7 @@ TEST(Spline, AgreesWithTheFormula) {
   });
 }
 
-// Gradients on every target against each other; that they are right is for the suites of layers to say.
+// Compares gradients between targets; the suites of layers check that they are right.
 TEST(Spline, TargetsAgree) {
   for (const SplineTails tails : kAllTails)
     for (const bool inverse : {false, true}) {
@@ -182,7 +182,7 @@ TEST(Spline, TargetsAgree) {
     }
 }
 
-// Points of all kinds, one row each: outside, the ends and their neighbours, and a walk through the inside.
+// Returns points of all kinds, one per row: outside, the ends and their neighbors, and a sequence through the inside.
 template <class T>
 std::vector<T> walk(double low, double high) {
   const T a = static_cast<T>(low), b = static_cast<T>(high), inf = std::numeric_limits<T>::infinity();
@@ -220,7 +220,7 @@ void any_raw_parameters() {
             const double bottom = inverse ? c.box.low : c.box.bottom, top = inverse ? c.box.high : c.box.top;
             const T slack = 16 * std::numeric_limits<T>::epsilon();
             for (size_t r = 0; r < c.in.size(); ++r) {
-              // Tangents of a slope up to 1e12 leave the range of the type far out.
+              // Tangents with a slope of up to 1e12 overflow far out.
               const bool far = std::fabs(c.in[r]) > 1e6;
               ASSERT_FALSE(std::isnan(c.out[r]) || !std::isfinite(c.log_det[r])) << c.in[r];
               ASSERT_TRUE(far || (std::isfinite(c.out[r]) && std::isfinite(c.g_in[r]))) << c.in[r];
@@ -283,7 +283,7 @@ void meets_linear_tails() {
             EXPECT_EQ(c.log_det[r], T(0));
           }
           EXPECT_LE(std::fabs(c.out[r] - c.in[r]), 4 * eps * std::fabs(c.in[r]));
-          // In the narrowest bin a rounding of x is a thousand of t.
+          // In the narrowest bin, a rounding error of x is amplified by 1000 in t.
           EXPECT_LE(std::fabs(c.log_det[r]), 1e4 * eps) << bins << " bins";
         }
       }
@@ -337,7 +337,7 @@ void nan_stays_in_its_row() {
       for (size_t r = 0; r < 40; ++r) {
         if (r == 7 || r == 11 || r == 16) {
           EXPECT_TRUE(std::isnan(bad.out[r])) << r;
-        } else if (r != 19) {  // 19: only where the point lies beside that knot
+        } else if (r != 19) {  // in row 19 the point lies next to that knot
           EXPECT_EQ(bad.out[r], c.out[r]);
           EXPECT_EQ(bad.g_in[r], c.g_in[r]);
         }

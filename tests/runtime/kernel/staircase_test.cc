@@ -1,5 +1,5 @@
-// Masked products against dense ones in long double, for masks of many shapes on every SIMD target; every open entry of
-// a mask is stored exactly once and no other; a row's bits do not depend on the batch.
+// Masked products against dense ones in long double, for masks of many shapes on every SIMD target. Every nonzero entry
+// of a mask is stored exactly once, and no other entry is; the bits of a row do not depend on the batch.
 #include "runtime/kernel/staircase.h"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ std::vector<Shape> shapes() {
       {{0}, {0}},    {{1}, {0}}, {{}, {0, 0}}, {{1, 2, 3}, {0, 0, 1, 1, 2, 2}}, {{0, 0, 0}, {0, 0, 0, 0, 0}},
       {{5}, {0, 9}},
   };
-  // Many columns of one need, few of many, gaps, and degrees that nobody reads.
+  // Many columns of one degree, few columns of many degrees, gaps, and degrees that nothing reads.
   for (const auto& [rows, cols, high] : {std::array<int, 3>{7, 9, 3},
                                          {40, 200, 2},
                                          {150, 130, 20},
@@ -85,7 +85,7 @@ void check(const Problem<T>& p) {
   std::vector<T> y = p.y, gx = p.gx, scratch(static_cast<size_t>(p.s.scratch(n)));
   for (int64_t e = 0; e < p.s.steps(); ++e) {
     staircase_forward_step<T>(p.s, e, p.w.data(), p.bias.data(), p.x.data(), y.data(), n);
-    // Complete are the columns of this need.
+    // The columns of this degree are complete now.
     for (int64_t j = p.s.first_col(e); j < p.s.first_col(e + 1); ++j) {
       for (int64_t r = 0; r < n; ++r) {
         long double sum = p.bias[static_cast<size_t>(j)], size = std::fabs(sum);

@@ -1,5 +1,5 @@
-// Triangular products and solves, and LU factors, against plain loops in long double; at sizes around the blocks, on
-// every SIMD target. Also that a row's bits do not depend on the rows beside it.
+// Triangular products and solves, and LU factors, against plain loops in long double, at sizes around the block sizes,
+// on every SIMD target. Also checks that the bits of a row do not depend on other rows.
 #include "runtime/kernel/triangular.h"
 
 #include <cmath>
@@ -28,7 +28,7 @@ std::vector<T> draw(int64_t n, uint64_t seed, double scale = 1) {
   return v;
 }
 
-// A well-conditioned triangular matrix [n, n]; zeros elsewhere, or `other`.
+// Returns a well-conditioned triangular matrix [n, n], with `other` in the other triangle.
 template <class T>
 std::vector<T> triangle(bool upper, int64_t n, T other, uint64_t seed) {
   std::vector<T> b = draw<T>(n * n, seed, 1 / std::sqrt(static_cast<double>(n)));
@@ -41,7 +41,7 @@ std::vector<T> triangle(bool upper, int64_t n, T other, uint64_t seed) {
   return b;
 }
 
-// The largest |x - y B| over columns and rows, relative to the sum of what is added up.
+// Returns the largest |x - y B|, relative to the sum of the absolute values of its terms.
 template <class T>
 double residual(const std::vector<T>& x, const std::vector<T>& y, int64_t rows, int64_t n,
                 const std::function<Real(int64_t, int64_t)>& b) {
@@ -80,7 +80,7 @@ TYPED_TEST(TriangularKernel, ProductsAndSolves) {
         const auto at = [&](int64_t i, int64_t j) { return Real(b[static_cast<size_t>(i * n + j)]); };
         kernel::triangular_multiply<T>(upper, rows, n, x.data(), n, b.data(), n, y.data(), n);
         EXPECT_LE(residual<T>(y, x, rows, n, at), 4 * eps * static_cast<double>(n));
-        // A solve does not read the other triangle, nor a diagonal of ones.
+        // A solve does not read the other triangle, nor a unit diagonal.
         const auto dirty = triangle<T>(upper, n, std::numeric_limits<T>::quiet_NaN(), 2);
         kernel::triangular_solve<T>({upper, false}, rows, n, x.data(), n, dirty.data(), n, y.data(), n);
         EXPECT_LE(residual<T>(x, y, rows, n, at), 2 * eps * static_cast<double>(n));
@@ -89,11 +89,11 @@ TYPED_TEST(TriangularKernel, ProductsAndSolves) {
         kernel::triangular_solve<T>({upper, true}, rows, n, x.data(), n, unit.data(), n, y.data(), n);
         EXPECT_LE(residual<T>(x, y, rows, n, [&](int64_t i, int64_t j) { return i == j ? Real(1) : at(i, j); }),
                   2 * eps * static_cast<double>(n));
-        // The same bits for a row alone.
+        // A row alone gives the same bits.
         std::vector<T> one(static_cast<size_t>(n));
         kernel::triangular_solve<T>({upper, true}, 1, n, x.data() + 5 * n, n, unit.data(), n, one.data(), n);
         EXPECT_EQ(std::memcmp(one.data(), y.data() + 5 * n, one.size() * sizeof(T)), 0);
-        // The gradient of B, compared where it is used.
+        // The gradient of B, compared only in its triangle.
         std::vector<T> g(b.size());
         kernel::triangular_outer<T>(upper, rows, n, x.data(), n, y.data(), n, g.data(), n);
         for (int64_t i = 0; i < n; ++i)
@@ -125,7 +125,7 @@ TEST(LuKernel, FactorsSolveBothWays) {
       const auto x = draw<double>(rows * n, 5);
       std::vector<double> y(x.size()), lu_t(lu.size());
       kernel::lu_solve_rows(n, lu.data(), pivot.data(), rows, x.data(), y.data(), scratch.data());
-      // Backward stable: the residual is small against |y| |A|, however large y is.
+      // Backward stable: the residual is small relative to |y| |A|, however large y is.
       EXPECT_LE(
           residual<double>(x, y, rows, n, [&](int64_t i, int64_t j) { return a[static_cast<size_t>(i * n + j)]; }),
           1e-15 * static_cast<double>(n));
@@ -139,7 +139,7 @@ TEST(LuKernel, FactorsSolveBothWays) {
 }
 
 TEST(LuKernel, Determinants) {
-  // |det| of a diagonal matrix behind an upper shear and a permutation of rows.
+  // |det| of a diagonal matrix multiplied by an upper shear and a row permutation.
   constexpr int64_t n = 70;
   std::vector<double> a(n * n, 0.0), scratch(static_cast<size_t>(kernel::lu_scratch(n)));
   std::vector<int32_t> pivot(n);
@@ -153,7 +153,7 @@ TEST(LuKernel, Determinants) {
   auto lu = a;
   kernel::lu_factor(n, lu.data(), pivot.data(), scratch.data());
   EXPECT_NEAR(kernel::lu_log_abs_det(n, lu.data()), want, 1e-11);
-  // A row twice: singular; and numbers that are not finite pass through.
+  // A repeated row makes the matrix singular; numbers that are not finite propagate.
   lu = a;
   std::fill(lu.begin(), lu.end(), 1.0);
   kernel::lu_factor(n, lu.data(), pivot.data(), scratch.data());

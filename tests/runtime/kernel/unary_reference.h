@@ -1,6 +1,6 @@
-// Reference formulas of every element-wise function, first and second derivative, in long double (64-bit mantissa), and
-// the errors that runtime/kernel/unary.h promises. Written for accuracy, one condition at a time; nothing is shared
-// with the kernels.
+// Reference formulas of every element-wise function and its first and second derivatives, in long double (64-bit
+// mantissa), and the error bounds stated in runtime/kernel/unary.h. Written for accuracy; shares no code with the
+// kernels.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -16,14 +16,14 @@ struct UnaryCase {
   kernel::Unary f;
   double a;
   double ulp32, ulp64;  // of f: bound on |error| / ulp(exact)
-  double floor;         // errors of f are counted against ulp(max(|exact|, floor)); 0: a true relative error
+  double floor;         // errors of f are in ulp(max(|exact|, floor)); 0: true relative error
   double deriv_floor;   // likewise for f' and f'', whose bound is kDerivUlp
   Formula value, deriv, deriv2;
-  bool damped = false;  // x times a factor that goes through denormals: see kDampedTiny
+  bool damped = false;  // x times a factor that becomes denormal, see kDampedTiny
 };
 inline constexpr double kDerivUlp = 6;
-// Errors of damped functions and of derivatives are counted against ulp(128 min): x e^x has lost bits where e^x is
-// denormal.
+// Errors of damped functions and of derivatives are in units of at least ulp(128 min), because x e^x has lost bits
+// where e^x is denormal.
 inline constexpr Real kDampedTiny = 128;
 
 inline const Real kInf = HUGE_VALL;
@@ -33,9 +33,9 @@ inline const Real kPi = 3.14159265358979323846264338327950288L;
 inline Real sigmoid(Real x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 inline Real softplus(Real x) { return std::fmax(x, 0.0L) + std::log1p(std::exp(-std::fabs(x))); }
 inline Real positive(Real x, Real yes, Real no) { return std::isnan(x) ? x : x > 0 ? yes : no; }
-// x f, where f vanishes faster than x grows
+// Returns x f, where f vanishes faster than x grows.
 inline Real damped(Real x, Real f) { return std::isinf(x) && f == 0 ? 0.0L : x * f; }
-// e^(-c x^2) with the rounding error of x^2 put back
+// Returns e^(-c x^2), corrected for the rounding error of x^2.
 inline Real gauss(Real x, Real c) {
   const Real high = x * x;
   return std::isinf(high) ? 0.0L : std::exp(-c * high) * (1 - c * std::fma(x, x, -high));

@@ -1,5 +1,5 @@
 // Every element-wise kernel x every SIMD target x float32 and float64: errors against long double within the stated
-// ULP, limits, NaN, and that an element's bits depend on its value only.
+// ULP, limits, NaN, and that the bits of an element depend only on its value.
 #include "runtime/kernel/unary.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 using kernel::Unary;
 
-// Normal, uniform, log-uniform, and the values where things change.
+// Returns normal, uniform and log-uniform points, and the values where functions change their branch.
 template <class T>
 std::vector<T> points() {
   using L = std::numeric_limits<T>;
@@ -48,7 +48,7 @@ std::vector<T> points() {
   return x;
 }
 
-// |got - exact| in units of the last place of max(|exact|, floor); an overflow counts as the value one binade up.
+// Returns |got - exact| in ulp(max(|exact|, floor)); an overflow counts as the value one binade higher.
 template <class T>
 double ulp_error(T got, Real exact, double floor, Real tiny) {
   using L = std::numeric_limits<T>;
@@ -103,7 +103,7 @@ TYPED_TEST(UnaryKernel, StaysWithinTheStatedError) {
         }
         value.see(x[i], y[i], exact, c.floor, c.damped ? kDampedTiny : 0);
         if (std::isnan(exact)) continue;  // out of the domain
-        // A derivative made of y is that of the y there is: f' carries the rounding of a denormal or infinite y.
+        // A derivative computed from y uses the rounded y, so f' inherits the rounding of a denormal or infinite y.
         const bool lost = from_y && (std::fabs(y[i]) < std::numeric_limits<T>::min() || std::isinf(y[i]));
         if (!lost) first.see(x[i], d1[i], c.deriv(x[i], c.a), c.deriv_floor, kDampedTiny);
         if (std::isfinite(exact)) second.see(x[i], d2[i], c.deriv2(x[i], c.a), c.deriv_floor, kDampedTiny);
@@ -115,7 +115,7 @@ TYPED_TEST(UnaryKernel, StaysWithinTheStatedError) {
   });
 }
 
-// The result of span [offset, offset + n) of a longer one, with canaries around the output.
+// Runs on [offset, offset + n) of a longer span, with canaries around the output.
 template <class T, class Run>
 void expect_same_bits_anywhere(const std::vector<T>& whole, const Run& run) {
   constexpr T kCanary = T{-12345};

@@ -1,4 +1,4 @@
-// Arithmetic writes its output and nothing else, where there is nothing to write too.
+// Arithmetic writes only its output, even if that is empty.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -16,11 +16,11 @@ TEST(Arithmetic, RowsWithoutColumnsWriteNothing) {
   t.arena().rewind(mark);
   double data[12] = {}, one = 1;
   View x = contiguous_view(data, DType::f64, {3, 0});
-  x.stride[0] = 4;  // columns that a slice left out
+  x.stride[0] = 4;  // columns that a slice skipped
   Var y = sub(t, t.input(x, false), t.input(contiguous_view(&one, DType::f64, {1}), false));
   EXPECT_EQ(y->out.count(), 0);
   const auto* behind = static_cast<const unsigned char*>(t.arena().take(256));
-  for (int i = 0; i < 256; ++i) ASSERT_EQ(behind[i], 0x5a) << "byte " << i << " behind the output";
+  for (int i = 0; i < 256; ++i) ASSERT_EQ(behind[i], 0x5a) << "byte " << i << " past the end of the output";
 }
 
 }  // namespace

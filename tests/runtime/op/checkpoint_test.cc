@@ -1,4 +1,4 @@
-// checkpoint gives the bits of the sub-graph recorded node by node, and refuses what it cannot differentiate.
+// checkpoint gives the same bits as the sub-graph recorded node by node, and refuses what it cannot differentiate.
 #include "runtime/op/checkpoint.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ class CheckpointTest : public testing::Test {
   }
   static Doubles values(const View& v) { return Doubles(v.as<double>(), v.as<double>() + v.count()); }
 
-  // A step with random numbers: y = dropout(tanh(x W)) c, and the log-det of an affine map on the way.
+  // A segment with random numbers, y = dropout(tanh(x W)) c, and the log-det of an affine map.
   struct Step {
     Var w, log_scale, shift;
     Mapped operator()(Tape& tape, const Var* data) const {
@@ -35,8 +35,8 @@ class CheckpointTest : public testing::Test {
       return {mul(tape, dropout(tape, m.y, 0.4), data[1]), m.log_det};
     }
   };
-  // Values and gradients of three steps, each with its own parameters and context: what several steps add to one
-  // gradient rounds differently, since an op may add with a fused multiply-add.
+  // Returns values and gradients of three segments, each with its own parameters and context. (Sharing them would
+  // change rounding, since an op may add to a gradient with a fused multiply-add.)
   std::vector<Doubles> three_steps(bool checkpoints) {
     const TapeScope scope(t);
     t.training = true;
@@ -64,7 +64,7 @@ class CheckpointTest : public testing::Test {
 
 TEST_F(CheckpointTest, BitsAreThoseOfTheGraph) { EXPECT_EQ(three_steps(true), three_steps(false)); }
 
-// The memory of a step is that of its outputs.
+// A checkpointed segment takes only the memory of its outputs.
 TEST_F(CheckpointTest, KeepsInputsAndOutputsOnly) {
   const auto kept = [&](bool checkpoints) {
     const TapeScope scope(t);
@@ -84,7 +84,7 @@ TEST_F(CheckpointTest, KeepsInputsAndOutputsOnly) {
 
 TEST_F(CheckpointTest, AnAbsentLogDetIsZero) {
   {
-    const ScratchScope used(t);  // memory is not zero by chance
+    const ScratchScope used(t);  // so that memory is not zero by chance
     std::fill_n(t.scratch<double>(1000), 1000, 7.0);
   }
   const Var data[] = {leaf({4, 3}, 0)};

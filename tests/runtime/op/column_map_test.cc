@@ -1,5 +1,5 @@
-// A column map whose inverse is an iteration, in couplings and as an autoregressive map: it takes its scratch from the
-// scope and a row that it misses is named by its number in the whole data.
+// A column map whose inverse is iterative, in couplings and as an autoregressive map: it takes its scratch memory from
+// the scope, and a row that it fails to invert is named by its index in all of the data.
 #include "runtime/op/column_map.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// z = x + x^3 + h, with one number h for every row.
+// z = x + x^3 + h, with one number h per row.
 class Cubic final : public ColumnMap {
  public:
   explicit Cubic(int64_t max_iterations) : limits_{1e-12, max_iterations} {}
@@ -74,7 +74,7 @@ class ColumnMapTest : public testing::Test {
   Tape t{system_allocator(), DType::f64};
   const Cubic cubic{100}, hasty{1};
 
-  // Zeros, whose roots the search starts at, and `at` in one row of column 1.
+  // Returns zeros, whose roots are where the search starts, with `at` in one row of column 1.
   Var zeros_but(int64_t row, double at) {
     Var z = t.zeros({kRows, 2});
     z->y<double>()[row * 2 + 1] = at;

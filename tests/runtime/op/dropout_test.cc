@@ -1,4 +1,5 @@
-// Dropout: the mask's values, and what it depends on. That a row's mask does not depend on its block: total_test.cc.
+// Dropout: values of the mask and what it depends on. total_test.cc checks that a row's mask does not depend on its
+// block.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -47,10 +48,10 @@ TEST_F(DropoutTest, EveryOpSeedAndStepHasItsOwnMask) {
   EXPECT_EQ(masks.size(), 2u * 3 * 3);
   t.random = RandomKey{2, 2, 0, 0};
   masks.insert(masked(0.5));
-  EXPECT_EQ(masks.size(), 2u * 3 * 3);  // the same again
+  EXPECT_EQ(masks.size(), 2u * 3 * 3);  // a repeated key gives the same mask
 }
 
-TEST_F(DropoutTest, IsNothingOutsideTraining) {
+TEST_F(DropoutTest, IsANoOpOutsideTraining) {
   EXPECT_EQ(dropout(t, ones_, 0), ones_);
   t.training = false;
   EXPECT_EQ(dropout(t, ones_, 0.5), ones_);

@@ -1,5 +1,5 @@
 // Ops against golden vectors of group 09 (PyTorch, float64): values and gradients of sum(cot out), in both dtypes.
-// A file has in.NAME, out, cot and grad.NAME; axes other than the last are reached through permute.
+// A file has in.NAME, out, cot and grad.NAME; permute moves axes other than the last.
 #include "tests/support/golden.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ class OpGolden : public testing::Test {
     return t.input(contiguous_view(memory.back().data(), dtype_of<T>, dims_of(g)), needs_grad);
   }
 
-  // Reads the inputs of a file that are differentiable, the others are for the test to read.
+  // Reads the differentiable inputs of a file; the test reads the others.
   Golden load(const std::string& name) {
     Golden g = Golden::load(name);
     for (const auto& [key, tensor] : g.tensors())
@@ -62,7 +62,7 @@ TYPED_TEST_SUITE(OpGolden, Types);
 struct Function {
   const char* name;
   Unary f;
-  const char* parameter = nullptr;  // in the file's metadata
+  const char* parameter = nullptr;  // key in the file's metadata
 };
 constexpr Function kFunctions[] = {
     {"relu", Unary::relu},
@@ -112,14 +112,14 @@ TYPED_TEST(OpGolden, Activations) {
     *t.grad(*loss).template as<TypeParam>() = 1;
     t.backward();
     GoldenTensor grad = g[std::string("grad.") + fn.name];
-    // PyTorch 1.13 rounds alpha to float32 in the backward of celu; 1 + out/alpha below zero is what it means.
+    // PyTorch 1.13 rounds alpha to float32 in the backward of celu; the exact gradient is 1 + out/alpha below zero.
     if (fn.f == Unary::celu)
       for (size_t k = 0; k < grad.data.size(); ++k)
         grad.data[k] = g["cot"].data[k] * (g["x"].data[k] > 0 ? 1 : 1 + g["out.celu"].data[k] / g.number("celu_alpha"));
     expect_close(values_of<TypeParam>(t.grad(*x)), grad, golden_grad_tolerance<TypeParam>, fn.name);
     ++checked;
   }
-  EXPECT_EQ(checked, 31u);  // all but lgamma, which is no unary kernel
+  EXPECT_EQ(checked, 31u);  // all except lgamma, which is not a unary kernel
 }
 
 TYPED_TEST(OpGolden, StableExtremes) {
@@ -135,7 +135,7 @@ TYPED_TEST(OpGolden, StableExtremes) {
                  golden_tolerance<TypeParam>, name);
     *t.grad(*sum(t, y)).template as<TypeParam>() = 1;
     t.backward();
-    // PyTorch's softplus is x above 20, with gradient 1: exactly, it is sigmoid everywhere.
+    // PyTorch's softplus is x above 20, with gradient 1; the exact gradient is sigmoid everywhere.
     const std::string grad = fn->f == Unary::softplus ? "out.sigmoid" : std::string("grad.") + name;
     expect_close(values_of<TypeParam>(t.grad(*x)), g[grad], golden_grad_tolerance<TypeParam>, name);
   }
@@ -222,7 +222,7 @@ TYPED_TEST(OpGolden, Slogdet) {
   this->check(g, slogdet(this->t, this->leaves["x"]));
 }
 
-// (strictly lower part of l + I) X = b, by rows: the transposed of X and b. The gradient of l has zeros elsewhere.
+// Solves (strictly lower part of l + I) X = b row by row, with X and b transposed. The gradient of l is zero elsewhere.
 TYPED_TEST(OpGolden, SolveTriangularLower) {
   const Golden g = Golden::load("09_solve_triangular_lower");
   Tape& t = this->t;
@@ -239,7 +239,7 @@ TYPED_TEST(OpGolden, SolveTriangularLower) {
   expect_close(values_of<TypeParam>(t.grad(*e)), grad, golden_grad_tolerance<TypeParam>, "entries");
 }
 
-// Over the batch: sum, mean, max, 2-norm, and the sum of products along the last axis.
+// Reductions over the batch (sum, mean, max, 2-norm), and the sum of products along the last axis.
 TYPED_TEST(OpGolden, Reduce) {
   const Golden g = this->load("09_reduce");
   Tape& t = this->t;

@@ -1,5 +1,5 @@
-// The polar factor: orthonormal whatever the condition, a fixed point of itself, nearest to what it came from; and rows
-// that depend on each other.
+// The polar factor: orthonormal for any condition number, a fixed point of itself, the nearest orthonormal matrix; and
+// linearly dependent rows.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,7 +13,7 @@
 namespace nf::test {
 namespace {
 
-// A = V^T diag(w) V with orthonormal rows of V, to a few ULP of its largest number for every row, on every SIMD target.
+// Checks A = V^T diag(w) V with orthonormal rows of V to a few ULP of the largest element, on every SIMD target.
 void expect_apart(int64_t n, const Values& a) {
   on_every_target([&](int64_t) {
     Values work = a, v(a.size()), w(static_cast<size_t>(n));
@@ -38,7 +38,7 @@ void expect_apart(int64_t n, const Values& a) {
   });
 }
 
-// Symmetric, of these eigenvalues and random eigenvectors: a reflection from both sides, a few times.
+// Returns a symmetric matrix with these eigenvalues and random eigenvectors, by two-sided reflections.
 Values with_eigenvalues(const Values& w, uint64_t seed) {
   const auto n = static_cast<int64_t>(w.size());
   std::mt19937_64 random(seed);
@@ -61,7 +61,7 @@ Values with_eigenvalues(const Values& w, uint64_t seed) {
   return a;
 }
 
-TEST(SymmetricEigen, TakesAMatrixApart) {
+TEST(SymmetricEigen, DecomposesAMatrix) {
   std::mt19937_64 random(1);
   for (const int64_t n : {1, 2, 3, 4, 8, 17, 33, 64, 131}) {
     Values a = draw_normal(n * n, random);
@@ -75,7 +75,7 @@ TEST(SymmetricEigen, TakesAMatrixApart) {
   }
 }
 
-TEST(SymmetricEigen, TakesHardOnesApart) {
+TEST(SymmetricEigen, DecomposesHardMatrices) {
   for (const int64_t n : {2, 5, 40}) {
     const auto size = static_cast<size_t>(n);
     Values one(size, 1.0), steep(size), pairs(size), sparse(size * size), blocks(size * size);
@@ -94,7 +94,7 @@ TEST(SymmetricEigen, TakesHardOnesApart) {
   }
 }
 
-TEST(SymmetricEigen, OfWhatIsNotFiniteIsNaN) {
+TEST(SymmetricEigen, OfANonFiniteMatrixIsNaN) {
   for (const double bad : {NAN, INFINITY, -INFINITY}) {
     Values a(25, 1.0), v(25), w(5);
     a[7] = a[11] = bad;
@@ -112,7 +112,7 @@ TYPED_TEST_SUITE(PolarTest, Types);
 TYPED_TEST(PolarTest, RowsAreOrthonormal) {
   constexpr double eps = sizeof(TypeParam) == 8 ? 2e-15 : 1e-6;
   std::mt19937_64 random(2);
-  for (const double squeeze : {1.0, 1e-3, 1e-6}) {  // of the second row: a condition of about its inverse
+  for (const double squeeze : {1.0, 1e-3, 1e-6}) {  // scales the second row; the condition is about the inverse
     constexpr int64_t m = 4, d = 7;
     Values a = draw_normal(m * d, random);
     for (int64_t j = 0; j < d; ++j)
@@ -130,7 +130,7 @@ TYPED_TEST(PolarTest, RowsAreOrthonormal) {
   }
 }
 
-// Q is orthonormal and A Q^T symmetric and positive, which makes it the polar factor; gradients are those of differences.
+// Q is orthonormal and A Q^T symmetric positive, so Q is the polar factor; gradients match finite differences.
 TEST(Polar, OfManyRows) {
   for (const auto& size : {std::pair<int64_t, int64_t>{32, 32}, {33, 70}, {64, 128}}) {
     const int64_t m = size.first, d = size.second;  // clang 14 cannot capture a structured binding

@@ -1,6 +1,7 @@
-// The generic suite: every test case of every op in the registry, over sizes, memory layouts, dtypes and SIMD targets.
-// Gradients against five-point differences: the error of the difference is about 1e-12 f'''''/30 + 1e-13, so 1e-6 of
-// the largest gradient has room for the poles and scales in the domains, and none for a wrong formula.
+// The generic suite: runs every test case of every op in the registry, over sizes, memory layouts, dtypes and SIMD
+// targets. Gradients are compared with five-point differences, whose error is about 1e-12 f'''''/30 + 1e-13. A
+// tolerance of 1e-6 of the largest gradient allows for the poles and scales in the domains, but not for a wrong
+// formula.
 #include "runtime/op/registry.h"
 
 #include <gtest/gtest.h>
@@ -16,9 +17,9 @@ namespace nf::test {
 namespace {
 
 constexpr double kStep = 1e-3;
-constexpr double kGradient = 1e-6;  // of the largest element, or of 1
-constexpr double kFloat32 = 1e-5;   // the same, float32 against float64
-constexpr double kTargets = 1e-12;  // float64 on one SIMD target against another: summation order and few-ULP functions
+constexpr double kGradient = 1e-6;  // relative to the largest element, or to 1
+constexpr double kFloat32 = 1e-5;   // likewise, float32 against float64
+constexpr double kTargets = 1e-12;  // float64 between SIMD targets: summation order, few-ULP functions
 
 const Sizes kUsual = {{'n', 5}, {'d', 4}, {'m', 3}, {'c', 2}, {'e', 6}};
 const Sizes kSizes[] = {
@@ -32,14 +33,14 @@ const Sizes kSizes[] = {
     {{'n', 33}, {'d', 1}, {'m', 17}, {'c', 17}, {'e', 2}},
 };
 
-// Both outputs in one list.
+// Returns both outputs in one list.
 Values joined(const Result& r) {
   Values all = r.y;
   all.insert(all.end(), r.extra.begin(), r.extra.end());
   return all;
 }
 
-// The ops that make a Var.
+// Collects the ops that a Var was computed by.
 void collect_ops(const Node* n, std::set<const Op*>* ops) {
   if (n->op) ops->insert(n->op);
   for (int i = 0; i < n->n_in; ++i)
@@ -74,7 +75,7 @@ class EveryOp : public testing::TestWithParam<const OpCase*> {
   Runner<double> runner_;
   Runner<float> runner32_;
 
-  // An op of this case that has no tangent rule.
+  // Returns an op of this case without a tangent rule.
   const Op* refusing() const {
     for (const Op* op : ops_of(c_))
       if (!op->tangent.rule) return op;
@@ -86,14 +87,14 @@ class EveryOp : public testing::TestWithParam<const OpCase*> {
             draw_normal(static_cast<int64_t>(r.extra.size()), random_)};
   }
 
-  // Elements of an input to difference: all of a small one, some of a large one.
+  // Returns the input elements to difference: all of a small input, some of a large one.
   std::vector<size_t> sample(size_t count) {
     std::vector<size_t> at;
     for (size_t k = 0; k < std::min<size_t>(count, 40); ++k) at.push_back(count <= 40 ? k : random_() % count);
     return at;
   }
 
-  // The largest gap between the gradients in `r` and differences of <cotangents, outputs>, relative to their scale.
+  // Compares the gradients in `r` with differences of <cotangents, outputs>, relative to their scale.
   void expect_differences(const Problem& p, const Options& o, const Result& r) {
     for (int i = 0; i < p.inputs(); ++i) {
       const auto at_input = static_cast<size_t>(i);
@@ -108,7 +109,8 @@ class EveryOp : public testing::TestWithParam<const OpCase*> {
         cot.insert(cot.end(), o.cotangents->extra.begin(), o.cotangents->extra.end());
         const double x = p.x[at_input][k], got = r.grad[at_input][k];
         double h = kStep * std::max(0.1, std::min(1.0, std::abs(x))), want = 0, bound = 0;
-        // Third derivatives of a strong contraction are large: smaller steps before a gradient of a tangent is wrong.
+        // Third derivatives of a strong contraction are large, so smaller steps are tried before a gradient of a
+        // tangent fails.
         for (int tries = o.direction ? 3 : 1; tries > 0; --tries, h /= 10) {
           want = five_point(h, cot, [&](double step) {
             moved.x[at_input][k] = x + step;
@@ -134,7 +136,7 @@ TEST_P(EveryOp, GradientsMatchDifferences) {
   }
 }
 
-// What memory looks like changes no value and no gradient; values are the same bits.
+// The memory layout changes no value and no gradient; values have the same bits.
 TEST_P(EveryOp, StridesDoNotMatter) {
   for (const Sizes& sizes : kSizes) {
     const Problem p(c_, sizes, random_());
@@ -186,7 +188,7 @@ TEST_P(EveryOp, GradientsOfOneOutputOnly) {
     EXPECT_TRUE(same(sum_of(a.grad[i], b.grad[i]), both.grad[i], 1e-12 * largest(both.grad[i]))) << "input " << i;
 }
 
-// A Var that two ops use receives both contributions.
+// A Var that two ops use gets both contributions.
 TEST_P(EveryOp, GradientsAccumulate) {
   const Problem p(c_, kUsual, random_());
   const Cotangents cot = cotangents_of(runner_.run(p));
@@ -200,7 +202,7 @@ TEST_P(EveryOp, GradientsAccumulate) {
         << "input " << i;
 }
 
-// And so does one that an op uses twice.
+// So does a Var that one op uses twice.
 TEST_P(EveryOp, SameVarTwice) {
   Problem p(c_, kUsual, random_());
   if (p.inputs() < 2 || !(p.shape[0] == p.shape[1]) || !p.differentiable(0) || !p.differentiable(1)) return;
@@ -216,7 +218,7 @@ TEST_P(EveryOp, SameVarTwice) {
   EXPECT_TRUE(same(shared.grad[0], want, 1e-12 * largest(want)));
 }
 
-// Tangents against differences along a direction, then gradients of tangents against differences of tangents.
+// Compares tangents with differences along a direction, then gradients of tangents with differences of tangents.
 TEST_P(EveryOp, TangentsMatchDifferences) {
   for (const Sizes& sizes : {kSizes[0], kSizes[1], kSizes[2], kSizes[3], kSizes[5]}) {
     const Problem p(c_, sizes, random_());
@@ -301,7 +303,7 @@ std::vector<const OpCase*> all_cases() {
   return all;
 }
 
-// Every op has a tangent rule or a stated reason; these are all that have none (of those with cases).
+// Every op has a tangent rule or a stated reason; this lists all ops with cases that have no rule.
 TEST(TangentPolicy, OpsWithoutARule) {
   std::map<std::string, std::string> without;
   for (const OpCase* c : all_cases())

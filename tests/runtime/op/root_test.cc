@@ -1,5 +1,5 @@
-// The root solver on functions that are hard in different ways, with and without brackets: roots to the last digits,
-// the same bits alone and among others, and what happens when a tolerance is out of reach.
+// The root solver on functions that are difficult in different ways, with and without brackets: roots to the last
+// digits, the same bits alone and in a batch, and unreachable tolerances.
 #include "runtime/op/root.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace nf::test {
 namespace {
 
-// Increasing, each in its own way.
+// Increasing functions, each difficult in its own way.
 template <class T>
 struct Function {
   const char* name;
@@ -55,7 +55,7 @@ template <class T>
 class RootTest : public testing::Test {
  protected:
   static constexpr T kInf = std::numeric_limits<T>::infinity();
-  // Roots of f(x) = y from x = start, with open brackets.
+  // Finds the roots of f(x) = y from x = start, with open brackets.
   std::vector<T> roots(const Evaluate<T>& f, const std::vector<T>& y, T start = 0, const RootLimits& limits = {}) {
     const auto n = static_cast<int64_t>(y.size());
     std::vector<T> x(y.size(), start), low(y.size(), -kInf), high(y.size(), kInf);
@@ -81,8 +81,8 @@ TYPED_TEST(RootTest, FindsThem) {
       for (T x : want) y.push_back(f.f(x));
       const std::vector<T> x = this->roots(e, y, start);
       for (size_t i = 0; i < x.size(); ++i) {
-        // Rounding of y, and the tolerance of 1e-12, may hide this much of x; where the slope is 0, a cube root of it.
-        // A slope that lies spoils the last step.
+        // Rounding of y and the tolerance of 1e-12 may shift x by this much; where the slope is 0, by the cube root of
+        // it. A wrong slope makes the last step inaccurate.
         const T hidden = (&f == &kFunctions<T>[7] ? 400 : 40) * eps * (std::abs(y[i]) + std::abs(want[i])) + T(4e-12);
         EXPECT_LE(std::abs(f.f(x[i]) - y[i]), hidden * std::max(T(1), f.slope(want[i]))) << want[i];
         if (f.slope(want[i]) > T(0.1)) {
@@ -117,7 +117,7 @@ TYPED_TEST(RootTest, MissesNameTheFirstRow) {
   using T = TypeParam;
   const Evaluate<T> f(kFunctions<T>[3]);
   this->tape.random.first_row = 1000;
-  const std::vector<T> y = {1, 1, 50, 1, 70};  // 1 is met at x = 0, where the search starts
+  const std::vector<T> y = {1, 1, 50, 1, 70};  // 1 is solved at x = 0, where the search starts
   EXPECT_ERROR(this->roots(f, y, 0, {1e-12, 1}), Code::not_inverted, "row 1002");
   EXPECT_ERROR(this->roots(f, y, 0, {1e-12, 1}), Code::not_inverted, "max_iterations");
   EXPECT_NO_THROW(this->roots(f, y, 0, {1e-12, 100}));

@@ -1,4 +1,4 @@
-// What every op does with bad numbers and bad shapes, and that a row's result is a function of that row alone.
+// Every op with bad numbers and bad shapes, and that a row's result is a function of that row alone.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,14 +20,14 @@ class Rows {
 
   bool by_row(int i) const { return c_.in[i].dims[0] == 'n'; }
 
-  // The op maps rows to rows: the first extent of its first input and of its outputs is n.
+  // Returns whether the op maps rows to rows: the first extent of its first input and of its outputs is n.
   bool applies(const Problem& p) {
     if (!p.inputs() || !by_row(0)) return false;
     const Result r = runner.run(p);
     return r.y_shape.rank > 0 && r.y_shape[0] == kRows && std::strchr(c_.in[0].dims + 1, 'n') == nullptr;
   }
 
-  // Elements [first, last) of row r.
+  // Returns the elements of row r.
   static Values row(const Values& v, int64_t r) {
     const auto size = static_cast<int64_t>(v.size()) / kRows;
     return Values(v.begin() + r * size, v.begin() + (r + 1) * size);
@@ -52,7 +52,7 @@ class Rows {
 
 Values ones(size_t n) { return Values(n, 1.0); }
 
-// The same bits up to the sign and payload of a NaN.
+// Compares bits, except for the sign and payload of a NaN.
 bool equal(const Values& a, const Values& b) { return bool(same(a, b, 0)); }
 
 class AnyOp : public testing::TestWithParam<const OpCase*> {
@@ -85,7 +85,7 @@ class AnyOp : public testing::TestWithParam<const OpCase*> {
     }
   }
 
-  // A bad number in one row leaves the others as they were; NaN reaches every output that depends on it.
+  // A bad number in one row leaves other rows unchanged; NaN reaches every output that depends on it.
   template <class T>
   void bad_numbers() {
     constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -141,8 +141,8 @@ TEST_P(AnyOp, BadNumbersStayInTheirRow) {
   bad_numbers<double>();
 }
 
-// Every input with one more element along an axis, without its last axis, and with one more: either the op has a
-// meaning for that, or it says so. An extent that two inputs share cannot change in one of them.
+// Tries every input with one more element along an axis, without its last axis, and with one more axis: the op either
+// accepts the shape or reports an error. An extent that two inputs share cannot change in only one of them.
 TEST_P(AnyOp, WrongShapesAreErrors) {
   const Problem p(c_, kSizes, random_());
   const auto attempt = [&](int i, const Dims& shape, bool must_fail) {

@@ -97,7 +97,7 @@ TEST_F(TapeTest, GradForWriteIsFreshOnce) {
   EXPECT_FALSE(fresh);
 }
 
-TEST_F(TapeTest, NothingFlowsFromWhatWasNotReached) {
+TEST_F(TapeTest, NothingFlowsFromUnreachedNodes) {
   Var a = leaf(a_), b = leaf(b_);
   Var unused = mul(t, a, b);
   Var y = scale(t, a, 2);
@@ -127,12 +127,12 @@ TEST_F(TapeTest, AliasesShareMemoryAndGradients) {
   seed_ones(y);
   t.backward();
   EXPECT_EQ(values(t.grad(*m)), (Doubles{2 + 10, 4 + 1 + 10, 1 + 10, 8 + 10, 10 + 1 + 10, 1 + 10}));
-  // A look at a look
+  // An alias of an alias
   EXPECT_EQ(slice_columns(t, right, 1, 1)->base, m);
   EXPECT_EQ(t.grad(*slice_columns(t, right, 1, 1)).as<double>(), t.grad(*m).as<double>() + 2);
 }
 
-// The gradient of a leaf in somebody else's wider matrix has that matrix' strides, and so do looks at it.
+// The gradient of a leaf that is part of a wider matrix has that matrix's strides, and so do aliases of the leaf.
 TEST_F(TapeTest, StridedLeaf) {
   View v = contiguous_view(m_.data(), DType::f64, {2, 3});
   v.shape[1] = 2;
@@ -147,7 +147,7 @@ TEST_F(TapeTest, StridedLeaf) {
   EXPECT_EQ((Doubles{p[0], p[1], p[3], p[4]}), (Doubles{2, 1, 5, 4}));
 }
 
-// Recording off: values only.
+// With recording off, only values are computed.
 TEST_F(TapeTest, RecordingOffTakesNoGradients) {
   t.recording = false;
   Var a = leaf(a_);
@@ -161,7 +161,7 @@ TEST_F(TapeTest, RecordingOffTakesNoGradients) {
   EXPECT_EQ(values(y->out), (Doubles{1, 4, 9}));
 }
 
-// A node and its value cost their own bytes, rounded up to cache lines, and nothing else.
+// A node and its value take their own bytes, rounded up to cache lines, and nothing else.
 TEST_F(TapeTest, MemoryOfOneOp) {
   Var a = leaf(a_);
   const size_t before = t.arena().high_water();
@@ -174,7 +174,7 @@ TEST_F(TapeTest, MemoryOfOneOp) {
 // ---- constants of ops and gradients of inputs ----------------------------------------------------------------------
 
 struct Weights {
-  double w[40] = {};  // far more than what a node rounds up to
+  double w[40] = {};  // far more than a node rounds up to
   bool twice = false;
 };
 
@@ -184,7 +184,7 @@ Shapes same_shape(const Node& n) {
   return s;
 }
 
-// y_k = w_k x_k, times two for `twice`; kLate: its vjp takes the gradient of a node that is not an input, too late.
+// y_k = w_k x_k, doubled for `twice`. kLate: the vjp takes the gradient of a node that is not an input, too late.
 Node* other = nullptr;
 template <bool kLate>
 const Op kWeigh = {"weigh",
@@ -215,7 +215,7 @@ TEST_F(TapeTest, AnOpReadsItsConstantsByType) {
   weights.twice = true;
   Var a = leaf(a_);
   Var y = t.record(kWeigh<false>, {a, nullptr}, weights);
-  weights.w[0] = 7;  // copied when it was recorded
+  weights.w[0] = 7;  // copied when the op was recorded
   EXPECT_EQ(values(y->out), (Doubles{2, 8, 18}));
   EXPECT_EQ(y->attr<Weights>().w[39], 40);
   EXPECT_ERROR(y->attr<Dims>(), Code::internal, "weigh: its constants are of another type");
@@ -262,8 +262,8 @@ TEST_F(TapeTest, AnOpTakesAnyNumberOfInputs) {
   for (Var v : {inputs[0], inputs[49], inputs[99]}) EXPECT_EQ(values(t.grad(*v)), (Doubles{1, 1, 1}));
 }
 
-// Storage of the inputs' gradients exists before the vjp runs, so what it takes next survives its scratch; a gradient
-// that would not is refused.
+// Storage of the inputs' gradients is taken before the vjp runs, so it survives the release of the vjp's scratch
+// memory; taking a gradient that would not survive is refused.
 TEST_F(TapeTest, GradientsDoNotGoWithTheScratch) {
   Var a = leaf(a_), b = leaf(b_);
   Weights weights{{3, 4, 5}, false};
@@ -277,12 +277,12 @@ TEST_F(TapeTest, GradientsDoNotGoWithTheScratch) {
   seed_ones(t.record(kWeigh<true>, {leaf(a_), nullptr}, weights));
   EXPECT_ERROR(t.backward(), Code::internal, "scope that gives it back");
   t.grad_storage(*b);
-  t.backward();  // the failed one left no scope behind
+  t.backward();  // the failed call left no scope open
 
   Var old = leaf(a_), grown = scale(t, old, 2);
   {
     const TapeScope scope(t);
-    seed_ones(scale(t, leaf(a_), 2));  // all of it goes together
+    seed_ones(scale(t, leaf(a_), 2));  // all of it is released together
     t.backward(grown);
     EXPECT_ERROR(t.grad(*old), Code::internal, "scope that gives it back");
     t.zeros({3});
@@ -324,7 +324,7 @@ TEST_F(TapeTest, TangentThroughAGraph) {
   Var y = mul(t, s, unary(t, Unary::exp, a));  // (2 a + a^2) e^a
   EXPECT_NEAR(values(jvp(t, y, a, v)->out)[0], 3 * std::exp(1.0), 1e-14);
   EXPECT_EQ(values(jvp(t, y, a, v)->out)[1], 0);
-  EXPECT_NEAR(values(jvp(t, y, s, v)->out)[0], std::exp(1.0), 1e-14);  // another x, no memory of the walks before
+  EXPECT_NEAR(values(jvp(t, y, s, v)->out)[0], std::exp(1.0), 1e-14);  // another x; no state remains from earlier walks
   EXPECT_EQ(jvp(t, a, a, v), v);
   EXPECT_EQ(jvp(t, v, a, v), nullptr);
   EXPECT_EQ(jvp(t, scale(t, v, 2), a, v), nullptr);
@@ -342,7 +342,7 @@ TEST_F(TapeTest, GradientOfATangent) {
   EXPECT_EQ(values(t.grad(*a)), (Doubles{6 * 1, 6 * -2, 6 * 6}));
 }
 
-// Looks at looks at strided memory: the tangent is the same look at a packed direction.
+// Aliases of aliases of strided memory: the tangent is the same alias of a packed direction.
 TEST_F(TapeTest, TangentThroughAliasesOfAStridedLeaf) {
   Doubles wide(2 * 5), direction = {1, 2, 3, 4, 5, 6};
   for (size_t k = 0; k < wide.size(); ++k) wide[k] = static_cast<double>(k);
@@ -355,7 +355,7 @@ TEST_F(TapeTest, TangentThroughAliasesOfAStridedLeaf) {
   EXPECT_EQ(values(jvp(t, unary(t, Unary::square, look), x, v)->out), (Doubles{60, 84}));
 }
 
-// Second outputs, alone, with the first one, through a view, and of a node that is itself what moves.
+// Second outputs: alone, with the first output, through a view, and of a node that is itself differentiated.
 TEST_F(TapeTest, TangentsOfSecondOutputs) {
   Doubles toward = {1, 2, 3}, one_row = {4, 5, 6};
   Var l = leaf(a_), x = leaf(one_row, {1, 3}), v = leaf(toward);
@@ -365,7 +365,7 @@ TEST_F(TapeTest, TangentsOfSecondOutputs) {
   EXPECT_EQ(values(both.extra->out), Doubles{6});
   EXPECT_NEAR(values(both.y->out)[0], one_row[0] * std::exp(a_[0]), 1e-12);
   EXPECT_EQ(values(jvp(t, reshape(t, z->extra, {1, 1}), l, v)->out), Doubles{6});
-  EXPECT_EQ(jvp(t, z->extra, x, leaf(toward, {1, 3})), nullptr);  // x plays no part in it
+  EXPECT_EQ(jvp(t, z->extra, x, leaf(toward, {1, 3})), nullptr);  // it does not depend on x
   EXPECT_EQ(jvp(t, scale(t, z->extra, 2), z, leaf(toward, {1, 3})), nullptr);
   Var later = bijection(t, Bijection::exp, z).log_det;  // sum z
   EXPECT_EQ(values(jvp(t, add(t, later, z->extra), z, leaf(toward, {1, 3}))->out), Doubles{6});

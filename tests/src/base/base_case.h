@@ -1,4 +1,4 @@
-// Every base distribution in configurations that matter, as a model without layers.
+// Every base distribution in several configurations, as a model without layers.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,9 +12,9 @@ namespace nf::test {
 struct BaseSetup {
   const char* json;
   int64_t context = 0;
-  enum Labels { none, index, one_hot } labels = none;  // what the context holds, of three classes
+  enum Labels { none, index, one_hot } labels = none;  // content of the context, for three classes
   bool learned = true;
-  bool smooth = true;     // the density, so that quadrature converges fast
+  bool smooth = true;     // the density is smooth, so quadrature converges fast
   bool implicit = false;  // sample gradients are those of another map (mixtures)
 };
 
@@ -66,7 +66,7 @@ inline Values draw_context(const BaseSetup& b, int64_t rows, uint64_t seed) {
   return c;
 }
 
-// Rows `first` ... of the samples of a seed.
+// Draws samples number `first` ... of a seed.
 template <class T>
 Values sample_base(FlowCase<T>& f, uint64_t seed, int64_t first, int64_t rows, const Values& context) {
   Tape t(system_allocator(), dtype_of<T>);

@@ -1,4 +1,4 @@
-// Base distributions at their edges: extreme and non-finite z, labels that are none, specs that must be refused, threads,
+// Base distributions at their edges: extreme and non-finite z, invalid labels, specs that must be refused, threads,
 // files, and a training that uses the context.
 #include <gtest/gtest.h>
 
@@ -20,11 +20,11 @@ class BaseEdges : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(BaseEdges, Types);
 
-// Densities fall towards the tails and are never NaN there; NaN in z gives NaN.
+// Densities decrease toward the tails and are never NaN there; NaN in z gives NaN.
 TYPED_TEST(BaseEdges, ExtremeRowsHaveDefinedDensities) {
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<TypeParam> f(base_spec(b, dtype_of<TypeParam>, 1));
-    f.randomise(2, 0.4);
+    f.randomize(2, 0.4);
     const Values one = draw_context(b, 1, 3);
     const auto at = [&](double z) { return f.log_prob({1, {z}, one})[0]; };
     const bool heavy = std::string(b.json).find("student_t") != std::string::npos ||
@@ -44,11 +44,11 @@ TYPED_TEST(BaseEdges, ExtremeRowsHaveDefinedDensities) {
   }
 }
 
-// Learned degrees of freedom may go anywhere.
+// Learned degrees of freedom can become extreme.
 TYPED_TEST(BaseEdges, ExtremeDegreesOfFreedom) {
   FlowCase<TypeParam> f(base_spec({.json = "\"student_t\""}, dtype_of<TypeParam>, 1));
   TypeParam* log_dof = f.param(static_cast<size_t>(f.model().params().find("base.log_dof")));
-  *log_dof = 60;  // normal
+  *log_dof = 60;  // nearly normal
   for (const double z : {0.0, 1.5, -3.0})
     EXPECT_NEAR(f.log_prob({1, {z}, {}})[0], -0.5 * z * z - 0.5 * std::log(2 * M_PI), 1e-6);
   for (const double l : {-1e30, -100.0, 100.0, 1e30}) {
@@ -107,7 +107,7 @@ TEST(BaseEdges, ThreadsDoNotChangeBits) {
   constexpr int64_t n = 300;
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<double> f(base_spec(b, DType::f64, 3));
-    f.randomise(2, 0.4);
+    f.randomize(2, 0.4);
     Values c = draw_context(b, n, 4), want(3 * n), want_lp(n), got(3 * n), got_lp(n);
     const View context = b.context ? rows_of(c, b.context) : View{};
     for (const uint32_t threads : {1u, 4u}) {
@@ -124,7 +124,7 @@ TEST(BaseEdges, ThreadsDoNotChangeBits) {
 TEST(BaseEdges, FilesKeepEverything) {
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<float> f(base_spec(b, DType::f32, 3));
-    f.randomise(2, 0.4);
+    f.randomize(2, 0.4);
     MemorySink file;
     write_model(file, f.model(), {});
     LoadedModel loaded = read_model(system_allocator(), file.bytes());
@@ -151,7 +151,7 @@ TEST(BaseEdges, WrongSpecsAreRefused) {
   EXPECT_ERROR(build(R"({"type": "uniform", "low": [0, 0]})", 0), Code::spec, "spec.base.low");
   EXPECT_ERROR(build(R"({"type": "uniform", "low": []})", 0), Code::spec, "spec.base.low");
   EXPECT_ERROR(build(R"({"type": "uniform", "low": "0"})", 0), Code::spec, "is not a list of numbers");
-  EXPECT_ERROR(build(R"({"type": "uniform", "low": 2})", 0), Code::spec, "above its lower one");  // a list of one
+  EXPECT_ERROR(build(R"({"type": "uniform", "low": 2})", 0), Code::spec, "above its lower one");  // the same as [2]
   EXPECT_ERROR(build(R"({"type": "student_t", "dof": 0})", 0), Code::spec, "spec.base.dof");
 }
 

@@ -1,5 +1,5 @@
 // Gradients of base distributions: of log-densities with respect to z, context and every parameter, and of samples,
-// against five-point differences; those of mixture samples against the map that they belong to, solved by bisection.
+// against five-point differences. Those of mixture samples are compared with the quantile map, solved by bisection.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +9,7 @@
 namespace nf::test {
 namespace {
 
-// sum(cot log p(z)) or sum(cot sample), with its gradients.
+// Computes sum(cot log p(z)) or sum(cot sample) and its gradients.
 struct Graph {
   Graph(const BaseSetup& b, int64_t rows, int64_t event, bool sampling, uint64_t seed)
       : f(base_spec(b, DType::f64, event)),
@@ -18,7 +18,7 @@ struct Graph {
         grads(system_allocator(), static_cast<size_t>(f.model().params().trainable_size()) * sizeof(double) + 64, "g"),
         nodes(f.model().params().slots().size()),
         t(system_allocator(), DType::f64) {
-    f.randomise(seed, 0.4);
+    f.randomize(seed, 0.4);
     std::mt19937_64 random(seed + 1);
     z = draw_normal(rows * event, random);
     cot = draw_normal(rows * event, random);
@@ -50,7 +50,7 @@ struct Graph {
     p = start;
     return d;
   }
-  // False when nothing needs a gradient.
+  // Returns false if nothing needs a gradient.
   bool backward() {
     Var y = run();
     if (!y->needs_grad) return false;
@@ -133,7 +133,7 @@ struct Mixture {
   }
 };
 
-// A row's sample as a function of the parameters, its conditional quantiles held.
+// A row's sample as a function of the parameters, with its conditional quantiles held fixed.
 TEST(BaseGradients, OfMixtureSamplesAreThoseOfTheQuantileMap) {
   for (const char* json :
        {R"({"type": "gaussian_mixture", "components": 3})", R"({"type": "gaussian_mixture", "components": 1})"})
@@ -166,7 +166,7 @@ TEST(BaseGradients, OfMixtureSamplesAreThoseOfTheQuantileMap) {
       }
 }
 
-// d/dlogits E[z^2] = w_k (loc_k^2 + s_k^2 - E[z^2]): the mean over many samples is within five standard errors.
+// d/dlogits E[z^2] = w_k (loc_k^2 + s_k^2 - E[z^2]); the mean over many samples is within five standard errors.
 TEST(BaseGradients, OfMixtureWeightsAreUnbiased) {
   constexpr int64_t n = 40000;
   Graph g({.json = R"({"type": "gaussian_mixture", "components": 2})"}, n, 1, true, 5);
@@ -182,12 +182,12 @@ TEST(BaseGradients, OfMixtureWeightsAreUnbiased) {
   for (size_t r = 0; r < n; ++r) g.cot[r] = 2 * z[r] / n;
   ASSERT_TRUE(g.backward());
   const double got = values_of<double>(g.t.grad(g.nodes[0]))[0];
-  EXPECT_NEAR(got, want, 5 * 1.0 / std::sqrt(n));  // one row's share has a standard deviation below 1 here
+  EXPECT_NEAR(got, want, 5 * 1.0 / std::sqrt(n));  // one row's contribution has a standard deviation below 1
   EXPECT_GT(std::abs(want), 0.02);
 }
 
-// Far outside, and at numbers that are not finite: gradients of a row with weight that is fine stay finite.
-TEST(BaseGradients, AreNotSpoiltByRowsFarOut) {
+// With rows far out or not finite in the batch, gradients of a good row that has weight stay finite.
+TEST(BaseGradients, AreNotSpoiledByRowsFarOut) {
   for (const char* json : {R"({"type": "gaussian_mixture", "components": 3})", R"({"type": "student_t"})",
                            R"({"type": "logistic"})", R"({"type": "laplace"})"}) {
     Graph g({.json = json}, 2, 2, false, 4);

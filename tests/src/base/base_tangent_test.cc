@@ -16,11 +16,11 @@ TEST_P(BaseTangent, AgreesWithDifferences) {
   const bool bounded = std::string(b.json).find("uniform") != std::string::npos;
   for (const int64_t event : {1, 3}) {
     FlowCase<double> f(base_spec(b, DType::f64, event));
-    f.randomise(3, 0.4);
+    f.randomize(3, 0.4);
     std::mt19937_64 random(4);
     Rows2 in = draw_mild(bounded ? Domain::unit : Domain::real, kRows, event, 0, random);
     if (bounded)
-      for (double& z : in.x) z *= 0.5;  // inside of every box
+      for (double& z : in.x) z *= 0.5;  // inside every box
     in.context = draw_context(b, kRows, 5);
     ASSERT_TRUE(tangents_agree({.f = f, .in = in, .density = true, .context = b.labels == BaseSetup::none}, 6));
   }

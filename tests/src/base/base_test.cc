@@ -12,7 +12,7 @@
 namespace nf::test {
 namespace {
 
-// The same context row for all rows.
+// Uses the same context row for all rows.
 Rows2 with_context(const BaseSetup& b, Values x, int64_t event, uint64_t seed = 8) {
   const auto rows = static_cast<int64_t>(x.size()) / event;
   const Values one = draw_context(b, 1, seed);
@@ -21,7 +21,7 @@ Rows2 with_context(const BaseSetup& b, Values x, int64_t event, uint64_t seed = 
   return in;
 }
 
-// z = sinh(s) for s on an even grid takes the axis in, tails and all; weights are those of the trapezium rule.
+// Quadrature over the real line: z = sinh(s) on an even grid of s, with trapezoidal weights.
 struct Axis {
   Axis(double reach, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
@@ -46,7 +46,7 @@ TEST(Base, IntegratesToOneInOneDimension) {
   const Axis axis(80, 50000);
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<double> f(base_spec(b, DType::f64, 1));
-    f.randomise(3, 0.4);
+    f.randomize(3, 0.4);
     const Values lp = f.log_prob(with_context(b, axis.z, 1));
     double sum = 0;
     for (size_t k = 0; k < lp.size(); ++k) sum += axis.weight[k] * std::exp(lp[k]);
@@ -56,7 +56,7 @@ TEST(Base, IntegratesToOneInOneDimension) {
   }
 }
 
-// Two columns; also the share of each quadrant around a point, in the density and among samples.
+// Two columns: the density integrated over each quadrant around a point agrees with the share of samples in it.
 TEST(Base, QuadrantsOfSamplesHaveTheirShare) {
   const Axis axis(14, 500);
   constexpr int64_t n = 20000;
@@ -64,8 +64,8 @@ TEST(Base, QuadrantsOfSamplesHaveTheirShare) {
   const auto quadrant = [&](double x, double y) { return (x > kAt[0] ? 1u : 0u) + (y > kAt[1] ? 2u : 0u); };
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<double> f(base_spec(b, DType::f64, 2));
-    f.randomise(5, 0.4);
-    for (size_t i = 0; i < f.model().params().slots().size(); ++i)  // tails that the grid reaches
+    f.randomize(5, 0.4);
+    for (size_t i = 0; i < f.model().params().slots().size(); ++i)  // makes the grid reach the tails
       if (f.model().params().slots()[i].name == "base.log_dof") f.param(i)[0] = f.param(i)[1] = std::log(3);
     Values z;
     for (double x : axis.z)
@@ -76,7 +76,7 @@ TEST(Base, QuadrantsOfSamplesHaveTheirShare) {
       for (size_t j = 0; j < axis.z.size(); ++j, ++k)
         share[quadrant(axis.z[i], axis.z[j])] += axis.weight[i] * axis.weight[j] * std::exp(lp[k]);
     const bool uniform = std::string(b.json).find("uniform") != std::string::npos;
-    const double slack = uniform ? 0.08 : b.smooth ? 1e-4 : 0.02;  // jumps and kinks, at the step of 0.06 and more
+    const double slack = uniform ? 0.08 : b.smooth ? 1e-4 : 0.02;  // jumps and kinks, at a step of 0.06 and more
     EXPECT_NEAR(share[0] + share[1] + share[2] + share[3], 1, slack) << b.json;
     const Rows2 in = with_context(b, Values(2 * n), 2);
     const Values v = sample_base(f, 21, 0, n, in.context);
@@ -94,7 +94,7 @@ TEST(Base, SamplesFollowTheDensity) {
   constexpr int64_t n = 20000;
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<double> f(base_spec(b, DType::f64, 1));
-    f.randomise(4, 0.4);
+    f.randomize(4, 0.4);
     const Values lp = f.log_prob(with_context(b, axis.z, 1));
     Values v = sample_base(f, 12, 0, n, with_context(b, Values(n), 1).context);
     std::sort(v.begin(), v.end());
@@ -116,7 +116,7 @@ TYPED_TEST_SUITE(BaseTest, Types);
 TYPED_TEST(BaseTest, SamplesDependOnSeedAndIndexOnly) {
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<TypeParam> f(base_spec(b, dtype_of<TypeParam>, 3));
-    f.randomise(2, 0.4);
+    f.randomize(2, 0.4);
     const Values context = draw_context(b, 100, 3);
     const Rows2 all{100, sample_base(f, 5, 0, 100, context), context};
     EXPECT_TRUE(same_bits(sample_base(f, 5, 0, 100, context), all.x)) << b.json;
@@ -132,14 +132,15 @@ TYPED_TEST(BaseTest, SamplesDependOnSeedAndIndexOnly) {
   }
 }
 
-// Densities within 1e-5; samples too, but for the few rows where rounding of a weight chooses another component.
+// Densities agree within 1e-5. So do samples, except for a few rows where the rounding of a weight selects another
+// component.
 TEST(Base, Float32MatchesFloat64) {
   constexpr int64_t rows = 200, event = 3;
   for (const BaseSetup& b : kBaseSetups) {
     FlowCase<double> f(base_spec(b, DType::f64, event));
     FlowCase<float> g(base_spec(b, DType::f32, event));
-    f.randomise(6, 0.4);
-    g.randomise(6, 0.4);
+    f.randomize(6, 0.4);
+    g.randomize(6, 0.4);
     std::mt19937_64 random(7);
     Rows2 in{rows, draw_normal(rows * event, random), draw_context(b, rows, 9)};
     for (Values* v : {&in.x, &in.context})
@@ -162,7 +163,7 @@ template <class F>
 void expect_density(const char* json, const F& density) {
   const BaseSetup b{.json = json};
   FlowCase<double> f(base_spec(b, DType::f64, 2));
-  f.randomise(1, 0.5);
+  f.randomize(1, 0.5);
   std::mt19937_64 random(2);
   const Values z = draw_normal(40, random);
   const Values got = f.log_prob({20, z, {}});
@@ -225,8 +226,9 @@ TEST(BaseDensity, IsTheClosedForm) {
   });
 }
 
-// Parameters of a row from a net that gives zeros are the free ones; nets that give something else are in the other tests.
-TEST(BaseDensity, OfAContextThatSaysNothingIsTheFreeOne) {
+// If the net returns zeros, the parameters of a row are the free ones; other tests have nets that return something
+// else.
+TEST(BaseDensity, OfANetOfZerosIsTheFreeOne) {
   for (const std::string type : {"diagonal_normal", "full_normal", "logistic", "laplace", "student_t"})
     for (const int64_t event : {1, 2, 7}) {
       const std::string open = "{\"type\": \"" + type + "\", ",
@@ -234,7 +236,7 @@ TEST(BaseDensity, OfAContextThatSaysNothingIsTheFreeOne) {
                         free = open + R"("parameters": "free"})";
       FlowCase<double> f(base_spec({.json = free.c_str()}, DType::f64, event)),
           g(base_spec({.json = given.c_str(), .context = 2}, DType::f64, event));
-      f.randomise(4, 0.5);
+      f.randomize(4, 0.5);
       const auto &ours = g.model().params().slots(), &theirs = f.model().params().slots();
       for (size_t i = 0; i < ours.size(); ++i) {
         const int64_t from = f.model().params().find(ours[i].name);

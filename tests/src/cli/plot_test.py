@@ -1,4 +1,4 @@
-"""nf plot: every picture is a file of the right kind and size that shows what it should, and wrong use is told."""
+"""nf plot: every picture is a file of the right kind and size that shows what it should, and wrong use is reported."""
 import os
 import struct
 import subprocess
@@ -11,7 +11,7 @@ IDENTITY = '{"layers": [{"type": "reverse"}]}'  # the model is the standard norm
 
 
 def unfiltered(data, stride, pixel):
-    """PNG's five filters undone."""
+    """Undoes the five PNG filters."""
     rows, above = [], bytes(stride)
     for at in range(0, len(data), stride + 1):
         kind, row = data[at], bytearray(data[at + 1:at + 1 + stride])

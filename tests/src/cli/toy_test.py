@@ -1,4 +1,4 @@
-"""nf toy: every set is what its definition says, the same for the same seed, and wrong use is told."""
+"""nf toy: every set is what its definition says, the same for the same seed, and wrong use is reported."""
 import math
 import statistics
 
@@ -51,7 +51,7 @@ def around_circles(name, radii, sd):
         k = min(range(len(radii)), key=lambda i: abs(r - radii[i]))
         counts[k] += 1
         residuals.append(r - radii[k])
-    # Beside the normal noise, noise along the tangent moves r out by sd^2 / 2r; circles that overlap swap some rows.
+    # In addition to the normal noise, noise along the tangent moves r out by sd^2 / 2r; circles that overlap swap some rows.
     close(statistics.pstdev(residuals), sd, 0.06 * sd, name)
     assert max(map(abs, residuals)) < 5.5 * sd
     even(counts, name)

@@ -1,5 +1,5 @@
-// Elementwise layers at the ends of their ranges: data outside of the image become NaN and are named, 0 and 1 go through
-// logit, and float32 keeps its digits where the maps saturate.
+// Elementwise layers at the ends of their ranges: data outside the image become NaN and are reported, 0 and 1 pass
+// through logit, and float32 keeps its precision where the maps saturate.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,7 +18,7 @@ std::string spec(int64_t event, const std::string& dtype, const std::string& lay
 struct Outside {
   const char* layer;
   const char* name;
-  bool inverse;  // the direction that has a range
+  bool inverse;  // the direction with a limited range
   float inside, outside;
 };
 
@@ -58,7 +58,7 @@ TEST(ElementwiseLayers, OutsideOfTheRangeIsNamed) {
   }
 }
 
-// Where y has saturated the log-det has not, and it has all digits of float32.
+// Where y has saturated, the log-det has not, and it is accurate to float32.
 TEST(ElementwiseLayers, LogDetsInTheTailsOfFloat32) {
   Values x;
   for (double v = -60; v <= 60; v += 0.5) x.push_back(v);
@@ -126,12 +126,12 @@ TEST(ElementwiseLayers, SoftclipKeepsSmallNumbersAndTheBound) {
 
 TEST(ElementwiseLayers, ShiftsOnACircle) {
   FlowCase<double> f(parse_spec(spec(3, "float64", R"({"type": "circular_shift", "bound": 2, "turns": 0.25})")));
-  f.param(0)[1] = -0.5, f.param(0)[2] = 3.75;  // by 1, -2 and 15 of 4
+  f.param(0)[1] = -0.5, f.param(0)[2] = 3.75;  // shifts by 1, -2 and 15 with period 4
   const Values x = {-2, -2, -2, 0.5, 0.5, 0.5, 1.5, 1.5, 1.5, 2, 2, 2};
   const MappedValues m = f.map(false, {4, x, {}});
   EXPECT_EQ(m.y, (Values{-1, 0, 1, 1.5, -1.5, -0.5, -1.5, -0.5, 0.5, -1, 0, 1}));
   EXPECT_EQ(m.log_det, Values(4, 0.0));
-  // Outside there is no density, but a z; an end that was rounded is not outside.
+  // Outside, the density is 0 but there is a z; an end that was rounded does not count as outside.
   constexpr double kFar = 1e300, kNone = -std::numeric_limits<double>::infinity();
   const MappedValues off = f.map(false, {4, {-4, -4, -4, 4, 0, 0, 0, 0, 9, 0, -103, 0}, {}});
   EXPECT_EQ(off.y, (Values{1, -2, -1, 1, -2, -1, 1, -2, 0, 1, -1, -1}));

@@ -1,6 +1,6 @@
 // Layers with few parameters against golden vectors of groups 02 and 04 (nflows, normflows, PyTorch; float64): values,
-// log-determinants, inverses and all gradients, in both dtypes. A case of images is taken apart into its pixels: rows of
-// C columns, whose log-dets add up to that of their image.
+// log-determinants, inverses and all gradients, in both dtypes. An image case is split into its pixels: rows of C
+// columns, whose log-dets sum to that of the image.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// [n, C, H, W] as rows of C columns, pixel after pixel; [n, D] as it is.
+// Returns [n, C, H, W] as rows of C columns, pixel by pixel; [n, D] is returned as it is.
 Values pixels(const GoldenTensor& g) {
   if (g.shape.size() == 2) return g.data;
   const int64_t n = g.shape[0], c = g.shape[1], p = g.shape[2] * g.shape[3];
@@ -26,7 +26,7 @@ Values pixels(const GoldenTensor& g) {
   return v;
 }
 
-// The entries of a matrix [d, d] where `keep` says so, row by row.
+// Returns the entries of a matrix [d, d] that `keep` selects, row by row.
 Values entries(const Values& m, int64_t d, const std::function<bool(int64_t, int64_t)>& keep) {
   Values v;
   for (int64_t i = 0; i < d; ++i)
@@ -47,7 +47,7 @@ Values transposed(const Values& m, int64_t d) {
   return v;
 }
 
-// A tensor of ours: its value in the file, and its gradient when it is trained.
+// A tensor of our model: its value in the file, and its gradient if it is trained.
 struct Param {
   std::string name;
   Values value, grad;
@@ -74,7 +74,7 @@ class LayerGolden : public testing::Test {
       ASSERT_EQ(store.view(static_cast<size_t>(slot)).count(), static_cast<int64_t>(p.value.size())) << p.name;
       for (size_t k = 0; k < p.value.size(); ++k) f.param(static_cast<size_t>(slot))[k] = static_cast<T>(p.value[k]);
     }
-    // The log-det of an image is the sum of those of its pixels, so each of them has the image's cotangent.
+    // The log-det of an image is the sum over its pixels, so each pixel has the image's cotangent.
     Values cot_log_det;
     for (double c : g["cot_log_det"].data) cot_log_det.insert(cot_log_det.end(), static_cast<size_t>(per_row), c);
     const auto image_log_det = [&](const Values& v) {
@@ -124,8 +124,8 @@ TYPED_TEST(LayerGolden, SigmoidAndLogitWithAlpha) {
   this->check("02_sigmoid_alpha", {{"type", "sigmoid"}, {"alpha", alpha}});
   EXPECT_EQ(alpha, 1e-5) << "the default of logit";
   if (sizeof(TypeParam) == 8) return this->check("02_logit_alpha", {{"type", "logit"}});
-  // One x is 1e-7 below 1, where rounding it to float32 moves z by 2e-3 already: as much as the file says of the float32
-  // run of its maker. So float32 is held to float64 at the rounded x.
+  // One x is 1e-7 below 1, where rounding it to float32 already moves z by 2e-3, which is also the error that the file
+  // states for the float32 run of its source. So float32 is compared with float64 at the rounded x.
   const Golden g = Golden::load("02_logit_alpha");
   Rows2 in{g["x"].rows(), g["x"].data, {}};
   for (double& v : in.x) v = static_cast<float>(v);
@@ -155,7 +155,7 @@ TYPED_TEST(LayerGolden, LuLinear) {
 TYPED_TEST(LayerGolden, PluLinear) {
   const Golden g = Golden::load("04_conv1x1_plu");
   const int64_t c = g["param.L"].shape[0];
-  // The seed whose permutation is that of the file.
+  // Finds the seed whose permutation is that of the file.
   Json layer = {{"type", "plu_linear"}, {"init", "permutation"}, {"bias", false}};
   Values unit(static_cast<size_t>(c * c), 0.0);
   for (int64_t i = 0; i < c; ++i) unit[static_cast<size_t>(i * c + i)] = 1;

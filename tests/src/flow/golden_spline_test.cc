@@ -72,8 +72,8 @@ TYPED_TEST(SplineGolden, Zuko) {
   }
 }
 
-// Two passes: columns of order 0 get splines of their own, the last biases; the others those of a net that sees columns
-// of order 0. Which are the first ones or the last ones: a reversal around makes them our first half.
+// zuko uses two passes: columns of order 0 get their own splines (the last biases), the others the splines of a net
+// that sees columns of order 0. If those are the last columns, a reversal around the layer makes them our first half.
 TYPED_TEST(SplineGolden, ZukoCoupling) {
   const Golden g = Golden::load("08_zuko_nsf_coupling");
   const int64_t event = g["x"].cols(), bins = static_cast<int64_t>(g.number("bins")), per = 3 * bins - 1;
@@ -92,7 +92,7 @@ TYPED_TEST(SplineGolden, ZukoCoupling) {
                  {"scale_by_width", false},
                  {"unconditional", true},
                  {"hidden", {16, 16}}});
-    // Our columns of their column c: those that move first, then those that pass.
+    // Our column for their column c: columns that are transformed first, then those that pass.
     const auto ours = [&](int64_t c) { return reversed ? event - 1 - c : c; };
     for (int l = 0; l < 3; ++l) {
       const std::string theirs = prefix + "hyper." + std::to_string(2 * l);
@@ -120,8 +120,8 @@ TYPED_TEST(SplineGolden, ZukoCoupling) {
   this->check(g, chain);
 }
 
-// Columns 0 and 3 are circles of circumference 2 B. Their net sees w0 sin + w1 cos of the circle that passes; ours sees
-// sine and cosine, so that the first weights are products, and gradients of theirs sums of ours.
+// Columns 0 and 3 are circles of circumference 2 B. Their net sees w0 sin + w1 cos of the circle that passes, ours sees
+// sine and cosine. So our first weights are products of theirs, and gradients of theirs are sums of ours.
 TYPED_TEST(SplineGolden, CircularCoupling) {
   using T = TypeParam;
   const Golden g = Golden::load("05_circular_coupling");
@@ -143,7 +143,7 @@ TYPED_TEST(SplineGolden, CircularCoupling) {
                {"hidden", {hidden}},
                {"blocks", 2}});
   chain.dense_net(prefix);
-  // They have K + 1 slopes: the last of a circle and both ends of a line are not used.
+  // They have K + 1 slopes: the last one of a circle and both end slopes of a line are unused.
   const auto number = [&](int64_t column, int64_t k) -> int64_t {
     if (k < 2 * bins) return k;
     const int64_t knot = k - 2 * bins;
@@ -186,7 +186,7 @@ TYPED_TEST(SplineGolden, CircularCoupling) {
   const MappedGradients out = f.gradients(false, {rows, g["x"].data, {}}, {g["cot_z"].data, g["cot_log_det"].data});
   expect_close(out.value.y, g["z"], golden_tolerance<T>, "z");
   expect_close(out.value.log_det, g["log_det"], std::max(golden_tolerance<T>, sizeof(T) == 4 ? 4e-5 : 0), "log_det");
-  // Rounding as their inverse amplifies it.
+  // Rounding, amplified as by their inverse.
   const double back = std::max(golden_tolerance<T>, sizeof(T) == 4 ? 100 * 0x1p29 * g.number("inverse_err") : 0);
   expect_close(f.map(true, {rows, g["z"].data, {}}).y, g["x_back"], back, "x_back");
   expect_close(out.x, g["grad.x"], golden_grad_tolerance<T>, "grad.x");

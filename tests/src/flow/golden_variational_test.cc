@@ -1,5 +1,5 @@
-// Variational flows against golden vectors of group 01 (normflows, sylvester-flows; float64), built op by op with their
-// parameters shared or one set per row: values, log-determinants, the way back, and all gradients, in both dtypes.
+// Variational flows against golden vectors of group 01 (normflows, sylvester-flows; float64), built op by op with
+// parameters that are shared or given per row: values, log-determinants, inverses and all gradients, in both dtypes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@
 namespace nf::test {
 namespace {
 
-// Step k of tensors [n, K, ...], side by side: (u | w | b) of every row.
+// Joins step k of tensors [n, K, ...] into (u | w | b) for every row.
 Values joined(const std::vector<const GoldenTensor*>& parts, int64_t rows, int64_t steps, int64_t k) {
   Values v;
   for (int64_t r = 0; r < rows; ++r)
@@ -32,7 +32,7 @@ Values joined(const std::vector<const GoldenTensor*>& parts, int64_t rows, int64
 template <class T>
 class VariationalGolden : public testing::Test {
  protected:
-  // step(graph, x, k, inverse) is step k of K or its inverse. Checks all but the gradients of parameters.
+  // step(graph, x, k, inverse) is step k of K or its inverse. Checks everything except gradients of parameters.
   template <class Step>
   void run(const Golden& g, int64_t steps, const Step& step) {
     const int64_t n = g["x"].rows(), d = g["x"].cols();
@@ -43,7 +43,7 @@ class VariationalGolden : public testing::Test {
     expect_close(graph.value(m.log_det), g["log_det"], golden_tolerance<T>, "log_det");
     Mapped back{graph.leaf(g["z"].data, {n, d}), nullptr};
     for (int64_t k = steps; k-- > 0;) graph.then(&back, step(back.y, k, true));
-    // float32: the steps contract by factors of ten and more, and the way back expands as much.
+    // float32: the steps contract by factors of ten and more, and the inverse expands as much.
     constexpr double tolerance = sizeof(T) == 8 ? kGoldenF64 : 1e-4;
     expect_close(graph.value(back.y), g["x"], tolerance, "x");
     Values opposite = g["log_det"].data;
@@ -77,7 +77,7 @@ TYPED_TEST(VariationalGolden, PlanarShared) {
   for (int64_t k = 0; k < steps; ++k) this->expect_grad(p[static_cast<size_t>(k)], set("grad.param.", k), "u | w | b");
 }
 
-TYPED_TEST(VariationalGolden, PlanarAmortised) {
+TYPED_TEST(VariationalGolden, PlanarAmortized) {
   const Golden g = Golden::load("01_planar_amortised");
   const int64_t steps = g["b"].shape[1], n = g["x"].rows(), d = g["x"].cols();
   std::vector<Var> p;
@@ -91,7 +91,8 @@ TYPED_TEST(VariationalGolden, PlanarAmortised) {
   for (int64_t k = 0; k < steps; ++k) this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "u | w | b");
 }
 
-// Their alpha is the magnitude of a parameter, ours softplus of one: raw = log(e^|a| - 1), d raw/d|a| = 1/sigmoid(raw).
+// Their alpha is the absolute value of a parameter, ours the softplus of one: raw = log(e^|a| - 1), d raw/d|a| =
+// 1/sigmoid(raw).
 TYPED_TEST(VariationalGolden, RadialShared) {
   const Golden g = Golden::load("01_radial_shared");
   const auto steps = static_cast<int64_t>(g.number("K")), d = g["x"].cols();
@@ -118,7 +119,7 @@ TYPED_TEST(VariationalGolden, RadialShared) {
   }
 }
 
-TYPED_TEST(VariationalGolden, RadialAmortised) {
+TYPED_TEST(VariationalGolden, RadialAmortized) {
   const Golden g = Golden::load("01_radial_amortised");
   const int64_t steps = g["alpha_raw"].shape[1], n = g["x"].rows(), d = g["x"].cols();
   std::vector<Var> p;
@@ -133,7 +134,7 @@ TYPED_TEST(VariationalGolden, RadialAmortised) {
     this->expect_grad(p[static_cast<size_t>(k)], set("grad.", k), "x0 | raw alpha | raw beta");
 }
 
-// F of the op holds R1 above its diagonal, R2 transposed below, and the raw diagonal of R1.
+// The op's F holds R1 above its diagonal, R2 transposed below it, and the raw diagonal of R1.
 Values triangles(const Golden& g, const std::string& prefix, int64_t steps, int64_t k) {
   const GoldenTensor &full = g[prefix + "full_d"], &d1 = g[prefix + "diag1_raw"], &d2 = g[prefix + "diag2_raw"],
                      &b = g[prefix + "b"];
@@ -146,7 +147,7 @@ Values triangles(const Golden& g, const std::string& prefix, int64_t steps, int6
   return v;
 }
 
-// turn(x, k, transposed) is Q x or Q^T x of step k.
+// turn(x, k, transposed) returns Q x or Q^T x for step k.
 template <class T, class Turn>
 Mapped sylvester_step(Graph<T>& graph, Var x, Var p, bool inverse, const Turn& turn) {
   const Mapped v = sylvester(graph.tape, turn(x, true), p, inverse, {});
@@ -154,7 +155,7 @@ Mapped sylvester_step(Graph<T>& graph, Var x, Var p, bool inverse, const Turn& t
   return {inverse ? sub(graph.tape, x, moved) : add(graph.tape, x, moved), v.log_det};
 }
 
-// [n, K, D, M] of step k as the rows of every Q^T.
+// Returns step k of [n, K, D, M] as the rows of every Q^T.
 Values transposed_basis(const GoldenTensor& q, int64_t k) {
   const int64_t n = q.shape[0], steps = q.shape[1], d = q.shape[2], m = q.shape[3];
   Values v;
@@ -181,7 +182,7 @@ TYPED_TEST(VariationalGolden, SylvesterOrthogonal) {
   for (int64_t k = 0; k < steps; ++k) {
     this->expect_grad(p[static_cast<size_t>(k)], triangles(g, "grad.", steps, k), "triangles");
     this->expect_grad(q[static_cast<size_t>(k)], transposed_basis(g["grad.q_ortho"], k), "basis");
-    // The iteration of the paper ends where the polar factor is.
+    // The paper's iteration converges to the polar factor.
     Var polar = polar_rows(this->graph.tape, this->graph.leaf(transposed_basis(g["q_step_0"], k), {n, m * d}), m);
     expect_close(this->graph.value(polar), transposed_basis(basis, k), golden_tolerance<TypeParam>, "polar factor");
   }
@@ -223,8 +224,8 @@ TYPED_TEST(VariationalGolden, SylvesterTriangular) {
     this->expect_grad(p[static_cast<size_t>(k)], triangles(g, "grad.", steps, k), "triangles");
 }
 
-// Gated IAF. Its context is added behind the first activation, so the nets are put together here; the map of a column
-// is that of masked_autoregressive with "scale": "gate". Their inverse, column by column, runs the net once for each.
+// Gated IAF. Its context is added after the first activation, so the nets are built here. The column map is that of
+// masked_autoregressive with "scale": "gate". Their inverse runs the net once per column.
 template <class T>
 class GatedStep {
  public:
@@ -238,7 +239,7 @@ class GatedStep {
     for (int64_t j = 0; j < g["x"].cols(); ++j) order_.push_back(static_cast<int32_t>(j));
     reversal_.assign(order_.rbegin(), order_.rend());
   }
-  // [2 d, n]: mean and raw gate of column after column.
+  // Returns [2 d, n]: mean and raw gate, column by column.
   Var net(Var x, Var h_context) {
     Tape& t = graph_.tape;
     const auto layer = [&](size_t i, Var v) { return linear(t, v, mul(t, weights_[i], masks_[i]), biases_[i]); };

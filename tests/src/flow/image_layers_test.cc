@@ -1,4 +1,4 @@
-// Layers that know the shape of an event: squeeze, flatten and the masks of couplings.
+// Layers that depend on the shape of an event: squeeze, flatten and the masks of couplings.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -17,7 +17,7 @@ FlowModel model_of(const std::string& event, const std::string& layers) {
                    parse_spec(R"({"event": )" + event + R"(, "dtype": "float64", "layers": )" + layers + "}"), 0);
 }
 
-// What the chain makes of 0, 1, ..., so that numbers tell where they come from.
+// Returns the chain's result for 0, 1, ..., which shows where each number came from.
 std::vector<int64_t> places(const FlowModel& m, bool inverse = false) {
   Tape t(system_allocator(), DType::f64);
   t.recording = false;
@@ -28,7 +28,7 @@ std::vector<int64_t> places(const FlowModel& m, bool inverse = false) {
   return {p, p + m.columns()};
 }
 
-// [n, c, h, w] as rows of [h, w, c], by strides alone.
+// Returns [n, c, h, w] as rows of [h, w, c], using strides only.
 Values channels_last(const GoldenTensor& g) {
   const int64_t n = g.shape[0], c = g.shape[1], h = g.shape[2], w = g.shape[3];
   View from;
@@ -60,7 +60,7 @@ TEST(Squeeze, TakesAnyHeightAndWidth) {
     Dims out;
   } cases[] = {
       {"[4, 4, 1]", R"({"type": "squeeze"})", {2, 2, 4}},
-      {"[5, 4, 2]", R"({"type": "squeeze"})", {5, 2, 4}},  // 5 rows have no half
+      {"[5, 4, 2]", R"({"type": "squeeze"})", {5, 2, 4}},  // 5 rows cannot be halved
       {"[5, 7, 3]", R"({"type": "squeeze"})", {5, 7, 3}},
       {"[1, 1, 1]", R"({"type": "squeeze"})", {1, 1, 1}},
       {"[9, 4, 1]", R"({"type": "squeeze", "factor": 4})", {3, 1, 12}},
@@ -81,7 +81,7 @@ TEST(Squeeze, TakesAnyHeightAndWidth) {
   // Pixel (0, 0) of the squeezed 2 x 4 x 2: for each channel its block of 2 x 2, row by row.
   const std::vector<int64_t> first = places(model_of("[2, 4, 2]", R"([{"type": "squeeze"}])"));
   EXPECT_EQ(std::vector<int64_t>(first.begin(), first.begin() + 8), (std::vector<int64_t>{0, 2, 8, 10, 1, 3, 9, 11}));
-  // There and back, also with a pair that divides an odd width.
+  // A round trip, also with a pair that divides an odd width.
   for (const char* event : {"[4, 6, 3]", "[5, 6, 1]"}) {
     const FlowModel m = model_of(event, R"([{"type": "squeeze", "factor": [1, 2]},
                                             {"type": "squeeze", "factor": [1, 2], "invert": true}])");
@@ -136,13 +136,13 @@ TEST(Mask, ByChannelAndByPixel) {
   } cases[] = {
       {MaskKind::channel, {2, 2, 2}, ".x.x.x.x", "x.x.x.x."},
       {MaskKind::channel, {1, 2, 3}, ".xx.xx", "x..x.."},
-      {MaskKind::channel, {2, 2, 1}, "xxxx", "xxxx"},  // one channel is all there is
+      {MaskKind::channel, {2, 2, 1}, "xxxx", "xxxx"},  // there is only one channel
       {MaskKind::channel, {5}, "..xxx", "xx..."},
       {MaskKind::channel, {1}, "x", "x"},
       {MaskKind::checkerboard, {2, 3, 1}, "x.x.x.", ".x.x.x"},
       {MaskKind::checkerboard, {3, 2, 1}, "x..xx.", ".xx..x"},
       {MaskKind::checkerboard, {1, 2, 2}, "xx..", "..xx"},
-      {MaskKind::checkerboard, {1, 1, 3}, "xxx", "xxx"},  // one pixel is all there is
+      {MaskKind::checkerboard, {1, 1, 3}, "xxx", "xxx"},  // there is only one pixel
       {MaskKind::checkerboard, {5}, "x.x.x", ".x.x."},
       {MaskKind::checkerboard, {1}, "x", "x"},
       {MaskKind::halves, {2, 3, 1}, "...xxx", "xxx..."},
@@ -155,12 +155,12 @@ TEST(Mask, ByChannelAndByPixel) {
   }
 }
 
-// Couplings see pixels where the layers before left them.
+// Couplings see pixels as the layers before arranged them.
 TEST(Mask, FollowsTheSqueezedEvent) {
   const char* coupling = R"({"type": "affine_coupling", "mask": "channel", "hidden": [8]})";
   FlowCase<double> f(parse_spec(R"({"event": [2, 2, 1], "dtype": "float64", "layers": [{"type": "squeeze"}, )" +
                                 std::string(coupling) + "]}"));
-  f.randomise(1, 0.3);
+  f.randomize(1, 0.3);
   Rows2 in{1, {0.1, 0.2, 0.3, 0.4}, {}};
   const Values z = f.map(false, in).y;
   EXPECT_TRUE(z[0] == 0.1 && z[1] == 0.2) << "the first two channels pass";

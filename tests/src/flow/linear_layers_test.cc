@@ -1,5 +1,5 @@
-// Layers with a dense matrix: how they start, that hundreds of columns are accurate in float32, what a singular matrix
-// does, and that random rotations are what they claim to be.
+// Layers with a dense matrix: initial values, accuracy with hundreds of columns in float32, singular matrices, and that
+// random rotations are orthogonal and uniform.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +16,7 @@ std::string spec(int64_t event, const std::string& dtype, const std::string& lay
   return R"({"event": )" + std::to_string(event) + R"(, "dtype": ")" + dtype + R"(", "layers": [)" + layer + "]}";
 }
 
-// The matrix of a linear layer: column j of what it does to the unit vectors, row-major [in, out].
+// Returns the matrix of a linear layer, row-major [in, out], from its result on the unit vectors.
 Values matrix_of_layer(FlowCase<double>& f) {
   const int64_t n = f.model().columns();
   Values unit(static_cast<size_t>(n * n), 0.0);
@@ -67,14 +67,14 @@ TEST(LinearLayers, SeedsAndPlacesGiveDifferentMatrices) {
         c(parse_spec(spec(6, "float64", layer(2)))),
         second(parse_spec(spec(6, "float64", R"({"type": "reverse"}, )" + layer(1))));
     const Values m = matrix_of_layer(a);
-    EXPECT_EQ(matrix_of_layer(b), m) << type << ": the model's seed plays no part";
+    EXPECT_EQ(matrix_of_layer(b), m) << type << ": the model's seed has no effect";
     EXPECT_NE(matrix_of_layer(c), m) << type;
     Values reversed = matrix_of_layer(second);
     EXPECT_NE(Values(reversed.rbegin(), reversed.rend()), m) << type;
   }
 }
 
-// Haar measure: every element has mean 0 and mean square 1/n, and half of the determinants are negative.
+// Haar measure: every element has mean 0 and mean square 1/n, and half the determinants are negative.
 TEST(LinearLayers, RotationsAreUniform) {
   constexpr int64_t n = 3, draws = 4000;
   double mean[n * n] = {}, square[n * n] = {};
@@ -87,7 +87,7 @@ TEST(LinearLayers, RotationsAreUniform) {
         q[0] * (q[4] * q[8] - q[5] * q[7]) - q[1] * (q[3] * q[8] - q[5] * q[6]) + q[2] * (q[3] * q[7] - q[4] * q[6]) <
         0;
   }
-  // Five standard deviations: of q 1/sqrt(3), of q^2 sqrt(1/5 - 1/9).
+  // Five standard errors; the standard deviation of q is 1/sqrt(3), of q^2 sqrt(1/5 - 1/9).
   for (int k = 0; k < n * n; ++k) {
     EXPECT_NEAR(mean[k], 0, 5 * std::sqrt(1.0 / 3 / draws)) << k;
     EXPECT_NEAR(square[k], 1.0 / 3, 5 * std::sqrt((1.0 / 5 - 1.0 / 9) / draws)) << k;
@@ -95,8 +95,9 @@ TEST(LinearLayers, RotationsAreUniform) {
   EXPECT_NEAR(static_cast<double>(negative) / draws, 0.5, 2.5 / std::sqrt(static_cast<double>(draws)));
 }
 
-// 300 columns in float32: as close to float64 as sums of 300 products allow, there and back. The tolerances have room
-// for what is larger on the way than at its ends (the factors of a rotation), and for the condition of the factors.
+// 300 columns in float32 are as close to float64 as sums of 300 products allow, in both directions. The tolerances
+// allow for intermediate values that exceed the results (the factors of a rotation), and for the condition of the
+// factors.
 TEST(LinearLayers, ManyColumnsInFloat32) {
   constexpr int64_t n = 300, rows = 20;
   std::mt19937_64 random(3);
@@ -109,7 +110,7 @@ TEST(LinearLayers, ManyColumnsInFloat32) {
     FlowCase<float> f(parse_spec(spec(n, "float32", layer)));
     FlowCase<double> g(parse_spec(spec(n, "float64", layer)));
     const auto& slots = f.model().params().slots();
-    for (size_t i = 0; i < slots.size(); ++i)  // a rotation rounded to float32 is none in float64
+    for (size_t i = 0; i < slots.size(); ++i)  // a rotation rounded to float32 is not one in float64
       for (int64_t k = 0; k < (slots[i].trainable ? slots[i].shape.count() : 0); ++k)
         g.param(i)[k] = static_cast<double>(f.param(i)[k]);
     const MappedValues got = f.map(false, {rows, x, {}}), want = g.map(false, {rows, x, {}});
@@ -122,15 +123,15 @@ TEST(LinearLayers, ManyColumnsInFloat32) {
   }
 }
 
-// The matrix and its determinant in full, by hand: L (I + V^T V) with columns of L's rows; also with more directions than
-// columns, and directions so long that the perturbation is nearly all there is.
+// The full matrix and its determinant, computed by hand: L (I + V^T V) with columns of L's rows. Includes more
+// directions than columns, and directions so long that the perturbation dominates.
 TEST(LinearLayers, AffineIsATriangleTimesOnePlusLowRank) {
   constexpr int64_t n = 4;
   for (const int64_t rank : {0, 1, 3, 7})
     for (const double length : {1.0, 1e4}) {
       SCOPED_TRACE(testing::Message() << "rank " << rank << ", length " << length);
       FlowCase<double> f(parse_spec(spec(n, "float64", R"({"type": "affine", "rank": )" + std::to_string(rank) + "}")));
-      f.randomise(5, 1);
+      f.randomize(5, 1);
       const double *lower = f.param(0), *log_diagonal = f.param(1), *bias = f.param(rank ? 3 : 2);
       double* v = rank ? f.param(2) : nullptr;
       for (int64_t k = 0; k < rank * n; ++k) v[k] *= length;
@@ -149,7 +150,7 @@ TEST(LinearLayers, AffineIsATriangleTimesOnePlusLowRank) {
       for (int64_t j = 0; j < n; ++j)
         for (int64_t i = 0; i < n; ++i)
           EXPECT_NEAR(got.y[static_cast<size_t>(j * n + i)] - bias[i], want[i][j], 1e-14 * size);
-      // det by elimination with row pivoting
+      // determinant by elimination with row pivoting
       double log_det = 0;
       for (int64_t c = 0; c < n; ++c) {
         int64_t p = c;
@@ -162,7 +163,7 @@ TEST(LinearLayers, AffineIsATriangleTimesOnePlusLowRank) {
           for (int64_t j = c; j < n; ++j) want[i][j] -= factor * want[c][j];
         }
       }
-      // Cancellation in I + V V^T of few long directions costs length^2 roundings, here as in the elimination.
+      // Cancellation in I + V V^T with few long directions costs length^2 roundings, as it does in the elimination.
       const double tolerance = 1e-13 * length * length;
       EXPECT_NEAR(got.log_det[0], log_det, tolerance);
       const MappedValues back = f.map(true, {n + 1, got.y, {}});

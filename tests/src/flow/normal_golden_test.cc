@@ -1,5 +1,5 @@
-// Normalisation layers against golden vectors of group 03 (nflows; PyTorch for the biased variance): the start from
-// data, values, log-determinants, inverses and gradients, training and scoring, in both dtypes.
+// Normalization layers against golden vectors of group 03 (nflows; PyTorch for the biased variance): initialization
+// from data, values, log-determinants, inverses and gradients, training and scoring, in both dtypes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,7 +32,7 @@ class NormalGolden : public testing::Test {
   const Layer& layer() { return *f_->model().layers()[0].layer; }
   Rows2 rows() { return {g_["x"].rows(), g_["x"].data, {}}; }
 
-  // Mean and sum of squared deviations of rows.
+  // Returns mean and sum of squared deviations of the rows.
   ColumnStats stats_of(const GoldenTensor& x) {
     const auto d = static_cast<size_t>(x.cols());
     stats_.assign(3 * d, 0.0);
@@ -44,7 +44,7 @@ class NormalGolden : public testing::Test {
     return {static_cast<double>(x.rows()), x.cols(), stats_.data(), &stats_[2 * d]};
   }
 
-  // Scoring: everything a case of an elementwise layer has.
+  // Checks scoring, with everything that a case of an elementwise layer has.
   void check(std::initializer_list<std::pair<const char*, const char*>> gradients) {
     const MappedGradients out = f_->gradients(false, rows(), {g_["cot_z"].data, g_["cot_log_det"].data});
     expect_close(out.value.y, g_["z"], kValue, "z");
@@ -54,7 +54,7 @@ class NormalGolden : public testing::Test {
     for (const auto& [ours, theirs] : gradients) expect_close(out.params[slot(ours)], g_[theirs], kGrad, theirs);
   }
 
-  // Training: one part that is the whole batch, with statistics and sums of gradients as the trainer makes them.
+  // Training with one part that is the whole batch, with statistics and sums of gradients as the trainer computes them.
   struct Trained {
     Values z, log_det, gx, g_weight, g_bias;
   };
@@ -87,7 +87,7 @@ class NormalGolden : public testing::Test {
     return {values_of<T>(m.y->out), values_of<T>(m.log_det->out), grad(xv), grad(&params[slot("unconstrained_weight")]),
             grad(&params[slot("bias")])};
   }
-  // One batch goes into the running statistics.
+  // Updates the running statistics with one batch.
   void observe() { layer().observe(f_->model().params(), stats_of(g_["x"])); }
 
   Golden g_;

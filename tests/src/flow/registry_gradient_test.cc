@@ -12,7 +12,7 @@ namespace nf::test {
 namespace {
 
 constexpr int64_t kRows = 3;
-constexpr int64_t kMaxElements = 48;  // of one tensor that are checked, at random places when it has more
+constexpr int64_t kMaxElements = 48;  // elements checked per tensor, at random positions if it has more
 
 struct Loss {
   FlowCase<double>& f;
@@ -32,8 +32,8 @@ struct Loss {
   }
 };
 
-// Kinks (relu) within 2 h spoil the differences, so smaller steps are tried before a gradient is called wrong. Rounding
-// in the loss adds its share to the bound: 1e-9 of the loss at the smallest step.
+// Kinks (relu) within 2 h make the differences wrong, so smaller steps are tried before a gradient fails. Rounding of
+// the loss contributes to the bound: 1e-9 of the loss at the smallest step.
 template <class Set>
 testing::AssertionResult agrees(double gradient, double value, const Loss& loss, const Rows2& in, const Set& set) {
   double difference = 0, bound = 0;
@@ -53,7 +53,7 @@ testing::AssertionResult agrees(double gradient, double value, const Loss& loss,
 
 class LayerGradient : public LayerSuite {
  protected:
-  int64_t out_of_range = 0;  // cases left out
+  int64_t out_of_range = 0;  // number of skipped cases
 
   void check(const std::string& spec, bool inverted, uint64_t seed) {
     SCOPED_TRACE(describe(spec, inverted));
@@ -65,11 +65,11 @@ class LayerGradient : public LayerSuite {
       const Values y = f.map(false, in).y;
       return std::all_of(y.begin(), y.end(), [](double v) { return std::isfinite(v); });
     };
-    if (!finite()) f.randomise(seed, 0.1);
+    if (!finite()) f.randomize(seed, 0.1);
     ASSERT_TRUE(finite());
     const Loss loss{f, {draw_normal(kRows * f.model().columns(), random), draw_normal(kRows, random)}};
     double size = 0;
-    if (!std::isfinite(loss(in, &size))) {  // random parameters that take values out of range
+    if (!std::isfinite(loss(in, &size))) {  // random parameters that overflow
       ++out_of_range;
       return;
     }

@@ -1,7 +1,7 @@
-// Tangents of every layer of the registry, in random configurations and both directions: those of y and log_det along x,
-// context and tensors of parameters agree with five-point differences to 1e-6, and so do their gradients, which makes
-// Hessian-vector products of log_prob exact. Then of all layers in one chain, run again where tangents pass
-// (memory = recompute).
+// Tangents of every layer of the registry, in random configurations and both directions: those of y and log_det along
+// x, context and parameter tensors agree with five-point differences to 1e-6, and so do their gradients, so
+// Hessian-vector products of log_prob are exact. Then the same for all layers in one chain, with layers run again for
+// tangents (memory = recompute).
 #include <gtest/gtest.h>
 
 #include "tests/support/layer_suite.h"
@@ -12,12 +12,12 @@ namespace {
 
 constexpr int64_t kRows = 3;
 constexpr uint64_t kTangentConfigs = 16;
-constexpr size_t kTensors = 3;  // of one configuration
+constexpr size_t kTensors = 3;  // tensors per configuration
 
 class LayerTangent : public LayerSuite {};
 
 TEST_P(LayerTangent, AgreesWithDifferences) {
-  if (draws(kind())) return;  // constant within a level: its tangent is that of its op, which the op suite checks
+  if (draws(kind())) return;  // constant within a level; the op suite checks its tangent
   for (uint64_t i = 0; i < kTangentConfigs && !HasFailure(); ++i)
     for (const Dims& event : events(i)) {
       const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d / 2) % 2 ? 3 : 0;
@@ -35,7 +35,7 @@ TEST_P(LayerTangent, AgreesWithDifferences) {
 
 NF_EVERY_LAYER(LayerTangent);
 
-// Layers of the registry from all reals to all reals, as they are by default, one after the other.
+// Returns all layers of the registry that map all reals to all reals, with default fields, in one chain.
 std::string chain_of_all(int64_t event, int64_t context) {
   std::string layers;
   for (const LayerKind* kind : Registry<LayerKind>::all()) {
@@ -46,7 +46,7 @@ std::string chain_of_all(int64_t event, int64_t context) {
     try {
       FlowModel(system_allocator(), parse_spec(spec), 0);
     } catch (const Error& e) {
-      if (e.code() != Code::spec) throw;  // one that has a field without a default
+      if (e.code() != Code::spec) throw;  // skips a layer with a required field
       continue;
     }
     layers += (layers.empty() ? "" : ", ") + layer;
@@ -61,7 +61,7 @@ TEST(ChainTangent, OfAllLayersInAnyMemory) {
     for (const Memory memory : {Memory::full, Memory::recompute}) {
       SCOPED_TRACE(describe(spec, inverted));
       FlowCase<double> f(variant(spec, DType::f64, inverted), 5);
-      f.randomise(5, 0.1);
+      f.randomize(5, 0.1);
       std::mt19937_64 random(6);
       const Rows2 in = draw_mild(Domain::real, kRows, 3, 2, random);
       EXPECT_TRUE(tangents_agree({.f = f, .in = in, .density = true, .memory = memory}, 7, 6));

@@ -1,6 +1,6 @@
 // Every layer of the registry, in random configurations with random parameters, in both directions and dtypes: it
-// inverts, its log-determinants are opposite and agree with the numeric Jacobian, rows are independent of each other to
-// the bit, numbers that are not finite stay in their rows, and files and seeds reproduce it.
+// inverts, log-determinants of both directions are opposite and agree with the numeric Jacobian, rows are independent
+// to the bit, non-finite numbers stay in their rows, and files and seeds reproduce it.
 // Gradients are in registry_gradient_test.cc.
 #include <gtest/gtest.h>
 
@@ -29,8 +29,8 @@ double distance(const double* a, const double* b, int64_t n) {
   return m;
 }
 
-// A map of all reals to a part of them (a sigmoid of steep slope) leaves hardly a digit of the usual rows. `share`
-// of four rows become what the inverse makes of ordinary points of that part.
+// A map of all reals to a part of them (a steep sigmoid) saturates for ordinary rows. So `share` of every four rows are
+// replaced by the inverse of ordinary points of that part.
 template <class T>
 void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share, std::mt19937_64& random) {
   if (from != Domain::real || to == Domain::real) return;
@@ -42,16 +42,16 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
     if (r % 4 < share) std::copy_n(&x[static_cast<size_t>(r * d)], d, &in.x[static_cast<size_t>(r * d)]);
 }
 
-// x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the way back amplifies it; by
-// how much is measured with six perturbations of y: of size `delta` relative to that column, all columns the same way and in
-// turn, and relative to each column's own size, which sees what a small column loses beside a large one (a flat piece of
-// a spline). The bound of a row is
-// tolerance * max(1, |x|, amplification), with a tolerance a thousand roundings wide in float32. Two far smaller
-// perturbations tell where that estimate means nothing: what is amplified more than 1/delta (a chain of exponentials)
-// saturates and looks tame at delta. Such rows are left out, as those whose values leave the range of the dtype on the
-// way, and so are perturbations that leave the domain (log_det = -inf); an inverse with noise of its own would lose all
-// its rows to this test, and two fifths have to remain: half of the rows have columns at 0 or far smaller than others, and
-// a layer with a kink there (leaky_relu) loses nearly all of these when there are eight columns.
+// Checks x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the inverse amplifies
+// it. The amplification is measured with six perturbations of y: of size `delta` relative to that column, for all
+// columns together and one at a time, and relative to each column's own size, which shows what a small column loses
+// next to a large one (a flat piece of a spline). The bound of a row is
+// tolerance * max(1, |x|, amplification), where the tolerance is a thousand roundings in float32. Two much smaller
+// perturbations detect where the estimate is meaningless: an amplification above 1/delta (a chain of exponentials)
+// saturates and looks harmless at delta. Such rows are skipped, as are rows whose values leave the range of the dtype
+// on the way, and perturbations that leave the domain (log_det = -inf). An inverse with noise of its own would lose all
+// its rows this way, so two fifths must remain: half of the rows have columns at 0 or much smaller than others, and a
+// layer with a kink there (leaky_relu) loses nearly all of these with eight columns.
 template <class T>
 void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, uint64_t seed) {
   constexpr double tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4;
@@ -71,7 +71,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   for (int k = 0; k < 2 * kMoves; ++k) {
     const double delta = deltas[k / kMoves];
     const int move = k % kMoves;
-    // Denormal numbers round by an absolute amount: at least as many roundings of those.
+    // Denormal numbers round by an absolute amount, so the step is at least as many of their roundings.
     const double least = delta / std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::denorm_min();
     Rows2 near{rows, there.y, in.context};
     for (int64_t r = 0; r < rows; ++r)
@@ -86,7 +86,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
   int64_t checked = 0;
   for (int64_t r = 0; r < rows; ++r) {
     const auto at = static_cast<size_t>(r * d), row = static_cast<size_t>(r);
-    double amplified[2] = {}, amplified_det[2] = {};  // by delta, by the far smaller one
+    double amplified[2] = {}, amplified_det[2] = {};  // by delta, by the much smaller perturbation
     bool usable = finite(&there.y[at], d) && finite(&there.log_det[row], 1);
     for (int k = 0; k < 2 * kMoves; ++k) {
       const MappedValues& m = moved[k];
@@ -124,7 +124,7 @@ TEST_P(LayerSuite, Inverts) {
 
 struct Inverse {
   double log_abs_det = 0;
-  double sum = 0;  // of |elements of the inverse|
+  double sum = 0;  // sum of |elements of the inverse|
 };
 
 // Gauss-Jordan with row pivoting.
@@ -154,8 +154,8 @@ Inverse invert(Values a, int64_t d) {
   return r;
 }
 
-// Kinks (relu) within 2 h of x spoil the five-point differences, so smaller steps are tried before the log_det is
-// called wrong. `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
+// Kinks (relu) within 2 h of x make the five-point differences wrong, so smaller steps are tried before log_det fails.
+// `noise` is the effect of rounding in the differences on log|det|: sum |J^-1| times their error.
 TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
   if (draws(kind())) GTEST_SKIP() << "constant within a level: src/model/noise_test.cc has the probabilities";
   constexpr int64_t rows = 4;
@@ -163,7 +163,7 @@ TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
   for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
     for (const Dims& event : events(i)) {
       const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
-      if (d == 8) continue;  // slow, and no more to see than at 5
+      if (d == 8) continue;  // slow, and shows nothing that 5 does not
       const uint64_t seed = 7000 + 100 * i + static_cast<uint64_t>(d);
       const std::string spec = random_spec(kind(), seed, event, context);
       const bool inverted = directions(spec)[i / 2 % directions(spec).size()];
@@ -203,13 +203,13 @@ TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
         sharp += bound < 1e-4;
       }
     }
-  EXPECT_GT(2 * sharp, all) << "most bounds are too wide to see anything";
+  EXPECT_GT(2 * sharp, all) << "most bounds are too wide to detect an error";
 }
 
-// Bits of a row depend on that row alone: not on its neighbours, nor on their number.
+// The bits of a row depend on that row alone, not on the values or the number of other rows.
 template <class T>
 void rows_are_independent(const std::string& spec, bool inverted, Domain domain, uint64_t seed) {
-  constexpr int64_t rows = 130;  // more than a block of every kernel
+  constexpr int64_t rows = 130;  // more than one block of every kernel
   SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + describe(spec, inverted));
   FlowCase<T> f = make_case<T>(spec, inverted, seed);
   f.by_content = true;
@@ -223,7 +223,7 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
   const MappedValues all = f.map(false, in);
   const MappedGradients all_grads = f.gradients(false, in, cot);
   EXPECT_TRUE(same_bits(all_grads.value.y, all.y)) << "recorded and not recorded differ";
-  EXPECT_TRUE(same(all_grads.value.log_det, all.log_det, 0)) << "recorded and not recorded differ";  // but for -0
+  EXPECT_TRUE(same(all_grads.value.log_det, all.log_det, 0)) << "recorded and not recorded differ";  // except for -0
   for (const auto& [first, count] :
        {std::pair<int64_t, int64_t>{0, 1}, {77, 1}, {129, 1}, {3, 2}, {5, 8}, {1, 64}, {63, 67}}) {
     const MappedGradients some =
@@ -236,7 +236,7 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
     ASSERT_TRUE(same_bits(plain.log_det, part(all.log_det, first, count))) << "rows " << first << " + " << count;
     ASSERT_TRUE(same_bits(some.x, part(all_grads.x, first, count))) << "gradient, rows " << first << " + " << count;
   }
-  // In another order.
+  // The same rows in another order.
   std::vector<int64_t> order(rows);
   std::iota(order.begin(), order.end(), int64_t{0});
   std::shuffle(order.begin(), order.end(), random);
@@ -255,7 +255,7 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
   EXPECT_TRUE(none.value.y.empty() && none.value.log_det.empty() && none.x.empty());
   for (const Values& g : none.params) EXPECT_TRUE(std::all_of(g.begin(), g.end(), [](double v) { return v == 0; }));
 
-  // Numbers that are not finite, or nearly not.
+  // Numbers that are not finite, or almost not.
   Rows2 bad = in;
   const double infinity = std::numeric_limits<double>::infinity();
   const double evil[] = {NAN, infinity, -infinity, 1e38, -1e38, 1e-42};
@@ -266,11 +266,11 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
   f.map(true, bad);
   for (int64_t r = 0; r < rows; ++r) {
     if (r % 5 == 2) continue;
-    ASSERT_TRUE(same_bits(part(hurt.value.y, r, 1), part(all.y, r, 1))) << "row " << r << " beside a bad one";
+    ASSERT_TRUE(same_bits(part(hurt.value.y, r, 1), part(all.y, r, 1))) << "row " << r << " next to a bad one";
     ASSERT_TRUE(same_bits(part(hurt.value.log_det, r, 1), part(all_grads.value.log_det, r, 1))) << "row " << r;
     ASSERT_TRUE(same_bits(part(hurt.x, r, 1), part(all_grads.x, r, 1))) << "gradient, row " << r;
   }
-  // A broken model still answers.
+  // A model with broken parameters still returns results.
   for (const double v : {infinity - infinity, infinity, 1e38, -1e38}) {
     f.fill_params(v);
     EXPECT_EQ(f.gradients(false, in.part(0, 9), {part(cot.y, 0, 9), part(cot.log_det, 0, 9)}).value.y.size(),
@@ -311,7 +311,7 @@ void reproduces(const std::string& spec, bool inverted, Domain domain, uint64_t 
   EXPECT_TRUE(twice.bytes() == file.bytes());
 }
 
-// Columns are enough for every layer but those that look at pixels.
+// Every layer accepts plain columns, except those that need pixels.
 TEST_P(LayerSuite, TakesEveryEvent) {
   const bool pixels = std::string(kind().name) == "squeeze";
   for (const int64_t d : kColumns) EXPECT_EQ(takes_event(kind(), {d}), !pixels) << d;

@@ -1,5 +1,5 @@
-// What only spline layers promise: fresh ones are near the identity, columns may have intervals of their own, circles
-// and lines mix, and wrong combinations of fields are refused by name.
+// Properties of spline layers: new ones are near the identity, columns may have their own intervals, circles and lines
+// mix, and wrong combinations of fields are refused by name.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -35,7 +35,7 @@ TEST(SplineLayers, FreshOnesAreNearTheIdentity) {
 
 TEST(SplineLayers, ColumnsHaveIntervalsOfTheirOwn) {
   FlowCase<double> f(parse_spec(spec_of(R"({"type": "spline", "interval": [-1, 1, 0, 5, -3, -2]})")));
-  f.randomise(1, 1);
+  f.randomize(1, 1);
   const Rows2 in{3, {-1.5, -0.1, -3.5, 0.3, 2.5, -2.5, 1.5, 5.1, -1.9}, {}};
   const MappedValues z = f.map(false, in);
   for (const size_t k : {0, 1, 2, 6, 7, 8}) EXPECT_EQ(z.y[k], in.x[k]) << "outside";
@@ -44,12 +44,12 @@ TEST(SplineLayers, ColumnsHaveIntervalsOfTheirOwn) {
   EXPECT_NE(z.log_det[1], 0);
 }
 
-// Column 0 is a circle, 1 a line, 2 a circle: what a period changes is that period, in a coupling (0 passes, the others
-// move) and in autoregressive splines of any order.
+// Column 0 is a circle, 1 a line, 2 a circle. Adding a period to a column changes only that column, in a coupling (0
+// passes, the others are transformed) and in autoregressive splines of any order.
 void check_mix(const std::string& fields) {
   SCOPED_TRACE(fields);
   FlowCase<double> f(parse_spec(spec_of(R"({"interval": [-2, 3], "circular": [1, 0, 1], "type": )" + fields + "}")));
-  f.randomise(2, 0.5);
+  f.randomize(2, 0.5);
   const Rows2 in = some_rows(20, 3);
   Rows2 moved = in;
   for (int64_t r = 0; r < 20; ++r) {
@@ -74,7 +74,8 @@ TEST(SplineLayers, CirclesAndLinesMix) {
       check_mix(R"("spline_autoregressive", "order": ")" + std::string(order) + "\", " + net);
 }
 
-// The density is the same at both ends of a circle, for the columns that depend on it too, as is its gradient by other columns.
+// The density is the same at both ends of a circle, also for columns that depend on it, and so is its gradient with
+// respect to other columns.
 TEST(SplineLayers, AutoregressiveDensitiesCloseTheirCircles) {
   const double top = 2 * std::numbers::pi;
   for (const auto& [event, circles] :
@@ -89,7 +90,7 @@ TEST(SplineLayers, AutoregressiveDensitiesCloseTheirCircles) {
             parse_spec(R"({"event": )" + std::to_string(event) +
                        R"(, "dtype": "float64", "base": {"type": "uniform", "low": [-9], "high": [9]}, "layers": [)" +
                        layer + ", " + layer + "]}"));
-        f.randomise(5, 0.3);
+        f.randomize(5, 0.3);
         Rows2 low = some_rows(10, event);
         for (double& v : low.x) v = std::abs(v);
         for (int c = 0; c < event; ++c) {
@@ -108,7 +109,7 @@ TEST(SplineLayers, AutoregressiveDensitiesCloseTheirCircles) {
           for (size_t k = 0; k < low.x.size(); ++k) {
             const bool self = k % static_cast<size_t>(event) == static_cast<size_t>(c);
             EXPECT_NEAR(from[1].y[k] - from[0].y[k], self ? top : 0, 1e-9) << "column " << c;
-            // The slope of a spline has a kink at its knots, and the seam is one.
+            // The slope of a spline has a kink at its knots, and the seam is a knot.
             if (!self) {
               EXPECT_NEAR(gx[1][k], gx[0][k], 1e-8) << "column " << c;
             }
@@ -124,7 +125,7 @@ TEST(SplineLayers, ManyBins) {
     s.dtype = DType::f32;
     return s;
   }());
-  f.randomise(4, 1);
+  f.randomize(4, 1);
   const Rows2 in = some_rows(100, 3);
   const MappedValues z = f.map(false, in), x = f.map(true, {100, z.y, {}});
   for (size_t k = 0; k < in.x.size(); ++k) EXPECT_NEAR(x.y[k], in.x[k], 1e-4);

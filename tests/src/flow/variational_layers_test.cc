@@ -1,5 +1,5 @@
-// What the registry suites do not ask of planar layers: w = 0, strong contractions against their condition, many
-// columns, and that parameters of a context are the same map as free ones.
+// Properties of planar layers beyond the registry suites: w = 0, strong contractions relative to their condition, many
+// columns, and that parameters from a context give the same map as free ones.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,7 +24,7 @@ template <class T>
 class PlanarLayer : public testing::Test {
  protected:
   static constexpr bool kF64 = sizeof(T) == 8;
-  // With parameters u, w, b.
+  // Returns a layer with parameters u, w, b.
   static FlowCase<T> planar(const char* function, const Values& u, const Values& w, double b) {
     FlowCase<T> f = make<T>({{"type", "planar"}, {"function", function}}, static_cast<int64_t>(u.size()));
     T* p = f.param(0);
@@ -40,7 +40,7 @@ class PlanarLayer : public testing::Test {
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(PlanarLayer, Types);
 
-// Then the map shifts by u h(b), whatever the constraint says about w.u = 0.
+// With w = 0 the map shifts by u h(b), whatever the constraint on w.u does.
 TYPED_TEST(PlanarLayer, NoDirectionIsAShift) {
   const Values x = {0.5, -1, 2, 3, 0, 0.25};
   for (const char* function : kFunctions)
@@ -63,10 +63,10 @@ TYPED_TEST(PlanarLayer, NoDirectionIsAShift) {
     }
 }
 
-// Where m = softplus(w.u) is near 0 the map squeezes the rows near a = 0 by det = h^2 + m h'. What z no longer tells
-// apart cannot come back, nor what rounding of u^ = u + k w (of the size of |u| eps) does to w.u^ near -1: an error of
-// z of a rounding returns as one of |u^||w| / det roundings. Rows of ordinary condition come back to 1e-9 in float64,
-// 1e-4 in float32.
+// If m = softplus(w.u) is near 0, the map contracts rows near a = 0 by det = h^2 + m h'. Differences that z cannot
+// represent are lost, and so is the effect of rounding u^ = u + k w (of size |u| eps) on w.u^ near -1: a rounding error
+// of z becomes |u^||w| / det roundings of x. Rows of ordinary condition are recovered to 1e-9 in float64, 1e-4 in
+// float32.
 TYPED_TEST(PlanarLayer, StrongContractionsLoseWhatTheirConditionSays) {
   const double tolerance = this->kF64 ? 1e-9 : 1e-4, roundings = this->kF64 ? 1e-12 : 1e-6;
   std::mt19937_64 random(5);
@@ -93,11 +93,11 @@ TYPED_TEST(PlanarLayer, StrongContractionsLoseWhatTheirConditionSays) {
   EXPECT_GT(ordinary, 1000);
 }
 
-// Far more columns than rows of a block: sums over columns, their gradients, and the way back.
+// Far more columns than rows in a block: sums over columns, their gradients, and the inverse.
 TYPED_TEST(PlanarLayer, ManyColumns) {
   constexpr int64_t d = 784, n = 5;
   auto f = make<TypeParam>({{"type", "planar"}}, d);
-  f.randomise(1, 0.1);
+  f.randomize(1, 0.1);
   std::mt19937_64 random(2);
   const Values x = draw_normal(d * n, random);
   const MappedValues there = f.map(false, {n, x, {}}), back = f.map(true, {n, there.y, {}});
@@ -105,12 +105,12 @@ TYPED_TEST(PlanarLayer, ManyColumns) {
   for (size_t r = 0; r < n; ++r) EXPECT_NEAR(there.log_det[r] + back.log_det[r], 0, this->kF64 ? 1e-12 : 1e-5);
 }
 
-// A net that adds nothing leaves the free parameters, row by row.
+// A net that returns zeros leaves the free parameters, for every row.
 TYPED_TEST(PlanarLayer, ContextIsTheSameMap) {
   constexpr int64_t n = 20, d = 3;
   auto free = make<TypeParam>({{"type", "planar"}}, d);
   auto rows = make<TypeParam>({{"type", "planar"}, {"parameters", "context"}, {"hidden", {4}}}, d, 2);
-  free.randomise(1, 0.5);
+  free.randomize(1, 0.5);
   std::mt19937_64 random(2);
   const Values x = draw_normal(d * n, random), context = draw_normal(2 * n, random);
   const auto& slots = rows.model().params().slots();

@@ -1,4 +1,4 @@
-// Saves are all or nothing: every system call is made to fail in turn, once and for good, as SQLite tests itself.
+// Saves are all or nothing: every system call is made to fail in turn, once and permanently, as SQLite's tests do.
 #include "src/io/atomic_file.h"
 
 #include <fcntl.h>
@@ -24,7 +24,7 @@ std::string new_content() {
 
 void save(const std::string& path, const std::string& content) {
   AtomicFile f(path.c_str());
-  // Pieces smaller and larger than the buffer.
+  // Writes pieces that are smaller and larger than the buffer.
   size_t at = 0;
   for (size_t n : {size_t{0}, size_t{1}, size_t{1000}, size_t{70000}, size_t{65535}, size_t{2}, content.size()}) {
     n = std::min(n, content.size() - at);
@@ -92,7 +92,7 @@ TEST(AtomicFile, FollowsSymbolicLinks) {
   EXPECT_EQ(get(dir / "sub/real"), "new");
 }
 
-TEST(AtomicFile, RefusesWhatIsNoFile) {
+TEST(AtomicFile, RefusesWhatIsNotAFile) {
   const TempDir dir;
   std::filesystem::create_directory(dir / "d");
   ::mkfifo((dir / "fifo").c_str(), 0600);
@@ -123,7 +123,7 @@ TEST(AtomicFile, ReadOnlyDirectoryAndFile) {
   EXPECT_EQ(get(dir / "m"), "old");
 }
 
-// A real failing write: the file size limit of the process, in place of a full disk.
+// A real failing write: the process's file size limit stands in for a full disk.
 TEST(AtomicFile, FileSizeLimit) {
   const TempDir dir;
   put(dir / "m", "old");
@@ -142,7 +142,7 @@ TEST(AtomicFile, FileSizeLimit) {
 }
 
 #ifdef NF_FAULTS
-// Makes the 1st, 2nd, ... call fail until the save gets through. True if it ever failed.
+// Makes the 1st, 2nd, ... call fail until the save succeeds. Returns true if it ever failed.
 bool fail_every_call(int effect, bool persistent, bool expect_success) {
   const TempDir dir;
   const std::string path = dir / "m.bin";
@@ -167,7 +167,7 @@ bool fail_every_call(int effect, bool persistent, bool expect_success) {
       hits = plan.hits();
     }
     failed |= !ok;
-    // The one step after which there is no way back says that it saved.
+    // After the point of no return, an error message says that the file was saved.
     const bool saved = ok || message.starts_with("saved ");
     EXPECT_EQ(get(path), saved ? new_content() : "old") << "call " << nth << ": " << message;
     EXPECT_EQ(dir.files().size(), 1u) << "call " << nth << " left a temporary file";
@@ -197,7 +197,7 @@ TEST(AtomicFile, ShortWritesAndInterruptsDoNotMatter) {
 
 TEST(AtomicFile, TemporaryNameTakenIsRetried) {
   const TempDir dir;
-  const FaultScope plan("io.open", 2, EEXIST);  // 1: the directory
+  const FaultScope plan("io.open", 2, EEXIST);  // 1 is the directory
   save(dir / "m", "new");
   EXPECT_EQ(get(dir / "m"), "new");
   EXPECT_EQ(plan.hits(), 3);

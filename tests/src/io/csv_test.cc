@@ -1,4 +1,4 @@
-// CSV: dialects, headers, quotes; every error names line, column and text; write and read back.
+// CSV: dialects, headers, quotes; every error names line, column and text; written files can be read back.
 #include "src/io/csv.h"
 
 #include <clocale>
@@ -147,7 +147,7 @@ TEST(Csv, AMatrixIsNeverLargerThanItsText) {
   const CsvMatrix m = read_csv<double>(counting, text, {}, "f");
   EXPECT_EQ(m.rows, 1);
   EXPECT_LE(largest, (text.size() + 1001) * sizeof(double));
-  // A short last row whose only cell goes to the last place of the matrix.
+  // A short last row whose only cell is the last one in the matrix.
   EXPECT_THROW(read("a,b,c\n5", {.columns = {{2, ""}, {1, ""}, {0, ""}}}), Error);
 }
 

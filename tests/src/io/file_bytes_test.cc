@@ -1,4 +1,4 @@
-// Whole files: read and mapped; everything that is not a plain readable file is a defined error.
+// Whole files, read and mapped. Anything that is not a plain readable file is a defined error.
 #include "src/io/file_bytes.h"
 
 #include <sys/stat.h>
@@ -28,14 +28,14 @@ TEST(FileBytes, ReadsAndMaps) {
   EXPECT_EQ(text_of(target.bytes()), content);
 }
 
-TEST(FileBytes, MappedFilesNoticeTruncationAndLetGo) {
+TEST(FileBytes, MappedFilesNoticeTruncationAndReleasePages) {
   const TempDir dir;
   put(dir / "f", std::string(100000, 'a'));
   const FileBytes mapped = FileBytes::map((dir / "f").c_str()), copy = read(dir / "f");
   EXPECT_TRUE(mapped.mapped() && mapped.intact() && copy.intact() && !copy.mapped());
   mapped.release_pages();
   copy.release_pages();
-  EXPECT_EQ(text_of(mapped.bytes()), text_of(copy.bytes())) << "pages come back";
+  EXPECT_EQ(text_of(mapped.bytes()), text_of(copy.bytes())) << "released pages are read again";
   std::filesystem::resize_file(dir / "f", 50000);
   EXPECT_FALSE(mapped.intact());
   EXPECT_TRUE(copy.intact());
@@ -50,7 +50,7 @@ TEST(FileBytes, EmptyIsFine) {
   EXPECT_EQ(FileBytes::map((dir / "f").c_str()).bytes().size(), 0u);
 }
 
-TEST(FileBytes, RefusesWhatIsNoFile) {
+TEST(FileBytes, RefusesWhatIsNotAFile) {
   const TempDir dir;
   ::mkfifo((dir / "fifo").c_str(), 0600);
   for (const bool map : {false, true}) {

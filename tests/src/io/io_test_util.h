@@ -1,4 +1,4 @@
-// Helpers of the file tests: a temporary directory, reading and writing files plainly, expecting an nf::Error.
+// Helpers of the file tests: a temporary directory, plain reading and writing of files, expecting an nf::Error.
 #pragma once
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 
 #include "runtime/core/status.h"
 
-// g++ 12 at -O3 warns falsely of "x" + string (GCC bug 105651), which tests use a lot.
+// g++ 12 at -O3 gives false warnings for "x" + string (GCC bug 105651), which tests use often.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wrestrict"
 #endif
@@ -62,7 +62,7 @@ inline size_t open_descriptors() {
   return static_cast<size_t>(std::distance(begin(it), end(it)));
 }
 
-// f must throw nf::Error with this code whose message contains `part`. Returns the errno.
+// Checks that f throws nf::Error with this code and a message that contains `part`. Returns the errno.
 template <class F>
 int expect_error(Code code, std::string_view part, F f) {
   try {

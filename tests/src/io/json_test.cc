@@ -1,4 +1,4 @@
-// JSON: what is valid and what is not, every message with its place, numbers at their limits, texts, bounds, and
+// JSON: valid and invalid documents, every message with its position, numbers at their limits, strings, bounds, and
 // writing as the inverse of reading.
 #include "src/io/json.h"
 
@@ -34,7 +34,7 @@ TEST(Json, Values) {
   EXPECT_EQ(*a[1].number(), -2.0);
   EXPECT_FALSE(a[2].int64()) << "2.5";
   EXPECT_TRUE(*a[3].boolean());
-  EXPECT_FALSE(a[3].int64() || a[3].number()) << "true is no number";
+  EXPECT_FALSE(a[3].int64() || a[3].number()) << "true is not a number";
   EXPECT_TRUE(a[5].is_null());
   EXPECT_EQ(*a[6].string(), "x");
   EXPECT_FALSE(j.find("c"));
@@ -49,7 +49,7 @@ TEST(Json, Building) {
   j["name"] = "y";
   EXPECT_EQ(j.dump(), R"({"name":"y","list":[1,2],"big":18446744073709551615,"new":[true]})");
   EXPECT_EQ(parse(j.dump()), j);
-  EXPECT_NE(Json(1), Json(1.0)) << "an integer stays one";
+  EXPECT_NE(Json(1), Json(1.0)) << "an integer stays an integer";
 }
 
 TEST(Json, NumbersAtTheirLimits) {
@@ -108,7 +108,7 @@ TEST(Json, Texts) {
     expect_bad(bad, "column 2: invalid UTF-8");
 }
 
-TEST(Json, WritingReplacesWhatIsNoText) {
+TEST(Json, WritingReplacesInvalidUtf8) {
   EXPECT_EQ(Json("a\xFF\xC3").dump(), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
   EXPECT_FALSE(is_utf8("a\xFF"));
   EXPECT_TRUE(is_utf8("") && is_utf8("a\xC3\xA9\xF0\x9D\x84\x9E"));
@@ -144,7 +144,7 @@ TEST(Json, DuplicateKeys) {
              "doc.list[2].k: the key \"u\" appears twice");
   expect_bad("{\"" + std::string(500, 'k') + "\":1,\"" + std::string(500, 'k') + "\":1}", "the key \"kkk");
   EXPECT_NO_THROW(parse(R"([{"a": {"a": 1}}, {"a": 2}])"));
-  // A search for each name would take minutes.
+  // Searching for each name linearly would take minutes.
   std::string many = "{";
   for (int i = 0; i < 90000; ++i) many.append("\"").append(std::to_string(i)).append("\":1,");
   expect_bad(many + "\"77\":1}", "the key \"77\" appears twice");
@@ -164,7 +164,7 @@ TEST(Json, Shown) {
   EXPECT_EQ(s, '"' + std::string(55, 'a') + "...") << "cut between characters";
 }
 
-// Every prefix and every byte changed: an answer or Error{format}.
+// Every prefix and every changed byte gives a value or Error{format}.
 TEST(Json, IsTotal) {
   const std::string text = R"({"a": [1, -2.5e-3, "\u00e9\ud834\udd1e\n"], "b": {"c": null, "d": [true, false]}})";
   ASSERT_NO_THROW(parse(text));

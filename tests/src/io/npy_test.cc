@@ -1,4 +1,4 @@
-// .npy: every dtype, byte order and element order; every malformed header; our writer.
+// .npy: every dtype, byte order and element order; every malformed header; the writer.
 #include "src/io/npy.h"
 
 #include <cstring>
@@ -100,7 +100,7 @@ TEST(Npy, RanksAndFortranOrder) {
   const std::string file = npy(dict(">i4", "(130, 2, 3, 4)", "True"), raw(f, true));
   const std::vector<float> got = load<float>(file);
   for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], static_cast<float>(i));
-  // Any range of rows, as from a mapped file.
+  // Any range of rows can be converted, as from a mapped file.
   const NpyHeader h = parse_npy_header(bytes_of(file).first(200), "f");
   EXPECT_EQ(h.row_elements(), 24);
   std::vector<double> rows(24 * 70);

@@ -1,4 +1,4 @@
-// Numbers in text: what counts as one, and what is out of range as against too small.
+// Numbers in text: which texts are numbers, and out of range versus too small.
 #include "src/io/number.h"
 
 #include <gtest/gtest.h>

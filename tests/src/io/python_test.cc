@@ -1,4 +1,4 @@
-// Other programs read our files: plain Python (struct and json only) parses a safetensors and a .npy file of ours.
+// Other programs can read our files: plain Python (struct and json only) parses a safetensors and a .npy file.
 #include <cstdlib>
 
 #include "src/io/atomic_file.h"

@@ -1,4 +1,4 @@
-// The container: round trips, determinism, the checksum, every way a header can lie, every bit flipped.
+// The container: round trips, determinism, the checksum, every kind of invalid header, every flipped bit.
 #include "src/io/safetensors.h"
 
 #include <cmath>
@@ -13,7 +13,7 @@ namespace {
 
 using namespace io_test;
 
-// A file with this header and `data_bytes` zeros.
+// Returns a file with this header and `data_bytes` zeros.
 std::string file_of(const std::string& header, size_t data_bytes) {
   const uint64_t n = header.size();
   std::string s(8, '\0');
@@ -151,7 +151,7 @@ TEST(SafeTensors, JsonErrors) {
 TEST(SafeTensors, StructureErrors) {
   const auto t = [](const std::string& attributes) { return "{\"a\":{" + attributes + "}}"; };
   const std::string d = "\"dtype\":\"F32\"", s = "\"shape\":[1]", o = "\"data_offsets\":[0,4]";
-  EXPECT_EQ(parse(file_of(t(o + "," + s + "," + d), 4)).entries().size(), 1u) << "any order of attributes";
+  EXPECT_EQ(parse(file_of(t(o + "," + s + "," + d), 4)).entries().size(), 1u) << "attributes in any order";
   expect_bad("{\"a\":null}", 0, "value of 'a' is null");
   expect_bad("{\"a\":\"F32\"}", 0, "value of 'a' is a string");
   expect_bad(t(d + "," + s), 0, "'a' has no data_offsets");
@@ -201,7 +201,7 @@ TEST(SafeTensors, LayoutErrors) {
   expect_bad("{" + tensor("a", "1", "0,4") + "," + tensor("b", "1", "0,4") + "}", 4, "an overlap");
   expect_bad("{" + tensor("a", "2", "0,8") + "," + tensor("b", "0", "4,4") + "}", 8, "an overlap");
   expect_bad("{}", 1, "1 bytes of data");
-  // Any order in the header, empty tensors anywhere in between.
+  // Any order in the header, with empty tensors anywhere.
   const std::string ok = "{" + tensor("b", "1", "4,8") + "," + tensor("e", "0", "4,4") + "," + tensor("a", "1", "0,4") +
                          "," + tensor("z", "3,0", "8,8") + "," + tensor("y", "0", "0,0") + "}";
   EXPECT_EQ(parse(file_of(ok, 8)).entries().size(), 5u);
@@ -247,7 +247,7 @@ TEST(SafeTensors, EveryFlippedBitAndEveryTruncationIsFound) {
 }
 
 TEST(SafeTensors, ChecksumSurvivesAnotherOrderOfTensors) {
-  // What another program may do when it saves the same content.
+  // Another program may reorder tensors when it saves the same content.
   const std::vector<float> x{1, 2};
   const int64_t one[] = {1};
   const std::vector<TensorRef> refs{{"a", TensorType::f32, one, &x[0]}, {"b", TensorType::f32, one, &x[1]}};
@@ -261,7 +261,7 @@ TEST(SafeTensors, ChecksumSurvivesAnotherOrderOfTensors) {
   EXPECT_EQ(parse(file).entries().size(), 2u);
 }
 
-// Reference vectors written by another program: those of the project, or all in $NF_GOLDEN_DIR.
+// Reference vectors written by another program: the project's, or all in $NF_GOLDEN_DIR.
 TEST(SafeTensors, ReadsGoldenFiles) {
   const char* all = std::getenv("NF_GOLDEN_DIR");
   const char* dir = all ? all : NF_GOLDEN_DIR;

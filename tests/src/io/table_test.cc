@@ -1,4 +1,4 @@
-// Tables from files of either kind, column selection, and saving them again.
+// Tables from both kinds of files, column selection, and saving them again.
 #include "src/io/table.h"
 
 #include "src/io/npy.h"
@@ -39,7 +39,7 @@ TEST(Table, NpyAndCsvRoundTrip) {
   }
   EXPECT_EQ(values<float>(load(dir / "m.csv", {.csv = {.columns = {{-1, "b"}}}})), (std::vector<float>{2, 4, 0.1f}));
   std::filesystem::rename(dir / "m.npy", dir / "renamed.csv");
-  EXPECT_EQ(load(dir / "renamed.csv").rows, 3) << "recognised by content";
+  EXPECT_EQ(load(dir / "renamed.csv").rows, 3) << "recognized by content";
   View transposed = m;
   std::swap(transposed.shape.d[0], transposed.shape.d[1]);
   std::swap(transposed.stride[0], transposed.stride[1]);
@@ -67,7 +67,7 @@ TEST(Table, RanksOfNpy) {
   EXPECT_EQ(values<float>(load(dir / "x.npy", {.csv = {.columns = {{999999, ""}}}})), std::vector<float>{});
 }
 
-// What a mapped table shows is what a read one holds, in the file's dtype.
+// A mapped table shows the same values as one that was read, in the file's dtype.
 TEST(Table, MappedInPlace) {
   const TempDir dir;
   double x[12];

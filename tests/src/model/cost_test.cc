@@ -1,4 +1,4 @@
-// Costs are counted on shapes: what they are, what they do not depend on, and the blocks that follow from them.
+// Costs are counted on shapes: their values, what they do not depend on, and the resulting blocks.
 #include "src/model/cost.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ FlowModel model(const std::string& spec, uint64_t seed = 1) {
   return FlowModel(system_allocator(), parse_spec(spec), seed);
 }
 
-// Dense layers 2 -> 100 -> 50 -> 4 for every row: products dominate what is counted.
+// Dense layers 2 -> 100 -> 50 -> 4 for every row; products dominate the count.
 TEST(RowCost, CountsTheProductsOfARow) {
   const int64_t products = 2 * 100 + 100 * 50 + 50 * 4;
   const RowCost one = model(R"({"event": 4, "layers": [{"type": "affine_coupling", "hidden": [100, 50]}]})").cost();
@@ -46,7 +46,7 @@ TEST(RowCost, DoesNotDependOnSeedOrDtype) {
   }
 }
 
-// The inverse of an autoregressive layer costs one pass of its net, and is counted as such.
+// The inverse of an autoregressive layer costs one pass of its net and is counted as one.
 TEST(RowCost, OfAnAutoregressiveInverse) {
   const char* chain = R"("layers": [{"type": "masked_autoregressive", "hidden": [64, 64]}]})";
   const RowCost there = model(std::string(R"({"event": 8, )") + chain).cost();
@@ -65,7 +65,7 @@ TEST(BlockRows, FollowWidthAndMemory) {
   EXPECT_EQ(block_rows(wide.params(), 2, {1, int64_t{1} << 40}), 1);
 }
 
-// What today's models are cut into does not change: their bits depend on it.
+// The blocks of the shipped models must not change, because their bits depend on them.
 TEST(BlockRows, OfShippedSpecsFollowWidthAlone) {
   int count = 0;
   for (const auto& file : std::filesystem::directory_iterator(NF_SPEC_DIR)) {

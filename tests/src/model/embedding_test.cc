@@ -1,6 +1,6 @@
-// An embedding net of the context: a model with it is the model without, of the embedded context, in every call;
-// gradients reach the net and the context, also through recomputed layers; one row of context serves all rows; files,
-// messages and specs know it.
+// An embedding net of the context: a model with it equals the model without it, given the embedded context, in every
+// call; gradients reach the net and the context, also through recomputed layers; one row of context serves all rows;
+// files, messages and specs handle it.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,7 +32,7 @@ Rows2 rows_for(int64_t n, uint64_t seed = 2) {
   return draw_mild(Domain::real, n, kEvent, kContext, random);
 }
 
-// What a model without embedding has to see, from plain loops.
+// Computes with plain loops the context for a model without an embedding.
 Values embedded(FlowCase<double>& f, const Rows2& in) {
   const auto tensor = [&](const char* name) { return f.param(static_cast<size_t>(f.model().params().find(name))); };
   const double *w = tensor("embedding.hidden.0.weight"), *b = tensor("embedding.hidden.0.bias"),
@@ -89,7 +89,7 @@ void expect_same(const Answers& a, const Answers& b, double tolerance) {
 TEST(Embedding, IsANetBeforeTheContext) {
   FlowCase<double> f(parse_spec(kEmbedded)), g(parse_spec(kPlain));
   EXPECT_EQ(f.model().context(), kContext);
-  f.randomise(1, 0.4);
+  f.randomize(1, 0.4);
   const auto& slots = g.model().params().slots();
   EXPECT_EQ(f.model().params().slots().size(), slots.size() + 4);
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -106,7 +106,7 @@ TEST(Embedding, IsANetBeforeTheContext) {
 TEST(Embedding, OneRowOfContextServesAllRows) {
   for (const std::string& spec : {kEmbedded, kPlain}) {
     FlowCase<double> f(parse_spec(spec));
-    f.randomise(1, 0.4);
+    f.randomize(1, 0.4);
     const auto width = static_cast<size_t>(f.model().context());
     for (const int64_t n : {1, 2, 64, 300}) {
       Rows2 in = rows_for(n);
@@ -118,7 +118,7 @@ TEST(Embedding, OneRowOfContextServesAllRows) {
   }
 }
 
-// A net this narrow makes one row of context the hungriest case for memory.
+// With a net this narrow, one row of context is the case that needs most memory.
 TEST(Embedding, OneRowFitsTheMemoryOfASession) {
   for (const char* event : {"3", "500000"}) {
     FlowModel model(system_allocator(),
@@ -136,7 +136,7 @@ TEST(Embedding, OneRowFitsTheMemoryOfASession) {
 
 TEST(Embedding, GradientsAgreeWithDifferences) {
   FlowCase<double> f(parse_spec(kEmbedded));
-  f.randomise(1, 0.4);
+  f.randomize(1, 0.4);
   Rows2 in = rows_for(4);
   std::mt19937_64 random(5);
   const MappedValues cot{draw_normal(4 * kEvent, random), draw_normal(4, random)};
@@ -174,7 +174,7 @@ TEST(Embedding, GradientsAgreeWithDifferences) {
 
 TEST(Embedding, IsSavedWithTheModel) {
   FlowCase<double> f(parse_spec(kEmbedded));
-  f.randomise(1, 0.4);
+  f.randomize(1, 0.4);
   MemorySink file;
   write_model(file, f.model(), {});
   LoadedModel loaded = read_model(system_allocator(), file.bytes());

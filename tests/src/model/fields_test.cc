@@ -1,4 +1,4 @@
-// One list of fields, read, written, described and drawn at random: every type of field, nested in each other.
+// One list of fields is read, written, described and drawn at random: every type of field, nested in each other.
 #include <gtest/gtest.h>
 
 #include "src/base/base.h"

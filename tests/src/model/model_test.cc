@@ -1,6 +1,6 @@
 // A chain of layers as a density: log_prob is the base density plus the log-determinants of the layers, inverse undoes
-// forward, running layers again in the backward pass gives the same gradients from far less memory, and a layer that
-// breaks is named.
+// forward, running layers again in the backward pass gives the same gradients with much less memory, and a layer that
+// produces non-finite values is named.
 #include "src/model/flow_model.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ constexpr char kChain[] = R"({"event": 5, "context": 2, "dtype": "float64", "bas
 
 FlowCase<double> chain() {
   FlowCase<double> f(parse_spec(kChain));
-  f.randomise(1, 0.3);
+  f.randomize(1, 0.3);
   return f;
 }
 
@@ -88,7 +88,7 @@ TEST(FlowModel, NoLayersIsTheBase) {
   EXPECT_NEAR(f.log_prob(in)[0], -0.5 * (in.x[0] * in.x[0] + in.x[1] * in.x[1]) - std::log(2 * M_PI), 1e-12);
 }
 
-// One training pass of log_prob; what it leaves: parameter gradients and the memory it took.
+// The result of one training pass of log_prob: parameter gradients and the memory it took.
 struct Pass {
   std::vector<Values> grads;
   size_t bytes;
@@ -102,7 +102,7 @@ Pass train_pass(const FlowModel& m, Memory memory, int64_t n) {
   t.random.seed = 9;
   Buffer grads(system_allocator(), static_cast<size_t>(m.params().trainable_size()) * sizeof(T), "gradients");
   std::vector<Node> nodes(m.params().slots().size());
-  // As the trainer does: without its transposed weights every product would take scratch memory for them.
+  // As in the trainer: without transposed weights, every product would take scratch memory for them.
   Buffer mirror(system_allocator(), static_cast<size_t>(m.params().mirror_size()) * sizeof(T), "transposed weights");
   m.params().bind(nodes.data(), grads.data(), mirror.data());
   for (size_t i = 0; i < nodes.size(); ++i) m.params().refresh_mirror(i, mirror.data());
@@ -123,7 +123,7 @@ TEST(FlowModel, RecomputeGivesTheSameGradients) {
     {"type": "affine_coupling", "net": "residual", "hidden": [8], "dropout": 0.2, "invert": true}]}]})";
   for (const std::string& spec : {std::string(kChain), with_dropout}) {
     FlowCase<double> f(parse_spec(spec));
-    f.randomise(4, 0.3);
+    f.randomize(4, 0.3);
     const Pass full = train_pass<double>(f.model(), Memory::full, 20);
     const Pass again = train_pass<double>(f.model(), Memory::recompute, 20);
     for (size_t i = 0; i < full.grads.size(); ++i) {
@@ -204,19 +204,19 @@ TEST(FlowModel, NamesTheLayerThatBreaks) {
   bad = in;
   bad.x[0] = NAN;
   EXPECT_EQ(broken(f.model(), bad, true), "the latent");
-  // Of two broken layers each direction meets another one first.
+  // With two broken layers, each direction meets a different one first.
   f.param(static_cast<size_t>(f.model().params().find("layers.0.shift")))[1] = NAN;
   f.param(static_cast<size_t>(f.model().params().find("layers.6.net.output.bias")))[0] = NAN;
   EXPECT_EQ(broken(f.model(), in), "spec.layers[0] (elementwise_affine)");
   EXPECT_EQ(broken(f.model(), in, true), "spec.layers[3] (additive_coupling)");
-  f.randomise(1, 0.3);
+  f.randomize(1, 0.3);
   f.param(static_cast<size_t>(f.model().params().find("base.loc")))[0] = NAN;
   EXPECT_EQ(broken(f.model(), in), "the base density");
 }
 
-// What a file says is compared with what its spec asks for, tensor by tensor.
-// Values that no training makes would answer with densities that are not: a file with them is refused.
-TEST(ModelFile, BuffersHaveToBeWhatTheyAre) {
+// A file is compared with what its spec requires, tensor by tensor. Buffers with values that training never produces
+// would give wrong densities, so files with them are refused.
+TEST(ModelFile, RefusesInvalidBuffers) {
   struct Bad {
     const char *layer, *tensor;
     double value;
@@ -229,7 +229,7 @@ TEST(ModelFile, BuffersHaveToBeWhatTheyAre) {
       {"batch_norm", "initialized", 2, "2 at index 0, but has to be 0 or 1"},
       {"actnorm", "initialized", 0.5, "0.5 at index 0, but has to be 0 or 1"},
       {"plu_linear", "sign", 0.5, "0.5 at index 2, but has to be 1 or -1"},
-      {"orthogonal", "rotation", 0.99, "is no rotation"},
+      {"orthogonal", "rotation", 0.99, "is not a rotation"},
   };
   for (const char* dtype : {"float32", "float64"})
     for (const Bad& c : cases) {

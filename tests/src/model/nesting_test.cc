@@ -1,5 +1,5 @@
-// Chains in chains, repeated and inverted, of layers that have parameters: the same numbers, gradients and names as the
-// chain written out by hand, and files that give them back.
+// Chains in chains, repeated and inverted, of layers with parameters: the same numbers, gradients and names as the
+// chain expanded by hand, and files that restore them.
 #include <gtest/gtest.h>
 
 #include "src/model/model_file.h"
@@ -16,14 +16,14 @@ constexpr char kNested[] = R"({"event": 3, "dtype": "float64", "invert": true, "
     {"invert": true, "layers": [{"type": "prelu", "repeat": 2}, {"type": "householder", "invert": true}]}]},
   {"type": "plu_linear", "invert": true}]})";
 
-// Read from the end, as the whole is inverted.
+// In reverse order, because the whole chain is inverted.
 constexpr char kByHand[] = R"({"event": 3, "dtype": "float64", "layers": [
   {"type": "plu_linear"},
   {"type": "lu_linear"}, {"type": "householder"}, {"type": "prelu", "invert": true}, {"type": "prelu", "invert": true},
   {"type": "lu_linear"}, {"type": "householder"}, {"type": "prelu", "invert": true}, {"type": "prelu", "invert": true},
   {"type": "elementwise_affine", "invert": true}]})";
 
-// In files since the first version: what is saved today must be found tomorrow.
+// These names are in files since the first version, so they must not change.
 const std::vector<std::string> kNames = {
     "layers.0.lower",     "layers.0.upper",     "layers.0.log_s",     "layers.0.sign",      "layers.0.bias",
     "layers.1.lower",     "layers.1.upper",     "layers.1.diagonal",  "layers.1.bias",      "layers.2.vectors",
@@ -33,8 +33,8 @@ const std::vector<std::string> kNames = {
 
 TEST(Nesting, IsTheChainWrittenOut) {
   FlowCase<double> nested(parse_spec(kNested)), flat(parse_spec(kByHand));
-  nested.randomise(4, 0.3);
-  flat.randomise(4, 0.3);
+  nested.randomize(4, 0.3);
+  flat.randomize(4, 0.3);
   const auto &slots = nested.model().params().slots(), &same_slots = flat.model().params().slots();
   ASSERT_EQ(slots.size(), same_slots.size());
   std::vector<std::string> names;
@@ -65,7 +65,7 @@ TEST(Nesting, IsTheChainWrittenOut) {
 
 TEST(Nesting, FilesKeepIt) {
   FlowCase<double> nested(parse_spec(kNested));
-  nested.randomise(5, 0.3);
+  nested.randomize(5, 0.3);
   MemorySink file;
   write_model(file, nested.model(), {});
   LoadedModel loaded = read_model(system_allocator(), file.bytes());

@@ -1,5 +1,5 @@
-// Nets in specs: nested in an object of their own, and in the older form whose fields stand beside "net". Both forms give
-// the same canonical spec, the same tensors and the same numbers.
+// Nets in specs: nested in their own object, and in the older form with fields next to "net". Both forms give the same
+// canonical spec, the same tensors and the same numbers.
 #include <gtest/gtest.h>
 
 #include "src/model/flow_model.h"
@@ -26,7 +26,7 @@ const Pair kPairs[] = {
      R"(, "net": {"type": "residual", "hidden": [6], "blocks": 1})"},
     {R"(, "net": "residual", "hidden": [6], "dropout": 0.25, "init": "random", "context_by": "film")",
      R"(, "net": {"type": "residual", "dropout": 0.25, "context_by": "film", "init": "random", "hidden": [6]})"},
-    // "blocks" of a net without blocks was read, and had no effect.
+    // "blocks" of a net without blocks was accepted and had no effect.
     {R"(, "net": "mlp", "blocks": 7, "hidden": [3, 4])", R"(, "net": {"type": "mlp", "hidden": [3, 4]})"},
     {R"(, "blocks": 0)", R"()"},
 };
@@ -48,7 +48,7 @@ void expect_same(const std::string& a, const std::string& b) {
   for (size_t i = 0; i < old.params().slots().size(); ++i)
     EXPECT_EQ(old.params().slots()[i].name, nested.params().slots()[i].name);
   EXPECT_EQ(old.params().hash(), nested.params().hash()) << a;
-  // What is written is read again, in the nested form only.
+  // The canonical form can be read again, and only has the nested form.
   const FlowModel again(system_allocator(), parse_spec(old.canonical()), 3);
   EXPECT_EQ(again.canonical(), old.canonical());
   EXPECT_EQ(again.params().hash(), old.params().hash());
@@ -68,7 +68,7 @@ TEST(NetSpec, OldFieldsAreTheNestedNet) {
   }
 }
 
-// The names of tensors are in files: they must not change.
+// Files contain the names of tensors, so they must not change.
 TEST(NetSpec, TensorsKeepTheirNames) {
   const FlowModel m(system_allocator(),
                     parse_spec(model_of(R"({"type": "affine_coupling", "net": {"type": "residual",
@@ -85,7 +85,7 @@ TEST(NetSpec, TensorsKeepTheirNames) {
                                              "embedding.hidden.1.weight", "embedding.output.weight"}));
 }
 
-// A net that is not near zero at the start, whatever its type: layers would not see the context.
+// The embedding's initial output is not near zero, whatever its type; otherwise layers would not see the context.
 TEST(NetSpec, TheEmbeddingHasItsOwnDefaults) {
   for (const char* net : {R"()", R"(, "net": "residual", "hidden": [4])", R"(, "net": {"type": "residual"})"}) {
     const ModelSpec s = parse_spec(model_of("", R"(, "embedding": {"out": 3)" + std::string(net) + "}"));
@@ -116,7 +116,7 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
       "spec.layers[0].blocks: belongs inside \"net\": write \"net\": {\"type\": \"residual\", \"blocks\": ...}");
   bad(R"("net": {"type": "mlp"}, "hiden": [3])",
       "spec.layers[0]: unknown field \"hiden\", did you mean \"net.hidden\"?");
-  // The older form is as strict as it was.
+  // The older form is checked as strictly as before.
   bad(R"("hiden": [3])", "spec.layers[0]: unknown field \"hiden\", did you mean \"hidden\"?");
   bad(R"("hidden": [0])", "spec.layers[0].hidden[0]: 0 is not an integer in [1, ");
   bad(R"("net": "mlp", "blocks": -1)", "spec.layers[0].blocks: -1 is not an integer in [0, 256]");

@@ -1,5 +1,5 @@
-// Models that draw numbers while they score (dequantize): what is drawn depends on the content of a row, log_prob is a
-// bound that more draws make tighter, and rows that are no levels have no density.
+// Models that draw random numbers while scoring (dequantize): the draws depend on the content of a row, log_prob is a
+// bound that more draws make tighter, and rows that are not levels have density 0.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -42,8 +42,8 @@ Values score(Session& s, Values x, int64_t cols, Values context = {}, int64_t co
 class Noise : public testing::Test {
  protected:
   Noise() : f(parse_spec(kSpec)) {
-    f.randomise(3, 0.2);
-    std::fill_n(f.param(0), 3, 0.0f);  // the first layer leaves counts as they are
+    f.randomize(3, 0.2);
+    std::fill_n(f.param(0), 3, 0.0f);  // the first layer leaves counts unchanged
     std::fill_n(f.param(1), 3, 0.0f);
     std::mt19937_64 random(4);
     std::poisson_distribution<int> count(3);
@@ -85,7 +85,7 @@ TEST_F(Noise, DependsOnTheRowAlone) {
       expected.push_back(want[r]);
     }
     EXPECT_TRUE(same_bits(score(s, moved, 3, contexts, 1), expected));
-    // The dtype of the view, and the sign of 0.
+    // The dtype of the view and the sign of 0 do not matter.
     std::vector<float> narrow(x.begin(), x.end()), narrow_c(c.begin(), c.end()), lp(kRows);
     std::replace(narrow.begin(), narrow.end(), 0.0f, -0.0f);
     s.log_prob(rows(narrow, 3), rows(narrow_c, 1), column(lp));
@@ -93,13 +93,13 @@ TEST_F(Noise, DependsOnTheRowAlone) {
   }
   Session s = session(one), other = session(one, 1, 1);
   const Values want = score(s, x, 3, c, 1);
-  EXPECT_FALSE(same_bits(score(other, x, 3, c, 1), want)) << "the seed counts";
+  EXPECT_FALSE(same_bits(score(other, x, 3, c, 1), want)) << "the seed matters";
   Values nudged = c;
   for (double& v : nudged) v += 1e-3;
   const Values near = score(s, x, 3, nudged, 1);
   int64_t changed = 0;
   for (size_t r = 0; r < kRows; ++r) changed += std::abs(near[r] - want[r]) > 1e-2;
-  EXPECT_GT(changed, kRows / 2) << "the context is part of what noise depends on";
+  EXPECT_GT(changed, kRows / 2) << "noise depends on the context";
 }
 
 TEST_F(Noise, ForwardTraceAndLogProbDrawTheSame) {
@@ -142,20 +142,20 @@ TEST_F(Noise, AllocatesNothingAfterConstruction) {
   s.map(false, rows(x, 3), rows(c, 1), rows(z, 3), View{});
   s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
   s.sample(9, 0, rows(c, 1), rows(z, 3), column(lp));
-  x[3 * 17] = 0.5;  // and a report
+  x[3 * 17] = 0.5;  // and an error report
   EXPECT_ERROR(s.log_prob(rows(x, 3), rows(c, 1), column(lp)), Code::numeric,
                "row 17 is not finite; first at spec.layers[1] (dequantize)");
   EXPECT_EQ(counting.calls, before);
 }
 
-// One column whose cells have a known probability: x + u through a logistic distribution of scale s.
-TEST(NoiseBound, GrowsWithTheDrawsTowardsTheProbability) {
+// One column whose cells have a known probability: x + u under a logistic distribution of scale s.
+TEST(NoiseBound, GrowsWithTheDrawsTowardTheProbability) {
   constexpr double kScale = 0.4;
   FlowCase<double> f(parse_spec(R"({"event": [1], "dtype": "float64", "base": "logistic", "layers": [
       {"type": "dequantize"}, {"type": "elementwise_affine"}]})"));
   for (size_t i = 0; i < f.model().params().slots().size(); ++i)
     if (f.model().params().slots()[i].name == "layers.1.log_scale") *f.param(i) = -std::log(kScale);
-  // Context-free rows are all the same row: many values instead, most of them in the tails.
+  // Rows with equal values get equal draws, so many values are used, most of them in the tails.
   Values x;
   for (int64_t r = -40; r < 40; ++r) x.push_back(static_cast<double>(r) / 8);
   for (double& v : x) v = std::round(v);
@@ -199,7 +199,7 @@ TEST(NoiseBound, IsExactWhereTheDensityIsFlat) {
     EXPECT_TRUE(std::all_of(z.begin(), z.end(), [](double v) { return v > 0 && v < 1; }));
     s.map(true, rows(z, 2), View{}, rows(back, 2), View{});
     for (size_t k = 0; k < x.size(); ++k) EXPECT_NEAR(back[k], x[k], 1e-7);
-    // Outside, and at values that are not levels: no density; NaN stays unknown.
+    // Values outside and values that are not levels have density 0; NaN stays NaN.
     Values bad = {-1 / 255.0, 0, 256 / 255.0, 0, 0.5 / 255, 0, kInfinity, 0, -kInfinity, 0, NAN, 0, 1.004 / 255, 0};
     const Values lp = score(s, bad, 2);
     for (size_t r = 0; r < 5; ++r) EXPECT_EQ(lp[r], -kInfinity) << r;
@@ -216,7 +216,7 @@ TEST(NoiseBound, OtherNumbersHaveNoDensity) {
   EXPECT_TRUE(std::isfinite(lp[0]));
   for (size_t r = 1; r < 5; ++r) EXPECT_EQ(lp[r], -kInfinity) << r;
   EXPECT_TRUE(std::isnan(lp[5]));
-  EXPECT_EQ(lp[6], -kInfinity) << "a level, where the base has no density left";
+  EXPECT_EQ(lp[6], -kInfinity) << "a level where the density of the base is 0";
 }
 
 TEST(NoiseBound, IntegersOfAnySizeComeBack) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kN = 3, kH = 2, kW = 4, kC = 3, kD = kH * kW * kC;
 
-// A view [n, h, w, c] whose element (r, i, j, k) is at r*s0 + i*s1 + j*s2 + k*s3 elements from `data`.
+// Returns a view [n, h, w, c] whose element (r, i, j, k) is at data + r*s0 + i*s1 + j*s2 + k*s3.
 View image(void* data, DType dtype, int64_t s0, int64_t s1, int64_t s2, int64_t s3) {
   View v;
   v.data = data;
@@ -28,7 +28,7 @@ std::vector<T> counted(size_t n) {
   return v;
 }
 
-// Channel-first, gaps, reversed axes and repeated memory: loaded and stored in the order of rows, columns, channels.
+// Channel-first, gaps, reversed axes and repeated memory are loaded and stored in row, column, channel order.
 TEST(Rows, AnyStridesOfImages) {
   const auto check = [](const char* what, int64_t base, int64_t s0, int64_t s1, int64_t s2, int64_t s3, size_t size) {
     SCOPED_TRACE(what);
@@ -97,14 +97,14 @@ TEST(Rows, HashesAreOfTheNumbers) {
   const std::vector<double> x = {1, 2, 2, 1, -0.0, 0.5, 1, 2}, c = {7, 7, 8, 9};
   const auto h = hashes(x, 2, c, 4);
   EXPECT_EQ(h, hashes(x, 2, c, 4));
-  EXPECT_NE(h[0], h[1]) << "the order of columns counts";
-  EXPECT_NE(h[0], h[3]) << "the context counts";
+  EXPECT_NE(h[0], h[1]) << "the order of columns matters";
+  EXPECT_NE(h[0], h[3]) << "the context matters";
   EXPECT_EQ(hashes(x, 2, {}, 0)[0], hashes(x, 2, {}, 0)[3]);
   EXPECT_EQ(h, hashes(std::vector<float>(x.begin(), x.end()), 2, std::vector<float>(c.begin(), c.end()), 4)) << "dtype";
   EXPECT_EQ(h[2], hashes<double>({0, 0.5}, 2, {8}, 1)[0]) << "-0 is 0";
   EXPECT_EQ(hashes<double>({1, 2, 1, 2}, 2, {7}, 1), hashes<double>({1, 2, 1, 2}, 2, {7, 7}, 2)) << "one for all";
   EXPECT_EQ(hashes<double>({NAN, 2}, 2, {}, 0), hashes<double>({-NAN, 2}, 2, {}, 0));
-  // XXH64 of the little-endian bytes of 1.0, seed 0: pinned, so that noise stays the same across releases.
+  // XXH64 of the little-endian bytes of 1.0, seed 0; pinned so that noise stays the same across releases.
   EXPECT_EQ(hashes<double>({1}, 1, {}, 0)[0], 0x949522f153a1a395u);
 }
 

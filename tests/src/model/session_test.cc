@@ -1,5 +1,5 @@
-// Scoring and sampling rows: the same bits however rows are cut into calls and threads, any strides and either dtype of
-// the caller's memory, one context for all rows, numbers that are not finite, and no allocation after construction.
+// Scoring and sampling rows: the same bits however rows are split into calls and threads, any strides and either dtype
+// of the caller's memory, one context for all rows, numbers that are not finite, and no allocation after construction.
 #include "src/model/session.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ View part(const View& v, int64_t first, int64_t rows) {
   return p;
 }
 
-// What a session says about kRows rows.
+// All results of a session for kRows rows.
 struct Answers {
   Floats log_prob = Floats(kRows), z = Floats(kRows * kEvent), log_det = Floats(kRows), x = z, back_log_det = log_det,
          sample = z, sample_log_prob = log_det;
@@ -44,13 +44,13 @@ struct Answers {
 class SessionTest : public testing::Test {
  protected:
   SessionTest() : f(parse_spec(kSpec)) {
-    f.randomise(1, 0.15);
+    f.randomize(1, 0.15);
     std::mt19937_64 random(2);
     for (double v : draw_normal(kRows * kEvent, random)) x.push_back(static_cast<float>(v));
     for (double v : draw_normal(kRows * kContext, random)) context.push_back(static_cast<float>(v));
   }
 
-  // In calls of `chunk` rows.
+  // Calls the session with `chunk` rows at a time.
   Answers ask(Session& s, int64_t chunk) {
     Answers a;
     const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
@@ -88,12 +88,12 @@ TEST_F(SessionTest, ChunksAndThreadsDoNotChangeBits) {
     for (const int64_t chunk : {int64_t{1}, int64_t{100}, kRows})
       EXPECT_TRUE(ask(t, chunk) == want) << threads << " " << chunk;
   }
-  // Independent of the session: the model's own words.
+  // Results of the model itself, without a session.
   Rows2 in{kRows, Values(x.begin(), x.end()), Values(context.begin(), context.end())};
   EXPECT_TRUE(same_bits(Values(want.log_prob.begin(), want.log_prob.end()), f.log_prob(in)));
 }
 
-// Every state is what a single layer makes of the one before, to the bit, for any cut of the rows.
+// Every state equals the result of a single layer on the state before, to the bit, for any split of the rows.
 TEST_F(SessionTest, TracesEveryStep) {
   const auto& steps = f.model().layers();
   const auto planes = static_cast<int64_t>(steps.size()) + 1;
@@ -132,7 +132,7 @@ TEST_F(SessionTest, TracesEveryStep) {
     }
     for (size_t k = 0; k < states.size(); ++k) {
       ASSERT_EQ(wide[2 * k], states[k]) << k;
-      ASSERT_EQ(wide[2 * k + 1], -77.0) << "wrote beside the column";
+      ASSERT_EQ(wide[2 * k + 1], -77.0) << "wrote outside the column";
     }
   }
 }
@@ -154,7 +154,7 @@ TEST_F(SessionTest, AnyStridesAndEitherDtype) {
   Session s = session(one);
   const Answers want = ask(s, kRows);
   const View cs = view_of(context, kContext);
-  // float64, columns two apart, rows backwards in memory.
+  // float64, columns two elements apart, rows in reverse order.
   std::vector<double> wide(kRows * 12, NAN), out(kRows * 3, -77.0), z(kRows * 11, -77.0);
   View in = contiguous_view(wide.data() + (kRows - 1) * 12, DType::f64, {kRows, kEvent});
   in.stride[0] = -12;
@@ -170,10 +170,10 @@ TEST_F(SessionTest, AnyStridesAndEitherDtype) {
   s.map(false, in, cs, zs, View{});
   for (size_t r = 0; r < kRows; ++r) {
     ASSERT_EQ(static_cast<float>(out[3 * r]), want.log_prob[r]) << r;
-    ASSERT_EQ(out[3 * r + 1], -77.0) << "wrote beside the row";
+    ASSERT_EQ(out[3 * r + 1], -77.0) << "wrote outside the row";
     for (size_t j = 0; j < kEvent; ++j) {
       ASSERT_EQ(static_cast<float>(z[11 * r + 2 * j]), want.z[r * kEvent + j]) << r;
-      ASSERT_EQ(z[11 * r + 2 * j + 1], -77.0) << "wrote beside the column";
+      ASSERT_EQ(z[11 * r + 2 * j + 1], -77.0) << "wrote outside the column";
     }
   }
 }
@@ -226,12 +226,12 @@ TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
                "row 137 is not finite; first at the latent");
 }
 
-// Both ways: the layer that broke is the first on the way of the data in that direction.
+// In each direction, the layer that is named is the first one the data reach.
 TEST_F(SessionTest, NamesTheLayerThatBreaks) {
   Executor one(1);
   for (const size_t step : {size_t{1}, size_t{5}, size_t{8}}) {
     const LayerInstance& s = f.model().layers()[step];
-    f.randomise(1, 0.15);
+    f.randomize(1, 0.15);
     for (ParamId p = s.first; p < s.first + s.count; ++p)
       for (int64_t k = 0; k < f.model().params().view(static_cast<size_t>(p)).count(); ++k)
         f.param(static_cast<size_t>(p))[k] = NAN;
@@ -246,7 +246,7 @@ TEST_F(SessionTest, NamesTheLayerThatBreaks) {
   }
 }
 
-// The report needs memory of its own, also in models so small that a block of rows is hardly more than one.
+// The error report needs memory of its own, even in models so small that a block of rows takes hardly more.
 TEST(SessionSmall, ReportsFitTheArena) {
   for (const char* layers : {"[]", R"([{"type": "reverse"}])", R"([{"type": "elementwise_affine"}])"}) {
     FlowModel m(system_allocator(), parse_spec(std::string(R"({"event": 1, "context": 1, "layers": )") + layers + "}"),

@@ -1,5 +1,5 @@
-// Specs: the canonical form is a fixed point with every default written out, and chains, repeats and inversions come
-// out as the right layers in the right order.
+// Specs: the canonical form is a fixed point with every default written out, and chains, repeats and inversions give
+// the right layers in the right order.
 #include "src/model/spec.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 std::string canonical(const std::string& text) { return write_spec(parse_spec(text)); }
 std::string with_layers(const std::string& layers) { return R"({"event": [4], "layers": )" + layers + "}"; }
 
-// Layers of a model in the order in which data meets them: the last part of their names, ' for inverted ones.
+// Returns the layers of a model in order of the data: the last part of their names, with ' for inverted ones.
 std::string order(const std::string& layers) {
   const FlowModel model(system_allocator(), parse_spec(with_layers(layers)), 0);
   std::string all;
@@ -69,7 +69,7 @@ TEST(Spec, DefaultsAreWritten) {
   EXPECT_EQ(net.at("hidden"), Json::parse("[64, 64]"));
   EXPECT_EQ(net.at("activation"), "relu");
   EXPECT_EQ(net.at("dropout"), 0.0);
-  // Every documented field of every layer is there.
+  // Every documented field of every layer is included.
   const Json all = Json::parse(describe_parts());
   ASSERT_EQ(all.at("layers").size(), Registry<LayerKind>::all().size());
   for (const Json& kind : all.at("layers")) {
@@ -80,7 +80,7 @@ TEST(Spec, DefaultsAreWritten) {
   }
 }
 
-// Names of older versions: read, and written under the new name.
+// Older names are accepted, and written under the new name.
 TEST(Spec, AliasesAreRead) {
   const std::string old = with_layers(R"([{"type": "standardise"}, {"type": "actnorm"}, {"type": "batch_norm"}])");
   EXPECT_EQ(canonical(old),
@@ -126,7 +126,7 @@ TEST(Spec, LayersComeInOrder) {
   EXPECT_EQ(order(list(chain(r + "," + s, invert))), "s'r'");
   EXPECT_EQ(order(list(chain(r + "," + s, invert + ", \"repeat\": 2"))), "s'r's'r'");
   EXPECT_EQ(order(list(chain(r + "," + inverted_s, invert))), "sr'");
-  // Twice is not at all, at any depth.
+  // Inverting twice cancels, at any depth.
   EXPECT_EQ(order(list(chain(chain(r + "," + s, invert), invert))), "rs");
   EXPECT_EQ(order(list(chain(chain(r + "," + s, invert) + "," + s, invert))), "s'rs");
   EXPECT_EQ(order(list(chain(chain(chain(r + "," + s, invert), invert), invert))), "s'r'");

@@ -1,5 +1,5 @@
-// Splits: the likelihood is that of a learned Gaussian prior, the layers inside are plain layers of the chain that act on
-// the first columns, and the model tells which latents belong to which split.
+// Splits: the likelihood is that of a learned Gaussian prior, the layers inside are ordinary layers of the chain that
+// act on the first columns, and the model reports which latents belong to which split.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -34,8 +34,8 @@ TEST(Split, HasTheLikelihoodOfALearnedPrior) {
     FlowCase<double> f(
         parse_spec(spec_of("[5]", R"({"type": "split", "net": {"type": "mlp", "hidden": [8]}, "scale": ")" +
                                       std::string(scale) + R"(", "layers": [)" + inside + "]}")));
-    f.randomise(1, 0.5);
-    // The layers inside as a model of the first three columns.
+    f.randomize(1, 0.5);
+    // The layers inside, as a model of the first three columns.
     FlowCase<double> h(parse_spec(spec_of("[3]", inside)));
     for (size_t i = 0; i < h.model().params().slots().size(); ++i) {
       const ParamSlot& s = h.model().params().slots()[i];
@@ -48,7 +48,7 @@ TEST(Split, HasTheLikelihoodOfALearnedPrior) {
     const int64_t n = 20;
     Rows2 in{n, draw_normal(5 * n, random), {}};
     const Values lp = f.log_prob(in), z = f.map(false, in).y;
-    // z_r is affine in r for given h: its values at r = 0 and 1 give mean and deviation.
+    // z_r is affine in r for given h, so its values at r = 0 and 1 give mean and standard deviation.
     Rows2 at[2] = {in, in};
     Values kept;
     for (int64_t r = 0; r < n; ++r) {
@@ -71,7 +71,7 @@ TEST(Split, HasTheLikelihoodOfALearnedPrior) {
 }
 
 TEST(Split, LayersInsideActOnTheFirstColumns) {
-  // Two splits of two; the names and the order of the tensors are those of one chain.
+  // Two nested splits; names and order of the tensors are those of one chain.
   FlowCase<double> f(parse_spec(spec_of("[8]", R"(
       {"type": "elementwise_affine"},
       {"type": "split", "prior": "fixed", "layers": [
@@ -90,7 +90,7 @@ TEST(Split, LayersInsideActOnTheFirstColumns) {
   const Rows2 zeros{1, Values(8, 0.0), {}};
   EXPECT_EQ(f.map(false, zeros).y, (Values{6, 4, 4, 4, 2, 2, 2, 2}));
   EXPECT_EQ(f.map(true, {1, {6, 4, 4, 4, 2, 2, 2, 2}, {}}).y, Values(8, 0.0));
-  // Every state on the way, in both directions.
+  // Every intermediate state, in both directions.
   Executor one(1);
   Session s(system_allocator(), one, f.model(), NonFinite::propagate);
   Values x(8, 0.0), states(9 * 8), back(9 * 8);
@@ -112,7 +112,7 @@ TEST(Split, OfImagesTakesChannels) {
   EXPECT_EQ(f.map(true, {1, z, {}}).y, x);
   EXPECT_EQ(f.model().layers()[1].in, (Dims{2, 2, 1}));
   EXPECT_EQ(f.model().layers()[2].in, (Dims{1, 1, 4}));
-  // One channel, one column: all of it goes on.
+  // With one channel or one column, everything continues.
   for (const char* event : {"[2, 2, 1]", "[1]", "[1, 1, 1]"}) {
     const FlowModel all = model_of(event, R"({"type": "split", "layers": [{"type": "reverse"}]})");
     EXPECT_EQ(all.layers()[1].columns, all.columns());
@@ -134,7 +134,7 @@ TEST(Split, ListsTheScales) {
       {"type": "squeeze"}, {"type": "split", "keep": 6, "layers": [{"type": "reverse"}]}]})";
   EXPECT_EQ(scales(model_of("[4, 4, 1]", two)),
             "0: [1, 1, 6] ; 6: [1, 1, 2] spec.layers[1].layers[1] (split); 8: [2, 2, 2] spec.layers[1] (split)");
-  // What mixes the columns again leaves no scales; mixing those of the inner split only keeps the outer one.
+  // If the columns are mixed again, no scales remain; mixing only those of the inner split keeps the outer scale.
   EXPECT_EQ(scales(model_of("[4, 4, 1]", two + R"(, {"type": "reverse"})")), "0: [16] ");
   EXPECT_EQ(
       scales(model_of("[8]", R"({"type": "split", "layers": [{"type": "split", "layers": []}, {"type": "reverse"}]})")),
@@ -161,8 +161,8 @@ TEST(Split, InvertsWithItsLayers) {
       [{"type": "elementwise_affine"}]}, {"type": "reverse"}]})";
   FlowCase<double> f(parse_spec(spec_of("[5]", layers)));
   FlowCase<double> g(parse_spec(spec_of("[5]", R"({"invert": true, "layers": [)" + layers + "]}")));
-  f.randomise(4, 0.3);
-  // The same tensors, in the reverse order of layers.
+  f.randomize(4, 0.3);
+  // The same tensors, with the layers in reverse order.
   const auto last = f.model().layers().size() - 1;
   for (size_t i = 0; i < f.model().params().slots().size(); ++i) {
     const std::string& name = f.model().params().slots()[i].name;

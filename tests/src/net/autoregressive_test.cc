@@ -1,5 +1,5 @@
-// The incremental inverse against the net run in one go: forward(inverse(z)) is z, so the gradient of c . z through
-// both is c for z and zero for the context and every parameter; also in training, where both drop the same units, and
+// The incremental inverse against the net run in one pass: forward(inverse(z)) is z, so the gradient of c . z through
+// both is c for z, and zero for the context and every parameter. Also in training, where both drop the same units, and
 // at sizes with many groups of columns.
 #include "src/net/autoregressive.h"
 
@@ -19,7 +19,7 @@ void check(const std::string& fields, int64_t event, int64_t context, bool train
   std::mt19937_64 random(3);
   const auto& slots = f.model().params().slots();
   for (size_t i = 0; i < slots.size(); ++i) {
-    // Of a size that keeps activations of order one in wide nets too.
+    // Small enough that activations stay of order one in wide nets, too.
     const Values v = draw_normal(slots[i].shape.count(), random);
     const bool weight = slots[i].name.ends_with("weight");
     for (size_t k = 0; k < v.size(); ++k) f.param(i)[k] = v[k] * (weight ? 0.1 : 0.3);
@@ -42,7 +42,7 @@ void check(const std::string& fields, int64_t event, int64_t context, bool train
   const Scope s{t, nodes.data()};
   t.random.first_row = 1000;
   const Mapped x = f.model().inverse(s, z, c);
-  t.random.stream = 0;  // the same units are dropped
+  t.random.stream = 0;  // so that the same units are dropped
   const Mapped back = f.model().forward(s, x.y, c);
   EXPECT_TRUE(same(values_of<double>(back.y->out), values_of<double>(z->out), 1e-9));
   Var sum = add(t, x.log_det, back.log_det);

@@ -1,5 +1,5 @@
-// FiLM: nets against the formula written out in loops, masks of masked nets, fresh nets that do not see the context, and
-// configurations that have nothing to modulate. Gradients and inverses are those of the registry suites and of
+// FiLM: nets against the formula written with loops, masks of masked nets, new nets that do not depend on the context,
+// and configurations without hidden units to modulate. Gradients and inverses are tested by the registry suites and
 // autoregressive_test.cc.
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kRows = 5, kContext = 2;
 
-// A net on its own, with random parameters.
+// A net by itself, with random parameters.
 struct Holder {
   template <class Build>
   Holder(int64_t event, int64_t context, const Build& build) : t(system_allocator(), DType::f64) {
@@ -40,7 +40,7 @@ struct Holder {
   Var rows(Values& v, int64_t cols) {
     return t.input(contiguous_view(v.data(), DType::f64, {static_cast<int64_t>(v.size()) / cols, cols}), false);
   }
-  // y = x W + b of one row, W [in, out] under `name`.
+  // Returns y = x W + b for one row, W [in, out] under `name`.
   Values dense(const std::string& name, const Values& x, size_t out) const {
     const double *w = data(name + ".weight"), *b = data(name + ".bias");
     Values y(b, b + out);
@@ -48,7 +48,7 @@ struct Holder {
       for (size_t j = 0; j < out; ++j) y[j] += x[i] * w[i * out + j];
     return y;
   }
-  // tanh of h (1 + scale) + shift, or without the tanh.
+  // Returns h (1 + scale) + shift, and its tanh if `active`.
   Values film(const std::string& name, const Values& h, const Values& c, bool active) const {
     const Values gb = dense(name + ".film", c, 2 * h.size());
     Values y(h.size());
@@ -64,7 +64,7 @@ struct Holder {
   Tape t;
 };
 
-// A net whose context modulates hidden units.
+// Returns a net whose context modulates hidden units.
 NetChoice film_net(const std::string& kind, const std::string& hidden) {
   return net_of(R"({"type": ")" + kind + R"(", "activation": "tanh", "context_by": "film", "hidden": )" + hidden + "}");
 }
@@ -110,7 +110,7 @@ TEST(Film, ResidualNetIsTheFormula) {
   }
 }
 
-// Output i of a masked net depends on the context and on the inputs before i, and on no others.
+// Output i of a masked net depends only on the context and on the inputs before i.
 TEST(Film, MasksHold) {
   constexpr int64_t event = 5, per = 2;
   for (const std::string kind : {"mlp", "residual"}) {
@@ -154,9 +154,9 @@ TEST(Film, FreshNetsDoNotSeeTheContext) {
     FlowCase<double> f(spec(layer, kContext)), g(spec(layer, 0));
     const Rows2 a{kRows, random_rows(3, 1), random_rows(kContext, 2)}, b{kRows, a.x, random_rows(kContext, 3)};
     EXPECT_TRUE(same_bits(f.log_prob(a), f.log_prob(b))) << layer;
-    f.randomise(4, 0.3);
+    f.randomize(4, 0.3);
     EXPECT_FALSE(same_bits(f.log_prob(a), f.log_prob(b))) << layer;
-    // Without a context there is nothing to modulate, and no tensor for it.
+    // Without a context there is no FiLM tensor.
     for (const ParamSlot& s : g.model().params().slots()) EXPECT_EQ(s.name.find("film"), std::string::npos) << s.name;
   }
 }

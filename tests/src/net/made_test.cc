@@ -1,5 +1,5 @@
-// MADE against golden vectors of group 07 (nflows, zuko; float64): outputs and gradients of sum(cot out) in both dtypes,
-// masks, and what depends on what.
+// MADE against golden vectors of group 07 (nflows, zuko; float64): outputs and gradients of sum(cot out) in both
+// dtypes, masks, and dependencies.
 #include "src/net/made.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 namespace nf::test {
 namespace {
 
-// Parameters of a net on their own.
+// Parameters of a net by itself.
 template <class T>
 struct Holder {
   explicit Holder(const std::vector<ParamInfo>& infos)
@@ -79,7 +79,7 @@ class MadeGolden : public testing::Test {
     }
     ASSERT_EQ(loaded, infos.size());
 
-    // Their columns to the autoregressive order, and our outputs back.
+    // Maps their columns to autoregressive order, and our outputs back.
     Values sorted(g["x"].data.size());
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < event; ++i)
@@ -148,7 +148,7 @@ class MadeGolden : public testing::Test {
     for (const auto& d : theirs.degrees) ours.push_back(sorted(d));
     const std::string net = R"({"type": ")" + kind + R"(", "hidden": )" + sizes(ours) +
                             (kind == "mlp" ? "" : R"(, "blocks": )" + std::to_string(blocks)) + "}";
-    if (!g.has("context") && !g.has_meta("random_mask")) {  // then ours are theirs, but for the order
+    if (!g.has("context") && !g.has_meta("random_mask")) {  // then our masks are theirs, except for the order
       MadeConfig even;
       even.net = net_of(net);
       std::vector<ParamInfo> infos;
@@ -171,7 +171,7 @@ TYPED_TEST(MadeGolden, Zuko) {
   TheirMade theirs;
   theirs.position = g["order"].template as<int32_t>();
   const GoldenTensor& mask = g["param.0.mask"];
-  std::vector<int32_t> degrees;  // the number of inputs that a unit sees
+  std::vector<int32_t> degrees;  // number of inputs that a unit sees
   for (int64_t u = 0; u < mask.rows(); ++u) {
     const Values row = mask.row(u);
     degrees.push_back(static_cast<int32_t>(std::accumulate(row.begin(), row.end(), 0.0)));
@@ -181,7 +181,7 @@ TYPED_TEST(MadeGolden, Zuko) {
   this->check(g, theirs, R"({"type": "mlp", "activation": "elu", "hidden": )" + this->sizes(ours) + "}", ours);
 }
 
-// Output i moves with inputs before i and with the context, and with nothing else, whatever the parameters are.
+// Output i changes with inputs before i and with the context only, whatever the parameters are.
 TEST(Made, OutputsDependOnEarlierInputsAndTheContext) {
   std::mt19937_64 random(5);
   for (const std::string kind : {"mlp", "residual"})
@@ -217,7 +217,7 @@ TEST(Made, OutputsDependOnEarlierInputsAndTheContext) {
                 for (int64_t k = 0; k < 3; ++k) {
                   const auto at = static_cast<size_t>(i * 3 + k);
                   const bool may = j >= event || j < i;
-                  // Narrow random nets may miss something.
+                  // In narrow random nets an allowed dependency may be missing.
                   const bool must = may && width == 50 && degrees == DegreeKind::even;
                   EXPECT_TRUE(may || before[at] == after[at]) << "output " << i << ", input " << j;
                   EXPECT_TRUE(!must || before[at] != after[at]) << "output " << i << ", input " << j;

@@ -1,6 +1,6 @@
 // Splines of columns (src/net/spline_column.h) against golden vectors of group 05 (nflows, normflows; float64), with
-// parameters of their own for every row and column: values, log-determinants, inverses, and gradients of the input and
-// of all raw parameters, in both dtypes.
+// separate parameters for every row and column: values, log-determinants, inverses, and gradients of the input and of
+// all raw parameters, in both dtypes.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -17,7 +17,7 @@ using Names = std::vector<std::string>;
 template <class T>
 class SplineColumnGolden : public testing::Test {
  protected:
-  // `parts` are the tensors [n, D, .] that make up the parameters of a column, in this order.
+  // `parts` are the tensors [n, D, .] that form the parameters of a column, in this order.
   void check(const char* name, const SplineConfig& config, const Names& parts) {
     SCOPED_TRACE(name);
     const Golden g = Golden::load(name);
@@ -35,7 +35,7 @@ class SplineColumnGolden : public testing::Test {
     expect_close(there.gx, g["grad.x"], std::max(golden_grad_tolerance<T>, lost), "grad.x");
     expect_close(there.gh, joined(g, parts, "grad."), std::max(golden_grad_tolerance<T>, lost), "grad of parameters");
 
-    // The inverse is as exact as the slope permits: x itself, whatever their inverse gives.
+    // The inverse is as exact as the slope permits, so it is compared with x itself instead of their inverse.
     const Mapping back = run(column, g["z"].data, h, n, {}, true);
     double least = 0;
     for (const double l : g["log_det"].data) least = std::min(least, l);
@@ -129,7 +129,7 @@ TYPED_TEST(SplineColumnGolden, LinearQuadraticCubic) {
       const std::string file = "05_spline_" + name + (tails ? "_tails" : "_unit");
       SplineConfig c = config_of(file.c_str(), tails ? SplineTailsKind::linear : SplineTailsKind::none);
       c.kind = kind;
-      if (kind == SplineKind::linear) c.min_bin_height = 0;  // there are no such bounds there
+      if (kind == SplineKind::linear) c.min_bin_height = 0;  // there are no such bounds for it
       if (kind == SplineKind::cubic) c.min_derivative = 0;
       this->check(file.c_str(), c, parts);
     }

@@ -1,5 +1,5 @@
-// Targets: golden vectors (log density, gradient, integrals over boxes), gradients against differences for every entry
-// of the registry, log Z against quadrature, float32 against float64, far away and at kinks.
+// Targets: golden vectors (log density, gradient, integrals over boxes), gradients of every registry entry against
+// differences, log Z against quadrature, float32 against float64, points far away and at kinks.
 #include "src/target/target.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ At at(const Target& target, const Values& x) {
   return {Values(log_p.begin(), log_p.end()), Values(grad.begin(), grad.end())};
 }
 
-// The integral of the density over a box, by composite Gauss-Legendre rules of 4 points.
+// Returns the log of the integral of the density over a box, by composite 4-point Gauss-Legendre rules.
 double log_integral(const Target& target, double x0, double x1, double y0, double y1, int pieces = 400) {
   constexpr double kNode[] = {-0.8611363115940526, -0.3399810435848563, 0.3399810435848563, 0.8611363115940526};
   constexpr double kWeight[] = {0.34785484513745385, 0.6521451548625461, 0.6521451548625461, 0.34785484513745385};
@@ -62,7 +62,7 @@ TEST_P(GoldenTarget, DensityGradientAndBoxes) {
   expect_close(got.grad, g["grad.z"], kGoldenF64, "dU/dz");
   At f32 = at<float>(*target, g["z"].data);
   for (double& v : f32.log_p) v = -v;
-  // U grows to thousands, with inputs rounded to float32: relative to the slope.
+  // U grows to thousands, with inputs rounded to float32, so the error is relative to the slope.
   expect_close(f32.log_p, g["U"], 1e-4, "U in float32");
   for (int64_t i = 0; i < g["box"].rows(); ++i) {
     const Values box = g["box"].row(i);
@@ -104,12 +104,12 @@ TEST_P(EveryTarget, GradientIsThatOfTheLogDensity) {
 TEST_P(EveryTarget, LogZIsTheIntegral) {
   const auto target = GetParam()->build(*GetParam()->config(), std::max<int64_t>(2, GetParam()->min_event));
   const std::string name = GetParam()->name;
-  // The funnel's neck and mouth are beyond any grid: the integral over a part of it is known.
+  // No grid covers the funnel's neck and mouth, but the integral over a part of it is known.
   if (name == "funnel") {
     EXPECT_NEAR(log_integral(*target, -3, 1, -12, 12), std::log(0.47190369), 1e-6);  // Phi(1/3) - Phi(-1)
     return;
   }
-  // The pieces end at the cut of u2 to u4.
+  // The pieces of the rule end at the cut of u2 to u4.
   EXPECT_NEAR(log_integral(*target, -12, 12, name == "banana" ? -8 : -12, name == "banana" ? 45 : 12, 480),
               target->log_z(), 1e-5);
 }
@@ -135,14 +135,14 @@ INSTANTIATE_TEST_SUITE_P(Targets, EveryTarget,
 TEST(Target, KnownIntegrals) {
   const auto log_z = [](const char* spec) { return parse_target(spec, 2)->log_z(); };
   EXPECT_NEAR(log_z("u1"), 1.877502, 1e-6);
-  // In the parametrisation of other experiments. Only two bumps, and centre 2 with them or 4.
+  // In the parametrization of other experiments.
   EXPECT_NEAR(log_z(R"({"type": "u1", "radius": 4, "spread": 0.8})"), 2.3133, 5e-5);
-  // Bumps far outside of the ring, against midpoint sums on a grid of 4000 x 4000.
+  // Bumps far outside the ring, against midpoint sums on a grid of 4000 x 4000.
   EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 5})"), -7.5729536, 1e-6);
   EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 20})"), -310.8698016, 1e-6);
   EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 100})"), -9234.0686948, 1e-5);
   EXPECT_NEAR(log_z(R"({"type": "u1", "centre": 100, "spread": 10})"), -45.8586430, 1e-6);
-  // Bumps too thin for the rule: better unknown than wrong.
+  // Bumps too thin for the rule give an unknown log Z instead of a wrong one.
   EXPECT_TRUE(std::isnan(log_z(R"({"type": "u1", "radius": 100, "spread": 0.01})")));
   EXPECT_NEAR(log_z(R"({"type": "u2", "wall": 0})"), 2.0821, 5e-5);
   EXPECT_NEAR(log_z("cross"), 1.9613, 5e-5);

@@ -13,7 +13,7 @@
 namespace nf {
 namespace {
 
-// Row r of x is {r, 100 + r}, its context {200 + r}, its weight 300 + r.
+// Row r of x is {r, 100 + r}, its context is {200 + r}, its weight 300 + r.
 struct Data {
   explicit Data(int64_t n) : rows(n) {
     for (int64_t r = 0; r < n; ++r) {
@@ -34,7 +34,7 @@ struct Data {
   std::vector<double> context;
 };
 
-// The rows of a batch, after a look at whether all their parts belong together.
+// Returns the rows of a batch after checking that x, context and weight belong together.
 std::vector<int64_t> rows_of(Batches& b, uint64_t step) {
   b.gather(step);
   const int64_t n = b.x().shape[0];
@@ -102,7 +102,7 @@ TEST(Batches, BlocksArePermutationsThatTouchFewPlaces) {
         const auto rows = epoch(b, e);
         for (const auto& other : seen) EXPECT_FALSE(n >= 160 && rows == other) << "epochs repeat";
         seen.push_back(rows);
-        // A window draws from as many blocks, one more where a short block is at the end.
+        // A window draws from kWindow blocks, or one more if it includes a short block at the end.
         const auto window = static_cast<size_t>(kWindow) * static_cast<size_t>(block);
         for (size_t at = 0; at < rows.size(); at += window) {
           std::vector<int64_t> places;
@@ -174,7 +174,7 @@ TEST(Batches, ReplacementDrawsEveryRowAlike) {
   for (int64_t c : counts) EXPECT_NEAR(static_cast<double>(c), 400, 5 * 19);  // five standard deviations of a binomial
 }
 
-// One context for all rows, and views with strides of any kind: columns apart, rows backwards, one row repeated.
+// One context for all rows, and views with all kinds of strides: spaced columns, reversed rows, one row repeated.
 TEST(Batches, ReadsAnyStrides) {
   Data data(10);
   float one[] = {5, 6};

@@ -1,4 +1,5 @@
-// Clipping against PyTorch (golden 12_grad_clip), the chunked norm against a plain sum, and what non-finite values do.
+// Clipping against PyTorch (golden 12_grad_clip), the chunked norm against a plain sum, and the effect of non-finite
+// values.
 #include "src/train/clip.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Score matching: parameter gradients of every layer and base against differences of the loss, the loss against its
-// definition, 0 where the model is the target, and what a fit reaches.
+// definition, a loss of 0 where the model is the target, and the quality of a fit.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -24,7 +24,7 @@ View rows_view(Values& v, int64_t columns) {
   return contiguous_view(v.data(), DType::f64, {static_cast<int64_t>(v.size()) / columns, columns});
 }
 
-// A model with a trainer that moves nothing until it is told to.
+// A model with a trainer whose learning rate is 0 unless configured otherwise.
 struct Scored {
   Scored(ModelSpec spec, uint64_t seed, Domain domain, TrainerConfig config = fisher(), bool labels = false)
       : executor(1), model(system_allocator(), std::move(spec), seed) {
@@ -35,7 +35,7 @@ struct Scored {
       const View v = model.params().view(i);
       for (int64_t k = 0; k < v.count(); ++k) v.as<double>()[k] += normal(random);
     }
-    keep_initial(model);  // layers that start from data keep what was just drawn
+    keep_initial(model);  // layers that would be initialized from data keep their random values
     rows = draw_mild(domain, kRows, model.columns(), model.context(), random);
     for (double& c : rows.context)
       if (labels) c = c > 0;
@@ -59,7 +59,7 @@ struct Scored {
   std::unique_ptr<Trainer> trainer, still;
 };
 
-// Kinks within a step spoil differences, so smaller steps are tried before a gradient is called wrong.
+// Kinks within a step make differences wrong, so smaller steps are tried before a gradient fails.
 void check_gradients(Scored& s, int64_t most = 12) {
   std::vector<Values> before, gradient;
   const auto& slots = s.model.params().slots();
@@ -129,7 +129,7 @@ TEST_P(FisherLayer, GradientAgreesWithDifferences) {
 
 NF_EVERY_LAYER(FisherLayer);
 
-// Other bases than the normal one have scores of their own, and parameters that train.
+// Other bases have their own scores and trainable parameters.
 TEST(Fisher, GradientOfEveryBase) {
   int passed = 0;
   std::string refused;
@@ -181,7 +181,7 @@ TEST(Fisher, LossIsItsDefinition) {
 
 std::shared_ptr<const Target> target(const char* spec, int64_t columns) { return parse_target(spec, columns); }
 
-// As a host's: from one thread, all rows at once.
+// Imitates a host's target: called from one thread, with all rows at once.
 class HostTarget final : public Target {
  public:
   explicit HostTarget(std::shared_ptr<const Target> inner) : Target(inner->event), inner_(std::move(inner)) {}
@@ -213,7 +213,7 @@ TEST(Fisher, IsZeroWhereTheModelIsTheTarget) {
   EXPECT_LT(r.grad_norm, 1e-10);
 }
 
-TEST(Fisher, ThreadsAndWhoIsAskedDoNotChangeBits) {
+TEST(Fisher, ThreadsAndTheKindOfTargetDoNotChangeBits) {
   Data data(300);
   View x = data.xs();
   x.shape[1] = 2;
@@ -251,7 +251,7 @@ TEST(Fisher, WhatCannotWorkIsRefused) {
   EXPECT_EQ(t.hash(), before);
 }
 
-// Rows of the target with their scores: the flow finds the density, and the loss falls towards 0.
+// Trains on rows of the target with their scores: the flow approaches the density, and the loss approaches 0.
 double fitted(const char* spec, const char* of, int steps, const std::function<void(double*, std::mt19937_64&)>& draw,
               double* log_prob_error) {
   const int64_t n = 2000;
@@ -268,7 +268,7 @@ double fitted(const char* spec, const char* of, int steps, const std::function<v
     Values batch(&x[static_cast<size_t>(2 * 200 * (k % 10))], &x[static_cast<size_t>(2 * 200 * (k % 10))] + 400);
     loss = t.trainer.step(rows_view(batch, 2), {}, {}).loss;
   }
-  // log q - log p over the rows is constant when q = p: here both integrate to 1, so it is 0.
+  // log q - log p over the rows is constant when q = p. Both integrate to 1 here, so it is 0.
   Values log_p(n), slope(2 * n);
   p->evaluate(rows_view(x, 2), {}, contiguous_view(log_p.data(), DType::f64, {n}), rows_view(slope, 2));
   Tape tape(system_allocator(), DType::f64);

@@ -1,4 +1,4 @@
-// Groups of parameters: which names a pattern matches, what a group changes and what it leaves as it was, the same bits
+// Groups of parameters: which names a pattern matches, what a group changes and what it leaves unchanged, the same bits
 // for any number of threads, ranks and after a restart.
 #include "src/train/groups.h"
 
@@ -22,7 +22,7 @@ TrainerConfig with(const char* groups, TrainerConfig c = descent()) {
   return c;
 }
 
-// Parameters whose names begin with `prefix`, in one list.
+// Returns the parameters whose names begin with `prefix`, in one list.
 Values named(const Training& t, const std::string& prefix) {
   Values all;
   for (size_t i = 0; i < t.model.params().slots().size(); ++i) {
@@ -106,7 +106,7 @@ TEST(Groups, WithoutASettingNothingChanges) {
   for (Training* t : {&plain, &grouped, &apart, &together}) t->steps(data, 5, 100);
   EXPECT_EQ(grouped.hash(), plain.hash());
   EXPECT_EQ(grouped.last.grad_norm, plain.last.grad_norm);
-  EXPECT_EQ(apart.hash(), together.hash()) << "without clipping the cut does not show";
+  EXPECT_EQ(apart.hash(), together.hash()) << "without clipping, the division into groups has no effect";
   EXPECT_NEAR(apart.last.grad_norm, together.last.grad_norm, 1e-12);
 }
 
@@ -195,7 +195,7 @@ TEST(Groups, NormsAreClippedApart) {
     for (double& x : v) x *= factor;
     return v;
   };
-  // The base has its own limit; the layers keep the common one, which does not see the base.
+  // The base has its own limit; the layers keep the common one, which excludes the base.
   TrainerConfig config = descent();
   config.clip.max_norm = norm(of_layers) / 0.1 / 2;
   Training t(kSpec, with(R"([{"match": "base.*", "clip_norm": 0.01}])", config));

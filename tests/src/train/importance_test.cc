@@ -50,7 +50,7 @@ TEST(Importance, SummaryIsThatOfTheWeights) {
   EXPECT_NEAR(s.reverse_kl, kl / kN, 1e-12);
   EXPECT_NEAR(s.reverse_kl_error, std::sqrt((kl2 / kN - kl / kN * kl / kN) / (kN - 1)), 1e-12);
   EXPECT_LT(std::abs(s.log_z), 4 * s.log_z_error) << "log Z is 0";
-  // Row 5000 is the sample of that number.
+  // Row 5000 is sample number 5000.
   Values one(2);
   p.session.sample(7, 5000, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
   EXPECT_EQ(one[0], x[10000]);

@@ -1,4 +1,4 @@
-// How batches are cut: by rows for cheap models, by work for costly ones, as before for checkpoints that state no cut.
+// How batches are cut: by rows for cheap models, by work for costly ones, and as before for checkpoints without a cut.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace nf::test {
 namespace {
 
-// The rule of every run before costs were counted.
+// The rule used before costs were counted.
 int64_t lanes_by_rows(int64_t batch) { return std::clamp<int64_t>(batch / 128, batch >= 32 ? 2 : 1, 8); }
 
 constexpr BatchCut kCheap{2000, 1500, 256}, kDense{300'000, 200'000, 64}, kImages{300'000'000, 1'700'000, 4};
@@ -72,7 +72,7 @@ TEST(Lanes, MostRowsOfALaneCountSmallerBatchesToo) {
 constexpr char kWide[] = R"({"event": 3, "context": 1, "layers": [{"repeat": 3, "layers": [
   {"type": "affine_coupling", "hidden": [128, 128]}, {"type": "reverse"}]}]})";
 
-// More lanes than before, the same bits for any number of threads, and a resumed run keeps the cut it began with.
+// More lanes than before give the same bits for any number of threads, and a resumed run keeps the cut it started with.
 TEST(Lanes, ManyLanesAndTheirCheckpoints) {
   Data data(4000);
   uint64_t want = 0;
@@ -93,7 +93,7 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
   second.steps(data, 2, 2048);
   EXPECT_EQ(second.hash(), want);
 
-  // Without the cut it is a checkpoint of an older library: eight lanes.
+  // A checkpoint without a cut is one of an older library, with eight lanes.
   Extra old;
   old.checkpoint =
       R"({"step": 2, "optimizer": "adam", "plateau_best": "inf", "plateau_factor": "0x1p+0", "plateau_bad": 0})";
@@ -111,7 +111,7 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
     t->steps(data, 2, 2048);
   }
   EXPECT_EQ(third.hash(), fourth.hash());
-  EXPECT_NE(third.hash(), want) << "another cut, another order of sums";
+  EXPECT_NE(third.hash(), want) << "another cut gives another order of sums";
 }
 
 }  // namespace

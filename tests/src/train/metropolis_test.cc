@@ -1,4 +1,4 @@
-// Markov chains: moments of targets that are known, from far starts too; acceptance; determinism; bad targets.
+// Markov chains: known moments of targets, also from distant starts; acceptance; determinism; bad targets.
 #include "src/train/metropolis.h"
 
 #include <gtest/gtest.h>
@@ -60,11 +60,11 @@ TEST(Metropolis, IndependenceSamplerCorrectsTheModel) {
   EXPECT_NEAR(m.mean[0], 0, 0.04);
   EXPECT_NEAR(m.variance[0], 0.49, 0.04);
   EXPECT_NEAR(m.mean[1], 0.245, 0.05);
-  // Where the model is the target every proposal is taken.
+  // If the model is the target, every proposal is accepted.
   const Drawn exact =
       run(*parse_target(R"({"type": "banana", "scale": 1, "bend": 0})", 2), {1.0, 0, 1, 3}, 200, 7, &session);
   EXPECT_EQ(exact.summary.acceptance, 1);
-  // From a start of one's own, too.
+  // The same from a given start.
   Values far = {3, 3};
   const Drawn moved = run(*target, {1.0, 200, 1, 3}, 1, 1, &session, contiguous_view(far.data(), DType::f64, {1, 2}));
   EXPECT_NE(moved.x, far);
@@ -78,7 +78,7 @@ TEST(Metropolis, IsAFunctionOfTheSeed) {
   const Drawn a = run(*target, config, 50, 3), b = run(*target, config, 50, 3), c = run(*target, other, 50, 3);
   EXPECT_EQ(a.x, b.x);
   EXPECT_NE(a.x, c.x);
-  // Burn-in and thinning choose from the same states.
+  // Burn-in and thinning select from the same states.
   const Drawn all = run(*target, {0.5, 0, 1, 9}, 112, 3);
   for (size_t k = 0; k < 50; ++k)
     for (size_t j = 0; j < 6; ++j) EXPECT_EQ(a.x[6 * k + j], all.x[6 * (10 + 2 * k + 1) + j]);

@@ -1,4 +1,4 @@
-// Every optimiser against PyTorch's trajectories (golden 12_opt_*), and what the trainer relies on: splits, NaN, state.
+// Every optimizer against PyTorch's trajectories (golden 12_opt_*), and what the trainer relies on: splits, NaN, state.
 #include "src/train/optimizer.h"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ void set(OptimizerConfig& c, const std::string& name, Json v) {
   read_config(all, "optimizer", c);
 }
 
-// Every metadata key must be known, so that a new option in a new golden file is not silently ignored.
+// Every metadata key must be known, so that an option in a new golden file is not silently ignored.
 OptimizerConfig config_of(const Golden& g) {
   OptimizerConfig c;
   std::string kind = g.meta("optimizer");
@@ -79,7 +79,7 @@ struct State {
 
 class OptimizerGolden : public ::testing::TestWithParam<std::string> {};
 
-// Closed loop: the gradient is computed from our own parameters, so nothing hides an error of an earlier step.
+// Closed loop: the gradient is computed from our own parameters, so errors of earlier steps stay visible.
 TEST_P(OptimizerGolden, TrajectoryF64) {
   const Golden g = Golden::load("12_opt_" + GetParam());
   const OptimizerConfig config = config_of(g);
@@ -98,7 +98,7 @@ TEST_P(OptimizerGolden, TrajectoryF64) {
   }
 }
 
-// Open loop, with the gradient passed in halves of itself: grad_scale must undo it exactly.
+// Open loop, with the gradient passed as half its value; grad_scale must undo it exactly.
 TEST_P(OptimizerGolden, TrajectoryF32) {
   const Golden g = Golden::load("12_opt_" + GetParam());
   const OptimizerConfig config = config_of(g);
@@ -122,7 +122,7 @@ TEST(Optimizer, EveryGoldenCaseIsTested) {
   EXPECT_EQ(Golden::names("12_opt_"), names);
 }
 
-// All variants of all kinds: plain, and with each flag and momentum on where it has a meaning.
+// Returns variants of all kinds: plain, and with each flag and momentum on where it applies.
 std::vector<OptimizerConfig> variants() {
   std::vector<OptimizerConfig> out;
   for (size_t k = 0; k <= static_cast<size_t>(OptimizerKind::sgd); ++k) {
@@ -192,7 +192,7 @@ TEST(Optimizer, TouchesOnlyItsRange) {
   }
 }
 
-// The trainer refuses such a gradient; should it ever get here, it must be visible and must not spread.
+// The trainer refuses such a gradient. If it gets here anyway, NaN must be visible and must not spread.
 TEST(Optimizer, NanMakesExactlyItsParameterNan) {
   for (const OptimizerConfig& c : variants()) {
     for (size_t bad : {size_t{2}, size_t{35}}) {
@@ -208,7 +208,7 @@ TEST(Optimizer, NanMakesExactlyItsParameterNan) {
 
 TEST(Optimizer, HugeGradientsLeaveFiniteStateAndParameters) {
   for (const OptimizerConfig& c : variants()) {
-    if (c.kind == OptimizerKind::sgd) continue;  // nothing normalises its step
+    if (c.kind == OptimizerKind::sgd) continue;  // sgd does not normalize its step
     std::vector<float> p = wave<float>(20, 0), grad(20, 3e30f);
     State<float> s(c, 20);
     for (uint64_t t = 1; t <= 10; ++t) apply(c, c.lr, t, 1.0, p.data(), grad.data(), s.slots.data(), 0, 20);
@@ -230,7 +230,7 @@ TEST(Optimizer, MomentsNeverStayDenormal) {
   EXPECT_GT(s.arrays[1][0], 0.0f);
 }
 
-// Bias corrections at late steps must not lose digits or overflow.
+// Bias corrections at late steps must not lose precision or overflow.
 TEST(Optimizer, LateStepsAreThoseOfConstantCoefficients) {
   OptimizerConfig c;
   std::vector<double> p(4, 1.0), grad(4, 0.25);

@@ -1,4 +1,4 @@
-// Schedules against PyTorch's (golden 12_lr_schedules), their composition with warm-up, plateau, and odd ends.
+// Schedules against PyTorch's (golden 12_lr_schedules), combined with warm-up, plateau, and unusual ends.
 #include "src/train/schedule.h"
 
 #include <cmath>
@@ -136,7 +136,7 @@ TEST(Schedule, CheckRefusesWhatWouldBeIgnored) {
   EXPECT_NO_THROW(check(c, 0.3));
 }
 
-// All of these become keys of one flat bag of options.
+// All of these become keys of one flat set of options.
 TEST(Schedule, FieldNamesOfAllConfigurationsAreDistinct) {
   std::set<std::string> names;
   size_t count = 0;

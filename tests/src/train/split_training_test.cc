@@ -1,6 +1,6 @@
-// Training models with layers inside splits, and models that draw noise: layers that start from data or couple rows do so
-// from the columns that they act on, memory and threads change no bits, and dequantized counts approach what their
-// distribution allows.
+// Training models with layers inside splits, and models that draw noise: layers that are initialized from data or
+// couple rows use the columns that they act on, memory and threads change no bits, and the loss of dequantized counts
+// approaches the entropy of their distribution.
 #include <gtest/gtest.h>
 
 #include "runtime/core/rows.h"
@@ -12,7 +12,7 @@
 namespace nf::test {
 namespace {
 
-// Every kind of layer that training treats in a way of its own, inside splits of [2, 2, 2].
+// Every kind of layer with special handling in training, inside splits of [2, 2, 2].
 constexpr char kSpec[] = R"({"event": [2, 2, 2], "dtype": "float64", "layers": [
   {"type": "actnorm"},
   {"type": "split", "net": {"type": "mlp", "hidden": [8], "dropout": 0.2}, "layers": [
@@ -95,7 +95,7 @@ constexpr char kCounts[] = R"({"event": [2], "layers": [{"type": "dequantize", "
   {"repeat": 2, "layers": [{"type": "spline_coupling", "net": {"type": "mlp", "hidden": [16]}}, {"type": "reverse"}]},
   {"type": "elementwise_affine"}]})";
 
-// Poisson counts of mean 3 beside a standard normal column: the mean of log p is that of their entropies.
+// Poisson counts of mean 3 next to a standard normal column; the mean of log p is minus the sum of their entropies.
 struct Counts {
   explicit Counts(int64_t n, uint64_t seed) {
     std::mt19937_64 random(seed);
@@ -140,7 +140,7 @@ TEST(NoiseTraining, CountsReachTheirBoundAndStayBelow) {
   EXPECT_GT(tight, most_possible() - 0.06);
 }
 
-// In training a row's noise follows from the seed, the step and its number, as dropout does.
+// In training, a row's noise depends on the seed, the step and its number, like dropout.
 TEST(NoiseTraining, IsReproducible) {
   Counts data(600, 1);
   const auto hash = [&](uint32_t threads, int64_t seed, Memory memory) {
@@ -157,7 +157,7 @@ TEST(NoiseTraining, IsReproducible) {
   EXPECT_EQ(hash(3, 7, Memory::recompute), hash(1, 7, Memory::recompute));
 }
 
-TEST(NoiseTraining, RowsThatAreNoLevelsAreNamed) {
+TEST(NoiseTraining, RowsThatAreNotLevelsAreNamed) {
   Training run(kCounts, adam());
   Counts data(100, 1);
   run.trainer.step(data.rows(0, 100), View{}, View{});

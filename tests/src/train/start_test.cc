@@ -1,5 +1,6 @@
-// Layers that start from data: every one sends the rows that arrive at it to mean 0 and deviation 1, however it is
-// nested, repeated or inverted; once; with the same bits for any number of threads; and bad data changes nothing.
+// Layers that are initialized from data: each maps the rows that arrive at it to mean 0 and standard deviation 1,
+// however it is nested, repeated or inverted; only once; with the same bits for any number of threads; bad data change
+// nothing.
 #include "src/train/start.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,7 @@ namespace nf::test {
 namespace {
 
 constexpr char kActNorm[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": "actnorm"}]})";
-// Every way in which a layer can sit in a chain; additive couplings keep moments away from where they were.
+// Every position that a layer can have in a chain; additive couplings change the moments in between.
 constexpr char kNested[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
   {"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "additive_coupling", "hidden": [8]}, {"type": "actnorm"}, {"type": "reverse"}]},
@@ -34,7 +35,7 @@ Data shifted(int64_t n) {
 
 std::unique_ptr<FlowModel> model_of(const char* spec) {
   auto m = std::make_unique<FlowModel>(system_allocator(), parse_spec(spec), 5);
-  // Nets start at 0 output: make them do something.
+  // Nets initially return 0, so give them random parameters.
   std::mt19937_64 random(3);
   for (size_t i = 0; i < m->params().slots().size(); ++i) {
     const ParamSlot& s = m->params().slots()[i];
@@ -47,7 +48,7 @@ std::unique_ptr<FlowModel> model_of(const char* spec) {
   return m;
 }
 
-struct Given {  // the rest of the arguments
+struct Given {  // the remaining arguments
   View weight;
   Collective collective;
   uint32_t threads = 1;
@@ -57,7 +58,7 @@ void start(FlowModel& m, Data& d, const Given& given = {}) {
   start_from_data(system_allocator(), executor, m, cut_of(m), d.xs(), d.contexts(), given.weight, given.collective);
 }
 
-// The rows after step `last`.
+// Returns the rows after layer `last`.
 Values after(const FlowModel& m, Data& d, size_t last) {
   Tape t(system_allocator(), m.dtype());
   t.recording = false;
@@ -116,7 +117,7 @@ TEST(Start, HappensOnce) {
   const uint64_t hash = m->params().hash();
   start(*m, other);
   EXPECT_EQ(m->params().hash(), hash);
-  // A layer that was started in another way, by a file or by hand, stays as it is.
+  // A layer that a file or the host has marked as initialized is not changed.
   const auto by_hand = model_of(kActNorm);
   value(*by_hand, "layers.0.initialized") = 1;
   start(*by_hand, d);
@@ -146,7 +147,7 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     const auto slot = static_cast<size_t>(alone.params().find("layers.0.initialized"));
     TrainerConfig still = adam();
     still.schedule.warmup_steps = 1;
-    still.schedule.warmup_start = 0;  // the first step moves nothing that is trained
+    still.schedule.warmup_start = 0;  // the first step changes no trained parameter
     Training unmoved(kActNorm, still);
     if (spec == kActNorm) {
       unmoved.steps(d, 1, 100);
@@ -155,7 +156,7 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
     EXPECT_EQ(*run.model.params().view(slot).as<double>(), 0);
     run.steps(d, 1, 100);
     EXPECT_EQ(*run.model.params().view(slot).as<double>(), 1);
-    // From then on they are parameters like others, and files carry them.
+    // From then on they are ordinary parameters that files contain.
     MemorySink file, checkpoint;
     write_model(file, run.model, {});
     write_checkpoint(checkpoint, run.model, {}, run.trainer);
@@ -173,7 +174,7 @@ TEST(Start, TheTrainerStartsFromItsFirstBatch) {
   }
 }
 
-TEST(Start, ConstantColumnsAreOnlyCentred) {
+TEST(Start, ConstantColumnsAreOnlyCentered) {
   for (const double constant : {0.1, -7e12, 0.0}) {
     Data d(1001);
     for (size_t k = 1; k < d.x.size(); k += 3) d.x[k] = constant;
@@ -190,8 +191,8 @@ TEST(Start, ConstantColumnsAreOnlyCentred) {
   }
 }
 
-// The difference is taken before the scaling: a year in float32 keeps its digits.
-TEST(Start, StandardiseKeepsDigitsOfColumnsFarFromZero) {
+// The mean is subtracted before scaling, so a year in float32 keeps its precision.
+TEST(Start, StandardizeKeepsDigitsOfColumnsFarFromZero) {
   FlowModel m(system_allocator(), parse_spec(R"({"event": 3, "context": 1, "layers": [{"type": "standardize"}]})"), 5);
   Data d(500);
   for (size_t k = 0; k < d.x.size(); ++k) d.x[k] = static_cast<float>(20070 + 0.25 * std::floor(8 * d.x[k]));
@@ -217,7 +218,7 @@ TEST(Start, BadDataChangesNothing) {
   d.x[3 * 41 + 2] = NAN;
   EXPECT_ERROR(start(*m, d), Code::numeric, "row 41 is not finite where it arrives at spec.layers[0] (standardize)");
   EXPECT_EQ(m->params().hash(), hash);
-  // A layer that makes them so: those before it are put back too.
+  // A layer makes the rows non-finite; the layers before it are restored, too.
   Data good = shifted(100);
   value(*m, "layers.14.log_scale") = -1e4;  // inverted: times e^10000
   const uint64_t broken = m->params().hash();

@@ -1,6 +1,6 @@
-// Training where rows are coupled (batch_norm): the gradient is that of the loss, whose statistics depend on all rows;
-// lanes, threads, memory modes, restarts and ranks change nothing; rows without weight are not there; statistics that
-// scoring uses follow the steps that were applied.
+// Training with coupled rows (batch_norm): the gradient is that of the loss, whose statistics depend on all rows;
+// lanes, threads, memory modes, restarts and ranks change nothing; rows without weight do not count; the statistics
+// used for scoring follow the applied steps.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -33,7 +33,7 @@ constexpr char kInverted[] = R"({"event": 3, "context": 1, "dtype": "float64", "
 
 View weights(Values& w) { return contiguous_view(w.data(), DType::f64, {static_cast<int64_t>(w.size())}); }
 
-// Parameters away from their start, where gradients of scales vanish.
+// Moves parameters away from their initial values, where gradients of scales vanish.
 void disturb(Training& run) {
   std::mt19937_64 random(11);
   for (size_t i = 0; i < run.model.params().slots().size(); ++i) {
@@ -45,7 +45,7 @@ void disturb(Training& run) {
   run.trainer.parameters_changed();
 }
 
-// With plain descent a step shows the gradient; the loss that it reports is that of the parameters before it.
+// With plain descent, a step shows the gradient; the loss it reports is that of the parameters before it.
 TEST(TrainerCoupled, StepFollowsTheGradientOfTheMeanLoss) {
   for (const char* spec : {kDouble, kEmbedded})
     for (const Memory memory : {Memory::full, Memory::recompute})
@@ -59,7 +59,7 @@ TEST(TrainerCoupled, StepFollowsTheGradientOfTheMeanLoss) {
         config.memory = memory;
         Training run(spec, config);
         disturb(run);
-        run.trainer.step(data.xs(), data.contexts(), weights(w));  // layers have started
+        run.trainer.step(data.xs(), data.contexts(), weights(w));  // initializes layers
         const auto loss = [&] {
           Training at(spec, config);
           std::memcpy(at.model.params().data(), run.model.params().data(), run.model.params().bytes());
@@ -138,7 +138,7 @@ TEST(TrainerCoupled, RecomputeIsFull) {
   }
 }
 
-TEST(TrainerCoupled, RestoringIsNeverHavingStopped) {
+TEST(TrainerCoupled, RestoringContinuesWithTheSameBits) {
   Data data(200);
   for (const char* spec : {kSpec, kDropout}) {
     TrainerConfig config = adam();
@@ -150,7 +150,7 @@ TEST(TrainerCoupled, RestoringIsNeverHavingStopped) {
     MemorySink file;
     write_checkpoint(file, first.model, {}, first.trainer);
     Training second(spec, config, 2);
-    second.steps(data, 3, 64);  // what it did before is forgotten
+    second.steps(data, 3, 64);  // its earlier state is discarded
     Notes notes;
     read_checkpoint(file.bytes(), second.model, notes, second.trainer);
     EXPECT_EQ(second.hash(), first.hash());
@@ -160,8 +160,8 @@ TEST(TrainerCoupled, RestoringIsNeverHavingStopped) {
   }
 }
 
-// Wherever they are, whatever they hold: also a lane of nothing else.
-TEST(TrainerCoupled, ZeroWeightIsNoRow) {
+// Wherever rows without weight are and whatever they hold, even if a lane has no other rows.
+TEST(TrainerCoupled, RowsOfZeroWeightDoNotCount) {
   Data data(60);
   for (const auto& [from, to] : {std::pair<int64_t, int64_t>{30, 60}, {45, 60}}) {
     Values w(60, 1.0);
@@ -185,8 +185,8 @@ TEST(TrainerCoupled, ZeroWeightIsNoRow) {
   }
 }
 
-// The masks of a row depend on its number only: two lanes and one lane are the same rows.
-TEST(TrainerCoupled, DropoutIsByRow) {
+// The dropout mask of a row depends only on its number, so two lanes give the same rows as one.
+TEST(TrainerCoupled, DropoutDependsOnTheRow) {
   Data data(32);
   Values w(32, 1.0);
   w[31] = 0;
@@ -248,7 +248,7 @@ double score(const Training& run, const Data& data) {
   return sum / static_cast<double>(data.rows);
 }
 
-// Where running statistics are those of the batch, scoring it is the training loss.
+// If the running statistics are those of the batch, scoring it gives the training loss.
 TEST(TrainerCoupled, ScoringTheBatchByItsOwnStatisticsIsTheLoss) {
   Data data(300);
   for (const char* field : {"", R"(, "affine": false, "eps": 0.1)"}) {
@@ -267,7 +267,7 @@ TEST(TrainerCoupled, ScoringTheBatchByItsOwnStatisticsIsTheLoss) {
   }
 }
 
-// Scoring uses running statistics, which end up near those of batches.
+// Scoring uses running statistics, which end up near those of the batches.
 TEST(TrainerCoupled, TheLossFallsAndScoringAgrees) {
   Data data(1000), fresh(1000, 77);
   TrainerConfig config = adam(5e-3);
@@ -284,7 +284,7 @@ TEST(TrainerCoupled, TheLossFallsAndScoringAgrees) {
   EXPECT_LT(score(run, fresh), entropy + 0.25) << "on rows it has not seen";
 }
 
-// An inverted layer trains with its running statistics, and leaves them alone.
+// An inverted layer trains with its running statistics and does not update them.
 TEST(TrainerCoupled, InvertedLayersDoNotCouple) {
   Data data(100);
   Training run(kInverted, adam());
@@ -295,7 +295,7 @@ TEST(TrainerCoupled, InvertedLayersDoNotCouple) {
   EXPECT_EQ(value("layers.1.running_mean"), Values(3, 0.0));
   EXPECT_EQ(value("layers.1.running_var"), Values(3, 1.0));
   EXPECT_NE(value("layers.1.bias"), Values(3, 0.0));
-  run.steps(data, 1, 1);  // so one row is a batch
+  run.steps(data, 1, 1);  // so a batch of one row is allowed
 }
 
 TEST(TrainerCoupled, MemoryIsKnownAndGrowsWithTheBatchOnly) {

@@ -1,6 +1,6 @@
-// Training: the same bits for any number of threads and after a restart; weights, clipping and schedules mean what they
-// say; two ranks are one process with the whole batch; a step that is not finite is not applied and says why; the loss
-// falls.
+// Training: the same bits for any number of threads and after a restart; weights, clipping and schedules have their
+// documented effect; two ranks equal one process with the whole batch; a step that is not finite is not applied and
+// says why; the loss decreases.
 #include "src/train/trainer.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(Trainer, ThreadsDoNotChangeBits) {
       }
 }
 
-// The average against its definition, taken from the parameters after every step; and that training never sees it.
+// The average against its definition, from the parameters after every step; training never uses it.
 TEST(Trainer, AverageOfTheParameters) {
   Data data(200);
   for (const bool corrected : {true, false}) {
@@ -60,16 +60,16 @@ TEST(Trainer, AverageOfTheParameters) {
     Values sum = corrected ? Values(run.params().size()) : run.params();
     double weight = corrected ? 0 : 1;
     run.trainer.use_average(true);
-    EXPECT_EQ(run.hash(), plain.hash()) << "before the first step the average is what there is";
+    EXPECT_EQ(run.hash(), plain.hash()) << "before the first step the average equals the parameters";
     for (int k = 0; k < 12; ++k) {
-      run.steps(data, 1, 50);  // takes the parameters back by itself
+      run.steps(data, 1, 50);  // restores the parameters by itself
       plain.steps(data, 1, 50);
       ASSERT_EQ(run.hash(), plain.hash()) << "step " << k;
       const Values p = run.params();
       weight = 0.8 * weight + 0.2;
       for (size_t i = 0; i < p.size(); ++i) sum[i] = 0.8 * sum[i] + 0.2 * p[i];
       run.trainer.use_average(true);
-      run.trainer.use_average(true);  // holds already
+      run.trainer.use_average(true);  // a no-op
       const Values average = run.params();
       for (size_t i = 0; i < p.size(); ++i) ASSERT_NEAR(average[i], sum[i] / weight, 1e-13) << "step " << k;
       if (k % 2) run.trainer.use_average(false);
@@ -90,8 +90,8 @@ TEST(Trainer, SeedsOfDropoutMatter) {
   EXPECT_NE(a.hash(), c.hash());
 }
 
-// For every optimiser and schedule: stopping after k steps, saving, and going on in a fresh trainer changes nothing.
-TEST(Trainer, RestoringIsNeverHavingStopped) {
+// For every optimizer and schedule: stopping after k steps, saving, and continuing in a new trainer changes nothing.
+TEST(Trainer, RestoringContinuesWithTheSameBits) {
   Data data(200);
   for (int kind = 0; kind < 8; ++kind)
     for (const ScheduleKind schedule : {ScheduleKind::constant, ScheduleKind::cosine}) {
@@ -109,7 +109,7 @@ TEST(Trainer, RestoringIsNeverHavingStopped) {
       MemorySink file;
       write_checkpoint(file, first.model, {{"who", "me"}}, first.trainer);
       Training second(kDropout, config, 2);
-      second.steps(data, 3, 64);  // what it did before is forgotten
+      second.steps(data, 3, 64);  // its earlier state is discarded
       Notes notes;
       read_checkpoint(file.bytes(), second.model, notes, second.trainer);
       EXPECT_EQ(notes.at("who"), "me");
@@ -119,7 +119,7 @@ TEST(Trainer, RestoringIsNeverHavingStopped) {
       EXPECT_EQ(second.hash(), whole.hash());
       EXPECT_EQ(second.last.loss, whole.last.loss);
       EXPECT_EQ(second.last.lr, whole.last.lr);
-      // A checkpoint is a model file too.
+      // A checkpoint is a model file, too.
       EXPECT_EQ(read_model(system_allocator(), file.bytes()).model->params().hash(), first.hash());
     }
 }
@@ -145,7 +145,7 @@ TEST(Trainer, RestoringRefusesWhatDoesNotFit) {
   EXPECT_EQ(notes.at("mine"), "1");
 }
 
-TEST(Trainer, WeightTwoIsTheRowTwiceAndZeroIsNoRow) {
+TEST(Trainer, WeightTwoCountsARowTwiceAndZeroSkipsIt) {
   Data data(40);
   Values weight(40, 1.0);
   Data expanded = data;
@@ -265,15 +265,15 @@ TEST(Trainer, ClippingTakesEffect) {
   EXPECT_NEAR(now, config.clip.max_value, 1e-9);
 }
 
-// Validation losses reach the schedule, and what it remembers survives a checkpoint.
-TEST(Trainer, PlateauListensAndIsSaved) {
+// Validation losses reach the schedule, and its state survives a checkpoint.
+TEST(Trainer, PlateauReactsAndIsSaved) {
   Data data(40);
   TrainerConfig config = adam(0.1);
   config.schedule.kind = ScheduleKind::plateau;
   config.schedule.patience = 1;
   config.schedule.decay = 0.5;
   Training run(kDouble, config);
-  for (double loss : {3.0, 3.0, 3.0}) run.trainer.observe_validation(loss);  // one best, two without improvement
+  for (double loss : {3.0, 3.0, 3.0}) run.trainer.observe_validation(loss);  // one best, then two without improvement
   run.steps(data, 1, 40);
   EXPECT_EQ(run.last.lr, 0.05);
   MemorySink saved;
@@ -303,7 +303,7 @@ TEST(Trainer, SchedulesTakeEffect) {
     }
   }
   EXPECT_LT(run.last.lr, 0.01);
-  // And the optimiser uses it: rate 0 moves nothing.
+  // The optimizer uses the schedule: rate 0 changes nothing.
   config = descent();
   config.schedule.warmup_steps = 1;
   config.schedule.warmup_start = 0;
@@ -330,12 +330,12 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
         "step 4: the loss of row 41 (2 rows in all) is not finite; first at the data; the step is not applied");
     EXPECT_EQ(run.hash(), before);
     EXPECT_EQ(run.trainer.steps(), 3u);
-    // Neither has the optimiser seen it.
+    // The optimizer's state has not changed either.
     run.steps(data, 2, 100);
     twin.steps(data, 2, 100);
     EXPECT_EQ(run.hash(), twin.hash());
   }
-  // Finite data that a layer cannot take.
+  // Finite data that make a layer overflow.
   Training run(R"({"event": 3, "context": 1, "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]})",
                adam());
   const auto slot = static_cast<size_t>(run.model.params().find("layers.1.log_scale"));
@@ -404,7 +404,7 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
 
   Meeting meeting(2);
   Training ranks[2] = {Training(kDouble, config, 1, meeting.rank(0)), Training(kDouble, config, 2, meeting.rank(1))};
-  const int64_t cut[] = {0, 130, 200};  // of different sizes
+  const int64_t cut[] = {0, 130, 200};  // parts of different sizes
   const auto work = [&](int r) {
     for (int k = 0; k < 10; ++k)
       ranks[r].last =
@@ -440,7 +440,7 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
   EXPECT_EQ(ranks[0].hash(), before);
 }
 
-// A rank that drew only weightless rows takes part like any other.
+// A rank whose rows all have weight 0 takes part like any other.
 TEST(TrainerRanks, OneMayHaveNoWeight) {
   Data data(20);
   Values none(10, 0.0), ones(10, 1.0);

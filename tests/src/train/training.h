@@ -1,4 +1,5 @@
-// What tests of training share: data with structure, a model with its trainer, and ranks that meet in one process.
+// Shared by the tests of training: data with structure, a model with its trainer, and ranks that sum within one
+// process.
 #pragma once
 #include <chrono>
 #include <cmath>
@@ -40,7 +41,7 @@ struct Training {
       : executor(threads),
         model(system_allocator(), parse_spec(spec), 5),
         trainer(system_allocator(), executor, model, config, collective) {}
-  // Steps of `batch` rows, taken in turn from the data.
+  // Takes steps of `batch` rows, cycling through the data.
   void steps(Data& d, int count, int64_t batch) {
     for (int k = 0; k < count; ++k) {
       const int64_t first = static_cast<int64_t>(trainer.steps()) * batch % (d.rows - batch + 1);
@@ -69,14 +70,14 @@ inline TrainerConfig adam(double lr = 1e-2) {
   return c;
 }
 
-// With plain gradient descent the parameters after one step show the gradient itself.
+// With plain gradient descent, the parameters after one step show the gradient itself.
 inline TrainerConfig descent() {
   TrainerConfig c = adam(0.1);
   c.optimizer.kind = OptimizerKind::sgd;
   return c;
 }
 
-// A sum over ranks in rank order; calls of all ranks meet.
+// A sum over ranks in rank order that waits for the calls of all ranks.
 class Meeting {
  public:
   explicit Meeting(int world) : world_(world) {}
@@ -112,7 +113,7 @@ class Meeting {
       ++round_;
       all_.notify_all();
     }
-    // A rank that failed elsewhere never comes: better a failing test than one that hangs.
+    // A rank that failed elsewhere never arrives; fail instead of hanging.
     if (!all_.wait_for(lock, std::chrono::seconds(30), [&] { return round_ != round; })) return 1;
     for (size_t k = 0; k < n; ++k) buf[k] = static_cast<T>(total_[k]);
     return 0;

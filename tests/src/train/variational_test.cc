@@ -1,5 +1,5 @@
 // Objectives with a target: gradients against differences of the loss with the same noise, the path gradient against
-// its definition, the same bits for any number of threads and after a restart, targets that fail, what a fit reaches.
+// its definition, the same bits for any number of threads and after a restart, targets that fail, the quality of a fit.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -27,7 +27,7 @@ constexpr char kContext[] = R"({"event": 2, "context": 1, "dtype": "float64", "l
   {"type": "affine_coupling", "hidden": [8], "activation": "tanh"}, {"type": "reverse"},
   {"type": "affine_coupling", "hidden": [8], "activation": "tanh"}]})";
 
-// As a host's: all rows at once, from one thread.
+// Imitates a host's target: called with all rows at once, from one thread.
 class HostTarget final : public Target {
  public:
   using Ask = std::function<void(const View& x, const View& context, const View& log_p, const View& grad)>;
@@ -42,7 +42,7 @@ class HostTarget final : public Target {
 };
 
 std::shared_ptr<const Target> builtin(const char* spec = "banana") { return parse_target(spec, 2); }
-// The same, asked by one thread.
+// Returns a target of the library as a host's target.
 std::shared_ptr<const Target> hosted(const char* spec = "banana") {
   return std::make_shared<HostTarget>(2, [target = builtin(spec)](auto&... views) { target->evaluate(views...); });
 }
@@ -50,7 +50,7 @@ std::shared_ptr<const Target> hosted(const char* spec = "banana") {
 constexpr std::string_view reverse_kl = "reverse_kl", symmetric = "symmetric", alpha = "alpha";
 constexpr char kPathGradient[] = R"(, "path_gradient": true)";
 
-// `fields` are more of the objective's: R"(, "anneal_steps": 4)".
+// `fields` are additional fields of the objective: R"(, "anneal_steps": 4)".
 TrainerConfig objective(std::string_view kind, int64_t samples, TrainerConfig c = descent(), std::string fields = "") {
   if (kind == symmetric) fields += R"(, "data_weight": 0.7)";
   c.objective = ObjectiveConfig(R"({"type": ")" + std::string(kind) + R"(", "samples": )" + std::to_string(samples) +
@@ -62,7 +62,7 @@ struct Fit : Training {
   Fit(const char* spec, const TrainerConfig& config, std::shared_ptr<const Target> target, uint32_t threads = 1,
       Collective collective = {})
       : Training(spec, config, threads, collective) {
-    // Fresh couplings are the identity, where some gradients are zero.
+    // New couplings are the identity, where some gradients are zero.
     std::mt19937_64 random(11);
     std::normal_distribution<double> normal(0, 0.3);
     for (size_t i = 0; i < model.params().slots().size(); ++i) {
@@ -83,7 +83,7 @@ struct Fit : Training {
   }
 };
 
-// Two columns of the data, so that there is something to be symmetric with.
+// Returns two columns of the data, for the data term of symmetric.
 View pairs(Data& d, int64_t n) {
   View v = d.xs(0, n);
   v.shape[1] = 2;
@@ -101,7 +101,7 @@ struct Case {
 
 class Objectives : public testing::TestWithParam<Case> {};
 
-// With descent() the parameters after a step show the gradient.
+// With descent(), the parameters after a step show the gradient.
 TEST_P(Objectives, GradientIsThatOfTheLoss) {
   const Case& c = GetParam();
   TrainerConfig config = objective(
@@ -158,8 +158,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"alpha_2", kCoupling, alpha, 2, true, Memory::full}),
     [](const auto& info) { return std::string(info.param.name); });
 
-// d/dtheta log q(x(theta)) = path + score; the score is the gradient of log q at rows that stay, which training by data
-// on the same rows gives.
+// d/dtheta log q(x(theta)) = path + score. The score is the gradient of log q at fixed rows, which training on the same
+// rows as data gives.
 TEST(PathGradient, IsTheGradientWithoutTheScore) {
   for (const char* spec : {kCoupling, kInverted})
     for (const bool host : {false, true}) {
@@ -188,7 +188,7 @@ TEST(PathGradient, IsTheGradientWithoutTheScore) {
     }
 }
 
-// At q = p the path gradient has no noise.
+// At q = p the path gradient is zero for every sample.
 TEST(PathGradient, IsZeroWhereTheModelIsTheTarget) {
   constexpr char kShift[] = R"({"event": 2, "dtype": "float64", "layers": [{"type": "elementwise_affine"}]})";
   for (const bool path : {false, true}) {
@@ -205,7 +205,7 @@ TEST(PathGradient, IsZeroWhereTheModelIsTheTarget) {
   }
 }
 
-TEST(Variational, ThreadsAndWhoIsAskedDoNotChangeBits) {
+TEST(Variational, ThreadsAndTheKindOfTargetDoNotChangeBits) {
   for (const std::string_view kind : {reverse_kl, symmetric, alpha})
     for (const char* spec : {kFloat, kInverted})
       for (const int64_t samples : {1, 50, 700}) {
@@ -226,15 +226,15 @@ TEST(Variational, ThreadsAndWhoIsAskedDoNotChangeBits) {
       }
 }
 
-// log p~ counts by a share that grows from 0.01 to 1.
-TEST(Variational, AnnealingTakesTheTargetInSlowly) {
+// The weight of log p~ rises from 0.01 to 1.
+TEST(Variational, AnnealingRaisesTheWeightOfTheTarget) {
   TrainerConfig config = objective(reverse_kl, 64, descent(), R"(, "anneal_steps": 4)");
   config.optimizer.lr = 0;
   for (const bool host : {false, true}) {
     Fit f(kCoupling, config, host ? hosted() : builtin());
     double at_first = 0;
     for (int k = 0; k < 6; ++k) {
-      // The rows of step k alone, with what log q and log p~ they have.
+      // The rows of step k alone, with their log q and log p~.
       Values log_p;
       const auto spy = std::make_shared<HostTarget>(2, [&](const View& x, const View& c, const View& p, const View& g) {
         builtin()->evaluate(x, c, p, g);
@@ -296,7 +296,7 @@ TEST(Variational, ResumesWithTheSameBits) {
   EXPECT_EQ(again.last.loss, once.last.loss);
 }
 
-// The loss and its error against the mean and spread of its rows.
+// The loss and its standard error against the mean and spread of its rows.
 TEST(Variational, LossAndItsStandardError) {
   Values log_p;
   const auto spy = std::make_shared<HostTarget>(2, [&](const View& x, const View& c, const View& p, const View& g) {
@@ -383,11 +383,11 @@ TEST(Variational, ATargetThatIsNotFiniteIsNamedAndNothingIsApplied) {
         f.go(x);
         clean.go(x);
         clean.go(x);
-        EXPECT_EQ(f.hash(), clean.hash()) << "as if nothing had happened";
+        EXPECT_EQ(f.hash(), clean.hash()) << "as if the failed step had not happened";
       }
 }
 
-// A sample where the density is 0 has no share in the Renyi bound of order below 1.
+// A sample with density 0 has weight 0 in the Renyi bound of order below 1.
 TEST(Variational, AlphaTakesRowsWithoutDensity) {
   const auto target = std::make_shared<HostTarget>(2, [](const View& x, const View& c, const View& p, const View& g) {
     builtin()->evaluate(x, c, p, g);
@@ -423,8 +423,8 @@ TEST(Variational, SettingsThatCannotWork) {
   EXPECT_ERROR(Training(kBatchNorm, objective(symmetric, 8)), Code::unsupported, "batch_norm");
 }
 
-// A fit without data takes layers as they are, and they stay so when data comes later.
-TEST(Variational, LayersThatWaitForDataStayAsTheyAre) {
+// A fit without data keeps layers as they are, and they stay that way when data come later.
+TEST(Variational, LayersThatWaitForDataKeepTheirValues) {
   constexpr char kNorms[] =
       R"({"event": 2, "layers": [{"type": "actnorm"}, {"type": "batch_norm"}, {"type": "elementwise_affine"}]})";
   Training t(kNorms, objective(reverse_kl, 200, adam()));

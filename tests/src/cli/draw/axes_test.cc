@@ -1,4 +1,4 @@
-// Ticks at round numbers, the map from numbers to pixels, units of equal length.
+// Ticks at round numbers, the map from numbers to pixels, equal units on both axes.
 #include "src/cli/draw/axes.h"
 
 #include <gtest/gtest.h>
@@ -72,7 +72,7 @@ TEST(Axes, FrameIsAroundTheBoxAndTicksBesideIt) {
   EXPECT_LT(c.at(180, 100).g, 0.7);
   EXPECT_LT(c.at(100, 29).g, 0.7);
   EXPECT_LT(c.at(100, 160).g, 0.7);
-  EXPECT_EQ(c.at(100, 100).g, 1);   // nothing inside
+  EXPECT_EQ(c.at(100, 100).g, 1);   // nothing inside the box
   EXPECT_LT(c.at(50, 163).g, 0.7);  // the tick of x = 0
   EXPECT_LT(c.at(46, 160).g, 0.7);  // the tick of y = 0
 }

@@ -1,4 +1,4 @@
-// Shapes: how much ink they leave, where, and that they stay inside the clip.
+// Shapes: how much ink they leave, where, and that they stay inside the clip rectangle.
 #include "src/cli/draw/canvas.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@ namespace nf::cli {
 namespace {
 constexpr Color kBlack{0, 0, 0};
 
-double ink(const Canvas& c) {  // in pixels
+double ink(const Canvas& c) {  // total, in pixels
   double sum = 0;
   for (int y = 0; y < c.height(); ++y)
     for (int x = 0; x < c.width(); ++x) sum += 1 - static_cast<double>(c.at(x, y).g);
@@ -37,7 +37,7 @@ TEST(Canvas, DiscHasItsArea) {
 
 TEST(Canvas, StrokeHasLengthTimesWidth) {
   Canvas c(60, 60);
-  const Spot path[] = {{10, 10}, {40, 50}};  // 50 long
+  const Spot path[] = {{10, 10}, {40, 50}};  // length 50
   c.stroke(path, 3, kBlack);
   EXPECT_NEAR(ink(c) / (50 * 3 + M_PI * 1.5 * 1.5), 1, 0.03);
 }

@@ -1,4 +1,4 @@
-// Color maps: even in lightness, no kinks, hues that tell directions apart.
+// Color maps: even steps in lightness, no kinks, distinguishable hues for directions.
 #include "src/cli/draw/color.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@ namespace {
 double distance(Color a, Color b) { return std::hypot(a.r - b.r, a.g - b.g, a.b - b.b); }
 
 TEST(Color, KnownColors) {
-  const Color white = oklch(1, 0, 0), red = oklch(0.62796, 0.25768, 29.234);  // of sRGB's pure red
+  const Color white = oklch(1, 0, 0), red = oklch(0.62796, 0.25768, 29.234);  // sRGB's pure red
   EXPECT_LT(distance(white, kWhite), 1e-3);
   EXPECT_LT(distance(red, {1, 0, 0}), 0.01);
   EXPECT_NEAR(oklab_lightness({1, 0, 0}), 0.62796, 1e-4);

@@ -1,4 +1,4 @@
-// Palettes, PNG and GIF: pictures come back as they were. PNG is read by libpng, GIF by the reader below.
+// Palettes, PNG and GIF: pictures survive a round trip. libpng reads PNG, the reader below reads GIF.
 #include <gtest/gtest.h>
 #include <png.h>
 
@@ -12,7 +12,7 @@ namespace nf::cli {
 namespace {
 using Bytes = std::vector<uint8_t>;
 
-// LZW as the specification has it for readers; `at` is the first sub-block, and moves behind the last.
+// LZW decoder following the specification; `at` is the first sub-block, and moves past the last.
 Bytes unpack(const Bytes& file, size_t& at, int bits) {
   Bytes data;
   for (; file.at(at) != 0; at += file[at] + 1u) data.insert(data.end(), &file[at + 1], &file[at + 1] + file[at]);
@@ -26,7 +26,7 @@ Bytes unpack(const Bytes& file, size_t& at, int bits) {
     uint32_t code = 0;
     for (int i = 0; i < width; ++i, ++bit) code |= uint32_t(data.at(bit / 8) >> (bit % 8) & 1) << i;
     if (code == end) {
-      EXPECT_EQ((bit + 7) / 8, data.size()) << "bytes behind the end";
+      EXPECT_EQ((bit + 7) / 8, data.size()) << "bytes after the end";
       return out;
     }
     if (code == clear) {
@@ -73,7 +73,7 @@ TEST(Lzw, RoundTrips) {
     }
 }
 
-// Every width change falls on each possible length once.
+// Makes every change of the code width happen once at each possible length.
 TEST(Lzw, EveryLengthAroundTheWidths) {
   std::mt19937 random(2);
   Bytes noise;
@@ -92,7 +92,7 @@ Image image_of(int width, int height, const std::vector<Rgb>& pixels) {
   return image;
 }
 
-// Shows the frames of a GIF one after another, as a viewer does.
+// Plays the frames of a GIF one after another, as a viewer does.
 std::vector<Image> play(const Bytes& f, std::vector<int>& delays) {
   EXPECT_EQ(std::string(f.begin(), f.begin() + 6), "GIF89a");
   const auto word = [&](size_t at) { return f.at(at) | f.at(at + 1) << 8; };
@@ -157,7 +157,7 @@ TEST(Palette, FewColorsAreExact) {
   const IndexedImage indexed = Indexer(palette_of({&image, 1}, 256))(image);
   for (size_t i = 0; i < 4; ++i) {
     const Rgb c = indexed.palette[indexed.indices[i]];
-    EXPECT_NEAR(c.r, image.rgb[3 * i], 1);  // neighbors in one cell share a color
+    EXPECT_NEAR(c.r, image.rgb[3 * i], 1);  // neighboring colors in one cell share an entry
     EXPECT_NEAR(c.g, image.rgb[3 * i + 1], 1);
     EXPECT_NEAR(c.b, image.rgb[3 * i + 2], 1);
   }

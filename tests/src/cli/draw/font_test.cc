@@ -1,4 +1,4 @@
-// Letters: each one has a shape of its own, sizes scale, alignment and UTF-8 hold.
+// Letters: each has its own shape, sizes scale, alignment and UTF-8 work.
 #include "src/cli/draw/font.h"
 
 #include <gtest/gtest.h>
