@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "runtime/op/activation.h"
+#include "src/model/cost.h"
 #include "src/model/rows.h"
 #include "tests/support/counting_allocator.h"
 #include "tests/support/derivative_check.h"
@@ -174,6 +176,43 @@ TEST(SessionDerivative, SeesParametersThatChanged) {
   }
 }
 
+// tanh'(x), whose op has no tangent rule.
+class NoTangent final : public Layer {
+ public:
+  using Config = NoConfig;
+  NoTangent(const Config&, const Declare&) {}
+  Mapped forward(const Scope& s, Var x, Var) const override {
+    return {unary_derivative(s.tape, Unary::tanh, x), nullptr};
+  }
+  Mapped inverse(const Scope& s, Var z, Var) const override { return forward(s, z, nullptr); }
+};
+
+TEST(SessionDerivative, NamesALayerWithoutATangentRule) {
+  const LayerKind kind{{"no_tangent", "", "", make_config<NoTangent>}, build_part<NoTangent, Layer, const Declare&>};
+  LayerSpec spec;
+  for (int i = 0; i < 2; ++i) {
+    LayerSpec layer;
+    layer.kind = i == 0 ? Registry<LayerKind>::find("tanh") : &kind;
+    layer.config = layer.kind->config();
+    spec.layers.push_back(std::move(layer));
+  }
+  std::vector<ParamInfo> infos;
+  const Chain chain(spec, "spec", {2}, 0, "layers", infos);
+  Tape t(system_allocator(), DType::f64);
+  Var x = t.zeros({3, 2}), along = t.zeros({3, 2});
+  try {
+    chain.push({t, nullptr}, false, x, along, nullptr, nullptr);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::unsupported);
+    EXPECT_EQ(e.place().layer, 1);
+    EXPECT_NE(std::string(e.what()).find("spec.layers[1] (no_tangent): jvp: op 'unary_derivative'"), std::string::npos)
+        << e.what();
+  }
+  // Where nothing moves there is nothing to push.
+  EXPECT_NO_THROW(chain.push({t, nullptr}, false, x, nullptr, nullptr, nullptr));
+}
+
 // ---- rows of levels ----
 
 // Rows of a grid move with their cells: the noise of dequantization is held.
@@ -339,6 +378,39 @@ TEST(SessionDerivativeMemory, FailureLeavesTheSessionUsable) {
     ask_everything(s, in);
   }
   EXPECT_GT(failures, 2);
+}
+
+// A row that keeps very much is differentiated layer by layer, in memory that does not grow with depth.
+TEST(SessionDerivativeMemory, LargeRowsKeepTheInputsOfLayersOnly) {
+  constexpr int64_t kColumns = 1 << 16;
+  FlowModel model(system_allocator(),
+                  parse_spec(R"({"event": )" + std::to_string(kColumns) +
+                             R"(, "layers": [{"repeat": 40, "layers": [{"type": "elementwise_affine"},
+                             {"type": "softplus"}, {"type": "softplus", "invert": true}, {"type": "leaky_relu"}]}]})"),
+                  1);
+  ASSERT_TRUE(gradients_recompute(model.cost()));
+  ASSERT_EQ(gradient_rows(model.block_rows(), model.cost()), 1);
+  Executor one(1);
+  SessionOptions options;
+  options.gradients = true;
+  Session s(system_allocator(), one, model, options);
+  EXPECT_LT(static_cast<int64_t>(s.bytes()), model.cost().kept * 4);
+  std::vector<double> x(2 * kColumns, 0.5), dx(2 * kColumns), lp(2), there(2);
+  const View rows = contiguous_view(x.data(), DType::f64, {2, kColumns}),
+             slopes = contiguous_view(dx.data(), DType::f64, {2, kColumns});
+  s.log_prob_grad(rows, View{}, contiguous_view(lp.data(), DType::f64, {2}), slopes, View{});
+  // x > 0 passes all layers unchanged, and the log-density falls by x dx.
+  for (size_t k = 0; k < x.size(); k += 997) EXPECT_NEAR(dx[k], -0.5, 1e-3) << k;
+  EXPECT_EQ(lp[0], lp[1]);
+}
+
+TEST(SessionDerivativeMemory, BlocksAreAFunctionOfTheModel) {
+  EXPECT_EQ(gradient_rows(64, {0, 0}), 64);
+  EXPECT_EQ(gradient_rows(64, {0, 1 << 15}), 64);
+  EXPECT_EQ(gradient_rows(64, {0, 1 << 17}), 16);
+  EXPECT_EQ(gradient_rows(64, {0, 1 << 22}), 1);
+  EXPECT_FALSE(gradients_recompute({0, (1 << 24) - 1}));
+  EXPECT_TRUE(gradients_recompute({0, 1 << 24}));
 }
 
 // Models of any size and depth have room for every call with any number of rows.
