@@ -196,6 +196,7 @@ class Tape {
 
   bool recording = true;   // off: values only, no gradients
   bool training = false;   // dropout and batch statistics on
+  bool through_rounding = false;  // gradients pass dequantization as if its rounding to levels were not there
   bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
   RandomKey random;
   OpCost cost;  // of what was recorded while measuring
@@ -316,5 +317,10 @@ inline Var conform(Tape& t, Var x, Layout layout) {
 Var jvp(Tape& t, Var y, Var x, Var direction);
 // The same of two Vars in one walk, which is cheaper than two: of an output and its log-det, say.
 OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction);
+// The same when several Vars move at once. None of them may depend on another.
+struct Motion {
+  Var x, direction;
+};
+OutputTangents jvp(Tape& t, Var y, Var extra, std::span<const Motion> motions);
 
 }  // namespace nf

@@ -7,12 +7,6 @@ using namespace nf;
 
 namespace {
 
-bool is_inverse(nf_direction d) {
-  if (d != NF_FORWARD && d != NF_INVERSE)
-    fail(Code::argument, "direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", d);
-  return d == NF_INVERSE;
-}
-
 nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const nf_out* to, const nf_out* log_det,
                    nf_error* err, bool inverse) noexcept {
   return guard(err, [&] {
@@ -59,7 +53,8 @@ nf_status nf_session_create(const nf_model* m, const nf_options* options, nf_ses
     need(out, "out");
     check_scopes(options, {"session"}, "nf_session_create");
     RuntimeState& rt = *m->state->runtime;
-    auto session = std::make_unique<Session>(rt.allocator(), *rt.executor, *m->state->model, session_options(options));
+    auto session = std::make_unique<Session>(rt.allocator(), *rt.executor, *m->state->model, session_options(options),
+                                             &m->state->generation);
     *out = new nf_session{m->state, std::move(session)};
   });
 }
