@@ -37,11 +37,12 @@ class Density {
   // [n] log-densities in nats.
   virtual Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const = 0;
   // Samples number t.random.first_row ... of t.random.seed and the latents z they come from; log_prob [n] on request.
+  // temperature: a factor of the latents' deviation from the base's mean. Error{unsupported} names a base without a scale.
   struct Sampled {
     Var x, log_prob, z;
   };
   virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                         Memory memory = Memory::full) const = 0;
+                         Memory memory = Memory::full, double temperature = 1) const = 0;
   // False: what log_prob draws (Layer::exact) makes it a bound: log_prob <= the log-density in expectation over draws,
   // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
   virtual bool exact() const { return true; }
