@@ -598,10 +598,12 @@ NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx,
 /* [excl; stable 0.1] */
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *x, const nf_out *log_det,
                             nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns]: out[0] =
- * from, and out[k] holds the rows after the first k layers of that direction, so out[layer_count] has the bits of
- * nf_forward or nf_inverse. log_det [layer_count, n] receives what each of these layers adds to log_det, and may be NULL.
- * Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m, layer_count - k) in inverse. */
+/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns], or for an
+ * event [height, width, channels] also [layer_count + 1, n, height, width, channels]; every plane is flat rows in that
+ * shape, whatever the layers make of the event. out[0] = from, and out[k] holds the rows after the first k layers of that
+ * direction, so out[layer_count] has the bits of nf_forward or nf_inverse. log_det [layer_count, n] receives what each of
+ * these layers adds to log_det, and may be NULL. Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m,
+ * layer_count - k) in inverse. */
 NF_API nf_status nf_trace(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                           const nf_out *out, const nf_out *log_det, nf_error *err) NF_NOEXCEPT;
 

@@ -129,7 +129,7 @@ nf_status nf_trace(nf_session* s, nf_direction direction, const nf_view* from, c
     if (states.count != layers + 1)
       fail(Code::shape, "out has %lld planes, expected %lld: one more than there are layers",
            static_cast<long long>(states.count), static_cast<long long>(layers + 1));
-    check_rows(states.first, "out[0]", Dims{model.columns()}, n);
+    check_rows(states.first, "out[0]", model.event(), n);
     if (log_det) {
       if (dets.count != layers)
         fail(Code::shape, "log_det has %lld planes, expected %lld, one for each layer",
