@@ -615,7 +615,7 @@ typedef struct nf_sampling {
   uint64_t first_index; /* samples first_index .. first_index + n - 1 of it                               */
   int64_t repeat;       /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
   double temperature;   /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
-                           a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
+                           a location and a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
 } nf_sampling;
 #define NF_SAMPLING_INIT \
   { NF_SIZEOF(nf_sampling), 0, 0, 0, 0, 0 }
@@ -653,8 +653,9 @@ NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view
 NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
                                 nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
- * the base: with low-discrepancy u, samples for quasi-Monte Carlo. Errors: UNSUPPORTED (the base's columns depend on each
- * other), ARGUMENT (u outside (0, 1); nf_error.row). */
+ * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
+ * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
+ * nothing is written then). */
 NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
                                   nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */

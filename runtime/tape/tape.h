@@ -194,10 +194,10 @@ class Tape {
   Node* head() const { return head_; }
   uint64_t node_count() const { return nodes_; }  // the order of the newest node
 
-  bool recording = true;   // off: values only, no gradients
-  bool training = false;   // dropout and batch statistics on
+  bool recording = true;          // off: values only, no gradients
+  bool training = false;          // dropout and batch statistics on
   bool through_rounding = false;  // gradients pass dequantization as if its rounding to levels were not there
-  bool measuring = false;  // run for its memory only: values mean nothing, so that none of them is an error
+  bool measuring = false;         // run for its memory only: values mean nothing, so that none of them is an error
   RandomKey random;
   OpCost cost;  // of what was recorded while measuring
   // Called by ops whose work is more than the elements they touch.

@@ -39,8 +39,6 @@ Var quantiles(Tape& t, const double* u, int64_t rows, int64_t event, QuantileKer
   return z;
 }
 
-Var tempered(Tape& t, Var z, Var loc, double temperature) {
-  return add(t, scale(t, sub(t, z, loc), temperature), loc);
-}
+Var tempered(Tape& t, Var z, Var loc, double temperature) { return add(t, scale(t, sub(t, z, loc), temperature), loc); }
 
 }  // namespace nf

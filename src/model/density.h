@@ -41,8 +41,8 @@ class Density {
   struct Sampled {
     Var x, log_prob, z;
   };
-  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                         Memory memory = Memory::full, double temperature = 1) const = 0;
+  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
+                         double temperature = 1) const = 0;
   // False: what log_prob draws (Layer::exact) makes it a bound: log_prob <= the log-density in expectation over draws,
   // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
   virtual bool exact() const { return true; }

@@ -46,8 +46,8 @@ Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
-FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                                     Memory memory, double temperature) const {
+FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory,
+                                     double temperature) const {
   Var c = seen(s, context, rows);
   Var z = draw_base(s, rows, c, temperature);
   const Mapped m = chain_->run(s, true, z, c, memory);

@@ -28,8 +28,8 @@ class FlowModel final : public Density {
   // Values only, with every state on the way.
   Mapped trace(const Scope& s, Var from, Var context, bool inverse, const Chain::After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
-  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                 Memory memory = Memory::full, double temperature = 1) const override;
+  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
+                 double temperature = 1) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   // The base at latents z, its samples (as `z` of sample()), and its quantile function at u [rows, latents], float64 in
   // (0, 1). Error{unsupported} names the base: it has no scale and temperature is not 1, its columns depend on each other.

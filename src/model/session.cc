@@ -129,8 +129,7 @@ Var Session::score(const Scope& s, Var x, Var context) const {
 
 Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob,
                                double temperature) const {
-  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact(), Memory::full,
-                                         temperature);
+  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact(), Memory::full, temperature);
   if (with_log_prob && !model_.exact()) drawn.log_prob = score(s, drawn.x, context);
   return drawn;
 }

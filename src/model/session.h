@@ -64,7 +64,7 @@ class Session {
   // fails, the session is as it was.
   void log_prob_grad(const View& x, const View& context, const View& log_prob, const View& dx, const View& d_context);
   struct Pullback {
-    View cot_to, cot_log_det;               // in
+    View cot_to, cot_log_det;             // in
     View to, log_det, d_from, d_context;  // out
   };
   void vjp(bool inverse, const View& from, const View& context, const Pullback& p);
@@ -95,8 +95,7 @@ class Session {
   // Makes the tape draw by the content of these rows, draw number 0.
   uint64_t* key_rows(Tape& t, Var x, Var context) const;
   Var score(const Scope& s, Var x, Var context) const;
-  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                        double temperature) const;
+  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob, double temperature) const;
   // Takes the memory for gradients if need be, and brings the transposed matrices up to date.
   void need_gradients();
   struct Slopes {  // by row and context; no data: zero

@@ -69,8 +69,9 @@ void Session::base_quantile(const View& u, const View& context, const View& z) {
     const double* v = load(t, first, rows);
     for (int64_t k = 0; k < rows * columns; ++k)
       if (!(v[k] > 0 && v[k] < 1))
-        fail_at(Code::argument, {first + k / columns, -1}, "u is %g in row %lld, column %lld, expected a number in (0, 1)",
-                v[k], static_cast<long long>(first + k / columns), static_cast<long long>(k % columns));
+        fail_at(Code::argument, {first + k / columns, -1},
+                "u is %g in row %lld, column %lld, expected a number in (0, 1)", v[k],
+                static_cast<long long>(first + k / columns), static_cast<long long>(k % columns));
   }
   for_blocks(n, block, [&](Worker& w, int64_t first, int64_t rows) {
     const double* v = load(w.tape, first, rows);

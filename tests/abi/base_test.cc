@@ -50,14 +50,13 @@ TEST_F(Counted, RepeatIsTiling) {
   Tensor odd({7, 2});
   EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_sample(s.get(), Sampling(5, 40, 3), two.view(), odd.view(), nullptr, &e), e,
                      "multiple of how.repeat = 3"));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_base_sample(s.get(), Sampling(5, 40, 3), two.view(), odd.view(), &e), e,
-                     "z has 7 rows"));
-  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_sample(s.get(), Sampling(5, 40, 2), ctx.view(), part.view(), nullptr, &e), e,
-                     "ctx"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SHAPE, nf_base_sample(s.get(), Sampling(5, 40, 3), two.view(), odd.view(), &e), e, "z has 7 rows"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SHAPE, nf_sample(s.get(), Sampling(5, 40, 2), ctx.view(), part.view(), nullptr, &e), e, "ctx"));
   for (const double t : {-0.5, double{NAN}, 1e7})
-    EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
-                       nf_sample(s.get(), Sampling(5, 40, 3, t), two.view(), part.view(), nullptr, &e), e,
-                       "how.temperature"));
+    EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_sample(s.get(), Sampling(5, 40, 3, t), two.view(), part.view(), nullptr, &e),
+                       e, "how.temperature"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_sample(s.get(), Sampling(5, 40, -1), two.view(), part.view(), nullptr, &e), e,
                      "how.repeat"));
 }
@@ -99,16 +98,16 @@ TEST_F(Counted, BasesThatCannotAreNamed) {
     return model(rt.get(), std::string(R"({"event": [2], "layers": [], "base": )") + base + "}");
   };
   const Model full = with("\"full_normal\""), mixture = with("\"gaussian_mixture\""), box = with("\"uniform\"");
-  for (const auto& [m, quantile, scale] : {std::tuple{full.get(), false, true}, {mixture.get(), false, false},
-                                           {box.get(), true, false}}) {
+  for (const auto& [m, quantile, scale] :
+       {std::tuple{full.get(), false, true}, {mixture.get(), false, false}, {box.get(), true, false}}) {
     const Session s = session(m);
     if (!quantile) {
       EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_base_quantile(s.get(), u.view(), nullptr, z.view(), &e), e,
                          "columns depend on each other"));
     }
     if (!scale) {
-      EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED,
-                         nf_sample(s.get(), Sampling(1, 0, 0, 0.5), nullptr, z.view(), nullptr, &e), e, "has no scale"));
+      EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_sample(s.get(), Sampling(1, 0, 0, 0.5), nullptr, z.view(), nullptr, &e),
+                         e, "has no scale"));
       EXPECT_TRUE(failed(NF_ERR_UNSUPPORTED, nf_base_sample(s.get(), Sampling(1, 0, 0, 0.5), nullptr, z.view(), &e), e,
                          m == box.get() ? "\"uniform\"" : "\"gaussian_mixture\""));
     }

@@ -265,7 +265,8 @@ TEST_F(Files, CheckpointsOfOtherOptionsAreRefused) {
                                                  {"sgd", "momentum", "0.5"}}) {
     SCOPED_TRACE(std::string(optimizer) + " " + option);
     const Options without = options({{"trainer.optimizer", optimizer}});
-    const Options with = options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
+    const Options with =
+        options({{"trainer.optimizer", optimizer}, {(std::string("trainer.") + option).c_str(), value}});
     for (const bool saved : {false, true}) {
       const Trainer a = trainer(m.get(), (saved ? with : without).get());
       const Trainer b = trainer(n.get(), (saved ? without : with).get());

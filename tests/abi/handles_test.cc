@@ -61,8 +61,8 @@ TEST(Handles, HeadersOfOneMinorVersionAreServed) {
   }
   for (const uint32_t old : {0u, 100u, 199u}) {
     nf_runtime* rt = nullptr;
-    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e), e,
-                       "compile it again"));
+    EXPECT_TRUE(failed(NF_ERR_VERSION, nf_runtime_create_v(old, nullptr, nullptr, nullptr, nullptr, nullptr, &rt, &e),
+                       e, "compile it again"));
     EXPECT_EQ(rt, nullptr);
   }
 }

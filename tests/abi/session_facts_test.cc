@@ -18,7 +18,8 @@ constexpr int64_t kRows = 3000;
 Tensor scores(nf_session* s, Tensor& x, Tensor* ctx = nullptr) {
   Tensor out({static_cast<int64_t>(x.v.size() / 2)});
   Err e;
-  EXPECT_TRUE(ok(nf_log_prob(s, x.view(), ctx ? static_cast<const nf_view*>(ctx->view()) : nullptr, out.view(), &e), e));
+  EXPECT_TRUE(
+      ok(nf_log_prob(s, x.view(), ctx ? static_cast<const nf_view*>(ctx->view()) : nullptr, out.view(), &e), e));
   return out;
 }
 
@@ -69,10 +70,11 @@ TEST(SessionFacts, AForkedChildWorks) {
 }
 
 TEST_F(Counted, TracesAddUp) {
-  for (const char* spec :
-       {R"({"event": [4, 4, 2], "layers": [{"type": "actnorm"}, {"type": "squeeze"}, {"type": "affine_coupling", "hidden": [8]},
+  for (
+      const char* spec :
+      {R"({"event": [4, 4, 2], "layers": [{"type": "actnorm"}, {"type": "squeeze"}, {"type": "affine_coupling", "hidden": [8]},
             {"type": "split", "layers": [{"type": "reverse"}, {"type": "elementwise_affine"}]}]})",
-        R"({"event": [2], "layers": [{"repeat": 3, "layers": [{"type": "spline_coupling", "hidden": [8]}, {"type": "reverse"}]}]})"}) {
+       R"({"event": [2], "layers": [{"repeat": 3, "layers": [{"type": "spline_coupling", "hidden": [8]}, {"type": "reverse"}]}]})"}) {
     const Model m = model(rt.get(), spec);
     const Session s = session(m.get());
     const nf_model_info i = info(m.get());
@@ -84,7 +86,8 @@ TEST_F(Counted, TracesAddUp) {
     for (size_t k = 0; k < x.v.size(); ++k) x.v[k] = static_cast<float>(std::sin(1.0 + 3.7 * static_cast<double>(k)));
     for (const nf_direction direction : {NF_FORWARD, NF_INVERSE}) {
       SCOPED_TRACE(std::string(spec) + (direction ? " inverse" : " forward"));
-      ASSERT_TRUE(ok((direction ? nf_inverse : nf_forward)(s.get(), x.view(), nullptr, z.view(), log_det.view(), &e), e));
+      ASSERT_TRUE(
+          ok((direction ? nf_inverse : nf_forward)(s.get(), x.view(), nullptr, z.view(), log_det.view(), &e), e));
       ASSERT_TRUE(ok(nf_trace(s.get(), direction, x.view(), nullptr, states.view(), dets.view(), &e), e));
       ASSERT_TRUE(ok(nf_trace(s.get(), direction, x.view(), nullptr, flat.view(), nullptr, &e), e));
       EXPECT_TRUE(same_bits(states.v, flat.v));
@@ -273,10 +276,10 @@ TEST(Options, ForeignScopesAreRefused) {
   ASSERT_TRUE(ok(nf_model_save(m.get(), path.c_str(), &e), e));
   Tensor x = banana(16), out({2, 2, 2});
   const Target goal = target(rt.get());
-  const std::pair<const char*, const char*> keys[] = {
-      {"runtime.threads", "1"},  {"load.max_file_bytes", "100000"},    {"session.threads", "1"},
-      {"trainer.lr", "0.001"},   {"table.dtype", "float32"},           {"batches.batch", "4"},
-      {"metropolis.thin", "1"}};
+  const std::pair<const char*, const char*> keys[] = {{"runtime.threads", "1"},   {"load.max_file_bytes", "100000"},
+                                                      {"session.threads", "1"},   {"trainer.lr", "0.001"},
+                                                      {"table.dtype", "float32"}, {"batches.batch", "4"},
+                                                      {"metropolis.thin", "1"}};
   for (const auto& [key, value] : keys) {
     const Options o = options({{key, value}});
     const std::string scope = std::string(key).substr(0, std::string(key).find('.'));

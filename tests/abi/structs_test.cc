@@ -26,8 +26,9 @@ struct Entry {
 template <class T, class Call>
 Entry entry(const char* name, bool written, const T& good, Call call) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(&good);
-  return {name, written, {bytes, bytes + sizeof good}, sizeof good,
-          [call](void* p, nf_error* e) { return call(static_cast<T*>(p), e); }};
+  return {name, written, {bytes, bytes + sizeof good}, sizeof good, [call](void* p, nf_error* e) {
+            return call(static_cast<T*>(p), e);
+          }};
 }
 
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* ctx) {
@@ -163,17 +164,25 @@ class Structs : public Counted {
 struct Size {
   std::string what;
   uint32_t size;
-  bool fine;           // a caller can have it
-  bool asks = false;   // its last byte is not 0
+  bool fine;          // a caller can have it
+  bool asks = false;  // its last byte is not 0
 };
 
 TEST_F(Structs, OfEverySize) {
   for (const Entry& entry : entries()) {
     const auto known = static_cast<uint32_t>(entry.good.size()), first = static_cast<uint32_t>(entry.first);
-    for (const Size& z : {Size{"0", 0, false}, {"4", 4, false}, {"first - 1", first - 1, false}, {"first", first, true},
-                          {"today's", known, true}, {"8 more, 0", known + 8, true}, {"8 more", known + 8, true, true},
-                          {"1 more", known + 1, true, true}, {"largest, 0", 4096, true}, {"largest", 4096, true, true},
-                          {"too large", 4097, false}, {"absurd", UINT32_MAX, false}}) {
+    for (const Size& z : {Size{"0", 0, false},
+                          {"4", 4, false},
+                          {"first - 1", first - 1, false},
+                          {"first", first, true},
+                          {"today's", known, true},
+                          {"8 more, 0", known + 8, true},
+                          {"8 more", known + 8, true, true},
+                          {"1 more", known + 1, true, true},
+                          {"largest, 0", 4096, true},
+                          {"largest", 4096, true, true},
+                          {"too large", 4097, false},
+                          {"absurd", UINT32_MAX, false}}) {
       SCOPED_TRACE((entry.written ? "writes " : "reads ") + entry.name + ", size " + z.what);
       alignas(16) unsigned char room[kRoom];
       std::fill_n(room, kRoom, kBeyond);
@@ -188,11 +197,14 @@ TEST_F(Structs, OfEverySize) {
       uint32_t size;
       memcpy(&size, room, sizeof size);
       EXPECT_EQ(size, z.size) << "struct_size is the caller's";
-      EXPECT_TRUE(std::equal(room + std::max<size_t>(end, 4), room + kRoom, before.begin() + std::max<long>(static_cast<long>(end), 4)))
+      EXPECT_TRUE(std::equal(room + std::max<size_t>(end, 4), room + kRoom,
+                             before.begin() + std::max<long>(static_cast<long>(end), 4)))
           << "written beyond the struct";
       if (!z.fine || (z.asks && !entry.written)) {
         EXPECT_TRUE(failed(NF_ERR_ARGUMENT, status, e,
-                           entry.name == "nf_error" ? "" : z.fine ? "does not know" : "struct_size"));
+                           entry.name == "nf_error" ? ""
+                           : z.fine                 ? "does not know"
+                                                    : "struct_size"));
         EXPECT_TRUE(std::equal(room, room + kRoom, before.begin())) << "written by a call that fails";
         continue;
       }
@@ -202,8 +214,9 @@ TEST_F(Structs, OfEverySize) {
         continue;
       }
       EXPECT_FALSE(std::equal(room, room + known, before.begin())) << "nothing was written";
-      EXPECT_TRUE(std::all_of(room + known, room + std::max<size_t>(end, known), [](unsigned char c) { return c == 0; }))
-          << "fields that this library does not know are 0";
+      EXPECT_TRUE(std::all_of(room + known, room + std::max<size_t>(end, known), [](unsigned char c) {
+        return c == 0;
+      })) << "fields that this library does not know are 0";
     }
   }
 }

@@ -49,7 +49,8 @@ TEST(Structs, OlderCallersAreReadAsIfTheirMissingFieldsWere0) {
     uint32_t size;
     double later;
     int64_t last;
-  } versions[] = {{kVersion1, 0, 0}, {kVersion2, 2.5, 0}, {kVersion3, 2.5, -9}, {kVersion3 + 8, 2.5, -9}, {4096, 2.5, -9}};
+  } versions[] = {
+      {kVersion1, 0, 0}, {kVersion2, 2.5, 0}, {kVersion3, 2.5, -9}, {kVersion3 + 8, 2.5, -9}, {4096, 2.5, -9}};
   for (const auto& v : versions) {
     Caller c(v.size);
     const Grown g = read_struct(c.get(), "g");
