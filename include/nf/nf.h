@@ -618,10 +618,12 @@ NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx,
 /* [excl; stable 0.1] */
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *x, const nf_out *log_det,
                             nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns]: out[0] =
- * from, and out[k] holds the rows after the first k layers of that direction, so out[layer_count] has the bits of
- * nf_forward or nf_inverse. log_det [layer_count, n] receives what each of these layers adds to log_det, and may be NULL.
- * Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m, layer_count - k) in inverse. */
+/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns], or for an
+ * event [height, width, channels] also [layer_count + 1, n, height, width, channels]; every plane is flat rows in that
+ * shape, whatever the layers make of the event. out[0] = from, and out[k] holds the rows after the first k layers of that
+ * direction, so out[layer_count] has the bits of nf_forward or nf_inverse. log_det [layer_count, n] receives what each of
+ * these layers adds to log_det, and may be NULL. Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m,
+ * layer_count - k) in inverse. */
 NF_API nf_status nf_trace(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                           const nf_out *out, const nf_out *log_det, nf_error *err) NF_NOEXCEPT;
 
@@ -633,7 +635,7 @@ typedef struct nf_sampling {
   uint64_t first_index; /* samples first_index .. first_index + n - 1 of it                               */
   int64_t repeat;       /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
   double temperature;   /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
-                           a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
+                           a location and a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
 } nf_sampling;
 #define NF_SAMPLING_INIT \
   { NF_SIZEOF(nf_sampling), 0, 0, 0, 0, 0 }
@@ -680,8 +682,9 @@ NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view
 NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
                                 nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
- * the base: with low-discrepancy u, samples for quasi-Monte Carlo. Errors: UNSUPPORTED (the base's columns depend on each
- * other), ARGUMENT (u outside (0, 1); nf_error.row). */
+ * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
+ * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
+ * nothing is written then). */
 NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
                                   nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */

@@ -43,17 +43,12 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-double degrees(double log_dof) {
-  const double nu = std::exp(log_dof);
-  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
-}
-
 // a = |u| / sqrt(nu); the square of a large one would overflow.
 double log1p_square(double a) { return a < 1e100 ? std::log1p(a * a) : 2 * std::log(a); }
 
 struct Student {
   explicit Student(double log_dof)
-      : nu(degrees(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
+      : nu(student_dof(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
   double nu, root;
   kernel::GammaRatio normaliser;
   double log_density(double u) const {
@@ -207,7 +202,7 @@ void draws_forward(Tape& t, Node& n) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < d; ++c) {
       const double* uv = u + (r * d + c) * 2;
-      const double nu = degrees(static_cast<double>(log_dof.row(r)[c]));
+      const double nu = student_dof(static_cast<double>(log_dof.row(r)[c]));
       const double e = -2 / nu * std::log(uv[0]), grown = std::expm1(e);
       const double x = std::sqrt(nu * grown) * std::cos(2 * M_PI * uv[1]);
       y[r * d + c] = static_cast<T>(x);
@@ -258,6 +253,11 @@ Var logistic_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(
 Var laplace_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kLaplace, {z, loc, log_scale}); }
 Var student_log_prob(Tape& t, Var z, Var loc, Var log_scale, Var log_dof) {
   return t.record(kStudent, {z, loc, log_scale, log_dof});
+}
+
+double student_dof(double log_dof) {
+  const double nu = std::exp(log_dof);
+  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
 }
 
 Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {

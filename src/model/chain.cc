@@ -248,7 +248,8 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
     }
     with_dtype(t.dtype(), [&]<class T>() {
       const auto sum = [&](Var part, Var whole) {
-        if (part) kernel::accumulate<T>(conform(t, part, Layout::contiguous)->out.as<T>(), whole->out.as<T>(), shape[0]);
+        if (part)
+          kernel::accumulate<T>(conform(t, part, Layout::contiguous)->out.as<T>(), whole->out.as<T>(), shape[0]);
       };
       sum(m.log_det, all.value.log_det);
       sum(d.extra, all.tangent.log_det);

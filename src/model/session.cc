@@ -10,16 +10,6 @@
 #include "src/model/session_blocks.h"
 
 namespace nf {
-namespace {
-// Row (first + r) / repeat of the context for every row r.
-Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
-  if (!context.data || context.shape[0] == 1) return context_rows(t, context, 0, 1);
-  Var out = t.empty({rows, context.shape[1]});
-  for (int64_t r = 0; r < rows; ++r)
-    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
-  return out;
-}
-}  // namespace
 
 Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes, void* mirror)
     : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
@@ -71,7 +61,10 @@ size_t Session::measure(bool gradients) {
   };
   run(false, [&](Var x, Var c) { score(s, x, c); });
   if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
-  run(true, [&](Var, Var c) { draw(s, n, c, true); });
+  run(true, [&](Var x, Var c) {
+    draw(s, n, c, true, model_.flow() ? 2 : 1);
+    measure_base(s, n, x, c);
+  });
   if (gradients) measure_gradients(s);
   return t.arena().high_water();
 }
@@ -134,8 +127,9 @@ Var Session::score(const Scope& s, Var x, Var context) const {
   return mean;
 }
 
-Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
-  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact());
+Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob,
+                               double temperature) const {
+  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact(), Memory::full, temperature);
   if (with_log_prob && !model_.exact()) drawn.log_prob = score(s, drawn.x, context);
   return drawn;
 }
@@ -192,9 +186,8 @@ void Session::sample(const Sampling& how, const View& context, const View& out, 
   for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
-    Var cv = how.repeat > 1 ? repeated_rows(w.tape, context, first, rows, how.repeat)
-                            : context_rows(w.tape, context, first, rows);
-    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
+    Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
+    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr, how.temperature);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);

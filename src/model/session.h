@@ -52,13 +52,19 @@ class Session {
   // log_prob: as of nf_log_prob when the model is not exact, otherwise from the same pass as the samples.
   void sample(const Sampling& how, const View& context, const View& out, const View& log_prob);
 
+  // The base (session_base.cc). Error{unsupported}: as of FlowModel. Error{argument}: a u outside (0, 1); nothing is
+  // written then. u is read as float64.
+  void base_log_prob(const View& z, const View& context, const View& out);
+  void base_sample(const Sampling& how, const View& context, const View& z);
+  void base_quantile(const View& u, const View& context, const View& z);
+
   // Derivatives by rows and contexts (session_gradient.cc). Where something has no data it is not asked for, or zero.
   // Gradients by the context are per row, [n, context], also for one context of all. Error{unsupported}: the model is no
   // chain of layers. The first of these calls takes the memory for all of them, unless options.gradients did; where that
   // fails, the session is as it was.
   void log_prob_grad(const View& x, const View& context, const View& log_prob, const View& dx, const View& d_context);
   struct Pullback {
-    View cot_to, cot_log_det;               // in
+    View cot_to, cot_log_det;             // in
     View to, log_det, d_from, d_context;  // out
   };
   void vjp(bool inverse, const View& from, const View& context, const Pullback& p);
@@ -83,10 +89,13 @@ class Session {
   void for_blocks(int64_t n, int64_t most, const Body& body);
   // Throws Error{numeric} if `result`, computed from `from`, is not finite and the session reports that.
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
+  // The same of something that the base makes of z (may be nullptr) and the context.
+  void check_base(Worker& w, Var z, Var context, Var result, int64_t first) const;
+  void measure_base(const Scope& s, int64_t rows, Var z, Var context) const;
   // Makes the random numbers of the tape depend on the content of these rows, and starts with draw 0.
   uint64_t* key_rows(Tape& t, Var x, Var context) const;
   Var score(const Scope& s, Var x, Var context) const;
-  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
+  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob, double temperature) const;
   // Takes the memory for gradients if need be, and brings the transposed matrices up to date.
   void need_gradients();
   struct Slopes {  // by row and context; no data: zero

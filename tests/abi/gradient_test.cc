@@ -81,8 +81,8 @@ TEST_F(Gradient, RefusesWrongShapes) {
   refused(nf_log_prob_grad(pc, x.view(), ctx.view(), nullptr, nullptr, one.view(), &e), NF_ERR_SHAPE,
           "dctx has shape [1, 1], expected [3, 1]");
   refused(nf_log_prob_grad(pc, x.view(), nullptr, nullptr, dx.view(), nullptr, &e), NF_ERR_ARGUMENT, "ctx is NULL");
-  refused(nf_vjp(p, 2, x.view(), nullptr, x.view(), nullptr, nullptr, nullptr, dx.view(), nullptr, &e),
-          NF_ERR_ARGUMENT, "direction is 2");
+  refused(nf_vjp(p, 2, x.view(), nullptr, x.view(), nullptr, nullptr, nullptr, dx.view(), nullptr, &e), NF_ERR_ARGUMENT,
+          "direction is 2");
   refused(nf_vjp(p, NF_FORWARD, x.view(), nullptr, wrong.view(), nullptr, nullptr, nullptr, dx.view(), nullptr, &e),
           NF_ERR_SHAPE, "cot_to has shape [3, 3]");
   refused(nf_vjp(p, NF_INVERSE, x.view(), nullptr, x.view(), few.view(), nullptr, nullptr, dx.view(), nullptr, &e),

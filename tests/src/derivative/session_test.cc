@@ -101,7 +101,8 @@ TEST(SessionDerivative, AnyStridesAndEitherDtype) {
   View xs = contiguous_view(x.data() + (kRows - 1) * 10, DType::f64, {kRows, 2, 2, 1});
   xs.stride[0] = -10, xs.stride[1] = 2, xs.stride[2] = 5, xs.stride[3] = 1;
   for (int64_t r = 0; r < kRows; ++r)
-    for (int64_t j = 0; j < 4; ++j) xs.as<double>()[r * -10 + j / 2 * 2 + j % 2 * 5] = in.x[static_cast<size_t>(4 * r + j)];
+    for (int64_t j = 0; j < 4; ++j)
+      xs.as<double>()[r * -10 + j / 2 * 2 + j % 2 * 5] = in.x[static_cast<size_t>(4 * r + j)];
   View lps = contiguous_view(lp.data(), DType::f64, {kRows});
   lps.stride[0] = 3;
   View dxs = contiguous_view(dx.data(), DType::f32, {kRows, 2, 2, 1});
@@ -146,8 +147,7 @@ TEST(SessionDerivative, NonFiniteRowsStayAloneOrAreNamed) {
   EXPECT_ERROR(strict.jvp(false, in, cot.y, {}), Code::numeric, "the derivative of row 42 is not finite");
   in.x[137 * kEvent + 2] = NAN;
   const Derivatives got = quiet.log_prob_grad(in);
-  for (size_t k = 0; k < got.x.size(); ++k)
-    EXPECT_TRUE(k / kEvent == 137 || got.x[k] == want.x[k]) << k;
+  for (size_t k = 0; k < got.x.size(); ++k) EXPECT_TRUE(k / kEvent == 137 || got.x[k] == want.x[k]) << k;
   EXPECT_TRUE(std::isnan(got.log_det[137]));
   EXPECT_ERROR(strict.log_prob_grad(in), Code::numeric, "row 137 is not finite; first at the data");
   EXPECT_ERROR(strict.vjp(true, in, {tan, {}}), Code::numeric, "row 137 is not finite; first at the latent");
@@ -232,8 +232,7 @@ TEST(Dequantized, GradientIsThatOfTheNoisyRow) {
     const Rows2 in{4, {0, 0.5, 1, 2, 0.25, 3, 1, -1.5, 1, 3, 0.5, 0}, {}};
     const Rows2 noisy{4, u.map(false, in).y, {}};
     const Derivatives got = s.log_prob_grad(in), want = t.log_prob_grad(noisy);
-    for (size_t k = 0; k < got.x.size(); ++k)
-      EXPECT_DOUBLE_EQ(got.x[k], (k % 3 == 1 ? 1 : slope) * want.x[k]) << k;
+    for (size_t k = 0; k < got.x.size(); ++k) EXPECT_DOUBLE_EQ(got.x[k], (k % 3 == 1 ? 1 : slope) * want.x[k]) << k;
     EXPECT_TRUE(adjoint({f, in, noisy}, 3));
     EXPECT_TRUE(rows_independent<double>(f.model(), in, noisy, 4));
   };
