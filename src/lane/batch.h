@@ -35,6 +35,9 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
 // A batch of n rows of one repeated zero, to find out what a step needs: `zero` must outlive it.
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
+// Whether row `row` of a view of the batch, which may have one row for all, has only finite numbers.
+bool is_finite_row(Lane& lane, const View& rows, int64_t row);
+
 // Where values stop being finite when this row is scored alone, on the lane's empty tape (Density::first_nonfinite).
 std::string place_of_row(Lane& lane, const Density& model, const Batch& batch, int64_t row);
 

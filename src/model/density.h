@@ -46,10 +46,13 @@ class Density {
   // and the logarithm of the mean of exp(log_prob) over independent draws is a tighter one (Burda et al. 2016).
   virtual bool exact() const { return true; }
   // Where values first stop being finite for these rows, x or with `inverse` z: "spec.layers[3] (affine_coupling)",
-  // "the data", "the latent" or "the context" when they are not finite themselves, kAllFinite after all layers. For
-  // messages; slow.
+  // kData, kLatent or kContext when they are not finite themselves, kAllFinite after all layers. For messages; slow.
   virtual std::string first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
+  static constexpr char kData[] = "the data", kLatent[] = "the latent", kContext[] = "the context";
   static constexpr char kAllFinite[] = "the base density";
+  // What is wrong with a row that has such a place: "row 41 of x holds NaN or infinity" or "row 41 is not finite; first
+  // at spec.layers[3] (affine_coupling)".
+  static std::string describe_nonfinite(int64_t row, const std::string& where);
 
   // The layers after nesting and repeats are written out, in the order from data to latents; empty without flow().
   std::span<const LayerInstance> layers() const;

@@ -77,7 +77,7 @@ TEST(Groups, WrongOnesAreRefused) {
       {"[1]", "groups[0]: 1 is not an object"},
       {"[{}]", "groups[0].match is missing"},
       {R"([{"match": 3}])", "groups[0].match"},
-      {R"([{"match": "*"}, {"match": "*", "lrr": 1}])", "groups[1]: unknown field \"lrr\", did you mean \"lr\"?"},
+      {R"([{"match": "*"}, {"match": "*", "lrr": 1}])", "groups[1]: unknown field \"lrr\"; did you mean \"lr\"?"},
       {R"([{"match": "*", "lr": -1}])", "groups[0].lr"},
       {R"([{"match": "*", "freeze": true, "lr": 1}])", "groups[0].lr has no effect with \"freeze\": true"},
       {R"([{"match": "*", "momentum": 0.9}])", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
