@@ -125,7 +125,7 @@ TEST(Fields, ErrorsCarryThePath) {
       {R"({"layers": [{"layers": [], "repaet": 2}]})",
        "spec.layers[0]: unknown field \"repaet\"; did you mean \"repeat\"?"},
   };
-  for (const auto& [text, message] : bad) EXPECT_ERROR(read(text), Code::spec, message);
+  for (const auto& c : bad) EXPECT_ERROR(read(c.first), Code::spec, c.second);
 }
 
 TEST(Fields, ADefaultWithoutEffectMayBeWritten) { EXPECT_NO_THROW(read(R"({"mode": "plain", "gate": 0.5})")); }
