@@ -293,10 +293,11 @@ NF_API const char *nf_model_note_key(const nf_model *m, int64_t index) NF_NOEXCE
 NF_API void nf_model_free(nf_model *m) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
-/* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
+/* A session is [excl]: a call while another thread is in the same session is NF_ERR_STATE and does nothing. Any number
+ * of sessions may use one model at once, as long as no thread trains or modifies it.
  * x and z are [n, event_size], or [n, height, width, channels] if the event (of z: the latent, see nf_model_describe) has
- * that shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are
- * [n]. Rows are independent: the bits of a row's result do not depend on n or on the other rows. A row with NaN or
+ * that shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or
+ * [1, context_size] to share one row, or NULL when the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a row's result do not depend on n or on the other rows. A row with NaN or
  * infinity gives NaN or -infinity in that row only; with option "nonfinite" = "error" it is NF_ERR_NUMERIC naming the
  * row. Calls allocate nothing. Creating and freeing sessions is [shared] on the model. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(nf_model *m, const nf_options *options, nf_session **out,
@@ -499,6 +500,10 @@ NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, c
 NF_API int32_t nf_table_mapped(const nf_table *t) NF_NOEXCEPT;
 /* [shared] The whole table [rows, cols], borrowed and read-only. */
 NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT;
+/* [shared] The extents of the array in the file, without options "columns": [n, height, width, channels] of a .npy of
+ * rank 4, [rows, cols] of a CSV file. Returns their number, at most 4, and writes them to `shape`, which may be NULL.
+ * With "columns", those of the view. 0 if t is NULL. */
+NF_API int32_t nf_table_shape(const nf_table *t, int64_t shape[4]) NF_NOEXCEPT;
 /* [shared] Name of column `index`: "" if the file has no header, NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
 /* [any] Writes a view of rank 1 or 2 as .npy or .csv, chosen by the path's extension, atomically. */

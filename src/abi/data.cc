@@ -1,4 +1,5 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
+#include <algorithm>
 #include <string_view>
 
 #include "src/abi/guard.h"
@@ -83,6 +84,13 @@ nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXC
     out->shape[0] = t->table.rows;
     out->shape[1] = t->table.cols;
   });
+}
+
+int32_t nf_table_shape(const nf_table* t, int64_t* shape) NF_NOEXCEPT {
+  if (!t) return 0;
+  const Dims& s = t->table.shape;
+  if (shape) std::copy_n(s.d, s.rank, shape);
+  return s.rank;
 }
 
 const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {

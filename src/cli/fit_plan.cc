@@ -18,13 +18,16 @@ constexpr int64_t kWalked = 20000;  // rows drawn from the target if no data is 
 
 std::string objective_of(const FitArgs& a) { return a.settings->get("objective", ""); }
 
+bool takes_rows(const std::string& objective) { return objective == "symmetric" || objective == "fisher"; }
+
 void check_objective(const FitArgs& a) {
   const std::string objective = objective_of(a);
   if (objective == "nll")
     throw Failure("--objective nll fits data only, but nf fit-target fits a target",
-                  "use `nf train` for data; here, use reverse_kl, alpha, or symmetric, which takes both", kUsage);
-  if (!a.data.data.empty() && objective != "symmetric")
-    throw Failure("--data needs --objective symmetric; objective " + objective + " takes no data",
+                  "use `nf train` for data; here, use reverse_kl, alpha, or symmetric and fisher, which take both",
+                  kUsage);
+  if (!a.data.data.empty() && !takes_rows(objective))
+    throw Failure("--data needs --objective symmetric or fisher; objective " + objective + " takes no data",
                   "drop --data, or use `nf train` to fit data only", kUsage);
   if (a.data.data.empty() && !a.data.columns.empty())
     throw Failure("--columns picks columns of --data, which is missing", {}, kUsage);
@@ -36,7 +39,7 @@ void check_objective(const FitArgs& a) {
 }
 
 void open_rows(const FitArgs& a, FitPlan& plan, const nf_model_info& info) {
-  if (objective_of(a) != "symmetric") return;
+  if (!takes_rows(objective_of(a))) return;
   if (a.data.data.empty()) {
     const auto seed = static_cast<uint64_t>(std::stod(a.settings->get("seed", "0")));
     plan.data.x = Rows::of(walk(plan.runtime.get(), plan.target.get(), info.event_size, kWalked, seed), info.event_size,
@@ -96,7 +99,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   if (!s.has("max_steps")) s.set("max_steps", std::to_string(a.steps));
   check_objective(a);
 
-  const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), usual_columns(a.target), 0);
+  const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), {usual_columns(a.target)}, 0);
   const auto seed = static_cast<uint64_t>(std::stod(s.get("seed", "0")));
   Model fresh = make<Model>(nf_model_create, plan.runtime.get(), spec.c_str(), spec.size(), seed);
   if (a.resume) check_same_spec(fresh.get(), plan.model.get(), a.checkpoint);
@@ -128,6 +131,8 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   plan.state.fixed = fixed;
   plan.state.planned = a.steps;
   plan.samples = static_cast<int64_t>(std::stod(s.get("samples", "256")));
+  plan.draws = objective_of(a) != "fisher";
+  if (!plan.draws) s.drop("samples");  // the rows of a batch, to the trainer no option of this objective
   return plan;
 }
 

@@ -32,7 +32,7 @@ class FitLoop : public RunLoop {
     nf_view x = NF_VIEW_INIT;
     nf_step_info info = NF_STEP_INFO_INIT;
     if (batches_) call(nf_batches_get, batches_.get(), state().step, &x, nullptr, nullptr);
-    *rows = plan_.samples + (batches_ ? x.shape[0] : 0);
+    *rows = (plan_.draws ? plan_.samples : 0) + (batches_ ? x.shape[0] : 0);
     if (anneals_) progress().annotate(text("anneal %.2f", anneal_share(*args_.settings, state().step)));
     try {
       call(nf_train_step, trainer(), batches_ ? &x : nullptr, nullptr, nullptr, &info);

@@ -170,8 +170,9 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false)
       ->group(group);
-  cmd->add_option("--data", a->data.data,
-                  "objective symmetric: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
+  cmd->add_option(
+         "--data", a->data.data,
+         "objectives symmetric and fisher: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
       ->type_name("FILE")
       ->group(group);
   cmd->add_option("--columns", a->data.columns, "columns of --data, by name or index from 0")
@@ -192,8 +193,9 @@ void add_fit_target(CLI::App& app, Action& action) {
   a->settings = Settings::flags(*cmd, {"trainer", "runtime"}, {"max_steps", "objective", "patience"});
   cmd->add_option_function<std::string>(
          "--objective", [s = a->settings](const std::string& value) { s->set("objective", value); },
-         "loss to minimize: reverse_kl; alpha, the Renyi bound of --renyi-alpha; or symmetric, reverse_kl plus the "
-         "negative log-likelihood of --data (reverse_kl)")
+         "loss to minimize: reverse_kl; alpha, the Renyi bound of --renyi-alpha; symmetric, reverse_kl plus the "
+         "negative log-likelihood of --data; or fisher, the scores of model and target compared at rows of --data "
+         "(reverse_kl)")
       ->type_name("choice")
       ->group(group);
   cmd->add_option_function<std::string>(

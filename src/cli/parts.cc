@@ -152,16 +152,14 @@ int options(const std::string& name, bool json) {
     return kOk;
   }
   const Screen screen(stdout);
-  std::vector<std::string> names;
   bool found = false;
   for (const Json& o : all) {
-    names.push_back(o["name"]);
-    if (!name.empty() && name != names.back()) continue;
+    if (!name.empty() && name != o["name"]) continue;
     found = true;
     if (json) std::printf("%s\n", o.dump(2).c_str());
   }
   if (!found) {
-    const std::string near = nearest(name, names);
+    const std::string near = nearest_option(name);
     throw Failure("no option is called '" + name + "'",
                   near.empty() ? "`nf options` lists them" : "did you mean '" + near + "'?", kUsage);
   }

@@ -47,6 +47,9 @@ Rows Rows::open(nf_runtime* runtime, const std::string& path, const Settings& se
   r.dtype_ = view.dtype;
   r.rows_ = view.shape[0];
   r.cols_ = view.shape[1];
+  int64_t shape[4] = {};
+  const bool images = nf_table_shape(r.table_.get(), shape) == 4;
+  r.extents_ = images ? std::vector<int64_t>(shape + 1, shape + 4) : std::vector<int64_t>{r.cols_};
   const bool strided = (view.flags & NF_STRIDED) != 0;
   r.row_stride_ = strided ? view.strides[0] : r.cols_;
   r.col_stride_ = strided ? view.strides[1] : 1;
@@ -64,6 +67,7 @@ Rows Rows::of(const std::vector<double>& values, int64_t cols, int32_t dtype) {
   r.dtype_ = dtype;
   r.rows_ = static_cast<int64_t>(values.size()) / cols;
   r.cols_ = r.row_stride_ = cols;
+  r.extents_ = {cols};
   r.own_.resize(values.size() * r.element());
   r.data_ = r.own_.data();
   std::byte* to = r.data_;
@@ -88,6 +92,7 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
   out.dtype_ = dtype_;
   out.rows_ = static_cast<int64_t>(indices.size());
   out.cols_ = out.row_stride_ = cols_;
+  out.extents_ = extents_;
   out.names_ = names_;
   out.own_.resize(indices.size() * static_cast<size_t>(cols_) * element());
   out.data_ = out.own_.data();

@@ -31,6 +31,8 @@ class Rows {
   explicit operator bool() const { return data_ != nullptr; }
   int64_t count() const { return rows_; }
   int64_t cols() const { return cols_; }
+  // Extents of a row: [height, width, channels] of images in a .npy of rank 4, otherwise [cols].
+  const std::vector<int64_t>& extents() const { return extents_; }
   bool mapped() const {
     return table_ && nf_table_mapped(table_.get());
   }  // used in place in a file, possibly larger than memory
@@ -51,6 +53,7 @@ class Rows {
   std::byte* data_ = nullptr;
   int32_t dtype_ = NF_F32;
   int64_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 1;
+  std::vector<int64_t> extents_;
   std::vector<std::string> names_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "src/cli/bounds.h"
 #include "src/cli/commands.h"
+#include "src/cli/description.h"
 #include "src/cli/evaluate.h"
 #include "src/cli/text.h"
 #include "src/cli/writer.h"
@@ -49,9 +50,11 @@ int sample(const SampleArgs& a) {
   const Session session = make<Session>(nf_session_create, model.get(), options.get());
 
   if (names.data.size() != static_cast<size_t>(cols)) names.data.clear();
-  RowWriter writer(a.output, info.dtype, n, cols, false, names.data);
+  const auto event = description_of(model.get())["event"].get<std::vector<int64_t>>();
+  RowWriter writer(a.output, info.dtype, n, event, names.data);
   std::optional<RowWriter> densities;
-  if (!a.log_prob.empty()) densities.emplace(a.log_prob, NF_F64, n, 1, true, std::vector<std::string>{"log_prob"});
+  if (!a.log_prob.empty())
+    densities.emplace(a.log_prob, NF_F64, n, std::vector<int64_t>(), std::vector<std::string>{"log_prob"});
   const int64_t chunk = std::max<int64_t>(1, std::min(n, kChunkNumbers / cols));
   std::vector<double> x(static_cast<size_t>(chunk * cols));  // for either dtype; floats use the first half
   std::vector<double> density(static_cast<size_t>(chunk));

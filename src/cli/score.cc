@@ -88,7 +88,7 @@ int score(const ScoreArgs& a) {
                  grouped(s.nonfinite).c_str(), counted(s.rows, "row").c_str(),
                  of_nonfinite(values, data.x, a.paths.data).c_str());
   if (a.output.empty()) return kOk;
-  RowWriter writer(a.output, NF_F64, s.rows, 1, true, {"log_prob"});
+  RowWriter writer(a.output, NF_F64, s.rows, {}, {"log_prob"});
   writer.write(values.data(), s.rows);
   writer.commit();
   if (!rows_on_stdout && !a.json) std::printf("rows  %s\n", a.output.c_str());

@@ -44,6 +44,7 @@ const std::vector<OptionDoc>& option_docs() {
       d.doc = row.value("doc", "");
       d.fallback = row.contains("default") ? shown(row["default"]) : "";
       d.bounds = bounds_of(row);
+      if (row.contains("synonyms")) d.synonyms = row["synonyms"].get<std::vector<std::string>>();
       d.owners = CLI::detail::split(row.at("for").get<std::string>(), ',');
       for (std::string& owner : d.owners) CLI::detail::trim(owner);
       out.push_back(std::move(d));
@@ -51,6 +52,17 @@ const std::vector<OptionDoc>& option_docs() {
     return out;
   }();
   return docs;
+}
+
+std::string nearest_option(const std::string& name) {
+  std::vector<std::string> names, keys;
+  for (const OptionDoc& d : option_docs()) {
+    names.push_back(d.key), keys.push_back(d.key);
+    for (const std::string& s : d.synonyms) names.push_back(s), keys.push_back(d.key);
+  }
+  const std::string near = nearest(name, names);
+  const auto at = std::find(names.begin(), names.end(), near);
+  return at == names.end() ? std::string() : keys[static_cast<size_t>(at - names.begin())];
 }
 
 void Settings::set(const std::string& key, const std::string& value) {

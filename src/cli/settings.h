@@ -15,10 +15,13 @@ namespace nf::cli {
 // One row of nf_options_describe.
 struct OptionDoc {
   std::string key, type, fallback, bounds, doc;
-  std::vector<std::string> owners;  // "runtime", "load", "session", "trainer", "table", "batches"
+  std::vector<std::string> synonyms;  // names that other libraries have for it
+  std::vector<std::string> owners;    // "runtime", "load", "session", "trainer", "table", "batches"
   bool belongs_to(const std::string& owner) const;
 };
 const std::vector<OptionDoc>& option_docs();
+// Returns the key that is nearest to a name or a synonym of it, or "".
+std::string nearest_option(const std::string& name);
 
 // Formats a field's value: 0.5, name, [64, 64].
 std::string shown(const nlohmann::ordered_json& value);
@@ -30,6 +33,7 @@ class Settings {
  public:
   // Checks the value against the key's type and bounds. Failure names the nearest key if the key is unknown.
   void set(const std::string& key, const std::string& value);
+  void drop(const std::string& key) { values_.erase(key); }
   bool has(const std::string& key) const { return values_.count(key) != 0; }
   std::string get(const std::string& key, const std::string& otherwise) const;
   const std::map<std::string, std::string>& values() const { return values_; }

@@ -157,7 +157,7 @@ void split_rows(TrainArgs& args, TrainPlan& plan) {
 
 void write_parts(const TrainPlan& plan, const std::string& path) {
   const auto n = static_cast<int64_t>(plan.parts.size());
-  RowWriter writer(path, NF_F32, n, 1, true, {"part"});
+  RowWriter writer(path, NF_F32, n, {}, {"part"});
   const std::vector<float> numbers(plan.parts.begin(), plan.parts.end());
   writer.write(numbers.data(), n);
   writer.commit();

@@ -68,7 +68,7 @@ int toy(const ToyArgs& a) {
   if (!(a.noise >= 0) || !std::isfinite(a.noise))
     throw Failure("--noise " + plain_number(a.noise) + ": expected a standard deviation of 0 or more", {}, kUsage);
   const bool wide = a.dtype == "float64";
-  RowWriter writer(a.output, wide ? NF_F64 : NF_F32, a.count, 2, false, {"x", "y"});
+  RowWriter writer(a.output, wide ? NF_F64 : NF_F32, a.count, {2}, {"x", "y"});
   if (wide)
     write_rows<double>(a, t, writer);
   else

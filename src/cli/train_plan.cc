@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "src/cli/description.h"
 #include "src/cli/resume.h"
 #include "src/cli/set.h"
 #include "src/cli/spec.h"
@@ -91,6 +92,13 @@ void open_all(TrainArgs& args, TrainPlan& plan, int32_t dtype) {
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime.get(), args.test, *args.settings, dtype, names);
 }
 
+// The event of a spec that does not say: a row of the data, or the event of the run that continues.
+std::vector<int64_t> event_of(const TrainPlan& plan) {
+  if (plan.model && info_of(plan.model.get()).event_size == plan.train.x.cols())
+    return description_of(plan.model.get())["event"].get<std::vector<int64_t>>();
+  return plan.train.x.extents();
+}
+
 // Reports errors for the spec as typed, because the layer that --standardize inserts would shift the paths in messages.
 Model create_model(const TrainPlan& plan, const std::string& spec, const std::string& typed) {
   const auto create = [&](const std::string& s) {
@@ -100,7 +108,7 @@ Model create_model(const TrainPlan& plan, const std::string& spec, const std::st
     return create(spec);
   } catch (const LibraryFailure& e) {
     if (e.status == NF_ERR_SPEC && !is_standardized(typed))
-      (void)create(complete_spec(typed, plan.train.x.cols(), plan.train.context.cols()));
+      (void)create(complete_spec(typed, event_of(plan), plan.train.context.cols()));
     throw;
   }
 }
@@ -193,7 +201,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.seed = static_cast<uint64_t>(std::stod(args.settings->get("seed", "0")));
   plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
   open_all(args, plan, spec_dtype(spec));
-  spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
+  spec = complete_spec(spec, event_of(plan), plan.train.context.cols());
   Model fresh = create_model(plan, spec, typed);
   if (args.resume) check_same_spec(fresh.get(), plan.model.get(), args.resumed());
   if (!args.resume) plan.model = std::move(fresh);

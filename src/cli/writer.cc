@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <functional>
+#include <numeric>
 
 #include "src/cli/handle.h"
 #include "src/cli/text.h"
@@ -16,10 +18,11 @@ namespace nf::cli {
 namespace {
 bool to_stdout(const std::string& path) { return path.empty() || path == "-"; }
 
-std::string npy_header(int32_t dtype, int64_t rows, int64_t cols, bool flat) {
+std::string npy_header(int32_t dtype, int64_t rows, const std::vector<int64_t>& extents) {
   const char* order = std::endian::native == std::endian::little ? "<" : ">";
-  const std::string shape = flat ? text("(%lld,)", static_cast<long long>(rows))
-                                 : text("(%lld, %lld)", static_cast<long long>(rows), static_cast<long long>(cols));
+  std::string shape = "(" + std::to_string(rows) + (extents.empty() ? "," : "");
+  for (const int64_t n : extents) shape += ", " + std::to_string(n);
+  shape += ")";
   std::string dict =
       text("{'descr': '%sf%d', 'fortran_order': False, 'shape': %s, }", order, dtype == NF_F64 ? 8 : 4, shape.c_str());
   dict.append(63 - (10 + dict.size()) % 64, ' ');  // the data starts at a multiple of 64 bytes
@@ -55,9 +58,12 @@ void check_output(const std::string& path) {
   if (!to_stdout(path)) check_folder(path);
 }
 
-RowWriter::RowWriter(const std::string& path, int32_t dtype, int64_t rows, int64_t cols, bool flat,
+RowWriter::RowWriter(const std::string& path, int32_t dtype, int64_t rows, const std::vector<int64_t>& extents,
                      const std::vector<std::string>& names)
-    : path_(path), npy_(path.ends_with(".npy")), dtype_(dtype), cols_(cols) {
+    : path_(path),
+      npy_(path.ends_with(".npy")),
+      dtype_(dtype),
+      cols_(std::accumulate(extents.begin(), extents.end(), int64_t{1}, std::multiplies<>())) {
   check_output(path);
   if (to_stdout(path)) {
     path_ = "standard output";
@@ -69,7 +75,7 @@ RowWriter::RowWriter(const std::string& path, int32_t dtype, int64_t rows, int64
   }
   std::string head;
   if (npy_) {
-    head = npy_header(dtype, rows, cols, flat);
+    head = npy_header(dtype, rows, extents);
   } else if (!names.empty()) {
     for (const std::string& n : names) head += (head.empty() ? "" : ",") + csv_cell(n);
     head += '\n';

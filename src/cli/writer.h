@@ -10,8 +10,9 @@ namespace nf::cli {
 
 class RowWriter {
  public:
-  // If `flat`, writes a vector of `rows` numbers, and cols is 1. Without column `names` CSV has no header.
-  RowWriter(const std::string& path, int32_t dtype, int64_t rows, int64_t cols, bool flat,
+  // A row has these extents: [] for one number, [cols], or [height, width, channels], which .npy keeps and CSV flattens.
+  // Without column `names` CSV has no header.
+  RowWriter(const std::string& path, int32_t dtype, int64_t rows, const std::vector<int64_t>& extents,
             const std::vector<std::string>& names);
   ~RowWriter();
   RowWriter(const RowWriter&) = delete;

@@ -56,12 +56,12 @@ FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, 
 }
 
 std::string FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
-  if (context && !all_finite(context)) return "the context";
+  if (context && !all_finite(context)) return kContext;
   context = layer_context(s, context, from->out.shape[0]);
   if (context && !all_finite(context)) return "spec.embedding";
   const std::string error = context ? base_->context_error(context) : "";
   if (!error.empty()) return error;
-  if (!all_finite(from)) return inverse ? "the latent" : "the data";
+  if (!all_finite(from)) return inverse ? kLatent : kData;
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
   return layer ? layer->where : kAllFinite;
 }

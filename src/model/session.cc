@@ -34,6 +34,11 @@ Session::Session(const Allocator& allocator, Executor& executor, const Density& 
     workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
 }
 
+Session::Entry::Entry(std::atomic<bool>& busy) : busy_(busy) {
+  if (busy.exchange(true, std::memory_order_acquire))
+    fail(Code::state, "session in use by another thread; create one per thread");
+}
+
 // Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(const Allocator& allocator) {
   Tape t(allocator, model_.dtype());
@@ -100,18 +105,12 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
     const std::string where = first_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
-    fail(Code::numeric, "row %lld is not finite; first at %s", static_cast<long long>(first + r), where.c_str());
+    fail(Code::numeric, "%s", Density::describe_nonfinite(first + r, where).c_str());
   });
 }
 
 uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
-  if (model_.exact()) return nullptr;
-  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
-  hash_rows(x, context, keys);
-  t.random = {};
-  t.random.seed = options_.seed;
-  t.random.row_keys = keys;
-  return keys;
+  return model_.exact() ? nullptr : draw_by_content(t, x, context, options_.seed);
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
@@ -157,6 +156,7 @@ const FlowModel& Session::flow(const char* what) const {
 }
 
 void Session::log_prob(const View& x, const View& context, const View& out) {
+  const Entry entry(busy_);
   for_blocks(x.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
@@ -167,6 +167,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 }
 
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
   for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
@@ -182,6 +183,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 }
 
 void Session::trace(bool inverse, const View& from, const View& context, const View& out) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("trace");
   const auto plane = [&](size_t k) {
     View v = out;
@@ -205,6 +207,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const V
 }
 
 void Session::sample(uint64_t seed, uint64_t first_index, const View& context, const View& out, const View& log_prob) {
+  const Entry entry(busy_);
   for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = seed;
     w.tape.random.first_row = static_cast<int64_t>(first_index) + first;

@@ -1,6 +1,7 @@
 // Scoring and sampling. Rows are cut into blocks. Blocks are independent, so they run on any thread in any order, and
 // the bits of a row depend on that row only. Nothing is allocated after construction.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -27,6 +28,7 @@ class Session {
   // `model` and `executor` must outlive the session.
   Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options);
 
+  // One call at a time: another one meanwhile is Error{state} and does nothing.
   // The caller checks shapes: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data. A
   // model that is not a chain of layers has no map and no trace: Error{unsupported}.
   // If the model is not exact, log_prob is the logarithm of the mean of exp(log_prob) over options.samples draws; map
@@ -56,6 +58,17 @@ class Session {
   uint64_t* key_rows(Tape& t, Var x, Var context) const;
   Var score(const Scope& s, Var x, Var context) const;
   Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
+  // Held by every call for as long as it runs, so that a second one fails instead of sharing the memory of the first.
+  class Entry {
+   public:
+    explicit Entry(std::atomic<bool>& busy);  // Error{state} when another call is running
+    ~Entry() { busy_.store(false, std::memory_order_release); }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
   const FlowModel& flow(const char* what) const;
   std::string first_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
@@ -63,6 +76,7 @@ class Session {
   const Density& model_;
   SessionOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<bool> busy_{false};
 };
 
 }  // namespace nf

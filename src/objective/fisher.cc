@@ -165,8 +165,8 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
     const TapeScope scope(lane.tape());
     Block block;
     if (load_block(lane, b, row, 1, &block) && !all_finite(scores_of(lane, block)) && all_finite(block.x))
-      fail(Code::numeric, "step %llu: the score of row %lld is not finite; the step is not applied",
-           static_cast<unsigned long long>(step), static_cast<long long>(row));
+      fail(Code::numeric, "the score of row %lld is not finite; step %llu was not applied", static_cast<long long>(row),
+           static_cast<unsigned long long>(step));
     break;
   }
   RowObjective::report(lane, batch, step);

@@ -162,12 +162,11 @@ void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
     const std::string where = row_nonfinite_at(lane, model(), batch, r);
     if (where != Density::kAllFinite)
-      fail(Code::numeric,
-           "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
-           number, static_cast<long long>(r), where.c_str(), coupled->where.c_str());
+      fail(Code::numeric, "%s, so the statistics at %s are not finite either; step %llu was not applied",
+           Density::describe_nonfinite(r, where).c_str(), coupled->where.c_str(), number);
   }
-  fail(Code::numeric, "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
-       coupled->where.c_str());
+  fail(Code::numeric, "the statistics of the batch at %s are not finite; step %llu was not applied",
+       coupled->where.c_str(), number);
 }
 
 void Phases::applied() {

@@ -54,18 +54,19 @@ Loss RowObjective::run(Lanes& lanes, const Batch& batch) {
 
 void RowObjective::report(Lane& lane, const Batch& batch, uint64_t step) {
   const auto number = static_cast<unsigned long long>(step);
-  int64_t bad = 0, first = -1;
-  for (int64_t r = 0; r < batch.rows(); ++r) {
-    if (std::isfinite(row_loss()[r])) continue;
-    if (first < 0) first = r;
-    ++bad;
-  }
-  if (first < 0)
-    fail(Code::numeric, "step %llu: the loss of another rank is not finite; the step is not applied", number);
+  const auto bad = [&](int64_t r) { return !std::isfinite(row_loss()[r]); };
+  int64_t first = 0;
+  while (first < batch.rows() && !bad(first)) ++first;
+  if (first == batch.rows())
+    fail(Code::numeric, "the loss of another rank is not finite; step %llu was not applied", number);
   const std::string where = row_nonfinite_at(lane, model(), batch, first);
-  fail(Code::numeric,
-       "step %llu: the loss of row %lld (%lld row%s in all) is not finite; first at %s; the step is not applied",
-       number, static_cast<long long>(first), static_cast<long long>(bad), bad == 1 ? "" : "s", where.c_str());
+  const View* input = where == Density::kData ? &batch.x : where == Density::kContext ? &batch.context : nullptr;
+  int64_t such = 0;
+  for (int64_t r = first; r < batch.rows(); ++r) such += bad(r) && !(input && is_finite_row(lane, *input, r));
+  const std::string what =
+      input ? Density::describe_nonfinite(first, where) : "the loss of row " + std::to_string(first) + " is not finite";
+  fail(Code::numeric, "%s (%lld such row%s)%s%s; step %llu was not applied", what.c_str(), static_cast<long long>(such),
+       such == 1 ? "" : "s", input ? "" : ", first at ", input ? "" : where.c_str(), number);
 }
 
 }  // namespace nf

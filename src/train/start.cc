@@ -26,13 +26,14 @@ class PropagatedRows {
  public:
   // Prepares for advancing up to layer `last`, exclusive.
   PropagatedRows(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                 const View& x, const View& context, size_t last)
-      : allocator_(allocator), executor_(executor), model_(model), cut_(cut), x_(x), context_(context) {
+                 const View& x, const View& context, size_t last, uint64_t seed)
+      : allocator_(allocator), executor_(executor), model_(model), cut_(cut), x_(x), context_(context), seed_(seed) {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
+    draw(t, t.zeros({n, model.columns()}), c);
     model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
@@ -40,6 +41,12 @@ class PropagatedRows {
   }
   int64_t lanes() const { return cut_.lanes(rows()); }
   int64_t rows() const { return x_.shape[0]; }
+  // Whether row `row` of the caller's x is finite, before any layer.
+  bool arrives_finite(int64_t row) const {
+    Reader& r = *lanes_[0];
+    const TapeScope scope(r.tape);
+    return all_finite(load_rows(r.tape, x_, row, 1));
+  }
 
   // Calls body(current rows, number of the first row) for the blocks of a lane, in order.
   template <class F>
@@ -48,8 +55,6 @@ class PropagatedRows {
     const int64_t end = lane_begin(rows(), lane + 1, lanes());
     for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += cut_.block_rows) {
       const TapeScope scope(r.tape);
-      r.tape.random = {};
-      r.tape.random.first_row = first;
       body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(cut_.block_rows, end - first)), first);
     }
   }
@@ -64,14 +69,19 @@ class PropagatedRows {
                      "rows on their way to a layer that starts from data");
       now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
     }
+    uint32_t stream = stream_;
     executor_.parallel_for(static_cast<uint32_t>(lanes()), [&](uint32_t i) {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
+        const int64_t n = x->out.shape[0];
         Var c = nullptr;
-        if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
-        c = model_.layer_context(r.scope(), c, x->out.shape[0]);
+        if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, n);
+        draw(r.tape, copy_.data() ? load_rows(r.tape, x_, first, n) : x, c);
+        c = model_.layer_context(r.scope(), c, n);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
+        if (first == 0) stream = r.tape.random.stream;
       });
     });
+    stream_ = stream;
     if (fresh.data()) copy_ = std::move(fresh);
     at_ = to;
   }
@@ -86,6 +96,13 @@ class PropagatedRows {
     Tape tape;
     std::vector<Node> params;
   };
+  // Makes layers draw for these rows of x as a session does.
+  void draw(Tape& t, Var x, Var context) const {
+    t.random = {};
+    if (!model_.exact()) draw_by_content(t, x, context, seed_);
+    t.random.stream = stream_;
+  }
+
   const Allocator& allocator_;
   Executor& executor_;
   const FlowModel& model_;
@@ -93,6 +110,8 @@ class PropagatedRows {
   View x_, context_, now_;
   std::vector<std::unique_ptr<Reader>> lanes_;
   size_t at_ = 0;
+  uint64_t seed_;
+  uint32_t stream_ = 0;  // the next one that the rows draw from
   Buffer copy_;
 };
 
@@ -104,9 +123,12 @@ class PropagatedRows {
         const bool finite = with_dtype(x->out.dtype, [&]<class T>() {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
-        if (!finite && (!weight || weight[first + r] > 0))
-          fail(Code::numeric, "row %lld is not finite where it arrives at %s, which starts from data",
-               static_cast<long long>(first + r), instance.where.c_str());
+        if (finite || (weight && !(weight[first + r] > 0))) continue;
+        if (!propagated.arrives_finite(first + r))
+          fail(Code::numeric, "%s, so %s cannot start from data",
+               Density::describe_nonfinite(first + r, Density::kData).c_str(), instance.where.c_str());
+        fail(Code::numeric, "row %lld is not finite where it arrives at %s, which starts from data",
+             static_cast<long long>(first + r), instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
@@ -167,7 +189,8 @@ void keep_initial(const FlowModel& model) {
 }
 
 void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                     const View& x, const View& context, const View& weight, const Collective& collective) {
+                     const View& x, const View& context, const View& weight, const Collective& collective,
+                     uint64_t seed) {
   std::vector<const LayerInstance*> waiting;
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) waiting.push_back(&s);
@@ -187,7 +210,7 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
 
   Rollback rollback(allocator, model, waiting);
   const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
-  PropagatedRows propagated(allocator, executor, model, cut, x, context, index(waiting.back()));
+  PropagatedRows propagated(allocator, executor, model, cut, x, context, index(waiting.back()), seed);
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
   for (const LayerInstance* instance : waiting) {

@@ -11,13 +11,15 @@ namespace nf {
 bool waits_for_data(const FlowModel& model);
 
 // Initializes those layers in order from the data side: each from the mean and unbiased standard deviation of the rows
-// that arrive at it through the layers before, without dropout. Layers that are already initialized do not change.
+// that arrive at it through the layers before, without dropout; what those layers draw is what a session with
+// option "score_seed" = `seed` draws. Layers that are already initialized do not change.
 // x [n, event], context [n or 1, context] or no data, weight [n] or no data; rows of weight 0 do not count, all others
 // count equally. Makes one copy of the rows, unless the only uninitialized layer is the first. The bits do not depend
 // on the number of threads. On error nothing changes: Error{argument} for fewer than two rows, Error{numeric} for rows
 // that are not finite when they arrive at a layer.
 void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                     const View& x, const View& context, const View& weight, const Collective& collective);
+                     const View& x, const View& context, const View& weight, const Collective& collective,
+                     uint64_t seed = 0);
 
 // Marks those layers as initialized with their current parameters, for a model that was fitted without data.
 void keep_initial(const FlowModel& model);

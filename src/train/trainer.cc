@@ -55,8 +55,8 @@ StepResult Trainer::step(const View& x, const View& context, const View& weight,
   lanes_.end_step();
   const double norm = update_.sum(lanes_, collective_);
   if (!std::isfinite(norm))
-    fail(Code::numeric, "step %llu: the loss is %g but its gradient is not finite; the step is not applied",
-         static_cast<unsigned long long>(step_ + 1), loss.value);
+    fail(Code::numeric, "the loss is %g but its gradient is not finite; step %llu was not applied", loss.value,
+         static_cast<unsigned long long>(step_ + 1));
   const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_);
   update_.apply(lanes_, ++step_, lr);
   parameters_changed();
@@ -90,7 +90,8 @@ void Trainer::weigh(Batch& batch) const {
 // Initializes layers that wait for data from the batch.
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
-  start_from_data(allocator_, executor_, *model_.flow(), cut_, batch.x, batch.context, batch.weight, collective_);
+  start_from_data(allocator_, executor_, *model_.flow(), cut_, batch.x, batch.context, batch.weight, collective_,
+                  static_cast<uint64_t>(config_.seed));
   parameters_changed();
 }
 

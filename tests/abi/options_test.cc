@@ -2,6 +2,7 @@
 // are covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the options unchanged.
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/abi/abi_support.h"
 
@@ -127,6 +128,39 @@ TEST_F(OptionKeys, TypesAndBounds) {
   }
   EXPECT_GE(numbers, 5);
   EXPECT_GE(choices, 2);
+}
+
+TEST_F(OptionKeys, NamesOfOtherLibrariesAreUnderstood) {
+  const struct {
+    const char *given, *meant;
+  } cases[] = {{"learning_rate", "lr"},         {"learning_rat", "lr"}, {"wd", "weight_decay"},
+               {"batch_size", "batch"},         {"n_jobs", "threads"},  {"grad_clip", "clip_norm"},
+               {"weight_decya", "weight_decay"}};
+  for (const auto& c : cases) {
+    const std::string says = std::string("unknown option \"") + c.given + "\"; did you mean \"" + c.meant + "\"?";
+    EXPECT_TRUE(failed(NF_ERR_SPEC, i64(c.given, 1), e, says));
+  }
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("qqqqqqqq", 1), e, "(nf_options_describe lists all)"));
+  // Every synonym is one of a key that there is, and none is a key itself.
+  int synonyms = 0;
+  std::set<std::string> seen;
+  for (const Json& k : described()) seen.insert(k["name"].get<std::string>());
+  for (const Json& k : described())
+    for (const std::string& s : k.value("synonyms", std::vector<std::string>())) {
+      ++synonyms;
+      EXPECT_TRUE(seen.insert(s).second) << s << " is listed twice";
+      const std::string meant = "did you mean \"" + k["name"].get<std::string>() + "\"?";
+      EXPECT_TRUE(failed(NF_ERR_SPEC, i64(s, 1), e, meant)) << s;
+    }
+  EXPECT_GT(synonyms, 40);
+}
+
+TEST_F(OptionKeys, WholeNumbersArePrintedAsSuch) {
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batch", 2e9), e, "\"batch\" = 2000000000 is outside [1, 1073741824]"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batch", 1e300), e, "\"batch\" = 1e+300 is outside [1, 1073741824]"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batch", 2.5), e, "\"batch\" = 2.5 is not a whole number"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SPEC, f64("step_size", 2e9), e, "\"step_size\" = 2000000000 is outside [1e-09, 1000000000]"));
 }
 
 // A refused value does not replace the previous one.
