@@ -583,7 +583,8 @@ NF_API nf_status nf_draw(const nf_model *m, uint64_t seed, const nf_view *ctx, c
                          nf_error *err) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
-/* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
+/* A session is [excl]: a call while another thread is in the same session is NF_ERR_STATE and does nothing. Any number of
+ * sessions may use one model at once, as long as no thread trains or modifies it.
  * x and z are [n, event_size] and [n, latent_size], or [n, height, width, channels] if the event or the latent has that
  * shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or [1, context_size] to
  * share one row, or NULL when the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a

@@ -1,4 +1,5 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
+#include <algorithm>
 #include <string_view>
 
 #include "src/abi/guard.h"
@@ -67,6 +68,13 @@ nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXC
   });
 }
 
+int32_t nf_table_shape(const nf_table* t, int64_t* shape) NF_NOEXCEPT {
+  if (!t) return 0;
+  const Dims& s = t->table.shape;
+  if (shape) std::copy_n(s.d, s.rank, shape);
+  return s.rank;
+}
+
 const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {
   if (!t || index < 0 || index >= t->table.cols) return nullptr;
   return t->table.names.empty() ? "" : t->table.names[static_cast<size_t>(index)].c_str();
@@ -76,25 +84,26 @@ nf_status nf_table_save(const nf_view* v, const char* path, const char* const* c
   return guard(err, [&] {
     const View view = view_of(v, "view");
     need(path, "path");
-    if (view.shape.rank < 1 || view.shape.rank > 2)
-      fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
     const bool csv = std::string_view(path).ends_with(".csv");
     if (!csv && !std::string_view(path).ends_with(".npy"))
       fail(Code::argument, "path must end in .npy or .csv, which selects the format");
+    const int highest = csv ? 2 : kMaxRank;
+    if (view.shape.rank < 1 || view.shape.rank > highest)
+      fail(Code::shape, "view has shape %s, expected rank 1 to %d", to_string(view.shape).c_str(), highest);
+    if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
     // Pack strided memory first.
-    Dims shape = view.shape;
-    if (shape.rank == 1) shape = {shape[0], 1};
+    const bool vector = view.shape.rank == 1;
+    const Dims shape = vector ? Dims{view.shape[0], 1} : view.shape;
     const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))),
                         "a table");
     const View packed = contiguous_view(memory.data(), view.dtype, shape);
     copy_rows(view, packed);
     std::vector<std::string> names;
-    if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
     for (int64_t i = 0; columns && i < shape[1]; ++i) names.emplace_back(&need(columns[i], "columns[i]"));
     if (csv)
       save_csv(path, packed, names);
     else
-      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));  // (n,) stays (n,)
+      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));  // a vector stays one
   });
 }
 

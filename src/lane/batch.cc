@@ -95,6 +95,11 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   return b;
 }
 
+bool is_finite_row(Lane& lane, const View& rows, int64_t row) {
+  const TapeScope scope(lane.tape());
+  return all_finite(load_rows(lane.tape(), rows, rows.shape[0] == 1 ? 0 : row, 1));
+}
+
 Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row, bool inverse) {
   Tape& t = lane.tape();
   const TapeScope scope(t);

@@ -44,6 +44,9 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
 // Returns a batch of n rows of zeros (all rows share `zero`, which must outlive it), for measuring what a step needs.
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero);
 
+// Returns whether row `row` of a view of the batch, which may have one row for all, has only finite numbers.
+bool is_finite_row(Lane& lane, const View& rows, int64_t row);
+
 // Scores one row alone on the lane's empty tape and returns where its values stop being finite
 // (Density::first_nonfinite). inverse: the rows are latents.
 Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row,

@@ -66,4 +66,12 @@ void Density::measure_cost(const Allocator& allocator) {
   block_rows_ = nf::block_rows(*params_, columns(), cost_);
 }
 
+std::string Density::describe_nonfinite(int64_t row, const std::string& where) {
+  const std::string number = "row " + std::to_string(row);
+  if (where == kData) return number + " of x holds NaN or infinity";
+  if (where == kLatent) return number + " of z holds NaN or infinity";
+  if (where == kContext) return "the context of " + number + " holds NaN or infinity";
+  return number + " is not finite; first at " + where;
+}
+
 }  // namespace nf

@@ -53,10 +53,14 @@ class Density {
     int32_t layer = -1;  // LayerInstance::index, if it is a layer
   };
   // Returns where values first stop being finite for these rows, which are x or with `inverse` z:
-  // "spec.layers[3] (affine_coupling)"; "the data", "the latent" or "the context" if those are not finite; kAllFinite
-  // if all layers are finite. For messages; slow.
+  // "spec.layers[3] (affine_coupling)"; kData, kLatent or kContext if those are not finite; kAllFinite if all layers are
+  // finite. For messages; slow.
   virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
+  static constexpr char kData[] = "the data", kLatent[] = "the latent", kContext[] = "the context";
   static constexpr char kAllFinite[] = "the base density";
+  // What is wrong with a row that has such a place: "row 41 of x holds NaN or infinity" or "row 41 is not finite; first
+  // at spec.layers[3] (affine_coupling)".
+  static std::string describe_nonfinite(int64_t row, const std::string& where);
 
   // Returns the layers after nesting and repeats are expanded, in order from data to latents; empty without flow().
   std::span<const LayerInstance> layers() const;

@@ -81,7 +81,7 @@ Var FlowModel::base_quantile(const Scope& s, const double* u, int64_t rows, Var 
 }
 
 std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const {
-  if (context && !all_finite(context)) return "the context";
+  if (context && !all_finite(context)) return kContext;
   context = layer_context(s, context, n);
   if (context && !all_finite(context)) return "spec.embedding";
   std::string error = context ? base_->context_error(context) : "";
@@ -90,12 +90,12 @@ std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int
 }
 
 Density::Location FlowModel::first_nonfinite_in_base(const Scope& s, Var z, Var context) const {
-  const std::string where = before_layers(s, z, context, 1, "the latent");
+  const std::string where = before_layers(s, z, context, 1, kLatent);
   return {where.empty() ? "spec.base" : where};
 }
 
 Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
-  const std::string where = before_layers(s, from, context, from->out.shape[0], inverse ? "the latent" : "the data");
+  const std::string where = before_layers(s, from, context, from->out.shape[0], inverse ? kLatent : kData);
   if (!where.empty()) return {where};
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
   if (!layer) return {kAllFinite};

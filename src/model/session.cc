@@ -40,6 +40,11 @@ void Session::make_workers(size_t arena_bytes) {
   workers_.swap(workers);
 }
 
+Session::Entry::Entry(std::atomic<bool>& busy) : busy_(busy) {
+  if (busy.exchange(true, std::memory_order_acquire))
+    fail(Code::state, "session in use by another thread; create one per thread");
+}
+
 // Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(bool gradients) {
   Tape t(allocator_, model_.dtype());
@@ -89,19 +94,12 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
     const Density::Location at = locate_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
-    fail_at(Code::numeric, {first + r, at.layer}, "row %lld is not finite; first at %s",
-            static_cast<long long>(first + r), at.where.c_str());
+    fail_at(Code::numeric, {first + r, at.layer}, "%s", Density::describe_nonfinite(first + r, at.where).c_str());
   });
 }
 
 uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
-  if (model_.exact()) return nullptr;
-  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
-  hash_rows(x, context, keys);
-  t.random = {};
-  t.random.seed = options_.seed;
-  t.random.row_keys = keys;
-  return keys;
+  return model_.exact() ? nullptr : draw_by_content(t, x, context, options_.seed);
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
@@ -140,6 +138,7 @@ const FlowModel& Session::flow(const char* what) const {
 }
 
 void Session::log_prob(const View& x, const View& context, const View& out) {
+  const Entry entry(busy_);
   for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
@@ -150,6 +149,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 }
 
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
@@ -165,6 +165,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 }
 
 void Session::trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("trace");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, from, first, rows);
@@ -183,6 +184,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
 }
 
 void Session::sample(const Sampling& how, const View& context, const View& out, const View& log_prob) {
+  const Entry entry(busy_);
   for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;

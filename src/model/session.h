@@ -33,6 +33,7 @@ class Session {
   Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options,
           const std::atomic<uint64_t>* generation = nullptr);
 
+  // One call at a time: another one meanwhile is Error{state} and does nothing.
   // The caller checks shapes: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data. A
   // model that is not a chain of layers has no map and no trace: Error{unsupported}.
   // If the model is not exact, log_prob is the logarithm of the mean of exp(log_prob) over options.samples draws; map
@@ -106,6 +107,17 @@ class Session {
   Mapped pull(const Scope& s, bool inverse, Var from, Var context, Var cot_to, Var cot_log_det) const;
   Chain::Pushed push(const Scope& s, bool inverse, Var from, Var context, Var tan_from, Var tan_context) const;
   void check_slopes(const Slopes& slopes, int64_t first) const;
+  // Held by every call for as long as it runs, so that a second one fails instead of sharing the memory of the first.
+  class Entry {
+   public:
+    explicit Entry(std::atomic<bool>& busy);  // Error{state} when another call is running
+    ~Entry() { busy_.store(false, std::memory_order_release); }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
   const FlowModel& flow(const char* what) const;
   Density::Location locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
@@ -121,6 +133,7 @@ class Session {
   bool gradients_ = false;  // there is memory for them
   Buffer mirror_;           // the transposed matrices (ParamStore::refresh_mirror)
   uint64_t mirrored_ = 0;   // their generation, plus 1; 0: none yet
+  std::atomic<bool> busy_{false};
 };
 
 }  // namespace nf

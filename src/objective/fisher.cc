@@ -166,8 +166,8 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
     const TapeScope scope(lane.tape());
     Block block;
     if (load_block(lane, b, row, 1, &block) && !all_finite(scores_of(lane, block)) && all_finite(block.x))
-      fail_at(Code::numeric, {b.number(row), -1}, "step %llu: the score of row %lld is not finite; %s",
-              static_cast<unsigned long long>(step), static_cast<long long>(b.number(row)), outcome());
+      fail_at(Code::numeric, {b.number(row), -1}, "the score of row %lld is not finite; %s",
+              static_cast<long long>(b.number(row)), outcome(step).c_str());
     break;
   }
   RowObjective::report(lane, batch, step);

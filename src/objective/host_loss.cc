@@ -106,7 +106,7 @@ class HostPhases final : public Phases {
     write_losses(batch, first, m, lp, row_loss());
     return cotangents_.seed(lane.tape(), first, m, lp);
   }
-  const char* outcome() const override { return kNothingAdded; }
+  std::string outcome(uint64_t) const override { return kNothingAdded; }
 
   CotangentRows& cotangents_;
 };

@@ -65,7 +65,7 @@ class Objective {
  protected:
   const Density& model() const { return scope_.model; }
   // What a loss that is not finite means to the caller.
-  virtual const char* outcome() const { return "the step is not applied"; }
+  virtual std::string outcome(uint64_t step) const { return "step " + std::to_string(step) + " was not applied"; }
   const ObjectiveScope scope_;
   std::shared_ptr<const Target> target_;
 };

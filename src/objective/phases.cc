@@ -164,17 +164,16 @@ const LayerInstance* Phases::not_finite() const {
 void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
   const LayerInstance* coupled = not_finite();
   if (!coupled) RowObjective::report(lane, batch, step);
-  const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
     const Density::Location at = row_nonfinite_at(lane, model(), batch, r);
     if (at.where != Density::kAllFinite)
-      fail_at(Code::numeric, {batch.number(r), at.layer},
-              "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; %s", number,
-              static_cast<long long>(batch.number(r)), at.where.c_str(), coupled->where.c_str(), outcome());
+      fail_at(Code::numeric, {batch.number(r), at.layer}, "%s, so the statistics at %s are not finite either; %s",
+              Density::describe_nonfinite(batch.number(r), at.where).c_str(), coupled->where.c_str(),
+              outcome(step).c_str());
   }
-  fail_at(Code::numeric, {-1, coupled->index}, "step %llu: the statistics of the batch at %s are not finite; %s",
-          number, coupled->where.c_str(), outcome());
+  fail_at(Code::numeric, {-1, coupled->index}, "the statistics of the batch at %s are not finite; %s",
+          coupled->where.c_str(), outcome(step).c_str());
 }
 
 void Phases::applied() {

@@ -76,19 +76,23 @@ void RowObjective::evaluate(Lanes& lanes, const Batch& given, WeightedMean& mean
 }
 
 void RowObjective::report(Lane& lane, const Batch& batch, uint64_t step) {
-  const auto number = static_cast<unsigned long long>(step);
-  int64_t bad = 0, first = -1;
-  for (int64_t r = 0; r < batch.rows(); ++r) {
-    if (std::isfinite(row_loss()[r])) continue;
-    if (first < 0) first = r;
-    ++bad;
-  }
-  if (first < 0) fail(Code::numeric, "step %llu: the loss of another rank is not finite; %s", number, outcome());
+  const auto bad = [&](int64_t r) { return !std::isfinite(row_loss()[r]); };
+  int64_t first = 0;
+  while (first < batch.rows() && !bad(first)) ++first;
+  const std::string end = outcome(step);
+  if (first == batch.rows()) fail(Code::numeric, "the loss of another rank is not finite; %s", end.c_str());
   const Density::Location at = row_nonfinite_at(lane, model(), batch, first);
-  fail_at(Code::numeric, {batch.number(first), at.layer},
-          "step %llu: the loss of row %lld (%lld row%s in all) is not finite; first at %s; %s", number,
-          static_cast<long long>(batch.number(first)), static_cast<long long>(bad), bad == 1 ? "" : "s",
-          at.where.c_str(), outcome());
+  const View* input = at.where == Density::kData      ? &batch.x
+                      : at.where == Density::kContext ? &batch.context
+                                                      : nullptr;
+  int64_t such = 0;
+  for (int64_t r = first; r < batch.rows(); ++r) such += bad(r) && !(input && is_finite_row(lane, *input, r));
+  const int64_t number = batch.number(first);
+  const std::string what = input ? Density::describe_nonfinite(number, at.where)
+                                 : "the loss of row " + std::to_string(number) + " is not finite";
+  fail_at(Code::numeric, {number, at.layer}, "%s (%lld such row%s)%s%s; %s", what.c_str(),
+          static_cast<long long>(such), such == 1 ? "" : "s", input ? "" : ", first at ",
+          input ? "" : at.where.c_str(), end.c_str());
 }
 
 }  // namespace nf

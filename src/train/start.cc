@@ -43,6 +43,7 @@ class PropagatedRows {
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
     Var c = data.context.data ? t.zeros({n, model.context()}) : nullptr;
+    draw(t, t.zeros({n, model.columns()}), c);
     model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
@@ -53,6 +54,12 @@ class PropagatedRows {
   // Where a row stands in the data, and what messages call it.
   int64_t row_of(int64_t r) const { return data_.which ? data_.which->row_of(r) : r; }
   int64_t number(int64_t r) const { return data_.numbers ? data_.numbers[row_of(r)] : row_of(r); }
+  // Whether row `row` of the caller's x is finite, before any layer.
+  bool arrives_finite(int64_t row) const {
+    Reader& r = *lanes_[0];
+    const TapeScope scope(r.tape);
+    return all_finite(load_rows(r.tape, data_.x, row_of(row), 1));
+  }
 
   // Calls body(current rows, number of the first row) for the blocks of a lane, in order.
   template <class F>
@@ -61,8 +68,6 @@ class PropagatedRows {
     const int64_t end = lane_begin(rows(), lane + 1, lanes());
     for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += cut_.block_rows) {
       const TapeScope scope(r.tape);
-      r.tape.random = {};
-      r.tape.random.first_row = first;
       const int64_t count = std::min(cut_.block_rows, end - first);
       body(r,
            copy_.data() ? load_rows(r.tape, now_, first, count)
@@ -81,14 +86,19 @@ class PropagatedRows {
                      "rows on their way to a layer that starts from data");
       now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
     }
+    uint32_t stream = stream_;
     executor_.parallel_for(static_cast<uint32_t>(lanes()), [&](uint32_t i) {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
+        const int64_t n = x->out.shape[0];
         Var c = nullptr;
-        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, x->out.shape[0]);
-        c = model_.layer_context(r.scope(), c, x->out.shape[0]);
+        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, n);
+        draw(r.tape, copy_.data() ? load_chosen(r.tape, data_.x, data_.which, first, n) : x, c);
+        c = model_.layer_context(r.scope(), c, n);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
+        if (first == 0) stream = r.tape.random.stream;
       });
     });
+    stream_ = stream;
     if (fresh.data()) copy_ = std::move(fresh);
     at_ = to;
   }
@@ -103,6 +113,13 @@ class PropagatedRows {
     Tape tape;
     std::vector<Node> params;
   };
+  // Makes layers draw for these rows of x as a session does.
+  void draw(Tape& t, Var x, Var context) const {
+    t.random = {};
+    if (!model_.exact()) draw_by_content(t, x, context, data_.seed);
+    t.random.stream = stream_;
+  }
+
   const Allocator& allocator_;
   Executor& executor_;
   const FlowModel& model_;
@@ -111,6 +128,7 @@ class PropagatedRows {
   View now_;
   std::vector<std::unique_ptr<Reader>> lanes_;
   size_t at_ = 0;
+  uint32_t stream_ = 0;  // the next one that the rows draw from
   Buffer copy_;
 };
 
@@ -122,10 +140,14 @@ class PropagatedRows {
         const bool finite = with_dtype(x->out.dtype, [&]<class T>() {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
-        if (!finite && (!weight || weight[first + r] > 0))
-          fail_at(Code::numeric, {propagated.number(first + r), instance.index},
-                  "row %lld is not finite where it arrives at %s, which starts from data",
-                  static_cast<long long>(propagated.number(first + r)), instance.where.c_str());
+        if (finite || (weight && !(weight[first + r] > 0))) continue;
+        const int64_t number = propagated.number(first + r);
+        if (!propagated.arrives_finite(first + r))
+          fail_at(Code::numeric, {number, -1}, "%s, so %s cannot start from data",
+                  Density::describe_nonfinite(number, Density::kData).c_str(), instance.where.c_str());
+        fail_at(Code::numeric, {number, instance.index},
+                "row %lld is not finite where it arrives at %s, which starts from data",
+                static_cast<long long>(number), instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",

@@ -16,18 +16,21 @@ struct StartRows {
   View x, context, weight;
   const Selection* which = nullptr;  // nullptr: all rows
   const int64_t* numbers = nullptr;  // row numbers for messages, of all rows; nullptr: 0, 1, ...
+  uint64_t seed = 0;                 // of what layers draw
 };
 
 // Initializes those layers in order from the data side: each from the mean and unbiased standard deviation of the rows
-// that arrive at it through the layers before, without dropout. Layers that are already initialized do not change. Rows
+// that arrive at it through the layers before, without dropout; what those layers draw is what a session with
+// option "session.score_seed" = rows.seed draws. Layers that are already initialized do not change. Rows
 // of weight 0 do not count, all others count equally. Makes one copy of the rows, unless the only uninitialized layer is
 // the first. The bits do not depend on the number of threads. On error nothing changes: Error{argument} for fewer than
 // two rows, Error{numeric} for rows that are not finite when they arrive at a layer.
 void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
                      const StartRows& rows, const Collective& collective);
 inline void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                            const View& x, const View& context, const View& weight, const Collective& collective) {
-  start_from_data(allocator, executor, model, cut, {x, context, weight}, collective);
+                            const View& x, const View& context, const View& weight, const Collective& collective,
+                            uint64_t seed = 0) {
+  start_from_data(allocator, executor, model, cut, {x, context, weight, nullptr, nullptr, seed}, collective);
 }
 
 // Marks those layers as initialized with their current parameters, for a model that was fitted without data.

@@ -76,8 +76,8 @@ StepResult Trainer::step(const TrainingRows& rows) {
   lanes_.end_step();
   const double norm = update_.sum(lanes_, collective_);
   if (!std::isfinite(norm))
-    fail(Code::numeric, "step %llu: the loss is %g but its gradient is not finite; the step is not applied",
-         static_cast<unsigned long long>(step_ + 1), loss.value);
+    fail(Code::numeric, "the loss is %g but its gradient is not finite; step %llu was not applied", loss.value,
+         static_cast<unsigned long long>(step_ + 1));
   const StepResult result = update(lanes_.gradient(), norm, loss);
   objective_->applied();
   return result;
@@ -200,7 +200,7 @@ void Trainer::weigh(Batch& batch) const {
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
   start_from_data(allocator_, executor_, *model_.flow(), cut_,
-                  {batch.x, batch.context, batch.weight, nullptr, batch.numbers}, collective_);
+                  {batch.x, batch.context, batch.weight, nullptr, batch.numbers, static_cast<uint64_t>(config_.seed)}, collective_);
   parameters_changed();
 }
 

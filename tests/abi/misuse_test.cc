@@ -114,6 +114,7 @@ TEST_F(Misuse, TheTableIsCompleteAndItsCallsSucceed) {
                                            "nf_table_free",
                                            "nf_batches_free",
                                            "nf_table_is_mapped",
+                                           "nf_table_shape",
                                            "nf_target_free",
                                            "nf_targets_describe"};
   std::set<std::string> listed, here = no_status;

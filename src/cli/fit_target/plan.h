@@ -32,7 +32,8 @@ struct FitPlan {
   double log_z = 0;  // of the target; NaN if unknown, infinity if it diverges
   Data data;
   RunState state;
-  int64_t samples = 0;    // per step
+  int64_t samples = 0;    // per step, or rows per step when nothing is drawn
+  bool draws = true;      // whether the objective draws samples from the model
   bool replaces = false;  // -o exists already
 };
 

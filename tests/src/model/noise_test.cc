@@ -208,6 +208,29 @@ TEST(NoiseBound, IsExactWhereTheDensityIsFlat) {
   }
 }
 
+// The way back has the opposite log-determinant, also where cells are not of size 1: 2 log 8 of two columns, and none of
+// the column that passes.
+TEST(NoiseBound, LogDetsAreOpposite) {
+  FlowModel m(system_allocator(), parse_spec(R"({"event": [3], "dtype": "float64", "layers": [
+      {"type": "dequantize", "levels": 8, "columns": [2, 0]}]})"),
+              0);
+  Executor one(1);
+  Session s(system_allocator(), one, m, NonFinite::propagate);
+  Values x = {0, 1.5, 7, 3, -2, 4}, z(6), back(6), there(2), here(2);
+  s.map(false, rows(x, 3), View{}, rows(z, 3), column(there));
+  s.map(true, rows(z, 3), View{}, rows(back, 3), column(here));
+  EXPECT_EQ(back, x);
+  for (size_t r = 0; r < 2; ++r) {
+    EXPECT_NEAR(there[r], -2 * std::log(8), 1e-12);
+    EXPECT_NEAR(here[r], 2 * std::log(8), 1e-12);
+    for (const size_t j : {0, 2}) {
+      EXPECT_GT(z[3 * r + j], x[3 * r + j] / 8);
+      EXPECT_LT(z[3 * r + j], (x[3 * r + j] + 1) / 8);
+    }
+    EXPECT_EQ(z[3 * r + 1], x[3 * r + 1]);
+  }
+}
+
 TEST(NoiseBound, OtherNumbersHaveNoDensity) {
   FlowModel m(system_allocator(), parse_spec(R"({"event": [1], "layers": [{"type": "dequantize", "step": 0.5}]})"), 0);
   Executor one(1);

@@ -219,11 +219,11 @@ TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
   }
   Floats lp(kRows), z(kRows * kEvent);
   const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
-  EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, "row 137 is not finite; first at the data");
+  EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, "row 137 of x holds NaN or infinity");
   EXPECT_ERROR(strict.map(false, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
-               "row 137 is not finite; first at the data");
+               "row 137 of x holds NaN or infinity");
   EXPECT_ERROR(strict.map(true, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
-               "row 137 is not finite; first at the latent");
+               "row 137 of z holds NaN or infinity");
 }
 
 // In each direction, the layer that is named is the first one the data reach.
@@ -256,7 +256,7 @@ TEST(SessionSmall, ReportsFitTheArena) {
     Floats x(64, 0.5f), c(64, 1.0f), lp(64);
     x[63] = NAN;
     EXPECT_ERROR(s.log_prob(view_of(x, 1), view_of(c, 1), column_of(lp)), Code::numeric,
-                 "row 63 is not finite; first at the data");
+                 "row 63 of x holds NaN or infinity");
     EXPECT_ERROR(s.map(false, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
     EXPECT_ERROR(s.map(true, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
   }

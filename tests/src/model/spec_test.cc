@@ -166,7 +166,7 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   bad(R"({"event": 2, "layers": [], "base": "norml"})", "did you mean \"normal\"?");
   bad(R"({"event": 2, "layers": [], "event": 3})", "event");
   bad(with_layers(R"([{"type": "revers"}])"),
-      "spec.layers[0].type: unknown layer \"revers\", did you mean \"reverse\"?");
+      "spec.layers[0].type: unknown layer \"revers\"; did you mean \"reverse\"?");
   bad(with_layers(R"([{"type": "MAF"}])"), "did you mean \"masked_autoregressive\"?");
   bad(with_layers(R"([{"type": "real_nvp"}])"), "did you mean \"affine_coupling\"?");
   bad(with_layers(R"([{"type": "iaf"}])"), "did you mean \"masked_autoregressive\" with \"invert\": true?");

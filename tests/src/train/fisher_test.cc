@@ -243,11 +243,12 @@ TEST(Fisher, WhatCannotWorkIsRefused) {
   host->wrong = 11;
   t.trainer.set_target(host);
   const uint64_t before = t.hash();
-  EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric, "the score of row 5 is not finite");
+  EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric,
+               "the score of row 5 is not finite; step 1 was not applied");
   data.x[3] = NAN;
   host->wrong = -1;
   EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric,
-               "row 1 (1 row in all) is not finite; first at the data");
+               "row 1 of x holds NaN or infinity (1 such row); step 1 was not applied");
   EXPECT_EQ(t.hash(), before);
 }
 
