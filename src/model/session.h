@@ -58,7 +58,7 @@ class Session {
   // fails, the session is as it was.
   void log_prob_grad(const View& x, const View& context, const View& log_prob, const View& dx, const View& d_context);
   struct Pullback {
-    View cot_to, cot_log_det;               // in
+    View cot_to, cot_log_det;             // in
     View to, log_det, d_from, d_context;  // out
   };
   void vjp(bool inverse, const View& from, const View& context, const Pullback& p);

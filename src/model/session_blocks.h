@@ -9,7 +9,8 @@
 
 namespace nf {
 
-inline constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
+inline constexpr uint64_t kNextDraw =
+    0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
 
 // Keeps a single shared context as one row, so that the embedding runs once instead of once per data row.
 inline Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {

@@ -197,7 +197,7 @@ Mapped Session::pull(const Scope& s, bool inverse, Var from, Var context, Var co
 Chain::Pushed Session::push(const Scope& s, bool inverse, Var from, Var context, Var tan_from, Var tan_context) const {
   const FlowModel& model = *model_.flow();
   if (!inverse) key_rows(s.tape, from, context);
-  Var c = model.seen(s, context, from->out.shape[0]);
+  Var c = model.layer_context(s, context, from->out.shape[0]);
   Var dc = tan_context ? nf::jvp(s.tape, c, context, tan_context) : nullptr;
   if (dc) dc = conform(s.tape, dc, Layout::contiguous);
   return model.chain().push(s, inverse, from, tan_from, c, dc);

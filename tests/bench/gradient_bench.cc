@@ -141,25 +141,29 @@ void measure(benchmark::State& state, const std::function<void()>& f, const std:
 
 void row(benchmark::State& state, const char* spec) {
   Gradients g(spec, 1);
-  measure(state, [&] { g.log_prob_row(); }, [&] { g.log_prob(); });
+  measure(
+      state, [&] { g.log_prob_row(); }, [&] { g.log_prob(); });
 }
 void grad(benchmark::State& state, const char* spec, int64_t rows) {
   Gradients g(spec, rows);
-  measure(state, [&] { g.log_prob_grad(); }, [&] { g.log_prob(); });
+  measure(
+      state, [&] { g.log_prob_grad(); }, [&] { g.log_prob(); });
 }
 void vjp(benchmark::State& state, const char* spec, nf_direction direction) {
   Gradients g(spec, 1000);
-  measure(state, [&] { g.vjp(direction); }, [&] { g.log_prob(); });
+  measure(
+      state, [&] { g.vjp(direction); }, [&] { g.log_prob(); });
 }
 void jvp(benchmark::State& state, const char* spec, nf_direction direction) {
   Gradients g(spec, 1000);
-  measure(state, [&] { g.jvp(direction); }, [&] { g.log_prob(); });
+  measure(
+      state, [&] { g.jvp(direction); }, [&] { g.log_prob(); });
 }
 
-#define NF_GRADIENTS(name, spec)                                                                             \
-  BENCHMARK_CAPTURE(row, name, spec)->UseManualTime()->Unit(benchmark::kMicrosecond);                        \
-  BENCHMARK_CAPTURE(grad, name##_1, spec, 1)->UseManualTime()->Unit(benchmark::kMicrosecond);                \
-  BENCHMARK_CAPTURE(grad, name##_10000, spec, 10000)->UseManualTime()->Unit(benchmark::kMicrosecond);        \
+#define NF_GRADIENTS(name, spec)                                                                            \
+  BENCHMARK_CAPTURE(row, name, spec)->UseManualTime()->Unit(benchmark::kMicrosecond);                       \
+  BENCHMARK_CAPTURE(grad, name##_1, spec, 1)->UseManualTime()->Unit(benchmark::kMicrosecond);               \
+  BENCHMARK_CAPTURE(grad, name##_10000, spec, 10000)->UseManualTime()->Unit(benchmark::kMicrosecond);       \
   BENCHMARK_CAPTURE(vjp, name##_inverse, spec, NF_INVERSE)->UseManualTime()->Unit(benchmark::kMicrosecond); \
   BENCHMARK_CAPTURE(jvp, name##_forward, spec, NF_FORWARD)->UseManualTime()->Unit(benchmark::kMicrosecond);
 NF_GRADIENTS(realnvp_toy, kToy)

@@ -64,11 +64,9 @@ testing::AssertionResult slopes_agree(DerivativeCase c, uint64_t seed) {
   const int64_t n = c.x.rows;
   for (int direction = 0; direction < 2; ++direction) {
     const Values dx = draw_normal(static_cast<int64_t>(c.x.x.size()), random);
-    const Values dc = c.context ? draw_normal(static_cast<int64_t>(c.x.context.size()), random)
-                                : Values(c.x.context.size(), 0.0);
-    const auto along = [&](const Derivatives& d) {
-      return plus(row_dots(d.x, dx, n), row_dots(d.context, dc, n));
-    };
+    const Values dc =
+        c.context ? draw_normal(static_cast<int64_t>(c.x.context.size()), random) : Values(c.x.context.size(), 0.0);
+    const auto along = [&](const Derivatives& d) { return plus(row_dots(d.x, dx, n), row_dots(d.context, dc, n)); };
     if (const auto r = agrees(along(s.log_prob_grad(c.x)), [&](double h) { return s.log_prob(moved(c.x, dx, dc, h)); });
         !r)
       return AssertionFailure() << "log_prob_grad: " << r.message();
@@ -96,8 +94,8 @@ testing::AssertionResult adjoint(DerivativeCase c, uint64_t seed) {
     if (in.rows == 0) continue;
     const MappedValues cot{draw_normal(static_cast<int64_t>(in.x.size()), random), draw_normal(n, random)};
     const Values dx = draw_normal(static_cast<int64_t>(in.x.size()), random);
-    const Values dc = c.context ? draw_normal(static_cast<int64_t>(in.context.size()), random)
-                                : Values(in.context.size(), 0.0);
+    const Values dc =
+        c.context ? draw_normal(static_cast<int64_t>(in.context.size()), random) : Values(in.context.size(), 0.0);
     const Derivatives back = s.vjp(inverse, in, cot), there = s.jvp(inverse, in, dx, dc);
     for (const auto& [part_x, part_c, what] :
          {std::tuple{dx, dc, "both"}, std::tuple{dx, Values{}, "rows"}, std::tuple{Values{}, dc, "contexts"}}) {
@@ -110,8 +108,8 @@ testing::AssertionResult adjoint(DerivativeCase c, uint64_t seed) {
       if (!part_c.empty()) right = plus(right, row_dots(back.context, dc, n, &size));
       for (size_t r = 0; r < left.size(); ++r)
         if (!(std::abs(left[r] - right[r]) <= 1e-12 * std::max(1.0, size[r])))
-          return AssertionFailure() << name(inverse) << ", tangents of " << what << ", row " << r << ": <cot, J t> = "
-                                    << left[r] << ", <J' cot, t> = " << right[r] << ", differ by "
+          return AssertionFailure() << name(inverse) << ", tangents of " << what << ", row " << r
+                                    << ": <cot, J t> = " << left[r] << ", <J' cot, t> = " << right[r] << ", differ by "
                                     << left[r] - right[r] << " of " << size[r];
     }
     for (const Derivatives* d : {&back, &there}) {
@@ -158,8 +156,8 @@ struct Asking {
   All all(SessionCase<T>& s, int64_t chunk) const {
     All a;
     const auto append = [](Derivatives& to, const Derivatives& d) {
-      for (const auto& [out, in] : {std::pair{&to.y, &d.y}, std::pair{&to.log_det, &d.log_det},
-                                    std::pair{&to.x, &d.x}, std::pair{&to.context, &d.context}})
+      for (const auto& [out, in] : {std::pair{&to.y, &d.y}, std::pair{&to.log_det, &d.log_det}, std::pair{&to.x, &d.x},
+                                    std::pair{&to.context, &d.context}})
         out->insert(out->end(), in->begin(), in->end());
     };
     const auto cut = [&](const Values& v, int64_t first, int64_t rows) {

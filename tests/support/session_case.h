@@ -51,13 +51,12 @@ class SessionCase {
   // Empty tangents are not given.
   Derivatives jvp(bool inverse, const Rows2& in, const Values& tan_x, const Values& tan_context) {
     std::vector<T> y(in.x.size()), l(static_cast<size_t>(in.rows)), dy = blank(in.x.size()),
-                   dl = blank(static_cast<size_t>(in.rows));
+                                                                    dl = blank(static_cast<size_t>(in.rows));
     Session::Pushforward p;
     p.to = view(y, in.rows), p.log_det = column(l), p.tan_to = view(dy, in.rows), p.tan_log_det = column(dl);
     std::vector<T> tx(tan_x.begin(), tan_x.end()), tc(tan_context.begin(), tan_context.end());
     if (!tx.empty()) p.tan_from = view(tx, in.rows);
-    if (!tc.empty())
-      p.tan_context = view(tc, static_cast<int64_t>(tc.size()) / model_.context());
+    if (!tc.empty()) p.tan_context = view(tc, static_cast<int64_t>(tc.size()) / model_.context());
     session_.jvp(inverse, rows(in.x, in.rows), context(in), p);
     return {Values(y.begin(), y.end()), Values(l.begin(), l.end()), Values(dy.begin(), dy.end()),
             Values(dl.begin(), dl.end())};
