@@ -649,17 +649,12 @@ NF_API nf_status nf_sample(nf_session *s, const nf_sampling *how, const nf_view 
 /* ---- gradients at the boundary --------------------------------------------------------------------------------
  * Derivatives with respect to rows, not parameters, of models that are chains of layers (nf_model_info.has_layers).
  * Rows are independent to the bit, as in nf_log_prob, any dtype and strides are taken, and every out may be NULL.
- * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all. Values have the
- * bits of nf_log_prob, nf_forward and nf_inverse. Where log_prob is a bound ("session.score_samples" draws), the gradient
- * is that of the bound with the draws held, and a column that "dequantize" rounds counts as moving together with its cell;
- * in the inverse direction such a column is constant.
- *
- * Memory: the first of these calls allocates for all of them, unless option "session.gradients" reserved it when the
- * session was created; nf_session_bytes counts it. If that allocation fails (NOMEM) the session stays as it was. The weight
- * matrices are kept a second time, transposed, and brought up to date by the first call after the parameters changed.
- *
- * Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named), NUMERIC (with "session.nonfinite" =
- * "error": a value, a derivative, or what it is multiplied by is not finite; nf_error.row). */
+ * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all. Where log_prob
+ * is a bound, its gradient holds the draws, and a column that "dequantize" rounds moves together with its cell; in the
+ * inverse direction such a column is constant. The first of these calls allocates for all of them (a copy of the weights
+ * and larger scratch memory, counted by nf_session_bytes), unless "session.gradients" did at creation; if that fails, the
+ * session stays as it was. Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named), NUMERIC (with
+ * "session.nonfinite" = "error": a value, a derivative, or what it is multiplied by is not finite; nf_error.row). */
 /* [excl; stable 0.2] log_prob [n], its gradient dx [n, event_size] and dctx. */
 NF_API nf_status nf_log_prob_grad(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *log_prob,
                                   const nf_out *dx, const nf_out *dctx, nf_error *err) NF_NOEXCEPT;

@@ -338,7 +338,8 @@ HWY_INLINE void RowsTile(const Operands<T>& o, int64_t i, int64_t last) {
     } else if (run) {
       s[j] = hn::LoadU(d, (o.into == Into::row_bias ? o.bias : o.c) + i);
     } else {
-      for (int64_t r = 0; r < rows; ++r) column[r] = o.into == Into::row_bias ? o.bias[i + r] : o.c[(i + r) * o.ldc + j];
+      for (int64_t r = 0; r < rows; ++r)
+        column[r] = o.into == Into::row_bias ? o.bias[i + r] : o.c[(i + r) * o.ldc + j];
       s[j] = hn::Load(d, column);
     }
   }
@@ -349,7 +350,8 @@ HWY_INLINE void RowsTile(const Operands<T>& o, int64_t i, int64_t last) {
   for (; p + kStep <= o.k; p += kStep, a += kStep) {
     hn::Vec<decltype(d)> av[kStep];
     // Rows that are not there are read from the last one.
-    LoadTurned(d, [&](int64_t r) HWY_ATTR { return a + (Masked ? std::min(r, last - 1) : r) * stride; }, av, T());
+    LoadTurned(
+        d, [&](int64_t r) HWY_ATTR { return a + (Masked ? std::min(r, last - 1) : r) * stride; }, av, T());
     for (int64_t q = 0; q < kStep; ++q, b += o.ldb)
       for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av[q], hn::Set(d, b[j]), s[j]);
   }

@@ -194,10 +194,10 @@ class Tape {
   Node* head() const { return head_; }
   uint64_t node_count() const { return nodes_; }  // the order of the newest node
 
-  bool recording = true;   // off: values only, no gradients
-  bool training = false;   // dropout and batch statistics on
+  bool recording = true;          // off: values only, no gradients
+  bool training = false;          // dropout and batch statistics on
   bool through_rounding = false;  // differentiate dequantization as if it did not round to levels
-  bool measuring = false;  // run only to measure memory: values are meaningless, and none of them is an error
+  bool measuring = false;         // run only to measure memory: values are meaningless, and none of them is an error
   RandomKey random;
   OpCost cost;  // of the ops recorded while measuring
   // Called by ops that do more work than one operation per element.

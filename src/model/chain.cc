@@ -220,6 +220,7 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
   const Dims shape = from->out.shape, column{shape[0]};
   Pushed all{{from, t.zeros(column)}, {d_from ? d_from : t.zeros(shape), t.zeros(column)}};
   Var turn[2] = {t.empty(shape), t.empty(shape)}, d_turn[2] = {t.empty(shape), t.empty(shape)};
+  bool rows_move = d_from != nullptr;
   for (size_t i = 0; i < n; ++i) {
     const TapeScope scope(t);
     const LayerInstance& l = layers_[inverse ? n - 1 - i : i];
@@ -228,7 +229,7 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
     Var x = t.input(first(all.value.y), true), c = context ? t.input(context->out, true) : nullptr;
     Motion motions[2];
     size_t moving = 0;
-    if (d_from || i > 0) motions[moving++] = {x, t.input(first(all.tangent.y), false)};
+    if (rows_move) motions[moving++] = {x, t.input(first(all.tangent.y), false)};
     if (d_context) motions[moving++] = {c, d_context};
     Mapped m;
     OutputTangents d;
@@ -256,6 +257,7 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
     });
     all.value.y = y;
     all.tangent.y = dy;
+    rows_move = rows_move || d.y;
   }
   return all;
 }

@@ -203,7 +203,8 @@ TYPED_TEST(Gemm, ColumnsDoNotDependOnTheirNumber) {
                   const int64_t first = 6 + n, ldc = n + gap;
                   std::vector<T> part(static_cast<size_t>(m * ldc), T(-77));
                   for (int64_t i = 0; i < m; ++i)
-                    std::copy_n(&all.c[static_cast<size_t>(i * all.ldc() + first)], n, &part[static_cast<size_t>(i * ldc)]);
+                    std::copy_n(&all.c[static_cast<size_t>(i * all.ldc() + first)], n,
+                                &part[static_cast<size_t>(i * ldc)]);
                   run(first, n, part, ldc);
                   for (int64_t i = 0; i < m; ++i) {
                     const T* got = &part[static_cast<size_t>(i * ldc)];

@@ -45,7 +45,7 @@ class LayerDerivative : public LayerSuite {
     const int64_t d = f.model().columns(), context = f.model().context();
     const Domain from = domain(inverted), to = inverted ? kind().domain : kind().image;
     DerivativeCase c{f, draw_mild(from, rows, d, context, random), draw_mild(to, rows, d, context, random)};
-    if (!finite(f.map(false, c.x).y)) f.randomise(seed, 0.1);
+    if (!finite(f.map(false, c.x).y)) f.randomize(seed, 0.1);
     const MappedValues m = f.map(true, c.z);
     if (!finite(m.y) || !finite(m.log_det)) c.z = {0, {}, {}};
     return c;
@@ -94,7 +94,7 @@ TEST(BaseDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
     for (const int64_t event : {3, 1}) {
       SCOPED_TRACE(std::string(b.json) + " " + std::to_string(event));
       FlowCase<double> f(base_spec(b, DType::f64, event));
-      f.randomise(3, 0.4);
+      f.randomize(3, 0.4);
       std::mt19937_64 random(4);
       // Of every base that has a bounded support, these rows are inside.
       Rows2 in{kManyRows, draw(Domain::unit, kManyRows * event, random), draw_context(b, kManyRows, 5)};
@@ -116,7 +116,7 @@ TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
     std::stringstream text;
     text << in.rdbuf();
     FlowCase<double> f(variant(text.str(), DType::f64, false));
-    f.randomise(1, 0.05);
+    f.randomize(1, 0.05);
     std::mt19937_64 random(2);
     const int64_t d = f.model().columns(), context = f.model().context();
     const Rows2 x = draw_mild(Domain::real, kManyRows, d, context, random);
@@ -126,7 +126,7 @@ TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
     EXPECT_TRUE(slopes_agree(c, 3));
     EXPECT_TRUE(adjoint(c, 4));
     FlowCase<float> single(variant(text.str(), DType::f32, false));
-    single.randomise(1, 0.05);
+    single.randomize(1, 0.05);
     EXPECT_TRUE(rows_independent<float>(single.model(), x, z, 5));
     ++count;
   }
