@@ -309,23 +309,26 @@ static inline nf_out nf_out_array(nf_dtype dtype, void *data, int32_t ndim, cons
 }
 /* Rows [n, columns] and vectors [n]. */
 static inline nf_view nf_rows(nf_dtype dtype, const void *data, int64_t n, int64_t columns) {
-  int64_t shape[2];
-  shape[0] = n;
-  shape[1] = columns;
-  return nf_array(dtype, data, 2, shape);
+  const int64_t shape[2] = {n, columns};
+  nf_view v = nf_array(dtype, NULL, 2, shape);
+  v.data = data; /* not passed on: gcc would warn if that memory is not initialized yet */
+  return v;
 }
 static inline nf_out nf_out_rows(nf_dtype dtype, void *data, int64_t n, int64_t columns) {
-  int64_t shape[2];
-  shape[0] = n;
-  shape[1] = columns;
+  const int64_t shape[2] = {n, columns};
   return nf_out_array(dtype, data, 2, shape);
 }
 static inline nf_view nf_rows_f32(const float *x, int64_t n, int64_t columns) { return nf_rows(NF_F32, x, n, columns); }
 static inline nf_view nf_rows_f64(const double *x, int64_t n, int64_t columns) {
   return nf_rows(NF_F64, x, n, columns);
 }
-static inline nf_view nf_vec_f32(const float *x, int64_t n) { return nf_array(NF_F32, x, 1, &n); }
-static inline nf_view nf_vec_f64(const double *x, int64_t n) { return nf_array(NF_F64, x, 1, &n); }
+static inline nf_view nf_vec(nf_dtype dtype, const void *data, int64_t n) {
+  nf_view v = nf_array(dtype, NULL, 1, &n);
+  v.data = data;
+  return v;
+}
+static inline nf_view nf_vec_f32(const float *x, int64_t n) { return nf_vec(NF_F32, x, n); }
+static inline nf_view nf_vec_f64(const double *x, int64_t n) { return nf_vec(NF_F64, x, n); }
 static inline nf_out nf_out_rows_f32(float *x, int64_t n, int64_t columns) {
   return nf_out_rows(NF_F32, x, n, columns);
 }
@@ -489,16 +492,16 @@ typedef struct nf_tensor_info {
 /* [shared; stable 0.1] index in [0, tensor_count). */
 NF_API nf_status nf_model_tensor(const nf_model *m, int64_t index, nf_tensor_info *info, nf_error *err) NF_NOEXCEPT;
 /* Copy a tensor out of or into the model by name. The view must have the tensor's shape. Tensors are dense, whatever
- * libnf keeps in memory: weights are [outputs, inputs] and act on columns, y = W x + b; triangular and masked matrices
- * are square or rectangular with zeros, and setting ignores what the mask excludes. Buffers that must stay valid (a
- * permutation, a rotation) are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity with NF_ERR_NUMERIC. */
+ * libnf stores (include/nf/README.md lists them): weights are [outputs, inputs] and act on columns, y = W x + b; triangular
+ * and masked matrices are square or rectangular with zeros, and setting ignores what the mask excludes. Buffers that must
+ * stay valid (a permutation, a rotation) are checked: NF_ERR_ARGUMENT. set refuses NaN and infinity: NF_ERR_NUMERIC. */
 /* [shared; stable 0.1] */
 NF_API nf_status nf_model_get_tensor(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
 NF_API nf_status nf_model_set_tensor(nf_model *m, const char *name, const nf_view *value, nf_error *err) NF_NOEXCEPT;
-/* [shared; experimental 0.2] Fills out, of the tensor's shape, with 1 where the tensor's entries are used and 0 where they
- * are fixed at 0. Units of masked nets are sorted by degree, so the mask is a staircase (Germain et al. 2015); whoever
- * imports a net with another order of units sorts its units to match. */
+/* [shared; experimental 0.2] Fills out, of the tensor's shape, with 1 where entries are used and 0 where they are fixed at 0.
+ * Hidden units of masked nets (Germain et al. 2015) are sorted by degree, the number of columns of x that a unit may depend
+ * on: an importer sorts rows and columns to match. Inputs (context, then x) and outputs follow the columns of x. */
 NF_API nf_status nf_model_get_mask(const nf_model *m, const char *name, const nf_out *out, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.2] Data-dependent initialization: sets the layers that take their initial parameters from data
  * ("actnorm", "standardize", "batch_norm"). In chain order, each takes the mean and unbiased standard deviation of the
@@ -615,10 +618,12 @@ NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx,
 /* [excl; stable 0.1] */
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *x, const nf_out *log_det,
                             nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns]: out[0] =
- * from, and out[k] holds the rows after the first k layers of that direction, so out[layer_count] has the bits of
- * nf_forward or nf_inverse. log_det [layer_count, n] receives what each of these layers adds to log_det, and may be NULL.
- * Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m, layer_count - k) in inverse. */
+/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns], or for an
+ * event [height, width, channels] also [layer_count + 1, n, height, width, channels]; every plane is flat rows in that
+ * shape, whatever the layers make of the event. out[0] = from, and out[k] holds the rows after the first k layers of that
+ * direction, so out[layer_count] has the bits of nf_forward or nf_inverse. log_det [layer_count, n] receives what each of
+ * these layers adds to log_det, and may be NULL. Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m,
+ * layer_count - k) in inverse. */
 NF_API nf_status nf_trace(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                           const nf_out *out, const nf_out *log_det, nf_error *err) NF_NOEXCEPT;
 
@@ -630,7 +635,7 @@ typedef struct nf_sampling {
   uint64_t first_index; /* samples first_index .. first_index + n - 1 of it                               */
   int64_t repeat;       /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
   double temperature;   /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
-                           a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
+                           a location and a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
 } nf_sampling;
 #define NF_SAMPLING_INIT \
   { NF_SIZEOF(nf_sampling), 0, 0, 0, 0, 0 }
@@ -643,8 +648,17 @@ NF_API nf_status nf_sample(nf_session *s, const nf_sampling *how, const nf_view 
 /* ---- gradients at the boundary --------------------------------------------------------------------------------
  * Derivatives with respect to rows, not parameters, of models that are chains of layers (nf_model_info.has_layers).
  * Rows are independent to the bit, as in nf_log_prob, any dtype and strides are taken, and every out may be NULL.
- * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all.
- * Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named). */
+ * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all. Values have the
+ * bits of nf_log_prob, nf_forward and nf_inverse. Where log_prob is a bound ("session.score_samples" draws), the gradient
+ * is that of the bound with the draws held, and a column that "dequantize" rounds counts as moving together with its cell;
+ * in the inverse direction such a column is constant.
+ *
+ * Memory: the first of these calls allocates for all of them, unless option "session.gradients" reserved it when the
+ * session was created; nf_session_bytes counts it. If that allocation fails (NOMEM) the session stays as it was. The weight
+ * matrices are kept a second time, transposed, and brought up to date by the first call after the parameters changed.
+ *
+ * Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named), NUMERIC (with "session.nonfinite" =
+ * "error": a value, a derivative, or what it is multiplied by is not finite; nf_error.row). */
 /* [excl; stable 0.2] log_prob [n], its gradient dx [n, event_size] and dctx. */
 NF_API nf_status nf_log_prob_grad(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *log_prob,
                                   const nf_out *dx, const nf_out *dctx, nf_error *err) NF_NOEXCEPT;
@@ -655,7 +669,7 @@ NF_API nf_status nf_vjp(nf_session *s, nf_direction direction, const nf_view *fr
                         const nf_view *cot_to, const nf_view *cot_log_det, const nf_out *to, const nf_out *log_det,
                         const nf_out *d_from, const nf_out *d_ctx, nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Pushes tangents of from and ctx (NULL: zeros) forward: tan_to = J tan_from + J_ctx tan_ctx, and
- * tan_log_det [n]. */
+ * tan_log_det [n]. tan_ctx has n rows or 1, whatever ctx has. */
 NF_API nf_status nf_jvp(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                         const nf_view *tan_from, const nf_view *tan_ctx, const nf_out *to, const nf_out *log_det,
                         const nf_out *tan_to, const nf_out *tan_log_det, nf_error *err) NF_NOEXCEPT;
@@ -668,8 +682,9 @@ NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view
 NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
                                 nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
- * the base: with low-discrepancy u, samples for quasi-Monte Carlo. Errors: UNSUPPORTED (the base's columns depend on each
- * other), ARGUMENT (u outside (0, 1); nf_error.row). */
+ * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
+ * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
+ * nothing is written then). */
 NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
                                   nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */

@@ -1,5 +1,7 @@
 // Views as seen by loops: contiguous runs, or rows with unit inner stride.
 #pragma once
+#include <type_traits>
+
 #include "runtime/core/view.h"
 
 namespace nf {
@@ -16,7 +18,27 @@ struct Rows {
   T* p;
   int64_t rows, cols, ld;
   T* row(int64_t r) const { return p + r * ld; }
+  // Rows [first, first + n), and columns [first, first + n).
+  Rows rows_from(int64_t first, int64_t n) const { return {row(first), n, cols, ld}; }
+  Rows columns_from(int64_t first, int64_t n) const { return {p + first, rows, n, ld}; }
+  operator Rows<const T>() const requires(!std::is_const_v<T>) { return {p, rows, cols, ld}; }
 };
+
+// One row as a matrix of `rows` rows.
+template <class T>
+Rows<const T> shared_row(const T* p, int64_t rows, int64_t cols) {
+  return {p, rows, cols, 0};
+}
+
+// Rows of `cols` numbers that stay in L1 while several loops run over them, at least one.
+inline int64_t rows_of_block(int64_t cols) { return cols < 2048 ? 2048 / (cols > 0 ? cols : 1) : 1; }
+
+// f(first row, number of rows) for every such block of `rows` rows, in order.
+template <class F>
+void for_row_blocks(int64_t rows, int64_t cols, F&& f) {
+  const int64_t step = rows_of_block(cols);
+  for (int64_t r = 0; r < rows; r += step) f(r, rows - r < step ? rows - r : step);
+}
 
 // True when the view is a matrix (rank <= 2) with unit inner stride.
 inline bool is_rows(const View& v) {

@@ -8,48 +8,11 @@
 #define HWY_TARGET_INCLUDE "runtime/kernel/binary.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h
+#include "runtime/kernel/binary-inl.h"
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nf::kernel::HWY_NAMESPACE {
-
-struct AddOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Add(x, b);
-  }
-};
-struct SubOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Sub(x, b);
-  }
-};
-struct MulOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Mul(x, b);
-  }
-};
-struct DivOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::Div(x, b);
-  }
-};
-// x wins unless b is strictly beyond it; a NaN on either side survives.
-struct MaxOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::IfThenElse(hn::Or(hn::Gt(b, x), hn::IsNaN(b)), b, x);
-  }
-};
-struct MinOp {
-  template <class D, class V>
-  HWY_INLINE V operator()(D, V x, V b) const {
-    return hn::IfThenElse(hn::Or(hn::Lt(b, x), hn::IsNaN(b)), b, x);
-  }
-};
 
 // One argument held fixed.
 template <class Op, class T>
@@ -98,22 +61,6 @@ struct Clamp {
     return hn::IfThenElse(hn::Gt(above, h), h, above);
   }
 };
-
-#define NF_FOR_EACH_OP(f, CASE) \
-  switch (f) {                  \
-    case Binary::add:           \
-      return CASE(AddOp);       \
-    case Binary::sub:           \
-      return CASE(SubOp);       \
-    case Binary::mul:           \
-      return CASE(MulOp);       \
-    case Binary::div:           \
-      return CASE(DivOp);       \
-    case Binary::max:           \
-      return CASE(MaxOp);       \
-    case Binary::min:           \
-      return CASE(MinOp);       \
-  }
 
 // The table of loops of one target and type, fetched once per call.
 template <class T>
@@ -167,7 +114,6 @@ struct Loops {
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
-#undef NF_FOR_EACH_OP
 
 }  // namespace nf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

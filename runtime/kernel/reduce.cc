@@ -199,6 +199,11 @@ bool Finite(const T* x, size_t n) {
 enum class Row { sum, max, logsumexp };
 template <class T>
 void Rows(Row f, const T* x, size_t ld, size_t rows, size_t cols, T* out) {
+  // What the vectors below come to for one or two columns, zeros and their signs included.
+  if (f == Row::sum && (cols == 1 || cols == 2)) {
+    for (size_t r = 0; r < rows; ++r, x += ld) out[r] = cols == 1 ? T(0) + x[0] : T(0) + x[0] + x[1];
+    return;
+  }
   for (size_t r = 0; r < rows; ++r, x += ld) {
     if (f == Row::sum) out[r] = SumOf<T>(Plain<T>{x}, cols);
     if (f == Row::max) out[r] = MaxOf(x, cols);
@@ -210,6 +215,11 @@ void Rows(Row f, const T* x, size_t ld, size_t rows, size_t cols, T* out) {
 }
 template <class T>
 void Dots(const T* x, size_t ldx, const T* y, size_t ldy, size_t rows, size_t cols, T* out) {
+  if (cols == 1 || cols == 2) {  // as above
+    for (size_t r = 0; r < rows; ++r, x += ldx, y += ldy)
+      out[r] = cols == 1 ? T(0) + x[0] * y[0] : T(0) + x[0] * y[0] + x[1] * y[1];
+    return;
+  }
   for (size_t r = 0; r < rows; ++r) out[r] = SumOf<T>(Product<T>{x + r * ldx, y + r * ldy}, cols);
 }
 template <class T>

@@ -2,8 +2,10 @@
 //   forward:  z = x exp(l) + b,    log_det = sum_j l_j
 //   inverse:  x = (z - b) exp(-l), log_det = -sum_j l_j
 // Accuracy: exp to 1 ULP (Highway), then one multiply and one add.
+#include "runtime/kernel/batch.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -13,6 +15,7 @@
 namespace nf {
 namespace {
 
+using kernel::ColumnTerm;
 enum { kX, kLogScale, kShift };
 struct AffineAttr {
   bool inverse;
@@ -46,14 +49,9 @@ void forward(Tape&, Node& n) {
   kernel::row_sum<T>(factor, x.cols, 1, x.cols, &sum);
   kernel::fill<T>(sum, n.extra->y<T>(), x.rows);
   kernel::unary<T>(Unary::exp, 0, factor, factor, x.cols);
-  for (int64_t r = 0; r < x.rows; ++r) {
-    const T* in = x.row(r);
-    T* out = y.row(r);
-    if (inverse)
-      for (int64_t c = 0; c < x.cols; ++c) out[c] = (in[c] - b[c]) * factor[c];
-    else
-      for (int64_t c = 0; c < x.cols; ++c) out[c] = in[c] * factor[c] + b[c];
-  }
+  using kernel::RowMap;
+  kernel::affine_rows<T>(inverse ? RowMap::inverse : RowMap::forward, x, shared_row(factor, x.rows, x.cols),
+                         shared_row(b, x.rows, x.cols), y);
 }
 
 template <class T>
@@ -62,28 +60,22 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* factor = static_cast<const T*>(n.saved);
   const bool inverse = inverse_of(n);
-  if (gy.p && grads.wants(kX)) {
-    const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < x.rows; ++r) kernel::mul_add(gy.row(r), factor, gx.row(r), x.cols);
+  const auto gx = gy.p && grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  T* g_scale = grads.wants(kLogScale) ? grads.add(kLogScale).as<T>() : nullptr;
+  T* g_shift = grads.wants(kShift) ? grads.add(kShift).as<T>() : nullptr;
+  if (const T* gl = gl_view.as<T>(); gl && g_scale) {
+    T sum;
+    kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
+    kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
   }
-  if (grads.wants(kLogScale)) {
-    T* g = grads.add(kLogScale).as<T>();
-    if (const T* gl = gl_view.as<T>()) {
-      T sum;
-      kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
-      for (int64_t c = 0; c < x.cols; ++c) g[c] += inverse ? -sum : sum;
-    }
-    if (gy.p) {
-      for (int64_t r = 0; r < x.rows; ++r)
-        for (int64_t c = 0; c < x.cols; ++c)
-          g[c] += inverse ? -gy.row(r)[c] * y.row(r)[c] : gy.row(r)[c] * x.row(r)[c] * factor[c];
-    }
-  }
-  if (gy.p && grads.wants(kShift)) {
-    T* g = grads.add(kShift).as<T>();
-    for (int64_t r = 0; r < x.rows; ++r)
-      for (int64_t c = 0; c < x.cols; ++c) g[c] += inverse ? -gy.row(r)[c] * factor[c] : gy.row(r)[c];
-  }
+  if (!gy.p) return;
+  for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
+    const auto factors = shared_row(factor, rows, x.cols);
+    const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
+    if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
+    if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
+    if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
+  });
 }
 
 // dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl

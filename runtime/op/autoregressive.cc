@@ -5,10 +5,11 @@
 
 #include <algorithm>
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/columns.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/affine_column.h"
 #include "runtime/op/family.h"
@@ -79,8 +80,7 @@ void drop_masks(Tape& t, const Node& node, const Vectors<T>& v) {
     kernel::bernoulli<T>({t.random.seed, stream++}, t.random.first_row, v.n, s.units, keep, static_cast<T>(1 / keep),
                          by_row, s.units);
     T* mask = v.base + (s.offset + s.units) * v.n;
-    for (int64_t j = 0; j < s.units; ++j)
-      for (int64_t r = 0; r < v.n; ++r) mask[j * v.n + r] = by_row[r * s.units + j];
+    kernel::transpose(v.n, s.units, by_row, s.units, mask, v.n);
   }
 }
 
@@ -109,7 +109,8 @@ void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) 
       return;
     case NetStage::film: {
       const T *x = in + first * n, *scale = v(s.scale) + first * n, *shift = v(s.shift) + first * n;
-      for (int64_t i = 0; i < count; ++i) y[i] = x[i] * (1 + scale[i]) + shift[i];
+      kernel::affine_rows<T>(kernel::RowMap::film, {x, 1, count, count}, {scale, 1, count, count},
+                             {shift, 1, count, count}, Rows<T>{y, 1, count, count});
       return;
     }
   }
@@ -146,7 +147,7 @@ void forward(Tape& t, Node& node) {
     for (size_t k = 0; k < net.stages.size(); ++k) advance(node, v, k, i);
     const int64_t column = a.order[static_cast<size_t>(i)];
     a.map->map(t, Column<T>{n, by_unit + column * n, h + i * per * n, x_column, log_det, column}, true);
-    for (int64_t r = 0; r < n; ++r) x.row(r)[column] = x_column[r];
+    kernel::copy_rows<T>({x_column, n, 1, 1}, x.columns_from(column, 1));
     for (size_t k = a.first_feature[static_cast<size_t>(i)]; k < a.first_feature[static_cast<size_t>(i) + 1]; ++k)
       feature(a.features[k], x_column, v.feature(k), n);
   }
@@ -188,7 +189,8 @@ void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t 
     case NetStage::film: {
       const T* scale = v(s.scale) + first * n;
       T* gx = g_in + first * n;
-      for (int64_t i = 0; i < count; ++i) gx[i] += gy[i] * (1 + scale[i]);
+      kernel::update_rows<T>(kernel::RowUpdate::film, {gy, 1, count, count}, {scale, 1, count, count},
+                             Rows<T>{gx, 1, count, count});
       kernel::mul_add<T>(gy, in + first * n, g(s.scale) + first * n, count);
       kernel::accumulate<T>(gy, g(s.shift) + first * n, count);
       return;
@@ -221,15 +223,20 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   for (int64_t i = event - 1; i >= 0; --i) {
     const int64_t column = a.order[static_cast<size_t>(i)];
     const T* x_column = x_units + column * n;
-    for (int64_t r = 0; r < n; ++r) gx_column[r] = gy.p ? gy.row(r)[column] : 0;
+    if (gy.p)
+      kernel::copy_rows<T>(gy.columns_from(column, 1), Rows<T>{gx_column, n, 1, 1});
+    else
+      kernel::fill<T>(0, gx_column, n);
     for (size_t k = a.first_feature[static_cast<size_t>(i)]; k < a.first_feature[static_cast<size_t>(i) + 1]; ++k)
       feature_back(a.features[k], x_column, g.feature(k), gx_column, n);
     a.map->vjp(t,
                ColumnGrad<T>{n, z_units + column * n, v(outputs) + i * per * n, x_column, gx_column, gl_view.as<T>(),
                              gz_column, g(outputs) + i * per * n, column},
                true);
-    if (gz.p)
-      for (int64_t r = 0; r < n; ++r) gz.row(r)[column] += gz_column[r];
+    if (gz.p) {
+      const Rows<T> to = gz.columns_from(column, 1);
+      kernel::binary_rows<T>(kernel::Binary::add, to, {gz_column, n, 1, 1}, to);
+    }
     for (size_t k = net.stages.size(); k-- > 0;) retreat(node, v, g, k, i);
   }
   for (size_t k = 0; k < net.stages.size(); ++k) {
@@ -246,9 +253,11 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       kernel::accumulate<T>(scratch, grads.add(kParams + s.bias).as<T>(), s.units);
     }
   }
-  if (g_context.p)
-    for (int64_t r = 0; r < n; ++r)
-      for (int64_t j = 0; j < net.context; ++j) g_context.row(r)[j] += g.base[j * n + r];
+  if (g_context.p) {
+    const Rows<T> turned = {t.scratch<T>(net.context * n), n, net.context, net.context};
+    kernel::transpose(net.context, n, g.base, n, turned.p, net.context);
+    kernel::binary_rows<T>(kernel::Binary::add, g_context, turned, g_context);
+  }
 }
 
 // The map at its solution x as ordinary ops; dx from the triangular Jacobian by D tangents of the net, one for every

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/kernel/batch.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/op/batch_columns.h"
 #include "runtime/op/family.h"
@@ -21,7 +22,6 @@ struct BatchNormaliseAttr {
   bool biased;
 };
 const BatchPart* part_of(const Node& n) { return n.attr<BatchNormaliseAttr>().part; }
-bool counts(const double* weight, int64_t r) { return !weight || weight[r] > 0; }
 
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
@@ -40,9 +40,10 @@ ColumnStats own_stats(Tape& t, const View& x) {
   const auto n = static_cast<double>(x.shape[0]);
   double* mean = t.scratch<double>(d);
   double* dev = t.scratch<double>(2 * d);
-  for (int64_t j = 0; j < d; ++j) mean[j] = dev[j] = dev[d + j] = 0;
+  kernel::fill<double>(0, mean, d);
+  kernel::fill<double>(0, dev, 2 * d);
   column_sums(x, nullptr, mean);
-  for (int64_t j = 0; j < d; ++j) mean[j] /= n;
+  kernel::binary_scalar<double>(kernel::Binary::div, mean, n, mean, d);
   column_deviations(x, nullptr, mean, dev);
   return {n, d, mean, dev + d};
 }
@@ -65,8 +66,7 @@ void forward(Tape& t, Node& n) {
     rate[j] = static_cast<T>(r[j]);
     log_det -= std::log(v) / 2;
   }
-  for (int64_t i = 0; i < x.rows; ++i)
-    for (int64_t j = 0; j < x.cols; ++j) z.row(i)[j] = static_cast<T>((x.row(i)[j] - s.mean[j]) * r[j]);
+  kernel::normalise_rows<T>(x, s.mean, r, z);
   kernel::fill<T>(static_cast<T>(log_det), n.extra->y<T>(), x.rows);
 }
 
@@ -80,7 +80,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const double* totals = part ? part->totals : nullptr;
   if (!part) {
     double* own = t.scratch<double>(2 * d + 1);
-    for (int64_t j = 0; j <= 2 * d; ++j) own[j] = 0;
+    kernel::fill<double>(0, own, 2 * d + 1);
     batch_grad_sums(t, n, nullptr, own);
     totals = own;
   }
@@ -92,27 +92,22 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     shift[j] = static_cast<T>(totals[j] / rows);
     slope[j] = static_cast<T>((totals[d + j] + totals[2 * d]) / divisor_of(n, rows));
   }
-  for (int64_t i = 0; i < z.rows; ++i) {
-    if (part && !counts(part->weight, i)) continue;
-    for (int64_t j = 0; j < d; ++j)
-      gx.row(i)[j] += rate[j] * ((gz.p ? gz.row(i)[j] : T{0}) - shift[j] - z.row(i)[j] * slope[j]);
+  const double* weight = part ? part->weight : nullptr;
+  Rows<const T> above = gz;
+  if (!gz.p) {
+    T* zeros = t.scratch<T>(d);
+    kernel::fill<T>(0, zeros, d);
+    above = shared_row(zeros, z.rows, d);
   }
+  kernel::normalise_grad_rows<T>(weight, above, z, rate, shift, slope, gx);
 }
 
 template <class T>
 void grad_sums(const Tape& t, const Node& n, const double* weight, double* out) {
   const auto gz = matrix_of<T>(t.grad_out(n)), z = matrix_of<T>(n.out);
   const T* gl = t.grad_out(*n.extra).template as<T>();
-  double* dot = out + z.cols;
-  for (int64_t i = 0; i < z.rows; ++i) {
-    if (!counts(weight, i)) continue;
-    for (int64_t j = 0; gz.p && j < z.cols; ++j) {
-      const double g = gz.row(i)[j];
-      out[j] += g;
-      dot[j] += g * z.row(i)[j];
-    }
-    if (gl) out[2 * z.cols] += gl[i];
-  }
+  if (gz.p) kernel::column_dots<T>(weight, gz, z, out, out + z.cols);
+  if (gl) kernel::column_sums<T>(weight, {gl, z.rows, 1, 1}, out + 2 * z.cols);
 }
 
 // Through the statistics, as the gradient goes. A part of a batch would need the sums of the other tapes.
@@ -149,25 +144,13 @@ Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased)
 }
 
 void column_sums(const View& x, const double* weight, double* out) {
-  with_dtype(x.dtype, [&]<class T>() {
-    const auto m = matrix_of<const T>(x);
-    for (int64_t i = 0; i < m.rows; ++i)
-      for (int64_t j = 0; counts(weight, i) && j < m.cols; ++j) out[j] += m.row(i)[j];
-  });
+  with_dtype(x.dtype, [&]<class T>() { kernel::column_sums<T>(weight, matrix_of<const T>(x), out); });
 }
 
 void column_deviations(const View& x, const double* weight, const double* mean, double* out) {
   with_dtype(x.dtype, [&]<class T>() {
     const auto m = matrix_of<const T>(x);
-    double* squares = out + m.cols;
-    for (int64_t i = 0; i < m.rows; ++i) {
-      if (!counts(weight, i)) continue;
-      for (int64_t j = 0; j < m.cols; ++j) {
-        const double d = m.row(i)[j] - mean[j];
-        out[j] += d;
-        squares[j] += d * d;
-      }
-    }
+    kernel::column_deviations<T>(weight, m, mean, out, out + m.cols);
   });
 }
 

@@ -1,9 +1,8 @@
 // Ops that move data: shared views, gathers and concatenation of columns, and the cases of the copy that the tape
 // itself makes (runtime/tape/contiguous.cc). Exact; gradients are the reverse moves.
-#include <cstring>
 #include <utility>
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/columns.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -29,17 +28,13 @@ Shapes gather_shape(const Node& n) {
 template <class T>
 void gather_forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
-  const int32_t* index = n.attr<GatherAttr>().index;
-  for (int64_t r = 0; r < y.rows; ++r)
-    for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[index[c]];
+  kernel::gather_columns<T>(x, n.attr<GatherAttr>().index, y);
 }
 
 template <class T>
 void gather_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n)), gx = matrix_of<T>(grads.add(0));
-  const int32_t* index = n.attr<GatherAttr>().index;
-  for (int64_t r = 0; r < gy.rows; ++r)
-    for (int64_t c = 0; c < gy.cols; ++c) gx.row(r)[index[c]] += gy.row(r)[c];
+  kernel::scatter_add_columns<T>(gy, n.attr<GatherAttr>().index, gx);
 }
 
 OutputTangents gather_tangent(Tape& t, Node& n, const InputTangents& d) {
@@ -64,10 +59,8 @@ Shapes concat_shape(const Node& n) {
 template <class T>
 void concat_forward(Tape&, Node& n) {
   const auto a = matrix_of<T>(n.view(0)), b = matrix_of<T>(n.view(1)), y = matrix_of<T>(n.out);
-  for (int64_t r = 0; r < y.rows; ++r) {
-    std::memcpy(y.row(r), a.row(r), static_cast<size_t>(a.cols) * sizeof(T));
-    std::memcpy(y.row(r) + a.cols, b.row(r), static_cast<size_t>(b.cols) * sizeof(T));
-  }
+  kernel::copy_rows<T>(a, y.columns_from(0, a.cols));
+  kernel::copy_rows<T>(b, y.columns_from(a.cols, b.cols));
 }
 
 template <class T>
@@ -78,7 +71,7 @@ void concat_vjp(Tape& t, Node& n, const InputGrads& grads) {
     const int64_t cols = n.view(i).shape[1];
     if (grads.wants(i)) {
       const auto gx = matrix_of<T>(grads.add(i));
-      for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r) + first, gx.row(r), cols);
+      kernel::binary_rows<T>(kernel::Binary::add, gx, gy.columns_from(first, cols), gx);
     }
     first += cols;
   }

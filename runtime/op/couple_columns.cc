@@ -1,8 +1,7 @@
-// couple_columns: rows go in blocks whose parameters, turned so that a number's rows are one run of
-// memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
+// couple_columns: rows go in blocks, and columns in groups, whose parameters, turned so that a number's rows are one run
+// of memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
 // shared parameters are summed within a block, then over blocks in row order.
 #include <algorithm>
-#include <cstring>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
@@ -11,6 +10,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/picked.h"
 #include "runtime/op/repeat_rows.h"
 #include "runtime/op/tangent.h"
 
@@ -58,30 +58,42 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// Rows [first, first + n) of one column after the other.
+// Rows [first, first + n) of a few columns, by unit.
 template <class T>
 struct Block {
   Block(Tape& t, const Node& node)
-      : h(numbers_of<T>(node, node.view(kH))),
+      : picked(index_of(node), count_of(node)),
+        h(numbers_of<T>(node, node.view(kH))),
         per(map_of(node).per()),
+        most(std::clamp<int64_t>(32 / std::max<int64_t>(per, 1), 1, std::max<int64_t>(picked.count(), 1))),
         same(shared(node)),
-        params(t.scratch<T>(per * kBlock)),
-        in(t.scratch<T>(kBlock)),
-        out(t.scratch<T>(kBlock)) {}
+        params(t.scratch<T>(most * per * kBlock)),
+        in(t.scratch<T>(most * kBlock)),
+        out(t.scratch<T>(most * kBlock)),
+        by_row(t.scratch<T>(most * kBlock)) {}
 
-  void load(const Rows<T>& x, int64_t first_row, int64_t rows, int64_t j, int64_t column) {
+  void load(const Rows<T>& x, int64_t first_row, int64_t rows, int64_t j) {
     n = rows;
-    for (int64_t r = 0; r < n; ++r) in[r] = x.row(first_row + r)[column];
-    if (same)
-      for (int64_t i = 0; i < per; ++i) kernel::fill<T>(h.row(j)[i], params + i * n, n);
-    else
-      kernel::transpose(n, per, h.row(first_row) + j * per, h.ld, params, n);
+    columns = std::min(most, picked.count() - j);
+    turn(x.rows_from(first_row, n), j, in);
+    if (!same) return kernel::transpose(n, per * columns, h.row(first_row) + j * per, h.ld, params, n);
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t i = 0; i < per; ++i) kernel::fill<T>(h.row(j + k)[i], params + (k * per + i) * n, n);
+  }
+  // The columns from j of rows of x, by unit.
+  void turn(const Rows<T>& x, int64_t j, T* to) {
+    const auto from = picked.part(j, columns).read(x, by_row);
+    kernel::transpose(n, columns, from.p, from.ld, to, n);
+  }
+  Column<T> column(int64_t k, int64_t index, T* log_det) const {
+    return {n, in + k * n, params + k * per * n, out + k * n, log_det, index};
   }
 
+  PickedColumns picked;
   Rows<T> h;
-  int64_t per, n = 0;
+  int64_t per, most, n = 0, columns = 0;
   bool same;
-  T *params, *in, *out;
+  T *params, *in, *out, *by_row;
 };
 
 template <class T>
@@ -90,15 +102,18 @@ void forward(Tape& t, Node& node) {
   const ColumnMap& map = map_of(node);
   T* log_det = node.extra->y<T>();
   kernel::fill<T>(0, log_det, x.rows);
-  for (int64_t r = 0; r < x.rows; ++r) std::memcpy(z.row(r), x.row(r), static_cast<size_t>(x.cols) * sizeof(T));
+  kernel::copy_rows<T>(x, z);
   const ScratchScope scope(t);
   Block<T> b(t, node);
   for (int64_t first = 0; first < x.rows; first += kBlock)
-    for (int64_t j = 0; j < count_of(node); ++j) {
-      const int64_t column = index_of(node)[j];
-      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
-      map.map({t, first}, Column<T>{b.n, b.in, b.params, b.out, log_det + first, column}, inverse_of(node));
-      for (int64_t r = 0; r < b.n; ++r) z.row(first + r)[column] = b.out[r];
+    for (int64_t j = 0; j < count_of(node); j += b.columns) {
+      b.load(x, first, std::min(kBlock, x.rows - first), j);
+      for (int64_t k = 0; k < b.columns; ++k)
+        map.map({t, first}, b.column(k, index_of(node)[j + k], log_det + first), inverse_of(node));
+      const PickedColumns part = b.picked.part(j, b.columns);
+      const Rows<T> to = z.rows_from(first, b.n), turned = part.write(to, b.by_row);
+      kernel::transpose(b.columns, b.n, b.out, b.n, turned.p, turned.ld);
+      part.written(to, b.by_row);
     }
 }
 
@@ -115,41 +130,41 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   if (grads.wants(kH)) gh = numbers_of<T>(node, shared(node) ? grads.add(kH) : grads.write(kH, &fresh));
   const ScratchScope scope(t);
   Block<T> b(t, node);
-  T *g_out = t.scratch<T>(kBlock), *g_in = t.scratch<T>(m * kBlock);
-  T *g_params = t.scratch<T>(b.per * kBlock), *turned = t.scratch<T>(b.per * kBlock), *row = t.scratch<T>(x.cols);
+  const int64_t all = b.most * kBlock;
+  T *g_out = t.scratch<T>(all), *g_in = t.scratch<T>(all), *g_rows = t.scratch<T>(m * kBlock);
+  T *g_params = t.scratch<T>(b.per * all), *turned = t.scratch<T>(b.per * all), *zeros = t.scratch<T>(x.cols);
+  kernel::fill<T>(0, g_out, all);
+  kernel::fill<T>(0, zeros, x.cols);
   for (int64_t first = 0; first < x.rows; first += kBlock) {
-    for (int64_t j = 0; j < m; ++j) {
-      const int64_t column = index_of(node)[j];
-      b.load(x, first, std::min(kBlock, x.rows - first), j, column);
-      for (int64_t r = 0; r < b.n; ++r) {
-        b.out[r] = z.row(first + r)[column];
-        g_out[r] = gz.p ? gz.row(first + r)[column] : T(0);
+    const int64_t n = std::min(kBlock, x.rows - first);
+    for (int64_t j = 0; j < m; j += b.columns) {
+      b.load(x, first, n, j);
+      b.turn(z.rows_from(first, n), j, b.out);
+      if (gz.p) b.turn(gz.rows_from(first, n), j, g_out);
+      for (int64_t k = 0; k < b.columns; ++k) {
+        const Column<T> c = b.column(k, index_of(node)[j + k], nullptr);
+        map.vjp({t, first},
+                ColumnGrad<T>{n, c.in, c.params, c.out, g_out + k * n, gl ? gl + first : nullptr, g_in + k * n,
+                              g_params + k * b.per * n, c.column},
+                inverse_of(node));
       }
-      map.vjp({t, first},
-              ColumnGrad<T>{b.n, b.in, b.params, b.out, g_out, gl ? gl + first : nullptr, g_in + j * kBlock, g_params,
-                            column},
-              inverse_of(node));
+      kernel::transpose(b.columns, n, g_in, n, g_rows + j, m);
       if (!gh.p) continue;
+      const int64_t numbers = b.per * b.columns;
       if (b.same) {
-        kernel::row_sum<T>(g_params, b.n, b.per, b.n, turned);
-        kernel::accumulate<T>(turned, gh.row(j), b.per);
+        kernel::row_sum<T>(g_params, n, numbers, n, turned);
+        for (int64_t k = 0; k < b.columns; ++k) kernel::accumulate<T>(turned + k * b.per, gh.row(j + k), b.per);
       } else if (fresh) {
-        kernel::transpose(b.per, b.n, g_params, b.n, gh.row(first) + j * b.per, gh.ld);
+        kernel::transpose(numbers, n, g_params, n, gh.row(first) + j * b.per, gh.ld);
       } else {
-        kernel::transpose(b.per, b.n, g_params, b.n, turned, b.per);
-        for (int64_t r = 0; r < b.n; ++r)
-          kernel::accumulate<T>(turned + r * b.per, gh.row(first + r) + j * b.per, b.per);
+        kernel::transpose(numbers, n, g_params, n, turned, numbers);
+        const Rows<T> to = gh.rows_from(first, n).columns_from(j * b.per, numbers);
+        kernel::binary_rows<T>(kernel::Binary::add, to, {turned, n, numbers, numbers}, to);
       }
     }
-    if (!gx.p) continue;
-    for (int64_t r = 0; r < std::min(kBlock, x.rows - first); ++r) {
-      if (gz.p)
-        kernel::copy<T>(gz.row(first + r), row, x.cols);
-      else
-        kernel::fill<T>(0, row, x.cols);
-      for (int64_t j = 0; j < m; ++j) row[index_of(node)[j]] = g_in[j * kBlock + r];
-      kernel::accumulate<T>(row, gx.row(first + r), x.cols);
-    }
+    if (gx.p)
+      b.picked.template add_back<T>(t, gz.p ? gz.rows_from(first, n) : shared_row(zeros, n, x.cols), {g_rows, n, m, m},
+                                    gx.rows_from(first, n));
   }
 }
 

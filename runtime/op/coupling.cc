@@ -1,23 +1,23 @@
 // Coupling maps, given the output h of a conditioner.
 //   affine (Dinh et al. 2017, eq. 7-8):   z_j = x_j s_j + t_j,  log_det = sum_j log s_j,  s = ScaleMap(raw)
 //   additive (Dinh et al. 2015, eq. 9):   z_j = x_j + h_j
-// Scale maps and their exact logarithms are in ops.h. Accuracy: that of kernel::unary (a few ULP) per element; the
-// log-det row sum runs over m in a fixed order. Raw values of any size give a finite scale, except for `exp`.
-#include <cmath>
-#include <cstring>
-
+// Scale maps and their accuracy are in kernel/scale_map.h; the log-det row sum runs over m in a fixed order. Raw values
+// of any size give a finite scale, except for `exp`.
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
-#include "runtime/kernel/unary.h"
+#include "runtime/kernel/rows.h"
+#include "runtime/kernel/scale_map.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/picked.h"
 #include "runtime/op/scale_map.h"
 #include "runtime/op/tangent.h"
 
 namespace nf {
 namespace {
 
+using kernel::Binary, kernel::RowMap, kernel::RowUpdate;
 enum { kX, kH };
 
 struct AffineAttr {
@@ -40,14 +40,6 @@ void check(const Node& n, int64_t h_cols) {
   need_extent(n, kH, 1, h_cols);
 }
 
-template <class T>
-void copy_rows(const Rows<T>& x, const Rows<T>& y) {
-  if (x.ld == x.cols && y.ld == y.cols)
-    std::memcpy(y.p, x.p, static_cast<size_t>(x.rows * x.cols) * sizeof(T));
-  else
-    for (int64_t r = 0; r < x.rows; ++r) std::memcpy(y.row(r), x.row(r), static_cast<size_t>(x.cols) * sizeof(T));
-}
-
 // ---- affine ------------------------------------------------------------------------------------------------------
 
 // saved: scale [n, m] and d(log scale)/d(raw) [n, m].
@@ -64,30 +56,28 @@ Shapes affine_shape(const Node& n) {
   return s;
 }
 
+// Block by block: the numbers between the steps stay in cache.
 template <class T>
 void affine_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
   const auto& a = n.attr<AffineAttr>();
-  const int64_t m = a.m, size = x.rows * m;
-  const int32_t* index = a.index;
-  T* s = static_cast<T*>(n.saved);
-  T* slope = s + size;
+  const int64_t m = a.m;
+  const PickedColumns picked(a.index, m);
+  T *all_s = static_cast<T*>(n.saved), *all_slopes = all_s + x.rows * m, *log_det = n.extra->y<T>();
   const ScratchScope scope(t);
-  T* log_s = t.scratch<T>(size);
-  for (int64_t r = 0; r < x.rows; ++r)  // m may be 1: a call per row would cost more than the row
-    for (int64_t j = 0; j < m; ++j) slope[r * m + j] = h.row(r)[m + j];
-  scale_map<T>(a.map, static_cast<T>(a.cap), s, log_s, slope, size);
-  T* log_det = n.extra->y<T>();
-  kernel::row_sum<T>(log_s, m, x.rows, m, log_det);
-  copy_rows(x, y);
-  if (a.inverse) {
-    kernel::scale<T>(-1, log_det, log_det, x.rows);
-    for (int64_t r = 0; r < x.rows; ++r)
-      for (int64_t j = 0; j < m; ++j) y.row(r)[index[j]] = (x.row(r)[index[j]] - h.row(r)[j]) / s[r * m + j];
-  } else {
-    for (int64_t r = 0; r < x.rows; ++r)
-      for (int64_t j = 0; j < m; ++j) y.row(r)[index[j]] = x.row(r)[index[j]] * s[r * m + j] + h.row(r)[j];
-  }
+  T *log_s = t.scratch<T>(picked.scratch()), *copy = t.scratch<T>(picked.scratch());
+  picked.blocks(x.rows, [&](int64_t first, int64_t rows) {
+    const Rows<T> hb = h.rows_from(first, rows), xb = x.rows_from(first, rows), yb = y.rows_from(first, rows);
+    const Rows<T> s = {all_s + first * m, rows, m, m}, slope = {all_slopes + first * m, rows, m, m};
+    kernel::copy_rows<T>(hb.columns_from(m, m), slope);
+    kernel::scale_map<T>(a.map, static_cast<T>(a.cap), slope.p, s.p, log_s, slope.p, rows * m);
+    kernel::row_sum<T>(log_s, m, rows, m, log_det + first);
+    kernel::copy_rows<T>(xb, yb);
+    kernel::affine_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, picked.read(xb, copy), s,
+                           hb.columns_from(0, m), picked.write(yb, copy));
+    picked.written(yb, copy);
+  });
+  if (a.inverse) kernel::scale<T>(-1, log_det, log_det, x.rows);
 }
 
 // z = x s + t:     gx = gz s,  gt = gz,     graw = (gz x s + gl) slope
@@ -95,46 +85,34 @@ void affine_forward(Tape& t, Node& n) {
 template <class T>
 void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
-  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
-  const T* gl = gl_view.as<T>();
   const auto& a = n.attr<AffineAttr>();
-  const int64_t rows = x.rows, m = a.m;
-  const int32_t* index = a.index;
-  const T* s = static_cast<const T*>(n.saved);
-  const T* slope = s + rows * m;
-  const bool inverse = a.inverse;
-  if (grads.wants(kH)) {
-    const auto gh = matrix_of<T>(grads.add(kH));
-    for (int64_t r = 0; r < rows; ++r) {
-      const T* sr = s + r * m;
-      T* out = gh.row(r);
-      const T gld = gl ? gl[r] : T(0);
-      for (int64_t j = 0; j < m; ++j) {
-        const T g = gy.p ? gy.row(r)[index[j]] : T(0);
-        if (inverse) {
-          out[j] -= g / sr[j];
-          out[m + j] -= (g * y.row(r)[index[j]] + gld) * slope[r * m + j];
-        } else {
-          out[j] += g;
-          out[m + j] += (g * x.row(r)[index[j]] * sr[j] + gld) * slope[r * m + j];
-        }
-      }
+  const auto x = matrix_of<T>(a.inverse ? n.out : n.view(kX)), gy = matrix_of<T>(gy_view);
+  const T* gl = gl_view.as<T>();
+  const int64_t m = a.m;
+  const PickedColumns picked(a.index, m);
+  T *all_s = static_cast<T*>(n.saved), *all_slopes = all_s + x.rows * m;
+  const auto gh = grads.wants(kH) ? matrix_of<T>(grads.add(kH)) : Rows<T>{};
+  const auto gx = grads.wants(kX) && gy.p ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  const ScratchScope scope(t);
+  T *g_copy = t.scratch<T>(picked.scratch()), *copy = t.scratch<T>(picked.scratch());
+  if (!gy.p) kernel::fill<T>(0, g_copy, m);
+  picked.blocks(x.rows, [&](int64_t first, int64_t rows) {
+    const Rows<T> s = {all_s + first * m, rows, m, m}, slope = {all_slopes + first * m, rows, m, m};
+    const Rows<T> gyb = gy.p ? gy.rows_from(first, rows) : Rows<T>{};
+    const auto g = gy.p ? picked.read(gyb, g_copy) : shared_row(g_copy, rows, m);
+    if (gh.p) {
+      const auto gt = gh.rows_from(first, rows).columns_from(0, m), graw = gh.rows_from(first, rows).columns_from(m, m);
+      if (a.inverse)
+        kernel::update_rows<T>(RowUpdate::minus, g, s, gt);
+      else
+        kernel::binary_rows<T>(Binary::add, gt, g, gt);
+      kernel::log_scale_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, g,
+                                picked.read(x.rows_from(first, rows), copy), s, gl ? gl + first : nullptr, slope, graw);
     }
-  }
-  if (grads.wants(kX) && gy.p) {
-    const auto gx = matrix_of<T>(grads.add(kX));
-    const ScratchScope scope(t);
-    T* through = t.scratch<T>(x.cols);
-    for (int64_t r = 0; r < rows; ++r) {
-      const T* g = gy.row(r);
-      kernel::copy(g, through, x.cols);
-      for (int64_t j = 0; j < m; ++j) {
-        const T sj = s[r * m + j];
-        through[index[j]] = inverse ? g[index[j]] / sj : g[index[j]] * sj;
-      }
-      kernel::accumulate(through, gx.row(r), x.cols);
-    }
-  }
+    if (!gx.p) return;
+    kernel::binary_rows<T>(a.inverse ? Binary::div : Binary::mul, g, s, Rows<T>{copy, rows, m, m});
+    picked.add_back<T>(t, gyb, {copy, rows, m, m}, gx.rows_from(first, rows));
+  });
 }
 
 // Of columns `index`: dz = (dx + x dl) s + dt;  dx = (dz - dt) / s - x dl,  with dl that of log s.
@@ -169,30 +147,39 @@ Shapes additive_shape(const Node& n) {
 }
 
 template <class T>
-void additive_forward(Tape&, Node& n) {
+void additive_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
   const auto& a = n.attr<AdditiveAttr>();
-  const int32_t* index = a.index;
-  const T sign = a.inverse ? T(-1) : T(1);
-  copy_rows(x, y);
-  for (int64_t r = 0; r < x.rows; ++r)
-    for (int64_t j = 0; j < h.cols; ++j) y.row(r)[index[j]] += sign * h.row(r)[j];
+  const PickedColumns picked(a.index, a.m);
+  const ScratchScope scope(t);
+  T* copy = t.scratch<T>(picked.scratch());
+  picked.blocks(x.rows, [&](int64_t first, int64_t rows) {
+    const Rows<T> xb = x.rows_from(first, rows), yb = y.rows_from(first, rows);
+    kernel::copy_rows<T>(xb, yb);
+    kernel::binary_rows<T>(a.inverse ? Binary::sub : Binary::add, picked.read(xb, copy), h.rows_from(first, rows),
+                           picked.write(yb, copy));
+    picked.written(yb, copy);
+  });
 }
 
 template <class T>
 void additive_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gy = matrix_of<T>(t.grad_out(n));
   const auto& a = n.attr<AdditiveAttr>();
-  const int32_t* index = a.index;
-  const T sign = a.inverse ? T(-1) : T(1);
+  const PickedColumns picked(a.index, a.m);
   if (grads.wants(kH)) {
     const auto gh = matrix_of<T>(grads.add(kH));
-    for (int64_t r = 0; r < gy.rows; ++r)
-      for (int64_t j = 0; j < gh.cols; ++j) gh.row(r)[j] += sign * gy.row(r)[index[j]];
+    const ScratchScope scope(t);
+    T* copy = t.scratch<T>(picked.scratch());
+    picked.blocks(gy.rows, [&](int64_t first, int64_t rows) {
+      const Rows<T> out = gh.rows_from(first, rows);
+      kernel::binary_rows<T>(a.inverse ? Binary::sub : Binary::add, out, picked.read(gy.rows_from(first, rows), copy),
+                             out);
+    });
   }
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < gy.rows; ++r) kernel::accumulate(gy.row(r), gx.row(r), gy.cols);
+    kernel::binary_rows<T>(Binary::add, gx, gy, gx);
   }
 }
 

@@ -6,10 +6,12 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
 namespace nf {
@@ -19,7 +21,8 @@ constexpr double kHalfLog2Pi = 0.91893853320467274178;  // log(2 pi)/2
 
 template <class T>
 void finish(T* out, int64_t rows, int64_t d) {
-  for (int64_t r = 0; r < rows; ++r) out[r] = T(-0.5) * out[r] - static_cast<T>(kHalfLog2Pi) * static_cast<T>(d);
+  kernel::scale<T>(T(-0.5), out, out, rows);
+  kernel::binary_scalar<T>(kernel::Binary::sub, out, static_cast<T>(kHalfLog2Pi) * static_cast<T>(d), out, rows);
 }
 
 Shapes standard_shape(const Node& n) {
@@ -40,7 +43,7 @@ template <class T>
 void standard_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto z = matrix_of<T>(n.view(0)), gz = matrix_of<T>(grads.add(0));
   const T* g = t.grad_out(n).template as<T>();
-  for (int64_t r = 0; r < z.rows; ++r) kernel::axpy<T>(-g[r], z.row(r), gz.row(r), z.cols);
+  kernel::axpy_rows<T>(-1, g, z, gz);
 }
 
 // d(-|z|^2/2) = -<z, dz>
@@ -85,22 +88,17 @@ void diagonal_forward(Tape& t, Node& n) {
   T* u = static_cast<T*>(n.saved);
   T* out = n.y<T>();
   const ScratchScope scope(t);
-  T* factor = t.scratch<T>(z.cols);
-  T* sum = t.scratch<T>(1);
-  for (int64_t r = 0; r < z.rows; ++r) {
-    T* ur = u + r * z.cols;
-    if (r == 0 || ls.ld != 0) {
-      kernel::scale<T>(-1, ls.row(r), factor, z.cols);
-      kernel::row_sum<T>(factor, z.cols, 1, z.cols, sum);
-      kernel::unary<T>(Unary::exp, 0, factor, factor, z.cols);
-    }
-    kernel::binary<T>(kernel::Binary::sub, z.row(r), loc.row(r), ur, z.cols);
-    kernel::binary<T>(kernel::Binary::mul, ur, factor, ur, z.cols);
-    T dot;
-    kernel::row_dot<T>(ur, z.cols, ur, z.cols, 1, z.cols, &dot);
-    finish(&dot, 1, z.cols);
-    out[r] = dot + *sum;
-  }
+  const int64_t sets = own_rows(ls), d = z.cols;
+  T *minus = t.scratch<T>(checked_mul(sets, d)), *sum = t.scratch<T>(sets);
+  const Rows<const T> factor = exp_minus(t, ls, minus);
+  kernel::row_sum<T>(minus, d, sets, d, sum);
+  kernel::affine_rows<T>(kernel::RowMap::inverse, z, factor, loc, Rows<T>{u, z.rows, d, d});
+  kernel::row_dot<T>(u, d, u, d, z.rows, d, out);
+  finish(out, z.rows, d);
+  if (ls.ld != 0)
+    kernel::accumulate<T>(sum, out, z.rows);
+  else if (z.rows > 0)
+    kernel::binary_scalar<T>(kernel::Binary::add, out, *sum, out, z.rows);
 }
 
 // d/dz = -u e^-l, d/dloc = u e^-l, d/dl = u^2 - 1
@@ -113,17 +111,18 @@ void diagonal_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto target = [&](int i) { return grads.wants(i) ? per_row<T>(grads.add(i), z.rows) : Rows<T>{}; };
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale);
   const ScratchScope scope(t);
-  T* slope = t.scratch<T>(z.cols);
-  for (int64_t r = 0; r < z.rows; ++r) {
-    const T* ur = u + r * z.cols;
-    kernel::scale<T>(-1, ls.row(r), slope, z.cols);
-    kernel::unary<T>(Unary::exp, 0, slope, slope, z.cols);
-    kernel::binary<T>(kernel::Binary::mul, slope, ur, slope, z.cols);
-    if (gz.p) kernel::axpy<T>(-g[r], slope, gz.row(r), z.cols);
-    if (gloc.p) kernel::axpy<T>(g[r], slope, gloc.row(r), z.cols);
-    if (gls.p)
-      for (int64_t c = 0; c < z.cols; ++c) gls.row(r)[c] += g[r] * (ur[c] * ur[c] - 1);
-  }
+  const int64_t d = z.cols;
+  const Rows<const T> all_factors = exp_minus(t, ls);
+  T* slopes = t.scratch<T>(rows_of_block(d) * d);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const Rows<const T> units = {u + first * d, rows, d, d};
+    const Rows<T> slope = {slopes, rows, d, d};
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    kernel::binary_rows<T>(kernel::Binary::mul, all_factors.rows_from(first, rows), units, slope);
+    if (gz.p) kernel::axpy_rows<T>(-1, g + first, slope, block(gz));
+    if (gloc.p) kernel::axpy_rows<T>(1, g + first, slope, block(gloc));
+    if (gls.p) kernel::slope_rows<T>(1, g + first, units, units, block(gls));
+  });
 }
 
 OutputTangents diagonal_tangent(Tape& t, Node& n, const InputTangents& d) {

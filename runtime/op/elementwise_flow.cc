@@ -47,8 +47,7 @@ void bijection_forward(Tape& t, Node& n) {
 template <class T>
 T* spread_rows(Tape& t, const T* gl, int64_t rows, int64_t cols) {
   T* all = t.scratch<T>(rows * cols);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) all[r * cols + c] = gl[r];
+  for (int64_t r = 0; r < rows; ++r) kernel::fill<T>(gl[r], all + r * cols, cols);
   return all;
 }
 

@@ -1,7 +1,7 @@
 // y = h (1 + g) + b and its gradients gh = gy (1 + g), gg = gy h, gb = gy: correctly rounded operations.
 #include "runtime/op/film.h"
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -10,6 +10,7 @@
 namespace nf {
 namespace {
 
+using kernel::RowUpdate;
 enum { kH, kScale, kShift };
 
 Shapes shape(const Node& n) {
@@ -25,11 +26,7 @@ template <class T>
 void forward(Tape&, Node& n) {
   const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), b = matrix_of<T>(n.view(kShift)),
              y = matrix_of<T>(n.out);
-  for (int64_t r = 0; r < h.rows; ++r) {
-    const T *hr = h.row(r), *gr = g.row(r), *br = b.row(r);
-    T* yr = y.row(r);
-    for (int64_t c = 0; c < h.cols; ++c) yr[c] = hr[c] * (1 + gr[c]) + br[c];
-  }
+  kernel::affine_rows<T>(kernel::RowMap::film, h, g, b, y);
 }
 
 template <class T>
@@ -37,13 +34,12 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto target = [&](int i) { return grads.wants(i) ? matrix_of<T>(grads.add(i)) : Rows<T>{}; };
   const auto gh = target(kH), gg = target(kScale), gb = target(kShift);
   const auto h = matrix_of<T>(n.view(kH)), g = matrix_of<T>(n.view(kScale)), gy = matrix_of<T>(t.grad_out(n));
-  for (int64_t r = 0; r < h.rows; ++r) {
-    const T *up = gy.row(r), *gr = g.row(r);
-    if (gh.p)
-      for (int64_t c = 0; c < h.cols; ++c) gh.row(r)[c] += up[c] * (1 + gr[c]);
-    if (gg.p) kernel::mul_add<T>(up, h.row(r), gg.row(r), h.cols);
-    if (gb.p) kernel::accumulate<T>(up, gb.row(r), h.cols);
-  }
+  for_row_blocks(h.rows, h.cols, [&](int64_t first, int64_t rows) {
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    if (gh.p) kernel::update_rows<T>(RowUpdate::film, block(gy), block(g), block(gh));
+    if (gg.p) kernel::update_rows<T>(RowUpdate::fused, block(gy), block(h), block(gg));
+    if (gb.p) kernel::binary_rows<T>(kernel::Binary::add, block(gb), block(gy), block(gb));
+  });
 }
 
 // dy = dh (1 + g) + (h dg + db)

@@ -7,8 +7,9 @@
 // A zero v_i has no direction: the rows become NaN.
 #include <algorithm>
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/columns.h"
 #include "runtime/kernel/gemm.h"
+
 #include "runtime/kernel/triangular.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -54,7 +55,7 @@ void forward(Tape& t, Node& n) {
   kernel::gemm<T>(x.rows, k, d, x.p, x.ld, 1, vt, k, dots, k, Into::overwrite);
   kernel::triangular_solve<T>({!reversed_of(n), false}, x.rows, k, dots, k, s, k, w, k);
   kernel::scale<T>(-1, w, dots, x.rows * k);
-  for (int64_t r = 0; r < x.rows; ++r) kernel::copy<T>(x.row(r), y.row(r), d);
+  kernel::copy_rows<T>(x, y);
   kernel::gemm<T>(x.rows, d, k, dots, k, 1, v.p, v.ld, y.p, y.ld, Into::accumulate);
 }
 
@@ -76,7 +77,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::triangular_solve<T>({!upper, false}, rows, k, gw, k, transposed, k, gs, k);
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < rows; ++r) kernel::accumulate<T>(gy.row(r), gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, gy, gx);
     kernel::gemm<T>(rows, d, k, gs, k, 1, v.p, v.ld, gx.p, gx.ld, Into::accumulate);
   }
   if (!grads.wants(kV)) return;

@@ -15,6 +15,7 @@
 #include "runtime/kernel/gamma_ratio.h"
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/gamma_ratio.h"
@@ -42,17 +43,12 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-double degrees(double log_dof) {
-  const double nu = std::exp(log_dof);
-  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
-}
-
 // a = |u| / sqrt(nu); the square of a large one would overflow.
 double log1p_square(double a) { return a < 1e100 ? std::log1p(a * a) : 2 * std::log(a); }
 
 struct Student {
   explicit Student(double log_dof)
-      : nu(degrees(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
+      : nu(student_dof(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
   double nu, root;
   kernel::GammaRatio normaliser;
   double log_density(double u) const {
@@ -87,32 +83,30 @@ void forward(Tape& t, Node& n) {
   const auto loc = per_row<T>(n.view(kLoc), z.rows, d), ls = per_row<T>(n.view(kLogScale), z.rows, d);
   T* u = static_cast<T*>(n.saved);
   const ScratchScope scope(t);
-  T *factor = t.scratch<T>(d), *f = t.scratch<T>(checked_mul(z.rows, d));
-  for (int64_t r = 0; r < z.rows; ++r) {
-    T* ur = u + r * d;
-    if (r == 0 || ls.ld != 0) {
-      kernel::scale<T>(-1, ls.row(r), factor, d);
-      kernel::unary<T>(Unary::exp, 0, factor, factor, d);
+  T* f = t.scratch<T>(checked_mul(z.rows, d));
+  T* softplus = t.scratch<T>(rows_of_block(d) * d);
+  const Rows<const T> factors = exp_minus(t, ls);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const int64_t count = rows * d;
+    T *ub = u + first * d, *fb = f + first * d;
+    kernel::affine_rows<T>(kernel::RowMap::inverse, z.rows_from(first, rows), factors.rows_from(first, rows),
+                           loc.rows_from(first, rows), Rows<T>{ub, rows, d, d});
+    if (family == Family::student) return;
+    kernel::unary<T>(Unary::abs, 0, ub, fb, count);
+    kernel::scale<T>(-1, fb, fb, count);
+    if (family == Family::laplace) {
+      kernel::binary_scalar<T>(Binary::sub, fb, static_cast<T>(kLog2), fb, count);
+    } else {
+      kernel::unary<T>(Unary::softplus, 1, fb, softplus, count);
+      kernel::axpy<T>(-2, softplus, fb, count);
     }
-    kernel::binary<T>(Binary::sub, z.row(r), loc.row(r), ur, d);
-    kernel::binary<T>(Binary::mul, ur, factor, ur, d);
-  }
-  const int64_t all = z.rows * d;
-  if constexpr (family == Family::student) {
+  });
+  if constexpr (family == Family::student)
     each_student(t, per_row<T>(n.view(kLogDof), z.rows, d), [&](int64_t r, int64_t c, const Student& s) {
       f[r * d + c] = static_cast<T>(s.log_density(static_cast<double>(u[r * d + c])));
     });
-  } else {
-    for (int64_t k = 0; k < all; ++k) f[k] = -std::abs(u[k]);
-    if constexpr (family == Family::laplace) {
-      kernel::binary_scalar<T>(Binary::sub, f, static_cast<T>(kLog2), f, all);
-    } else {
-      T* s = t.scratch<T>(all);
-      kernel::unary<T>(Unary::softplus, 1, f, s, all);
-      kernel::axpy<T>(-2, s, f, all);
-    }
-  }
-  for (int64_t r = 0; r < z.rows; ++r) kernel::binary<T>(Binary::sub, f + r * d, ls.row(r), f + r * d, d);
+  const Rows<T> by_row = {f, z.rows, d, d};
+  kernel::binary_rows<T>(Binary::sub, by_row, ls, by_row);
   kernel::row_sum<T>(f, d, z.rows, d, n.y<T>());
 }
 
@@ -127,7 +121,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gz = target(kZ), gloc = target(kLoc), gls = target(kLogScale),
              gdof = family == Family::student ? target(kLogDof) : Rows<T>{};
   const ScratchScope scope(t);
-  T *slope = t.scratch<T>(all), *factor = t.scratch<T>(d);
+  T* slope = t.scratch<T>(all);
   if constexpr (family == Family::student) {
     each_student(t, per_row<T>(n.view(kLogDof), z.rows, d), [&](int64_t r, int64_t c, const Student& s) {
       const auto v = static_cast<double>(u[r * d + c]);
@@ -142,16 +136,15 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::unary<T>(Unary::tanh, 0, slope, slope, all);
     kernel::scale<T>(-1, slope, slope, all);
   }
-  for (int64_t r = 0; r < z.rows; ++r) {
-    T* s = slope + r * d;
-    if (gls.p)
-      for (int64_t c = 0; c < d; ++c) gls.row(r)[c] -= g[r] * (u[r * d + c] * s[c] + 1);
-    kernel::scale<T>(-1, ls.row(r), factor, d);
-    kernel::unary<T>(Unary::exp, 0, factor, factor, d);
-    kernel::binary<T>(Binary::mul, s, factor, s, d);
-    if (gz.p) kernel::axpy<T>(g[r], s, gz.row(r), d);
-    if (gloc.p) kernel::axpy<T>(-g[r], s, gloc.row(r), d);
-  }
+  const Rows<const T> all_factors = exp_minus(t, ls);
+  for_row_blocks(z.rows, d, [&](int64_t first, int64_t rows) {
+    const Rows<T> s = {slope + first * d, rows, d, d};
+    const auto block = [=](const Rows<T>& m) { return m.rows_from(first, rows); };
+    if (gls.p) kernel::slope_rows<T>(-1, g + first, {u + first * d, rows, d, d}, s, block(gls));
+    kernel::binary_rows<T>(Binary::mul, s, all_factors.rows_from(first, rows), s);
+    if (gz.p) kernel::axpy_rows<T>(1, g + first, s, block(gz));
+    if (gloc.p) kernel::axpy_rows<T>(-1, g + first, s, block(gloc));
+  });
 }
 
 template <Family family>
@@ -209,7 +202,7 @@ void draws_forward(Tape& t, Node& n) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < d; ++c) {
       const double* uv = u + (r * d + c) * 2;
-      const double nu = degrees(static_cast<double>(log_dof.row(r)[c]));
+      const double nu = student_dof(static_cast<double>(log_dof.row(r)[c]));
       const double e = -2 / nu * std::log(uv[0]), grown = std::expm1(e);
       const double x = std::sqrt(nu * grown) * std::cos(2 * M_PI * uv[1]);
       y[r * d + c] = static_cast<T>(x);
@@ -223,7 +216,7 @@ void draws_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const int64_t rows = a.rows, d = a.event;
   const auto g = matrix_of<T>(t.grad_out(n)), out = per_row<T>(grads.add(0), rows, d);
   const T* slope = static_cast<const T*>(n.saved);
-  for (int64_t r = 0; r < rows; ++r) kernel::mul_add<T>(g.row(r), slope + r * d, out.row(r), d);
+  kernel::update_rows<T>(kernel::RowUpdate::fused, g, {slope, rows, d, d}, out);
 }
 
 const Op kDraws = {"student_draws",        Layout::rows,       draws_shape,
@@ -260,6 +253,11 @@ Var logistic_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(
 Var laplace_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kLaplace, {z, loc, log_scale}); }
 Var student_log_prob(Tape& t, Var z, Var loc, Var log_scale, Var log_dof) {
   return t.record(kStudent, {z, loc, log_scale, log_dof});
+}
+
+double student_dof(double log_dof) {
+  const double nu = std::exp(log_dof);
+  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
 }
 
 Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {

@@ -1,8 +1,7 @@
 // map_columns: a ColumnMap applied to every column, with parameters by unit. Exact but for the map itself.
-#include <cstring>
-
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/affine_column.h"
 #include "runtime/op/columns.h"
 #include "runtime/op/family.h"
@@ -67,7 +66,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   if (gz.p)
     kernel::transpose(n, event, gz.p, gz.ld, g_out, n);
   else
-    std::memset(g_out, 0, static_cast<size_t>(count) * sizeof(T));
+    kernel::fill<T>(0, g_out, count);
   for (int64_t i = 0; i < event; ++i) {
     const int64_t column = order_of(node)[i], at = column * n;
     map.vjp(t,
@@ -79,7 +78,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
     kernel::transpose(event, n, g_in, n, g_out, event);
-    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(g_out + r * event, gx.row(r), event);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {g_out, n, event, event}, gx);
   }
 }
 

@@ -1,5 +1,9 @@
 // Parameters that are shared by all rows or given per row.
 #pragma once
+#include <algorithm>
+
+#include "runtime/kernel/columns.h"
+#include "runtime/kernel/unary.h"
 #include "runtime/op/layout.h"
 
 namespace nf {
@@ -18,6 +22,24 @@ template <class T>
 Rows<T> per_row(const View& v, int64_t rows, int64_t shared) {
   if (v.shape.rank == 2 && v.shape[0] == rows && v.shape[1] == shared) return matrix_of<T>(v);
   return {v.as<T>(), rows, shared, 0};
+}
+
+// Where loops over all rows of such a matrix need to go: one row when they are shared.
+template <class T>
+int64_t own_rows(const Rows<T>& p) {
+  return p.ld == 0 ? std::min<int64_t>(p.rows, 1) : p.rows;
+}
+
+// e^-l in scratch memory, shared as l is; -l itself goes to `minus` if there is one.
+template <class T>
+Rows<const T> exp_minus(Tape& t, const Rows<T>& l, T* minus = nullptr) {
+  const int64_t rows = own_rows(l), n = checked_mul(rows, l.cols);
+  T* factor = t.scratch<T>(n);
+  kernel::copy_rows<T>({l.p, rows, l.cols, l.ld}, Rows<T>{factor, rows, l.cols, l.cols});
+  kernel::scale<T>(-1, factor, factor, n);
+  if (minus) kernel::copy<T>(factor, minus, n);
+  kernel::unary<T>(kernel::Unary::exp, 0, factor, factor, n);
+  return {factor, l.rows, l.cols, l.ld == 0 ? 0 : l.cols};
 }
 
 }  // namespace nf

@@ -18,7 +18,9 @@
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/kernel/planar.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -131,11 +133,7 @@ void constrain(const Saved<T>& v) {
   }
   kernel::scale<T>(-1, v.s, v.minus_s, v.sets);
   kernel::unary<T>(Unary::softplus, 1, v.s, v.m, 2 * v.sets);  // m, and softplus(s) - s without cancellation
-  for (int64_t i = 0; i < v.sets; ++i) {
-    const bool none = v.q[i] < std::numeric_limits<T>::min();
-    v.m[i] = none ? T(1) : v.m[i];
-    v.k[i] = none ? T(0) : (v.k[i] - 1) / v.q[i];
-  }
+  kernel::planar_constrain<T>(v.q, v.m, v.k, v.sets);
   kernel::copy(v.u(), v.uhat, v.d * v.sets);
   if (v.rows)
     for (int64_t j = 0; j < v.d; ++j) kernel::mul_add(v.w() + j * v.sets, v.k, v.uhat + j * v.sets, v.sets);
@@ -187,19 +185,10 @@ void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
     kernel::row_dot(guhat, d, v.w(), d, 1, d, gk);
   }
   kernel::unary<T>(Unary::sigmoid, 0, v.s, sigma, 2 * sets);  // and of -s
-  for (int64_t i = 0; i < sets; ++i) {
-    const bool none = v.q[i] < std::numeric_limits<T>::min();
-    gk[i] = none ? T(0) : gk[i] / v.q[i];
-    gs[i] = none ? T(0) : gm[i] * sigma[i] - gk[i] * other[i];
-  }
-  for (int64_t j = 0; j < d; ++j) {
-    const T *u = v.u() + j * sets, *w = v.w() + j * sets;
-    T *gu_j = guhat + j * sets, *gw_j = gw + j * sets;
-    for (int64_t i = 0; i < sets; ++i) {
-      gw_j[i] += v.k[i] * gu_j[i] + gs[i] * u[i] - 2 * (v.k[i] * w[i]) * gk[i];
-      gu_j[i] += gs[i] * w[i];
-    }
-  }
+  kernel::planar_constrain_grad<T>(v.q, gm, sigma, other, gk, gs, sets);
+  for (int64_t j = 0; j < d; ++j)
+    kernel::planar_direction_grad<T>(v.k, gs, gk, v.u() + j * sets, v.w() + j * sets, guhat + j * sets, gw + j * sets,
+                                     sets);
 }
 
 //   z = x + u^ h:  ga = h' (gz.u^) + gl dl/da,     gx = gz + ga w,  gw = ga x,  gb = ga,  gu^ = h gz,  gm = gl dl/dm
@@ -209,7 +198,6 @@ template <class T>
 void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
-  const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
   const PlanarMap& map = map_of(node);
@@ -223,18 +211,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
     kernel::fill<T>(0, gz, d * n);
   v.dots(v.uhat, gz, nullptr, ga);
   kernel::ridge_slopes(map.h, static_cast<T>(map.slope), v.a, v.m, v.m_step(), dh, det, dl, dm, n);
-  const T sign = map.inverse ? T(-1) : T(1);
-  for (int64_t r = 0; r < n; ++r) {
-    const T gld = gl ? sign * gl[r] : T(0);
-    ga[r] = sign * dh[r] * ga[r] + gld * dl[r];
-    dm[r] *= gld;
-    h[r] = sign * v.h[r];
-  }
-  if (map.inverse)
-    for (int64_t r = 0; r < n; ++r) {
-      ga[r] /= det[r];
-      dm[r] += ga[r] * h[r];
-    }
+  kernel::planar_grad<T>(map.inverse ? T(-1) : T(1), gl_view.as<T>(), dh, det, dl, v.h, ga, dm, h, n);
   if (grads.wants(kP)) {
     T* gp = t.scratch<T>((2 * d + 1) * sets);
     T *gu = gp, *gw = gp + d * sets, *gb = gp + 2 * d * sets, *gm = dm;
@@ -253,7 +230,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       const auto rows = matrix_of<T>(out);
       T* turned = t.scratch<T>((2 * d + 1) * n);
       kernel::transpose(2 * d + 1, n, gp, n, turned, 2 * d + 1);
-      for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * (2 * d + 1), rows.row(r), 2 * d + 1);
+      kernel::binary_rows<T>(kernel::Binary::add, rows, {turned, n, 2 * d + 1, 2 * d + 1}, rows);
     } else {
       kernel::accumulate<T>(gp, out.as<T>(), 2 * d + 1);
     }
@@ -264,7 +241,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
     const auto gx = matrix_of<T>(grads.write(kX, &fresh));
     if (fresh) return kernel::transpose(d, n, gz, n, gx.p, gx.ld);
     kernel::transpose(d, n, gz, n, back, d);
-    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(back + r * d, gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {back, n, d, d}, gx);
   }
 }
 

@@ -8,13 +8,13 @@
 // At x = x0 the map is smooth along every line but log_det has a kink: its gradient by x is 0 there.
 #include "runtime/op/radial.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
+#include "runtime/kernel/radial.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -54,7 +54,7 @@ struct Saved {
     alpha = q + n;
     b = alpha + sets;
   }
-  int64_t set(int64_t row) const { return rows ? row : 0; }
+  int64_t step() const { return rows ? 1 : 0; }
 };
 
 Shapes shape(const Node& n) {
@@ -99,7 +99,8 @@ template <class T>
 void radius(const Saved<T>& v, T* r) {
   kernel::fill<T>(0, r, v.n);
   for (int64_t j = 0; j < v.d; ++j) kernel::mul_add(v.offset + j * v.n, v.offset + j * v.n, r, v.n);
-  for (int64_t i = 0; i < v.n; ++i) r[i] = std::min(std::sqrt(r[i]), std::numeric_limits<T>::max() / 4);
+  kernel::unary<T>(Unary::sqrt, 0, r, r, v.n);
+  kernel::binary_scalar<T>(Binary::min, r, std::numeric_limits<T>::max() / 4, r, v.n);
 }
 
 template <class T>
@@ -111,30 +112,22 @@ void forward(Tape& t, Node& node) {
   if (n == 0) return;
   const ScratchScope scope(t);
   T *out = t.scratch<T>(d * n), *factor = t.scratch<T>(n), *log_s = t.scratch<T>(2 * n), *log_q = log_s + n;
+  T* log_det = node.extra->y<T>();
   const T* p = parameters(t, node, v);
   kernel::unary<T>(Unary::softplus, 1, p + d * v.sets, v.alpha, 2 * v.sets);
   kernel::transpose(n, d, x.p, x.ld, out, n);
   columns(Binary::sub, v, out, p, v.offset);
   radius(v, v.r);
-  for (int64_t i = 0; i < n; ++i) {
-    const T alpha = v.alpha[v.set(i)], b = v.b[v.set(i)];
-    if (inverse) {
-      const T length = v.r[i], c = length - b, root = std::sqrt(c * c + 4 * length * alpha);
-      const T r = c >= 0 ? (c + root) / 2 : 2 * length * alpha / (root - c);
-      v.r[i] = std::min(r, std::numeric_limits<T>::max() / 4);
-    }
-    const T r = v.r[i], h = 1 / (r + alpha);
-    v.s[i] = (r + b) * h;
-    v.q[i] = (r * h) * ((r + 2 * alpha) * h) + (alpha * h) * (b * h);
-    factor[i] = inverse ? (r + alpha) / (r + b) : v.s[i];
-  }
+  kernel::radial<T>(inverse, v.alpha, v.b, v.step(), v.r, v.s, v.q, factor, n);
   for (int64_t j = 0; j < d; ++j) kernel::binary(Binary::mul, v.offset + j * n, factor, out + j * n, n);
   columns(Binary::add, v, out, p, out);
   kernel::transpose(d, n, out, n, z.p, z.ld);
   kernel::unary<T>(Unary::log, 0, v.s, log_s, 2 * n);  // s and q lie side by side
-  T* log_det = node.extra->y<T>();
-  const T others = static_cast<T>(d - 1), sign = inverse ? T(-1) : T(1);
-  for (int64_t i = 0; i < n; ++i) log_det[i] = sign * (d > 1 ? others * log_s[i] + log_q[i] : log_q[i]);
+  if (d > 1) {
+    kernel::scale<T>(static_cast<T>(d - 1), log_s, log_s, n);
+    kernel::binary<T>(Binary::add, log_s, log_q, log_q, n);
+  }
+  kernel::scale<T>(inverse ? T(-1) : T(1), log_q, log_det, n);
 }
 
 // With o = x - x0, z = x0 + s o:  gs = gz.o,  gr, g_alpha, gB from s and log_det,  go = s gz + (gr/r) o.
@@ -145,7 +138,6 @@ template <class T>
 void vjp(Tape& t, Node& node, const InputGrads& grads) {
   const View g_view = t.grad_out(node), gl_view = t.grad_out(*node.extra);
   const auto g = matrix_of<T>(g_view);
-  const T* gl = gl_view.as<T>();
   const Saved<T> v(node);
   const int64_t n = v.n, d = v.d, sets = v.sets;
   const bool inverse = inverse_of(node);
@@ -163,26 +155,9 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
     radius(v, length);
   else
     kernel::copy(v.r, length, n);
-  const T others = static_cast<T>(d - 1);
-  for (int64_t i = 0; i < n; ++i) {
-    const T alpha = v.alpha[v.set(i)], b = v.b[v.set(i)], r = v.r[i], s = v.s[i], q = v.q[i];
-    const T h = 1 / (r + alpha), hq = h / q, away = d > 1 ? others / (r + b) : T(0);
-    const T s_r = (alpha - b) * h * h, s_a = -s * h, s_b = h;
-    const T l_r = away - others * h + 2 * hq - 2 * h;
-    const T l_a = (2 * r + b) * h * hq - 2 * h - others * h, l_b = away + alpha * h * hq;
-    const T gld = !gl ? T(0) : inverse ? -gl[i] : gl[i];
-    const T gs = inverse ? -dot[i] / (s * s) : dot[i];
-    T gr = gs * s_r + gld * l_r;
-    ga[i] = gs * s_a + gld * l_a;
-    gb[i] = gs * s_b + gld * l_b;
-    if (inverse) {
-      gr /= q;
-      ga[i] -= gr * r * s_a;
-      gb[i] -= gr * r * s_b;
-    }
-    factor[i] = inverse ? 1 / s : s;
-    pull[i] = length[i] == 0 ? T(0) : gr / length[i];
-  }
+  kernel::radial_grad<T>(inverse, static_cast<T>(d - 1),
+                         {v.alpha, v.b, v.step(), v.r, v.s, v.q, length, dot, gl_view.as<T>(), ga, gb, factor, pull},
+                         n);
   for (int64_t j = 0; j < d; ++j) {
     kernel::binary(Binary::mul, gy + j * n, factor, go + j * n, n);
     kernel::mul_add(pull, v.offset + j * n, go + j * n, n);
@@ -208,7 +183,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       const auto rows = matrix_of<T>(out);
       T* turned = t.scratch<T>((d + 2) * n);
       kernel::transpose(d + 2, n, gp, n, turned, d + 2);
-      for (int64_t i = 0; i < n; ++i) kernel::accumulate<T>(turned + i * (d + 2), rows.row(i), d + 2);
+      kernel::binary_rows<T>(Binary::add, rows, {turned, n, d + 2, d + 2}, rows);
     } else {
       kernel::accumulate<T>(gp, out.as<T>(), d + 2);
     }
@@ -216,7 +191,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
     kernel::transpose(d, n, go, n, gy, d);
-    for (int64_t i = 0; i < n; ++i) kernel::accumulate<T>(gy + i * d, gx.row(i), d);
+    kernel::binary_rows<T>(Binary::add, gx, {gy, n, d, d}, gx);
   }
 }
 

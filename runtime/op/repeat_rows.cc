@@ -1,7 +1,7 @@
 // y[r] = x[0] for n rows: exact copies; gx = sum_r gy[r] in row order.
 #include "runtime/op/repeat_rows.h"
 
-#include "runtime/kernel/binary.h"
+#include "runtime/kernel/columns.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -24,7 +24,7 @@ Shapes shape(const Node& n) {
 template <class T>
 void forward(Tape&, Node& n) {
   const auto y = matrix_of<T>(n.out);
-  for (int64_t r = 0; r < y.rows; ++r) kernel::copy<T>(n.x<T>(0), y.row(r), y.cols);
+  kernel::copy_rows<T>(shared_row(n.x<T>(0), y.rows, y.cols), y);
 }
 
 template <class T>

@@ -4,11 +4,7 @@
 
 namespace nf {
 
-// From raw (in `slope`, n elements): scale s, log s, and d(log s)/d(raw), which replaces raw. The spans are apart.
-template <class T>
-void scale_map(ScaleMap map, T cap, T* s, T* log_s, T* slope, int64_t n);
-
-// The same as ordinary ops, for tangents. raw may have any shape.
+// kernel::scale_map as ordinary ops, for tangents. raw may have any shape.
 struct ScaleVars {
   Var s, log_s;
 };

@@ -8,6 +8,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -197,7 +198,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
     });
     if (grads.wants(kX)) {
       const auto gx = matrix_of<T>(grads.add(kX));
-      for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+      kernel::binary_rows<T>(kernel::Binary::add, gx, {g, y.rows, d, d}, gx);
     }
     if (grads.wants(kW)) {
       const auto gw = matrix_of<T>(grads.add(kW));

@@ -15,6 +15,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -196,7 +197,7 @@ void parameters_vjp(Tape& t, const InputGrads& grads, const Core<T>& c, const T*
   const auto by_rows = matrix_of<T>(out);
   T* turned = t.scratch<T>(count * n);
   kernel::transpose(count, n, gp, n, turned, count);
-  for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * count, by_rows.row(r), count);
+  kernel::binary_rows<T>(Binary::add, by_rows, {turned, n, count, count}, by_rows);
 }
 
 template <class T>
@@ -249,7 +250,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
     const auto out = matrix_of<T>(grads.add(kY));
     T* turned = ga;  // ga is no longer needed
     kernel::transpose(m, n, gy, n, turned, m);
-    for (int64_t r = 0; r < n; ++r) kernel::accumulate<T>(turned + r * m, out.row(r), m);
+    kernel::binary_rows<T>(Binary::add, out, {turned, n, m, m}, out);
   }
 }
 

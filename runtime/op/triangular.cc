@@ -8,6 +8,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
+#include "runtime/kernel/rows.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -112,7 +113,7 @@ void product_vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::transpose(d, d, static_cast<const T*>(n.saved), d, a, d);
     kernel::triangular_multiply<T>(upper, x.rows, d, gy.p, gy.ld, a, d, g, d);
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < x.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {g, x.rows, d, d}, gx);
   }
   if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, x.rows, d, gy.p, gy.ld, x.p, x.ld, a, d);
@@ -142,7 +143,7 @@ void solve_vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::triangular_solve<T>({upper, !n.in[kDiagonal]}, y.rows, d, gy.p, gy.ld, a, d, g, d);
   if (grads.wants(kX)) {
     const auto gx = matrix_of<T>(grads.add(kX));
-    for (int64_t r = 0; r < y.rows; ++r) kernel::accumulate<T>(g + r * d, gx.row(r), d);
+    kernel::binary_rows<T>(kernel::Binary::add, gx, {g, y.rows, d, d}, gx);
   }
   if (wants_matrix(grads)) {
     kernel::triangular_outer<T>(upper, y.rows, d, g, d, y.p, y.ld, a, d);

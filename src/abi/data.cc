@@ -94,7 +94,7 @@ nf_status nf_table_save(const nf_view* v, const char* path, const char* const* c
     if (csv)
       save_csv(path, packed, names);
     else
-      save_npy(path, packed);
+      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));  // (n,) stays (n,)
   });
 }
 

@@ -176,4 +176,10 @@ void check_context(const View& context, int64_t rows, int64_t columns) {
          static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(columns));
 }
 
+bool is_inverse(nf_direction d) {
+  if (d != NF_FORWARD && d != NF_INVERSE)
+    fail(Code::argument, "direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", d);
+  return d == NF_INVERSE;
+}
+
 }  // namespace nf

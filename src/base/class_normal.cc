@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/core/rows.h"
+#include "runtime/kernel/quantile.h"
 #include "runtime/op/class_rows.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
@@ -47,6 +48,13 @@ class ClassNormal final : public Base {
   }
   Var sample(const Scope& s, int64_t rows, Var context) const override {
     return located(s.tape, standard_normal(s.tape, rows, event_), of(s, loc_, context), of(s, log_scale_, context));
+  }
+  Var temper(const Scope& s, Var z, Var context, double temperature) const override {
+    return tempered(s.tape, z, of(s, loc_, context), temperature);
+  }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var context) const override {
+    return located(s.tape, quantiles(s.tape, u, rows, event_, kernel::normal_quantile), of(s, loc_, context),
+                   of(s, log_scale_, context));
   }
 
   std::string context_error(Var context) const override {

@@ -1,5 +1,6 @@
 // Normal with one mean and one scale per column, learned or from the context:
 //   log p(z) = sum_j log N(z_j; loc_j, exp(log_scale_j)),   z = loc + exp(log_scale) * eps.
+#include "runtime/kernel/quantile.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
 #include "src/base/parameters.h"
@@ -20,6 +21,13 @@ class DiagonalNormal final : public Base {
   Var sample(const Scope& s, int64_t rows, Var context) const override {
     const auto p = parameters_(s, context);
     return located(s.tape, standard_normal(s.tape, rows, event_), p[0], p[1]);
+  }
+  Var temper(const Scope& s, Var z, Var context, double temperature) const override {
+    return tempered(s.tape, z, parameters_(s, context)[0], temperature);
+  }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var context) const override {
+    const auto p = parameters_(s, context);
+    return located(s.tape, quantiles(s.tape, u, rows, event_, kernel::normal_quantile), p[0], p[1]);
   }
 
  private:

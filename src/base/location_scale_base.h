@@ -1,5 +1,6 @@
-// Location-scale families per column: z = loc + exp(log_scale) q(v), with v uniform on (0, 1) and q the quantile
-// function of a standard distribution.
+// Location-scale families per column: z = loc + exp(log_scale) q(v), with v uniform on (0, 1) and q the quantile function
+// of a standard distribution: kQuantile for samples, whose bits are pinned, and kQuantiles, which is accurate to the last
+// digits, for quantile().
 #pragma once
 #include "runtime/op/location_scale.h"
 #include "src/base/parameters.h"
@@ -7,7 +8,7 @@
 namespace nf {
 
 // kLogProb(tape, z, loc, log_scale) returns the log-densities of the rows, [n].
-template <Var (*kLogProb)(Tape&, Var, Var, Var), double (*kQuantile)(double)>
+template <Var (*kLogProb)(Tape&, Var, Var, Var), double (*kQuantile)(double), QuantileKernel kQuantiles>
 class LocationScaleBase final : public Base {
  public:
   using Config = ParametersConfig;
@@ -21,6 +22,13 @@ class LocationScaleBase final : public Base {
   Var sample(const Scope& s, int64_t rows, Var context) const override {
     const auto p = parameters_(s, context);
     return located(s.tape, draws(s.tape, rows, event_, kQuantile), p[0], p[1]);
+  }
+  Var temper(const Scope& s, Var z, Var context, double temperature) const override {
+    return tempered(s.tape, z, parameters_(s, context)[0], temperature);
+  }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var context) const override {
+    const auto p = parameters_(s, context);
+    return located(s.tape, quantiles(s.tape, u, rows, event_, kQuantiles), p[0], p[1]);
   }
 
  private:

@@ -2,6 +2,7 @@
 //   log p(z) = sum_j (-|u_j| - 2 log(1 + e^-|u_j|) - log_scale_j),   z = loc + exp(log_scale) log(v/(1 - v)), v uniform.
 #include <cmath>
 
+#include "runtime/kernel/quantile.h"
 #include "src/base/location_scale_base.h"
 
 namespace nf {
@@ -9,7 +10,7 @@ namespace {
 
 double quantile(double v) { return std::log(v) - std::log1p(-v); }
 
-using Logistic = LocationScaleBase<logistic_log_prob, quantile>;
+using Logistic = LocationScaleBase<logistic_log_prob, quantile, kernel::logistic_quantile>;
 
 }  // namespace
 

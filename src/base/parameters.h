@@ -24,6 +24,7 @@ class Parameters {
     std::string name;
     Dims shape;
     Init init;
+    DenseFormPtr form = nullptr;
   };
   Parameters(const ParametersConfig& config, const Declare& d, const std::vector<Tensor>& tensors);
 

@@ -62,6 +62,18 @@ class Uniform final : public Base {
     });
     return z;
   }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var) const override {
+    const size_t d = low_.size();
+    Var z = s.tape.empty({rows, static_cast<int64_t>(d)});
+    with_dtype(s.tape.dtype(), [&]<class T>() {
+      T* out = z->out.as<T>();
+      for (int64_t r = 0; r < rows; ++r)
+        for (size_t j = 0; j < d; ++j)
+          *out++ = std::clamp(static_cast<T>(low_[j] + (high_[j] - low_[j]) * *u++), static_cast<T>(low_[j]),
+                              static_cast<T>(high_[j]));
+    });
+    return z;
+  }
 
  private:
   static std::vector<double> ends(const std::vector<double>& v, const char* field, const Declare& d) {

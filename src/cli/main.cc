@@ -1,15 +1,15 @@
-// nf: trains, scores and samples normalizing flows from the command line, using only the public C header.
-// Exit codes (handle.h): 0 success, 1 failure, 2 wrong command line, 130 interrupted. Errors go to standard error.
+// nf: trains, scores and samples normalizing flows from the command line, using only the public header nf.hpp.
+// Exit codes (common/failure.h): 0 success, 1 failure, 2 wrong command line, 130 interrupted. Errors go to standard error.
 #include <cstdio>
 #include <exception>
 #include <new>
 
-#include "src/cli/commands.h"
-#include "src/cli/handle.h"
-#include "src/cli/help.h"
-#include "src/cli/text.h"
+#include "src/cli/common/commands.h"
+#include "src/cli/common/failure.h"
+#include "src/cli/common/help.h"
+#include "src/cli/common/text.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 
 int print_error(const std::string& message, const std::string& hint, int code) {
@@ -107,14 +107,16 @@ int run(int argc, char** argv) {
   return code;
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli
 
 int main(int argc, char** argv) {
-  using namespace nf::cli;
+  using namespace cli;
   try {
     return run(argc, argv);
   } catch (const Failure& e) {
     return print_error(e.what(), e.hint, e.code);
+  } catch (const nf::Exception& e) {
+    return print_error(*e.what() ? e.what() : nf::status_name(e.status()), {}, kFailed);
   } catch (const std::bad_alloc&) {
     return print_error("out of memory", {}, kFailed);
   } catch (const std::exception& e) {

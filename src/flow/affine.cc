@@ -27,7 +27,7 @@ class Affine final : public Layer {
   Affine(const Config& c, const Declare& d) {
     check_dense(d, "type");
     const int64_t n = d.columns();
-    if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros());
+    if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros(), triangle_form(n, false));
     log_diagonal_ = d.param("log_diagonal", {n}, Init::zeros());
     if (c.rank > 0)
       low_rank_ = d.param("low_rank", {c.rank, n}, Init::gaussian(0.1 / std::sqrt(static_cast<double>(n))));

@@ -28,8 +28,8 @@ class LuLinear final : public Layer {
     const bool identity = c.init == Start::identity;
     const Init spread = identity ? Init::zeros() : Init::uniform_pm(1 / std::sqrt(static_cast<double>(n)));
     if (entries > 0) {
-      lower_ = d.param("lower", {entries}, spread);
-      upper_ = d.param("upper", {entries}, spread);
+      lower_ = d.param("lower", {entries}, spread, triangle_form(n, false));
+      upper_ = d.param("upper", {entries}, spread, triangle_form(n, true));
     }
     raw_ = d.param("diagonal", {n}, identity ? Init::fill(std::log(std::expm1(1 - c.eps))) : spread);
     if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());

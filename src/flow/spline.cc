@@ -25,7 +25,9 @@ class Spline final : public Layer {
   Spline(const Config& c, const Declare& d)
       : column_(c.spline, d),
         all_(static_cast<size_t>(d.columns())),
-        params_(c.params, d, {{"spline", checked_mul(d.columns(), column_.per()), Init::zeros()}}) {
+        params_(c.params, d,
+                {{"spline", checked_mul(d.columns(), column_.per()), Init::zeros(),
+                  reshaped_form({d.columns(), column_.per()})}}) {
     std::iota(all_.begin(), all_.end(), 0);
   }
 

@@ -143,7 +143,7 @@ Table load_table(const Allocator& allocator, const char* path, const TableOption
 }
 
 void save_npy(const char* path, const View& m) {
-  check_matrix(m);
+  if (m.shape.rank != 1) check_matrix(m);
   AtomicFile file(path);
   write_npy(file, m.dtype, m.shape, m.data);
   file.commit();

@@ -37,12 +37,13 @@ class Density {
   // or nullptr for a model without context.
   virtual Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const = 0;
   // Draws samples number t.random.first_row ... of seed t.random.seed, with the latents z they come from, and their
-  // log_prob [n] on request.
+  // log_prob [n] on request. temperature: a factor of the latents' deviation from the base's mean. Error{unsupported}
+  // names a base without a scale.
   struct Sampled {
     Var x, log_prob, z;
   };
-  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                         Memory memory = Memory::full) const = 0;
+  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
+                         double temperature = 1) const = 0;
   // Returns false if log_prob is a bound because it draws random numbers (Layer::exact): log_prob <= the log-density in
   // expectation over draws, and the logarithm of the mean of exp(log_prob) over independent draws is a tighter bound
   // (Burda et al. 2016).

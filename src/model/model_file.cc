@@ -70,6 +70,7 @@ void read_params(const SafeTensors& file, Density& model) {
   for (size_t i = 0; i < slots.size(); ++i) {
     const ParamSlot& slot = slots[i];
     const SafeTensors::Entry* e = entry_of(file, slot);
+    if (!e && slot.when_missing) continue;
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
@@ -84,7 +85,7 @@ void read_params(const SafeTensors& file, Density& model) {
           fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(),
                at / sizeof(T));
       }
-      check_buffer(model.invariant(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
+      check_buffer(Code::format, model.invariant(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
         T v;
         std::memcpy(&v, e->data + static_cast<size_t>(k) * sizeof v, sizeof v);
         return static_cast<double>(v);
@@ -96,7 +97,13 @@ void read_params(const SafeTensors& file, Density& model) {
       fail(Code::format, "tensor \"%.80s\" is not part of the spec", e.name.c_str());
   for (size_t i = 0; i < slots.size(); ++i) {
     const SafeTensors::Entry* e = entry_of(file, slots[i]);
-    if (e->bytes) std::memcpy(params.view(i).data, e->data, e->bytes);
+    if (!e)
+      with_dtype(model.dtype(), [&]<class T>() {
+        T* to = params.view(i).as<T>();
+        for (const double v : *slots[i].when_missing) *to++ = static_cast<T>(v);
+      });
+    else if (e->bytes)
+      std::memcpy(params.view(i).data, e->data, e->bytes);
   }
 }
 

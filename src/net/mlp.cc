@@ -40,9 +40,11 @@ class Mlp final : public DenseNet {
       h = made.drop(h);
       from = std::move(units);
     }
-    made.linear(
-        d.inside("output"),
-        {.in = h, .from = from, .to = made.outputs(), .bound = c.output_bound(static_cast<int64_t>(from.size()))});
+    made.linear(d.inside("output"), {.in = h,
+                                     .from = from,
+                                     .to = made.outputs(),
+                                     .bound = c.output_bound(static_cast<int64_t>(from.size())),
+                                     .last = true});
   }
 
  private:

@@ -83,7 +83,8 @@ class Residual final : public DenseNet {
       h = made.linear(inside.inside("1"),
                       {.in = made.drop(a), .from = units, .to = units, .bound = kNearZero, .residual = h});
     }
-    made.linear(d.inside("output"), {.in = h, .from = units, .to = made.outputs(), .bound = c.output_bound(width)});
+    made.linear(d.inside("output"),
+                {.in = h, .from = units, .to = made.outputs(), .bound = c.output_bound(width), .last = true});
   }
 
  private:

@@ -25,6 +25,7 @@ class RowParams {
     const char* name;
     int64_t count;
     Init init;
+    DenseFormPtr form = nullptr;
   };
   static constexpr size_t kMaxParts = 4;
   using Set = std::array<Var, kMaxParts>;

@@ -76,10 +76,10 @@ bool hook_is_live(nf_runtime* rt) {
 TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
   const Model m = model(rt.get(), kContextSpec), trained = model(rt.get(), kContextSpec);
-  const Session s = session(m.get());
+  const Session s = session(m.get(), options({{"session.gradients", "true"}}).get());
   const Trainer t = trainer(trained.get());
   for (int64_t n : {1, 64, 100, 1000}) {
-    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f),
+    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f), dx({n, 2}), dctx({n, 1}), dl({n}),
            states({info(m.get()).layer_count + 1, n, 2});
     nf_step_info step = NF_STEP_INFO_INIT;
     Err e;
@@ -89,6 +89,20 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
         {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_trace", [&] { return nf_trace(s.get(), 0, x.view(), ctx.view(), states.view(), nullptr, &e); }},
         {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_log_prob_grad",
+         [&] {
+           return nf_log_prob_grad(s.get(), x.view(), ctx.view(), row.view(), dx.view(), dctx.view(), &e);
+         }},
+        {"nf_vjp",
+         [&] {
+           return nf_vjp(s.get(), 1, x.view(), ctx.view(), x.view(), weight.view(), z.view(), row.view(), dx.view(),
+                         dctx.view(), &e);
+         }},
+        {"nf_jvp",
+         [&] {
+           return nf_jvp(s.get(), 0, x.view(), ctx.view(), x.view(), ctx.view(), z.view(), row.view(), dx.view(),
+                         dl.view(), &e);
+         }},
         {"nf_train_step",
          [&] { return nf_train_step(t.get(), Batch(x.view(), ctx.view(), weight.view()), &step, &e); }},
     };

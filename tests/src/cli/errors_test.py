@@ -148,6 +148,8 @@ def bad_options_name_the_nearest():
     bad_train('--option', 'lrr=1', says=('lrr', 'lr'), code=2)
     bad_train('--option', 'clip=1', says='clip', code=2)
     bad_train('--option', 'lr', says='key=value', code=2)
+    bad_train('--option', 'metropolis.thin=2', says=('metropolis.thin', 'does not use'), hint='trainer, batches', code=2)
+    bad_train('--option', 'thin=2', says=('thin', 'metropolis.thin'), code=2)
     bad_train('--lr', 'fast', says=('lr', 'fast'), code=2)
     bad_train('--lr', '-1', says='lr', code=2)
     bad_train('--optimizer', 'adamm', says=('adamm', 'adamw'), code=2)

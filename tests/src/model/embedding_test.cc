@@ -72,7 +72,7 @@ Answers ask(FlowCase<double>& f, Rows2 in) {
   s.log_prob(x, c, column_of(a.log_prob));
   s.map(false, x, c, rows_of(a.z, kEvent), column_of(a.log_det));
   s.map(true, rows_of(a.z, kEvent), c, rows_of(a.x, kEvent), column_of(a.log_det));
-  s.sample(3, 0, c, rows_of(a.sample, kEvent), column_of(a.log_det));
+  s.sample({3, 0}, c, rows_of(a.sample, kEvent), column_of(a.log_det));
   s.trace(false, x, c, contiguous_view(a.trace.data(), DType::f64, {6, in.rows, kEvent}));
   return a;
 }

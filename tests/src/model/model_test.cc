@@ -175,7 +175,7 @@ std::string broken(FlowModel& m, Rows2 in, bool inverse = false) {
   Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.columns()}), false);
   Var c =
       m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
-  return m.first_nonfinite({t, nodes.data()}, x, c, inverse);
+  return m.first_nonfinite({t, nodes.data()}, x, c, inverse).where;
 }
 
 TEST(FlowModel, NamesTheLayerThatBreaks) {

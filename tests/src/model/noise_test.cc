@@ -124,7 +124,7 @@ TEST_F(Noise, SamplesAreScoredAsTheyAre) {
   Executor one(1);
   Session s = session(one, 4);
   Values drawn(x.size()), lp(kRows);
-  s.sample(9, 0, rows(c, 1), rows(drawn, 3), column(lp));
+  s.sample({9, 0}, rows(c, 1), rows(drawn, 3), column(lp));
   for (size_t k = 0; k < drawn.size(); ++k)
     if (k % 3 != 1) {
       EXPECT_EQ(drawn[k], std::floor(drawn[k]));
@@ -141,7 +141,7 @@ TEST_F(Noise, AllocatesNothingAfterConstruction) {
   s.log_prob(rows(x, 3), rows(c, 1), column(lp));
   s.map(false, rows(x, 3), rows(c, 1), rows(z, 3), View{});
   s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
-  s.sample(9, 0, rows(c, 1), rows(z, 3), column(lp));
+  s.sample({9, 0}, rows(c, 1), rows(z, 3), column(lp));
   x[3 * 17] = 0.5;  // and an error report
   EXPECT_ERROR(s.log_prob(rows(x, 3), rows(c, 1), column(lp)), Code::numeric,
                "row 17 is not finite; first at spec.layers[1] (dequantize)");

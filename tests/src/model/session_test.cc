@@ -62,7 +62,7 @@ class SessionTest : public testing::Test {
       s.log_prob(part(xs, first, n), c, column(a.log_prob));
       s.map(false, part(xs, first, n), c, rows(a.z), column(a.log_det));
       s.map(true, rows(a.z), c, rows(a.x), column(a.back_log_det));
-      s.sample(7, static_cast<uint64_t>(first), c, rows(a.sample), column(a.sample_log_prob));
+      s.sample({7, static_cast<uint64_t>(first)}, c, rows(a.sample), column(a.sample_log_prob));
     }
     return a;
   }
@@ -145,7 +145,7 @@ TEST_F(SessionTest, SamplesHaveTheirDensity) {
   s.log_prob(view_of(xs, kEvent), view_of(context, kContext), column_of(lp));
   for (size_t r = 0; r < kRows; ++r) EXPECT_NEAR(lp[r], a.sample_log_prob[r], 1e-3 * std::max(1.0f, std::abs(lp[r])));
   Floats other = a.sample;
-  s.sample(8, 0, view_of(context, kContext), view_of(other, kEvent), View{});
+  s.sample({8, 0}, view_of(context, kContext), view_of(other, kEvent), View{});
   EXPECT_NE(other, a.sample);
 }
 
@@ -190,7 +190,7 @@ TEST_F(SessionTest, OneContextServesAllRows) {
   s.log_prob(view_of(x, kEvent), c, column_of(got.log_prob));
   s.map(false, view_of(x, kEvent), c, view_of(got.z, kEvent), column_of(got.log_det));
   s.map(true, view_of(got.z, kEvent), c, view_of(got.x, kEvent), column_of(got.back_log_det));
-  s.sample(7, 0, c, view_of(got.sample, kEvent), column_of(got.sample_log_prob));
+  s.sample({7, 0}, c, view_of(got.sample, kEvent), column_of(got.sample_log_prob));
   EXPECT_TRUE(got == want);
 }
 

@@ -52,7 +52,7 @@ TEST(Importance, SummaryIsThatOfTheWeights) {
   EXPECT_LT(std::abs(s.log_z), 4 * s.log_z_error) << "log Z is 0";
   // Row 5000 is sample number 5000.
   Values one(2);
-  p.session.sample(7, 5000, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
+  p.session.sample({7, 5000}, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
   EXPECT_EQ(one[0], x[10000]);
 }
 
