@@ -46,7 +46,8 @@ void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool consta
     if (constants) lane->need_constants(model_.params(), mirror_);
   begun_.resize(lanes_.size());
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
-  while (static_cast<int64_t>(tapes_.size()) < tapes)
+  most_tapes_ = std::max(most_tapes_, tapes);
+  while (static_cast<int64_t>(tapes_.size()) < most_tapes_)
     tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
 }
 

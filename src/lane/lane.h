@@ -93,6 +93,7 @@ class Lanes {
   std::vector<char> begun_;  // per lane: whether it began this step
   bool keeps_graphs_ = false, training_ = true;
   int64_t count_ = 0;
+  int64_t most_tapes_ = 0;  // that any step needed, made at once after drop_tapes()
 };
 
 template <class F>

@@ -481,12 +481,13 @@ TEST_F(Memory, RunningOutInFitsAndHostLosses) {
   const Model coupled = model(rt.get(), kCoupledSpec);
   const Options grouped = options({{"trainer.groups", R"([{"match": "layers.1.*", "lr": 0.1}])"}});
   Tensor x = banana(50);
+  HostCall forward(50, NF_FORWARD), inverse(50, NF_INVERSE);
+  std::vector<unsigned char> file;
+  file.reserve(1 << 20);
   out_of_memory("host losses, evaluate, rates, checkpoints in memory", allocator, [&](nf_error* err) {
-    HostCall forward(50, NF_FORWARD), inverse(50, NF_INVERSE);
     nf_trainer* p = nullptr;
     double loss = 0;
-    std::vector<unsigned char> file;
-    file.reserve(1 << 20);
+    file.clear();
     const nf_write_fn append = [](void* user, const void* bytes, size_t n) -> int32_t {
       auto& to = *static_cast<std::vector<unsigned char>*>(user);
       if (to.size() + n > to.capacity()) return 1;

@@ -28,8 +28,10 @@ TEST(HexFloat, ReadsBackToTheSameBits) {
     const std::string text = hex_floats(numbers);
     double back[std::size(numbers)];
     ASSERT_TRUE(read_hex_floats(text, back)) << text;
-    for (size_t k = 0; k < std::size(numbers); ++k)
-      EXPECT_EQ(std::signbit(back[k]), std::signbit(numbers[k])), EXPECT_EQ(back[k], numbers[k]);
+    for (size_t k = 0; k < std::size(numbers); ++k) {
+      EXPECT_EQ(std::signbit(back[k]), std::signbit(numbers[k]));
+      EXPECT_EQ(back[k], numbers[k]);
+    }
   }
   std::setlocale(LC_ALL, "C");
   double nan[1] = {0};

@@ -49,8 +49,8 @@ void expect_nll_bits(const std::string& spec, bool inverted, Domain domain, uint
   config.seed = 3;
   Executor one(1), three(3);
   FlowCase<T> a(variant(spec, dtype_of<T>, inverted), seed), b(variant(spec, dtype_of<T>, inverted), seed);
-  a.randomise(seed, 0.1);
-  b.randomise(seed, 0.1);
+  a.randomize(seed, 0.1);
+  b.randomize(seed, 0.1);
   Trainer nll(system_allocator(), one, a.model(), config, {}), host(system_allocator(), three, b.model(), config, {});
   for (int step = 0; step < 5; ++step) {
     Rows2 in = draw_mild(domain, kRows, a.model().columns(), a.model().context(), random);
