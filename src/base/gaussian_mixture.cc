@@ -64,6 +64,7 @@ class GaussianMixture final : public Base {
     const int64_t k_all = components_;
     const ScratchScope scope(t);
     double *weight = t.scratch<double>(k_all), *mean = t.scratch<double>(k_all), *deviation = t.scratch<double>(k_all);
+    if (t.measuring) return;
     T* out = z->out.as<T>();
     for (int64_t r = 0; r < loc.rows; ++r)
       for (int64_t j = 0; j < event_; ++j) {

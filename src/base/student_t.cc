@@ -53,6 +53,7 @@ class StudentT final : public Base {
     const ScratchScope scope(t);
     // Those of shared degrees of freedom are made once.
     StudentQuantile* shared = log_dof.ld == 0 ? t.scratch<StudentQuantile>(log_dof.cols) : nullptr;
+    if (t.measuring) return;
     for (int64_t c = 0; shared && c < log_dof.cols; ++c) shared[c] = make(log_dof.p[c]);
     T* out = z->out.as<T>();
     for (int64_t r = 0; r < log_dof.rows; ++r)
