@@ -23,6 +23,10 @@ NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, c
 NF_API int32_t nf_table_is_mapped(const nf_table *t) NF_NOEXCEPT;
 /* [shared; stable 0.1] The whole table [rows, columns], borrowed. */
 NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT;
+/* [shared; experimental 0.2] The extents of the array in the file: [n, height, width, channels] of a .npy of rank 4,
+ * [rows, columns] of a .csv; with option "table.columns", those of the view. Returns their number and writes them to
+ * `shape`, which has room for NF_MAX_RANK or is NULL. 0 if t is NULL. */
+NF_API int32_t nf_table_shape(const nf_table *t, int64_t *shape) NF_NOEXCEPT;
 /* [shared; stable 0.1] Name of column `index`: "" if the file has no header, NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
 /* [any; stable 0.1] Writes a view of rank 1 or 2 as .npy or .csv, chosen by the path's extension, atomically. columns: names

@@ -1,5 +1,5 @@
-// Prepares `nf fit-target` up to the first step: arguments, target, model, and rows of the target for objective
-// symmetric.
+// Prepares `nf fit-target` up to the first step: arguments, target, model, and rows of the target for objectives
+// symmetric and fisher.
 #pragma once
 #include <memory>
 #include <nf/nf.hpp>
@@ -17,7 +17,7 @@ namespace cli {
 struct FitArgs {
   std::string spec, target, output, checkpoint, curve;
   std::vector<std::string> overrides;
-  DataPaths data;                       // for objective symmetric
+  DataPaths data;                       // for objectives symmetric and fisher
   uint64_t steps = 0;                   // 0: not given
   int64_t importance_samples = 100000;  // for the summary
   bool resume = false, force = false, quiet = false, json = false;
@@ -32,7 +32,8 @@ struct FitPlan {
   double log_z = 0;  // of the target; NaN if unknown, infinity if it diverges
   Data data;
   RunState state;
-  int64_t samples = 0;    // per step
+  int64_t samples = 0;    // per step, or rows per step when nothing is drawn
+  bool draws = true;      // whether the objective draws samples from the model
   bool replaces = false;  // -o exists already
 };
 
