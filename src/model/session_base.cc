@@ -32,6 +32,7 @@ void Session::measure_base(const Scope& s, int64_t rows, Var z, Var context) con
 }
 
 void Session::base_log_prob(const View& z, const View& context, const View& out) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("base");
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var zv = load_rows(w.tape, z, first, rows);
@@ -43,6 +44,7 @@ void Session::base_log_prob(const View& z, const View& context, const View& out)
 }
 
 void Session::base_sample(const Sampling& how, const View& context, const View& z) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("base");
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
@@ -55,6 +57,7 @@ void Session::base_sample(const Sampling& how, const View& context, const View& 
 }
 
 void Session::base_quantile(const View& u, const View& context, const View& z) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("base");
   const int64_t n = u.shape[0], columns = model.latent().count(), block = model_.block_rows();
   const auto load = [&](Tape& t, int64_t first, int64_t rows) {

@@ -219,6 +219,7 @@ void Session::check_slopes(const Slopes& slopes, int64_t first) const {
 
 void Session::log_prob_grad(const View& x, const View& context, const View& log_prob, const View& dx,
                             const View& d_context) {
+  const Entry entry(busy_);
   flow("gradient");
   need_gradients();
   for_blocks(x.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
@@ -241,6 +242,7 @@ void Session::log_prob_grad(const View& x, const View& context, const View& log_
 }
 
 void Session::vjp(bool inverse, const View& from, const View& context, const Pullback& p) {
+  const Entry entry(busy_);
   flow("gradient");
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
@@ -266,6 +268,7 @@ void Session::vjp(bool inverse, const View& from, const View& context, const Pul
 }
 
 void Session::jvp(bool inverse, const View& from, const View& context, const Pushforward& p) {
+  const Entry entry(busy_);
   flow("tangent");
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {

@@ -79,7 +79,7 @@ void rest(nf::Model& m, nf::Flow& f, nf::Table& table, nf::Batches& b) {
   (void)nf::fit(m, x), (void)nf::fit(
                            m, x, {}, [](const nf::FitInfo&) { return true; }, wide);
   (void)nf::score(m, x), (void)nf::draw(m, 10, 1), (void)nf::save_table(x, "a.csv", {"a", "b"});
-  (void)table.view(), (void)table.is_mapped(), (void)table.column(0);
+  (void)table.view(), (void)table.shape(), (void)table.is_mapped(), (void)table.column(0);
   (void)b.per_epoch(), (void)b.at(1), (void)b.source();
   (void)nf::Flow::create("{}"), (void)nf::Flow::load("x"), (void)f.save("x"), (void)f.fit(rows), (void)f.fit(x);
   (void)f.fit(nf::Batch(x, wide)), (void)f.log_prob(rows), (void)f.sample<double>(10, 1), (void)f.model();

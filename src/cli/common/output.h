@@ -9,7 +9,7 @@ namespace cli {
 
 bool to_stdout(const std::string& path);
 
-// All rows, of rank 1 or 2. Without column `names` CSV has no header.
+// All rows, of rank 1 or 2, or 4 for images in a .npy. Without column `names` CSV has no header.
 void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names = {});
 
 // Failure if the folder of `path` does not exist or is not writable, to be found before any work; `flag` starts the

@@ -24,6 +24,8 @@ Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Setti
     throw Failure(path + " is not a table: it looks like " + kind, "data must be a .npy or CSV file");
   }
   r.view_ = r.table_.view();
+  const std::vector<int64_t> shape = r.table_.shape();
+  r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
   for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
   if (std::all_of(r.names_.begin(), r.names_.end(), [](const std::string& s) { return s.empty(); })) r.names_.clear();
   if (r.count() == 0) throw Failure(path + " has no rows");
@@ -39,6 +41,7 @@ Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
     r.narrow_ = nf::View(values).to_vector<float>();
     r.view_ = nf::View(r.narrow_, cols);
   }
+  r.extents_ = {cols};
   return r;
 }
 
@@ -48,6 +51,7 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
   for (const int64_t r : indices)
     for (int64_t c = 0; c < cols(); ++c) values.push_back(at(r, c));
   Rows out = of(values, cols(), view_.dtype());
+  out.extents_ = extents_;
   out.names_ = names_;
   return out;
 }

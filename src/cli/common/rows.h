@@ -27,6 +27,8 @@ class Rows {
   explicit operator bool() const { return !view_.none(); }
   int64_t count() const { return view_.none() ? 0 : view_.rows(); }
   int64_t cols() const { return view_.none() ? 0 : view_.cols(); }
+  // Extents of a row: [height, width, channels] of images in a .npy of rank 4, otherwise [cols].
+  const std::vector<int64_t>& extents() const { return extents_; }
   bool mapped() const { return table_.is_mapped(); }  // used in place in a file, possibly larger than memory
   const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
   const nf::View& view() const { return view_; }
@@ -42,6 +44,7 @@ class Rows {
   std::vector<float> narrow_;  // what view_ shows, unless that is the table
   std::vector<double> wide_;
   nf::View view_;
+  std::vector<int64_t> extents_;
   std::vector<std::string> names_;
 };
 

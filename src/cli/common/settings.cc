@@ -58,11 +58,23 @@ const std::vector<OptionDoc>& option_docs() {
       d.doc = row.value("doc", "");
       d.fallback = row.contains("default") ? shown(row["default"]) : "";
       d.bounds = bounds_of(row);
+      if (row.contains("synonyms")) d.synonyms = row["synonyms"].get<std::vector<std::string>>();
       out.push_back(std::move(d));
     }
     return out;
   }();
   return docs;
+}
+
+std::string nearest_option(const std::string& word) {
+  std::vector<std::string> words, names;  // names[i] is the option that words[i] means
+  const auto add = [&](const std::string& w, const OptionDoc& d) { words.push_back(w), names.push_back(d.name); };
+  for (const OptionDoc& d : option_docs()) {
+    add(d.name, d);
+    for (const std::string& s : d.synonyms) add(s, d);
+  }
+  const auto at = std::find(words.begin(), words.end(), nearest(word, words));
+  return at == words.end() ? std::string() : names[static_cast<size_t>(at - words.begin())];
 }
 
 std::string name_of(const std::string& key) { return key.substr(key.find('.') + 1); }

@@ -21,8 +21,11 @@ namespace cli {
 struct OptionDoc {
   std::string key, scope, name;  // "trainer.clip_norm", "trainer", "clip_norm"
   std::string type, fallback, bounds, doc;
+  std::vector<std::string> synonyms;  // what other libraries call it
 };
 const std::vector<OptionDoc>& option_docs();
+// The name, without its scope, of the option whose name or synonym is nearest to a word; "" if none is near.
+std::string nearest_option(const std::string& word);
 
 // "lr" for "trainer.lr".
 std::string name_of(const std::string& key);
@@ -42,6 +45,7 @@ class Settings {
  public:
   // Checks the value against the key's type and bounds. Failure names the nearest key if the key is unknown.
   void set(const std::string& key, const std::string& value);
+  void drop(const std::string& key) { values_.erase(key); }
   bool has(const std::string& key) const { return values_.count(key) != 0; }
   std::string get(const std::string& key, const std::string& otherwise) const;
   double number(const std::string& key, double otherwise) const;

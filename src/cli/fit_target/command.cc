@@ -32,7 +32,7 @@ void introduce(const FitArgs& a, const FitPlan& plan, const Screen& screen) {
   else
     std::printf("%s     %s of %s%s\n", screen.bold("run").c_str(),
                 counted(static_cast<int64_t>(plan.state.planned), "step").c_str(),
-                counted(plan.samples, "sample").c_str(),
+                counted(plan.samples, plan.draws ? "sample" : "row").c_str(),
                 a.resume ? ("; resumed at step " + grouped(static_cast<int64_t>(plan.state.step))).c_str() : "");
   std::fflush(stdout);
 }
@@ -167,8 +167,9 @@ void add_fit_target(CLI::App& app, Action& action) {
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false)
       ->group(group);
-  cmd->add_option("--data", a->data.data,
-                  "objective symmetric: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
+  cmd->add_option(
+         "--data", a->data.data,
+         "objectives symmetric and fisher: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
       ->type_name("FILE")
       ->group(group);
   cmd->add_option("--columns", a->data.columns, "columns of --data, by name or index from 0")
@@ -189,8 +190,9 @@ void add_fit_target(CLI::App& app, Action& action) {
   a->settings = Settings::flags(*cmd, {"trainer", "runtime"}, {"max_steps", "objective", "patience"},
                                 {"batches", "table", "session", "load"});
   Settings::flag(*cmd, a->settings, "--objective", "trainer.objective", "choice",
-                 "loss to minimize: reverse_kl; alpha, the Renyi bound of --renyi-alpha; or symmetric, reverse_kl plus "
-                 "the negative log-likelihood of --data (reverse_kl)",
+                 "loss to minimize: reverse_kl; alpha, the Renyi bound of --renyi-alpha; symmetric, reverse_kl plus "
+                 "the negative log-likelihood of --data; or fisher, the scores of model and target compared at rows of "
+                 "--data (reverse_kl)",
                  group);
   Settings::flag(*cmd, a->settings, "--plateau-patience", "trainer.patience", "integer",
                  "schedule plateau: points of the curve (20 per run) without a lower loss before the rate is reduced "

@@ -20,13 +20,16 @@ constexpr int64_t kWalked = 20000;  // rows drawn from the target if no data is 
 
 std::string objective_of(const FitArgs& a) { return a.settings->get("trainer.objective", ""); }
 
+bool takes_rows(const std::string& objective) { return objective == "symmetric" || objective == "fisher"; }
+
 void check_objective(const FitArgs& a) {
   const std::string objective = objective_of(a);
   if (objective == "nll")
     throw Failure("--objective nll fits data only, but nf fit-target fits a target",
-                  "use `nf train` for data; here, use reverse_kl, alpha, or symmetric, which takes both", kUsage);
-  if (!a.data.data.empty() && objective != "symmetric")
-    throw Failure("--data needs --objective symmetric; objective " + objective + " takes no data",
+                  "use `nf train` for data; here, use reverse_kl, alpha, or symmetric and fisher, which take both",
+                  kUsage);
+  if (!a.data.data.empty() && !takes_rows(objective))
+    throw Failure("--data needs --objective symmetric or fisher; objective " + objective + " takes no data",
                   "drop --data, or use `nf train` to fit data only", kUsage);
   if (a.data.data.empty() && !a.data.columns.empty())
     throw Failure("--columns picks columns of --data, which is missing", {}, kUsage);
@@ -38,7 +41,7 @@ void check_objective(const FitArgs& a) {
 }
 
 void open_rows(const FitArgs& a, FitPlan& plan, const nf::ModelInfo& info) {
-  if (objective_of(a) != "symmetric") return;
+  if (!takes_rows(objective_of(a))) return;
   if (a.data.data.empty()) {
     const uint64_t seed = a.settings->integer("trainer.seed", 0);
     plan.data.x = Rows::of(walk(plan.runtime, plan.target, kWalked, seed), info.event_size, info.dtype);
@@ -97,7 +100,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   if (!s.has("trainer.max_steps")) s.set("trainer.max_steps", std::to_string(a.steps));
   check_objective(a);
 
-  const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), usual_columns(a.target), 0);
+  const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), {usual_columns(a.target)}, 0);
   nf::Model fresh(plan.runtime, spec, s.integer("trainer.seed", 0));
   if (a.resume) check_same_spec(fresh, plan.model, a.checkpoint);
   if (!a.resume) plan.model = std::move(fresh);
@@ -125,6 +128,8 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   plan.state.fixed = fixed;
   plan.state.planned = a.steps;
   plan.samples = static_cast<int64_t>(s.integer("trainer.samples", 256));
+  plan.draws = objective_of(a) != "fisher";
+  if (!plan.draws) s.drop("trainer.samples");  // the rows of a batch; to the trainer no option of this objective
   return plan;
 }
 

@@ -1,5 +1,5 @@
-// Prepares `nf fit-target` up to the first step: arguments, target, model, and rows of the target for objective
-// symmetric.
+// Prepares `nf fit-target` up to the first step: arguments, target, model, and rows of the target for objectives
+// symmetric and fisher.
 #pragma once
 #include <memory>
 #include <nf/nf.hpp>
@@ -17,7 +17,7 @@ namespace cli {
 struct FitArgs {
   std::string spec, target, output, checkpoint, curve;
   std::vector<std::string> overrides;
-  DataPaths data;                       // for objective symmetric
+  DataPaths data;                       // for objectives symmetric and fisher
   uint64_t steps = 0;                   // 0: not given
   int64_t importance_samples = 100000;  // for the summary
   bool resume = false, force = false, quiet = false, json = false;

@@ -31,7 +31,7 @@ class FitLoop : public RunLoop {
  private:
   nf::StepInfo step(int64_t* rows) override {
     const nf::Batch batch = batches_ ? batches_->at(state().step) : nf::Batch();
-    *rows = plan_.samples + (batches_ ? batch.x.rows() : 0);
+    *rows = (plan_.draws ? plan_.samples : 0) + (batches_ ? batch.x.rows() : 0);
     if (anneals_) progress().annotate(text("anneal %.2f", anneal_share(*args_.settings, state().step)));
     try {
       return trainer().step(batch);

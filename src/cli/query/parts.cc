@@ -150,18 +150,17 @@ int options(const std::string& name, bool json) {
     return kOk;
   }
   const Screen screen(stdout);
-  std::vector<std::string> names, scopes;
+  std::vector<std::string> scopes;
   bool found = false;
   const std::vector<OptionDoc>& docs = option_docs();
   for (size_t i = 0; i < docs.size(); ++i) {
-    names.push_back(docs[i].name);
     if (scopes.empty() || scopes.back() != docs[i].scope) scopes.push_back(docs[i].scope);
     if (!chosen(docs[i], name)) continue;
     found = true;
     if (json) std::printf("%s\n", all[i].dump(2).c_str());
   }
   if (!found) {
-    const std::string near = nearest(name_of(name), names);
+    const std::string near = nearest_option(name_of(name));
     throw Failure("no option is called '" + name + "'",
                   near.empty() ? "`nf options` lists them" : "did you mean '" + near + "'?", kUsage);
   }

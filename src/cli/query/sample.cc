@@ -31,10 +31,18 @@ int64_t count_of(const SampleArgs& a, const Rows& context) {
   return a.count;
 }
 
+// [n, height, width, channels] for a .npy if the event has that shape, otherwise [n, columns].
+template <class T>
+nf::View rows_of(const nf::ModelInfo& info, const T* x, int64_t n, const std::string& path) {
+  if (info.event_ndim == 3 && path.ends_with(".npy")) return {x, {n, info.event[0], info.event[1], info.event[2]}};
+  return {x, n, info.event_size};
+}
+
 // Draws and writes the rows: chunk by chunk to standard output, all at once to a file.
 template <class T>
 void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& context,
-          const std::vector<std::string>& names, int64_t cols, std::vector<double>& densities) {
+          const std::vector<std::string>& names, const nf::ModelInfo& info, std::vector<double>& densities) {
+  const int64_t cols = info.event_size;
   const int64_t chunk = to_stdout(a.output) ? std::max<int64_t>(1, std::min(n, kChunkNumbers / cols)) : n;
   std::vector<T> x(static_cast<size_t>(chunk * cols));
   int64_t from = 0;
@@ -44,7 +52,7 @@ void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& cont
     const nf::Out out(x.data(), rows, cols);
     session.sample_into(out, {a.seed, a.first + static_cast<uint64_t>(from)}, ctx,
                         densities.empty() ? nf::Out() : nf::Out(densities).slice(from, rows));
-    write_rows(nf::View(x.data(), rows, cols), a.output, from == 0 ? names : std::vector<std::string>());
+    write_rows(rows_of(info, x.data(), rows, a.output), a.output, from == 0 ? names : std::vector<std::string>());
     from += rows;
   } while (from < n);
 }
@@ -67,9 +75,9 @@ int sample(const SampleArgs& a) {
   const int64_t n = count_of(a, context);
   std::vector<double> densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
   if (info.dtype == NF_F64)
-    draw<double>(a, session, n, context, names.data, info.event_size, densities);
+    draw<double>(a, session, n, context, names.data, info, densities);
   else
-    draw<float>(a, session, n, context, names.data, info.event_size, densities);
+    draw<float>(a, session, n, context, names.data, info, densities);
   if (!a.log_prob.empty()) write_rows(densities, a.log_prob, {"log_prob"});
   return kOk;
 }

@@ -15,8 +15,8 @@ std::string read_spec(const std::string& source);
 std::string standardize_spec(const std::string& spec);
 bool is_standardized(const std::string& spec);
 
-// Inserts "event" and "context" where they are missing or "auto", from the extents of a row of each. A spec that names both comes back byte for byte, and
-// one that is not a JSON object too: the library says what is wrong with it.
+// Inserts "event" and "context" where they are missing or "auto": the extents of an event and the columns of a context. A
+// spec that names both comes back byte for byte, and one that is not a JSON object too: the library says what is wrong.
 std::string complete_spec(const std::string& spec, const std::vector<int64_t>& event, int64_t context);
 
 // NF_F32 or NF_F64: what the data should be read as.

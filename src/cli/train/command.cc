@@ -266,8 +266,7 @@ void add_train(CLI::App& app, Action& action) {
                  "Options of the trainer");
   cmd->footer(
       "\"event\" and \"context\" may be omitted from the spec; the data sets them, a .npy of images [n, height, width, "
-      "channels] to [height, width, channels]. Ctrl-C saves a checkpoint; --resume "
-      "continues from it.\n\n"
+      "channels] to [height, width, channels]. Ctrl-C saves a checkpoint; --resume continues from it.\n\n"
       "Examples:\n"
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"

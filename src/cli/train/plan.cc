@@ -89,13 +89,21 @@ void open_all(TrainArgs& args, TrainPlan& plan, nf_dtype dtype) {
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime, args.test, *args.settings, dtype, names);
 }
 
+// The event of a spec that does not say: a row of the data, or the event of the run that continues.
+std::vector<int64_t> event_of(const TrainPlan& plan) {
+  if (!plan.model) return plan.train.x.extents();
+  const nf::ModelInfo info = plan.model.info();
+  if (info.event_size != plan.train.x.cols()) return plan.train.x.extents();
+  return {info.event, info.event + info.event_ndim};
+}
+
 // Reports errors for the spec as typed, because the layer that --standardize inserts would shift the paths in messages.
 nf::Model create_model(const TrainPlan& plan, const std::string& spec, const std::string& typed) {
   try {
     return nf::Model(plan.runtime, spec, plan.seed);
   } catch (const nf::Exception& e) {
     if (e.status() == NF_ERR_SPEC && !is_standardized(typed))
-      nf::Model(plan.runtime, complete_spec(typed, plan.train.x.cols(), plan.train.context.cols()), plan.seed);
+      nf::Model(plan.runtime, complete_spec(typed, event_of(plan), plan.train.context.cols()), plan.seed);
     throw;
   }
 }
@@ -187,7 +195,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.seed = args.settings->integer("trainer.seed", 0);
   plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
   open_all(args, plan, spec_dtype(spec));
-  spec = complete_spec(spec, plan.train.x.cols(), plan.train.context.cols());
+  spec = complete_spec(spec, event_of(plan), plan.train.context.cols());
   nf::Model fresh = create_model(plan, spec, typed);
   if (args.resume) check_same_spec(fresh, plan.model, args.resumed());
   if (!args.resume) plan.model = std::move(fresh);
