@@ -16,7 +16,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 constexpr double kCenterUp[] = {3.3871328727963666080e+0, 1.3314166789178437745e+2, 1.9715909503065514427e+3,
                                 1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
@@ -94,7 +94,7 @@ void NormalQuantiles(const double* u, double* out, size_t n) { Map(NormalQuantil
 void LogisticQuantiles(const double* u, double* out, size_t n) { Map(LogisticQuantile(), u, out, n); }
 void LaplaceQuantiles(const double* u, double* out, size_t n) { Map(LaplaceQuantile(), u, out, n); }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -104,7 +104,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "runtime/kernel/gamma_ratio.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(NormalQuantiles);
 HWY_EXPORT(LogisticQuantiles);
@@ -224,5 +224,5 @@ double mixture_quantile(double u, const double* weight, const double* mean, cons
   return sign * z;
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

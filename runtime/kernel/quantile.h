@@ -4,7 +4,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // out[i] = q(u[i]); out may be u.
 void normal_quantile(const double* u, double* out, int64_t n);    // 4 ULP
@@ -33,4 +33,4 @@ class StudentQuantile {
 // within 4e-15 of the largest |mean| or |result|, relative, of the exact quantile of a u as above with a factor of 1 + 1e-13.
 double mixture_quantile(double u, const double* weight, const double* mean, const double* scale, int64_t components);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -23,7 +23,7 @@
 #include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary;
@@ -269,4 +269,4 @@ Var located(Tape& t, Var u, Var loc, Var log_scale) {
   return add(t, mul(t, u, unary(t, Unary::exp, log_scale)), loc);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var logistic_log_prob(Tape& t, Var z, Var loc, Var log_scale);
 Var laplace_log_prob(Tape& t, Var z, Var loc, Var log_scale);
@@ -14,4 +14,4 @@ Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof);
 // loc + exp(log_scale) u
 Var located(Tape& t, Var u, Var loc, Var log_scale);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/abi/handles.h"
 #include "src/abi/sampling.h"
 
-using namespace nf;
+using namespace libnf;
 
 extern "C" {
 

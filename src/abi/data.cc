@@ -7,7 +7,7 @@
 #include "src/abi/options.h"
 #include "src/model/rows.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "src/abi/options.h"
 #include "src/abi/self_test.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

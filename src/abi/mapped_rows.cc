@@ -4,7 +4,7 @@
 
 #include "src/abi/handles.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr size_t kReleaseAfter = size_t{256} << 20;
@@ -33,4 +33,4 @@ void MappedRows::read(int64_t rows) {
   resident_ = 0;
 }
 
-}  // namespace nf
+}  // namespace libnf

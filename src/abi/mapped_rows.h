@@ -7,7 +7,7 @@
 #include "runtime/core/view.h"
 #include "src/io/file_bytes.h"
 
-namespace nf {
+namespace libnf {
 
 class RuntimeState;
 
@@ -27,4 +27,4 @@ class MappedRows {
   size_t resident_ = 0;   // upper bound of the bytes read since the last release
 };
 
-}  // namespace nf
+}  // namespace libnf

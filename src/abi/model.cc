@@ -17,7 +17,7 @@
 #include "src/model/rows.h"
 #include "src/train/start.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

@@ -1,7 +1,7 @@
 // See option_synonyms.h. Only names that mean one key belong here.
 #include "src/abi/option_synonyms.h"
 
-namespace nf {
+namespace libnf {
 
 std::span<const OptionSynonym> option_synonyms() {
   static constexpr OptionSynonym kSynonyms[] = {
@@ -66,4 +66,4 @@ std::span<const OptionSynonym> option_synonyms() {
   return kSynonyms;
 }
 
-}  // namespace nf
+}  // namespace libnf

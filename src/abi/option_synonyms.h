@@ -2,7 +2,7 @@
 #pragma once
 #include <span>
 
-namespace nf {
+namespace libnf {
 
 struct OptionSynonym {
   const char* name;
@@ -11,4 +11,4 @@ struct OptionSynonym {
 
 std::span<const OptionSynonym> option_synonyms();
 
-}  // namespace nf
+}  // namespace libnf

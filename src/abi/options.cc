@@ -18,7 +18,7 @@
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
@@ -475,9 +475,9 @@ BatchOptions batch_options(const nf_options* o) {
   return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part};
 }
 
-}  // namespace nf
+}  // namespace libnf
 
-using namespace nf;
+using namespace libnf;
 
 extern "C" {
 

@@ -4,7 +4,7 @@
 #include "src/train/fit.h"
 #include "src/train/metropolis.h"
 
-namespace nf {
+namespace libnf {
 // Fails on a key that is not of these scopes: `function`, an entry point, would ignore it.
 void check_scopes(const nf_options* o, std::initializer_list<std::string_view> scopes, const char* function);
 
@@ -34,4 +34,4 @@ BatchOptions batch_options(const nf_options* o);
 
 // All settings as an object {"trainer.lr": 0.001, ...}.
 Json settings_of(const TrainerConfig& config);
-}  // namespace nf
+}  // namespace libnf

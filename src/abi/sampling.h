@@ -3,7 +3,7 @@
 #include "nf/nf.h"
 #include "src/model/session.h"
 
-namespace nf {
+namespace libnf {
 
 // Reads `how`; NULL stands for all fields 0.
 Session::Sampling sampling_of(const nf_sampling* how);
@@ -11,4 +11,4 @@ Session::Sampling sampling_of(const nf_sampling* how);
 void check_sampling(const Session::Sampling& how, const char* name, int64_t n, const View& context,
                     const Density& model);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/abi/handles.h"
 #include "src/model/self_test.h"
 
-namespace nf {
+namespace libnf {
 
 // What files of the model hold beside it.
 inline Extra self_test_of(const ModelState& m) {
@@ -14,4 +14,4 @@ inline Extra self_test_of(const ModelState& m) {
   return extra;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "src/abi/options.h"
 #include "src/abi/sampling.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 
@@ -27,7 +27,7 @@ nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const
 
 }  // namespace
 
-namespace nf {
+namespace libnf {
 
 Session::Sampling sampling_of(const nf_sampling* how) {
   if (!how) return {};
@@ -48,7 +48,7 @@ void check_sampling(const Session::Sampling& how, const char* name, int64_t n, c
   if (how.first > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
 }
 
-}  // namespace nf
+}  // namespace libnf
 
 extern "C" {
 

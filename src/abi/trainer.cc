@@ -10,7 +10,7 @@
 #include "src/io/atomic_file.h"
 #include "src/train/checkpoint.h"
 
-using namespace nf;
+using namespace libnf;
 
 nf_trainer::~nf_trainer() { model->has_trainer.store(false); }
 

@@ -4,7 +4,7 @@
 #include "runtime/kernel/random.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 Var standard_normal(Tape& t, int64_t rows, int64_t event) {
   Var z = t.empty({rows, event});
@@ -41,4 +41,4 @@ Var quantiles(Tape& t, const double* u, int64_t rows, int64_t event, QuantileKer
 
 Var tempered(Tape& t, Var z, Var loc, double temperature) { return add(t, scale(t, sub(t, z, loc), temperature), loc); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/part/registry.h"
 #include "src/part/scope.h"
 
-namespace nf {
+namespace libnf {
 
 class Base {
  public:
@@ -43,4 +43,4 @@ Var quantiles(Tape& t, const double* u, int64_t rows, int64_t event, QuantileKer
 // loc + temperature (z - loc), loc [event] or [n, event].
 Var tempered(Tape& t, Var z, Var loc, double temperature);
 
-}  // namespace nf
+}  // namespace libnf

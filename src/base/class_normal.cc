@@ -10,14 +10,14 @@
 #include "runtime/op/ops.h"
 #include "src/base/base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Labels : uint8_t { index, one_hot };
 
 class ClassNormal final : public Base {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t classes = 2, column = 0;
     Labels labels = Labels::index;
     double spread = 0;
@@ -85,4 +85,4 @@ class ClassNormal final : public Base {
 
 NF_PART(Base, class_normal, ClassNormal, "normal with a mean and a scale per class, which the context selects", "");
 
-}  // namespace nf
+}  // namespace libnf

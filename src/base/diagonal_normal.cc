@@ -5,7 +5,7 @@
 #include "runtime/op/ops.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class DiagonalNormal final : public Base {
@@ -39,4 +39,4 @@ class DiagonalNormal final : public Base {
 
 NF_PART(Base, diagonal_normal, DiagonalNormal, "normal with a mean and a scale per column", "");
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/op/row_triangular.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class FullNormal final : public Base {
@@ -64,4 +64,4 @@ class FullNormal final : public Base {
 
 NF_PART(Base, full_normal, FullNormal, "normal with a mean and a full covariance", "");
 
-}  // namespace nf
+}  // namespace libnf

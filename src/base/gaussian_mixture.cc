@@ -10,7 +10,7 @@
 #include "runtime/op/per_row.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class GaussianMixture final : public Base {
@@ -87,4 +87,4 @@ NF_PART(Base, gaussian_mixture, GaussianMixture,
         "mixture of normals, each with a weight and a mean and scale per column",
         "sample gradients: Figurnov et al. 2018, Implicit reparameterization gradients");
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "runtime/kernel/quantile.h"
 #include "src/base/location_scale_base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 double quantile(double v) { return v < 0.5 ? std::log(2 * v) : -std::log(2 * (1 - v)); }
@@ -16,4 +16,4 @@ using Laplace = LocationScaleBase<laplace_log_prob, quantile, kernel::laplace_qu
 
 NF_PART(Base, laplace, Laplace, "Laplace distribution with a location and a scale per column", "");
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "runtime/op/location_scale.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 
 // kLogProb(tape, z, loc, log_scale) returns the log-densities of the rows, [n].
 template <Var (*kLogProb)(Tape&, Var, Var, Var), double (*kQuantile)(double), QuantileKernel kQuantiles>
@@ -36,4 +36,4 @@ class LocationScaleBase final : public Base {
   Parameters parameters_;
 };
 
-}  // namespace nf
+}  // namespace libnf

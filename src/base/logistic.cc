@@ -5,7 +5,7 @@
 #include "runtime/kernel/quantile.h"
 #include "src/base/location_scale_base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 double quantile(double v) { return std::log(v) - std::log1p(-v); }
@@ -16,4 +16,4 @@ using Logistic = LocationScaleBase<logistic_log_prob, quantile, kernel::logistic
 
 NF_PART(Base, logistic, Logistic, "logistic distribution with a location and a scale per column", "");
 
-}  // namespace nf
+}  // namespace libnf

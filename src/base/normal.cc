@@ -3,7 +3,7 @@
 #include "runtime/op/ops.h"
 #include "src/base/base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Normal final : public Base {
@@ -25,4 +25,4 @@ class Normal final : public Base {
 
 NF_PART(Base, normal, Normal, "standard normal", "");
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "runtime/op/per_row.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class StudentT final : public Base {
@@ -69,4 +69,4 @@ class StudentT final : public Base {
 NF_PART(Base, student_t, StudentT, "Student's t with a location, a scale and degrees of freedom per column",
         "Bailey 1994, Polar generation of random variates with the t-distribution");
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,12 +9,12 @@
 #include "runtime/kernel/random.h"
 #include "src/base/base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Uniform final : public Base {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     std::vector<double> low = {0}, high = {1};
     void fields(Fields& f) override {
       f.reals("low", "lower ends: one number per column, or one for all", low, -1e30, 1e30, int64_t{1} << 24);
@@ -89,4 +89,4 @@ class Uniform final : public Base {
 
 NF_PART(Base, uniform, Uniform, "uniform on a box given by a lower and an upper end per column", "");
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-namespace nf {
+namespace libnf {
 
 std::string hex_floats(std::span<const double> numbers) {
   std::string text;
@@ -26,4 +26,4 @@ bool read_hex_floats(std::string_view text, std::span<double> numbers) {
   return at == end;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace nf {
+namespace libnf {
 
 // Numbers with a space between them.
 std::string hex_floats(std::span<const double> numbers);
@@ -12,4 +12,4 @@ std::string hex_floats(std::span<const double> numbers);
 // Reads as many; false when the text is anything else.
 bool read_hex_floats(std::string_view text, std::span<double> numbers);
 
-}  // namespace nf
+}  // namespace libnf

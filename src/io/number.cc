@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Distinguishes underflow from overflow, which from_chars reports alike: a number out of T's range with |x| < 1
@@ -67,4 +67,4 @@ NumberKind parse_number(std::string_view text, T* value) {
 template NumberKind parse_number(std::string_view, float*);
 template NumberKind parse_number(std::string_view, double*);
 
-}  // namespace nf
+}  // namespace libnf

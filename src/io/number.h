@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace nf {
+namespace libnf {
 
 enum class NumberKind { finite, infinite_or_nan, empty, not_a_number, out_of_range };
 
@@ -17,4 +17,4 @@ std::string shown_number(double value);
 
 std::string_view trimmed(std::string_view text);  // removes spaces, tabs and carriage returns at both ends
 
-}  // namespace nf
+}  // namespace libnf

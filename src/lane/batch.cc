@@ -6,7 +6,7 @@
 #include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Overwrites rows without weight by a copy of a row that has weight, because 0 * NaN is NaN. Returns false if no row
@@ -111,4 +111,4 @@ Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch
   return where;
 }
 
-}  // namespace nf
+}  // namespace libnf

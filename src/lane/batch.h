@@ -4,7 +4,7 @@
 
 #include "src/lane/lane.h"
 
-namespace nf {
+namespace libnf {
 
 // Rows are in the caller's memory. Objectives that draw their own rows have no x.
 struct Batch {
@@ -52,4 +52,4 @@ bool is_finite_row(Lane& lane, const View& rows, int64_t row);
 Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row,
                                    bool inverse = false);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 
 Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained)
     : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
@@ -84,4 +84,4 @@ size_t Lanes::bytes() const {
   return n;
 }
 
-}  // namespace nf
+}  // namespace libnf

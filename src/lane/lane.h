@@ -8,7 +8,7 @@
 #include "runtime/core/executor.h"
 #include "src/lane/cut.h"
 
-namespace nf {
+namespace libnf {
 
 // A tape, and a mark to rewind it to empty.
 struct LaneTape {
@@ -115,4 +115,4 @@ void Lanes::each(F&& body) {
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "src/lane/collective.h"
 
-namespace nf {
+namespace libnf {
 
 struct MeanError {
   double mean, error;
@@ -42,4 +42,4 @@ class WeightedMean {
   double count_ = 0, shift_ = 0, weight_ = 0, sum_ = 0, w2_ = 0, w2d_ = 0, w2d2_ = 0;
 };
 
-}  // namespace nf
+}  // namespace libnf

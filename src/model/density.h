@@ -10,7 +10,7 @@
 #include "src/model/cost.h"
 #include "src/model/spec.h"
 
-namespace nf {
+namespace libnf {
 
 class FlowModel;
 
@@ -85,4 +85,4 @@ class Density {
   int64_t block_rows_ = 1;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "runtime/op/repeat_rows.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 
 FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::move(b.spec)) {
   std::vector<ParamInfo> infos;
@@ -102,4 +102,4 @@ Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var conte
   return {layer->where, layer->index};
 }
 
-}  // namespace nf
+}  // namespace libnf

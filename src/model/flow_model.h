@@ -6,7 +6,7 @@
 #include "src/model/flow.h"
 #include "src/model/model.h"
 
-namespace nf {
+namespace libnf {
 
 class FlowModel final : public Density {
  public:
@@ -53,4 +53,4 @@ class FlowModel final : public Density {
   Var draw_base(const Scope& s, int64_t rows, Var context, double temperature) const;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/model/model.h"
 #include "src/model/self_test.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr char kFormatKey[] = "nf.format";
@@ -126,4 +126,4 @@ LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> by
   return loaded;
 }
 
-}  // namespace nf
+}  // namespace libnf

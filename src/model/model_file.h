@@ -10,7 +10,7 @@
 #include "src/io/safetensors.h"
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 using Notes = std::map<std::string, std::string, std::less<>>;
 
@@ -40,4 +40,4 @@ void read_params(const SafeTensors& file, Density& model);
 // Returns the spec. Refuses files that are not libnf models or have a newer format.
 const std::string& spec_of(const SafeTensors& file);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/model/nearest.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -260,4 +260,4 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

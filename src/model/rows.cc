@@ -8,7 +8,7 @@
 #include "runtime/kernel/reduce.h"
 #include "src/io/xxh64.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // The elements of one row of a view, in row-major order of its extents, as runs of `run()` elements that are `step()`
@@ -152,4 +152,4 @@ uint64_t* draw_by_content(Tape& t, Var x, Var context, uint64_t seed) {
   return keys;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 // Loads rows [first, first + count) of a view [n, ...] as a new Var [count, columns], each row in row-major order of
 // its extents. A view with one row is repeated as often as needed.
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
@@ -21,4 +21,4 @@ void hash_rows(Var x, Var context, uint64_t* out);
 // Makes what the tape draws for each row a function of the seed and of the content of the row and its context, in place
 // of the row's index, from the first stream on. Returns the keys, one per row, in scratch memory.
 uint64_t* draw_by_content(Tape& t, Var x, Var context, uint64_t seed);
-}  // namespace nf
+}  // namespace libnf

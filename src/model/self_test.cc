@@ -9,7 +9,7 @@
 #include "src/io/json.h"
 #include "src/model/session.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint64_t kSeed = 0x73656c66;  // of the samples and contexts
@@ -118,4 +118,4 @@ void verify_self_test(const Allocator& allocator, Executor& executor, const Dens
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

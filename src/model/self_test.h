@@ -6,7 +6,7 @@
 #include "runtime/core/executor.h"
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr char kSelfTestKey[] = "nf.self_test";  // in the metadata of a model file
 inline constexpr int64_t kMaxSelfTestRows = 1000, kMaxSelfTestNumbers = int64_t{1} << 20;
@@ -26,4 +26,4 @@ int64_t self_test_rows(std::string_view text);
 // Scores the rows again. Error{checksum} names the first row that differs and both numbers.
 void verify_self_test(const Allocator& allocator, Executor& executor, const Density& model, std::string_view text);
 
-}  // namespace nf
+}  // namespace libnf

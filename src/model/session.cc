@@ -9,7 +9,7 @@
 #include "src/model/rows.h"
 #include "src/model/session_blocks.h"
 
-namespace nf {
+namespace libnf {
 
 Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes, void* mirror)
     : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
@@ -196,4 +196,4 @@ void Session::sample(const Sampling& how, const View& context, const View& out, 
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

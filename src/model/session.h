@@ -9,7 +9,7 @@
 #include "runtime/core/executor.h"
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 enum class NonFinite : uint8_t { propagate, error };
 
@@ -136,4 +136,4 @@ class Session {
   std::atomic<bool> busy_{false};
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
 
-namespace nf {
+namespace libnf {
 
 void Session::check_base(Worker& w, Var z, Var context, Var result, int64_t first) const {
   if (options_.nonfinite == NonFinite::propagate) return;
@@ -85,4 +85,4 @@ void Session::base_quantile(const View& u, const View& context, const View& z) {
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

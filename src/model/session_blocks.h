@@ -7,7 +7,7 @@
 #include "src/model/rows.h"
 #include "src/model/session.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr uint64_t kNextDraw =
     0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
@@ -71,4 +71,4 @@ void Session::for_blocks(int64_t n, int64_t most, const Body& body) {
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

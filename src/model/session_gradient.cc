@@ -7,7 +7,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Records from now on, and differentiates through the rounding of dequantization.
@@ -198,7 +198,7 @@ Chain::Pushed Session::push(const Scope& s, bool inverse, Var from, Var context,
   const FlowModel& model = *model_.flow();
   if (!inverse) key_rows(s.tape, from, context);
   Var c = model.layer_context(s, context, from->out.shape[0]);
-  Var dc = tan_context ? nf::jvp(s.tape, c, context, tan_context) : nullptr;
+  Var dc = tan_context ? libnf::jvp(s.tape, c, context, tan_context) : nullptr;
   if (dc) dc = conform(s.tape, dc, Layout::contiguous);
   return model.chain().push(s, inverse, from, tan_from, c, dc);
 }
@@ -292,4 +292,4 @@ void Session::jvp(bool inverse, const View& from, const View& context, const Pus
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -20,7 +20,7 @@
 #include "src/model/rows.h"
 #include "src/objective/phases.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Turns dropout off for a scope, because the inverse pass must use the same net as the forward pass.
@@ -180,4 +180,4 @@ NF_PART(Objective, fisher, Fisher,
         "score of the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
         "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
 
-}  // namespace nf
+}  // namespace libnf

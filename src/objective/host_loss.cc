@@ -9,7 +9,7 @@
 #include "src/model/rows.h"
 #include "src/objective/phases.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr char kNothingAdded[] = "nothing was added";
@@ -199,4 +199,4 @@ const ObjectiveKind& host_kind() {
   return kind;
 }
 
-}  // namespace nf
+}  // namespace libnf

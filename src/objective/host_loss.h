@@ -6,7 +6,7 @@
 
 #include "src/objective/objective.h"
 
-namespace nf {
+namespace libnf {
 
 // Derivatives of the host's loss; those without data are 0. Shapes are checked by the caller.
 struct HostCotangents {
@@ -55,4 +55,4 @@ std::unique_ptr<Objective> host_objective(const ObjectiveScope& scope, Cotangent
 // What the scope of such an objective says that it is.
 const ObjectiveKind& host_kind();
 
-}  // namespace nf
+}  // namespace libnf

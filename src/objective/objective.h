@@ -8,7 +8,7 @@
 #include "src/part/registry.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 
 struct ObjectiveKind;
 
@@ -77,4 +77,4 @@ struct ObjectiveKind : PartKind {
   bool exact = true;    // needs the density of the model, not a bound of it
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/rows.h"
 #include "src/model/segment.h"
 
-namespace nf {
+namespace libnf {
 
 bool couples_rows(const Density& model) {
   if (!model.flow()) return false;
@@ -180,4 +180,4 @@ void Phases::applied() {
   for (size_t k = 0; k < coupled_.size(); ++k) flow_.layers()[coupled_[k]].layer->observe(model().params(), stats(k));
 }
 
-}  // namespace nf
+}  // namespace libnf

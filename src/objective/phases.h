@@ -11,7 +11,7 @@
 #include "src/model/flow_model.h"
 #include "src/objective/row_objective.h"
 
-namespace nf {
+namespace libnf {
 
 // Returns whether training this model needs phases.
 bool couples_rows(const Density& model);
@@ -64,4 +64,4 @@ class Phases : public RowObjective {
   LaneSums sums_;
 };
 
-}  // namespace nf
+}  // namespace libnf

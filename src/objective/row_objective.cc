@@ -5,7 +5,7 @@
 
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 
 Room RowObjective::prepare(int64_t batch) {
   const auto bytes = static_cast<size_t>(checked_mul(std::max(batch, scope_.cut.block_rows), sizeof(double)));
@@ -82,17 +82,14 @@ void RowObjective::report(Lane& lane, const Batch& batch, uint64_t step) {
   const std::string end = outcome(step);
   if (first == batch.rows()) fail(Code::numeric, "the loss of another rank is not finite; %s", end.c_str());
   const Density::Location at = row_nonfinite_at(lane, model(), batch, first);
-  const View* input = at.where == Density::kData      ? &batch.x
-                      : at.where == Density::kContext ? &batch.context
-                                                      : nullptr;
+  const View* input = at.where == Density::kData ? &batch.x : at.where == Density::kContext ? &batch.context : nullptr;
   int64_t such = 0;
   for (int64_t r = first; r < batch.rows(); ++r) such += bad(r) && !(input && is_finite_row(lane, *input, r));
   const int64_t number = batch.number(first);
   const std::string what = input ? Density::describe_nonfinite(number, at.where)
                                  : "the loss of row " + std::to_string(number) + " is not finite";
-  fail_at(Code::numeric, {number, at.layer}, "%s (%lld such row%s)%s%s; %s", what.c_str(),
-          static_cast<long long>(such), such == 1 ? "" : "s", input ? "" : ", first at ",
-          input ? "" : at.where.c_str(), end.c_str());
+  fail_at(Code::numeric, {number, at.layer}, "%s (%lld such row%s)%s%s; %s", what.c_str(), static_cast<long long>(such),
+          such == 1 ? "" : "s", input ? "" : ", first at ", input ? "" : at.where.c_str(), end.c_str());
 }
 
-}  // namespace nf
+}  // namespace libnf

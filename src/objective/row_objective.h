@@ -3,7 +3,7 @@
 #include "src/lane/weighted_mean.h"
 #include "src/objective/objective.h"
 
-namespace nf {
+namespace libnf {
 
 class RowObjective : public Objective {
  public:
@@ -35,4 +35,4 @@ class RowObjective : public Objective {
   Buffer row_loss_;  // weight times loss of every row
 };
 
-}  // namespace nf
+}  // namespace libnf

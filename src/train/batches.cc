@@ -6,7 +6,7 @@
 #include "runtime/kernel/random.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 // Separate from the streams of samples and from each other.
 constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63;
@@ -83,4 +83,4 @@ void Batches::gather(uint64_t step) {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/core/view.h"
 #include "src/train/selection.h"
 
-namespace nf {
+namespace libnf {
 
 enum class Order : uint8_t {
   shuffle,      // epochs: each row once, in a new random order; the last batch of an epoch may be short
@@ -54,4 +54,4 @@ class Batches {
   uint64_t seed_, per_epoch_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 
 #include "src/io/json.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
@@ -135,4 +135,4 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   trainer.restore_state(std::move(then));
 }
 
-}  // namespace nf
+}  // namespace libnf

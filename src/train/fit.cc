@@ -12,7 +12,7 @@
 #include "src/train/fit_state.h"
 #include "src/train/start.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kSteps = 4000, kScored = 4096;  // rows to score at once
@@ -308,4 +308,4 @@ FitInfo fit(const Allocator& allocator, Executor& executor, Density& model, Note
   return Fit(allocator, executor, model, notes, plan, hooks).run();
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "src/train/batches.h"
 #include "src/train/checkpoint.h"
 
-namespace nf {
+namespace libnf {
 
 struct FitConfig : Config {
   int64_t steps = 0;  // 0: by epochs, or 4000
@@ -75,4 +75,4 @@ FitSplit split_rows(const FitPlan& plan);
 FitInfo fit(const Allocator& allocator, Executor& executor, Density& model, Notes& notes, const FitPlan& plan,
             const FitHooks& hooks);
 
-}  // namespace nf
+}  // namespace libnf

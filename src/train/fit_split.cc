@@ -6,7 +6,7 @@
 #include "src/model/rows.h"
 #include "src/train/fit.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // SplitMix64 (Steele, Lea & Flood 2014).
@@ -90,4 +90,4 @@ FitSplit split_rows(const FitPlan& plan) {
   return {Selection(std::move(rest)), Selection(std::move(held))};
 }
 
-}  // namespace nf
+}  // namespace libnf

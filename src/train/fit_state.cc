@@ -12,7 +12,7 @@
 #include "src/model/rows.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr char kFitKey[] = "nf.fit";
@@ -190,4 +190,4 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   info = i;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "src/io/json.h"
 #include "src/train/fit.h"
 
-namespace nf {
+namespace libnf {
 
 struct FitState {
   double loss_sum = 0;  // of the steps since the last validation
@@ -43,4 +43,4 @@ class SavedFit {
   Json json_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/kernel/optim_kernels.h"
 #include "src/train/check_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Update;
@@ -190,4 +190,4 @@ template void apply<float>(const OptimizerConfig&, double, uint64_t, double, flo
 template void apply<double>(const OptimizerConfig&, double, uint64_t, double, double*, const double*, double* const*,
                             int64_t, int64_t);
 
-}  // namespace nf
+}  // namespace libnf

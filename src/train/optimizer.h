@@ -11,7 +11,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 enum class OptimizerKind : uint8_t { adam, adamw, adamax, rmsprop, adagrad, adadelta, radam, sgd };
 
@@ -54,4 +54,4 @@ template <class T>
 void apply(const OptimizerConfig& config, double lr, uint64_t step, double grad_scale, T* param, const T* grad,
            T* const* slots, int64_t begin, int64_t end);
 
-}  // namespace nf
+}  // namespace libnf

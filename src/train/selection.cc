@@ -6,7 +6,7 @@
 #include "runtime/core/status.h"
 #include "runtime/kernel/random.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint32_t kPartStream = 0x70617274;  // apart from the streams of samples and batches
@@ -35,4 +35,4 @@ Selection::Selection(int64_t rows, const Part& part) : block_(part.block), rows_
   rows_ = static_cast<int64_t>(blocks_.size() - 1) * block_ + std::min(block_, rows - last);
 }
 
-}  // namespace nf
+}  // namespace libnf

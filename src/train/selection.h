@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 
 // The blocks at places [begin n, end n) of the n blocks, shuffled by seed. Parts that share a border share no row; the
 // last block may be short.
@@ -47,4 +47,4 @@ class Selection {
   int64_t rows_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "src/lane/lane_sums.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool waits(const FlowModel& model, const LayerInstance& instance) {
@@ -146,8 +146,8 @@ class PropagatedRows {
           fail_at(Code::numeric, {number, -1}, "%s, so %s cannot start from data",
                   Density::describe_nonfinite(number, Density::kData).c_str(), instance.where.c_str());
         fail_at(Code::numeric, {number, instance.index},
-                "row %lld is not finite where it arrives at %s, which starts from data",
-                static_cast<long long>(number), instance.where.c_str());
+                "row %lld is not finite where it arrives at %s, which starts from data", static_cast<long long>(number),
+                instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
@@ -254,4 +254,4 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   rollback.done = true;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/flow_model.h"
 #include "src/train/selection.h"
 
-namespace nf {
+namespace libnf {
 
 // Returns whether some layer has not been initialized from data yet.
 bool waits_for_data(const FlowModel& model);
@@ -36,4 +36,4 @@ inline void start_from_data(const Allocator& allocator, Executor& executor, cons
 // Marks those layers as initialized with their current parameters, for a model that was fitted without data.
 void keep_initial(const FlowModel& model);
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "src/objective/phases.h"
 #include "src/train/start.h"
 
-namespace nf {
+namespace libnf {
 
 Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model, const TrainerConfig& config,
                  const Collective& collective)
@@ -200,7 +200,8 @@ void Trainer::weigh(Batch& batch) const {
 void Trainer::start(const Batch& batch) {
   if (!waits_ || batch.rows() == 0) return;
   start_from_data(allocator_, executor_, *model_.flow(), cut_,
-                  {batch.x, batch.context, batch.weight, nullptr, batch.numbers, static_cast<uint64_t>(config_.seed)}, collective_);
+                  {batch.x, batch.context, batch.weight, nullptr, batch.numbers, static_cast<uint64_t>(config_.seed)},
+                  collective_);
   parameters_changed();
 }
 
@@ -246,4 +247,4 @@ void Trainer::use_average(bool on) {
   averaged_ = on;
 }
 
-}  // namespace nf
+}  // namespace libnf

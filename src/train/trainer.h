@@ -9,7 +9,7 @@
 #include "src/train/trainer_config.h"
 #include "src/train/update.h"
 
-namespace nf {
+namespace libnf {
 
 struct StepResult {
   uint64_t step;
@@ -135,4 +135,4 @@ class Trainer {
   Objective* objective_ = nullptr;  // of steps
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "src/io/json.h"
 #include "src/train/trainer.h"
 
-namespace nf {
+namespace libnf {
 
 std::string Trainer::groups_with(const std::vector<double>& rates) const {
   if (config_.groups.empty()) return config_.groups_json;
@@ -113,4 +113,4 @@ void Trainer::restore_state(State s) {
   parameters_changed();
 }
 
-}  // namespace nf
+}  // namespace libnf

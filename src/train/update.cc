@@ -9,7 +9,7 @@
 #include "runtime/op/layout.h"
 #include "src/io/json.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 size_t bytes_of(const Density& model, int64_t numbers) {
@@ -140,7 +140,7 @@ void Update::apply(void* gradient, uint64_t step, uint64_t age, double rate) {
       T* const p = params + c.begin;
       if (average && step == 1) std::copy(p, p + n, average + c.begin);
       const double lr = optimizer.lr == base_lr_ ? rate : rate * (optimizer.lr / base_lr_);
-      nf::apply<T>(optimizer, lr, age, scale, p, grads + c.begin, slots, 0, n);
+      libnf::apply<T>(optimizer, lr, age, scale, p, grads + c.begin, slots, 0, n);
       if (average) ema_update(ema_, step, average + c.begin, p, 0, n);
     });
   });
@@ -194,4 +194,4 @@ size_t Update::bytes() const {
   return n;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "src/train/ema.h"
 #include "src/train/groups.h"
 
-namespace nf {
+namespace libnf {
 
 class Update {
  public:
@@ -83,4 +83,4 @@ class Update {
   Buffer kept_;                  // accumulated gradient of all parameters
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -150,7 +150,8 @@ TEST(Kit, TablesKeepTheShapeOfTheArray) {
     return std::vector<int64_t>(extents, extents + rank);
   };
   for (const char* map : {"on", "off"}) {
-    EXPECT_EQ(shape(open(rt.get(), path, options({{"table.map", map}}).get())), (std::vector<int64_t>{5, 2, 3, 4})) << map;
+    EXPECT_EQ(shape(open(rt.get(), path, options({{"table.map", map}}).get())), (std::vector<int64_t>{5, 2, 3, 4}))
+        << map;
     EXPECT_EQ(shape(open(rt.get(), path, options({{"table.map", map}, {"table.columns", "0,2"}}).get())),
               (std::vector<int64_t>{5, 2}))
         << map;

@@ -164,11 +164,13 @@ TEST_F(OptionKeys, NamesOfOtherLibrariesAreUnderstood) {
 }
 
 TEST_F(OptionKeys, WholeNumbersArePrintedAsSuch) {
-  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batches.batch", 2e9), e, "\"batches.batch\" = 2000000000 is outside [1, 1073741824]"));
-  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batches.batch", 1e300), e, "\"batches.batch\" = 1e+300 is outside [1, 1073741824]"));
-  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batches.batch", 2.5), e, "\"batches.batch\" = 2.5 is not a whole number"));
   EXPECT_TRUE(
-      failed(NF_ERR_SPEC, f64("metropolis.step_size", 2e9), e, "\"metropolis.step_size\" = 2000000000 is outside [1e-09, 1000000000]"));
+      failed(NF_ERR_SPEC, f64("batches.batch", 2e9), e, "\"batches.batch\" = 2000000000 is outside [1, 1073741824]"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SPEC, f64("batches.batch", 1e300), e, "\"batches.batch\" = 1e+300 is outside [1, 1073741824]"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batches.batch", 2.5), e, "\"batches.batch\" = 2.5 is not a whole number"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("metropolis.step_size", 2e9), e,
+                     "\"metropolis.step_size\" = 2000000000 is outside [1e-09, 1000000000]"));
 }
 
 // A refused value does not replace the previous one.

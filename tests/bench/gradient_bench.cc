@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 const char kToy[] =
@@ -174,4 +174,4 @@ NF_GRADIENTS(nsf_autoregressive, kNsfAr)
 #undef NF_GRADIENTS
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

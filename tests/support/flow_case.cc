@@ -5,7 +5,7 @@
 
 #include "src/model/rows.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 Rows2 Rows2::part(int64_t first, int64_t count) const {
   const auto cut = [&](const Values& v) {
@@ -194,4 +194,4 @@ testing::AssertionResult same_bits(const Values& got, const Values& want) {
 template class FlowCase<float>;
 template class FlowCase<double>;
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "src/model/flow_model.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct Rows2 {  // inputs of a call: x [rows, event], context [rows, context]
   int64_t rows;
@@ -85,4 +85,4 @@ Rows2 draw_mild(Domain domain, int64_t rows, int64_t event, int64_t context, std
 // Compares bits; two NaNs are equal.
 testing::AssertionResult same_bits(const Values& got, const Values& want);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 
 #include "src/model/flow_model.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 constexpr int64_t kSizes = 3;       // integers lie at most this far above the lowest useful value
 constexpr int64_t kListSizes = 7;   // elements of lists likewise
@@ -188,4 +188,4 @@ ModelSpec variant(const std::string& spec, DType dtype, bool invert) {
   return s;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

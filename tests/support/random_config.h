@@ -9,7 +9,7 @@
 #include "src/model/spec.h"
 #include "src/part/fields.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 class RandomFields final : public Fields {
  public:
@@ -56,4 +56,4 @@ bool takes_inversion(const std::string& spec);
 // The same model in another dtype, or inverted.
 ModelSpec variant(const std::string& spec, DType dtype, bool invert);
 
-}  // namespace nf::test
+}  // namespace libnf::test

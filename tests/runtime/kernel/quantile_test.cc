@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 struct Reference {
@@ -245,4 +245,4 @@ TEST(Quantile, MixtureIsTheInverseOfItsDistribution) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -20,7 +20,7 @@ struct Grown {
 
 }  // namespace
 
-namespace nf {
+namespace libnf {
 template <>
 constexpr uint32_t kFirstSize<Grown> = offsetof(Grown, later);
 
@@ -122,4 +122,4 @@ TEST(Structs, ReadAndWrittenStructsAgree) {
 
 }  // namespace
 }  // namespace test
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 #include "tests/src/base/base_case.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -177,4 +177,4 @@ TEST(BaseEdges, ContextIsLearned) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

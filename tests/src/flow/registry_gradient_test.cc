@@ -8,7 +8,7 @@
 
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kRows = 3;
@@ -114,4 +114,4 @@ TEST_P(LayerGradient, AgreesWithDifferences) {
 NF_EVERY_LAYER(LayerGradient);
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

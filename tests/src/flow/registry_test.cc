@@ -12,7 +12,7 @@
 #include "src/model/model_file.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 bool finite(const double* p, int64_t n) {
@@ -331,4 +331,4 @@ TEST_P(LayerSuite, SeedsAndFilesReproduceIt) {
 NF_EVERY_LAYER(LayerSuite);
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

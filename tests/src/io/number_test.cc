@@ -8,7 +8,7 @@
 
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 template <class T>
@@ -82,4 +82,4 @@ TEST(Quote, BoundedAndPrintable) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kEvent = 3, kContext = 2, kSeen = 4;
@@ -212,4 +212,4 @@ TEST(Embedding, WrongSpecsAreRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

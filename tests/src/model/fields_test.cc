@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 enum class Mode { plain, gated };
@@ -168,4 +168,4 @@ TEST(Fields, EveryRegistryIsListed) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

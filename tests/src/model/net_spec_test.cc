@@ -6,7 +6,7 @@
 #include "src/model/spec.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string model_of(const std::string& layer, const std::string& rest = "") {
@@ -127,4 +127,4 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

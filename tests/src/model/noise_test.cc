@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -274,4 +274,4 @@ TEST(NoiseSpec, RefusesWhatHasNoMeaning) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -16,7 +16,7 @@
 #include "src/model/model_file.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 2, "context": 1, "layers": [{"type": "affine_coupling", "hidden": [8]}]})";
@@ -113,4 +113,4 @@ TEST(SelfTestText, DamageIsRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

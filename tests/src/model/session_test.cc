@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 5, "context": 2, "base": "diagonal_normal", "layers": [{"repeat": 3, "layers": [
@@ -279,4 +279,4 @@ TEST_F(SessionTest, AllocatesNothingAfterConstruction) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

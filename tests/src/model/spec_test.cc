@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -190,4 +190,4 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kRows = 5;
@@ -317,4 +317,4 @@ TEST(Fisher, ReachesTheFunnel) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -15,7 +15,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -519,4 +519,4 @@ TEST_F(FitFiles, RunningOutOfMemoryAnywhere) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

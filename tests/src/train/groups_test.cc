@@ -10,7 +10,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "dtype": "float64", "base": "diagonal_normal", "layers": [
@@ -293,4 +293,4 @@ TEST(Groups, ThreadsAndRanksDoNotChangeWhatIsTrained) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

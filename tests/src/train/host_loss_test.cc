@@ -17,7 +17,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr uint64_t kFewConfigs = 12;
@@ -510,4 +510,4 @@ TEST(HostLossCalls, RanksAreOneProcess) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kIdentity[] = R"({"event": 2, "dtype": "float64", "layers": []})";
@@ -139,4 +139,4 @@ TEST(Importance, ExpectationsOfValues) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

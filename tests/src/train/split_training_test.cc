@@ -9,7 +9,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Every kind of layer with special handling in training, inside splits of [2, 2, 2].
@@ -176,4 +176,4 @@ TEST(NoiseTraining, OtherObjectivesRefuse) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kActNorm[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": "actnorm"}]})";
@@ -346,4 +346,4 @@ TEST(Start, NeedsNoCopyOfTheRowsForTheFirstLayer) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

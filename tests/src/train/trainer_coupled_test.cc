@@ -11,7 +11,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "base": "diagonal_normal", "layers": [{"repeat": 2, "layers": [
@@ -359,4 +359,4 @@ TEST(TrainerCoupledRanks, AreOneProcessWithTheWholeBatch) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "base": "diagonal_normal", "layers": [{"repeat": 2, "layers": [
@@ -466,4 +466,4 @@ TEST(TrainerRanks, OneMayHaveNoWeight) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test
