@@ -129,7 +129,7 @@ TEST_F(SessionInUse, TurnsAreNoConflict) {
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(failures, std::vector<int>(4, 0));
 
-  const nf_target_fn fn = [](void* user, const nf_view* x, const nf_view*, const nf_view* log_density, const nf_view*) {
+  const nf_target_fn fn = [](void* user, const nf_view* x, const nf_view*, const nf_out* log_density, const nf_out*) {
     return nf_log_prob(static_cast<nf_session*>(user), x, nullptr, log_density, nullptr) == NF_OK ? 0 : -1;
   };
   nf_target* made = nullptr;

@@ -1,4 +1,6 @@
 // Calls that change or ask a trainer between steps: evaluate, learning rates, restart, checkpoints in memory.
+#include <limits>
+
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -153,7 +155,7 @@ TEST(TrainerRates, ChangeWhileRunningAndAreSaved) {
   ASSERT_TRUE(ok(nf_trainer_restore_memory(u.get(), old.data(), old.size(), &e), e));
   EXPECT_NEAR(step(u.get()).lr, half / 50, 1e-12);
   EXPECT_NE(settings(u.get()).find("\"trainer.lr\":0.01"), std::string::npos) << settings(u.get());
-  for (const double bad : {0.0, -1.0, std::nan(""), double{INFINITY}, 1e4})
+  for (const double bad : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity(), 1e4})
     EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_set_lr(t.get(), nullptr, bad, &e), e, "lr is"));
   EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_set_lr(t.get(), "base.*", 0.1, &e), e, "no group"));
 }

@@ -18,7 +18,7 @@ namespace {
 template <class T>
 struct Case {
   Case(ModelSpec spec, uint32_t threads = 1, double spread = 0.4) : f(std::move(spec)), e(threads) {
-    f.randomise(2, spread);
+    f.randomize(2, spread);
     s.emplace(system_allocator(), e, f.model(), SessionOptions());
   }
   static View rows(Values& v, int64_t cols) {

@@ -9,6 +9,7 @@
 #include "src/model/session.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
+#include "tests/support/trace.h"
 
 namespace libnf::test {
 namespace {
@@ -73,7 +74,7 @@ Answers ask(FlowCase<double>& f, Rows2 in) {
   s.map(false, x, c, rows_of(a.z, kEvent), column_of(a.log_det));
   s.map(true, rows_of(a.z, kEvent), c, rows_of(a.x, kEvent), column_of(a.log_det));
   s.sample({3, 0}, c, rows_of(a.sample, kEvent), column_of(a.log_det));
-  s.trace(false, x, c, contiguous_view(a.trace.data(), DType::f64, {6, in.rows, kEvent}));
+  trace(s, false, x, c, contiguous_view(a.trace.data(), DType::f64, {6, in.rows, kEvent}));
   return a;
 }
 

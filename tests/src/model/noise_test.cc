@@ -11,6 +11,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
+#include "tests/support/trace.h"
 
 namespace libnf::test {
 namespace {
@@ -107,7 +108,7 @@ TEST_F(Noise, ForwardTraceAndLogProbDrawTheSame) {
   Session s = session(one, 3);
   std::vector<double> z(x.size()), log_det(kRows), back(x.size()), states(6 * x.size());
   s.map(false, rows(x, 3), rows(c, 1), rows(z, 3), column(log_det));
-  s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
+  trace(s, false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
   EXPECT_TRUE(std::equal(z.begin(), z.end(), states.end() - static_cast<int64_t>(z.size())));
   s.map(true, rows(z, 3), rows(c, 1), rows(back, 3), View{});
   for (size_t k = 0; k < x.size(); ++k) EXPECT_NEAR(back[k], x[k], k % 3 == 1 ? 1e-4 : 0);
@@ -140,7 +141,7 @@ TEST_F(Noise, AllocatesNothingAfterConstruction) {
   Values lp(kRows), z(x.size()), states(6 * x.size());
   s.log_prob(rows(x, 3), rows(c, 1), column(lp));
   s.map(false, rows(x, 3), rows(c, 1), rows(z, 3), View{});
-  s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
+  trace(s, false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
   s.sample({9, 0}, rows(c, 1), rows(z, 3), column(lp));
   x[3 * 17] = 0.5;  // and an error report
   EXPECT_ERROR(s.log_prob(rows(x, 3), rows(c, 1), column(lp)), Code::numeric,

@@ -11,6 +11,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
+#include "tests/support/trace.h"
 
 namespace libnf::test {
 namespace {
@@ -107,7 +108,7 @@ TEST_F(SessionTest, TracesEveryStep) {
     Floats states(static_cast<size_t>(planes * kRows * kEvent), NAN);
     const View all = contiguous_view(states.data(), DType::f32, {planes, kRows, kEvent});
     const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
-    s.trace(inverse, xs, cs, all);
+    trace(s, inverse, xs, cs, all);
     const auto plane = [&](int64_t k) {
       return contiguous_view(states.data() + k * kRows * kEvent, DType::f32, {kRows, kEvent});
     };
@@ -128,7 +129,7 @@ TEST_F(SessionTest, TracesEveryStep) {
     for (int64_t first = 0; first < kRows; first += 100) {
       View out = contiguous_view(wide.data() + first * 2 * kEvent, DType::f64, {planes, 100, kEvent});
       out.stride[0] = kRows * kEvent * 2, out.stride[1] = kEvent * 2, out.stride[2] = 2;
-      s.trace(inverse, part(xs, first, 100), part(cs, first, 100), out);
+      trace(s, inverse, part(xs, first, 100), part(cs, first, 100), out);
     }
     for (size_t k = 0; k < states.size(); ++k) {
       ASSERT_EQ(wide[2 * k], states[k]) << k;
@@ -202,7 +203,7 @@ TEST_F(SessionTest, NoRowsIsFine) {
   const View column = contiguous_view(none.data(), DType::f32, {0});
   s.log_prob(empty, View{}, column);
   s.map(true, empty, View{}, empty, column);
-  s.sample(1, 0, View{}, empty, column);
+  s.sample({1, 0}, View{}, empty, column);
 }
 
 TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
@@ -242,7 +243,7 @@ TEST_F(SessionTest, NamesTheLayerThatBreaks) {
                  ("row 0 is not finite; first at " + s.where).c_str());
     EXPECT_ERROR(strict.map(false, xs, cs, zs, View{}), Code::numeric, s.where.c_str());
     EXPECT_ERROR(strict.map(true, xs, cs, zs, View{}), Code::numeric, s.where.c_str());
-    EXPECT_ERROR(strict.sample(1, 0, cs, zs, View{}), Code::numeric, s.where.c_str());
+    EXPECT_ERROR(strict.sample({1, 0}, cs, zs, View{}), Code::numeric, s.where.c_str());
   }
 }
 

@@ -11,6 +11,7 @@
 #include "src/model/session.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
+#include "tests/support/trace.h"
 
 namespace libnf::test {
 namespace {
@@ -95,9 +96,9 @@ TEST(Split, LayersInsideActOnTheFirstColumns) {
   Session s(system_allocator(), one, f.model(), NonFinite::propagate);
   Values x(8, 0.0), states(9 * 8), back(9 * 8);
   const auto view = [](Values& v, const Dims& d) { return contiguous_view(v.data(), DType::f64, d); };
-  s.trace(false, view(x, {1, 8}), View{}, view(states, {9, 1, 8}));
+  trace(s, false, view(x, {1, 8}), View{}, view(states, {9, 1, 8}));
   Values z(states.end() - 8, states.end());
-  s.trace(true, view(z, {1, 8}), View{}, view(back, {9, 1, 8}));
+  trace(s, true, view(z, {1, 8}), View{}, view(back, {9, 1, 8}));
   EXPECT_EQ(Values(states.begin() + 5 * 8, states.begin() + 6 * 8), (Values{3, 2, 2, 2, 1, 1, 1, 1}));
   for (size_t k = 0; k < 9; ++k) EXPECT_TRUE(std::equal(&back[8 * k], &back[8 * k] + 8, &states[8 * (8 - k)])) << k;
 }
