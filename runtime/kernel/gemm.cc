@@ -24,7 +24,7 @@
 
 #ifndef NF_GEMM_OPERANDS  // this file is read once per target
 #define NF_GEMM_OPERANDS
-namespace nf::kernel {
+namespace libnf::kernel {
 template <class T>
 struct Operands {
   int64_t k;
@@ -43,11 +43,11 @@ constexpr int64_t kBlockK = 256;        // rows of B in a block of k, at most
 constexpr int64_t kStackBytes = 32768;  // size of the copy of a panel of B on the stack
 constexpr int64_t kBlockBytes = 2048;   // bytes per row of a block of B in scratch memory
 constexpr int64_t kPanelBytes = 512;    // bytes per row of a panel, two vectors, on any target
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // 32 vector registers hold 12 x 2 accumulators plus B and A; 16 hold 6 x 2. Fewer than 8 independent chains would stall
@@ -532,11 +532,11 @@ void GemmF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<false>(m, n
 void ColumnsF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm<true>(m, n, o); }
 void ColumnsF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<true>(m, n, o); }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
@@ -588,5 +588,5 @@ bool gemm_self_test() {
   return true;
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

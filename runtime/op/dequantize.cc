@@ -13,7 +13,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct GridAttr {
@@ -116,4 +116,4 @@ Mapped quantize(Tape& t, Var y, std::span<const int32_t> index, const kernel::Gr
   return mapped(t.record(kQuantize, {y}, GridAttr{index, grid, 0, true}));
 }
 
-}  // namespace nf
+}  // namespace libnf

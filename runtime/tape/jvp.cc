@@ -4,7 +4,7 @@
 
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // `v` is an alias of some elements of `from`. Returns the same elements of `to`, a contiguous view of from's shape. An
@@ -124,4 +124,4 @@ OutputTangents jvp(Tape& t, Var y, Var extra, std::span<const Motion> motions) {
 
 Var jvp(Tape& t, Var y, Var x, Var direction) { return jvp(t, y, nullptr, x, direction).y; }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,19 +2,24 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/core/allocator.h"
+#include "runtime/tape/dense_form.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 struct ParamSlot {
   std::string name;
-  Dims shape;
+  Dims shape;  // as it is stored
   bool trainable;
-  std::string old_name = {};   // name in files of older versions; "": unchanged
+  std::string old_name = {};  // name in files of older versions; "": unchanged
+  DenseFormPtr form = {};     // how callers see it; nullptr: as it is stored
+  // Set for a tensor that files of older versions lack: the values that such a file stands for.
+  std::shared_ptr<const std::vector<double>> when_missing = {};
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
   int64_t mirror_offset = -1;  // offset in the mirror; only trainable matrices have one
 };
@@ -55,4 +60,4 @@ class ParamStore {
 // 64-bit FNV-1a over 8-byte words, for testing equality, not for security.
 uint64_t fingerprint(const void* data, size_t bytes, uint64_t start);
 
-}  // namespace nf
+}  // namespace libnf

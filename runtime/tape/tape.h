@@ -13,7 +13,7 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/rows.h"
 
-namespace nf {
+namespace libnf {
 
 class InputGrads;
 class InputTangents;
@@ -323,4 +323,4 @@ struct Motion {
 };
 OutputTangents jvp(Tape& t, Var y, Var extra, std::span<const Motion> motions);
 
-}  // namespace nf
+}  // namespace libnf

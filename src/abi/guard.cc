@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 
 static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast<int>(Code::state) == NF_ERR_STATE &&
               static_cast<int>(Code::shape) == NF_ERR_SHAPE && static_cast<int>(Code::spec) == NF_ERR_SPEC &&
@@ -182,4 +182,4 @@ bool is_inverse(nf_direction d) {
   return d == NF_INVERSE;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "runtime/core/view.h"
 #include "src/abi/structs.h"
 
-namespace nf {
+namespace libnf {
 
 bool usable(const nf_error* err);  // NULL, or struct_size is that of an nf_error
 nf_status report(nf_error* err, const Error& e) noexcept;
@@ -73,4 +73,4 @@ const char* static_text() noexcept {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

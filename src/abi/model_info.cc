@@ -1,6 +1,5 @@
 // Implements what a model tells about itself, and its tensors by name.
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "src/abi/guard.h"
@@ -8,9 +7,9 @@
 #include "src/abi/sink.h"
 #include "src/model/describe.h"
 #include "src/model/flow_model.h"
-#include "src/model/rows.h"
+#include "src/model/tensors.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 
@@ -19,39 +18,11 @@ void need_index(int64_t index, size_t count) {
     fail(Code::argument, "index %lld is outside [0, %zu)", static_cast<long long>(index), count);
 }
 
-// Copies between views of equal shape, with any strides and dtypes.
-void copy_tensor(const View& from, const View& to) {
-  const int64_t n = from.shape.count();
-  for (int64_t i = 0; i < n; ++i) {
-    int64_t rest = i, a = 0, b = 0;
-    for (int axis = from.shape.rank - 1; axis >= 0; --axis) {
-      a += rest % from.shape[axis] * from.stride[axis];
-      b += rest % from.shape[axis] * to.stride[axis];
-      rest /= from.shape[axis];
-    }
-    View one = from;
-    one.data = static_cast<char*>(from.data) + a * size_of(from.dtype);
-    const double v = scalar_at(one, 0);
-    const auto f = static_cast<float>(v);
-    char* p = static_cast<char*>(to.data) + b * size_of(to.dtype);
-    if (to.dtype == DType::f64)
-      std::memcpy(p, &v, sizeof v);
-    else
-      std::memcpy(p, &f, sizeof f);
-  }
-}
-
-View named_tensor(const Density& model, const char* name) {
+size_t slot_of(const Density& model, const char* name) {
   need(name, "name");
   const int64_t slot = model.params().find(name);
   if (slot < 0) fail(Code::argument, "the model has no tensor \"%.80s\" (nf_model_tensor lists them)", name);
-  return model.params().view(static_cast<size_t>(slot));
-}
-
-void need_same_shape(const View& v, const View& tensor, const char* what) {
-  if (!(v.shape == tensor.shape))
-    fail(Code::shape, "%s has shape %s, but the tensor has %s", what, to_string(v.shape).c_str(),
-         to_string(tensor.shape).c_str());
+  return static_cast<size_t>(slot);
 }
 
 }  // namespace
@@ -130,9 +101,11 @@ nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info
     const ParamSlot& s = slots[static_cast<size_t>(index)];
     nf_tensor_info out = NF_TENSOR_INFO_INIT;
     out.dtype = static_cast<nf_dtype>(m->state->model->dtype());
-    out.ndim = s.shape.rank;
+    const Dims& shape = dense_shape(s);
+    out.ndim = shape.rank;
     out.trainable = s.trainable;
-    std::copy_n(s.shape.d, s.shape.rank, out.shape);
+    out.masked = s.form && s.form->masked();
+    std::copy_n(shape.d, shape.rank, out.shape);
     out.name = s.name.c_str();
     write_struct(info, out);
   });
@@ -141,29 +114,25 @@ nf_status nf_model_tensor(const nf_model* m, int64_t index, nf_tensor_info* info
 nf_status nf_model_get_tensor(const nf_model* m, const char* name, const nf_out* out, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
-    const View tensor = named_tensor(*m->state->model, name);
-    const View to = out_of(out, "out");
-    need_same_shape(to, tensor, "out");
-    copy_tensor(tensor, to);
+    const size_t slot = slot_of(*m->state->model, name);
+    get_tensor(*m->state->model, slot, out_of(out, "out"));
   });
 }
 
 nf_status nf_model_set_tensor(nf_model* m, const char* name, const nf_view* value, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
-    const View tensor = named_tensor(*m->state->model, name);
-    const View from = view_of(value, "value");
-    need_same_shape(from, tensor, "value");
-    const Buffer staged(m->state->runtime->allocator(), static_cast<size_t>(tensor.count() * size_of(tensor.dtype)),
-                        "a tensor");
-    const View copy = contiguous_view(staged.data(), tensor.dtype, tensor.shape);
-    copy_tensor(from, copy);
-    const View flat = contiguous_view(staged.data(), tensor.dtype, {tensor.count()});
-    for (int64_t i = 0; i < flat.shape[0]; ++i)
-      if (const double v = scalar_at(flat, i); v - v != 0)
-        fail(Code::numeric, "value of \"%s\" is not finite at element %lld", name, static_cast<long long>(i));
-    if (staged.bytes()) std::memcpy(tensor.data, staged.data(), staged.bytes());
+    const size_t slot = slot_of(*m->state->model, name);
+    set_tensor(m->state->runtime->allocator(), *m->state->model, slot, view_of(value, "value"));
     m->state->changed();
+  });
+}
+
+nf_status nf_model_get_mask(const nf_model* m, const char* name, const nf_out* out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(m, "model");
+    const size_t slot = slot_of(*m->state->model, name);
+    get_mask(*m->state->model, slot, out_of(out, "out"));
   });
 }
 

@@ -2,7 +2,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 void ParametersConfig::fields(Fields& f) {
   static constexpr const char* kKinds[] = {"free", "context", "fixed"};
@@ -16,8 +16,9 @@ void ParametersConfig::fields(Fields& f) {
 Parameters::Parameters(const ParametersConfig& c, const Declare& d, const std::vector<Tensor>& tensors) {
   int64_t all = 0;
   for (const Tensor& tensor : tensors) {
-    ids_.push_back(c.parameters == ParametersKind::fixed ? d.buffer(tensor.name, tensor.shape, tensor.init)
-                                                         : d.param(tensor.name, tensor.shape, tensor.init));
+    ids_.push_back(c.parameters == ParametersKind::fixed
+                       ? d.buffer(tensor.name, tensor.shape, tensor.init, Invariant::none, "", tensor.form)
+                       : d.param(tensor.name, tensor.shape, tensor.init, tensor.form));
     counts_.push_back(tensor.shape.count());
     all = checked_add(all, counts_.back());
   }
@@ -41,4 +42,4 @@ Parameters::Values Parameters::operator()(const Scope& s, Var context) const {
   return v;
 }
 
-}  // namespace nf
+}  // namespace libnf

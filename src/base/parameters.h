@@ -8,7 +8,7 @@
 #include "src/base/base.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ParametersKind : uint8_t { free, context, fixed };
 
@@ -24,6 +24,7 @@ class Parameters {
     std::string name;
     Dims shape;
     Init init;
+    DenseFormPtr form = nullptr;
   };
   Parameters(const ParametersConfig& config, const Declare& d, const std::vector<Tensor>& tensors);
 
@@ -40,4 +41,4 @@ class Parameters {
   std::unique_ptr<Net> net_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,12 +10,12 @@
 #include "runtime/core/rows.h"
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Affine final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t rank = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -27,7 +27,7 @@ class Affine final : public Layer {
   Affine(const Config& c, const Declare& d) {
     check_dense(d, "type");
     const int64_t n = d.columns();
-    if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros());
+    if (n > 1) lower_ = d.param("lower", {n * (n - 1) / 2}, Init::zeros(), triangle_form(n, false));
     log_diagonal_ = d.param("log_diagonal", {n}, Init::zeros());
     if (c.rank > 0)
       low_rank_ = d.param("low_rank", {c.rank, n}, Init::gaussian(0.1 / std::sqrt(static_cast<double>(n))));
@@ -78,4 +78,4 @@ NF_PART(
     Layer, affine, Affine, "full affine map: a learned triangular matrix with an optional low-rank perturbation",
     "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle");
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,14 +1,14 @@
 // Linear map with a free matrix: z = W x + b, log_det = log |det W| by LU factors with partial pivoting; the inverse
-// solves with them. The matrix starts as a random rotation, a pure function of (seed, layer). "weight" holds W
+// solves with them. The matrix starts as a random rotation, a pure function of (seed, layer). "weight" is stored
 // transposed, [in, out]. A singular W gives a log_det of -infinity and an inverse that is not finite.
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Linear final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t seed = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -20,9 +20,10 @@ class Linear final : public Layer {
 
   Linear(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    weight_ = d.param("weight", {d.columns(), d.columns()},
-                      Init::exactly(random_rotation(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)));
-    if (c.bias) bias_ = d.param("bias", {d.columns()}, Init::zeros());
+    const int64_t n = d.columns();
+    weight_ = d.param("weight", {n, n}, Init::exactly(random_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal)),
+                      transposed_form(n, n));
+    if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override {
@@ -42,4 +43,4 @@ class Linear final : public Layer {
 NF_PART(Layer, linear, Linear, "learned matrix without constraints; its determinant by LU",
         "Kingma & Dhariwal 2018, Glow, eq. 9");
 
-}  // namespace nf
+}  // namespace libnf

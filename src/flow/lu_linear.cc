@@ -4,13 +4,13 @@
 
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class LuLinear final : public Layer {
  public:
   enum class Start : uint8_t { identity, random };
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Start init = Start::identity;
     double eps = 1e-3;
     bool bias = true;
@@ -28,8 +28,8 @@ class LuLinear final : public Layer {
     const bool identity = c.init == Start::identity;
     const Init spread = identity ? Init::zeros() : Init::uniform_pm(1 / std::sqrt(static_cast<double>(n)));
     if (entries > 0) {
-      lower_ = d.param("lower", {entries}, spread);
-      upper_ = d.param("upper", {entries}, spread);
+      lower_ = d.param("lower", {entries}, spread, triangle_form(n, false));
+      upper_ = d.param("upper", {entries}, spread, triangle_form(n, true));
     }
     raw_ = d.param("diagonal", {n}, identity ? Init::fill(std::log(std::expm1(1 - c.eps))) : spread);
     if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());
@@ -64,4 +64,4 @@ class LuLinear final : public Layer {
 NF_PART(Layer, lu_linear, LuLinear, "learned matrix L U of triangular factors",
         "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
 
-}  // namespace nf
+}  // namespace libnf

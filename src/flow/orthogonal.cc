@@ -1,13 +1,13 @@
 // A fixed random rotation, uniform over the orthogonal matrices and a pure function of (seed, layer):
-// z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" holds Q transposed and is saved with the model.
+// z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" is stored transposed.
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Orthogonal final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
       f.integer("seed", "seed of the random rotation; layers of a model differ even with equal seeds", seed, 0,
@@ -17,9 +17,10 @@ class Orthogonal final : public Layer {
 
   Orthogonal(const Config& c, const Declare& d) {
     check_dense(d, "type");
-    rotation_ = d.buffer("rotation", {d.columns(), d.columns()},
-                         Init::exactly(random_rotation(d.columns(), static_cast<uint64_t>(c.seed), d.ordinal)),
-                         Invariant::rotation);
+    const int64_t n = d.columns();
+    rotation_ =
+        d.buffer("rotation", {n, n}, Init::exactly(random_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal)),
+                 Invariant::rotation, "", transposed_form(n, n));
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override { return {matmul(s.tape, x, s.param(rotation_)), nullptr}; }
@@ -36,4 +37,4 @@ class Orthogonal final : public Layer {
 NF_PART(Layer, orthogonal, Orthogonal, "fixed random rotation",
         "Mezzadri 2007, How to generate random matrices from the classical compact groups");
 
-}  // namespace nf
+}  // namespace libnf

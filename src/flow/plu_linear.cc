@@ -1,7 +1,8 @@
 // Linear map by PLU factors (Glow, eq. 10): z = P L (U + diag(sign exp(log_s))) x + b, L unit lower and U strictly upper
-// triangular; log_det = sum log_s. The permutation P and the signs are fixed, the rest is learned.
+// triangular; log_det = sum log_s. The permutation P and the signs are fixed, the rest is learned. "permutation" says how P
+// orders y = L (U + ...) x: z_j = y_{permutation[j]} + b_j.
 // The initial values and P are pure functions of (seed, layer): a random permutation with L = 1, U = 0, s = 1, or the
-// factors of a random rotation, whose pivoting gives P.
+// factors of a random rotation, whose pivoting gives P. Files of older versions do not hold P and mean this one.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -9,13 +10,13 @@
 #include "src/flow/dense_matrix.h"
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class PluLinear final : public Layer {
  public:
   enum class Start : uint8_t { rotation, permutation };
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Start init = Start::rotation;
     int64_t seed = 0;
     bool bias = true;
@@ -36,28 +37,28 @@ class PluLinear final : public Layer {
       f.of_rotation(n, static_cast<uint64_t>(c.seed), d.ordinal);
     else
       f.row = random_order(n, static_cast<uint64_t>(c.seed), d.ordinal);
-    // Row row[i] of W is row i of L U.
-    back_ = f.row;
-    order_ = inverse_order(f.row);
     const int64_t entries = n * (n - 1) / 2;
     if (entries > 0) {
-      lower_ = d.param("lower", {entries}, Init::exactly(std::move(f.lower)));
-      upper_ = d.param("upper", {entries}, Init::exactly(std::move(f.upper)));
+      lower_ = d.param("lower", {entries}, Init::exactly(std::move(f.lower)), triangle_form(n, false));
+      upper_ = d.param("upper", {entries}, Init::exactly(std::move(f.upper)), triangle_form(n, true));
     }
     log_s_ = d.param("log_s", {n}, Init::exactly(std::move(f.log_s)));
     sign_ = d.buffer("sign", {n}, Init::exactly(std::move(f.sign)), Invariant::sign);
     if (c.bias) bias_ = d.param("bias", {n}, Init::zeros());
+    // Row f.row[i] of W is row i of L U.
+    const std::vector<int32_t> order = inverse_order(f.row);
+    permutation_ = d.added_buffer("permutation", {order.begin(), order.end()}, Invariant::permutation);
   }
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Var y = triangular_product(s.tape, Triangle::upper, x, s.param(upper_), diagonal(s));
     if (lower_ >= 0) y = triangular_product(s.tape, Triangle::lower, y, s.param(lower_), nullptr);
-    y = gather_columns(s.tape, y, order_.data(), static_cast<int64_t>(order_.size()));
+    y = permute_columns(s.tape, y, s.param(permutation_), false);
     return {plus_bias(s, y, s.param(bias_)), for_every_row(s, x, sum(s.tape, s.param(log_s_)))};
   }
   Mapped inverse(const Scope& s, Var z, Var) const override {
     Var y = minus_bias(s, z, s.param(bias_));
-    y = gather_columns(s.tape, y, back_.data(), static_cast<int64_t>(back_.size()));
+    y = permute_columns(s.tape, y, s.param(permutation_), true);
     if (lower_ >= 0) y = triangular_solve(s.tape, Triangle::lower, y, s.param(lower_), nullptr);
     y = triangular_solve(s.tape, Triangle::upper, y, s.param(upper_), diagonal(s));
     return {y, for_every_row(s, z, scale(s.tape, sum(s.tape, s.param(log_s_)), -1))};
@@ -87,7 +88,7 @@ class PluLinear final : public Layer {
         }
       }
     }
-    // Partial pivoting without fused operations, because P must be the same on every machine that reads the model.
+    // Partial pivoting without fused operations, because P must be the same on every machine that reads a file without it.
     void factor(int64_t n, double* a) {
       std::iota(row.begin(), row.end(), 0);
       for (int64_t j = 0; j < n; ++j) {
@@ -105,8 +106,7 @@ class PluLinear final : public Layer {
   };
   Var diagonal(const Scope& s) const { return mul(s.tape, unary(s.tape, Unary::exp, s.param(log_s_)), s.param(sign_)); }
 
-  std::vector<int32_t> order_, back_;  // z[:, j] = (L U x)[:, order[j]]
-  ParamId lower_ = -1, upper_ = -1, log_s_ = -1, sign_ = -1, bias_ = -1;
+  ParamId lower_ = -1, upper_ = -1, log_s_ = -1, sign_ = -1, bias_ = -1, permutation_ = -1;
 };
 
 }  // namespace
@@ -114,4 +114,4 @@ class PluLinear final : public Layer {
 NF_PART(Layer, plu_linear, PluLinear, "learned matrix P L U with a fixed permutation P (an invertible 1x1 convolution)",
         "Kingma & Dhariwal 2018, Glow, eq. 10-11");
 
-}  // namespace nf
+}  // namespace libnf

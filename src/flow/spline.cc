@@ -8,12 +8,12 @@
 #include "src/net/row_params.h"
 #include "src/net/spline_column.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Spline final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     SplineConfig spline;
     RowParamsConfig params;
     void fields(Fields& f) override {
@@ -25,7 +25,9 @@ class Spline final : public Layer {
   Spline(const Config& c, const Declare& d)
       : column_(c.spline, d),
         all_(static_cast<size_t>(d.columns())),
-        params_(c.params, d, {{"spline", checked_mul(d.columns(), column_.per()), Init::zeros()}}) {
+        params_(c.params, d,
+                {{"spline", checked_mul(d.columns(), column_.per()), Init::zeros(),
+                  reshaped_form({d.columns(), column_.per()})}}) {
     std::iota(all_.begin(), all_.end(), 0);
   }
 
@@ -47,4 +49,4 @@ class Spline final : public Layer {
 NF_PART(Layer, spline, Spline, "a learned monotone spline for every column",
         "Durkan et al. 2019, Neural spline flows, section 3.1");
 
-}  // namespace nf
+}  // namespace libnf

@@ -18,15 +18,33 @@
 #include "src/flow/root_fields.h"
 #include "src/net/row_params.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Basis : uint8_t { orthogonal, householder, triangular };
 enum class Flip : uint8_t { alternate, no, yes };
 
+// Of "triangles", stored (F, row by row | raw d2 | b) as in runtime/op/sylvester.h: seen as the rows of R1, those of R2 and
+// then b, [2 m + 1, m]. R1 and R2 are upper triangular, and their diagonals are raw: tanh is still to be taken.
+class TrianglesForm final : public DenseForm {
+ public:
+  explicit TrianglesForm(int64_t m) : DenseForm({checked_add(checked_mul(2, m), 1), m}, m > 1) {}
+  void places(int64_t row, int64_t* at) const override {
+    const int64_t m = shape()[1], i = row % m;
+    for (int64_t j = 0; j < m; ++j) {
+      if (row == 2 * m)
+        at[j] = m * (m + 1) + j;
+      else if (row < m)
+        at[j] = j < i ? -1 : i * m + j;
+      else
+        at[j] = j < i ? -1 : j > i ? j * m + i : m * m + i;
+    }
+  }
+};
+
 class Sylvester final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Basis basis = Basis::orthogonal;
     int64_t columns = 8, reflections = 8;
     Flip flip = Flip::alternate;
@@ -56,8 +74,10 @@ class Sylvester final : public Layer {
                                                  : 0),
         limits_(c.limits),
         params_(c.params, d,
-                {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_)))},
-                 {"basis", checked_mul(vectors_, d.columns()), Init::gaussian(1)}}) {
+                {{"triangles", checked_mul(m_, checked_add(m_, 2)), Init::uniform_pm(1 / std::sqrt(double(m_))),
+                  std::make_shared<TrianglesForm>(m_)},
+                 {"basis", checked_mul(vectors_, d.columns()), Init::gaussian(1),
+                  reshaped_form({vectors_, d.columns()})}}) {
     if (c.basis != Basis::triangular || c.flip == Flip::no || (c.flip == Flip::alternate && d.ordinal % 2 == 0)) return;
     for (int64_t j = d.columns(); j-- > 0;) reversal_.push_back(static_cast<int32_t>(j));
   }
@@ -100,4 +120,4 @@ class Sylvester final : public Layer {
 NF_PART(Layer, sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; invertible",
         "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/model/rows.h"
 #include "src/model/segment.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Which copy of a repeated entry of the spec.
@@ -276,4 +276,4 @@ const LayerInstance* Chain::first_nonfinite(const Scope& s, bool inverse, Var fr
   return nullptr;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 
 #include "src/flow/chain.h"
 
-namespace nf {
+namespace libnf {
 
 // How much of the forward pass is kept for training.
 enum class Memory : uint8_t {
@@ -79,4 +79,4 @@ class Chain {
   std::vector<Scale> scales_;
 };
 
-}  // namespace nf
+}  // namespace libnf

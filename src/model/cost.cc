@@ -5,7 +5,7 @@
 
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMaxElements = int64_t{1} << 20;  // rows times columns of a block
@@ -61,4 +61,4 @@ int64_t scoring_rows(const RowCost& cost, int64_t block_rows, int64_t n, int64_t
   return std::clamp<int64_t>(std::max(worth, share), 1, block_rows);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/params.h"
 
-namespace nf {
+namespace libnf {
 
 class Density;
 
@@ -34,4 +34,4 @@ bool gradients_recompute(const RowCost& cost);
 // allowed: threads share a small call once each of them has 2^20 units of work, about 20 microseconds.
 int64_t scoring_rows(const RowCost& cost, int64_t block_rows, int64_t n, int64_t threads);
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "runtime/kernel/random.h"
 #include "src/model/flow_model.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint32_t kInitStream = 0x696e6974;  // separate from the streams of samples
@@ -48,20 +48,30 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
                             int64_t max_params) {
   std::vector<ParamSlot> slots;
   for (const ParamInfo& p : infos) {
-    slots.push_back({p.name, p.shape, p.trainable, p.old_name});
+    slots.push_back({p.name, p.shape, p.trainable, p.old_name, p.form});
+    if (p.added) slots.back().when_missing = std::make_shared<std::vector<double>>(p.init.list);
     invariants_.push_back(p.invariant);
   }
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);
+  int64_t position = 0;  // of the random numbers of a tensor; one that was added later moves none of the others
   for (size_t i = 0; i < infos.size(); ++i) {
     const View v = params_->view(i);
-    with_dtype(spec_.dtype,
-               [&]<class T>() { fill_param(infos[i].init, seed, static_cast<int64_t>(i), v.as<T>(), v.count()); });
+    with_dtype(spec_.dtype, [&]<class T>() { fill_param(infos[i].init, seed, position, v.as<T>(), v.count()); });
+    position += !infos[i].added;
   }
 }
 
 void Density::measure_cost(const Allocator& allocator) {
   cost_ = row_cost(allocator, *this);
-  block_rows_ = nf::block_rows(*params_, columns(), cost_);
+  block_rows_ = libnf::block_rows(*params_, columns(), cost_);
 }
 
-}  // namespace nf
+std::string Density::describe_nonfinite(int64_t row, const std::string& where) {
+  const std::string number = "row " + std::to_string(row);
+  if (where == kData) return number + " of x holds NaN or infinity";
+  if (where == kLatent) return number + " of z holds NaN or infinity";
+  if (where == kContext) return "the context of " + number + " holds NaN or infinity";
+  return number + " is not finite; first at " + where;
+}
+
+}  // namespace libnf

@@ -6,8 +6,9 @@
 #include "runtime/kernel/reduce.h"
 #include "src/model/buffer_check.h"
 #include "src/model/model.h"
+#include "src/model/self_test.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr char kFormatKey[] = "nf.format";
@@ -34,7 +35,9 @@ SafeTensors parse_model(std::span<const std::byte> bytes) {
 }
 
 void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra) {
-  Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
+  Metadata metadata = extra.metadata;
+  metadata[kFormatKey] = kFormat;
+  metadata[kSpecKey] = model.canonical();
   for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
   if (!extra.checkpoint.empty()) metadata[kCheckpointKey] = extra.checkpoint;
   std::vector<TensorRef> tensors = extra.tensors;
@@ -67,6 +70,7 @@ void read_params(const SafeTensors& file, Density& model) {
   for (size_t i = 0; i < slots.size(); ++i) {
     const ParamSlot& slot = slots[i];
     const SafeTensors::Entry* e = entry_of(file, slot);
+    if (!e && slot.when_missing) continue;
     if (!e) fail(Code::format, "tensor \"%s\" of the spec is missing from the file", slot.name.c_str());
     const std::span<const int64_t> want{slot.shape.d, static_cast<size_t>(slot.shape.rank)};
     if (e->type != type_of(model.dtype()) || !std::equal(want.begin(), want.end(), e->shape.begin(), e->shape.end()))
@@ -81,7 +85,7 @@ void read_params(const SafeTensors& file, Density& model) {
           fail(Code::numeric, "tensor \"%s\" has a value that is not finite at index %zu", slot.name.c_str(),
                at / sizeof(T));
       }
-      check_buffer(model.invariant(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
+      check_buffer(Code::format, model.invariant(i), slot.name, slot.shape, model.dtype(), [e](int64_t k) {
         T v;
         std::memcpy(&v, e->data + static_cast<size_t>(k) * sizeof v, sizeof v);
         return static_cast<double>(v);
@@ -93,7 +97,13 @@ void read_params(const SafeTensors& file, Density& model) {
       fail(Code::format, "tensor \"%.80s\" is not part of the spec", e.name.c_str());
   for (size_t i = 0; i < slots.size(); ++i) {
     const SafeTensors::Entry* e = entry_of(file, slots[i]);
-    if (e->bytes) std::memcpy(params.view(i).data, e->data, e->bytes);
+    if (!e)
+      with_dtype(model.dtype(), [&]<class T>() {
+        T* to = params.view(i).as<T>();
+        for (const double v : *slots[i].when_missing) *to++ = static_cast<T>(v);
+      });
+    else if (e->bytes)
+      std::memcpy(params.view(i).data, e->data, e->bytes);
   }
 }
 
@@ -109,10 +119,11 @@ LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> by
     throw;
   }
   read_params(file, *loaded.model);
+  if (const std::string* test = file.metadata(kSelfTestKey)) loaded.self_test = *test;
   const size_t skip = sizeof kNotePrefix - 1;
   for (const auto& [key, value] : file.metadata())
     if (key.rfind(kNotePrefix, 0) == 0) loaded.notes[key.substr(skip)] = value;
   return loaded;
 }
 
-}  // namespace nf
+}  // namespace libnf

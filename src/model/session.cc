@@ -9,17 +9,7 @@
 #include "src/model/rows.h"
 #include "src/model/session_blocks.h"
 
-namespace nf {
-namespace {
-// Row (first + r) / repeat of the context for every row r.
-Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
-  if (!context.data || context.shape[0] == 1) return context_rows(t, context, 0, 1);
-  Var out = t.empty({rows, context.shape[1]});
-  for (int64_t r = 0; r < rows; ++r)
-    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
-  return out;
-}
-}  // namespace
+namespace libnf {
 
 Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes, void* mirror)
     : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
@@ -50,6 +40,11 @@ void Session::make_workers(size_t arena_bytes) {
   workers_.swap(workers);
 }
 
+Session::Entry::Entry(std::atomic<bool>& busy) : busy_(busy) {
+  if (busy.exchange(true, std::memory_order_acquire))
+    fail(Code::state, "session in use by another thread; create one per thread");
+}
+
 // Returns the memory that the most demanding call needs for a full block.
 size_t Session::measure(bool gradients) {
   Tape t(allocator_, model_.dtype());
@@ -71,7 +66,10 @@ size_t Session::measure(bool gradients) {
   };
   run(false, [&](Var x, Var c) { score(s, x, c); });
   if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
-  run(true, [&](Var, Var c) { draw(s, n, c, true); });
+  run(true, [&](Var x, Var c) {
+    draw(s, n, c, true, model_.flow() ? 2 : 1);
+    measure_base(s, n, x, c);
+  });
   if (gradients) measure_gradients(s);
   return t.arena().high_water();
 }
@@ -96,19 +94,12 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
     const Density::Location at = locate_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
-    fail_at(Code::numeric, {first + r, at.layer}, "row %lld is not finite; first at %s",
-            static_cast<long long>(first + r), at.where.c_str());
+    fail_at(Code::numeric, {first + r, at.layer}, "%s", Density::describe_nonfinite(first + r, at.where).c_str());
   });
 }
 
 uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
-  if (model_.exact()) return nullptr;
-  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
-  hash_rows(x, context, keys);
-  t.random = {};
-  t.random.seed = options_.seed;
-  t.random.row_keys = keys;
-  return keys;
+  return model_.exact() ? nullptr : draw_by_content(t, x, context, options_.seed);
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
@@ -134,8 +125,9 @@ Var Session::score(const Scope& s, Var x, Var context) const {
   return mean;
 }
 
-Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
-  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact());
+Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob,
+                               double temperature) const {
+  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact(), Memory::full, temperature);
   if (with_log_prob && !model_.exact()) drawn.log_prob = score(s, drawn.x, context);
   return drawn;
 }
@@ -146,6 +138,7 @@ const FlowModel& Session::flow(const char* what) const {
 }
 
 void Session::log_prob(const View& x, const View& context, const View& out) {
+  const Entry entry(busy_);
   for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
@@ -156,6 +149,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 }
 
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
@@ -171,6 +165,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 }
 
 void Session::trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("trace");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, from, first, rows);
@@ -189,16 +184,16 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
 }
 
 void Session::sample(const Sampling& how, const View& context, const View& out, const View& log_prob) {
+  const Entry entry(busy_);
   for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
-    Var cv = how.repeat > 1 ? repeated_rows(w.tape, context, first, rows, how.repeat)
-                            : context_rows(w.tape, context, first, rows);
-    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
+    Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
+    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr, how.temperature);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/core/executor.h"
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 enum class NonFinite : uint8_t { propagate, error };
 
@@ -33,6 +33,7 @@ class Session {
   Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options,
           const std::atomic<uint64_t>* generation = nullptr);
 
+  // One call at a time: another one meanwhile is Error{state} and does nothing.
   // The caller checks shapes: x, z [n, event]; context [n or 1, context] or no data; row results [n] or no data. A
   // model that is not a chain of layers has no map and no trace: Error{unsupported}.
   // If the model is not exact, log_prob is the logarithm of the mean of exp(log_prob) over options.samples draws; map
@@ -51,6 +52,12 @@ class Session {
   };
   // log_prob: as of nf_log_prob when the model is not exact, otherwise from the same pass as the samples.
   void sample(const Sampling& how, const View& context, const View& out, const View& log_prob);
+
+  // The base (session_base.cc). Error{unsupported}: as of FlowModel. Error{argument}: a u outside (0, 1); nothing is
+  // written then. u is read as float64.
+  void base_log_prob(const View& z, const View& context, const View& out);
+  void base_sample(const Sampling& how, const View& context, const View& z);
+  void base_quantile(const View& u, const View& context, const View& z);
 
   // Derivatives by rows and contexts (session_gradient.cc). Where something has no data it is not asked for, or zero.
   // Gradients by the context are per row, [n, context], also for one context of all. Error{unsupported}: the model is no
@@ -83,10 +90,13 @@ class Session {
   void for_blocks(int64_t n, int64_t most, const Body& body);
   // Throws Error{numeric} if `result`, computed from `from`, is not finite and the session reports that.
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
+  // The same of something that the base makes of z (may be nullptr) and the context.
+  void check_base(Worker& w, Var z, Var context, Var result, int64_t first) const;
+  void measure_base(const Scope& s, int64_t rows, Var z, Var context) const;
   // Makes the random numbers of the tape depend on the content of these rows, and starts with draw 0.
   uint64_t* key_rows(Tape& t, Var x, Var context) const;
   Var score(const Scope& s, Var x, Var context) const;
-  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const;
+  Density::Sampled draw(const Scope& s, int64_t rows, Var context, bool with_log_prob, double temperature) const;
   // Takes the memory for gradients if need be, and brings the transposed matrices up to date.
   void need_gradients();
   struct Slopes {  // by row and context; no data: zero
@@ -97,6 +107,17 @@ class Session {
   Mapped pull(const Scope& s, bool inverse, Var from, Var context, Var cot_to, Var cot_log_det) const;
   Chain::Pushed push(const Scope& s, bool inverse, Var from, Var context, Var tan_from, Var tan_context) const;
   void check_slopes(const Slopes& slopes, int64_t first) const;
+  // Held by every call for as long as it runs, so that a second one fails instead of sharing the memory of the first.
+  class Entry {
+   public:
+    explicit Entry(std::atomic<bool>& busy);  // Error{state} when another call is running
+    ~Entry() { busy_.store(false, std::memory_order_release); }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
   const FlowModel& flow(const char* what) const;
   Density::Location locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const;
 
@@ -112,6 +133,7 @@ class Session {
   bool gradients_ = false;  // there is memory for them
   Buffer mirror_;           // the transposed matrices (ParamStore::refresh_mirror)
   uint64_t mirrored_ = 0;   // their generation, plus 1; 0: none yet
+  std::atomic<bool> busy_{false};
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/model/rows.h"
 #include "src/model/session.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr uint64_t kNextDraw =
     0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
@@ -16,6 +16,15 @@ inline constexpr uint64_t kNextDraw =
 inline Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
   if (!context.data) return nullptr;
   return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
+}
+
+// Row (first + r) / repeat of the context for every row r.
+inline Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
+  if (repeat == 1 || !context.data || context.shape[0] == 1) return context_rows(t, context, first, rows);
+  Var out = t.empty({rows, context.shape[1]});
+  for (int64_t r = 0; r < rows; ++r)
+    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
+  return out;
 }
 
 // exp(highest) sum is the sum of exp(v) over the numbers so far.
@@ -62,4 +71,4 @@ void Session::for_blocks(int64_t n, int64_t most, const Body& body) {
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

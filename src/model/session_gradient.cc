@@ -7,7 +7,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Records from now on, and differentiates through the rounding of dequantization.
@@ -198,7 +198,7 @@ Chain::Pushed Session::push(const Scope& s, bool inverse, Var from, Var context,
   const FlowModel& model = *model_.flow();
   if (!inverse) key_rows(s.tape, from, context);
   Var c = model.layer_context(s, context, from->out.shape[0]);
-  Var dc = tan_context ? nf::jvp(s.tape, c, context, tan_context) : nullptr;
+  Var dc = tan_context ? libnf::jvp(s.tape, c, context, tan_context) : nullptr;
   if (dc) dc = conform(s.tape, dc, Layout::contiguous);
   return model.chain().push(s, inverse, from, tan_from, c, dc);
 }
@@ -219,6 +219,7 @@ void Session::check_slopes(const Slopes& slopes, int64_t first) const {
 
 void Session::log_prob_grad(const View& x, const View& context, const View& log_prob, const View& dx,
                             const View& d_context) {
+  const Entry entry(busy_);
   flow("gradient");
   need_gradients();
   for_blocks(x.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
@@ -241,6 +242,7 @@ void Session::log_prob_grad(const View& x, const View& context, const View& log_
 }
 
 void Session::vjp(bool inverse, const View& from, const View& context, const Pullback& p) {
+  const Entry entry(busy_);
   flow("gradient");
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
@@ -266,6 +268,7 @@ void Session::vjp(bool inverse, const View& from, const View& context, const Pul
 }
 
 void Session::jvp(bool inverse, const View& from, const View& context, const Pushforward& p) {
+  const Entry entry(busy_);
   flow("tangent");
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
@@ -289,4 +292,4 @@ void Session::jvp(bool inverse, const View& from, const View& context, const Pus
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

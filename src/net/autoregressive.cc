@@ -5,7 +5,7 @@
 
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
@@ -27,7 +27,7 @@ void AutoregressiveConfig::fields(Fields& f) {
 }
 
 Autoregressive::Autoregressive(const AutoregressiveConfig& config, const Declare& d, const ColumnMap& map)
-    : map_(map), order_(order_of(config, d)), made_(config.made, d.part("net"), map.per(), features_of_all()) {}
+    : map_(map), order_(order_of(config, d)), made_(config.made, d.part("net"), map.per(), features_of_all(), order_) {}
 
 // Collects the features of all columns and returns how many each column has, in autoregressive order.
 std::vector<int64_t> Autoregressive::features_of_all() {
@@ -56,4 +56,4 @@ Mapped Autoregressive::inverse(const Scope& s, Var z, Var context) const {
                                 {params, static_cast<size_t>(net.params)});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include "runtime/op/film.h"
 
-namespace nf {
+namespace libnf {
 
 void DenseNetConfig::fields(Fields& f) {
   static constexpr const char* kContextBys[] = {"concatenate", "film"};
@@ -51,7 +51,7 @@ DenseNet::DenseNet(const DenseNetConfig& c, const Declare& d, int64_t in)
 
 DenseNet::Dense DenseNet::dense(const Declare& d, const std::string& name, int64_t in, int64_t out, double bound) {
   const Declare layer = d.inside(name);
-  const ParamId weight = layer.param("weight", {in, out}, Init::uniform_pm(bound));
+  const ParamId weight = layer.param("weight", {in, out}, Init::uniform_pm(bound), transposed_form(in, out));
   return {weight, layer.param("bias", {out}, Init::uniform_pm(bound))};
 }
 
@@ -82,4 +82,4 @@ Var DenseNet::activated(const Scope& s, const Hidden& layer, Var x, Var context)
   return linear_activated(s.tape, x, s.param(layer.weight), s.param(layer.bias), act_);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,12 +1,13 @@
 #include "src/net/made.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/unary.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint32_t kDegreeStream = 0x64656772;  // separate from the streams of samples, orders and initial values
@@ -35,7 +36,7 @@ void MadeConfig::fields(Fields& f) {
 }
 
 MadeBuilder::MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
-                         std::span<const Units> given)
+                         std::span<const int32_t> order, std::span<const Units> given)
     : given_(given),
       degrees_(config.degrees),
       seed_(static_cast<uint64_t>(config.seed)),
@@ -51,6 +52,39 @@ MadeBuilder::MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per
   }
   net_.features = static_cast<int64_t>(features_.size());
   net_.units = checked_add(net_.context, net_.features);
+  std::vector<int32_t> place(order.size());  // of every column in the order
+  for (size_t i = 0; i < order.size(); ++i) place[static_cast<size_t>(order[i])] = static_cast<int32_t>(i);
+  if (order.empty()) {
+    place.resize(static_cast<size_t>(d.columns()));
+    std::iota(place.begin(), place.end(), 0);
+  }
+  for (int64_t k = 0; k < net_.context; ++k) seen_units_.push_back(static_cast<int32_t>(k));
+  for (const int32_t i : place) {
+    const auto [first, last] = std::equal_range(features_.begin(), features_.end(), i + 1);
+    for (auto unit = first; unit != last; ++unit)
+      seen_units_.push_back(static_cast<int32_t>(net_.context + (unit - features_.begin())));
+    for (int64_t k = 0; k < per; ++k) seen_numbers_.push_back(static_cast<int32_t>(i * per + k));
+  }
+}
+
+std::vector<int32_t> MadeBuilder::seen_inputs(const Linear& l) const {
+  std::vector<int32_t> seen;
+  const auto count = static_cast<int64_t>(l.from.size());
+  if (l.in > 0) {
+    seen.resize(l.from.size());
+    std::iota(seen.begin(), seen.end(), 0);
+    return seen;
+  }
+  for (const int32_t unit : seen_units_)
+    if (unit >= l.first && unit < l.first + count) seen.push_back(static_cast<int32_t>(unit - l.first));
+  return seen;
+}
+
+std::vector<int32_t> MadeBuilder::seen_outputs(const Linear& l) const {
+  if (l.last) return seen_numbers_;
+  std::vector<int32_t> seen(l.to.size());
+  std::iota(seen.begin(), seen.end(), 0);
+  return seen;
 }
 
 void MadeBuilder::start(const Activation& act, double dropout) {
@@ -95,9 +129,11 @@ int MadeBuilder::linear(const Declare& d, const Linear& l) {
   bool dense = false;
   for (int64_t e = 0; e < s.mask.steps(); ++e)
     dense |= s.mask.piece(e).rows == s.mask.rows() && s.mask.piece(e).cols == s.mask.cols();
-  const ParamId weight =
-      d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()}, Init::uniform_pm(bound));
-  d.param("bias", {units}, Init::uniform_pm(bound));
+  const std::vector<int32_t> outputs = seen_outputs(l);
+  const ParamId weight = d.param("weight", dense ? Dims{s.mask.rows(), s.mask.cols()} : Dims{s.mask.size()},
+                                 Init::uniform_pm(bound), staircase_form(s.mask, outputs, seen_inputs(l)));
+  d.param("bias", {units}, Init::uniform_pm(bound),
+          std::is_sorted(outputs.begin(), outputs.end()) ? nullptr : reordered_form(outputs));
   if (first_ < 0) first_ = weight;
   s.weight = net_.params++;
   s.bias = net_.params++;
@@ -126,9 +162,9 @@ int MadeBuilder::modulate(const Declare& d, int in) {
 }
 
 Made::Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
-           std::span<const MadeBuilder::Units> given) {
+           std::span<const int32_t> order, std::span<const MadeBuilder::Units> given) {
   const NetKind& kind = masked_kind(config.net, d);
-  MadeBuilder builder(config, d, per, features, given);
+  MadeBuilder builder(config, d, per, features, order, given);
   kind.mask(config.net.config(), d, builder);
   net_ = std::move(builder.net_);
   first_ = builder.first_;
@@ -141,4 +177,4 @@ Var Made::operator()(const Scope& s, Var x, Var context) const {
   return net_(s.tape, {params, static_cast<size_t>(net_.params)}, x, context);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,6 +7,9 @@
 // less, output i units of degree i or less. Hidden degrees cycle through 1 ... D - 1, starting at 0 if there is a
 // context (so that the first output depends on it) or D = 1. Units are sorted by degree, so masks are staircases
 // (runtime/kernel/staircase.h) and the net can run degree by degree (runtime/op/autoregressive.h).
+//
+// Inputs and outputs of the net are in autoregressive order. Callers see its tensors (runtime/tape/dense_form.h) with
+// inputs and outputs in the order of the columns, and hidden units by degree.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -15,7 +18,7 @@
 #include "runtime/op/staged_net.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class DegreeKind : uint8_t { even, random };
 
@@ -33,9 +36,10 @@ class MadeBuilder {
   using Units = std::vector<int32_t>;  // degrees, sorted
 
   // features[i]: number of features of input i, in autoregressive order; empty: one per input.
+  // order[i]: the column of the event that input i is; empty: i. Used for the form in which callers see tensors.
   // given: degrees of the hidden layers, which replace those that `config` asks for; used for nets of other libraries.
   MadeBuilder(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features,
-              std::span<const Units> given);
+              std::span<const int32_t> order, std::span<const Units> given);
 
   // Sets the activation and the dropout of all stages. Call it first.
   void start(const Activation& act, double dropout);
@@ -54,6 +58,7 @@ class MadeBuilder {
     double bound = -1;  // bound of uniform initial weights; < 0: fan_bound
     int residual = -1;  // vector to add; -1: none
     bool activated = false;
+    bool last = false;  // the result is the numbers of the inputs
   };
   // Declares "weight" and "bias".
   int linear(const Declare& d, const Linear& l);
@@ -64,10 +69,14 @@ class MadeBuilder {
 
  private:
   friend class Made;
+  // Where input j of this layer, and unit i of its result, are as callers see them.
+  std::vector<int32_t> seen_inputs(const Linear& l) const;
+  std::vector<int32_t> seen_outputs(const Linear& l) const;
   int derived(NetStage stage, NetStage::Kind kind, int in);
   StagedNet net_;
   ParamId first_ = -1;  // id of the first parameter; ids are consecutive
   Units features_, outputs_;
+  std::vector<int32_t> seen_units_, seen_numbers_;  // the units of vector 0 and of the result, in the order of columns
   std::vector<Units> hidden_;
   std::span<const Units> given_;
   DegreeKind degrees_;
@@ -78,9 +87,9 @@ class MadeBuilder {
 
 class Made {
  public:
-  // features and given: as in MadeBuilder.
+  // features, order and given: as in MadeBuilder.
   Made(const MadeConfig& config, const Declare& d, int64_t per, std::span<const int64_t> features = {},
-       std::span<const MadeBuilder::Units> given = {});
+       std::span<const int32_t> order = {}, std::span<const MadeBuilder::Units> given = {});
 
   // Maps x [n, features] in autoregressive order to [D * per, n]; the `per` numbers of an input are consecutive.
   Var operator()(const Scope& s, Var x, Var context) const;
@@ -99,4 +108,4 @@ class Made {
   Degrees hidden_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 void RowParamsConfig::fields(Fields& f) {
   static constexpr const char* kSources[] = {"free", "context"};
@@ -15,7 +15,7 @@ RowParams::RowParams(const RowParamsConfig& c, const Declare& d, std::initialize
   int64_t count = 0;
   for (const Part& part : parts) {
     if (part.count == 0) continue;
-    slots_.push_back({d.param(part.name, {part.count}, part.init), count, part.count});
+    slots_.push_back({d.param(part.name, {part.count}, part.init, part.form), count, part.count});
     count = checked_add(count, part.count);
   }
   if (slots_.size() > kMaxParts) fail(Code::internal, "%zu parts of a parameter set", slots_.size());
@@ -38,4 +38,4 @@ RowParams::Set RowParams::operator()(const Scope& s, Var context) const {
   return set;
 }
 
-}  // namespace nf
+}  // namespace libnf

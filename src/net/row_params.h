@@ -9,7 +9,7 @@
 
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ParamSource : uint8_t { free, context };
 
@@ -25,6 +25,7 @@ class RowParams {
     const char* name;
     int64_t count;
     Init init;
+    DenseFormPtr form = nullptr;
   };
   static constexpr size_t kMaxParts = 4;
   using Set = std::array<Var, kMaxParts>;
@@ -43,4 +44,4 @@ class RowParams {
   std::unique_ptr<Net> net_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,11 +1,12 @@
 #include "src/part/declare.h"
 
-namespace nf {
+namespace libnf {
 
-ParamId Declare::add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant,
-                     const char* old_name) const {
-  shape.count();  // throws on overflow here, where the name is known
-  all_.push_back({prefix_ + name, shape, std::move(init), trainable, invariant, *old_name ? prefix_ + old_name : ""});
+ParamId Declare::add(ParamInfo info) const {
+  info.shape.count();  // throws on overflow here, where the name is known
+  info.name = prefix_ + info.name;
+  if (!info.old_name.empty()) info.old_name = prefix_ + info.old_name;
+  all_.push_back(std::move(info));
   return static_cast<ParamId>(all_.size() - 1);
 }
 
@@ -13,4 +14,4 @@ void Declare::reject(const char* field, const char* why) const {
   fail(Code::spec, "%s.%s: %s", path_.c_str(), field, why);
 }
 
-}  // namespace nf
+}  // namespace libnf

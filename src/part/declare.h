@@ -2,12 +2,14 @@
 // source of shapes when a file is loaded, and the only place where a new model draws random numbers.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/core/view.h"
+#include "runtime/tape/dense_form.h"
 
-namespace nf {
+namespace libnf {
 
 // Initial values of a tensor. Random draws are in float64, a function of (model seed, position of the tensor).
 struct Init {
@@ -21,19 +23,21 @@ struct Init {
   static Init exactly(std::vector<double> v) { return {values, 0, std::move(v)}; }
 };
 
-// The invariant that a buffer must satisfy for its layer to be valid. Checked when a file is read
-// (src/model/buffer_check.h).
-enum class Invariant : uint8_t { none, flag, sign, positive, nonnegative, rotation };
+// The invariant that a buffer must satisfy for its layer to be valid. Checked when a file is read and when a caller sets
+// the tensor (src/model/buffer_check.h).
+enum class Invariant : uint8_t { none, flag, sign, positive, nonnegative, rotation, permutation };
 
 using ParamId = int32_t;  // -1: absent
 
 struct ParamInfo {
   std::string name;
-  Dims shape;
+  Dims shape;  // as it is stored
   Init init;
   bool trainable = true;
   Invariant invariant = Invariant::none;
   std::string old_name = {};  // name in files of older versions; "": unchanged
+  DenseFormPtr form = {};     // how callers see it; nullptr: as it is stored
+  bool added = false;         // files of older versions lack it and mean the values of `init`
 };
 
 // Declares the tensors of one layer. Refers to the model's list, so copies and `inside` append to the same list.
@@ -53,13 +57,20 @@ class Declare {
           std::string path = "spec")
       : Declare(all, std::move(prefix), Dims{columns}, context, ordinal, std::move(path)) {}
 
-  ParamId param(const std::string& name, const Dims& shape, Init init) const {
-    return add(name, shape, std::move(init), true, Invariant::none);
+  // `form` says how callers see the tensor; without one, as it is stored.
+  ParamId param(const std::string& name, const Dims& shape, Init init, DenseFormPtr form = nullptr) const {
+    return add({name, shape, std::move(init), true, Invariant::none, "", std::move(form)});
   }
   // Declares state that is saved but not trained. Files that call it `old_name` can still be read.
   ParamId buffer(const std::string& name, const Dims& shape, Init init, Invariant invariant = Invariant::none,
-                 const char* old_name = "") const {
-    return add(name, shape, std::move(init), false, invariant, old_name);
+                 const char* old_name = "", DenseFormPtr form = nullptr) const {
+    return add({name, shape, std::move(init), false, invariant, old_name, std::move(form)});
+  }
+  // A buffer that files of older versions lack: they stand for `values`, which follow from the configuration. It does not
+  // count among the tensors whose position their random initial values depend on.
+  ParamId added_buffer(const std::string& name, std::vector<double> values, Invariant invariant) const {
+    const auto n = static_cast<int64_t>(values.size());
+    return add({name, {n}, Init::exactly(std::move(values)), false, invariant, "", nullptr, true});
   }
   // Returns a copy that declares names under "prefix.name.".
   Declare inside(const std::string& name) const {
@@ -92,11 +103,10 @@ class Declare {
   uint64_t ordinal;  // index of the layer in its model, so that choices such as a random order differ between layers
 
  private:
-  ParamId add(const std::string& name, const Dims& shape, Init init, bool trainable, Invariant invariant,
-              const char* old_name = "") const;
+  ParamId add(ParamInfo info) const;  // names without the prefix
   std::vector<ParamInfo>& all_;
   std::string prefix_;
   std::string path_;
 };
 
-}  // namespace nf
+}  // namespace libnf

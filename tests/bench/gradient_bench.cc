@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 const char kSmallest[] = R"({"event": [1], "layers": []})";
@@ -176,4 +176,4 @@ NF_GRADIENTS(nsf_autoregressive, kNsfAr)
 #undef NF_GRADIENTS
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

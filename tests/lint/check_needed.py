@@ -1,4 +1,4 @@
-"""Checks that libnf.so has the SONAME libnf.so.1 and needs only the C and C++ runtimes and libhwy."""
+"""Checks that libnf.so has the SONAME libnf.so.0 and needs only the C and C++ runtimes."""
 import re
 import shutil
 import subprocess
@@ -6,8 +6,8 @@ import subprocess
 from lint import Skip, run
 from shared_library import build, find
 
-ALLOWED = re.compile(r'(?:libc|libm|libstdc\+\+|libgcc_s|libhwy|ld-linux[\w-]*)\.so\.\d+')
-SONAME = 'libnf.so.1'
+ALLOWED = re.compile(r'(?:libc|libm|libstdc\+\+|libgcc_s|ld-linux[\w-]*)\.so\.\d+')
+SONAME = 'libnf.so.0'
 
 
 def check(_, options):
@@ -26,8 +26,8 @@ def cases():
     code = '#include <math.h>\ndouble nf_a(double x) { return tan(x); }'
     def tree(*flags):
         return {'build/src/libnf.so': build(code, *flags)}
-    return [('libm only', tree('-Wl,-soname,libnf.so.1', '-lm'), None),
-            ('another library', tree('-Wl,-soname,libnf.so.1', '-Wl,--no-as-needed', '-lutil', '-lresolv'), 'libnf.so needs libresolv'),
+    return [('libm only', tree('-Wl,-soname,libnf.so.0', '-lm'), None),
+            ('another library', tree('-Wl,-soname,libnf.so.0', '-Wl,--no-as-needed', '-lutil', '-lresolv'), 'libnf.so needs libresolv'),
             ('no name', tree('-lm'), 'SONAME is ""')]
 
 

@@ -36,8 +36,12 @@ def files(root, untracked=True):
     return sorted(p for p in set(found) if os.path.isfile(os.path.join(root, p)))
 
 
+THIRD_PARTY = 'runtime/third_party/'  # kept as its authors wrote it
+
+
 def sources(root, *folders, ext=CPP):
-    return [p for p in files(root) if p.endswith(ext) and (not folders or p.startswith(folders))]
+    return [p for p in files(root)
+            if p.endswith(ext) and not p.startswith(THIRD_PARTY) and (not folders or p.startswith(folders))]
 
 
 def read(root, path):

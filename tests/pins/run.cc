@@ -1,8 +1,11 @@
 #include "tests/pins/run.h"
 
 #include <cstdio>
+#include <cstring>
 
-namespace nf::test {
+#include "src/io/safetensors.h"
+
+namespace libnf::test {
 namespace {
 
 using abi_test::Err;
@@ -176,14 +179,31 @@ abi_test::Trainer trainer_of(nf_runtime* rt, nf_model* m, const PinCase& c, abi_
   return t;
 }
 
+// Tensors as files store them: their dense forms, which nf_model_get_tensor gives, are newer than the table. So is the
+// permutation of plu_linear, which does not count.
 uint64_t hash_parameters(const nf_model* m) {
   Err e;
+  std::vector<std::byte> bytes;
+  const auto append = [](void* user, const void* p, size_t n) -> int32_t {
+    auto& all = *static_cast<std::vector<std::byte>*>(user);
+    all.insert(all.end(), static_cast<const std::byte*>(p), static_cast<const std::byte*>(p) + n);
+    return 0;
+  };
+  EXPECT_TRUE(ok(nf_model_save_stream(m, append, &bytes, &e), e));
   uint64_t sum = 0;
-  for (int64_t i = 0; i < info(m).tensor_count; ++i) {
-    nf_tensor_info t = NF_TENSOR_INFO_INIT;
-    EXPECT_TRUE(ok(nf_model_tensor(m, i, &t, &e), e));
-    Numbers values(t.dtype, std::vector<int64_t>(t.shape, t.shape + t.ndim));
-    EXPECT_TRUE(ok(nf_model_get_tensor(m, t.name, values.out(), &e), e)) << t.name;
+  const SafeTensors file = SafeTensors::parse(bytes);
+  for (const SafeTensors::Entry& t : file.entries()) {
+    if (t.name.ends_with(".permutation")) continue;
+    Numbers values(t.type == TensorType::f64 ? NF_F64 : NF_F32, {t.shape.begin(), t.shape.end()});
+    for (int64_t i = 0; i < values.count(); ++i) {
+      float f = 0;
+      double d = 0;
+      if (t.type == TensorType::f64)
+        std::memcpy(&d, t.data + static_cast<size_t>(i) * sizeof d, sizeof d);
+      else
+        std::memcpy(&f, t.data + static_cast<size_t>(i) * sizeof f, sizeof f);
+      values.set(i, t.type == TensorType::f64 ? d : static_cast<double>(f));
+    }
     sum += hash_bits(values);
   }
   return sum;
@@ -241,4 +261,4 @@ Hashes run_case(const PinCase& c) {
   return one;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using testing::AssertionFailure;
@@ -205,4 +205,4 @@ testing::AssertionResult rows_independent(FlowModel& model, const Rows2& x, cons
 template testing::AssertionResult rows_independent<float>(FlowModel&, const Rows2&, const Rows2&, uint64_t);
 template testing::AssertionResult rows_independent<double>(FlowModel&, const Rows2&, const Rows2&, uint64_t);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -3,7 +3,7 @@
 #pragma once
 #include "tests/support/session_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // What is checked by differences and by adjointness. Inputs of the forward direction, and of the inverse one.
 struct DerivativeCase {
@@ -22,4 +22,4 @@ testing::AssertionResult adjoint(DerivativeCase c, uint64_t seed);
 template <class T>
 testing::AssertionResult rows_independent(FlowModel& model, const Rows2& x, const Rows2& z, uint64_t seed);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include "src/model/session.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct Derivatives {
   Values y, log_det;  // log_prob_grad: log_prob is log_det
@@ -87,4 +87,4 @@ class SessionCase {
   Session session_;
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 using test::on_every_target;
@@ -282,4 +282,4 @@ TEST(Transpose, IsExact) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

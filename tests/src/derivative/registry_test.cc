@@ -12,7 +12,7 @@
 #include "tests/support/derivative_check.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr uint64_t kSome = 12;  // configurations per layer
@@ -134,4 +134,4 @@ TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 5, "context": 2, "base": "diagonal_normal", "embedding": {"out": 3}, "layers": [
@@ -443,4 +443,4 @@ TEST(SessionDerivativeMemory, IsEnough) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kChain[] = R"({"event": 5, "context": 2, "dtype": "float64", "base": "diagonal_normal", "layers": [
@@ -175,7 +175,7 @@ std::string broken(FlowModel& m, Rows2 in, bool inverse = false) {
   Var x = t.input(contiguous_view(in.x.data(), DType::f64, {in.rows, m.columns()}), false);
   Var c =
       m.context() ? t.input(contiguous_view(in.context.data(), DType::f64, {in.rows, m.context()}), false) : nullptr;
-  return m.first_nonfinite({t, nodes.data()}, x, c, inverse);
+  return m.first_nonfinite({t, nodes.data()}, x, c, inverse).where;
 }
 
 TEST(FlowModel, NamesTheLayerThatBreaks) {
@@ -276,4 +276,4 @@ TEST(ModelFile, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include "src/model/model_file.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // An inversion of a repetition of an inversion of a repetition.
@@ -25,11 +25,11 @@ constexpr char kByHand[] = R"({"event": 3, "dtype": "float64", "layers": [
 
 // These names are in files since the first version, so they must not change.
 const std::vector<std::string> kNames = {
-    "layers.0.lower",     "layers.0.upper",     "layers.0.log_s",     "layers.0.sign",      "layers.0.bias",
-    "layers.1.lower",     "layers.1.upper",     "layers.1.diagonal",  "layers.1.bias",      "layers.2.vectors",
-    "layers.3.log_slope", "layers.4.log_slope", "layers.5.lower",     "layers.5.upper",     "layers.5.diagonal",
-    "layers.5.bias",      "layers.6.vectors",   "layers.7.log_slope", "layers.8.log_slope", "layers.9.log_scale",
-    "layers.9.shift"};
+    "layers.0.lower",       "layers.0.upper",     "layers.0.log_s",     "layers.0.sign",      "layers.0.bias",
+    "layers.0.permutation", "layers.1.lower",     "layers.1.upper",     "layers.1.diagonal",  "layers.1.bias",
+    "layers.2.vectors",     "layers.3.log_slope", "layers.4.log_slope", "layers.5.lower",     "layers.5.upper",
+    "layers.5.diagonal",    "layers.5.bias",      "layers.6.vectors",   "layers.7.log_slope", "layers.8.log_slope",
+    "layers.9.log_scale",   "layers.9.shift"};
 
 TEST(Nesting, IsTheChainWrittenOut) {
   FlowCase<double> nested(parse_spec(kNested)), flat(parse_spec(kByHand));
@@ -78,4 +78,4 @@ TEST(Nesting, FilesKeepIt) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 #include "tests/support/net_config.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Parameters of a net by itself.
@@ -59,7 +59,7 @@ class MadeGolden : public testing::Test {
     std::vector<ParamInfo> infos;
     MadeConfig config;
     config.net = net_of(net);
-    const Made made(config, Declare(infos, "", event, context, 0), per, {}, ours);
+    const Made made(config, Declare(infos, "", event, context, 0), per, {}, {}, ours);
     const MadeImport import(theirs, made, infos);
     Holder<T> h(infos);
     size_t loaded = 0;
@@ -248,4 +248,4 @@ TEST(Made, NetsWithoutAMaskedFormAreRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test
