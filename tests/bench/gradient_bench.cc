@@ -16,6 +16,7 @@
 namespace libnf::bench {
 namespace {
 
+const char kSmallest[] = R"({"event": [1], "layers": []})";
 const char kToy[] =
     R"({"event": [2], "layers": [{"repeat": 8, "layers": [
         {"type": "affine_coupling", "net": {"type": "residual", "hidden": [64], "blocks": 1}}, {"type": "reverse"}]}]})";
@@ -166,6 +167,7 @@ void jvp(benchmark::State& state, const char* spec, nf_direction direction) {
   BENCHMARK_CAPTURE(grad, name##_10000, spec, 10000)->UseManualTime()->Unit(benchmark::kMicrosecond);       \
   BENCHMARK_CAPTURE(vjp, name##_inverse, spec, NF_INVERSE)->UseManualTime()->Unit(benchmark::kMicrosecond); \
   BENCHMARK_CAPTURE(jvp, name##_forward, spec, NF_FORWARD)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(row, smallest, kSmallest)->UseManualTime()->Unit(benchmark::kMicrosecond);
 NF_GRADIENTS(realnvp_toy, kToy)
 NF_GRADIENTS(realnvp_power, kPower)
 NF_GRADIENTS(maf, kMaf)
