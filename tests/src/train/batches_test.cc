@@ -27,7 +27,7 @@ struct Data {
   View contexts() { return contiguous_view(context.data(), DType::f64, {rows, 1}); }
   View weights() { return contiguous_view(weight.data(), DType::f32, {rows}); }
   Batches batches(int64_t batch, Order order, uint64_t seed = 1, const Part& part = {}) {
-    return {system_allocator(), xs(), contexts(), weights(), batch, order, seed, part};
+    return {system_allocator(), {xs(), contexts(), weights(), {}}, batch, order, seed, part};
   }
   int64_t rows;
   std::vector<float> x, weight;
@@ -178,8 +178,8 @@ TEST(Batches, ReplacementDrawsEveryRowAlike) {
 TEST(Batches, ReadsAnyStrides) {
   Data data(10);
   float one[] = {5, 6};
-  Batches shared(system_allocator(), data.xs(), contiguous_view(one, DType::f32, {1, 2}), View{}, 4, Order::sequential,
-                 0);
+  Batches shared(system_allocator(), {data.xs(), contiguous_view(one, DType::f32, {1, 2}), {}, {}}, 4,
+                 Order::sequential, 0);
   shared.gather(2);
   EXPECT_EQ(shared.x().shape, (Dims{2, 2}));
   EXPECT_EQ(shared.context().shape, (Dims{1, 2}));
@@ -192,7 +192,7 @@ TEST(Batches, ReadsAnyStrides) {
   x.stride[1] = -1;
   View repeated = contiguous_view(one, DType::f32, {10, 2});
   repeated.stride[0] = 0;
-  Batches b(system_allocator(), x, repeated, View{}, 4, Order::sequential, 0);
+  Batches b(system_allocator(), {x, repeated, {}, {}}, 4, Order::sequential, 0);
   for (const uint64_t step : {0, 2}) {
     b.gather(step);
     ASSERT_EQ(b.context().shape, (Dims{b.x().shape[0], 2}));
@@ -207,7 +207,7 @@ TEST(Batches, ReadsAnyStrides) {
 
 TEST(Batches, NoRowsIsAnError) {
   EXPECT_ERROR(
-      Batches(system_allocator(), contiguous_view(nullptr, DType::f32, {0, 2}), View{}, View{}, 4, Order::shuffle, 0),
+      Batches(system_allocator(), {contiguous_view(nullptr, DType::f32, {0, 2}), {}, {}, {}}, 4, Order::shuffle, 0),
       Code::shape, "no rows");
 }
 
