@@ -191,7 +191,8 @@ uint64_t hash_parameters(const nf_model* m) {
   };
   EXPECT_TRUE(ok(nf_model_save_stream(m, append, &bytes, &e), e));
   uint64_t sum = 0;
-  for (const SafeTensors::Entry& t : SafeTensors::parse(bytes).entries()) {
+  const SafeTensors file = SafeTensors::parse(bytes);
+  for (const SafeTensors::Entry& t : file.entries()) {
     if (t.name.ends_with(".permutation")) continue;
     Numbers values(t.type == TensorType::f64 ? NF_F64 : NF_F32, {t.shape.begin(), t.shape.end()});
     for (int64_t i = 0; i < values.count(); ++i) {

@@ -61,7 +61,7 @@ void round_trip(const ModelSpec& spec, uint64_t seed) {
   const std::string text = write_spec(spec);
   SCOPED_TRACE(text);
   FlowCase<T> from(parse_spec(text), seed), into(parse_spec(text), seed + 1);
-  from.randomise(seed, 0.3);
+  from.randomize(seed, 0.3);
   Density& m = into.model();
   const auto& slots = from.model().params().slots();
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -170,7 +170,7 @@ void expect_near(const Values& got, const Values& want, double tolerance = 1e-13
 FlowCase<double> one_layer(const std::string& layer, int64_t event) {
   FlowCase<double> f(
       parse_spec(R"({"event": )" + std::to_string(event) + R"(, "dtype": "float64", "layers": [)" + layer + "]}"));
-  f.randomise(5, 0.4);
+  f.randomize(5, 0.4);
   return f;
 }
 
