@@ -178,7 +178,8 @@ TEST(Batches, ReplacementDrawsEveryRowAlike) {
 TEST(Batches, ReadsAnyStrides) {
   Data data(10);
   float one[] = {5, 6};
-  Batches shared(system_allocator(), {data.xs(), contiguous_view(one, DType::f32, {1, 2}), {}, {}}, 4, Order::sequential, 0);
+  Batches shared(system_allocator(), {data.xs(), contiguous_view(one, DType::f32, {1, 2}), {}, {}}, 4,
+                 Order::sequential, 0);
   shared.gather(2);
   EXPECT_EQ(shared.x().shape, (Dims{2, 2}));
   EXPECT_EQ(shared.context().shape, (Dims{1, 2}));
@@ -206,7 +207,7 @@ TEST(Batches, ReadsAnyStrides) {
 
 TEST(Batches, NoRowsIsAnError) {
   EXPECT_ERROR(
-      Batches(system_allocator(), Batches::Streams{contiguous_view(nullptr, DType::f32, {0, 2}), {}, {}, {}}, 4, Order::shuffle, 0),
+      Batches(system_allocator(), {contiguous_view(nullptr, DType::f32, {0, 2}), {}, {}, {}}, 4, Order::shuffle, 0),
       Code::shape, "no rows");
 }
 

@@ -243,9 +243,9 @@ TEST(Variational, AnnealingRaisesTheWeightOfTheTarget) {
       TrainerConfig plain = objective(reverse_kl, 64, descent());
       plain.optimizer.lr = 0;
       Fit other(kCoupling, plain, spy);
-      Trainer::State at = other.trainer.state();
-      at.step = static_cast<uint64_t>(k);
-      other.trainer.restore_state(at);
+      Trainer::State state = other.trainer.state();
+      state.step = static_cast<uint64_t>(k);
+      other.trainer.restore_state(state);
       other.go();
       double mean = 0;
       for (const double v : log_p) mean += v / 64;
