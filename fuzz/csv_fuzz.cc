@@ -18,18 +18,18 @@ bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || std::me
 bool same(double a, double b) { return (std::isnan(a) && std::isnan(b)) || std::memcmp(&a, &b, sizeof a) == 0; }
 
 template <class T>
-void check(std::string_view text, const nf::CsvOptions& options) {
-  const nf::CsvMatrix m = nf::read_csv<T>(nf::system_allocator(), text, options, "input");
+void check(std::string_view text, const libnf::CsvOptions& options) {
+  const libnf::CsvMatrix m = libnf::read_csv<T>(libnf::system_allocator(), text, options, "input");
   require(m.data.bytes() <= (text.size() + 2) * 2 * sizeof(T));
-  nf::MemorySink sink;
-  nf::write_csv(sink, m.data.as<T>(), m.rows, m.cols, m.names);
+  libnf::MemorySink sink;
+  libnf::write_csv(sink, m.data.as<T>(), m.rows, m.cols, m.names);
   if (sink.bytes().empty()) return;
-  nf::CsvOptions plain;
+  libnf::CsvOptions plain;
   plain.separator = ',';
   plain.allow_nonfinite = true;
-  plain.header = m.names.empty() ? nf::CsvOptions::Header::absent : nf::CsvOptions::Header::present;
+  plain.header = m.names.empty() ? libnf::CsvOptions::Header::absent : libnf::CsvOptions::Header::present;
   const std::string_view written(reinterpret_cast<const char*>(sink.bytes().data()), sink.bytes().size());
-  const nf::CsvMatrix n = nf::read_csv<T>(nf::system_allocator(), written, plain, "written");
+  const libnf::CsvMatrix n = libnf::read_csv<T>(libnf::system_allocator(), written, plain, "written");
   require(n.rows == m.rows && n.cols == m.cols && n.names == m.names);
   for (int64_t i = 0; i < m.rows * m.cols; ++i) require(same(m.data.as<T>()[i], n.data.as<T>()[i]));
 }
@@ -39,17 +39,17 @@ void check(std::string_view text, const nf::CsvOptions& options) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  nf::CsvOptions o;
+  libnf::CsvOptions o;
   const unsigned choice = data[0];
-  o.header = static_cast<nf::CsvOptions::Header>(choice % 3);
+  o.header = static_cast<libnf::CsvOptions::Header>(choice % 3);
   o.allow_nonfinite = choice & 4;
   o.separator = "\0,;\t|"[choice / 8 % 5];
   if (choice & 64) o.columns = {{1}, {0}};
   try {
     check<float>(text, o);
     check<double>(text, o);
-  } catch (const nf::Error& e) {
-    require(e.code() == nf::Code::format || (e.code() == nf::Code::argument && (choice & 64)));
+  } catch (const libnf::Error& e) {
+    require(e.code() == libnf::Code::format || (e.code() == libnf::Code::argument && (choice & 64)));
   }
   return 0;
 }

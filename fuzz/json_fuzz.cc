@@ -15,8 +15,8 @@ void require(bool ok) {
 
 constexpr int kDepth = 20;
 
-nf::Json parse(std::string_view text) {
-  return nf::parse_json(text, "input", nf::Code::format, size_t{1} << 20, kDepth);
+libnf::Json parse(std::string_view text) {
+  return libnf::parse_json(text, "input", libnf::Code::format, size_t{1} << 20, kDepth);
 }
 
 }  // namespace
@@ -24,18 +24,18 @@ nf::Json parse(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::string quoted;
-  nf::append_json_string(text, &quoted);
-  const bool plain = nf::is_utf8(text) && text.find('\0') == std::string_view::npos;
-  if (plain) require(parse(quoted) == nf::Json(std::string(text)));
-  require(nf::is_utf8(quoted));
+  libnf::append_json_string(text, &quoted);
+  const bool plain = libnf::is_utf8(text) && text.find('\0') == std::string_view::npos;
+  if (plain) require(parse(quoted) == libnf::Json(std::string(text)));
+  require(libnf::is_utf8(quoted));
   try {
-    const nf::Json j = parse(text);
-    require(plain && nf::shown(j).size() <= 60);
+    const libnf::Json j = parse(text);
+    require(plain && libnf::shown(j).size() <= 60);
     const std::string written = j.dump();
-    const nf::Json again = parse(written);
+    const libnf::Json again = parse(written);
     require(again == j && again.dump() == written);
-  } catch (const nf::Error& e) {
-    require(e.code() == nf::Code::format && std::strncmp(e.what(), "input", 5) == 0);
+  } catch (const libnf::Error& e) {
+    require(e.code() == libnf::Code::format && std::strncmp(e.what(), "input", 5) == 0);
   }
   return 0;
 }

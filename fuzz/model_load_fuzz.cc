@@ -43,17 +43,17 @@ bool repair(std::vector<uint8_t> *file) {
   std::string stored;
   char computed[17];
   try {
-    nf::SafeTensors::Limits limits;
+    libnf::SafeTensors::Limits limits;
     limits.verify_checksum = false;
-    const nf::SafeTensors t = nf::SafeTensors::parse(std::as_bytes(std::span(*file)), limits);
-    const std::string *text = t.metadata(nf::kChecksumKey);
+    const libnf::SafeTensors t = libnf::SafeTensors::parse(std::as_bytes(std::span(*file)), limits);
+    const std::string *text = t.metadata(libnf::kChecksumKey);
     if (!text || text->size() != sizeof computed - 1) return false;
     stored = *text;
-    std::vector<nf::TensorRef> refs;
-    for (const nf::SafeTensors::Entry &e : t.entries()) refs.push_back(e.ref());
+    std::vector<libnf::TensorRef> refs;
+    for (const libnf::SafeTensors::Entry &e : t.entries()) refs.push_back(e.ref());
     std::snprintf(computed, sizeof computed, "%016llx",
-                  static_cast<unsigned long long>(nf::content_checksum(t.metadata(), refs)));
-  } catch (const nf::Error &) {
+                  static_cast<unsigned long long>(libnf::content_checksum(t.metadata(), refs)));
+  } catch (const libnf::Error &) {
     return false;
   }
   const auto at = std::search(file->begin(), file->end(), stored.begin(), stored.end());

@@ -15,26 +15,26 @@ void require(bool ok) {
 }
 
 template <class T>
-std::vector<T> load(std::span<const std::byte> file, nf::NpyHeader* h) {
-  *h = nf::parse_npy_header(file, "input");
-  const std::span<const std::byte> data = nf::npy_data(file, *h, "input");
+std::vector<T> load(std::span<const std::byte> file, libnf::NpyHeader* h) {
+  *h = libnf::parse_npy_header(file, "input");
+  const std::span<const std::byte> data = libnf::npy_data(file, *h, "input");
   std::vector<T> out(static_cast<size_t>(h->data_bytes / h->item_bytes));
-  nf::read_npy_rows(*h, data, 0, h->rows(), out.data());
+  libnf::read_npy_rows(*h, data, 0, h->rows(), out.data());
   return out;
 }
 
 template <class T>
 void check(std::span<const std::byte> file) {
-  nf::NpyHeader h, h2;
+  libnf::NpyHeader h, h2;
   const std::vector<T> all = load<T>(file, &h);
   std::vector<T> rows(all.size());
-  const std::span<const std::byte> data = nf::npy_data(file, h, "input");
+  const std::span<const std::byte> data = libnf::npy_data(file, h, "input");
   for (int64_t r = 0; r < h.rows() && !all.empty(); ++r)
-    nf::read_npy_rows(h, data, r, 1, rows.data() + r * h.row_elements());
+    libnf::read_npy_rows(h, data, r, 1, rows.data() + r * h.row_elements());
   const size_t bytes = all.size() * sizeof(T);
   require(bytes == 0 || std::memcmp(all.data(), rows.data(), bytes) == 0);
-  nf::MemorySink sink;
-  nf::write_npy(sink, nf::dtype_of<T>, h.shape, all.data());
+  libnf::MemorySink sink;
+  libnf::write_npy(sink, libnf::dtype_of<T>, h.shape, all.data());
   const std::vector<T> again = load<T>(sink.bytes(), &h2);
   require(h2.shape == h.shape && (bytes == 0 || std::memcmp(all.data(), again.data(), bytes) == 0));
 }
@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     check<float>(file);
     check<double>(file);
-  } catch (const nf::Error& e) {
-    require(e.code() == nf::Code::format);
+  } catch (const libnf::Error& e) {
+    require(e.code() == libnf::Code::format);
   }
   return 0;
 }

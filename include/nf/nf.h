@@ -383,8 +383,8 @@ NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_
                                                nf_model **out, nf_error *err) NF_NOEXCEPT;
 /* Read a model or a checkpoint from a file or from memory; options of scope "load". A file larger than
  * "load.max_file_bytes" is NF_ERR_IO with os_errno EFBIG. With "load.verify" the rows stored by nf_model_set_self_test are
- * scored again: NF_ERR_CHECKSUM names the row and both numbers if they differ. Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC,
- * NOMEM. */
+ * scored again: NF_ERR_CHECKSUM names the row and both numbers if they differ, or says that the file has no such rows.
+ * Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
 /* [any; stable 0.1] */
 NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_model **out, nf_error *err) NF_NOEXCEPT;
@@ -397,8 +397,10 @@ NF_API NF_MUST_CHECK nf_status nf_model_load_memory(nf_runtime *rt, const void *
 NF_API nf_status nf_model_save(const nf_model *m, const char *path, nf_error *err) NF_NOEXCEPT;
 /* [shared; stable 0.1] */
 NF_API nf_status nf_model_save_stream(const nf_model *m, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
-/* [excl; experimental 0.2] From now on, files of this model also hold `rows` samples of it, drawn when it is saved, and
- * their log_prob, for "load.verify" to check on another machine; 0 rows: none. No row of data is stored. */
+/* [excl; experimental 0.2] From now on, files and checkpoints of this model also hold `rows` samples of it, at most 1000,
+ * drawn when it is saved, and their log_prob, for "load.verify" to check on another machine; 0 rows: none. No row of data
+ * is stored. Processors round differently, so a log_prob may differ by a relative 1e-4 (float32) or 1e-9 (float64), or by
+ * that much where it is smaller than 1. Older versions ignore the rows. Errors: ARGUMENT (rows). */
 NF_API nf_status nf_model_set_self_test(nf_model *m, int64_t rows, nf_error *err) NF_NOEXCEPT;
 /* [shared on m; stable 0.2] Creates an independent copy: spec, parameters, buffers, notes. rt NULL: the runtime of m. A
  * service keeps scoring with the copy while m trains on. Errors: NOMEM. */
@@ -532,29 +534,44 @@ typedef struct nf_fit_info {
   int32_t improved;       /* 1: the last validation was the best so far                             */
   int32_t stop;           /* an nf_fit_stop; 0 while the run goes on                                */
   uint64_t step, planned; /* steps applied so far, and in all                                       */
-  uint64_t best_step;     /* step of the best validation, 0 before the first                        */
+  uint64_t best_step;     /* step of the best validation, 0 if none had a finite mean so far         */
   uint64_t steps_per_epoch;
   int64_t train_rows, valid_rows;
-  double loss;               /* of the last step, in nats; see nf_step_info                            */
-  double train;              /* mean of -loss over the steps since the last validation                 */
-  double valid, valid_error; /* mean log_prob of the validation rows and its standard error          */
-  double best;               /* the best `valid` so far                                                */
-  double lr, grad_norm;      /* of the last step                                                       */
-  double seconds;            /* wall time of the run so far                                            */
+  double loss;  /* of the last step, in nats; see nf_step_info                            */
+  double train; /* mean of -loss over the steps since the last validation                 */
+  double valid,
+      valid_error;      /* weighted mean log_prob of the validation rows and its standard error; -infinity and 0 if a
+                                row has no finite log_prob, NaN before the first validation              */
+  double best;          /* the best `valid` so far, NaN before best_step                          */
+  double lr, grad_norm; /* of the last step                                                       */
+  double seconds;       /* wall time of the run so far                                            */
 } nf_fit_info;
 #define NF_FIT_INFO_INIT \
   { NF_SIZEOF(nf_fit_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/* Called after every step and every validation. Nonzero stops the run: not an error, the best weights are kept. */
+/* Called after every step, and after every validation once more. Nonzero stops the run: not an error, the best weights are
+ * kept. During the call after a validation, the model holds the weights that were validated (the averaged ones, with option
+ * "trainer.ema_decay"); the callback may score, save or clone it and set its notes, which are in the checkpoint that
+ * follows. */
 typedef int32_t (*nf_fit_fn)(void *user, const nf_fit_info *info);
-/* [excl; stable 0.2] Trains m on `data` and leaves the weights of the best validation in it.
+/* [excl; stable 0.2] Trains m on `data` and leaves the weights of the best validation in it, or with option
+ * "fit.restore_best" = false the last ones.
  *
  * The rows are split by "fit.split_seed" into "fit.holdout" (default 0.1) for validation and the rest for training, unless
- * `valid` gives the validation rows; with holdout 0 and valid NULL there is no validation and the last weights stay.
- * Layers that start from data start from all training rows. Every "fit.valid_every" steps (default: one epoch, at least
- * 20 times in a run) the validation rows are scored; "fit.patience" validations without improvement end the run. With
- * "fit.checkpoint" = PATH the run is saved there after each validation and continues from it, bit for bit, if
- * "fit.resume" is set. Scopes read: "fit", "trainer", "batches", "session". valid, options, on_progress and info may be
- * NULL. Errors: as of nf_train_step and nf_trainer_create; the model then holds the best weights so far. */
+ * `valid` gives the validation rows; with holdout 0 and valid NULL there is no validation and the last weights stay. Rows
+ * of weight 0 are left out. No row is copied. Rows of a mapped table of m's runtime (nf_data.h) are split by blocks of
+ * "batches.block" rows, in order "blocks" unless another one is set, and at most 100,000 of them are held out by default;
+ * "batches.part_begin" and ".part_end" restrict a run to a part of the blocks, whose end is held out.
+ *
+ * Layers that start from data start from all training rows: put "standardize" first in the spec, and data of any scale can
+ * be fitted. Every "fit.valid_every" steps (default: one epoch, but 16 to 64 times in a run) the validation rows are
+ * scored; "fit.patience" validations without improvement end the run. With "fit.checkpoint" = PATH the run is saved there
+ * after each validation and when the callback stops it. With "fit.resume" it continues from that file, bit for bit, and
+ * starts if there is none; a file of a run with other settings or rows is NF_ERR_STATE.
+ *
+ * Scopes read: "fit", "trainer", "batches", "session". valid, options, on_progress and info may be NULL; info receives the
+ * end of the run. Errors: as of nf_train_step and nf_trainer_create, where nf_error.row is the row of `data`, or of `valid`
+ * if the message says so; UNSUPPORTED (an objective without data), SHAPE (too few rows to split), NUMERIC (a validation row
+ * is not finite, or no validation had a finite mean). After an error the model holds the best weights so far. */
 NF_API nf_status nf_fit(nf_model *m, const nf_batch *data, const nf_batch *valid, const nf_options *options,
                         nf_fit_fn on_progress, void *user, nf_fit_info *info, nf_error *err) NF_NOEXCEPT;
 /* [shared; stable 0.2] Scores rows as nf_log_prob does, with a session for this one call. Keep a session instead to score
@@ -566,7 +583,8 @@ NF_API nf_status nf_draw(const nf_model *m, uint64_t seed, const nf_view *ctx, c
                          nf_error *err) NF_NOEXCEPT;
 
 /* ---- inference ------------------------------------------------------------------------------------------------- */
-/* A session is [excl]. Any number of sessions may use one model at once, as long as no thread trains or modifies it.
+/* A session is [excl]: a call while another thread is in the same session is NF_ERR_STATE and does nothing. Any number of
+ * sessions may use one model at once, as long as no thread trains or modifies it.
  * x and z are [n, event_size] and [n, latent_size], or [n, height, width, channels] if the event or the latent has that
  * shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or [1, context_size] to
  * share one row, or NULL when the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a
@@ -601,10 +619,12 @@ NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx,
 /* [excl; stable 0.1] */
 NF_API nf_status nf_inverse(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *x, const nf_out *log_det,
                             nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns]: out[0] =
- * from, and out[k] holds the rows after the first k layers of that direction, so out[layer_count] has the bits of
- * nf_forward or nf_inverse. log_det [layer_count, n] receives what each of these layers adds to log_det, and may be NULL.
- * Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m, layer_count - k) in inverse. */
+/* [excl; stable 0.2] Writes the rows before, between and after all layers. out is [layer_count + 1, n, columns], or for an
+ * event [height, width, channels] also [layer_count + 1, n, height, width, channels]; every plane is flat rows in that
+ * shape, whatever the layers make of the event. out[0] = from, and out[k] holds the rows after the first k layers of that
+ * direction, so out[layer_count] has the bits of nf_forward or nf_inverse. log_det [layer_count, n] receives what each of
+ * these layers adds to log_det, and may be NULL. Layer k is nf_model_layer(m, k - 1) in forward and nf_model_layer(m,
+ * layer_count - k) in inverse. */
 NF_API nf_status nf_trace(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                           const nf_out *out, const nf_out *log_det, nf_error *err) NF_NOEXCEPT;
 
@@ -616,7 +636,7 @@ typedef struct nf_sampling {
   uint64_t first_index; /* samples first_index .. first_index + n - 1 of it                               */
   int64_t repeat;       /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
   double temperature;   /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
-                           a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
+                           a location and a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
 } nf_sampling;
 #define NF_SAMPLING_INIT \
   { NF_SIZEOF(nf_sampling), 0, 0, 0, 0, 0 }
@@ -629,8 +649,12 @@ NF_API nf_status nf_sample(nf_session *s, const nf_sampling *how, const nf_view 
 /* ---- gradients at the boundary --------------------------------------------------------------------------------
  * Derivatives with respect to rows, not parameters, of models that are chains of layers (nf_model_info.has_layers).
  * Rows are independent to the bit, as in nf_log_prob, any dtype and strides are taken, and every out may be NULL.
- * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all.
- * Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named). */
+ * Gradients with respect to the context are per row, [n, context_size], also where ctx is one row for all. Where log_prob
+ * is a bound, its gradient holds the draws, and a column that "dequantize" rounds moves together with its cell; in the
+ * inverse direction such a column is constant. The first of these calls allocates for all of them (a copy of the weights
+ * and larger scratch memory, counted by nf_session_bytes), unless "session.gradients" did at creation; if that fails, the
+ * session stays as it was. Errors: UNSUPPORTED (no chain; nf_jvp: a layer without a tangent rule, named), NUMERIC (with
+ * "session.nonfinite" = "error": a value, a derivative, or what it is multiplied by is not finite; nf_error.row). */
 /* [excl; stable 0.2] log_prob [n], its gradient dx [n, event_size] and dctx. */
 NF_API nf_status nf_log_prob_grad(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *log_prob,
                                   const nf_out *dx, const nf_out *dctx, nf_error *err) NF_NOEXCEPT;
@@ -641,7 +665,7 @@ NF_API nf_status nf_vjp(nf_session *s, nf_direction direction, const nf_view *fr
                         const nf_view *cot_to, const nf_view *cot_log_det, const nf_out *to, const nf_out *log_det,
                         const nf_out *d_from, const nf_out *d_ctx, nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Pushes tangents of from and ctx (NULL: zeros) forward: tan_to = J tan_from + J_ctx tan_ctx, and
- * tan_log_det [n]. */
+ * tan_log_det [n]. tan_ctx has n rows or 1, whatever ctx has. */
 NF_API nf_status nf_jvp(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                         const nf_view *tan_from, const nf_view *tan_ctx, const nf_out *to, const nf_out *log_det,
                         const nf_out *tan_to, const nf_out *tan_log_det, nf_error *err) NF_NOEXCEPT;
@@ -654,8 +678,9 @@ NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view
 NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
                                 nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
- * the base: with low-discrepancy u, samples for quasi-Monte Carlo. Errors: UNSUPPORTED (the base's columns depend on each
- * other), ARGUMENT (u outside (0, 1); nf_error.row). */
+ * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
+ * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
+ * nothing is written then). */
 NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
                                   nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
@@ -712,8 +737,10 @@ NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
  * Without data, layers with data-dependent initialization keep their initial parameters and "batch_norm" uses its running
  * statistics; objectives with data beside samples or scores refuse "batch_norm" (NF_ERR_UNSUPPORTED). */
 NF_API nf_status nf_train_step(nf_trainer *t, const nf_batch *batch, nf_step_info *info, nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] The objective on a batch of any size with today's parameters, without a step: loss, and its standard
- * error over rows (NULL: not asked for). Layers that were not initialized are not initialized by it (NF_ERR_STATE). */
+/* [excl; stable 0.2] Computes the objective on a batch of any size with the model's parameters as they are, without a step:
+ * loss, and its standard error over rows, or samples for objectives that draw them; 0 for a single one. loss_error may be
+ * NULL. There is no dropout, and "batch_norm" uses its running statistics. Samples are those of the next step. Errors: as of
+ * nf_train_step; STATE (a layer with data-dependent initialization has not been initialized). */
 NF_API nf_status nf_trainer_evaluate(nf_trainer *t, const nf_batch *batch, double *loss, double *loss_error,
                                      nf_error *err) NF_NOEXCEPT;
 
@@ -725,7 +752,12 @@ NF_API nf_status nf_trainer_evaluate(nf_trainer *t, const nf_batch *batch, doubl
  *
  * log_det is dloss/dlog_det [n], and log_prob [n] is dloss/dlog_prob of the data row: of batch.x in NF_FORWARD, of the x that
  * NF_INVERSE gives, through all of its dependence on the parameters. Each may be NULL. A cotangent of log_prob alone with
- * -weight / sum of weights is exactly "nll". */
+ * -weight / sum of weights is exactly "nll". A row whose cotangents are all 0 counts as a row of weight 0: it may hold
+ * anything.
+ *
+ * Training is not scoring: dropout is on, as in a step, with other draws in every call; "batch_norm" in NF_FORWARD uses the
+ * statistics of the batch of the call, and updates its running ones; the first call in NF_FORWARD initializes layers with
+ * data-dependent initialization, so call nf_model_init_from_data before mapping rows with a session. */
 typedef struct nf_cotangents {
   uint32_t struct_size;
   nf_direction direction;
@@ -735,15 +767,17 @@ typedef struct nf_cotangents {
 } nf_cotangents;
 #define NF_COTANGENTS_INIT \
   { NF_SIZEOF(nf_cotangents), NF_FORWARD, NULL, NULL, NULL }
-/* [excl; experimental 0.2] Adds parameter gradients. batch: x and ctx. Errors: UNSUPPORTED (no chain of layers), NUMERIC (a
- * cotangent is not finite). An error leaves what was added before. */
+/* [excl; experimental 0.2] Adds parameter gradients. batch: x and ctx. The objective of the trainer plays no part. Errors:
+ * UNSUPPORTED (no chain of layers; a layer draws numbers, as "dequantize" does, and anything but log_prob in NF_FORWARD is
+ * given), NUMERIC (a cotangent or a result is not finite; nf_error.row). An error leaves what was added before. */
 NF_API nf_status nf_trainer_accumulate(nf_trainer *t, const nf_batch *batch, const nf_cotangents *c,
                                        nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Clips, takes one optimizer step with the gradients added so far, and forgets them. `loss` is the
- * host's, for info and for schedule "plateau". Errors: STATE (nothing was added), NUMERIC (the gradient is not finite; it is
- * forgotten and the step is not applied). nf_train_step answers NF_ERR_STATE while gradients wait. */
+ * host's, for info only; schedule "plateau" listens to nf_trainer_observe, as in nf_train_step. Errors: STATE (nothing was
+ * added), NUMERIC (the gradient is not finite; it is forgotten and the step is not applied). While gradients wait,
+ * nf_train_step and nf_trainer_save answer NF_ERR_STATE. */
 NF_API nf_status nf_trainer_apply(nf_trainer *t, double loss, nf_step_info *info, nf_error *err) NF_NOEXCEPT;
-/* [excl; experimental 0.2] Forgets the gradients added so far. */
+/* [excl; experimental 0.2] Forgets the gradients added so far; a no-op if there are none. */
 NF_API nf_status nf_trainer_discard(nf_trainer *t, nf_error *err) NF_NOEXCEPT;
 
 /* Fills in the batch for step number `step`; it arrives empty. Views and data are borrowed until the next call. Returns 1
@@ -763,11 +797,14 @@ NF_API nf_status nf_train_run(nf_trainer *t, const nf_source *source, uint64_t m
 /* [excl; stable 0.1] Reports a validation loss (lower is better) to schedule "plateau"; other schedules ignore it. Saved in
  * checkpoints. NaN counts as no improvement. */
 NF_API nf_status nf_trainer_observe(nf_trainer *t, double validation_loss, nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Changes the learning rate that the schedule starts from, of the group with that name or with NULL of
- * every group; saved in checkpoints. Errors: ARGUMENT (lr is not above 0, or no such group). */
+/* [excl; stable 0.2] Changes the learning rate that the schedule starts from: of the group of "trainer.groups" whose "match"
+ * is `group`, with "" of the parameters of no group, with NULL of all. nf_trainer_options shows it, and checkpoints hold it;
+ * restoring a checkpoint without it goes back to the rates of the options. Errors: ARGUMENT (lr is not above 0, above 1000 or
+ * below the schedule's end; no such group, or a frozen one). */
 NF_API nf_status nf_trainer_set_lr(nf_trainer *t, const char *group, double lr, nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] Begins anew from the present parameters, for other data: the step count, the schedule, "plateau" and
- * the average start from the beginning; optimizer moments are kept (keep_moments = 1) or zeroed (0). */
+/* [excl; stable 0.2] Begins anew from the parameters in the model, for other data: the step count, the schedule, "plateau"
+ * and the average start from the beginning; optimizer moments are kept with their age (keep_moments = 1) or zeroed (0).
+ * Accumulated gradients are forgotten; learning rates and initialized layers stay. Errors: ARGUMENT (keep_moments). */
 NF_API nf_status nf_trainer_restart(nf_trainer *t, int32_t keep_moments, nf_error *err) NF_NOEXCEPT;
 /* A checkpoint is a model file that also holds optimizer state, step and schedule state. Restoring it into a trainer with
  * the same spec and options continues with the same bits as if training had never stopped. nf_trainer_save is atomic and

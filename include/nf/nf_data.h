@@ -23,9 +23,13 @@ NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, c
 NF_API int32_t nf_table_is_mapped(const nf_table *t) NF_NOEXCEPT;
 /* [shared; stable 0.1] The whole table [rows, columns], borrowed. */
 NF_API nf_status nf_table_view(const nf_table *t, nf_view *out, nf_error *err) NF_NOEXCEPT;
+/* [shared; experimental 0.2] The extents of the array in the file: [n, height, width, channels] of a .npy of rank 4,
+ * [rows, columns] of a CSV file; with option "table.columns" those of the view. Returns their number, at most NF_MAX_RANK,
+ * and writes them to `shape` unless it is NULL. 0 if t is NULL. */
+NF_API int32_t nf_table_shape(const nf_table *t, int64_t *shape) NF_NOEXCEPT;
 /* [shared; stable 0.1] Name of column `index`: "" if the file has no header, NULL when out of range. */
 NF_API const char *nf_table_column(const nf_table *t, int64_t index) NF_NOEXCEPT;
-/* [any; stable 0.1] Writes a view of rank 1 or 2 as .npy or .csv, chosen by the path's extension, atomically. columns: names
+/* [any; stable 0.1] Writes a view as .npy (rank 1 to 4) or .csv (rank 1 or 2), chosen by the path's extension, atomically. columns: names
  * of the columns for the header of a .csv, or NULL. */
 NF_API nf_status nf_table_save(const nf_view *v, const char *path, const char *const *columns,
                                nf_error *err) NF_NOEXCEPT;

@@ -5,7 +5,7 @@
 
 #include "runtime/core/checked.h"
 
-namespace nf {
+namespace libnf {
 
 Allocator system_allocator() {
   Allocator a;
@@ -28,4 +28,4 @@ Buffer::~Buffer() {
   if (data_) allocator_.free(allocator_.user, data_, bytes_, kAlign);
 }
 
-}  // namespace nf
+}  // namespace libnf

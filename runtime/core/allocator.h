@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace nf {
+namespace libnf {
 
 // alloc returns nullptr when out of memory. Both functions must be callable from any thread.
 struct Allocator {
@@ -43,4 +43,4 @@ class Buffer {
   size_t bytes_ = 0;
 };
 
-}  // namespace nf
+}  // namespace libnf

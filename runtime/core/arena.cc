@@ -4,7 +4,7 @@
 
 #include "runtime/core/checked.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 constexpr size_t kChunk = 1 << 20;  // growth step while measuring
 }  // namespace
@@ -43,4 +43,4 @@ void Arena::rewind(const Mark& m) {
   at_ = m;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -25,7 +25,7 @@
 #define NF_UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-namespace nf {
+namespace libnf {
 
 class Arena {
  public:
@@ -70,4 +70,4 @@ class Arena {
   bool growing_ = false;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 
 inline int64_t checked_add(int64_t a, int64_t b) {
   int64_t r;
@@ -26,4 +26,4 @@ inline size_t align_up(size_t n) {
   return (n + kAlign - 1) & ~(kAlign - 1);
 }
 
-}  // namespace nf
+}  // namespace libnf

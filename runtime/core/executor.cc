@@ -10,7 +10,7 @@
 #include "runtime/core/mutex.h"
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Spinning briefly before sleeping hides the wake-up latency between the phases of one training step.
@@ -161,4 +161,4 @@ void Executor::run(uint32_t n, TaskFn body, void* context) {
   job.error.rethrow();
 }
 
-}  // namespace nf
+}  // namespace libnf

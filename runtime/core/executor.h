@@ -4,7 +4,7 @@
 #include <memory>
 #include <type_traits>
 
-namespace nf {
+namespace libnf {
 
 using TaskFn = void (*)(void* context, uint32_t index);
 
@@ -47,4 +47,4 @@ class Executor {
   std::unique_ptr<Pool> pool_;
 };
 
-}  // namespace nf
+}  // namespace libnf

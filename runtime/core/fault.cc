@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct Plan {
@@ -40,5 +40,5 @@ FaultScope::~FaultScope() { plan.prefix.store(nullptr, std::memory_order_release
 
 int64_t FaultScope::hits() const noexcept { return plan.hits.load(); }
 
-}  // namespace nf
+}  // namespace libnf
 #endif

@@ -6,7 +6,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf {
+namespace libnf {
 
 inline constexpr int kFaultShort = -1;
 
@@ -25,9 +25,9 @@ class FaultScope {
   int64_t hits() const noexcept;  // matching points hit so far
 };
 
-#define NF_FAULT(point) ::nf::fault_hit(point)
+#define NF_FAULT(point) ::libnf::fault_hit(point)
 #else
 #define NF_FAULT(point) (static_cast<void>(point), 0)
 #endif
 
-}  // namespace nf
+}  // namespace libnf

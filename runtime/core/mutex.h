@@ -14,7 +14,7 @@
 #define NF_REQUIRES(...) NF_THREAD_SAFETY(requires_capability(__VA_ARGS__))
 #define NF_EXCLUDES(...) NF_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
 
-namespace nf {
+namespace libnf {
 
 class NF_THREAD_SAFETY(capability("mutex")) Mutex {
  public:
@@ -53,4 +53,4 @@ class Condition {
   std::condition_variable condition_;
 };
 
-}  // namespace nf
+}  // namespace libnf

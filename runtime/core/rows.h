@@ -4,7 +4,7 @@
 
 #include "runtime/core/view.h"
 
-namespace nf {
+namespace libnf {
 
 // Dispatches on the dtype: calls f.operator()<float>() or <double>(). Used once per op.
 template <class F>
@@ -84,4 +84,4 @@ void for_runs(const View& a, const View& b, F&& f) {
   for (int64_t r = 0; r < ra.rows; ++r) f(ra.row(r), rb.row(r), ra.cols);
 }
 
-}  // namespace nf
+}  // namespace libnf

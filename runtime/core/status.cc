@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Removes a partial multi-byte character from the end of a truncated string.
@@ -58,4 +58,4 @@ void fail_os(Code code, int os_errno, const char* format, ...) {
   throw Error(code, text, os_errno);
 }
 
-}  // namespace nf
+}  // namespace libnf

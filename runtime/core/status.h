@@ -1,10 +1,10 @@
 // Errors inside the library: one exception type with a pinned code and a bounded message.
-// Everything below src/abi throws nf::Error (or std::bad_alloc); src/abi turns both into nf_status.
+// Everything below src/abi throws libnf::Error (or std::bad_alloc); src/abi turns both into nf_status.
 #pragma once
 #include <cstdint>
 #include <exception>
 
-namespace nf {
+namespace libnf {
 
 // The numbers are those of nf_status in include/nf/nf.h (checked by static_assert in src/abi/guard.cc).
 enum class Code : int32_t {
@@ -56,4 +56,4 @@ class Error : public std::exception {
 // The same with an errno, whose text is appended to the message.
 [[noreturn]] void fail_os(Code code, int os_errno, const char* format, ...) __attribute__((format(printf, 3, 4)));
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,6 +1,6 @@
 #include "runtime/core/view.h"
 
-namespace nf {
+namespace libnf {
 
 std::string to_string(const Dims& dims) {
   std::string s = "[";
@@ -8,4 +8,4 @@ std::string to_string(const Dims& dims) {
   return s + "]";
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 
 #include "runtime/core/checked.h"
 
-namespace nf {
+namespace libnf {
 
 enum class DType : uint8_t { f32 = 1, f64 = 2 };  // numbers of NF_F32, NF_F64
 inline constexpr int64_t size_of(DType t) { return t == DType::f64 ? 8 : 4; }
@@ -82,4 +82,4 @@ inline View contiguous_view(void* data, DType dtype, const Dims& shape) {
   return v;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "runtime/kernel/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class T>
 using In = Rows<const T>;
@@ -136,11 +136,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
@@ -174,5 +174,5 @@ NF_DISPATCH(normalise_grad_rows, NormaliseGrad, NF_P, (w, gz, z, rate, shift, sl
 NF_DISPATCH(column_terms, Terms, NF_P, (f, x, a, b, out))
 #undef NF_P
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -7,7 +7,7 @@
 
 #include "runtime/core/rows.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 void column_sums(const double* weight, Rows<const T> x, double* out);  // out += sum_r x
@@ -35,4 +35,4 @@ enum class ColumnTerm : uint8_t {
 template <class T>
 void column_terms(ColumnTerm f, Rows<const T> x, Rows<const T> a, Rows<const T> b, T* out);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -13,7 +13,7 @@
 
 #ifndef NF_BIJECTION_CONSTANTS  // this file is read once per target
 #define NF_BIJECTION_CONSTANTS
-namespace nf::kernel {
+namespace libnf::kernel {
 // Values derived from a and b, computed in float64.
 template <class T>
 struct BijectionConstants {
@@ -24,11 +24,11 @@ struct BijectionConstants {
         width(static_cast<T>(1 - 2 * b_)),
         log_slope(static_cast<T>(std::log(a_ / (1 - 2 * b_)))) {}
 };
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 #define NF_VALUE                                    \
   template <class D, class V = hn::Vec<D>, class K> \
@@ -345,11 +345,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DEFINE(Name, T)                                                                                        \
   HWY_EXPORT(Values##Name);                                                                                       \
@@ -377,5 +377,5 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

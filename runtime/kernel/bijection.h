@@ -8,7 +8,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // name            y(x; a, b)                      log dy/dx
 enum class Bijection : uint8_t {
@@ -43,4 +43,4 @@ void prelu(const T* slope, const T* log_slope, const T* x, T* y, T* log_dy, int6
 template <class T>
 void prelu_grad(const T* slope, T sign, const T* x, const T* y, const T* gy, T gl, T* gx, T* gs, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -12,7 +12,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // One argument held fixed.
 template <class Op, class T>
@@ -115,11 +115,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // Defines a public function for both types: `name` forwards to the exported loop.
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
@@ -187,5 +187,5 @@ template void scale(double, const double*, double*, int64_t);
 template void accumulate(const float*, float*, int64_t);
 template void accumulate(const double*, double*, int64_t);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

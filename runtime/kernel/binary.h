@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class Binary : uint8_t { add, sub, mul, div, max, min };
 
@@ -42,4 +42,4 @@ void mul_row(const T* b, T* y, int64_t ld, int64_t rows, int64_t cols);  // y[r,
 template <class T>
 void mul_col(const T* b, T* y, int64_t ld, int64_t rows, int64_t cols);  // y[r, c] *= b[r]
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -5,10 +5,10 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // |shift| <= period/2; n is the number of columns of one row.
 template <class T>
 void circular_shift(T low, T period, const T* shift, const T* x, T* y, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -3,7 +3,7 @@
 // Relative errors are those of the approximated function in exact arithmetic, with rounded coefficients.
 #pragma once
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 struct Coefficients;
@@ -103,4 +103,4 @@ struct Coefficients<double> {
                                        8.4784276603689e-32};
 };
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

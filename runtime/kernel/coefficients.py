@@ -77,7 +77,7 @@ print('''// Polynomial coefficients and split constants of the kernels' own math
 // Relative errors are those of the approximated function in exact arithmetic, with rounded coefficients.
 #pragma once
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 struct Coefficients;
@@ -112,4 +112,4 @@ for f32 in (True, False):
     split(log(2), 15 if f32 else 40, 2, 'kLn2', f32)
     split(pi / 2, 11 if f32 else 33, 4, 'kHalfPi', f32)
     print('};\n')
-print('}  // namespace nf::kernel')
+print('}  // namespace libnf::kernel')

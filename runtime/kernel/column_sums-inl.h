@@ -12,7 +12,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // A vector of D from numbers of its type, or of float for double.
@@ -94,6 +94,6 @@ HWY_INLINE void SumColumns(const F& f, const double* weight, int64_t rows, int64
   SumStrips(d1, f, weight, rows, c, cols, out, out2, x...);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

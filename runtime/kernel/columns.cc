@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 int64_t column_step(const int32_t* index, int64_t m) {
   if (m < 2) return 1;
@@ -87,4 +87,4 @@ NF_DEFINE(float)
 NF_DEFINE(double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -4,7 +4,7 @@
 
 #include "runtime/kernel/rows.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // The constant step of index, or 0 when there is none. Columns with step 1, which is also the step of fewer than two, are
 // a matrix of their own (Rows::columns_from). What follows finds the step itself when it is not given.
@@ -20,4 +20,4 @@ void scatter_columns(Input<T> x, const int32_t* index, Rows<T> y, int64_t step =
 template <class T>  // y[r, index[j]] += x[r, j], j in order
 void scatter_add_columns(Input<T> x, const int32_t* index, Rows<T> y);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 GammaRatio gamma_ratio(double x) {
   if (!(x > 0)) {
@@ -41,4 +41,4 @@ GammaRatio gamma_ratio(double x) {
           share * (rest * slope + share * curve) + (turn + 0.5 * rest * share)};
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

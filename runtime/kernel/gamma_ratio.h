@@ -4,7 +4,7 @@
 // 1e-300 ... 1e300 (gamma_ratio_test.cc). NaN and x <= 0 give NaN; infinity gives 0.
 #pragma once
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 struct GammaRatio {
   double log;    // g(x)
@@ -13,4 +13,4 @@ struct GammaRatio {
 };
 GammaRatio gamma_ratio(double x);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

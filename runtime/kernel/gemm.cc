@@ -24,7 +24,7 @@
 
 #ifndef NF_GEMM_OPERANDS  // this file is read once per target
 #define NF_GEMM_OPERANDS
-namespace nf::kernel {
+namespace libnf::kernel {
 template <class T>
 struct Operands {
   int64_t k;
@@ -43,11 +43,11 @@ constexpr int64_t kBlockK = 256;        // rows of B in a block of k, at most
 constexpr int64_t kStackBytes = 32768;  // size of the copy of a panel of B on the stack
 constexpr int64_t kBlockBytes = 2048;   // bytes per row of a block of B in scratch memory
 constexpr int64_t kPanelBytes = 512;    // bytes per row of a panel, two vectors, on any target
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // 32 vector registers hold 12 x 2 accumulators plus B and A; 16 hold 6 x 2. Fewer than 8 independent chains would stall
@@ -280,6 +280,106 @@ HWY_INLINE void NarrowDots(const Operands<T>& o, int64_t m) {
   }
 }
 
+#undef NF_NARROW_ROWS  // defined once per target
+#if HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE
+#define NF_NARROW_ROWS 1
+#else
+#define NF_NARROW_ROWS 0
+#endif
+#if NF_NARROW_ROWS
+// A vector of 16-byte blocks, block b from row(step b).
+template <class D, class F>
+HWY_INLINE hn::Vec<D> LoadBlocks(D d, const F& row, int64_t first, int64_t step) {
+  constexpr int64_t kBlocks = static_cast<int64_t>(hn::MaxLanes(d) * sizeof(hn::TFromD<D>) / 16);
+  if constexpr (kBlocks == 1) {
+    return hn::LoadU(d, row(first));
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, LoadBlocks(half, row, first + kBlocks / 2 * step, step), LoadBlocks(half, row, first, step));
+  }
+}
+
+// out[j]: element j of one vector's worth of rows, from 16 bytes of each.
+template <class D, class F>
+HWY_INLINE void LoadTurned(D d, const F& row, hn::Vec<D> (&out)[4], float) {
+  const hn::RepartitionToWide<D> wide;
+  hn::Vec<D> v[4];
+  for (int i = 0; i < 4; ++i) v[i] = LoadBlocks(d, row, i, 4);
+  const auto a = hn::BitCast(wide, hn::InterleaveLower(d, v[0], v[1])),
+             b = hn::BitCast(wide, hn::InterleaveLower(d, v[2], v[3])),
+             c = hn::BitCast(wide, hn::InterleaveUpper(d, v[0], v[1])),
+             e = hn::BitCast(wide, hn::InterleaveUpper(d, v[2], v[3]));
+  out[0] = hn::BitCast(d, hn::InterleaveLower(wide, a, b));
+  out[1] = hn::BitCast(d, hn::InterleaveUpper(wide, a, b));
+  out[2] = hn::BitCast(d, hn::InterleaveLower(wide, c, e));
+  out[3] = hn::BitCast(d, hn::InterleaveUpper(wide, c, e));
+}
+template <class D, class F>
+HWY_INLINE void LoadTurned(D d, const F& row, hn::Vec<D> (&out)[2], double) {
+  const auto a = LoadBlocks(d, row, 0, 2), b = LoadBlocks(d, row, 1, 2);
+  out[0] = hn::InterleaveLower(d, a, b);
+  out[1] = hn::InterleaveUpper(d, a, b);
+}
+
+// Rows of A contiguous: as NarrowTile, after squares of A are turned in registers. `last`: rows in use of the vector.
+template <int N, bool Masked, class T>
+HWY_INLINE void RowsTile(const Operands<T>& o, int64_t i, int64_t last) {
+  const hn::ScalableTag<T> d;
+  constexpr int64_t kStep = 16 / sizeof(T);
+  const int64_t rows = Masked ? last : static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN T column[HWY_MAX_BYTES / sizeof(T)] = {};
+  const bool run = !Masked && N == 1 && o.ldc == 1;
+  hn::Vec<decltype(d)> s[N];
+  for (int j = 0; j < N; ++j) {
+    if (o.into == Into::overwrite) {
+      s[j] = hn::Zero(d);
+    } else if (o.into == Into::bias) {
+      s[j] = hn::Set(d, o.bias[j]);
+    } else if (run) {
+      s[j] = hn::LoadU(d, (o.into == Into::row_bias ? o.bias : o.c) + i);
+    } else {
+      for (int64_t r = 0; r < rows; ++r)
+        column[r] = o.into == Into::row_bias ? o.bias[i + r] : o.c[(i + r) * o.ldc + j];
+      s[j] = hn::Load(d, column);
+    }
+  }
+  const T* b = o.b;
+  int64_t p = 0;
+  const T* a = o.a + i * o.a_row;
+  const int64_t stride = o.a_row;
+  for (; p + kStep <= o.k; p += kStep, a += kStep) {
+    hn::Vec<decltype(d)> av[kStep];
+    // Rows that are not there are read from the last one.
+    LoadTurned(
+        d, [&](int64_t r) HWY_ATTR { return a + (Masked ? std::min(r, last - 1) : r) * stride; }, av, T());
+    for (int64_t q = 0; q < kStep; ++q, b += o.ldb)
+      for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av[q], hn::Set(d, b[j]), s[j]);
+  }
+  for (; p < o.k; ++p, ++a, b += o.ldb) {
+    for (int64_t r = 0; r < rows; ++r) column[r] = a[r * stride];
+    const auto av = hn::Load(d, column);
+    for (int j = 0; j < N; ++j) s[j] = hn::MulAdd(av, hn::Set(d, b[j]), s[j]);
+  }
+  for (int j = 0; j < N; ++j) {
+    if (run) {
+      hn::StoreU(s[j], d, o.c + i);
+      continue;
+    }
+    hn::Store(s[j], d, column);
+    for (int64_t r = 0; r < rows; ++r) o.c[(i + r) * o.ldc + j] = column[r];
+  }
+}
+
+template <int N, class T>
+HWY_INLINE void NarrowRows(const Operands<T>& o, int64_t m) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= m; i += lanes) RowsTile<N, false>(o, i, lanes);
+  if (i < m) RowsTile<N, true>(o, i, m - i);
+}
+#endif
+
 // Returns true if it computed the product. The method depends on n, k and the layout of A, but not on m. OneChain
 // allows only the method that agrees bit for bit with the wide products.
 template <bool OneChain, class T>
@@ -287,12 +387,13 @@ HWY_INLINE bool Narrow(int64_t m, int64_t n, const Operands<T>& o) {
   if (n > kNarrow || o.k < 2) return false;
   const bool transposed = o.a_row == 1 && (OneChain || o.a_col != 1);
   const auto run = [&](auto columns) HWY_ATTR {
-    if (OneChain || transposed)
-      NarrowTransposed<columns()>(o, m);
-    else
-      NarrowDots<columns()>(o, m);
+    if (transposed) return NarrowTransposed<columns()>(o, m);
+#if NF_NARROW_ROWS
+    if (OneChain) return NarrowRows<columns()>(o, m);
+#endif
+    NarrowDots<columns()>(o, m);
   };
-  if (!transposed && (OneChain || o.a_col != 1 || o.k > kNarrowK)) return false;
+  if (!transposed && (OneChain ? !NF_NARROW_ROWS || o.a_col != 1 : o.a_col != 1 || o.k > kNarrowK)) return false;
   switch (n) {
     case 1:
       run(std::integral_constant<int, 1>());
@@ -431,11 +532,11 @@ void GemmF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<false>(m, n
 void ColumnsF32(int64_t m, int64_t n, const Operands<float>& o) { Gemm<true>(m, n, o); }
 void ColumnsF64(int64_t m, int64_t n, const Operands<double>& o) { Gemm<true>(m, n, o); }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
@@ -487,5 +588,5 @@ bool gemm_self_test() {
   return true;
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

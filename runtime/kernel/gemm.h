@@ -8,7 +8,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class Into : uint8_t {
   overwrite,   // C = A B
@@ -53,4 +53,4 @@ bool gemm_self_test();
 // Returns the SIMD target that kernels run on here, e.g. "AVX3".
 const char* simd_target();
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

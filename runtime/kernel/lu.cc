@@ -7,7 +7,7 @@
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/triangular.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 constexpr int64_t kPanel = 32;
 }
@@ -72,4 +72,4 @@ void lu_solve_rows_transposed(int64_t n, const double* lu_t, const int32_t* pivo
   triangular_solve<double>({false, false}, rows, n, scratch, n, lu_t, n, y, n);
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

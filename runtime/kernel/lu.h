@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // Replaces a [n, n] by L (below the diagonal) and U; scratch has lu_scratch(n) elements.
 void lu_factor(int64_t n, double* a, int32_t* pivot, double* scratch);
@@ -19,4 +19,4 @@ void lu_solve_rows(int64_t n, const double* lu, const int32_t* pivot, int64_t ro
 void lu_solve_rows_transposed(int64_t n, const double* lu_t, const int32_t* pivot, int64_t rows, const double* x,
                               double* y, double* scratch);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -16,7 +16,7 @@
 #include "runtime/kernel/coefficients.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
@@ -346,6 +346,6 @@ HWY_INLINE V Log1pExpMinusAbs(D d, V x) {
   return Log1p(d, Exp(d, hn::Neg(hn::Abs(x))));
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -13,7 +13,7 @@
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -204,11 +204,11 @@ void update_f64(const Update& u, double* p, const double* g, double* const* slot
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(update_f32);
 HWY_EXPORT(update_f64);
@@ -222,5 +222,5 @@ void update<double>(const Update& u, double* p, const double* g, double* const* 
   HWY_DYNAMIC_DISPATCH(update_f64)(u, p, g, slots, begin, end);
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif  // HWY_ONCE

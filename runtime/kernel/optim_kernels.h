@@ -20,7 +20,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class UpdateRule : uint8_t {
   sgd,
@@ -83,4 +83,4 @@ struct Update {
 template <class T>
 void update(const Update& u, T* param, const T* grad, T* const* slots, int64_t begin, int64_t end);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

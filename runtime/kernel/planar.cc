@@ -11,7 +11,7 @@
 #include "runtime/kernel/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class D>
 HWY_INLINE auto NoDirection(D d, hn::Vec<D> q) {
@@ -88,11 +88,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
@@ -121,5 +121,5 @@ NF_DISPATCH(planar_direction_grad, DirectionGrad, NF_P, (k, gs, gk, u, w, gu, gw
 NF_DISPATCH(planar_grad, PlanarGrad, NF_P, (sign, gl, dh, det, dl, h0, ga, dm, h, NF_N))
 #undef NF_P
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

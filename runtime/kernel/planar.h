@@ -3,7 +3,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // k = (k - 1) / q from m = softplus(s) and k = softplus(-s), q = |w|^2; without a direction w (q below the smallest
 // normal number) k = 0 and m = 1.
@@ -22,4 +22,4 @@ template <class T>
 void planar_grad(T sign, const T* gl, const T* dh, const T* det, const T* dl, const T* h0, T* ga, T* dm, T* h,
                  int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

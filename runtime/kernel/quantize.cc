@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 constexpr double kTolerance = 1e-2;  // fraction of a step; larger than the float32 rounding of a level such as 7/255
@@ -56,4 +56,4 @@ template double dequantize(const Grid&, const double*, const double*, double*, i
 template void quantize(const Grid&, const float*, float*, int64_t);
 template void quantize(const Grid&, const double*, double*, int64_t);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

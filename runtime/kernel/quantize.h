@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // levels = 0: level i is any integer, with the cell [i step, (i + 1) step). levels = k > 0: i in [0, k), with the cell
 // [i / k, (i + 1) / k).
@@ -24,4 +24,4 @@ double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n);
 template <class T>
 void quantize(const Grid& grid, const T* y, T* x, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

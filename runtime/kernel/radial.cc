@@ -11,7 +11,7 @@
 #include "runtime/kernel/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class D>
 HWY_INLINE hn::Vec<D> Number(D d, double x) {
@@ -89,11 +89,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DISPATCH(Name, T)                                                                                    \
   HWY_EXPORT(Radial##Name);                                                                                     \
@@ -109,5 +109,5 @@ namespace nf::kernel {
 NF_DISPATCH(F32, float)
 NF_DISPATCH(F64, double)
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -4,7 +4,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // r, s, q and the factor on x - x0 from the length |x - x0| in r. With `inverse` the length is |z - x0|, for which r is
 // found, and the factor 1/s.
@@ -26,4 +26,4 @@ struct RadialGrad {
 template <class T>
 void radial_grad(bool inverse, T others, const RadialGrad<T>& g, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

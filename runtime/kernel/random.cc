@@ -16,7 +16,7 @@
 
 #ifndef NF_KERNEL_RANDOM_ONCE_
 #define NF_KERNEL_RANDOM_ONCE_
-namespace nf::kernel {
+namespace libnf::kernel {
 inline constexpr uint32_t kPhiloxM0 = 0xD2511F53,
                           kPhiloxM1 = 0xCD9E8D57;  // multipliers and Weyl increments from the paper
 inline constexpr uint32_t kPhiloxW0 = 0x9E3779B9, kPhiloxW1 = 0xBB67AE85;
@@ -28,11 +28,11 @@ struct Chunk {
   alignas(64) uint64_t w[4][kChunk];
   alignas(64) double z[2][kChunk];
 };
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class D, class V = hn::Vec<D>>
@@ -148,11 +148,11 @@ void NormalChunk(Chunk& chunk, int64_t n, uint64_t seed) {
   }
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(PhiloxChunk);
 HWY_EXPORT(NormalChunk);
@@ -327,5 +327,5 @@ NF_INSTANTIATE(float)
 NF_INSTANTIATE(double)
 #undef NF_INSTANTIATE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

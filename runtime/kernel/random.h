@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // The generator itself: computes four words from a counter and a key.
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
@@ -48,4 +48,4 @@ inline uint64_t permute_index(RandomKey key, uint64_t epoch, uint64_t n, uint64_
   return Permutation(key, epoch, n)(i);
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -11,7 +11,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // Returns the sum over i < n of f(i, lanes); f loads its own vectors and pads with zeros.
 template <class T, class F>
@@ -268,11 +268,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 size_t u(int64_t n) { return static_cast<size_t>(n); }
 }  // namespace
@@ -374,5 +374,5 @@ template double sum_squares(const double*, int64_t);
 template int64_t first_nonfinite_row(const float*, int64_t, int64_t, int64_t);
 template int64_t first_nonfinite_row(const double*, int64_t, int64_t, int64_t);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 void row_sum(const T* x, int64_t ld, int64_t rows, int64_t cols, T* out);  // out[r] = sum_c x
@@ -43,4 +43,4 @@ bool all_finite(const T* x, int64_t n);
 template <class T>
 int64_t first_nonfinite_row(const T* x, int64_t ld, int64_t rows, int64_t cols);  // -1 when all are finite
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

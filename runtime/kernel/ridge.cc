@@ -10,7 +10,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 #define NF_AT                              \
   template <class D, class V = hn::Vec<D>> \
@@ -144,11 +144,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DEFINE(Name, T)                                                                                 \
   HWY_EXPORT(Values##Name);                                                                                \
@@ -171,5 +171,5 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

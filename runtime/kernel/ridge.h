@@ -8,7 +8,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class Ridge : uint8_t { tanh, leaky_relu, elu };
 
@@ -21,4 +21,4 @@ void ridge_equation(Ridge f, T slope, const T* a, const T* m, int64_t m_step, T*
 template <class T>
 void ridge_slopes(Ridge f, T slope, const T* a, const T* m, int64_t m_step, T* dh, T* det, T* dl, T* dm, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

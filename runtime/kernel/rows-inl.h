@@ -15,7 +15,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // y[i] = f(d, x[i]...), where an x may be y. F has a member template Vec operator()(d, v...) for every tag d of T.
@@ -103,6 +103,6 @@ HWY_INLINE hn::Vec<D> LoadStep(D d, const T* p, int64_t step, size_t i) {
   return step ? hn::LoadU(d, p + i) : hn::Set(d, *p);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

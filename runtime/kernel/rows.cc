@@ -10,7 +10,7 @@
 #include "runtime/kernel/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class D>
 HWY_INLINE hn::Vec<D> One(D d) {
@@ -162,11 +162,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DISPATCH(name, Loop, parameters, arguments) \
   HWY_EXPORT(Loop##F32);                               \
@@ -200,5 +200,5 @@ NF_DISPATCH(slope_rows, Slope, NF_P, (sign, g, a, b, y))
 NF_DISPATCH(log_scale_rows, LogScale, NF_P, (f, g, x, a, gl, slope, y))
 #undef NF_P
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -9,7 +9,7 @@
 #include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 template <class T>
 using Input = std::type_identity_t<Rows<const T>>;
@@ -47,4 +47,4 @@ template <class T>
 void log_scale_rows(RowMap f, Input<T> g, Input<T> x, Input<T> a, const std::type_identity_t<T>* gl, Input<T> slope,
                     Rows<T> y);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

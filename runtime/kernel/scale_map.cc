@@ -10,7 +10,7 @@
 #include "runtime/kernel/unary-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // One rule: s and log s (l) of raw; raw becomes d(log s)/d(raw).
 #define NF_SCALE                           \
@@ -115,11 +115,11 @@ void ScaleMapF64(ScaleMap map, double cap, const double* raw, double* s, double*
   ScaleMapOf(map, cap, raw, s, log_s, slope, n);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(ScaleMapF32);
 HWY_EXPORT(ScaleMapF64);
@@ -133,5 +133,5 @@ void scale_map(ScaleMap map, double cap, const double* raw, double* s, double* l
   HWY_DYNAMIC_DISPATCH(ScaleMapF64)(map, cap, raw, s, log_s, slope, static_cast<size_t>(n));
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class ScaleMap : uint8_t {
   bounded_exp,    // s = exp(cap tanh(raw / cap))
@@ -22,4 +22,4 @@ inline constexpr double kLog1000 = 6.907755278982137, kLeastScale = 1e-3, kMostS
 template <class T>
 void scale_map(ScaleMap map, T cap, const T* raw, T* s, T* log_s, T* slope, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -12,7 +12,7 @@
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Loads the first n < Lanes(d) elements followed by zeros; reads nothing past the end.
@@ -74,6 +74,6 @@ HWY_INLINE void Update(const F& f, const T* x, const T* y, T* z, size_t n) {
   }
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -18,7 +18,7 @@
 
 #ifndef NF_SPLINE_CONSTANTS  // this file is read once per target
 #define NF_SPLINE_CONSTANTS
-namespace nf::kernel {
+namespace libnf::kernel {
 inline constexpr double kSoftClip = 6.907755278982137;  // log 1000
 inline constexpr double kMaxRatio = 1e12;               // of a slope to that of its bin; its square fits in a float32
 
@@ -57,11 +57,11 @@ struct SplineGrads {
   const T *g_out, *g_log_det;
   T *g_in, *g_params;
 };
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class T>
 using SplineTag = hn::CappedTag<T, 64 / sizeof(T)>;
@@ -443,11 +443,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DEFINE(Name, T)                                                                                           \
   HWY_EXPORT(Spline##Name);                                                                                          \
@@ -467,5 +467,5 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

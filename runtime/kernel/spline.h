@@ -18,7 +18,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class SplineTails : uint8_t { none, linear, circular };
 
@@ -60,4 +60,4 @@ template <class T>
 void rational_spline_grad(const SplineShape& shape, const SplineBox& box, bool inverse, const SplineRows<T>& rows,
                           const T* g_out, const T* g_log_det, T* g_in, T* g_params);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -16,7 +16,7 @@
 
 #ifndef NF_PIECES_PLAN  // this file is read once per target
 #define NF_PIECES_PLAN
-namespace nf::kernel {
+namespace libnf::kernel {
 inline constexpr double kMostRaw = 1e12;  // cap of raw densities, so that areas do not overflow
 
 // A spline in one direction: the interval that points come from, and the one they are mapped to.
@@ -37,11 +37,11 @@ struct PiecesPlan {
         to(inverse ? b.low : b.bottom),
         to_size(inverse ? b.high - b.low : b.top - b.bottom) {}
 };
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 using D = hn::CappedTag<double, 8>;
 using V = hn::Vec<D>;
@@ -409,6 +409,6 @@ struct Knots<SplinePieces::cubic> {
   }
 };
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

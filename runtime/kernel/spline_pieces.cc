@@ -13,17 +13,17 @@
 
 #ifndef NF_PIECES_GRADS  // this file is read once per target
 #define NF_PIECES_GRADS
-namespace nf::kernel {
+namespace libnf::kernel {
 template <class T>
 struct PiecesGrads {
   const T *g_out, *g_log_det;
   T *g_in, *g_params;
 };
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // Solves G(v) = q for a cubic G with G(1) = `h`: the bracket [0, 1] shrinks around the root, and Newton stays inside
 // it.
@@ -205,11 +205,11 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 #define NF_DEFINE(Name, T)                                                                                            \
   HWY_EXPORT(Pieces##Name);                                                                                           \
@@ -229,5 +229,5 @@ NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -16,7 +16,7 @@
 #pragma once
 #include "runtime/kernel/spline.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 enum class SplinePieces : uint8_t { linear, quadratic, cubic };
 
@@ -43,4 +43,4 @@ template <class T>
 void pieces_spline_grad(const PiecesShape& shape, const SplineBox& box, bool inverse, const SplineRows<T>& rows,
                         const T* g_out, const T* g_log_det, T* g_in, T* g_params);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

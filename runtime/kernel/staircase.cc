@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 // Approximate width of a group, and approximate height of its part with zeros.
@@ -153,4 +153,4 @@ NF_STAIRCASE(float)
 NF_STAIRCASE(double)
 #undef NF_STAIRCASE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

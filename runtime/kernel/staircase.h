@@ -13,7 +13,7 @@
 
 #include "runtime/kernel/gemm.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 class Staircase {
  public:
@@ -71,4 +71,4 @@ void staircase_forward_step(const Staircase& s, int64_t step, const T* w, const 
 template <class T>
 void staircase_back_step(const Staircase& s, int64_t step, const T* w, const T* gy, T* gx, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -15,7 +15,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 using Tag = hn::ScalableTag<double>;
 using V = hn::Vec<Tag>;
@@ -200,11 +200,11 @@ void Eigen(size_t n, double* a, double* v, double* w) {
   Diagonalize(n, w, a, v, a + n, a + 2 * n - 1);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(Eigen);
 
@@ -230,5 +230,5 @@ void symmetric_eigen(int64_t n, double* a, double* v, double* w) {
   for (int64_t i = 0; i < n; ++i) w[i] *= up;
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

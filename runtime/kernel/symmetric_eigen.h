@@ -4,10 +4,10 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // Decomposes A = V^T diag(w) V for A [n, n], which is overwritten; rows of v [n, n] are the eigenvectors, in no
 // particular order. All of v and w are NaN if an element of A is not finite.
 void symmetric_eigen(int64_t n, double* a, double* v, double* w);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -12,7 +12,7 @@
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
@@ -104,11 +104,11 @@ void TransposeF64(int64_t rows, int64_t cols, const double* x, int64_t ldx, doub
   Transpose(rows, cols, x, ldx, out, ldo);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 HWY_EXPORT(TransposeF32);
 HWY_EXPORT(TransposeF64);
 
@@ -121,5 +121,5 @@ void transpose<double>(int64_t rows, int64_t cols, const double* x, int64_t ldx,
   HWY_DYNAMIC_DISPATCH(TransposeF64)(rows, cols, x, ldx, out, ldo);
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -13,7 +13,7 @@
 #include "runtime/kernel/span-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // y holds -(x - the contribution of earlier blocks), `width` columns; replaces it by the solution of the diagonal
 // block.
@@ -53,11 +53,11 @@ void SolveBlockF64(TriangularShape s, int64_t rows, int64_t width, const double*
   SolveBlock(s, rows, width, b, ldb, y, ldy);
 }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(SolveBlockF32);
 HWY_EXPORT(SolveBlockF64);
@@ -120,5 +120,5 @@ NF_DEFINE(float)
 NF_DEFINE(double)
 #undef NF_DEFINE
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 struct TriangularShape {
   bool upper;         // which half of B is used
@@ -27,4 +27,4 @@ void triangular_solve(TriangularShape shape, int64_t rows, int64_t n, const T* x
 
 inline constexpr int64_t kTriangularBlock = 32;
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -10,7 +10,7 @@
 #include "runtime/kernel/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 // Defines a rule: a static member function of D, V x and V a. kFromOutput means that D1's argument is y.
 #define NF_RULE(name)                      \
@@ -374,6 +374,6 @@ struct Hardtanh {
 #undef NF_FROM_X
 #undef NF_FROM_Y
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

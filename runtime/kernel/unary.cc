@@ -10,7 +10,7 @@
 #include "runtime/kernel/unary_list.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class Rule, class T>
 struct Apply {
@@ -38,11 +38,11 @@ void Forward(Unary f, T a, const T* x, T* y, size_t n) {
 void ForwardF32(Unary f, float a, const float* x, float* y, size_t n) { Forward(f, a, x, y, n); }
 void ForwardF64(Unary f, double a, const double* x, double* y, size_t n) { Forward(f, a, x, y, n); }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(ForwardF32);
 HWY_EXPORT(ForwardF64);
@@ -78,5 +78,5 @@ bool grad_from_output(Unary f) {
   return false;
 }
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

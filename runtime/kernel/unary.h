@@ -16,7 +16,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 
 // name          f(x; a)                              derivative computed from   value at a kink
 enum class Unary : uint8_t {
@@ -74,4 +74,4 @@ void unary_deriv(Unary f, T a, const T* x, const T* y, T* d, int64_t n);
 template <class T>
 void unary_deriv2(Unary f, T a, const T* x, T* d, int64_t n);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -13,7 +13,7 @@
 #include "runtime/kernel/unary_list.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace nf::kernel::HWY_NAMESPACE {
+namespace libnf::kernel::HWY_NAMESPACE {
 
 template <class V>
 HWY_INLINE V KeepNaN(V x, V value) {
@@ -84,11 +84,11 @@ void GradF64(Unary f, double a, const double* x, const double* y, const double* 
 void Deriv2F32(Unary f, float a, const float* x, float* d, size_t n) { Deriv2(f, a, x, d, n); }
 void Deriv2F64(Unary f, double a, const double* x, double* d, size_t n) { Deriv2(f, a, x, d, n); }
 
-}  // namespace nf::kernel::HWY_NAMESPACE
+}  // namespace libnf::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace nf::kernel {
+namespace libnf::kernel {
 
 HWY_EXPORT(GradF32);
 HWY_EXPORT(GradF64);
@@ -125,5 +125,5 @@ void unary_deriv(Unary f, T a, const T* x, const T* y, T* d, int64_t n) {
 template void unary_deriv(Unary, float, const float*, const float*, float*, int64_t);
 template void unary_deriv(Unary, double, const double*, const double*, double*, int64_t);
 
-}  // namespace nf::kernel
+}  // namespace libnf::kernel
 #endif

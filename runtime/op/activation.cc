@@ -8,7 +8,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct UnaryAttr {
@@ -158,4 +158,4 @@ Var glu(Tape& t, Var x) {
   return mul(t, slice_columns(t, x, 0, half), unary(t, Unary::sigmoid, slice_columns(t, x, half, half)));
 }
 
-}  // namespace nf
+}  // namespace libnf

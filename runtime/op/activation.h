@@ -4,7 +4,7 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 using kernel::Unary;
 
@@ -20,4 +20,4 @@ struct Activation {
 Var activate(Tape& t, const Activation& act, Var x);
 Var glu(Tape& t, Var x);  // a sigmoid(b) of the halves x = [a | b]: [n, 2 d] -> [n, d]
 
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::ColumnTerm;
@@ -108,4 +108,4 @@ Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
   return mapped(t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse}));
 }
 
-}  // namespace nf
+}  // namespace libnf

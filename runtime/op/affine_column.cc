@@ -5,7 +5,7 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/scale_map.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary, kernel::RowMap;
@@ -107,4 +107,4 @@ ColumnVars AffineColumn::expand(Tape& t, Var x, Var h, std::span<const int32_t>)
   return {add(t, mul(t, x, v.s), shift), v.log_s};
 }
 
-}  // namespace nf
+}  // namespace libnf

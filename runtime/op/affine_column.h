@@ -6,7 +6,7 @@
 #include "runtime/op/column_map.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ColumnScale : uint8_t { bounded_exp, soft_exp, sigmoid, softplus, gate };
 
@@ -33,4 +33,4 @@ class AffineColumn final : public ColumnMap {
   double cap_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary;
@@ -348,4 +348,4 @@ Var minimum(Tape& t, Var a, Var b) { return record(t, kMin, a, b); }
 Var scale(Tape& t, Var x, double factor) { return t.record(kScale, {x}, ConstantAttr{factor}); }
 Var add_scalar(Tape& t, Var x, double c) { return t.record(kAddScalar, {x}, ConstantAttr{c}); }
 
-}  // namespace nf
+}  // namespace libnf

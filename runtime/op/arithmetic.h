@@ -3,7 +3,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var add(Tape& t, Var a, Var b);
 Var sub(Tape& t, Var a, Var b);
@@ -14,4 +14,4 @@ Var minimum(Tape& t, Var a, Var b);
 Var scale(Tape& t, Var x, double factor);
 Var add_scalar(Tape& t, Var x, double c);
 
-}  // namespace nf
+}  // namespace libnf

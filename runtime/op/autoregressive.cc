@@ -17,7 +17,7 @@
 #include "runtime/op/restore.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kZ, kContext, kParams };
@@ -407,4 +407,4 @@ Mapped autoregressive_inverse(Tape& t, const AutoregressiveMap& map, Var z, Var 
   return mapped(t.record(kInverse, std::span<const Var>(inputs, params.size() + kParams), a));
 }
 
-}  // namespace nf
+}  // namespace libnf

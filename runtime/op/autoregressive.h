@@ -9,7 +9,7 @@
 #include "runtime/op/column_map.h"
 #include "runtime/op/staged_net.h"
 
-namespace nf {
+namespace libnf {
 
 // Everything is borrowed and must outlive the graph.
 struct AutoregressiveMap {
@@ -25,4 +25,4 @@ struct AutoregressiveMap {
 // their places in the net. In training the net's dropout applies, with masks as dropout.cc would draw them.
 Mapped autoregressive_inverse(Tape& t, const AutoregressiveMap& map, Var z, Var context, std::span<const Var> params);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 // Mean and sum of squared deviations of each column; borrowed.
 struct ColumnStats {
@@ -44,4 +44,4 @@ void column_deviations(const View& x, const double* weight, const double* mean,
 // [2 d + 1]: gz | gz z | g_log_det, from the gradients that have arrived at a batch normalization node.
 void batch_grad_sums(const Tape& t, const Node& n, const double* weight, double* out);
 
-}  // namespace nf
+}  // namespace libnf

@@ -13,7 +13,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct BatchNormaliseAttr {
@@ -158,4 +158,4 @@ void batch_grad_sums(const Tape& t, const Node& n, const double* weight, double*
   with_dtype(t.dtype(), [&]<class T>() { grad_sums<T>(t, n, weight, out); });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/restore.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct CheckpointAttr {
@@ -141,4 +141,4 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
   return mapped(t.record(kCheckpoint, std::span<const Var>(inputs, count), a));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 // Records the sub-graph described by `what` on the Vars that stand for its data inputs.
 using SubGraph = Mapped (*)(Tape& t, const void* what, const Var* data);
@@ -31,4 +31,4 @@ Mapped checkpoint(Tape& t, const Dims& shape, std::span<const Var> data, std::sp
       [](Tape& tape, const void* what, const Var* in) { return (*static_cast<const F*>(what))(tape, in); }, copy);
 }
 
-}  // namespace nf
+}  // namespace libnf

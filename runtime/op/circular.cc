@@ -12,7 +12,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kTurns };
@@ -84,4 +84,4 @@ Var circular_shift(Tape& t, Var x, Var turns, double low, double period, bool in
   return t.record(kCircularShift, {x, turns}, CircularAttr{low, period, inverse});
 }
 
-}  // namespace nf
+}  // namespace libnf

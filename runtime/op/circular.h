@@ -3,8 +3,8 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var circular_shift(Tape& t, Var x, Var turns, double low, double period, bool inverse);
 
-}  // namespace nf
+}  // namespace libnf

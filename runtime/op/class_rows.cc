@@ -10,7 +10,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct ClassRowsAttr {
@@ -90,4 +90,4 @@ Var class_rows(Tape& t, Var table, Var labels, bool one_hot) {
   return t.record(kClassRows, {table, labels}, ClassRowsAttr{one_hot});
 }
 
-}  // namespace nf
+}  // namespace libnf

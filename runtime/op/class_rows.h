@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Computes y[r] = table[label of row r], table [C, d]. labels are [n, 1] with values 0 ... C - 1, or, one-hot, [n, C]
 // with a single 1 among zeros. A row with any other label is NaN and has no gradient. Labels have no gradient.
@@ -11,4 +11,4 @@ Var class_rows(Tape& t, Var table, Var labels, bool one_hot);
 template <class T>
 int64_t label_of(const T* p, int64_t classes, bool one_hot);
 
-}  // namespace nf
+}  // namespace libnf

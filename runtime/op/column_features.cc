@@ -8,7 +8,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct FeaturesAttr {
@@ -102,4 +102,4 @@ Var column_features(Tape& t, std::span<const ColumnFeature> features, Var x) {
   return t.record(kFeatures, {x}, FeaturesAttr{features});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 struct ColumnFeature {
   enum Kind : uint8_t { value, sine, cosine } kind = value;  // x_c, sin(f (x_c - center)), cos(f (x_c - center))
@@ -18,4 +18,4 @@ struct ColumnFeature {
 // [n, d] -> [n, features]; the list is borrowed. By functions of the C library in float64.
 Var column_features(Tape& t, std::span<const ColumnFeature> features, Var x);
 
-}  // namespace nf
+}  // namespace libnf

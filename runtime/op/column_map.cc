@@ -3,7 +3,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 ColumnVars expand_columns(Tape& t, const ColumnMap& map, std::span<const int32_t> columns, Var x, Var h, bool by_unit) {
   const int64_t n = x->out.shape[0], m = static_cast<int64_t>(columns.size()), per = map.per();
@@ -16,4 +16,4 @@ ColumnVars expand_columns(Tape& t, const ColumnMap& map, std::span<const int32_t
   return {by_row(e.z), by_row(e.log_slope)};
 }
 
-}  // namespace nf
+}  // namespace libnf

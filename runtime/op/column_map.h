@@ -8,7 +8,7 @@
 #include "runtime/op/mapped.h"
 #include "runtime/op/row_scope.h"
 
-namespace nf {
+namespace libnf {
 
 // One column of n rows; `params` are its parameters, [per, n].
 template <class T>
@@ -64,4 +64,4 @@ Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, V
 // [m * per], [1, m * per] or [m, per]. `map` and `index` are borrowed.
 Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64_t m, Var x, Var h, bool inverse);
 
-}  // namespace nf
+}  // namespace libnf

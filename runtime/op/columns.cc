@@ -8,7 +8,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // ---- gather ------------------------------------------------------------------------------------------------------
@@ -164,4 +164,4 @@ Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count) {
 
 Var concat_columns(Tape& t, Var a, Var b) { return t.record(kConcat, {a, b}); }
 
-}  // namespace nf
+}  // namespace libnf

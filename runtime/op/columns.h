@@ -5,7 +5,7 @@
 
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var reshape(Tape& t, Var x, const Dims& shape);                   // same elements, shared memory
 Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [n, count], shared memory
@@ -19,4 +19,4 @@ Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 Var permute(Tape& t, Var x, std::initializer_list<int> order);
 Var transpose(Tape& t, Var x);
 
-}  // namespace nf
+}  // namespace libnf

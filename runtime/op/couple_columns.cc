@@ -14,7 +14,7 @@
 #include "runtime/op/repeat_rows.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kH };
@@ -213,4 +213,4 @@ Mapped couple_columns(Tape& t, const ColumnMap& map, const int32_t* index, int64
   return mapped(t.record(kCouple, {x, h}, CoupleAttr{&map, index, m, inverse}));
 }
 
-}  // namespace nf
+}  // namespace libnf

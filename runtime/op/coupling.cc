@@ -14,7 +14,7 @@
 #include "runtime/op/scale_map.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary, kernel::RowMap, kernel::RowUpdate;
@@ -233,4 +233,4 @@ Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bo
   return t.record(kAdditive, {x, h}, AdditiveAttr{index, m, inverse});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "runtime/kernel/scale_map.h"
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 using kernel::ScaleMap;
 
@@ -15,4 +15,4 @@ Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, S
 // z[:, index[j]] = x[:, index[j]] + h_j, h [n, m]; no log_det.
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse);
 
-}  // namespace nf
+}  // namespace libnf

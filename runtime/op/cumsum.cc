@@ -3,7 +3,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 template <class T>
@@ -41,4 +41,4 @@ const OpFamily family_cumsum = {"cumsum", kCases, std::size(kCases)};
 
 Var cumsum(Tape& t, Var x) { return t.record(kCumsum, {x}); }
 
-}  // namespace nf
+}  // namespace libnf

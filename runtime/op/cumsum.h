@@ -2,8 +2,8 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var cumsum(Tape& t, Var x);
 
-}  // namespace nf
+}  // namespace libnf

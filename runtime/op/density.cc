@@ -14,7 +14,7 @@
 #include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kHalfLog2Pi = 0.91893853320467274178;  // log(2 pi)/2
@@ -152,4 +152,4 @@ const OpFamily family_density = {"density", kCases, std::size(kCases)};
 Var normal_log_prob(Tape& t, Var z) { return t.record(kStandard, {z}); }
 Var normal_log_prob(Tape& t, Var z, Var loc, Var log_scale) { return t.record(kDiagonal, {z, loc, log_scale}); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,7 +1,8 @@
 // dequantize: y_j = c_j + |cell| u_j, u_j uniform on (0, 1), c_j the lower end of the cell of x_j's level, for the
 // columns of an index; log_det = their number times log |cell|, or -infinity if some x_j is not a level.
 // quantize: x_j = the level whose cell contains y_j. Both are constant in those columns, so gradients flow only through
-// the other columns, which pass unchanged. runtime/kernel/quantize.h defines cells.
+// the other columns, which pass unchanged. With Tape::through_rounding, dequantize is differentiated as if x_j moved
+// together with its cell: dy_j/dx_j = |cell| / step. runtime/kernel/quantize.h defines cells.
 #include "runtime/op/dequantize.h"
 
 #include <cmath>
@@ -12,7 +13,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct GridAttr {
@@ -28,7 +29,7 @@ Shapes shape(const Node& n) {
   s.out = n.in[0]->out.shape;
   s.extra = {s.out[0]};
   s.has_extra = true;
-  s.saved = {s.out[1]};  // 1 for columns that pass through, 0 for the others
+  s.saved = {s.out[1]};  // dy_j/dx_j: 1 for columns that pass through
   s.has_saved = true;
   return s;
 }
@@ -38,9 +39,10 @@ void forward(Tape& t, Node& n) {
   const auto& a = n.attr<GridAttr>();
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
   const auto m = static_cast<int64_t>(a.index.size());
-  T* pass = static_cast<T*>(n.saved);
-  kernel::fill<T>(1, pass, x.cols);
-  for (const int32_t j : a.index) pass[j] = 0;
+  T* slope = static_cast<T*>(n.saved);
+  kernel::fill<T>(1, slope, x.cols);
+  const double moved = t.through_rounding && !a.inverse ? a.grid.cell() / a.grid.step : 0;
+  for (const int32_t j : a.index) slope[j] = static_cast<T>(moved);
   const ScratchScope scope(t);
   T *from = t.scratch<T>(m), *u = t.scratch<T>(m), *to = t.scratch<T>(m);
   const double volume = static_cast<double>(m) * std::log(a.grid.cell());
@@ -114,4 +116,4 @@ Mapped quantize(Tape& t, Var y, std::span<const int32_t> index, const kernel::Gr
   return mapped(t.record(kQuantize, {y}, GridAttr{index, grid, 0, true}));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Streams within a step are distinct; those of different steps are unrelated (finalizer of SplitMix64, Steele et al.
@@ -85,4 +85,4 @@ Var dropout(Tape& t, Var x, double rate) {
   return t.record(kDropout, {x}, DropoutAttr{rate, next_random_stream(t)});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // In training, zeroes a fraction `rate` and divides the rest by 1 - rate, as a function of (seed, step, row). Returns x
 // itself if t.training is false.
@@ -12,4 +12,4 @@ Var dropout(Tape& t, Var x, double rate);
 // Returns the stream for a random op's draws, distinct for every random op of a step.
 uint32_t next_random_stream(Tape& t);
 
-}  // namespace nf
+}  // namespace libnf

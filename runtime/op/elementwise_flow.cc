@@ -11,7 +11,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kLogSlope };
@@ -228,4 +228,4 @@ Mapped prelu(Tape& t, Var x, Var log_slope, bool inverse) {
   return mapped(t.record(kPrelu, {x, log_slope}, PreluAttr{inverse}));
 }
 
-}  // namespace nf
+}  // namespace libnf

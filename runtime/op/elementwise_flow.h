@@ -3,7 +3,7 @@
 #include "runtime/kernel/bijection.h"
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 using kernel::Bijection;
 
@@ -12,4 +12,4 @@ Mapped bijection(Tape& t, Bijection f, Var x, double a = 1, double b = 0);
 // y_j = x_j exp(l_j) where x_j < 0, else x_j, log_slope l [d]. inverse: with -l.
 Mapped prelu(Tape& t, Var x, Var log_slope, bool inverse);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // The range from which tests and fuzzing draw an op's inputs.
 enum class Domain : uint8_t {
@@ -46,4 +46,4 @@ inline constexpr const char* kSampledOnce = "samples are differentiated once, by
 #define NF_BOTH(fn) \
   { fn<float>, fn<double> }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::RowUpdate;
@@ -61,4 +61,4 @@ const OpFamily family_film = {"film", kCases, std::size(kCases)};
 
 Var film(Tape& t, Var h, Var scale, Var shift) { return t.record(kFilm, {h, scale, shift}); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,8 +2,8 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var film(Tape& t, Var h, Var scale, Var shift);
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::GammaRatio;
@@ -59,4 +59,4 @@ const OpFamily family_gamma_ratio = {"gamma_ratio", kCases, std::size(kCases)};
 
 Var log_gamma_ratio(Tape& t, Var log_x) { return t.record(kRatio, {log_x}); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,9 +2,9 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // y = log Gamma(x + 1/2) - log Gamma(x) - log(x)/2 at x = e^log_x, any shape. Computed in float64.
 Var log_gamma_ratio(Tape& t, Var log_x);
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct GatherAttr {
@@ -65,4 +65,4 @@ Var gather_last(Tape& t, Var x, const int32_t* index, int64_t count) {
   return t.record(kGather, {x}, GatherAttr{index, count});
 }
 
-}  // namespace nf
+}  // namespace libnf

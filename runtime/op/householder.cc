@@ -15,7 +15,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Into;
@@ -135,4 +135,4 @@ Var householder(Tape& t, Var x, Var v, bool reversed) {
   return t.record(kHouseholder, {x, v}, HouseholderAttr{reversed});
 }
 
-}  // namespace nf
+}  // namespace libnf

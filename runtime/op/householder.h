@@ -2,10 +2,10 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Reflects every row x [n, d] by the k rows of v [k, d], x <- x - 2 v (v.x)/(v.v), in order, or in reverse order if
 // `reversed`.
 Var householder(Tape& t, Var x, Var v, bool reversed);
 
-}  // namespace nf
+}  // namespace libnf

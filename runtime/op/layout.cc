@@ -1,6 +1,6 @@
 #include "runtime/op/layout.h"
 
-namespace nf {
+namespace libnf {
 
 void wrong_rank(const Node& n, int input, int rank) {
   fail(Code::shape, "%s: input %d has shape %s, expected rank %d", n.op->name, input,
@@ -12,4 +12,4 @@ void wrong_extent(const Node& n, int input, int axis, int64_t extent) {
        to_string(n.in[input]->out.shape).c_str(), static_cast<long long>(extent), axis);
 }
 
-}  // namespace nf
+}  // namespace libnf

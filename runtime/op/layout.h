@@ -3,7 +3,7 @@
 #include "runtime/core/rows.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Helpers of shape rules. Inline, because they run once per node.
 inline Shapes same_as_first(const Node& n) {
@@ -21,4 +21,4 @@ inline void need_extent(const Node& n, int input, int axis, int64_t extent) {
   if (d.rank <= axis || d[axis] != extent) wrong_extent(n, input, axis, extent);
 }
 
-}  // namespace nf
+}  // namespace libnf

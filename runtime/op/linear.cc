@@ -10,7 +10,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Into;
@@ -159,4 +159,4 @@ Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act) {
   return t.record(kLinear, {x, w, b, nullptr}, LinearAttr{act});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/op/activation.h"
 
-namespace nf {
+namespace libnf {
 
 // Computes y = x W + b; x [n, d], W [d, m] (in x out), b [m] or nullptr.
 Var linear(Tape& t, Var x, Var w, Var b);
@@ -12,4 +12,4 @@ Var linear_add(Tape& t, Var x, Var w, Var b, Var residual);
 Var linear_activated(Tape& t, Var x, Var w, Var b, const Activation& act);
 Var matmul(Tape& t, Var a, Var b);  // [n, d], [d, m] -> [n, m]
 
-}  // namespace nf
+}  // namespace libnf

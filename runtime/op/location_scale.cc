@@ -23,7 +23,7 @@
 #include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary;
@@ -43,17 +43,12 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-double degrees(double log_dof) {
-  const double nu = std::exp(log_dof);
-  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
-}
-
 // a = |u| / sqrt(nu); the square of a large one would overflow.
 double log1p_square(double a) { return a < 1e100 ? std::log1p(a * a) : 2 * std::log(a); }
 
 struct Student {
   explicit Student(double log_dof)
-      : nu(degrees(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
+      : nu(student_dof(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
   double nu, root;
   kernel::GammaRatio normaliser;
   double log_density(double u) const {
@@ -207,7 +202,7 @@ void draws_forward(Tape& t, Node& n) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < d; ++c) {
       const double* uv = u + (r * d + c) * 2;
-      const double nu = degrees(static_cast<double>(log_dof.row(r)[c]));
+      const double nu = student_dof(static_cast<double>(log_dof.row(r)[c]));
       const double e = -2 / nu * std::log(uv[0]), grown = std::expm1(e);
       const double x = std::sqrt(nu * grown) * std::cos(2 * M_PI * uv[1]);
       y[r * d + c] = static_cast<T>(x);
@@ -260,6 +255,11 @@ Var student_log_prob(Tape& t, Var z, Var loc, Var log_scale, Var log_dof) {
   return t.record(kStudent, {z, loc, log_scale, log_dof});
 }
 
+double student_dof(double log_dof) {
+  const double nu = std::exp(log_dof);
+  return nu < 1e-15 ? 1e-15 : nu > 1e15 ? 1e15 : nu;
+}
+
 Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
   return t.record(kDraws, {log_dof}, DrawsAttr{rows, event, t.random.stream++});
 }
@@ -269,4 +269,4 @@ Var located(Tape& t, Var u, Var loc, Var log_scale) {
   return add(t, mul(t, u, unary(t, Unary::exp, log_scale)), loc);
 }
 
-}  // namespace nf
+}  // namespace libnf

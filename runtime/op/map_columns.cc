@@ -9,7 +9,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kH };
@@ -114,4 +114,4 @@ Mapped map_columns(Tape& t, const ColumnMap& map, const int32_t* order, Var x, V
   return mapped(t.record(kColumns, {x, conform(t, h, Layout::contiguous)}, ColumnsAttr{&map, order}));
 }
 
-}  // namespace nf
+}  // namespace libnf

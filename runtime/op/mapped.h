@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 struct Mapped {
   Var y;
@@ -12,4 +12,4 @@ struct Mapped {
 // Returns both outputs of a recorded op that has a second one.
 inline Mapped mapped(Var y) { return {y, y->extra}; }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Staircase;
@@ -148,4 +148,4 @@ Var masked_linear(Tape& t, const Staircase& s, Var x, Var w, Var b, Var residual
   return fused ? y : activate(t, act, y);
 }
 
-}  // namespace nf
+}  // namespace libnf

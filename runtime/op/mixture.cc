@@ -22,7 +22,7 @@
 #include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kHalfLog2Pi = 0.91893853320467274178;
@@ -288,4 +288,4 @@ Var mixture_sample(Tape& t, int64_t rows, int64_t event, Var logits, Var loc, Va
   return t.record(kSample, {logits, loc, log_scale}, a);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,10 +3,10 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var mixture_log_prob(Tape& t, Var z, Var logits, Var loc, Var log_scale);  // [n]
 // Draws samples [rows, event] with the tape's key, differentiable in all parameters.
 Var mixture_sample(Tape& t, int64_t rows, int64_t event, Var logits, Var loc, Var log_scale);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "runtime/kernel/unary.h"
 #include "runtime/op/layout.h"
 
-namespace nf {
+namespace libnf {
 
 // Checks that input i has `shared` entries in any contiguous shape, or is [rows, shared].
 inline void need_row_params(const Node& n, int i, int64_t rows, int64_t shared) {
@@ -42,4 +42,4 @@ Rows<const T> exp_minus(Tape& t, const Rows<T>& l, T* minus = nullptr) {
   return {factor, l.rows, l.cols, l.ld == 0 ? 0 : l.cols};
 }
 
-}  // namespace nf
+}  // namespace libnf

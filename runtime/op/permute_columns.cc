@@ -5,7 +5,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kOrder };
@@ -103,4 +103,4 @@ Var permute_columns(Tape& t, Var x, Var order, bool inverse) {
   return t.record(kPermuteColumns, {x, order}, PermuteAttr{inverse});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "runtime/kernel/columns.h"
 #include "runtime/op/layout.h"
 
-namespace nf {
+namespace libnf {
 
 class PickedColumns {
  public:
@@ -69,4 +69,4 @@ class PickedColumns {
   int64_t m_, step_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -28,7 +28,7 @@
 #include "runtime/op/ridge_root.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Into;
@@ -333,4 +333,4 @@ const OpFamily family_planar = {"planar", kCases, std::size(kCases)};
 
 Mapped planar(Tape& t, Var x, Var p, const PlanarMap& map) { return mapped(t.record(kPlanar, {x, p}, map)); }
 
-}  // namespace nf
+}  // namespace libnf

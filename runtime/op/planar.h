@@ -4,7 +4,7 @@
 #include "runtime/op/mapped.h"
 #include "runtime/op/root.h"
 
-namespace nf {
+namespace libnf {
 
 using kernel::Ridge;
 
@@ -18,4 +18,4 @@ struct PlanarMap {
 // x [n, d]; p [2 d + 1] or [n, 2 d + 1] holds (u | w | b).
 Mapped planar(Tape& t, Var x, Var p, const PlanarMap& map);
 
-}  // namespace nf
+}  // namespace libnf

@@ -17,7 +17,7 @@
 #include "runtime/op/row_matrix.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct PolarAttr {
@@ -189,4 +189,4 @@ const OpFamily family_polar = {"polar", kCases, std::size(kCases)};
 
 Var polar_rows(Tape& t, Var a, int64_t m) { return t.record(kPolar, {a}, PolarAttr{m}); }
 
-}  // namespace nf
+}  // namespace libnf

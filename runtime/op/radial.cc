@@ -21,7 +21,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary;
@@ -263,4 +263,4 @@ const OpFamily family_radial = {"radial", kCases, std::size(kCases)};
 
 Mapped radial(Tape& t, Var x, Var p, bool inverse) { return mapped(t.record(kRadial, {x, p}, RadialAttr{inverse})); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,9 +2,9 @@
 #pragma once
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 // x [n, d]; p [d + 2] or [n, d + 2] holds (x0 | raw alpha | raw beta).
 Mapped radial(Tape& t, Var x, Var p, bool inverse);
 
-}  // namespace nf
+}  // namespace libnf

@@ -14,7 +14,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 void need_axis(const Node& n, int input) {
@@ -241,4 +241,4 @@ Var max_last(Tape& t, Var x) { return t.record(kMaxLast, {x}); }
 Var logsumexp(Tape& t, Var x) { return t.record(kLogsumexp, {x}); }
 Var row_dot(Tape& t, Var a, Var b) { return t.record(kRowDot, {a, b}); }
 
-}  // namespace nf
+}  // namespace libnf

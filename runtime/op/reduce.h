@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var sum(Tape& t, Var x);
 Var sum_last(Tape& t, Var x);
@@ -14,4 +14,4 @@ Var max_last(Tape& t, Var x);        // the gradient goes to the first maximum
 Var logsumexp(Tape& t, Var x);       // last axis
 Var row_dot(Tape& t, Var a, Var b);  // [..., d], [..., d] -> [...]
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kV };
@@ -117,4 +117,4 @@ Var reflect(Tape& t, Var x, Var v, int64_t k, bool reversed) {
   return t.record(kReflect, {x, v}, ReflectAttr{k, reversed});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,9 +2,9 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Applies k reflections along v ([k d] or [n, k d]) to x [n, d], in order, or in reverse order if `reversed`.
 Var reflect(Tape& t, Var x, Var v, int64_t k, bool reversed);
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,6 +4,6 @@
 
 #include "runtime/op/family.h"
 
-namespace nf {
+namespace libnf {
 std::span<const OpFamily* const> op_families();
-}  // namespace nf
+}  // namespace libnf

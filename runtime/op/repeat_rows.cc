@@ -6,7 +6,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 struct RepeatRowsAttr {
@@ -51,4 +51,4 @@ const OpFamily family_repeat_rows = {"repeat_rows", kCases, std::size(kCases)};
 
 Var repeat_rows(Tape& t, Var x, int64_t n) { return t.record(kRepeatRows, {x}, RepeatRowsAttr{n}); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,8 +2,8 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var repeat_rows(Tape& t, Var x, int64_t n);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 // after a root that was not found).
 #pragma once
 
-namespace nf {
+namespace libnf {
 
 template <class V>
 class Restore {
@@ -17,4 +17,4 @@ class Restore {
   V before_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 
 #include "runtime/kernel/binary.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Ridge;
@@ -63,4 +63,4 @@ void ridge_root(Tape& t, Ridge h, T slope, const RootLimits& limits, const T* m,
 template void ridge_root<float>(Tape&, Ridge, float, const RootLimits&, const float*, int64_t, float*, int64_t);
 template void ridge_root<double>(Tape&, Ridge, double, const RootLimits&, const double*, int64_t, double*, int64_t);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kRoundings = 4;  // roundings of y and of x f'(x) that a residual may be off by
@@ -118,4 +118,4 @@ void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<
 template void find_roots<float>(const RowScope&, const RootLimits&, const RootFunction<float>&, const Roots<float>&);
 template void find_roots<double>(const RowScope&, const RootLimits&, const RootFunction<double>&, const Roots<double>&);
 
-}  // namespace nf
+}  // namespace libnf

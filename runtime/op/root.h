@@ -10,7 +10,7 @@
 
 #include "runtime/op/row_scope.h"
 
-namespace nf {
+namespace libnf {
 
 struct RootLimits {
   double tolerance = 1e-12;
@@ -39,4 +39,4 @@ struct Roots {
 template <class T>
 void find_roots(const RowScope& s, const RootLimits& limits, const RootFunction<T>& f, const Roots<T>& roots);
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Into;
@@ -132,4 +132,4 @@ Var row_matrix(Tape& t, Var x, Var a, int64_t m, bool transposed) {
   return t.record(kRowMatrix, {x, a}, RowMatrixAttr{m, transposed});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 struct RowScope {
   RowScope(Tape& t, int64_t first = 0) : tape(t), first_row(first) {}
@@ -12,4 +12,4 @@ struct RowScope {
   int64_t global_row(int64_t row) const { return tape.random.first_row + first_row + row; }
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 #include "runtime/op/per_row.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kDiagonal, kEntries };
@@ -149,4 +149,4 @@ const OpFamily family_row_triangular = {"row_triangular", kCases, std::size(kCas
 Var row_triangular_product(Tape& t, Var x, Var entries, Var diagonal) { return apply(t, false, x, entries, diagonal); }
 Var row_triangular_solve(Tape& t, Var y, Var entries, Var diagonal) { return apply(t, true, y, entries, diagonal); }
 
-}  // namespace nf
+}  // namespace libnf

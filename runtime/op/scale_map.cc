@@ -1,7 +1,7 @@
 // The maps from a net's raw output to a positive scale, as ordinary ops; formulas in runtime/kernel/scale_map.h.
 #include "runtime/op/scale_map.h"
 
-namespace nf {
+namespace libnf {
 
 using kernel::kLeastScale, kernel::kLog1000, kernel::kMostScale;
 
@@ -30,4 +30,4 @@ ScaleVars scale_map(Tape& t, ScaleMap map, double cap, Var raw) {
   return s ? ScaleVars{s, unary(t, Unary::log, s)} : ScaleVars{unary(t, Unary::exp, log_s), log_s};
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 // kernel::scale_map as ordinary ops, for tangents. raw may have any shape.
 struct ScaleVars {
@@ -10,4 +10,4 @@ struct ScaleVars {
 };
 ScaleVars scale_map(Tape& t, ScaleMap map, double cap, Var raw);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 template <class T>
@@ -70,4 +70,4 @@ const OpFamily family_softmax = {"softmax", kCases, std::size(kCases)};
 Var softmax(Tape& t, Var x) { return t.record(kSoftmax, {x}); }
 Var log_softmax(Tape& t, Var x) { return t.record(kLogSoftmax, {x}); }
 
-}  // namespace nf
+}  // namespace libnf

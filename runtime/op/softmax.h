@@ -2,9 +2,9 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 Var softmax(Tape& t, Var x);
 Var log_softmax(Tape& t, Var x);
 
-}  // namespace nf
+}  // namespace libnf

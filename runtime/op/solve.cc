@@ -14,7 +14,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // LU factors of one matrix in saved memory: d x d doubles, then the pivots.
@@ -248,4 +248,4 @@ Var slogdet(Tape& t, Var w) { return t.record(kSlogdet, {w}); }
 
 Mapped solve(Tape& t, Var x, Var w) { return mapped(t.record(kSolve, {x, w})); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/op/mapped.h"
 
-namespace nf {
+namespace libnf {
 
 // Computes log |det w| for [..., d, d] -> [...]. Factored in float64; -inf for a singular matrix.
 Var slogdet(Tape& t, Var w);
@@ -10,4 +10,4 @@ Var slogdet(Tape& t, Var w);
 // Factored and solved in float64. A singular W gives infinities and NaN.
 Mapped solve(Tape& t, Var x, Var w);
 
-}  // namespace nf
+}  // namespace libnf

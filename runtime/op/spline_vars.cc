@@ -6,7 +6,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::PiecesShape;
@@ -268,4 +268,4 @@ ColumnVars pieces_spline(Tape& t, const PiecesShape& s, SplineBoxes boxes, Var x
   return p.join(t, z, l, beyond);
 }
 
-}  // namespace nf
+}  // namespace libnf

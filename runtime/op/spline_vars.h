@@ -8,7 +8,7 @@
 #include "runtime/kernel/spline_pieces.h"
 #include "runtime/op/column_map.h"
 
-namespace nf {
+namespace libnf {
 
 // One box per block of equally many rows.
 using SplineBoxes = std::span<const kernel::SplineBox* const>;
@@ -18,4 +18,4 @@ using SplineBoxes = std::span<const kernel::SplineBox* const>;
 ColumnVars rational_spline(Tape& t, const kernel::SplineShape& shape, SplineBoxes boxes, Var x, Var raw);
 ColumnVars pieces_spline(Tape& t, const kernel::PiecesShape& shape, SplineBoxes boxes, Var x, Var raw);
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include "runtime/op/film.h"
 
-namespace nf {
+namespace libnf {
 
 int StagedNet::add(NetStage stage, int64_t count) {
   stage.units = count;
@@ -36,9 +36,9 @@ Var StagedNet::operator()(Tape& t, std::span<const Var> params, Var x, Var given
     const NetStage& stage = stages[i];
     Var in = stage.in == 0 ? input(stage) : v[stage.in];
     if (stage.kind == NetStage::activate) {
-      v[i + 1] = nf::activate(t, act, in);
+      v[i + 1] = libnf::activate(t, act, in);
     } else if (stage.kind == NetStage::dropout) {
-      v[i + 1] = t.training ? transpose(t, nf::dropout(t, transpose(t, in), dropout)) : in;
+      v[i + 1] = t.training ? transpose(t, libnf::dropout(t, transpose(t, in), dropout)) : in;
     } else if (stage.kind == NetStage::film) {
       v[i + 1] = film(t, in, v[stage.scale], v[stage.shift]);
     } else {
@@ -50,4 +50,4 @@ Var StagedNet::operator()(Tape& t, std::span<const Var> params, Var x, Var given
   return v[stages.size()];
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "runtime/kernel/staircase.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 struct NetStage {
   enum Kind : uint8_t {
@@ -50,4 +50,4 @@ struct StagedNet {
   Var operator()(Tape& t, std::span<const Var> params, Var x, Var context) const;
 };
 
-}  // namespace nf
+}  // namespace libnf

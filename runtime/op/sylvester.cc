@@ -24,7 +24,7 @@
 #include "runtime/op/row_matrix.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Binary;
@@ -324,4 +324,4 @@ Mapped sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits) 
   return mapped(t.record(kSylvester, {y, p}, SylvesterAttr{inverse, limits}));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "runtime/op/mapped.h"
 #include "runtime/op/root.h"
 
-namespace nf {
+namespace libnf {
 
 // Computes v = R1 tanh(a), a = R2 y + b, for y [n, m]. p is [m m + 2 m], or [n, m m + 2 m] with parameters per row, and
 // holds (a matrix F, row by row | raw d2 | b): the strict upper triangle of R1 is that of F, that of R2 is the
@@ -11,4 +11,4 @@ namespace nf {
 // log_det is that of y -> y + v. inverse: returns the v for which y - v maps to y, and the log_det of that map.
 Mapped sylvester(Tape& t, Var y, Var p, bool inverse, const RootLimits& limits);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/repeat_rows.h"
 
-namespace nf {
+namespace libnf {
 
 Var or_zeros(Tape& t, Var x, const Dims& shape) { return x ? x : t.zeros(shape); }
 
@@ -67,4 +67,4 @@ Var solve_triangular(Tape& t, const InputTangents& d, Var x, Var y, Var diagonal
   return dx;
 }
 
-}  // namespace nf
+}  // namespace libnf

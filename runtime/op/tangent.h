@@ -3,7 +3,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Return a + b and a - b, where b may broadcast over `shape`, the shape of a and the result.
 Var plus(Tape& t, const Dims& shape, Var a, Var b);
@@ -33,4 +33,4 @@ Var replace_columns(Tape& t, Var x, const int32_t* index, int64_t m, Var u);
 // the Jacobian. Forward substitution: takes d tangents of y, each a pass through the ops that compute y.
 Var solve_triangular(Tape& t, const InputTangents& d, Var x, Var y, Var diagonal, Var want, const int32_t* order);
 
-}  // namespace nf
+}  // namespace libnf

@@ -14,7 +14,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum { kX, kEntries, kDiagonal };
@@ -215,4 +215,4 @@ Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal) {
   return t.record(kSolve, {y, entries, diagonal}, TriangularAttr{part});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Computes y = A x for every row of x [n, d], A [d, d] triangular with off-diagonal entries [d (d - 1)/2] row by row
 // (nullptr for d = 1) and diagonal [d] (nullptr: ones). triangular_solve: solves A x = y for x.
@@ -12,4 +12,4 @@ enum class Triangle : uint8_t { lower, upper };
 Var triangular_product(Tape& t, Triangle part, Var x, Var entries, Var diagonal);
 Var triangular_solve(Tape& t, Triangle part, Var y, Var entries, Var diagonal);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #include "runtime/kernel/gemm.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Calls f(offset in the strided view, index in row-major order) for every element.
@@ -55,4 +55,4 @@ const Op kContiguous = {"contiguous",
 
 Var contiguous(Tape& t, Var x) { return t.record(kContiguous, {x}); }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "runtime/kernel/staircase.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Reshaped final : public DenseForm {
@@ -95,4 +95,4 @@ DenseFormPtr staircase_form(const kernel::Staircase& s, std::span<const int32_t>
   return std::make_shared<MaskedMatrix>(s, outputs, inputs);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 
 #include "runtime/core/view.h"
 
-namespace nf {
+namespace libnf {
 
 namespace kernel {
 class Staircase;
@@ -49,4 +49,4 @@ DenseFormPtr reordered_form(std::vector<int32_t> place);
 DenseFormPtr staircase_form(const kernel::Staircase& s, std::span<const int32_t> outputs,
                             std::span<const int32_t> inputs);
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include "runtime/kernel/gemm.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 constexpr int64_t kPad = 16;  // elements: 64 bytes of float32
 int64_t padded(int64_t n) { return checked_mul((checked_add(n, kPad - 1)) / kPad, kPad); }
@@ -93,4 +93,4 @@ uint64_t fingerprint(const void* data, size_t bytes, uint64_t start) {
   return h;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "runtime/tape/dense_form.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 struct ParamSlot {
   std::string name;
@@ -60,4 +60,4 @@ class ParamStore {
 // 64-bit FNV-1a over 8-byte words, for testing equality, not for security.
 uint64_t fingerprint(const void* data, size_t bytes, uint64_t start);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 
 namespace {
 
@@ -164,4 +164,4 @@ void Tape::backward(Node* from, const Node* stop) {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -13,7 +13,7 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/rows.h"
 
-namespace nf {
+namespace libnf {
 
 class InputGrads;
 class InputTangents;
@@ -194,9 +194,10 @@ class Tape {
   Node* head() const { return head_; }
   uint64_t node_count() const { return nodes_; }  // the order of the newest node
 
-  bool recording = true;   // off: values only, no gradients
-  bool training = false;   // dropout and batch statistics on
-  bool measuring = false;  // run only to measure memory: values are meaningless, and none of them is an error
+  bool recording = true;          // off: values only, no gradients
+  bool training = false;          // dropout and batch statistics on
+  bool through_rounding = false;  // differentiate dequantization as if it did not round to levels
+  bool measuring = false;         // run only to measure memory: values are meaningless, and none of them is an error
   RandomKey random;
   OpCost cost;  // of the ops recorded while measuring
   // Called by ops that do more work than one operation per element.
@@ -316,5 +317,10 @@ inline Var conform(Tape& t, Var x, Layout layout) {
 Var jvp(Tape& t, Var y, Var x, Var direction);
 // Differentiates two Vars in one walk, which is cheaper than two walks: e.g. an output and its log-det.
 OutputTangents jvp(Tape& t, Var y, Var extra, Var x, Var direction);
+// The same when several Vars move at once. None of them may depend on another.
+struct Motion {
+  Var x, direction;
+};
+OutputTangents jvp(Tape& t, Var y, Var extra, std::span<const Motion> motions);
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,4 +1,5 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
+#include <algorithm>
 #include <string_view>
 
 #include "src/abi/guard.h"
@@ -6,7 +7,7 @@
 #include "src/abi/options.h"
 #include "src/model/rows.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 
@@ -22,24 +23,6 @@ nf_view borrowed(const View& v) {
   out.flags = NF_STRIDED;
   for (int i = 0; i < v.shape.rank; ++i) out.strides[i] = v.stride[i];
   return out;
-}
-
-// Batches release the pages of mapped files after reading this many bytes, so that the pages do not fill the memory.
-constexpr size_t kReleaseAfter = size_t{256} << 20;
-constexpr size_t kFaultAround = 16 << 10;  // page-cache read-around per random row access (Linux fault-around)
-
-void watch_file(nf_batches& b, const View& rows) {
-  if (!rows.data) return;
-  auto file = b.runtime->mapping_of(rows.data);
-  if (!file) return;
-  b.row_pages +=
-      static_cast<size_t>(rows.count() / std::max<int64_t>(rows.shape[0], 1) * size_of(rows.dtype)) + kFaultAround;
-  if (b.files.empty() || b.files.back() != file) b.files.push_back(std::move(file));
-}
-
-void check_files(const nf_batches& b) {
-  for (const auto& file : b.files)
-    if (!file->intact()) fail(Code::io, "the mapped file of the rows was truncated by another program");
 }
 
 int32_t next_batch(void* user, uint64_t step, nf_batch* batch) {
@@ -85,6 +68,13 @@ nf_status nf_table_view(const nf_table* t, nf_view* out, nf_error* err) NF_NOEXC
   });
 }
 
+int32_t nf_table_shape(const nf_table* t, int64_t* shape) NF_NOEXCEPT {
+  if (!t) return 0;
+  const Dims& s = t->table.shape;
+  if (shape) std::copy_n(s.d, s.rank, shape);
+  return s.rank;
+}
+
 const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {
   if (!t || index < 0 || index >= t->table.cols) return nullptr;
   return t->table.names.empty() ? "" : t->table.names[static_cast<size_t>(index)].c_str();
@@ -94,25 +84,26 @@ nf_status nf_table_save(const nf_view* v, const char* path, const char* const* c
   return guard(err, [&] {
     const View view = view_of(v, "view");
     need(path, "path");
-    if (view.shape.rank < 1 || view.shape.rank > 2)
-      fail(Code::shape, "view has shape %s, expected rank 1 or 2", to_string(view.shape).c_str());
     const bool csv = std::string_view(path).ends_with(".csv");
     if (!csv && !std::string_view(path).ends_with(".npy"))
       fail(Code::argument, "path must end in .npy or .csv, which selects the format");
+    const int highest = csv ? 2 : kMaxRank;
+    if (view.shape.rank < 1 || view.shape.rank > highest)
+      fail(Code::shape, "view has shape %s, expected rank 1 to %d", to_string(view.shape).c_str(), highest);
+    if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
     // Pack strided memory first.
-    Dims shape = view.shape;
-    if (shape.rank == 1) shape = {shape[0], 1};
+    const bool vector = view.shape.rank == 1;
+    const Dims shape = vector ? Dims{view.shape[0], 1} : view.shape;
     const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))),
                         "a table");
     const View packed = contiguous_view(memory.data(), view.dtype, shape);
     copy_rows(view, packed);
     std::vector<std::string> names;
-    if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
     for (int64_t i = 0; columns && i < shape[1]; ++i) names.emplace_back(&need(columns[i], "columns[i]"));
     if (csv)
       save_csv(path, packed, names);
     else
-      save_npy(path, packed);
+      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));  // a vector stays one
   });
 }
 
@@ -139,8 +130,8 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
     auto b = std::make_unique<nf_batches>();
     b->runtime = runtime_of(rt);
     b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed, o.part);
-    watch_file(*b, s.x);
-    watch_file(*b, s.context);
+    b->mapped.watch(*b->runtime, s.x);
+    b->mapped.watch(*b->runtime, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)
       b->runtime->note(0, "\"batches.batch\" = %lld is more than the %lld rows: every batch has all rows",
                        static_cast<long long>(o.batch), static_cast<long long>(b->batches->rows()));
@@ -154,13 +145,9 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error
   return guard(err, [&] {
     need(b, "batches");
     struct_size(batch, "batch");
-    check_files(*b);
+    b->mapped.check();
     b->batches->gather(step);
-    b->resident += static_cast<size_t>(b->batches->x().shape[0]) * b->row_pages;
-    if (b->resident > kReleaseAfter) {
-      for (const auto& file : b->files) file->release_pages();
-      b->resident = 0;
-    }
+    b->mapped.read(b->batches->x().shape[0]);
     const auto lend = [](const View& v, nf_view* to) -> const nf_view* {
       *to = borrowed(v);
       return v.data ? to : nullptr;

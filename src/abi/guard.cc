@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 
 static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast<int>(Code::state) == NF_ERR_STATE &&
               static_cast<int>(Code::shape) == NF_ERR_SHAPE && static_cast<int>(Code::spec) == NF_ERR_SPEC &&
@@ -176,4 +176,10 @@ void check_context(const View& context, int64_t rows, int64_t columns) {
          static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(columns));
 }
 
-}  // namespace nf
+bool is_inverse(nf_direction d) {
+  if (d != NF_FORWARD && d != NF_INVERSE)
+    fail(Code::argument, "direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", d);
+  return d == NF_INVERSE;
+}
+
+}  // namespace libnf

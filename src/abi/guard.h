@@ -10,7 +10,7 @@
 #include "runtime/core/view.h"
 #include "src/abi/structs.h"
 
-namespace nf {
+namespace libnf {
 
 bool usable(const nf_error* err);  // NULL, or struct_size is that of an nf_error
 nf_status report(nf_error* err, const Error& e) noexcept;
@@ -54,6 +54,9 @@ int64_t check_rows(const View& x, const char* name, const Dims& event, int64_t r
 // Requires context [n or 1, columns], absent exactly when the model has none.
 void check_context(const View& context, int64_t rows, int64_t columns);
 
+// Error{argument} for a number that is no direction.
+bool is_inverse(nf_direction d);
+
 // Text of a caller: NF_TEXT for one that ends with a NUL.
 inline std::string_view text_of(const char* text, size_t length) {
   return length == NF_TEXT ? std::string_view(text) : std::string_view(text, length);
@@ -70,4 +73,4 @@ const char* static_text() noexcept {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,6 +11,7 @@
 #include "nf/nf_data.h"
 #include "runtime/core/executor.h"
 #include "runtime/core/mutex.h"
+#include "src/abi/mapped_rows.h"
 #include "src/io/json.h"
 #include "src/io/table.h"
 #include "src/model/model_file.h"
@@ -18,7 +19,7 @@
 #include "src/train/batches.h"
 #include "src/train/trainer.h"
 
-namespace nf {
+namespace libnf {
 
 // The host's allocator with a limit on the bytes in use.
 class RuntimeState {
@@ -56,36 +57,34 @@ struct ModelState {
 // The runtime of a handle of the caller, or for NULL a new one with default options.
 std::shared_ptr<RuntimeState> runtime_of(const nf_runtime* rt);
 
-}  // namespace nf
+}  // namespace libnf
 
 struct nf_options {
-  std::map<std::string, nf::Json, std::less<>> values;  // of the key's type
+  std::map<std::string, libnf::Json, std::less<>> values;  // of the key's type
 };
 struct nf_runtime {
-  std::shared_ptr<nf::RuntimeState> state;
+  std::shared_ptr<libnf::RuntimeState> state;
 };
 struct nf_model {
-  std::shared_ptr<nf::ModelState> state;
+  std::shared_ptr<libnf::ModelState> state;
 };
 struct nf_session {
-  std::shared_ptr<nf::ModelState> model;
-  std::unique_ptr<nf::Session> session;
+  std::shared_ptr<libnf::ModelState> model;
+  std::unique_ptr<libnf::Session> session;
 };
 struct nf_trainer {
-  std::shared_ptr<nf::ModelState> model;
-  std::unique_ptr<nf::Trainer> trainer;
+  std::shared_ptr<libnf::ModelState> model;
+  std::unique_ptr<libnf::Trainer> trainer;
   uint64_t generation = 0;  // of the model after this trainer's last write
   ~nf_trainer();
 };
 struct nf_table {
-  std::shared_ptr<nf::RuntimeState> runtime;
-  nf::Table table;
+  std::shared_ptr<libnf::RuntimeState> runtime;
+  libnf::Table table;
 };
 struct nf_batches {
-  std::shared_ptr<nf::RuntimeState> runtime;
-  std::unique_ptr<nf::Batches> batches;
-  nf_view x, ctx, weight, scores;                           // the last batch
-  std::vector<std::shared_ptr<const nf::FileBytes>> files;  // mapped files that hold the rows
-  size_t row_pages = 0;                                     // upper bound of the bytes read in per row
-  size_t resident = 0;                                      // upper bound of the bytes read since the last release
+  std::shared_ptr<libnf::RuntimeState> runtime;
+  std::unique_ptr<libnf::Batches> batches;
+  nf_view x, ctx, weight, scores;  // the last batch
+  libnf::MappedRows mapped;
 };

@@ -4,7 +4,7 @@
 #include "src/abi/target.h"
 #include "src/train/importance.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

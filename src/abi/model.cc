@@ -1,4 +1,5 @@
 // Implements nf_model: creation, files, copies, data-dependent initialization, notes.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -6,6 +7,7 @@
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/self_test.h"
 #include "src/abi/sink.h"
 #include "src/io/atomic_file.h"
 #include "src/io/quote.h"
@@ -15,12 +17,18 @@
 #include "src/model/rows.h"
 #include "src/train/start.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 
-nf_model* wrap(const std::shared_ptr<RuntimeState>& runtime, LoadedModel loaded) {
+nf_model* wrap(const std::shared_ptr<RuntimeState>& runtime, LoadedModel loaded, bool verify = false) {
   auto state = std::make_shared<ModelState>();
+  if (!loaded.self_test.empty()) state->self_test_rows = self_test_rows(loaded.self_test);
+  if (verify) {
+    if (loaded.self_test.empty())
+      fail(Code::checksum, "\"load.verify\" is set, but the file holds no self-test: nf_model_set_self_test adds one");
+    verify_self_test(runtime->allocator(), *runtime->executor, *loaded.model, loaded.self_test);
+  }
   state->runtime = runtime;
   state->model = std::move(loaded.model);
   state->notes = std::move(loaded.notes);
@@ -53,7 +61,7 @@ nf_status nf_model_load(nf_runtime* rt, const char* path, const nf_options* opti
     const std::shared_ptr<RuntimeState> runtime = runtime_of(rt);
     const FileBytes file = FileBytes::read(runtime->allocator(), path, o.max_bytes);
     try {
-      *out = wrap(runtime, read_model(runtime->allocator(), file.bytes()));
+      *out = wrap(runtime, read_model(runtime->allocator(), file.bytes()), o.verify);
     } catch (const Error& e) {
       throw Error(e.code(), (quote_path(path) + ": " + e.what()).c_str(), e.os_errno(), e.place());
     }
@@ -70,7 +78,7 @@ nf_status nf_model_load_memory(nf_runtime* rt, const void* bytes, size_t n, cons
     if (n > o.max_bytes)
       fail_os(Code::io, EFBIG, "%zu bytes exceed the limit of %zu (option \"load.max_file_bytes\")", n, o.max_bytes);
     const std::shared_ptr<RuntimeState> runtime = runtime_of(rt);
-    *out = wrap(runtime, read_model(runtime->allocator(), {static_cast<const std::byte*>(bytes), n}));
+    *out = wrap(runtime, read_model(runtime->allocator(), {static_cast<const std::byte*>(bytes), n}), o.verify);
   });
 }
 
@@ -79,7 +87,7 @@ nf_status nf_model_save(const nf_model* m, const char* path, nf_error* err) NF_N
     need(m, "model");
     need(path, "path");
     AtomicFile file(path);
-    write_model(file, *m->state->model, m->state->notes);
+    write_model(file, *m->state->model, m->state->notes, self_test_of(*m->state));
     file.commit();
   });
 }
@@ -89,7 +97,20 @@ nf_status nf_model_save_stream(const nf_model* m, nf_write_fn write, void* user,
     need(m, "model");
     if (!write) fail(Code::argument, "write is NULL");
     CallbackSink sink(write, user);
-    write_model(sink, *m->state->model, m->state->notes);
+    write_model(sink, *m->state->model, m->state->notes, self_test_of(*m->state));
+  });
+}
+
+nf_status nf_model_set_self_test(nf_model* m, int64_t rows, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(m, "model");
+    const Density& model = *m->state->model;
+    const int64_t most =
+        std::clamp<int64_t>(kMaxSelfTestNumbers / (model.columns() + model.context()), 1, kMaxSelfTestRows);
+    if (rows < 0 || rows > most)
+      fail(Code::argument, "rows is %lld, expected 0 to %lld for this model", static_cast<long long>(rows),
+           static_cast<long long>(most));
+    m->state->self_test_rows = rows;
   });
 }
 

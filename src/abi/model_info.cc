@@ -9,7 +9,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/tensors.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "src/abi/guard.h"
+#include "src/abi/option_synonyms.h"
 #include "src/abi/sink.h"
+#include "src/io/number.h"
 #include "src/model/nearest.h"
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
@@ -128,8 +130,8 @@ constexpr struct {
   std::unique_ptr<Config> (*config)();
 } kScopes[] = {{"runtime", make<RuntimeFields>}, {"load", make<ModelFileFields>},
                {"session", make<SessionFields>}, {"trainer", make<TrainerConfig>},
-               {"batches", make<BatchFields>},   {"metropolis", make<MetropolisFields>},
-               {"table", make<TableFields>}};
+               {"fit", make<FitConfig>},         {"batches", make<BatchFields>},
+               {"table", make<TableFields>},     {"metropolis", make<MetropolisFields>}};
 
 // ---- the table of all keys ----
 
@@ -231,14 +233,16 @@ const Key& find(const char* name) {
   std::string near = keys_ending(name);
   if (near.empty()) {
     near = nearest(name, names);
-    if (near.empty()) {  // without a scope, or with another one
-      for (std::string& n : names) n = n.substr(n.find('.') + 1);
-      const std::string_view word = name;
-      const std::string last = nearest(std::string(word.substr(word.find('.') + 1)), names);
-      if (!last.empty()) near = keys_ending(last);
-    } else {
-      near = "\"" + near + "\"";
-    }
+    if (!near.empty()) near = "\"" + near + "\"";
+  }
+  if (near.empty()) {  // without a scope, with another one, or a name that other libraries have
+    for (std::string& n : names) n = n.substr(n.find('.') + 1);
+    for (const OptionSynonym& s : option_synonyms()) names.emplace_back(s.name);
+    const std::string_view word = name;
+    std::string last = nearest(std::string(word.substr(word.find('.') + 1)), names);
+    for (const OptionSynonym& s : option_synonyms())
+      if (last == s.name) last = s.key;
+    if (!last.empty()) near = keys_ending(last);
   }
   if (near.empty()) fail(Code::spec, "unknown option \"%.40s\" (nf_options_describe lists all)", name);
   fail(Code::spec, "unknown option \"%.40s\"; did you mean %s?", name, near.c_str());
@@ -262,16 +266,21 @@ void set_number(nf_options& o, const Key& k, double v) {
       fail(Code::spec, "option \"%s\" takes a name, not a number: %s", k.name.c_str(), k.doc.c_str());
     case Key::boolean:
       if (v != 0 && v != 1)
-        fail(Code::spec, "option \"%s\" = %g is neither 0 nor 1: %s", k.name.c_str(), v, k.doc.c_str());
+        fail(Code::spec, "option \"%s\" = %s is neither 0 nor 1: %s", k.name.c_str(), shown_number(v).c_str(),
+             k.doc.c_str());
       o.values[k.name] = v == 1;
       return;
     case Key::integer:
-      if (!whole) fail(Code::spec, "option \"%s\" = %g must be a whole number: %s", k.name.c_str(), v, k.doc.c_str());
-      return set_integer(o, k, static_cast<int64_t>(v));
+      if (whole) return set_integer(o, k, static_cast<int64_t>(v));
+      if (v == std::floor(v))
+        fail(Code::spec, "option \"%s\" = %s is outside [%lld, %lld]: %s", k.name.c_str(), shown_number(v).c_str(),
+             static_cast<long long>(k.first), static_cast<long long>(k.last), k.doc.c_str());
+      fail(Code::spec, "option \"%s\" = %s is not a whole number: %s", k.name.c_str(), shown_number(v).c_str(),
+           k.doc.c_str());
     case Key::number:
       if (!(v >= k.low && v <= k.high))  // also refuses NaN
-        fail(Code::spec, "option \"%s\" = %g is outside [%.9g, %.9g]: %s", k.name.c_str(), v, k.low, k.high,
-             k.doc.c_str());
+        fail(Code::spec, "option \"%s\" = %s is outside [%s, %s]: %s", k.name.c_str(), shown_number(v).c_str(),
+             shown_number(k.low).c_str(), shown_number(k.high).c_str(), k.doc.c_str());
       o.values[k.name] = v;
   }
 }
@@ -360,6 +369,10 @@ std::string describe_options() {
   Json list = Json::Array();
   for (const Key& k : keys()) {
     Json j = {{"name", k.name}, {"scope", k.scope}, {"type", kTypes[k.type]}, {"default", k.fallback}};
+    Json::Array synonyms;
+    for (const OptionSynonym& synonym : option_synonyms())
+      if (k.name.ends_with(std::string(".") + synonym.key)) synonyms.emplace_back(synonym.name);
+    if (!synonyms.empty()) j["synonyms"] = std::move(synonyms);
     if (!k.choices.empty()) j["choices"] = Json::Array(k.choices.begin(), k.choices.end());
     if (!k.choice_docs.empty()) j["choice_docs"] = Json::Array(k.choice_docs.begin(), k.choice_docs.end());
     if (k.type == Key::integer) {
@@ -434,6 +447,8 @@ SessionOptions session_options(const nf_options* o) {
 
 TrainerConfig trainer_options(const nf_options* o) { return read_trainer_config(values_of(o, "trainer")); }
 
+FitConfig fit_options(const nf_options* o) { return read<FitConfig>(o, "fit"); }
+
 MetropolisConfig metropolis_options(const nf_options* o) {
   auto m = read<MetropolisFields>(o, "metropolis");
   m.c.seed = static_cast<uint64_t>(m.seed);
@@ -460,9 +475,9 @@ BatchOptions batch_options(const nf_options* o) {
   return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part};
 }
 
-}  // namespace nf
+}  // namespace libnf
 
-using namespace nf;
+using namespace libnf;
 
 extern "C" {
 

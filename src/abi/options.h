@@ -1,9 +1,10 @@
 // The table of option keys, and functions that read configurations from nf_options.
 #pragma once
 #include "src/abi/handles.h"
+#include "src/train/fit.h"
 #include "src/train/metropolis.h"
 
-namespace nf {
+namespace libnf {
 // Fails on a key that is not of these scopes: `function`, an entry point, would ignore it.
 void check_scopes(const nf_options* o, std::initializer_list<std::string_view> scopes, const char* function);
 
@@ -20,6 +21,7 @@ struct LoadOptions {
 LoadOptions load_options(const nf_options* o);
 SessionOptions session_options(const nf_options* o);
 TrainerConfig trainer_options(const nf_options* o);
+FitConfig fit_options(const nf_options* o);
 MetropolisConfig metropolis_options(const nf_options* o);
 TableOptions table_options(const nf_options* o);
 struct BatchOptions {
@@ -32,4 +34,4 @@ BatchOptions batch_options(const nf_options* o);
 
 // All settings as an object {"trainer.lr": 0.001, ...}.
 Json settings_of(const TrainerConfig& config);
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
 
-using namespace nf;
+using namespace libnf;
 
 Allocator RuntimeState::allocator() {
   Allocator a;
@@ -91,7 +91,7 @@ std::shared_ptr<RuntimeState> make_runtime(const RuntimeOptions& o, const Alloca
 
 }  // namespace
 
-std::shared_ptr<RuntimeState> nf::runtime_of(const nf_runtime* rt) {
+std::shared_ptr<RuntimeState> libnf::runtime_of(const nf_runtime* rt) {
   return rt ? rt->state : make_runtime(runtime_options(nullptr), system_allocator(), nullptr, nullptr, nullptr);
 }
 

@@ -2,16 +2,11 @@
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/sampling.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
-
-bool is_inverse(nf_direction d) {
-  if (d != NF_FORWARD && d != NF_INVERSE)
-    fail(Code::argument, "direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", d);
-  return d == NF_INVERSE;
-}
 
 nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const nf_out* to, const nf_out* log_det,
                    nf_error* err, bool inverse) noexcept {
@@ -30,6 +25,10 @@ nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const
   });
 }
 
+}  // namespace
+
+namespace libnf {
+
 Session::Sampling sampling_of(const nf_sampling* how) {
   if (!how) return {};
   const nf_sampling h = read_struct(how, "how");
@@ -40,16 +39,16 @@ Session::Sampling sampling_of(const nf_sampling* how) {
   return {h.seed, h.first_index, h.repeat > 1 ? h.repeat : 1, h.temperature == 0 ? 1 : h.temperature};
 }
 
-// Contexts of n samples: one for all, or one for every `repeat` of them.
-void check_sampling(const Session::Sampling& how, int64_t n, const View& context, const Density& model) {
+void check_sampling(const Session::Sampling& how, const char* name, int64_t n, const View& context,
+                    const Density& model) {
   if (n % how.repeat != 0)
-    fail(Code::shape, "out has %lld row%s, expected a multiple of how.repeat = %lld", static_cast<long long>(n),
+    fail(Code::shape, "%s has %lld row%s, expected a multiple of how.repeat = %lld", name, static_cast<long long>(n),
          n == 1 ? "" : "s", static_cast<long long>(how.repeat));
   check_context(context, n / how.repeat, model.context());
   if (how.first > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
 }
 
-}  // namespace
+}  // namespace libnf
 
 extern "C" {
 
@@ -59,7 +58,8 @@ nf_status nf_session_create(const nf_model* m, const nf_options* options, nf_ses
     need(out, "out");
     check_scopes(options, {"session"}, "nf_session_create");
     RuntimeState& rt = *m->state->runtime;
-    auto session = std::make_unique<Session>(rt.allocator(), *rt.executor, *m->state->model, session_options(options));
+    auto session = std::make_unique<Session>(rt.allocator(), *rt.executor, *m->state->model, session_options(options),
+                                             &m->state->generation);
     *out = new nf_session{m->state, std::move(session)};
   });
 }
@@ -129,7 +129,7 @@ nf_status nf_trace(nf_session* s, nf_direction direction, const nf_view* from, c
     if (states.count != layers + 1)
       fail(Code::shape, "out has %lld planes, expected %lld: one more than there are layers",
            static_cast<long long>(states.count), static_cast<long long>(layers + 1));
-    check_rows(states.first, "out[0]", Dims{model.columns()}, n);
+    check_rows(states.first, "out[0]", model.event(), n);
     if (log_det) {
       if (dets.count != layers)
         fail(Code::shape, "log_det has %lld planes, expected %lld, one for each layer",
@@ -150,7 +150,7 @@ nf_status nf_sample(nf_session* s, const nf_sampling* how, const nf_view* ctx, c
     const Session::Sampling h = sampling_of(how);
     const View c = view_of(ctx, "ctx", true), x = out_of(out, "out"), lp = out_of(log_prob, "log_prob", true);
     const int64_t n = check_rows(x, "out", model.event());
-    check_sampling(h, n, c, model);
+    check_sampling(h, "out", n, c, model);
     if (log_prob) need_shape(lp, "log_prob", {n});
     s->session->sample(h, c, x, lp);
   });

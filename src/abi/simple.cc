@@ -2,7 +2,7 @@
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

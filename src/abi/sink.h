@@ -4,7 +4,7 @@
 #include "runtime/core/status.h"
 #include "src/io/byte_sink.h"
 
-namespace nf {
+namespace libnf {
 
 struct CallbackSink final : ByteSink {
   nf_write_fn fn;
@@ -15,4 +15,4 @@ struct CallbackSink final : ByteSink {
   }
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "nf/nf_infer.h"
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 
 constexpr uint32_t kLargestStruct = 4096;
 
@@ -58,4 +58,4 @@ void write_struct(T* p, const T& value) noexcept {
   if (size > sizeof(T)) std::memset(bytes + sizeof(T), 0, size - sizeof(T));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "src/model/rows.h"
 #include "src/model/target_spec.h"
 
-using namespace nf;
+using namespace libnf;
 
 namespace {
 

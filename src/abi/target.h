@@ -7,7 +7,7 @@
 #include "src/target/target.h"
 
 struct nf_target {
-  std::shared_ptr<nf::RuntimeState> runtime;
-  std::shared_ptr<const nf::Target> target;
+  std::shared_ptr<libnf::RuntimeState> runtime;
+  std::shared_ptr<const libnf::Target> target;
   bool builtin;
 };

@@ -4,12 +4,13 @@
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/self_test.h"
 #include "src/abi/sink.h"
 #include "src/abi/target.h"
 #include "src/io/atomic_file.h"
 #include "src/train/checkpoint.h"
 
-using namespace nf;
+using namespace libnf;
 
 nf_trainer::~nf_trainer() { model->has_trainer.store(false); }
 
@@ -28,19 +29,15 @@ void mark_change(nf_trainer& t) {
   t.generation = t.model->generation.load();
 }
 
-struct Rows {
-  View x, context, weight, scores;
-};
-
 // The rows of a batch, checked against what the objective takes. NULL is a batch without streams.
-Rows rows_of(const nf_trainer& t, const nf_batch* batch) {
+TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
   const Density& model = *t.model->model;
   const Objective& objective = t.trainer->objective();
   const bool data = objective.kind().data;
   const nf_batch b = batch ? read_struct(batch, "batch") : nf_batch NF_BATCH_INIT;
   if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
-  const Rows r{view_of(b.x, "x", !data), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
-               view_of(b.scores, "scores", true)};
+  const TrainingRows r{view_of(b.x, "x", !data), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
+                       view_of(b.scores, "scores", true)};
   if (data) {
     const int64_t n = check_rows(r.x, "x", model.event());
     if (n < 1) fail(Code::shape, "x has 0 rows, a step needs at least 1");
@@ -57,12 +54,36 @@ Rows rows_of(const nf_trainer& t, const nf_batch* batch) {
   return r;
 }
 
-nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
-  const auto begin = std::chrono::steady_clock::now();
-  const Rows rows = rows_of(t, batch);
-  see_changes(t);
-  const StepResult r = t.trainer->step(rows.x, rows.context, rows.weight, rows.scores);
-  mark_change(t);
+// The rows and cotangents of a loss of the host.
+TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotangents* given,
+                     HostCotangents* cotangents) {
+  const Density& model = *t.model->model;
+  const nf_batch b = read_struct(batch, "batch");
+  const nf_cotangents c = read_struct(given, "cotangents");
+  if (c.direction != NF_FORWARD && c.direction != NF_INVERSE)
+    fail(Code::argument, "cotangents.direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", c.direction);
+  if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
+  if (b.weight || b.scores)
+    fail(Code::argument, "batch.%s is given, but cotangents are those of the whole loss: pass NULL",
+         b.weight ? "weight" : "scores");
+  if (!c.out && !c.log_det && !c.log_prob)
+    fail(Code::argument, "cotangents has neither out nor log_det nor log_prob: nothing to add");
+  const bool inverse = c.direction == NF_INVERSE;
+  TrainingRows r;
+  r.x = view_of(b.x, "x");
+  r.context = view_of(b.ctx, "ctx", true);
+  const int64_t n = check_rows(r.x, "x", inverse ? model.latent() : model.event());
+  if (n < 1) fail(Code::shape, "x has 0 rows, expected at least 1");
+  check_context(r.context, n, model.context());
+  *cotangents = {inverse, view_of(c.out, "cotangents.out", true), view_of(c.log_det, "cotangents.log_det", true),
+                 view_of(c.log_prob, "cotangents.log_prob", true)};
+  if (c.out) check_rows(cotangents->out, "cotangents.out", inverse ? model.event() : model.latent(), n);
+  if (c.log_det) need_shape(cotangents->log_det, "cotangents.log_det", {n});
+  if (c.log_prob) need_shape(cotangents->log_prob, "cotangents.log_prob", {n});
+  return r;
+}
+
+nf_step_info info_of(const StepResult& r, std::chrono::steady_clock::time_point begin) {
   nf_step_info info = NF_STEP_INFO_INIT;
   info.step = r.step;
   info.loss = r.loss;
@@ -71,6 +92,25 @@ nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
   info.lr = r.lr;
   info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return info;
+}
+
+nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
+  const auto begin = std::chrono::steady_clock::now();
+  const TrainingRows rows = rows_of(t, batch);
+  see_changes(t);
+  const StepResult r = t.trainer->step(rows);
+  mark_change(t);
+  return info_of(r, begin);
+}
+
+// A checkpoint has the parameters of the last step and no gradients.
+void check_savable(const nf_trainer& t) {
+  if (t.trainer->averaged())
+    fail(Code::state, "the model holds the averaged parameters: nf_trainer_use_average(trainer, 0) goes first");
+  if (t.trainer->accumulated())
+    fail(Code::state,
+         "accumulated gradients wait, which no checkpoint holds: nf_trainer_apply or nf_trainer_discard "
+         "goes first");
 }
 
 }  // namespace
@@ -177,11 +217,20 @@ nf_status nf_trainer_save(const nf_trainer* t, const char* path, nf_error* err) 
   return guard(err, [&] {
     need(t, "trainer");
     need(path, "path");
-    if (t->trainer->averaged())
-      fail(Code::state, "the model holds the averaged parameters: nf_trainer_use_average(trainer, 0) goes first");
+    check_savable(*t);
     AtomicFile file(path);
-    write_checkpoint(file, *t->model->model, t->model->notes, *t->trainer);
+    write_checkpoint(file, *t->model->model, t->model->notes, *t->trainer, self_test_of(*t->model));
     file.commit();
+  });
+}
+
+nf_status nf_trainer_save_stream(const nf_trainer* t, nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (!write) fail(Code::argument, "write is NULL");
+    check_savable(*t);
+    CallbackSink sink(write, user);
+    write_checkpoint(sink, *t->model->model, t->model->notes, *t->trainer, self_test_of(*t->model));
   });
 }
 
@@ -193,6 +242,70 @@ nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_
     read_checkpoint(file.bytes(), *t->model->model, t->model->notes, *t->trainer);
     mark_change(*t);
   });
+}
+
+nf_status nf_trainer_restore_memory(nf_trainer* t, const void* bytes, size_t n, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (!bytes) fail(Code::argument, "bytes is NULL");
+    read_checkpoint({static_cast<const std::byte*>(bytes), n}, *t->model->model, t->model->notes, *t->trainer);
+    mark_change(*t);
+  });
+}
+
+nf_status nf_trainer_set_lr(nf_trainer* t, const char* group, double lr, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] { need(t, "trainer").trainer->set_lr(group, lr); });
+}
+
+nf_status nf_trainer_restart(nf_trainer* t, int32_t keep_moments, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (keep_moments != 0 && keep_moments != 1)
+      fail(Code::argument, "keep_moments is %d, expected 0 or 1", keep_moments);
+    t->trainer->restart(keep_moments == 1);
+    mark_change(*t);
+  });
+}
+
+nf_status nf_trainer_evaluate(nf_trainer* t, const nf_batch* batch, double* loss, double* loss_error,
+                              nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    need(loss, "loss");
+    const TrainingRows rows = rows_of(*t, batch);
+    see_changes(*t);
+    const Loss l = t->trainer->evaluate(rows);
+    *loss = l.value;
+    if (loss_error) *loss_error = l.error;
+  });
+}
+
+nf_status nf_trainer_accumulate(nf_trainer* t, const nf_batch* batch, const nf_cotangents* c,
+                                nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    HostCotangents cotangents;
+    const TrainingRows rows = rows_of(*t, batch, c, &cotangents);
+    see_changes(*t);
+    t->trainer->accumulate(rows, cotangents);
+    mark_change(*t);  // layers may have started, and running statistics moved
+  });
+}
+
+nf_status nf_trainer_apply(nf_trainer* t, double loss, nf_step_info* info, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(t, "trainer");
+    if (info) struct_size(info, "info");
+    const auto begin = std::chrono::steady_clock::now();
+    see_changes(*t);
+    const nf_step_info r = info_of(t->trainer->apply(loss), begin);
+    mark_change(*t);
+    if (info) write_struct(info, r);
+  });
+}
+
+nf_status nf_trainer_discard(nf_trainer* t, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] { need(t, "trainer").trainer->discard(); });
 }
 
 nf_status nf_trainer_use_average(nf_trainer* t, int32_t on, nf_error* err) NF_NOEXCEPT {

@@ -2,8 +2,9 @@
 
 #include "runtime/core/rows.h"
 #include "runtime/kernel/random.h"
+#include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 Var standard_normal(Tape& t, int64_t rows, int64_t event) {
   Var z = t.empty({rows, event});
@@ -26,4 +27,18 @@ Var draws(Tape& t, int64_t rows, int64_t event, double (*quantile)(double u)) {
   return z;
 }
 
-}  // namespace nf
+Var quantiles(Tape& t, const double* u, int64_t rows, int64_t event, QuantileKernel q) {
+  Var z = t.empty({rows, event});
+  const int64_t n = checked_mul(rows, event);
+  const ScratchScope scope(t);
+  double* out = t.scratch<double>(n);
+  q(u, out, n);
+  with_dtype(t.dtype(), [&]<class T>() {
+    for (int64_t k = 0; k < n; ++k) z->out.as<T>()[k] = static_cast<T>(out[k]);
+  });
+  return z;
+}
+
+Var tempered(Tape& t, Var z, Var loc, double temperature) { return add(t, scale(t, sub(t, z, loc), temperature), loc); }
+
+}  // namespace libnf

@@ -4,19 +4,20 @@
 #include <cmath>
 
 #include "runtime/core/rows.h"
+#include "runtime/kernel/quantile.h"
 #include "runtime/op/class_rows.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
 #include "src/base/base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Labels : uint8_t { index, one_hot };
 
 class ClassNormal final : public Base {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t classes = 2, column = 0;
     Labels labels = Labels::index;
     double spread = 0;
@@ -48,6 +49,13 @@ class ClassNormal final : public Base {
   Var sample(const Scope& s, int64_t rows, Var context) const override {
     return located(s.tape, standard_normal(s.tape, rows, event_), of(s, loc_, context), of(s, log_scale_, context));
   }
+  Var temper(const Scope& s, Var z, Var context, double temperature) const override {
+    return tempered(s.tape, z, of(s, loc_, context), temperature);
+  }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var context) const override {
+    return located(s.tape, quantiles(s.tape, u, rows, event_, kernel::normal_quantile), of(s, loc_, context),
+                   of(s, log_scale_, context));
+  }
 
   std::string context_error(Var context) const override {
     return with_dtype(context->out.dtype, [&]<class T>() -> std::string {
@@ -77,4 +85,4 @@ class ClassNormal final : public Base {
 
 NF_PART(Base, class_normal, ClassNormal, "normal with a mean and a scale per class, which the context selects", "");
 
-}  // namespace nf
+}  // namespace libnf

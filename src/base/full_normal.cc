@@ -1,11 +1,13 @@
 // Normal with a full covariance C = L L^T, L lower triangular with diagonal exp(log_diagonal). Its parameters are
 // learned or come from the context, which then gives every row its own mean and covariance:
 //   log p(z) = log N(L^-1 (z - loc); 0, 1) - sum_j log_diagonal_j,   z = loc + L eps.
+#include "runtime/kernel/quantile.h"
+#include "runtime/op/location_scale.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/row_triangular.h"
 #include "src/base/parameters.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class FullNormal final : public Base {
@@ -31,6 +33,14 @@ class FullNormal final : public Base {
                                                    : row_triangular_product(t, eps, entries, diagonal);
     return add(t, turned, loc);
   }
+  Var temper(const Scope& s, Var z, Var context, double temperature) const override {
+    return tempered(s.tape, z, of(s, context).loc, temperature);
+  }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var context) const override {
+    if (event_ > 1) return nullptr;
+    const auto [loc, log_diagonal, entries] = of(s, context);
+    return located(s.tape, quantiles(s.tape, u, rows, event_, kernel::normal_quantile), loc, log_diagonal);
+  }
 
  private:
   struct Normal {
@@ -54,4 +64,4 @@ class FullNormal final : public Base {
 
 NF_PART(Base, full_normal, FullNormal, "normal with a mean and a full covariance", "");
 
-}  // namespace nf
+}  // namespace libnf

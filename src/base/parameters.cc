@@ -2,7 +2,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 void ParametersConfig::fields(Fields& f) {
   static constexpr const char* kKinds[] = {"free", "context", "fixed"};
@@ -42,4 +42,4 @@ Parameters::Values Parameters::operator()(const Scope& s, Var context) const {
   return v;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/base/base.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ParametersKind : uint8_t { free, context, fixed };
 
@@ -41,4 +41,4 @@ class Parameters {
   std::unique_ptr<Net> net_;
 };
 
-}  // namespace nf
+}  // namespace libnf

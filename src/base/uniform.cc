@@ -9,12 +9,12 @@
 #include "runtime/kernel/random.h"
 #include "src/base/base.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Uniform final : public Base {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     std::vector<double> low = {0}, high = {1};
     void fields(Fields& f) override {
       f.reals("low", "lower ends: one number per column, or one for all", low, -1e30, 1e30, int64_t{1} << 24);
@@ -62,6 +62,18 @@ class Uniform final : public Base {
     });
     return z;
   }
+  Var quantile(const Scope& s, const double* u, int64_t rows, Var) const override {
+    const size_t d = low_.size();
+    Var z = s.tape.empty({rows, static_cast<int64_t>(d)});
+    with_dtype(s.tape.dtype(), [&]<class T>() {
+      T* out = z->out.as<T>();
+      for (int64_t r = 0; r < rows; ++r)
+        for (size_t j = 0; j < d; ++j)
+          *out++ = std::clamp(static_cast<T>(low_[j] + (high_[j] - low_[j]) * *u++), static_cast<T>(low_[j]),
+                              static_cast<T>(high_[j]));
+    });
+    return z;
+  }
 
  private:
   static std::vector<double> ends(const std::vector<double>& v, const char* field, const Declare& d) {
@@ -77,4 +89,4 @@ class Uniform final : public Base {
 
 NF_PART(Base, uniform, Uniform, "uniform on a box given by a lower and an upper end per column", "");
 
-}  // namespace nf
+}  // namespace libnf

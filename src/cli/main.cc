@@ -1,15 +1,17 @@
-// nf: trains, scores and samples normalizing flows from the command line, using only the public C header.
-// Exit codes (handle.h): 0 success, 1 failure, 2 wrong command line, 130 interrupted. Errors go to standard error.
+// nf: trains, scores and samples normalizing flows from the command line, using only the public header nf.hpp.
+// Exit codes (common/failure.h): 0 success, 1 failure, 2 wrong command line, 130 interrupted. Errors go to standard error.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 
-#include "src/cli/commands.h"
-#include "src/cli/handle.h"
-#include "src/cli/help.h"
-#include "src/cli/text.h"
+#include "src/cli/common/commands.h"
+#include "src/cli/common/failure.h"
+#include "src/cli/common/help.h"
+#include "src/cli/common/settings.h"
+#include "src/cli/common/text.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 
 int print_error(const std::string& message, const std::string& hint, int code) {
@@ -24,6 +26,17 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   for (const CLI::Option* o : app.get_options())
     for (const std::string& name : o->get_lnames()) flags.push_back("--" + name);
   return flags;
+}
+
+// Returns the flag of the command that is nearest to a word, also by the names of other libraries for options.
+std::string nearest_flag(const std::string& word, const std::vector<std::string>& known) {
+  const std::string near = nearest(word, known);
+  if (!near.empty() || !word.starts_with("--")) return near;
+  std::string name = word.substr(2);
+  std::replace(name.begin(), name.end(), '-', '_');
+  std::string flag = "--" + nearest_option(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return std::find(known.begin(), known.end(), flag) == known.end() ? std::string() : flag;
 }
 
 // Rewords CLI11's "--steps: At Most 1 required but received 2" and "--steps: 1 required INT missing".
@@ -55,7 +68,7 @@ int usage_error(const CLI::App& app, const CLI::ParseError& e) {
         known.push_back(sub->get_name());
     }
     const std::string word = extra.front().substr(0, extra.front().find('='));
-    const std::string near = nearest(word, known);
+    const std::string near = flag ? nearest_flag(word, known) : nearest(word, known);
     const char* what = flag ? "option" : at == &app ? "command" : "argument";
     return print_error(command + " has no " + what + " " + word + (near.empty() ? "" : "; did you mean " + near + "?"),
                        help, kUsage);
@@ -107,14 +120,16 @@ int run(int argc, char** argv) {
   return code;
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli
 
 int main(int argc, char** argv) {
-  using namespace nf::cli;
+  using namespace cli;
   try {
     return run(argc, argv);
   } catch (const Failure& e) {
     return print_error(e.what(), e.hint, e.code);
+  } catch (const nf::Exception& e) {
+    return print_error(*e.what() ? e.what() : nf::status_name(e.status()), {}, kFailed);
   } catch (const std::bad_alloc&) {
     return print_error("out of memory", {}, kFailed);
   } catch (const std::exception& e) {

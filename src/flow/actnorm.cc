@@ -9,7 +9,7 @@
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class ActNorm final : public Layer {
@@ -43,4 +43,4 @@ NF_PART(Layer, actnorm, ActNorm,
         "scales and shifts every column; initialized so that the first data come out standardized",
         "Kingma & Dhariwal 2018, Glow, section 3.1");
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,12 +5,12 @@
 #include "src/flow/mask.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class AdditiveCoupling final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     MaskConfig mask;
     NetChoice net;
     void fields(Fields& f) override {
@@ -45,4 +45,4 @@ class AdditiveCoupling final : public Layer {
 NF_PART(Layer, additive_coupling, AdditiveCoupling, "shifts some columns by a net of the others (NICE); keeps volume",
         "Dinh et al. 2015, NICE, eq. 9");
 
-}  // namespace nf
+}  // namespace libnf

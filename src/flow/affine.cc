@@ -10,12 +10,12 @@
 #include "runtime/core/rows.h"
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Affine final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t rank = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -78,4 +78,4 @@ NF_PART(
     Layer, affine, Affine, "full affine map: a learned triangular matrix with an optional low-rank perturbation",
     "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle");
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,12 +6,12 @@
 #include "src/flow/mask.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class AffineCoupling final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     MaskConfig mask;
     ScaleMap scale = ScaleMap::bounded_exp;
     double cap = 3;
@@ -57,4 +57,4 @@ class AffineCoupling final : public Layer {
 NF_PART(Layer, affine_coupling, AffineCoupling, "scales and shifts some columns by a net of the others (RealNVP)",
         "Dinh et al. 2017, Density estimation using Real NVP, eq. 7-8");
 
-}  // namespace nf
+}  // namespace libnf

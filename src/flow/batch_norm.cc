@@ -10,14 +10,14 @@
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Variance : uint8_t { unbiased, biased };
 
 class BatchNorm final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     double eps = 1e-5;
     double momentum = 0.1;
     bool affine = true;
@@ -44,16 +44,16 @@ class BatchNorm final : public Layer {
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
     const Mapped y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
-                             : nf::affine(t, x, log_deviation(s), s.param(mean_), true);
+                             : libnf::affine(t, x, log_deviation(s), s.param(mean_), true);
     if (!config_.affine) return y;
-    const Mapped z = nf::affine(t, y.y, log_weight(s), s.param(bias_), false);
+    const Mapped z = libnf::affine(t, y.y, log_weight(s), s.param(bias_), false);
     return {z.y, add(t, y.log_det, z.log_det)};
   }
 
   Mapped inverse(const Scope& s, Var z, Var) const override {
     Tape& t = s.tape;
-    const Mapped y = config_.affine ? nf::affine(t, z, log_weight(s), s.param(bias_), true) : Mapped{z, nullptr};
-    const Mapped x = nf::affine(t, y.y, log_deviation(s), s.param(mean_), false);
+    const Mapped y = config_.affine ? libnf::affine(t, z, log_weight(s), s.param(bias_), true) : Mapped{z, nullptr};
+    const Mapped x = libnf::affine(t, y.y, log_deviation(s), s.param(mean_), false);
     return {x.y, y.log_det ? add(t, y.log_det, x.log_det) : x.log_det};
   }
 
@@ -91,4 +91,4 @@ NF_PART(Layer, batch_norm, BatchNorm,
         "normalizes columns by batch statistics in training and by running statistics otherwise",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.7");
 
-}  // namespace nf
+}  // namespace libnf

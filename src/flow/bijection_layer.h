@@ -3,7 +3,7 @@
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 
 class BijectionLayer : public Layer {
  public:
@@ -19,4 +19,4 @@ class BijectionLayer : public Layer {
   double a_, b_, inverse_a_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 // log_det is +infinity, its limit. A row with an exact 0 is reported as not finite; shift such columns first.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Cbrt final : public BijectionLayer {
@@ -18,4 +18,4 @@ class Cbrt final : public BijectionLayer {
 NF_PART(Layer, cbrt, Cbrt, "cube root with sign: shortens both tails; infinite log_det at exactly 0",
         "Dillon et al. 2017, TensorFlow distributions (as a bijector of both signs)", Domain::nonzero, Domain::nonzero);
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr int64_t kMaxLayers = 10000;  // in a model, after repeats are expanded
 
@@ -18,4 +18,4 @@ struct LayerSpec {
   bool invert = false;
 };
 
-}  // namespace nf
+}  // namespace libnf

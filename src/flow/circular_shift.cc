@@ -11,13 +11,13 @@
 #include "runtime/op/circular.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class CircularShift final : public Layer {
  public:
   enum class Range : uint8_t { symmetric, positive };
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Range range = Range::symmetric;
     double bound = 3.141592653589793, turns = 0;
     bool learned = true;
@@ -69,4 +69,4 @@ class CircularShift final : public Layer {
 NF_PART(Layer, circular_shift, CircularShift, "shifts columns on a circle by learned amounts",
         "Rezende et al. 2020, Normalizing flows on tori and spheres, section 2.1.2", Domain::unit, Domain::unit);
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include "src/flow/layer.h"
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 
 class ColumnOrder : public Layer {
  public:
@@ -19,4 +19,4 @@ class ColumnOrder : public Layer {
   std::vector<int32_t> order_, back_;
 };
 
-}  // namespace nf
+}  // namespace libnf

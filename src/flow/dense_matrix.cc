@@ -4,7 +4,7 @@
 
 #include "runtime/kernel/random.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 constexpr uint32_t kRotationStream = 0x726f7461;  // separate from the streams of samples and initial values
 }
@@ -54,4 +54,4 @@ std::vector<double> random_rotation(int64_t n, uint64_t seed, uint64_t key) {
   return q;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 
 // A matrix has d^2 numbers and drawing a rotation takes d^3 work, so larger specs are refused before memory is taken.
 inline constexpr int64_t kMaxDenseColumns = 4096;
@@ -24,4 +24,4 @@ inline Var for_every_row(const Scope& s, Var x, Var log_det) {
 inline Var plus_bias(const Scope& s, Var x, Var bias) { return bias ? add(s.tape, x, bias) : x; }
 inline Var minus_bias(const Scope& s, Var x, Var bias) { return bias ? sub(s.tape, x, bias) : x; }
 
-}  // namespace nf
+}  // namespace libnf

@@ -13,12 +13,12 @@
 #include "runtime/op/dequantize.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Dequantize final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t levels = 0;
     double step = 1;
     std::vector<int64_t> columns;
@@ -56,4 +56,4 @@ NF_PART(Layer, dequantize, Dequantize,
         "adds uniform noise to columns of integers or levels, which makes them continuous",
         "Theis et al. 2016, A note on the evaluation of generative models, section 3.1", Domain::integer, Domain::real);
 
-}  // namespace nf
+}  // namespace libnf

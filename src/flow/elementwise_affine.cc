@@ -3,7 +3,7 @@
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class ElementwiseAffine final : public Layer {
@@ -29,4 +29,4 @@ class ElementwiseAffine final : public Layer {
 NF_PART(Layer, elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
         "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without data-dependent initialization)");
 
-}  // namespace nf
+}  // namespace libnf

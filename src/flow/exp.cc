@@ -1,7 +1,7 @@
 // Exponential: z = e^x, log_det = sum x;   inverse x = log z, NaN for z < 0. Inverted, it maps positive data to reals.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Exp final : public BijectionLayer {
@@ -15,4 +15,4 @@ class Exp final : public BijectionLayer {
 NF_PART(Layer, exp, Exp, "z = e^x, onto the positive numbers",
         "Dillon et al. 2017, TensorFlow distributions (Exp bijector)", Domain::real, Domain::positive);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,12 +3,12 @@
 // shape.
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Flatten final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     std::vector<int64_t> shape;
     void fields(Fields& f) override {
       f.integers("shape",
@@ -22,7 +22,7 @@ class Flatten final : public Layer {
   Mapped forward(const Scope&, Var x, Var) const override { return {x, nullptr}; }
   Mapped inverse(const Scope&, Var z, Var) const override { return {z, nullptr}; }
 
-  static Dims other_side(const nf::Config& config, const Declare& d, bool inverted) {
+  static Dims other_side(const libnf::Config& config, const Declare& d, bool inverted) {
     const auto& shape = static_cast<const Config&>(config).shape;
     if (shape.empty()) return inverted ? d.event : Dims{d.columns()};
     if (shape.size() == 2) d.reject("shape", "two numbers; write [columns] or [height, width, channels]");
@@ -44,4 +44,4 @@ class Flatten final : public Layer {
 
 NF_PART(Layer, flatten, Flatten, "turns the event into a vector", "", Domain::real, Domain::real, Flatten::other_side);
 
-}  // namespace nf
+}  // namespace libnf

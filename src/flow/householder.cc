@@ -5,12 +5,12 @@
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Householder final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t reflections = 0;
     void fields(Fields& f) override {
       f.integer("reflections", "number of reflections; 0 = one per column, at most 16", reflections, 0, 4096);
@@ -37,4 +37,4 @@ class Householder final : public Layer {
 NF_PART(Layer, householder, Householder, "learned rotation by a sequence of reflections",
         "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow");
 
-}  // namespace nf
+}  // namespace libnf

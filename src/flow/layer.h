@@ -9,7 +9,7 @@
 #include "src/part/registry.h"
 #include "src/part/scope.h"
 
-namespace nf {
+namespace libnf {
 
 class Layer {
  public:
@@ -49,4 +49,4 @@ struct LayerKind : PartKind {
   Dims (*rest)(const Config& config, const Declare& d) = nullptr;
 };
 
-}  // namespace nf
+}  // namespace libnf

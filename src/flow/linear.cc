@@ -3,12 +3,12 @@
 // transposed, [in, out]. A singular W gives a log_det of -infinity and an inverse that is not finite.
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Linear final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t seed = 0;
     bool bias = true;
     void fields(Fields& f) override {
@@ -43,4 +43,4 @@ class Linear final : public Layer {
 NF_PART(Layer, linear, Linear, "learned matrix without constraints; its determinant by LU",
         "Kingma & Dhariwal 2018, Glow, eq. 9");
 
-}  // namespace nf
+}  // namespace libnf

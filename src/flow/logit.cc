@@ -4,12 +4,12 @@
 // [-alpha, 1 + alpha] (to first order) become NaN; the inverse is the sigmoid layer with the same alpha.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Logit final : public BijectionLayer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     double alpha = 1e-5;
     void fields(Fields& f) override {
       f.real("alpha", "x is squeezed to [alpha, 1 - alpha], which keeps z finite at 0 and 1; 0 = no squeezing", alpha,
@@ -24,4 +24,4 @@ class Logit final : public BijectionLayer {
 NF_PART(Layer, logit, Logit, "log p/(1 - p) of p = alpha + (1 - 2 alpha) x: from [0, 1] to the reals",
         "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::unit, Domain::real);
 
-}  // namespace nf
+}  // namespace libnf

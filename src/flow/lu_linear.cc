@@ -4,13 +4,13 @@
 
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class LuLinear final : public Layer {
  public:
   enum class Start : uint8_t { identity, random };
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Start init = Start::identity;
     double eps = 1e-3;
     bool bias = true;
@@ -64,4 +64,4 @@ class LuLinear final : public Layer {
 NF_PART(Layer, lu_linear, LuLinear, "learned matrix L U of triangular factors",
         "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
 
-}  // namespace nf
+}  // namespace libnf

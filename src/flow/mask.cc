@@ -4,7 +4,7 @@
 
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 
 void MaskConfig::fields(Fields& f) {
   static constexpr const char* kNames[] = {"halves", "alternating", "random", "channel", "checkerboard"};
@@ -50,4 +50,4 @@ Mask::Mask(const MaskConfig& config, const Declare& d) {
   for (int32_t i = 0; i < n; ++i) (moves[static_cast<size_t>(i)] ? transform : pass).push_back(i);
 }
 
-}  // namespace nf
+}  // namespace libnf

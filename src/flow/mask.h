@@ -6,7 +6,7 @@
 #include "src/part/declare.h"
 #include "src/part/fields.h"
 
-namespace nf {
+namespace libnf {
 
 enum class MaskKind : uint8_t { halves, alternating, random, channel, checkerboard };
 
@@ -32,4 +32,4 @@ struct Mask {
   Mask(const MaskConfig& config, const Declare& d);
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,12 +7,12 @@
 #include "src/flow/layer.h"
 #include "src/net/autoregressive.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class MaskedAutoregressive final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     AutoregressiveConfig net;
     ColumnScale scale = ColumnScale::bounded_exp;
     double cap = 3;
@@ -43,4 +43,4 @@ NF_PART(Layer, masked_autoregressive, MaskedAutoregressive,
         "scales and shifts every column by a masked net of the columns before it (MAF; inverted: IAF)",
         "Papamakarios et al. 2017, Masked Autoregressive Flow, eq. 3-4; Kingma et al. 2016, IAF, eq. 9-10");
 
-}  // namespace nf
+}  // namespace libnf

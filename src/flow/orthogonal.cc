@@ -2,12 +2,12 @@
 // z = Q x, x = Q^T z, log_det = 0. Nothing is learned; "rotation" is stored transposed.
 #include "src/flow/dense_matrix.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Orthogonal final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
       f.integer("seed", "seed of the random rotation; layers of a model differ even with equal seeds", seed, 0,
@@ -37,4 +37,4 @@ class Orthogonal final : public Layer {
 NF_PART(Layer, orthogonal, Orthogonal, "fixed random rotation",
         "Mezzadri 2007, How to generate random matrices from the classical compact groups");
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,12 +1,12 @@
 // Reorders the columns as given: z_j = x_{order[j]}, log_det = 0.
 #include "src/flow/column_order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Permutation final : public ColumnOrder {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     std::vector<int64_t> order;
     void fields(Fields& f) override {
       f.integers("order", "column j of z is column order[j] of x; empty = the order stays", order, 0, INT32_MAX,
@@ -39,4 +39,4 @@ class Permutation final : public ColumnOrder {
 
 NF_PART(Layer, permutation, Permutation, "puts the columns into a given order", "Dinh et al. 2017, section 3.5");
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,12 +10,12 @@
 #include "src/flow/root_fields.h"
 #include "src/net/row_params.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Planar final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     PlanarMap map;
     RowParamsConfig params;
     void fields(Fields& f) override {
@@ -52,4 +52,4 @@ class Planar final : public Layer {
 NF_PART(Layer, planar, Planar, "adds a vector times a function of one projection of the row; invertible",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 10-12, A.1");
 
-}  // namespace nf
+}  // namespace libnf

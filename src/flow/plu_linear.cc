@@ -10,13 +10,13 @@
 #include "src/flow/dense_matrix.h"
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class PluLinear final : public Layer {
  public:
   enum class Start : uint8_t { rotation, permutation };
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Start init = Start::rotation;
     int64_t seed = 0;
     bool bias = true;
@@ -114,4 +114,4 @@ class PluLinear final : public Layer {
 NF_PART(Layer, plu_linear, PluLinear, "learned matrix P L U with a fixed permutation P (an invertible 1x1 convolution)",
         "Kingma & Dhariwal 2018, Glow, eq. 10-11");
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,12 +5,12 @@
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Prelu final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     double slope = 0.25;
     void fields(Fields& f) override { f.real("slope", "initial slope for negative numbers", slope, 1e-3, 1e3); }
   };
@@ -30,4 +30,4 @@ class Prelu final : public Layer {
 NF_PART(Layer, prelu, Prelu, "scales negative numbers by a learned slope per column",
         "He et al. 2015, Delving deep into rectifiers, eq. 1, as a bijection");
 
-}  // namespace nf
+}  // namespace libnf

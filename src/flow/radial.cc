@@ -8,12 +8,12 @@
 #include "src/flow/layer.h"
 #include "src/net/row_params.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Radial final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     RowParamsConfig params;
     void fields(Fields& f) override { params.fields(f); }
   };
@@ -38,4 +38,4 @@ class Radial final : public Layer {
 NF_PART(Layer, radial, Radial, "moves rows toward a point or away from it, depending on their distance; invertible",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 14, A.2");
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,7 +1,7 @@
 // Reverses the columns: z_j = x_{D-1-j}, log_det = 0.
 #include "src/flow/column_order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Reverse final : public ColumnOrder {
@@ -21,4 +21,4 @@ class Reverse final : public ColumnOrder {
 
 NF_PART(Layer, reverse, Reverse, "reverses the order of the columns", "Papamakarios et al. 2017, MAF, section 3.2");
 
-}  // namespace nf
+}  // namespace libnf

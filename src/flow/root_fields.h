@@ -3,7 +3,7 @@
 #include "runtime/op/root.h"
 #include "src/part/fields.h"
 
-namespace nf {
+namespace libnf {
 
 inline void root_fields(Fields& f, RootLimits& limits) {
   f.real(
@@ -15,4 +15,4 @@ inline void root_fields(Fields& f, RootLimits& limits) {
             10000);
 }
 
-}  // namespace nf
+}  // namespace libnf

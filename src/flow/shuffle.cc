@@ -1,12 +1,12 @@
 // A fixed random order of the columns, a pure function of (seed, layer): z_j = x_{p(j)}, log_det = 0.
 #include "src/flow/column_order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Shuffle final : public ColumnOrder {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t seed = 0;
     void fields(Fields& f) override {
       f.integer("seed", "seed of the random order; layers of a model differ even with equal seeds", seed, 0, INT64_MAX);
@@ -21,4 +21,4 @@ class Shuffle final : public ColumnOrder {
 NF_PART(Layer, shuffle, Shuffle, "puts the columns into a fixed random order",
         "Durkan et al. 2019, Neural spline flows, section 3");
 
-}  // namespace nf
+}  // namespace libnf

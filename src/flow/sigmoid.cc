@@ -4,12 +4,12 @@
 // become NaN. In float32, T x above about 17 gives exactly 1.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Sigmoid final : public BijectionLayer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     double temperature = 1, alpha = 0;
     void fields(Fields& f) override {
       f.real("temperature", "factor of x", temperature, 1e-2, 1e2);
@@ -25,4 +25,4 @@ class Sigmoid final : public BijectionLayer {
 NF_PART(Layer, sigmoid, Sigmoid, "(1 + e^-x): to (0, 1)/(1 + e^-x): to (0, 1)",
         "Dinh et al. 2017, Density estimation using Real NVP, section 4.1", Domain::real, Domain::unit);
 
-}  // namespace nf
+}  // namespace libnf

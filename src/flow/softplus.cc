@@ -1,7 +1,7 @@
 // Softplus: z = log(1 + e^x), log_det = -sum softplus(-x);   inverse x = z + log(1 - e^-z), NaN for z < 0.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Softplus final : public BijectionLayer {
@@ -15,4 +15,4 @@ class Softplus final : public BijectionLayer {
 NF_PART(Layer, softplus, Softplus, "z = log(1 + e^x), onto the positive numbers",
         "Dillon et al. 2017, TensorFlow distributions (Softplus bijector)", Domain::real, Domain::positive);
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,12 +8,12 @@
 #include "src/net/row_params.h"
 #include "src/net/spline_column.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Spline final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     SplineConfig spline;
     RowParamsConfig params;
     void fields(Fields& f) override {
@@ -49,4 +49,4 @@ class Spline final : public Layer {
 NF_PART(Layer, spline, Spline, "a learned monotone spline for every column",
         "Durkan et al. 2019, Neural spline flows, section 3.1");
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,12 +8,12 @@
 #include "src/net/autoregressive.h"
 #include "src/net/spline_column.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class SplineAutoregressive final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     SplineConfig spline;
     bool scale_by_width = false;
     AutoregressiveConfig net;
@@ -42,4 +42,4 @@ NF_PART(Layer, spline_autoregressive, SplineAutoregressive,
         "a monotone spline for every column, given by a masked net of the columns before it (NSF, autoregressive)",
         "Durkan et al. 2019, Neural spline flows, section 3");
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,12 +11,12 @@
 #include "src/net/net.h"
 #include "src/net/spline_column.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class SplineCoupling final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     MaskConfig mask;
     SplineConfig spline;
     bool unconditional = false;
@@ -90,4 +90,4 @@ class SplineCoupling final : public Layer {
 NF_PART(Layer, spline_coupling, SplineCoupling, "monotone splines for some columns, given by a net of the others (NSF)",
         "Durkan et al. 2019, Neural spline flows, section 3; Rezende et al. 2020 for circles");
 
-}  // namespace nf
+}  // namespace libnf

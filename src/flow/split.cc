@@ -18,14 +18,14 @@
 #include "src/net/net.h"
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Prior : uint8_t { learned, fixed };
 
 class Split final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     int64_t keep = 0;
     Prior prior = Prior::learned;
     ScaleMap scale = ScaleMap::bounded_exp;
@@ -73,13 +73,13 @@ class Split final : public Layer {
   }
 
   // Returns a vector for z; inverted, the event keeps its shape.
-  static Dims other_side(const nf::Config&, const Declare& d, bool inverted) {
+  static Dims other_side(const libnf::Config&, const Declare& d, bool inverted) {
     return inverted ? d.event : Dims{d.columns()};
   }
-  static const std::vector<LayerSpec>& layers(const nf::Config& config) {
+  static const std::vector<LayerSpec>& layers(const libnf::Config& config) {
     return static_cast<const Config&>(config).layers;
   }
-  static Dims kept(const nf::Config& config, const Declare& d) {
+  static Dims kept(const libnf::Config& config, const Declare& d) {
     const int64_t keep = static_cast<const Config&>(config).keep;
     Dims h = d.event;
     int64_t& n = h[h.rank - 1];
@@ -91,7 +91,7 @@ class Split final : public Layer {
     n = keep ? keep : (n + 1) / 2;
     return h;
   }
-  static Dims rest(const nf::Config& config, const Declare& d) {
+  static Dims rest(const libnf::Config& config, const Declare& d) {
     Dims r = d.event;
     r[r.rank - 1] -= kept(config, d).last();
     return r;
@@ -128,4 +128,4 @@ NF_PART(Layer, split, Split,
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6; Kingma & Dhariwal 2018, Glow, section 3",
         Domain::real, Domain::real, Split::other_side, Split::layers, Split::kept, Split::rest);
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,12 +9,12 @@
 // and b of what remains. A pair undoes exactly what the same pair does.
 #include "src/flow/column_order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Squeeze final : public ColumnOrder {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     std::vector<int64_t> factor = {2};
     void fields(Fields& f) override {
       f.integers("factor",
@@ -26,7 +26,7 @@ class Squeeze final : public ColumnOrder {
 
   Squeeze(const Config&, const Declare& d) : ColumnOrder(order(d.event, d.out)) {}
 
-  static Dims other_side(const nf::Config& config, const Declare& d, bool inverted) {
+  static Dims other_side(const libnf::Config& config, const Declare& d, bool inverted) {
     const auto& factor = static_cast<const Config&>(config).factor;
     const Dims& e = d.event;
     if (e.rank != 3) d.reject("type", "squeeze takes an event [height, width, channels], not a vector");
@@ -70,4 +70,4 @@ NF_PART(Layer, squeeze, Squeeze, "turns blocks of pixels into channels of fewer 
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6", Domain::real, Domain::real,
         Squeeze::other_side);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Standardize final : public Layer {
@@ -42,4 +42,4 @@ class Standardize final : public Layer {
 NF_PART(Layer, standardize, Standardize, "columns to mean 0 and standard deviation 1, as fitted on the training data",
         "elementwise affine map with constants of the data");
 
-}  // namespace nf
+}  // namespace libnf

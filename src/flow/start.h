@@ -4,7 +4,7 @@
 #include "runtime/tape/params.h"
 #include "src/part/declare.h"
 
-namespace nf {
+namespace libnf {
 
 // Sets element j of a tensor to value(j, its old value).
 template <class F>
@@ -21,4 +21,4 @@ void write_param(const ParamStore& store, ParamId id, F&& value) {
   update_param(store, id, [&](int64_t j, double) { return value(j); });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -18,7 +18,7 @@
 #include "src/flow/root_fields.h"
 #include "src/net/row_params.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Basis : uint8_t { orthogonal, householder, triangular };
@@ -44,7 +44,7 @@ class TrianglesForm final : public DenseForm {
 
 class Sylvester final : public Layer {
  public:
-  struct Config final : nf::Config {
+  struct Config final : libnf::Config {
     Basis basis = Basis::orthogonal;
     int64_t columns = 8, reflections = 8;
     Flip flip = Flip::alternate;
@@ -120,4 +120,4 @@ class Sylvester final : public Layer {
 NF_PART(Layer, sylvester, Sylvester, "adds a matrix times tanh of M projections of the row; invertible",
         "van den Berg et al. 2018, Sylvester normalizing flows for variational inference, eq. 8-14");
 
-}  // namespace nf
+}  // namespace libnf

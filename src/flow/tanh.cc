@@ -1,7 +1,7 @@
 // Tanh: z = tanh x, log_det = sum 2 (log 2 - |x| - log(1 + e^(-2 |x|)));   inverse x = atanh z, NaN for |z| > 1.
 #include "src/flow/bijection_layer.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Tanh final : public BijectionLayer {
@@ -15,4 +15,4 @@ class Tanh final : public BijectionLayer {
 NF_PART(Layer, tanh, Tanh, "z = tanh x, onto (-1, 1)", "Dillon et al. 2017, TensorFlow distributions (Tanh bijector)",
         Domain::real, Domain::symmetric);
 
-}  // namespace nf
+}  // namespace libnf

@@ -13,7 +13,7 @@
 #include "runtime/core/status.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr mode_t kDefaultMode = 0666;  // the kernel applies the umask
@@ -129,4 +129,4 @@ void AtomicFile::commit() {
             shown_.c_str());
 }
 
-}  // namespace nf
+}  // namespace libnf

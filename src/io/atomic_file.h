@@ -11,7 +11,7 @@
 #include "src/io/byte_sink.h"
 #include "src/io/posix.h"
 
-namespace nf {
+namespace libnf {
 
 class AtomicFile final : public ByteSink {
  public:
@@ -39,4 +39,4 @@ class AtomicFile final : public ByteSink {
   size_t buffered_ = 0;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,10 +1,10 @@
 // Destination of serialized bytes: a file saved atomically, memory, or a stream callback of the host.
-// write() accepts all of the bytes or throws nf::Error; writers never seek.
+// write() accepts all of the bytes or throws libnf::Error; writers never seek.
 #pragma once
 #include <cstddef>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 
 struct ByteSink {
   virtual void write(const void* data, size_t bytes) = 0;
@@ -25,4 +25,4 @@ class MemorySink final : public ByteSink {
   std::vector<std::byte> bytes_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "src/io/number.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMaxColumns = int64_t{1} << 20;
@@ -163,4 +163,4 @@ CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvO
 template CsvMatrix read_csv<float>(const Allocator&, std::string_view, const CsvOptions&, const char*);
 template CsvMatrix read_csv<double>(const Allocator&, std::string_view, const CsvOptions&, const char*);
 
-}  // namespace nf
+}  // namespace libnf

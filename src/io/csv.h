@@ -14,7 +14,7 @@
 #include "runtime/core/allocator.h"
 #include "src/io/byte_sink.h"
 
-namespace nf {
+namespace libnf {
 
 // Selects a column by its index from 0, or by its name in the header if index < 0.
 struct ColumnRef {
@@ -47,4 +47,4 @@ template <class T>
 void write_csv(ByteSink& sink, const T* data, int64_t rows, int64_t cols, std::span<const std::string> names,
                char separator = ',');
 
-}  // namespace nf
+}  // namespace libnf

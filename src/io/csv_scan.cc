@@ -4,7 +4,7 @@
 #include "runtime/core/status.h"
 #include "src/io/number.h"
 
-namespace nf {
+namespace libnf {
 
 bool CsvScanner::next_row() {
   size_t p = at_;
@@ -79,4 +79,4 @@ void CsvScanner::end_cell() {
   if (at_ < text_.size()) ++at_;
 }
 
-}  // namespace nf
+}  // namespace libnf

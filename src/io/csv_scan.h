@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace nf {
+namespace libnf {
 
 class CsvScanner {
  public:
@@ -33,4 +33,4 @@ class CsvScanner {
   std::string unescaped_;
 };
 
-}  // namespace nf
+}  // namespace libnf

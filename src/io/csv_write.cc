@@ -5,7 +5,7 @@
 #include "runtime/core/status.h"
 #include "src/io/csv.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Quotes names with anything but letters, digits and _, which is safe for every separator, space and byte order mark.
@@ -60,4 +60,4 @@ void write_csv(ByteSink& sink, const T* data, int64_t rows, int64_t cols, std::s
 template void write_csv(ByteSink&, const float*, int64_t, int64_t, std::span<const std::string>, char);
 template void write_csv(ByteSink&, const double*, int64_t, int64_t, std::span<const std::string>, char);
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "runtime/core/status.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 Fd open_regular(const char* path, size_t limit, size_t* size) {
@@ -84,4 +84,4 @@ FileBytes::~FileBytes() {
   if (mapped_) ::munmap(data_, size_);
 }
 
-}  // namespace nf
+}  // namespace libnf

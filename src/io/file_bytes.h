@@ -8,7 +8,7 @@
 #include "runtime/core/allocator.h"
 #include "src/io/posix.h"
 
-namespace nf {
+namespace libnf {
 
 class FileBytes {
  public:
@@ -48,4 +48,4 @@ class FileBytes {
   Fd fd_;  // only for a mapped file
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "src/io/json_reader.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Builds the tree from the reader's events; checks depth and unique keys, which the grammar leaves open.
@@ -143,4 +143,4 @@ Json parse_json(std::string_view text, const char* what, Code code, size_t max_b
   return std::move(builder.root);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -17,7 +17,7 @@
 
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 
 class Json {
  public:
@@ -89,4 +89,4 @@ void append_json_string(std::string_view text, std::string* out);
 // Returns the value as JSON, shortened for messages.
 std::string shown(const Json& value);
 
-}  // namespace nf
+}  // namespace libnf

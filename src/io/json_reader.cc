@@ -6,7 +6,7 @@
 #include "src/io/number.h"
 #include "src/io/utf8.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Reader {
@@ -194,4 +194,4 @@ class Reader {
 
 void read_json(std::string_view text, JsonHandler& handler) { Reader(text, handler).document(); }
 
-}  // namespace nf
+}  // namespace libnf

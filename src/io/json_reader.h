@@ -6,7 +6,7 @@
 
 #include "src/io/json.h"
 
-namespace nf {
+namespace libnf {
 
 // Receives the events in document order. May throw, for example to bound the depth.
 class JsonHandler {
@@ -26,4 +26,4 @@ class JsonHandler {
 // numbers out of the range of double are errors.
 void read_json(std::string_view text, JsonHandler& handler);
 
-}  // namespace nf
+}  // namespace libnf

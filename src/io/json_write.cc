@@ -6,7 +6,7 @@
 #include "src/io/json.h"
 #include "src/io/utf8.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 void append_integer(auto v, std::string* out) {
@@ -99,4 +99,4 @@ std::string shown(const Json& value) {
   return s.substr(0, end) + "...";
 }
 
-}  // namespace nf
+}  // namespace libnf

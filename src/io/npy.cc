@@ -11,7 +11,7 @@
 
 static_assert(std::endian::native == std::endian::little, "byte order of .npy elements is relative to little-endian");
 
-namespace nf {
+namespace libnf {
 namespace {
 
 template <class S>
@@ -113,4 +113,4 @@ void write_npy(ByteSink& sink, DType dtype, const Dims& shape, const void* data)
   sink.write(data, static_cast<size_t>(checked_mul(shape.count(), size_of(dtype))));
 }
 
-}  // namespace nf
+}  // namespace libnf

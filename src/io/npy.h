@@ -11,7 +11,7 @@
 #include "runtime/core/view.h"
 #include "src/io/byte_sink.h"
 
-namespace nf {
+namespace libnf {
 
 struct NpyHeader {
   enum class Kind : uint8_t { boolean, signed_int, unsigned_int, real };
@@ -47,4 +47,4 @@ void read_npy_rows(const NpyHeader& header, std::span<const std::byte> data, int
 // Writes version 1, little-endian, C order, with the data 64-byte aligned in the file.
 void write_npy(ByteSink& sink, DType dtype, const Dims& shape, const void* data);
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "src/io/npy.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
@@ -193,4 +193,4 @@ std::span<const std::byte> npy_data(std::span<const std::byte> file, const NpyHe
   return file.subspan(header.data_offset);
 }
 
-}  // namespace nf
+}  // namespace libnf

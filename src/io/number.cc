@@ -5,8 +5,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Distinguishes underflow from overflow, which from_chars reports alike: a number out of T's range with |x| < 1
@@ -33,6 +34,14 @@ bool below_one(std::string_view s) {
 
 }  // namespace
 
+std::string shown_number(double value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (std::floor(value) == value && std::abs(value) <= kExact) return std::to_string(static_cast<int64_t>(value));
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
 std::string_view trimmed(std::string_view text) {
   const size_t from = text.find_first_not_of(" \t\r");
   if (from == std::string_view::npos) return {};
@@ -58,4 +67,4 @@ NumberKind parse_number(std::string_view text, T* value) {
 template NumberKind parse_number(std::string_view, float*);
 template NumberKind parse_number(std::string_view, double*);
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,8 +1,9 @@
 // Parses decimal numbers as std::from_chars does, independent of the locale, with an optional leading '+'.
 #pragma once
+#include <string>
 #include <string_view>
 
-namespace nf {
+namespace libnf {
 
 enum class NumberKind { finite, infinite_or_nan, empty, not_a_number, out_of_range };
 
@@ -11,6 +12,9 @@ enum class NumberKind { finite, infinite_or_nan, empty, not_a_number, out_of_ran
 template <class T>
 NumberKind parse_number(std::string_view text, T* value);
 
+// Formats a number for messages: whole numbers up to 2^53 with all their digits, others with nine significant ones.
+std::string shown_number(double value);
+
 std::string_view trimmed(std::string_view text);  // removes spaces, tabs and carriage returns at both ends
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 
 #include "runtime/core/fault.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr size_t kMaxTransfer = size_t{1} << 30;  // Linux transfers at most 2 GiB per call
@@ -79,4 +79,4 @@ void* sys_map(int fd, size_t bytes) {
   return p == MAP_FAILED ? nullptr : p;
 }
 
-}  // namespace nf
+}  // namespace libnf

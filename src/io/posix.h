@@ -1,6 +1,6 @@
 // Wraps the few system calls that file code makes: retries EINTR and makes every call a fault point (io.open, io.stat,
 // io.read, io.write, io.fsync, io.close, io.rename, io.map). As in POSIX, they return -1 and set errno; callers turn
-// that into nf::Error with the path.
+// that into libnf::Error with the path.
 #pragma once
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace nf {
+namespace libnf {
 
 class Fd {
  public:
@@ -36,4 +36,4 @@ int sys_fsync(int fd);
 int sys_rename_at(int dir, const char* from, const char* to);  // both in `dir`
 void* sys_map(int fd, size_t bytes);                           // read-only and private; nullptr on failure
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 
 #include "src/io/utf8.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Appends at most `max` bytes and "..." to `out`. (Appends because g++ 12 warns falsely about "x" + string.)
@@ -44,4 +44,4 @@ std::string quote_path(std::string_view path, size_t max) {
   return out;
 }
 
-}  // namespace nf
+}  // namespace libnf

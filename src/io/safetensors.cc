@@ -13,7 +13,7 @@
 
 static_assert(std::endian::native == std::endian::little, "tensor data is little-endian and used in place");
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr size_t kLengthBytes = 8;
@@ -128,4 +128,4 @@ const std::string* SafeTensors::metadata(std::string_view key) const {
   return it == metadata_.end() ? nullptr : &it->second;
 }
 
-}  // namespace nf
+}  // namespace libnf

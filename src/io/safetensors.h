@@ -17,7 +17,7 @@
 
 #include "src/io/byte_sink.h"
 
-namespace nf {
+namespace libnf {
 
 enum class TensorType : uint8_t { f32, f64, i64, u8, u64 };
 size_t size_of(TensorType t);
@@ -78,4 +78,4 @@ class SafeTensors {
   Metadata metadata_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "src/io/json_reader.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 enum class Where { root, top, tensor, metadata, shape, offsets, end };
@@ -170,4 +170,4 @@ SafeTensorsHeader parse_safetensors_header(std::string_view json, size_t max_ran
   return handler.take();
 }
 
-}  // namespace nf
+}  // namespace libnf

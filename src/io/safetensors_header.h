@@ -8,7 +8,7 @@
 
 #include "src/io/safetensors.h"
 
-namespace nf {
+namespace libnf {
 
 struct HeaderTensor {
   std::string name;
@@ -25,4 +25,4 @@ struct SafeTensorsHeader {
 // `json` is the header text. Error{format} for any deviation from the format.
 SafeTensorsHeader parse_safetensors_header(std::string_view json, size_t max_rank);
 
-}  // namespace nf
+}  // namespace libnf

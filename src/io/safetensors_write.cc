@@ -10,7 +10,7 @@
 #include "src/io/utf8.h"
 #include "src/io/xxh64.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 void append_name(std::string_view s, const char* what, std::string* out) {
@@ -113,4 +113,4 @@ void write_safetensors(ByteSink& sink, const Metadata& metadata, std::span<const
   for (const TensorRef& t : order) sink.write(t.data, byte_size(t));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/io/npy.h"
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Recognizes common other formats, to fail with advice instead of "line 1, column 1: '\x1f\x8b...' is not a number".
@@ -143,7 +143,7 @@ Table load_table(const Allocator& allocator, const char* path, const TableOption
 }
 
 void save_npy(const char* path, const View& m) {
-  check_matrix(m);
+  if (!m.contiguous()) fail(Code::argument, "the array to save must be contiguous");
   AtomicFile file(path);
   write_npy(file, m.dtype, m.shape, m.data);
   file.commit();
@@ -159,4 +159,4 @@ void save_csv(const char* path, const View& m, std::span<const std::string> name
   file.commit();
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
 #include "src/io/csv.h"
 #include "src/io/file_bytes.h"
 
-namespace nf {
+namespace libnf {
 
 enum class MapFile : uint8_t { automatic, on, off };
 inline constexpr size_t kMapFrom = size_t{1} << 30;  // MapFile::automatic maps files of at least this many bytes
@@ -42,4 +42,4 @@ Table load_table(const Allocator& allocator, const char* path, const TableOption
 void save_npy(const char* path, const View& m);
 void save_csv(const char* path, const View& m, std::span<const std::string> names);
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,7 +1,7 @@
 // Validates UTF-8; see utf8.h.
 #include "src/io/utf8.h"
 
-namespace nf {
+namespace libnf {
 
 size_t utf8_length(std::string_view s, size_t i) {
   const auto byte = [&](size_t k) { return i + k < s.size() ? static_cast<unsigned char>(s[i + k]) : 0u; };
@@ -25,4 +25,4 @@ bool is_utf8(std::string_view s) {
   return true;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <string_view>
 
-namespace nf {
+namespace libnf {
 
 // Returns the number of bytes of the character at s[i], or 0 if it is not a valid character.
 size_t utf8_length(std::string_view s, size_t i);
 
 bool is_utf8(std::string_view s);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 
 static_assert(std::endian::native == std::endian::little, "XXH64 and the file formats here read little-endian words");
 
-namespace nf {
+namespace libnf {
 namespace {
 
 uint64_t load64(const unsigned char* p) {
@@ -69,4 +69,4 @@ uint64_t Xxh64::digest() const {
   return h ^ h >> 32;
 }
 
-}  // namespace nf
+}  // namespace libnf

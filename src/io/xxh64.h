@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nf {
+namespace libnf {
 
 class Xxh64 {
  public:
@@ -26,4 +26,4 @@ class Xxh64 {
   size_t tail_bytes_ = 0;
 };
 
-}  // namespace nf
+}  // namespace libnf

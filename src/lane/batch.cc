@@ -1,11 +1,12 @@
 #include "src/lane/batch.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Overwrites rows without weight by a copy of a row that has weight, because 0 * NaN is NaN. Returns false if no row
@@ -30,10 +31,35 @@ bool replace_unweighted(const View& weight, const Block& b) {
 
 }  // namespace
 
+Batch part_of(const Batch& batch, int64_t first, int64_t count) {
+  Batch part = batch;
+  for (View* v : {&part.x, &part.context, &part.weight, &part.scores})
+    if (v->data && !(v == &part.context && v->shape[0] == 1)) *v = rows_of_view(*v, first, count);
+  part.random.first_row += first;
+  if (part.numbers) part.numbers += first;
+  part.first_number += first;
+  return part;
+}
+
+void check_weights(const Batch& batch, double sums[2]) {
+  const int64_t n = batch.rows();
+  sums[0] = sums[1] = static_cast<double>(n);
+  if (!batch.weight.data) return;
+  sums[0] = sums[1] = 0;
+  for (int64_t r = 0; r < n; ++r) {
+    const double w = scalar_at(batch.weight, r);
+    if (!(w >= 0) || std::isinf(w))
+      fail_at(Code::argument, {batch.number(r), -1}, "weight[%lld] = %g; weights are finite and not negative",
+              static_cast<long long>(batch.number(r)), w);
+    sums[0] += w;
+    sums[1] += w > 0;
+  }
+}
+
 bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Block* block) {
   Tape& t = lane.tape();
   t.random = batch.random;
-  t.random.first_row = first;
+  t.random.first_row += first;
   block->first = first;
   block->x = load_rows(t, batch.x, first, rows);
   block->context =
@@ -69,15 +95,20 @@ Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
   return b;
 }
 
-Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row) {
+bool is_finite_row(Lane& lane, const View& rows, int64_t row) {
+  const TapeScope scope(lane.tape());
+  return all_finite(load_rows(lane.tape(), rows, rows.shape[0] == 1 ? 0 : row, 1));
+}
+
+Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch& batch, int64_t row, bool inverse) {
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
   Var x = load_rows(t, batch.x, row, 1);
   Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
-  Density::Location where = model.first_nonfinite(lane.scope(), x, c);
+  Density::Location where = model.first_nonfinite(lane.scope(), x, c, inverse);
   t.recording = t.training = true;
   return where;
 }
 
-}  // namespace nf
+}  // namespace libnf

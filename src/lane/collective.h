@@ -6,7 +6,7 @@
 #include "runtime/core/status.h"
 #include "runtime/core/view.h"
 
-namespace nf {
+namespace libnf {
 
 // With a nullptr function there is one process.
 struct Collective {
@@ -22,4 +22,4 @@ struct Collective {
   }
 };
 
-}  // namespace nf
+}  // namespace libnf

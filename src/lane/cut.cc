@@ -4,7 +4,7 @@
 
 #include "runtime/core/checked.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kRows = 128, kWorthSplitting = 32;
@@ -47,4 +47,4 @@ BatchCut old_cut_of(const Density& model) {
   return {0, model.params().param_count(), block_rows(model.params(), model.columns(), {})};
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr int64_t kMaxLanes = 64;
 
@@ -38,4 +38,4 @@ BatchCut old_cut_of(const Density& model);
 // Returns the first row of a lane, which is the end of the lane before.
 inline int64_t lane_begin(int64_t batch, int64_t lane, int64_t lanes) { return batch * lane / lanes; }
 
-}  // namespace nf
+}  // namespace libnf

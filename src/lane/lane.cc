@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nf {
+namespace libnf {
 
 Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained)
     : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
@@ -42,19 +42,24 @@ Lane Lanes::make(bool constants) const {
 void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
   keeps_graphs_ = keeps_graphs;
   while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
+  for (auto& lane : lanes_)
+    if (constants) lane->need_constants(model_.params(), mirror_);
   begun_.resize(lanes_.size());
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
-  while (static_cast<int64_t>(tapes_.size()) < tapes)
+  most_tapes_ = std::max(most_tapes_, tapes);
+  while (static_cast<int64_t>(tapes_.size()) < most_tapes_)
     tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
 }
 
-void Lanes::begin_step(int64_t count) {
+void Lanes::begin_step(int64_t count, bool training) {
   count_ = count;
+  training_ = training;
   std::fill(begun_.begin(), begun_.end(), 0);
 }
 
 void Lanes::enter(int64_t lane, size_t tape) {
   LaneTape& on = *tapes_[tape];
+  on.tape.training = training_;
   char& begun = begun_[static_cast<size_t>(lane)];
   if (!begun)
     (*this)[lane].begin_step(on, lane, count_);
@@ -79,4 +84,4 @@ size_t Lanes::bytes() const {
   return n;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "runtime/core/executor.h"
 #include "src/lane/cut.h"
 
-namespace nf {
+namespace libnf {
 
 // A tape, and a mark to rewind it to empty.
 struct LaneTape {
@@ -67,7 +67,10 @@ class Lanes {
   Executor& executor() const { return executor_; }
   Lane make(bool constants) const;
 
-  void begin_step(int64_t count);
+  // training: with dropout and statistics of batches.
+  void begin_step(int64_t count, bool training);
+  // Of lane 0, which holds the sum over lanes once somebody has added them up.
+  void* gradient() { return lanes_[0]->grads<void>(); }
   int64_t count() const { return count_; }
   Lane& operator[](int64_t i) { return *lanes_[static_cast<size_t>(i)]; }
   // Runs one section of a step: body(lane) for every lane, on any threads.
@@ -88,8 +91,9 @@ class Lanes {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<LaneTape>> tapes_;
   std::vector<char> begun_;  // per lane: whether it began this step
-  bool keeps_graphs_ = false;
+  bool keeps_graphs_ = false, training_ = true;
   int64_t count_ = 0;
+  int64_t most_tapes_ = 0;  // that any step needed, made at once after drop_tapes()
 };
 
 template <class F>
@@ -111,4 +115,4 @@ void Lanes::each(F&& body) {
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "src/lane/collective.h"
 #include "src/lane/cut.h"
 
-namespace nf {
+namespace libnf {
 
 class LaneSums {
  public:
@@ -60,4 +60,4 @@ class LaneSums {
   Buffer memory_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 namespace {
 using At = std::function<double(int64_t)>;
 
@@ -84,4 +84,4 @@ void check_buffer(Code code, Invariant invariant, const std::string& name, const
            words(invariant));
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,10 +8,10 @@
 #include "runtime/core/status.h"
 #include "src/part/declare.h"
 
-namespace nf {
+namespace libnf {
 
 // at(k) returns element k as it is stored, row-major; all elements are finite. Throws Error{code}.
 void check_buffer(Code code, Invariant invariant, const std::string& name, const Dims& shape, DType dtype,
                   const std::function<double(int64_t)>& at);
 
-}  // namespace nf
+}  // namespace libnf

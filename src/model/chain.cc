@@ -8,7 +8,7 @@
 #include "src/model/rows.h"
 #include "src/model/segment.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Which copy of a repeated entry of the spec.
@@ -214,6 +214,54 @@ Mapped Chain::trace(const Scope& s, bool inverse, Var from, Var context, const A
   return values(s, layers_, inverse, from, context, after);
 }
 
+Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Var context, Var d_context) const {
+  Tape& t = s.tape;
+  const size_t n = layers_.size();
+  const Dims shape = from->out.shape, column{shape[0]};
+  Pushed all{{from, t.zeros(column)}, {d_from ? d_from : t.zeros(shape), t.zeros(column)}};
+  Var turn[2] = {t.empty(shape), t.empty(shape)}, d_turn[2] = {t.empty(shape), t.empty(shape)};
+  bool rows_move = d_from != nullptr;
+  for (size_t i = 0; i < n; ++i) {
+    const TapeScope scope(t);
+    const LayerInstance& l = layers_[inverse ? n - 1 - i : i];
+    const auto first = [&](Var v) { return columns_of(v->out, 0, l.columns); };
+    const auto rest = [&](Var v) { return columns_of(v->out, l.columns, shape[1] - l.columns); };
+    Var x = t.input(first(all.value.y), true), c = context ? t.input(context->out, true) : nullptr;
+    Motion motions[2];
+    size_t moving = 0;
+    if (rows_move) motions[moving++] = {x, t.input(first(all.tangent.y), false)};
+    if (d_context) motions[moving++] = {c, d_context};
+    Mapped m;
+    OutputTangents d;
+    try {
+      m = apply_to_columns(s, l, x, c, inverse);
+      d = jvp(t, m.y, m.log_det, {motions, moving});
+    } catch (const Error& e) {
+      if (e.code() != Code::unsupported) throw;
+      fail_at(e.code(), {-1, l.index}, "%s: %s", l.where.c_str(), e.what());
+    }
+    Var y = turn[i % 2], dy = d_turn[i % 2];
+    copy(m.y->out, first(y));
+    copy((d.y ? conform(t, d.y, Layout::rows) : t.zeros(m.y->out.shape))->out, first(dy));
+    if (l.columns < shape[1]) {
+      copy(rest(all.value.y), rest(y));
+      copy(rest(all.tangent.y), rest(dy));
+    }
+    with_dtype(t.dtype(), [&]<class T>() {
+      const auto sum = [&](Var part, Var whole) {
+        if (part)
+          kernel::accumulate<T>(conform(t, part, Layout::contiguous)->out.as<T>(), whole->out.as<T>(), shape[0]);
+      };
+      sum(m.log_det, all.value.log_det);
+      sum(d.extra, all.tangent.log_det);
+    });
+    all.value.y = y;
+    all.tangent.y = dy;
+    rows_move = rows_move || d.y;
+  }
+  return all;
+}
+
 const LayerInstance* Chain::first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const {
   Tape& t = s.tape;
   Var at = t.empty(from->out.shape);
@@ -228,4 +276,4 @@ const LayerInstance* Chain::first_nonfinite(const Scope& s, bool inverse, Var fr
   return nullptr;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 
 #include "src/flow/chain.h"
 
-namespace nf {
+namespace libnf {
 
 // How much of the forward pass is kept for training.
 enum class Memory : uint8_t {
@@ -62,6 +62,13 @@ class Chain {
   // log_det of layer k, nullptr when it is zero; both are valid until it returns. The same bits as run().
   using After = std::function<void(size_t k, Var y, Var log_det)>;
   Mapped trace(const Scope& s, bool inverse, Var from, Var context, const After& after) const;
+  // Values and their tangents when `from` moves along d_from and the context along d_context (nullptr: rests), layer by
+  // layer, so that memory does not grow with depth. Of the result all four are there. The values have the bits of run().
+  // Error{unsupported} names a layer without a tangent rule.
+  struct Pushed {
+    Mapped value, tangent;
+  };
+  Pushed push(const Scope& s, bool inverse, Var from, Var d_from, Var context, Var d_context) const;
   // Returns the first layer whose result is not finite for the rows of `from`, which are finite; nullptr if all stay
   // finite. Slow.
   const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;
@@ -72,4 +79,4 @@ class Chain {
   std::vector<Scale> scales_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,11 +5,13 @@
 
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMaxElements = int64_t{1} << 20;  // rows times columns of a block
 constexpr int64_t kMaxKept = int64_t{1} << 24;      // numbers kept by a block
+constexpr int64_t kGradientKept = int64_t{1} << 21;
+constexpr int64_t kRecompute = int64_t{1} << 24;
 constexpr int64_t kWorthSplitting = int64_t{1} << 20;
 
 OpCost cost_of_rows(const Allocator& allocator, const Density& model, int64_t rows) {
@@ -47,10 +49,16 @@ int64_t block_rows(const ParamStore& params, int64_t event, const RowCost& cost)
   return std::min(rows, std::max<int64_t>(1, kMaxKept / std::max<int64_t>(1, cost.kept)));
 }
 
+int64_t gradient_rows(int64_t block_rows, const RowCost& cost) {
+  return std::clamp<int64_t>(kGradientKept / std::max<int64_t>(1, cost.kept), 1, block_rows);
+}
+
+bool gradients_recompute(const RowCost& cost) { return cost.kept >= kRecompute; }
+
 int64_t scoring_rows(const RowCost& cost, int64_t block_rows, int64_t n, int64_t threads) {
   const int64_t worth = (kWorthSplitting + cost.work - 1) / std::max<int64_t>(1, cost.work);
   const int64_t share = (n + threads - 1) / std::max<int64_t>(1, threads);
   return std::clamp<int64_t>(std::max(worth, share), 1, block_rows);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/params.h"
 
-namespace nf {
+namespace libnf {
 
 class Density;
 
@@ -24,8 +24,14 @@ inline constexpr int64_t kMaxBlockRows = 256;
 // but at most 2^20 / event rows, and no more than keep 2^24 numbers for gradients: 1 row of a large image model.
 int64_t block_rows(const ParamStore& params, int64_t event, const RowCost& cost);
 
+// Rows of a block whose graph is recorded for gradients with respect to the rows: as many of block_rows as keep 2^21
+// numbers. With fewer rows the weights are read too often; with more only the memory grows.
+int64_t gradient_rows(int64_t block_rows, const RowCost& cost);
+// Whether a graph for such gradients keeps the inputs of layers only (Memory::recompute): one row keeps 2^24 numbers.
+bool gradients_recompute(const RowCost& cost);
+
 // Returns the rows of a block when n rows are scored or sampled. Rows are independent to the bit, so any cut is
 // allowed: threads share a small call once each of them has 2^20 units of work, about 20 microseconds.
 int64_t scoring_rows(const RowCost& cost, int64_t block_rows, int64_t n, int64_t threads);
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "runtime/kernel/random.h"
 #include "src/model/flow_model.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint32_t kInitStream = 0x696e6974;  // separate from the streams of samples
@@ -63,7 +63,15 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
 
 void Density::measure_cost(const Allocator& allocator) {
   cost_ = row_cost(allocator, *this);
-  block_rows_ = nf::block_rows(*params_, columns(), cost_);
+  block_rows_ = libnf::block_rows(*params_, columns(), cost_);
 }
 
-}  // namespace nf
+std::string Density::describe_nonfinite(int64_t row, const std::string& where) {
+  const std::string number = "row " + std::to_string(row);
+  if (where == kData) return number + " of x holds NaN or infinity";
+  if (where == kLatent) return number + " of z holds NaN or infinity";
+  if (where == kContext) return "the context of " + number + " holds NaN or infinity";
+  return number + " is not finite; first at " + where;
+}
+
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "src/model/cost.h"
 #include "src/model/spec.h"
 
-namespace nf {
+namespace libnf {
 
 class FlowModel;
 
@@ -37,12 +37,13 @@ class Density {
   // or nullptr for a model without context.
   virtual Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const = 0;
   // Draws samples number t.random.first_row ... of seed t.random.seed, with the latents z they come from, and their
-  // log_prob [n] on request.
+  // log_prob [n] on request. temperature: a factor of the latents' deviation from the base's mean. Error{unsupported}
+  // names a base without a scale.
   struct Sampled {
     Var x, log_prob, z;
   };
-  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                         Memory memory = Memory::full) const = 0;
+  virtual Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
+                         double temperature = 1) const = 0;
   // Returns false if log_prob is a bound because it draws random numbers (Layer::exact): log_prob <= the log-density in
   // expectation over draws, and the logarithm of the mean of exp(log_prob) over independent draws is a tighter bound
   // (Burda et al. 2016).
@@ -52,10 +53,14 @@ class Density {
     int32_t layer = -1;  // LayerInstance::index, if it is a layer
   };
   // Returns where values first stop being finite for these rows, which are x or with `inverse` z:
-  // "spec.layers[3] (affine_coupling)"; "the data", "the latent" or "the context" if those are not finite; kAllFinite
-  // if all layers are finite. For messages; slow.
+  // "spec.layers[3] (affine_coupling)"; kData, kLatent or kContext if those are not finite; kAllFinite if all layers are
+  // finite. For messages; slow.
   virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
+  static constexpr char kData[] = "the data", kLatent[] = "the latent", kContext[] = "the context";
   static constexpr char kAllFinite[] = "the base density";
+  // What is wrong with a row that has such a place: "row 41 of x holds NaN or infinity" or "row 41 is not finite; first
+  // at spec.layers[3] (affine_coupling)".
+  static std::string describe_nonfinite(int64_t row, const std::string& where);
 
   // Returns the layers after nesting and repeats are expanded, in order from data to latents; empty without flow().
   std::span<const LayerInstance> layers() const;
@@ -80,4 +85,4 @@ class Density {
   int64_t block_rows_ = 1;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/io/json.h"
 #include "src/model/flow_model.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 Json extents(const Dims& d) { return Json::Array(d.d, d.d + d.rank); }
@@ -35,4 +35,4 @@ std::string describe_model(const Density& model) {
       .dump();
 }
 
-}  // namespace nf
+}  // namespace libnf

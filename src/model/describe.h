@@ -4,7 +4,7 @@
 
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 // Returns
 // {"kind", "event", "latent", "context", "dtype", "log_prob": "exact" | "bound",
@@ -15,4 +15,4 @@ namespace nf {
 // Both lists are empty for a model that is not a chain of layers.
 std::string describe_model(const Density& model);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/model.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 int64_t expanded_count(const LayerSpec& s, const std::string& path) {
@@ -47,4 +47,4 @@ NF_PART(Model, flow, FlowModel,
         "layers between data and latents, and a base distribution: log_prob by change of variables",
         "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 5", check);
 
-}  // namespace nf
+}  // namespace libnf

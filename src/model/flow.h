@@ -6,7 +6,7 @@
 #include "src/flow/chain.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 // A net of the context alone. Its initial output is not near zero, because layers would then not see the context.
 struct EmbeddingConfig : Config {
@@ -22,4 +22,4 @@ struct FlowConfig : Config {
   void fields(Fields& f) override;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,13 +4,14 @@
 #include "runtime/op/repeat_rows.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 
 FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::move(b.spec)) {
   std::vector<ParamInfo> infos;
   const int64_t columns = config.embedding ? config.embedding->out : context();
   chain_.emplace(config.chain, "spec", event(), columns, "layers", infos);
   const size_t count = layers().size();
+  base_name_ = config.base.part().name;
   base_ = config.base.build(Declare(infos, "base.", chain_->latent(), columns, count, "spec.base"));
   if (config.embedding)
     embedding_ =
@@ -45,26 +46,60 @@ Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
-FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                                     Memory memory) const {
+FlowModel::Sampled FlowModel::sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory,
+                                     double temperature) const {
   Var c = layer_context(s, context, rows);
-  Var z = base_->sample(s, rows, c);
+  Var z = draw_base(s, rows, c, temperature);
   const Mapped m = chain_->run(s, true, z, c, memory);
   if (!with_log_prob) return {m.y, nullptr, z};
   Var lp = base_->log_prob(s, z, c);
   return {m.y, m.log_det ? sub(s.tape, lp, m.log_det) : lp, z};
 }
 
+Var FlowModel::draw_base(const Scope& s, int64_t rows, Var context, double temperature) const {
+  Var z = base_->sample(s, rows, context);
+  if (temperature == 1) return z;
+  if (Var moved = base_->temper(s, z, context, temperature)) return moved;
+  if (s.tape.measuring) return z;
+  fail(Code::unsupported, "the base \"%s\" has no scale: how.temperature is %g, expected 1", base_name_.c_str(),
+       temperature);
+}
+
+Var FlowModel::base_log_prob(const Scope& s, Var z, Var context) const {
+  return base_->log_prob(s, z, layer_context(s, context, z->out.shape[0]));
+}
+
+Var FlowModel::base_sample(const Scope& s, int64_t rows, Var context, double temperature) const {
+  return draw_base(s, rows, layer_context(s, context, rows), temperature);
+}
+
+Var FlowModel::base_quantile(const Scope& s, const double* u, int64_t rows, Var context) const {
+  if (Var z = base_->quantile(s, u, rows, layer_context(s, context, rows))) return z;
+  if (s.tape.measuring) return nullptr;
+  fail(Code::unsupported, "the base \"%s\" has no quantiles column by column: its columns depend on each other",
+       base_name_.c_str());
+}
+
+std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const {
+  if (context && !all_finite(context)) return kContext;
+  context = layer_context(s, context, n);
+  if (context && !all_finite(context)) return "spec.embedding";
+  std::string error = context ? base_->context_error(context) : "";
+  if (error.empty() && from && !all_finite(from)) return name;
+  return error;
+}
+
+Density::Location FlowModel::first_nonfinite_in_base(const Scope& s, Var z, Var context) const {
+  const std::string where = before_layers(s, z, context, 1, kLatent);
+  return {where.empty() ? "spec.base" : where};
+}
+
 Density::Location FlowModel::first_nonfinite(const Scope& s, Var from, Var context, bool inverse) const {
-  if (context && !all_finite(context)) return {"the context"};
-  context = layer_context(s, context, from->out.shape[0]);
-  if (context && !all_finite(context)) return {"spec.embedding"};
-  const std::string error = context ? base_->context_error(context) : "";
-  if (!error.empty()) return {error};
-  if (!all_finite(from)) return {inverse ? "the latent" : "the data"};
+  const std::string where = before_layers(s, from, context, from->out.shape[0], inverse ? kLatent : kData);
+  if (!where.empty()) return {where};
   const LayerInstance* layer = chain_->first_nonfinite(s, inverse, from, context);
   if (!layer) return {kAllFinite};
   return {layer->where, layer->index};
 }
 
-}  // namespace nf
+}  // namespace libnf

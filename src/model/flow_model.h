@@ -6,7 +6,7 @@
 #include "src/model/flow.h"
 #include "src/model/model.h"
 
-namespace nf {
+namespace libnf {
 
 class FlowModel final : public Density {
  public:
@@ -29,16 +29,28 @@ class FlowModel final : public Density {
   // Computes values only and visits every intermediate state.
   Mapped trace(const Scope& s, Var from, Var context, bool inverse, const Chain::After& after) const;
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
-  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob,
-                 Memory memory = Memory::full) const override;
+  Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
+                 double temperature = 1) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
-  // What layers and the base see of a context of n rows, or of one row for all n: [n, seen columns].
+  // The base at latents z, its samples (as `z` of sample()), and its quantile function at u [rows, latents], float64 in
+  // (0, 1). Error{unsupported} names the base: it has no scale and temperature is not 1, its columns depend on each other.
+  Var base_log_prob(const Scope& s, Var z, Var context) const;
+  Var base_sample(const Scope& s, int64_t rows, Var context, double temperature = 1) const;
+  Var base_quantile(const Scope& s, const double* u, int64_t rows, Var context) const;
+  // first_nonfinite of these; z may be nullptr.
+  Location first_nonfinite_in_base(const Scope& s, Var z, Var context) const;
+  // Returns the context as layers and the base get it, [n, columns]: embedded if the spec has an embedding, and one row
+  // repeated for all n.
   Var layer_context(const Scope& s, Var context, int64_t n) const;
 
  private:
   std::optional<Chain> chain_;
   std::unique_ptr<Base> base_;
   std::unique_ptr<Net> embedding_;
+  std::string base_name_;
+  // Returns what is wrong with `context`, which it embeds, or with `from`; "" if nothing is.
+  std::string before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const;
+  Var draw_base(const Scope& s, int64_t rows, Var context, double temperature) const;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/density.h"
 #include "src/part/registry.h"
 
-namespace nf {
+namespace libnf {
 
 // What a model is built from in addition to the fields of its kind. `spec` is moved from.
 struct ModelBuild {
@@ -25,4 +25,4 @@ struct ModelKind : PartKind {
 std::unique_ptr<Density> make_model(const Allocator& allocator, ModelSpec spec, uint64_t seed,
                                     int64_t max_params = ParamStore::kMaxElements);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,8 +6,9 @@
 #include "runtime/kernel/reduce.h"
 #include "src/model/buffer_check.h"
 #include "src/model/model.h"
+#include "src/model/self_test.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr char kFormatKey[] = "nf.format";
@@ -34,7 +35,9 @@ SafeTensors parse_model(std::span<const std::byte> bytes) {
 }
 
 void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra) {
-  Metadata metadata{{kFormatKey, kFormat}, {kSpecKey, model.canonical()}};
+  Metadata metadata = extra.metadata;
+  metadata[kFormatKey] = kFormat;
+  metadata[kSpecKey] = model.canonical();
   for (const auto& [key, value] : notes) metadata[kNotePrefix + key] = value;
   if (!extra.checkpoint.empty()) metadata[kCheckpointKey] = extra.checkpoint;
   std::vector<TensorRef> tensors = extra.tensors;
@@ -116,10 +119,11 @@ LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> by
     throw;
   }
   read_params(file, *loaded.model);
+  if (const std::string* test = file.metadata(kSelfTestKey)) loaded.self_test = *test;
   const size_t skip = sizeof kNotePrefix - 1;
   for (const auto& [key, value] : file.metadata())
     if (key.rfind(kNotePrefix, 0) == 0) loaded.notes[key.substr(skip)] = value;
   return loaded;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -10,16 +10,17 @@
 #include "src/io/safetensors.h"
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 using Notes = std::map<std::string, std::string, std::less<>>;
 
 inline constexpr char kCheckpointKey[] = "nf.checkpoint";
 inline constexpr char kOptimizerPrefix[] = "optimizer.";
 
-struct Extra {  // what a checkpoint adds to a model file
+struct Extra {  // what a checkpoint adds to a model file, and other metadata
   std::string checkpoint;
   std::vector<TensorRef> tensors;
+  Metadata metadata;
 };
 
 void write_model(ByteSink& sink, const Density& model, const Notes& notes, const Extra& extra = {});
@@ -30,6 +31,7 @@ SafeTensors parse_model(std::span<const std::byte> bytes);
 struct LoadedModel {
   std::unique_ptr<Density> model;
   Notes notes;
+  std::string self_test;  // see self_test.h; "" without
 };
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> file);
 
@@ -38,4 +40,4 @@ void read_params(const SafeTensors& file, Density& model);
 // Returns the spec. Refuses files that are not libnf models or have a newer format.
 const std::string& spec_of(const SafeTensors& file);
 
-}  // namespace nf
+}  // namespace libnf

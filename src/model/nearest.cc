@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -68,4 +68,4 @@ std::string known_names(const std::vector<std::string>& names, size_t room) {
   return all.size() <= room ? all : some + std::string(kRest);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 
 // Returns the entry of `names` nearest to `word` by edit distance, or "" if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& names);
@@ -16,4 +16,4 @@ std::string layer_alias(std::string_view word);
 // Joins names as "a, b, c". If that exceeds `room` characters, cuts between names and says where to find the rest.
 std::string known_names(const std::vector<std::string>& names, size_t room);
 
-}  // namespace nf
+}  // namespace libnf

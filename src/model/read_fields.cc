@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "src/flow/chain.h"
+#include "src/io/number.h"
 #include "src/model/nearest.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -63,7 +64,7 @@ const PartKind& find_part(const Family& family, const std::string& path, const s
                     near = nearest(name, names);
   const std::string meant = !alias.empty() ? alias : near.empty() ? near : "\"" + near + "\"";
   if (!meant.empty())
-    fail(Code::spec, "%s: unknown %s \"%.40s\", did you mean %s?", path.c_str(), family.word, name.c_str(),
+    fail(Code::spec, "%s: unknown %s \"%.40s\"; did you mean %s?", path.c_str(), family.word, name.c_str(),
          meant.c_str());
   const std::string known = known_names(names, size_t{244} - std::min<size_t>(path.size(), 110) - 75);
   fail(Code::spec, "%s: unknown %s \"%.40s\"; known: %s", path.c_str(), family.word, name.c_str(), known.c_str());
@@ -110,9 +111,7 @@ void ReadFields::wrong(const std::string& at, const Json& value, const char* rig
 double ReadFields::one_number(const std::string& at, const Json& value, double low, double high) const {
   const auto number = value.number();
   if (!number || !(*number >= low && *number <= high)) {  // NaN is refused, too
-    char right[80];
-    std::snprintf(right, sizeof right, "a number in [%g, %g]", low, high);
-    wrong(at, value, right);
+    wrong(at, value, ("a number in [" + shown_number(low) + ", " + shown_number(high) + "]").c_str());
   }
   return *number;
 }
@@ -252,7 +251,7 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
     for (const Moved& m : moved_)
       if (near == m.field && !knows(near)) near = m.into + "." + near;
     if (!near.empty())
-      fail(Code::spec, "%s: unknown field \"%.40s\", did you mean \"%s\"?", path_.c_str(), key.c_str(), near.c_str());
+      fail(Code::spec, "%s: unknown field \"%.40s\"; did you mean \"%s\"?", path_.c_str(), key.c_str(), near.c_str());
     std::string list;
     for (const std::string& k : known_)
       if (k != "type") list += (list.empty() ? "" : ", ") + k;  // "type" says whose fields these are
@@ -261,4 +260,4 @@ void ReadFields::finish(std::initializer_list<const char*> others) {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

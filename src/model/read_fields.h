@@ -8,7 +8,7 @@
 #include "src/part/config.h"
 #include "src/part/part_config.h"
 
-namespace nf {
+namespace libnf {
 
 // Reads the fields that are present in `object` and remembers which names are known. Throws Error{spec} whose message
 // starts with the JSON path of the value; `path` is the path of the object.
@@ -66,4 +66,4 @@ void read_part(const Json& value, const std::string& path, PartConfig& part);
 // Finds a part by name, or fails with the nearest name.
 const PartKind& find_part(const Family& family, const std::string& path, const std::string& name);
 
-}  // namespace nf
+}  // namespace libnf

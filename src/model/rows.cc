@@ -8,7 +8,7 @@
 #include "runtime/kernel/reduce.h"
 #include "src/io/xxh64.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // The elements of one row of a view, in row-major order of its extents, as runs of `run()` elements that are `step()`
@@ -143,4 +143,13 @@ void hash_rows(Var x, Var context, uint64_t* out) {
   });
 }
 
-}  // namespace nf
+uint64_t* draw_by_content(Tape& t, Var x, Var context, uint64_t seed) {
+  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
+  hash_rows(x, context, keys);
+  t.random = {};
+  t.random.seed = seed;
+  t.random.row_keys = keys;
+  return keys;
+}
+
+}  // namespace libnf

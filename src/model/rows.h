@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 // Loads rows [first, first + count) of a view [n, ...] as a new Var [count, columns], each row in row-major order of
 // its extents. A view with one row is repeated as often as needed.
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
@@ -18,4 +18,7 @@ double scalar_at(const View& v, int64_t r);
 // Sets out[r] to the XXH64 of row r of x [n, d], followed by context [n or 1, c] or nullptr, each number as float64.
 // Equal rows have equal hashes in any dtype that can represent them; -0 counts as 0, and all NaN are equal.
 void hash_rows(Var x, Var context, uint64_t* out);
-}  // namespace nf
+// Makes what the tape draws for each row a function of the seed and of the content of the row and its context, in place
+// of the row's index, from the first stream on. Returns the keys, one per row, in scratch memory.
+uint64_t* draw_by_content(Tape& t, Var x, Var context, uint64_t seed);
+}  // namespace libnf

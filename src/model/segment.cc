@@ -3,7 +3,7 @@
 #include "runtime/op/checkpoint.h"
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
   try {
@@ -58,4 +58,4 @@ Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, V
   return checkpoint(s.tape, x->out.shape, data, {params, count}, Run{layers, s.params, inverse});
 }
 
-}  // namespace nf
+}  // namespace libnf

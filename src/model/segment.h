@@ -3,7 +3,7 @@
 #pragma once
 #include "src/model/chain.h"
 
-namespace nf {
+namespace libnf {
 // Applies a layer to x, which has exactly the columns that the layer acts on.
 Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse);
 // Applies a layer to rows of the model; columns that it does not act on pass through.
@@ -11,4 +11,4 @@ Mapped apply_layer(const Scope& s, const LayerInstance& l, Var x, Var context, b
 // Applies layers in sequence (from last to first if inverse); log_det is the sum of theirs.
 Mapped apply_layers(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse);
 Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse);
-}  // namespace nf
+}  // namespace libnf

@@ -1,56 +1,57 @@
 #include "src/model/session.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <limits>
 
 #include "runtime/core/rows.h"
 #include "runtime/kernel/reduce.h"
 #include "src/model/flow_model.h"
 #include "src/model/rows.h"
+#include "src/model/session_blocks.h"
 
-namespace nf {
-namespace {
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+namespace libnf {
 
-// Keeps a single shared context as one row, so that the embedding runs once instead of once per data row.
-Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
-  if (!context.data) return nullptr;
-  return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
-}
-
-// Row (first + r) / repeat of the context for every row r.
-Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
-  if (!context.data || context.shape[0] == 1) return context_rows(t, context, 0, 1);
-  Var out = t.empty({rows, context.shape[1]});
-  for (int64_t r = 0; r < rows; ++r)
-    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
-  return out;
-}
-}  // namespace
-
-Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes)
+Session::Worker::Worker(const Allocator& allocator, const Density& model, size_t arena_bytes, void* mirror)
     : tape(allocator, model.dtype(), arena_bytes), params(model.params().slots().size()) {
   tape.recording = false;
-  model.params().bind(params.data(), nullptr, nullptr);
+  model.params().bind(params.data(), nullptr, mirror);
 }
 
-Session::Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options)
-    : executor_(executor), model_(model), options_(options) {
-  const size_t bytes = measure(allocator);
-  const uint32_t all = executor.concurrency();
-  for (uint32_t i = 0; i < (options.threads ? std::min(options.threads, all) : all); ++i)
-    workers_.push_back(std::make_unique<Worker>(allocator, model, bytes));
+Session::Session(const Allocator& allocator, Executor& executor, const Density& model, const SessionOptions& options,
+                 const std::atomic<uint64_t>* generation)
+    : allocator_(allocator),
+      executor_(executor),
+      model_(model),
+      options_(options),
+      generation_(generation),
+      gradient_rows_(gradient_rows(model.block_rows(), model.cost())),
+      memory_(gradients_recompute(model.cost()) ? Memory::recompute : Memory::full) {
+  if (options.gradients && model.flow())
+    need_gradients();
+  else
+    make_workers(measure(false));
+}
+
+void Session::make_workers(size_t arena_bytes) {
+  const uint32_t all = executor_.concurrency();
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (uint32_t i = 0; i < (options_.threads ? std::min(options_.threads, all) : all); ++i)
+    workers.push_back(std::make_unique<Worker>(allocator_, model_, arena_bytes, mirror_.data()));
+  workers_.swap(workers);
+}
+
+Session::Entry::Entry(std::atomic<bool>& busy) : busy_(busy) {
+  if (busy.exchange(true, std::memory_order_acquire))
+    fail(Code::state, "session in use by another thread; create one per thread");
 }
 
 // Returns the memory that the most demanding call needs for a full block.
-size_t Session::measure(const Allocator& allocator) {
-  Tape t(allocator, model_.dtype());
+size_t Session::measure(bool gradients) {
+  Tape t(allocator_, model_.dtype());
   t.recording = false;
   t.measuring = true;
   std::vector<Node> params(model_.params().slots().size());
-  model_.params().bind(params.data(), nullptr, nullptr);
+  model_.params().bind(params.data(), nullptr, mirror_.data());
   const Scope s{t, params.data()};
   const int64_t n = model_.block_rows();
   const auto run = [&](bool inverse, auto&& body) {
@@ -65,35 +66,18 @@ size_t Session::measure(const Allocator& allocator) {
   };
   run(false, [&](Var x, Var c) { score(s, x, c); });
   if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
-  run(true, [&](Var, Var c) { draw(s, n, c, true); });
+  run(true, [&](Var x, Var c) {
+    draw(s, n, c, true, model_.flow() ? 2 : 1);
+    measure_base(s, n, x, c);
+  });
+  if (gradients) measure_gradients(s);
   return t.arena().high_water();
 }
 
 size_t Session::bytes() const {
-  size_t n = 0;
+  size_t n = mirror_.bytes();
   for (const auto& w : workers_) n += w->tape.arena().capacity();
   return n;
-}
-
-template <class Body>
-void Session::for_blocks(int64_t n, const Body& body) {
-  const int64_t block = scoring_rows(model_.cost(), model_.block_rows(), n, static_cast<int64_t>(workers_.size()));
-  const int64_t blocks = (n + block - 1) / block;
-  const auto one = [&](Worker& w, int64_t b) {
-    const TapeScope scope(w.tape);
-    w.tape.random = {};
-    w.tape.random.first_row = b * block;
-    body(w, b * block, std::min(block, n - b * block));
-  };
-  const auto threads = static_cast<uint32_t>(std::min<int64_t>(blocks, static_cast<int64_t>(workers_.size())));
-  if (threads <= 1) {
-    for (int64_t b = 0; b < blocks; ++b) one(*workers_[0], b);
-    return;
-  }
-  std::atomic<int64_t> next{0};
-  executor_.parallel_for(threads, [&](uint32_t i) {
-    for (int64_t b; (b = next.fetch_add(1)) < blocks;) one(*workers_[i], b);
-  });
 }
 
 Density::Location Session::locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
@@ -110,29 +94,21 @@ void Session::check(Worker& w, bool inverse, Var from, Var context, Var result, 
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
     const Density::Location at = locate_nonfinite({w.tape, w.params.data()}, inverse, from, context, r);
-    fail_at(Code::numeric, {first + r, at.layer}, "row %lld is not finite; first at %s",
-            static_cast<long long>(first + r), at.where.c_str());
+    fail_at(Code::numeric, {first + r, at.layer}, "%s", Density::describe_nonfinite(first + r, at.where).c_str());
   });
 }
 
 uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
-  if (model_.exact()) return nullptr;
-  auto* keys = t.scratch<uint64_t>(x->out.shape[0]);
-  hash_rows(x, context, keys);
-  t.random = {};
-  t.random.seed = options_.seed;
-  t.random.row_keys = keys;
-  return keys;
+  return model_.exact() ? nullptr : draw_by_content(t, x, context, options_.seed);
 }
 
 Var Session::score(const Scope& s, Var x, Var context) const {
-  constexpr uint64_t kNextDraw = 0x9e3779b97f4a7c15;  // odd, so the keys of a row's draws are all different
   Tape& t = s.tape;
   uint64_t* keys = key_rows(t, x, context);
   if (!keys || options_.samples == 1) return model_.log_prob(s, x, context);
   const int64_t n = x->out.shape[0];
-  // exp(highest) * sum is the sum of exp(log_prob) so far.
-  auto *highest = t.scratch<double>(n), *sum = t.scratch<double>(n);
+  auto* draws = t.scratch<LogMeanExp>(n);
+  std::fill_n(draws, n, LogMeanExp());
   Var mean = t.empty({n});
   with_dtype(t.dtype(), [&]<class T>() {
     for (int64_t k = 0; k < options_.samples; ++k) {
@@ -141,23 +117,17 @@ Var Session::score(const Scope& s, Var x, Var context) const {
       const T* lp = model_.log_prob(s, x, context)->out.as<T>();
       for (int64_t r = 0; r < n; ++r) {
         keys[r] += kNextDraw;
-        const double v = static_cast<double>(lp[r]);
-        if (k == 0 || v > highest[r] || v != v) {
-          sum[r] = k == 0 || highest[r] == -kInfinity ? 1 : sum[r] * std::exp(highest[r] - v) + 1;
-          highest[r] = v;
-        } else if (highest[r] != -kInfinity) {
-          sum[r] += std::exp(v - highest[r]);
-        }
+        draws[r].add(static_cast<double>(lp[r]));
       }
     }
-    for (int64_t r = 0; r < n; ++r)
-      mean->out.as<T>()[r] = static_cast<T>(highest[r] + std::log(sum[r] / static_cast<double>(options_.samples)));
+    for (int64_t r = 0; r < n; ++r) mean->out.as<T>()[r] = static_cast<T>(draws[r].mean(options_.samples));
   });
   return mean;
 }
 
-Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob) const {
-  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact());
+Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool with_log_prob,
+                               double temperature) const {
+  Density::Sampled drawn = model_.sample(s, rows, context, with_log_prob && model_.exact(), Memory::full, temperature);
   if (with_log_prob && !model_.exact()) drawn.log_prob = score(s, drawn.x, context);
   return drawn;
 }
@@ -168,7 +138,8 @@ const FlowModel& Session::flow(const char* what) const {
 }
 
 void Session::log_prob(const View& x, const View& context, const View& out) {
-  for_blocks(x.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+  const Entry entry(busy_);
+  for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     Var lp = score({w.tape, w.params.data()}, xv, cv);
@@ -178,8 +149,9 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 }
 
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
-  for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
@@ -193,8 +165,9 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 }
 
 void Session::trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det) {
+  const Entry entry(busy_);
   const FlowModel& model = flow("trace");
-  for_blocks(from.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_rows(w.tape, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     store_rows(xv, out(0), first);
@@ -211,16 +184,16 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
 }
 
 void Session::sample(const Sampling& how, const View& context, const View& out, const View& log_prob) {
-  for_blocks(out.shape[0], [&](Worker& w, int64_t first, int64_t rows) {
+  const Entry entry(busy_);
+  for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
-    Var cv = how.repeat > 1 ? repeated_rows(w.tape, context, first, rows, how.repeat)
-                            : context_rows(w.tape, context, first, rows);
-    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr);
+    Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
+    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr, how.temperature);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);
   });
 }
 
-}  // namespace nf
+}  // namespace libnf

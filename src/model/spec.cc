@@ -8,7 +8,7 @@
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Reads and writes the event: [columns], [height, width, channels], or a plain number of columns.
@@ -112,4 +112,4 @@ std::string describe_parts() {
   return all.dump();
 }
 
-}  // namespace nf
+}  // namespace libnf

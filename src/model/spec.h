@@ -15,7 +15,7 @@
 #include "runtime/core/view.h"
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 struct ModelKind;
 
@@ -42,4 +42,4 @@ bool is_same_spec(std::string_view text, const std::string& canonical);
 // Returns every registry as JSON, keyed by the plural of its word, with the fields of "embedding" and of the spec.
 std::string describe_parts();
 
-}  // namespace nf
+}  // namespace libnf

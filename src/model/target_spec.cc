@@ -5,7 +5,7 @@
 #include "src/model/spec.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool is_word(std::string_view text) {
@@ -41,4 +41,4 @@ std::string describe_targets() {
   return list.dump();
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,11 +6,11 @@
 
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 
 // Throws Error{shape} if the target cannot have this many columns.
 std::unique_ptr<Target> parse_target(std::string_view text, int64_t event);
 // Returns the registry of targets as JSON.
 std::string describe_targets();
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 
 #include "src/model/buffer_check.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 void need_dense_shape(const ParamSlot& slot, const View& v) {
@@ -88,4 +88,4 @@ void set_tensor(const Allocator& allocator, Density& model, size_t slot, const V
   if (staged.bytes()) std::memcpy(stored.data, staged.data(), staged.bytes());
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "src/model/density.h"
 
-namespace nf {
+namespace libnf {
 
 inline const Dims& dense_shape(const ParamSlot& slot) { return slot.form ? slot.form->shape() : slot.shape; }
 
@@ -14,4 +14,4 @@ void get_mask(const Density& model, size_t slot, const View& to);
 // its invariant; the model is unchanged then. Needs memory for the tensor as it is stored.
 void set_tensor(const Allocator& allocator, Density& model, size_t slot, const View& from);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include "src/flow/chain.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 Json layer_json(LayerSpec& s) {
@@ -132,4 +132,4 @@ std::vector<std::string> names_of(Config& config) {
 
 std::string plural_of(const Family& family) { return std::string(family.word) + "s"; }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/part/config.h"
 #include "src/part/part_config.h"
 
-namespace nf {
+namespace libnf {
 
 // Writes every field, including defaults: the canonical form.
 class WriteFields final : public Fields {
@@ -68,4 +68,4 @@ Json describe_part(const Family& family, const PartKind& kind);
 std::vector<std::string> names_of(Config& config);  // names of the fields
 std::string plural_of(const Family& family);        // "layers"
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "src/part/order.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 std::vector<int32_t> order_of(const AutoregressiveConfig& c, const Declare& d) {
@@ -56,4 +56,4 @@ Mapped Autoregressive::inverse(const Scope& s, Var z, Var context) const {
                                 {params, static_cast<size_t>(net.params)});
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/op/autoregressive.h"
 #include "src/net/made.h"
 
-namespace nf {
+namespace libnf {
 
 enum class OrderKind : uint8_t { natural, reversed, random };
 
@@ -38,4 +38,4 @@ class Autoregressive {
   Made made_;
 };
 
-}  // namespace nf
+}  // namespace libnf

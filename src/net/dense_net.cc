@@ -2,7 +2,7 @@
 
 #include "runtime/op/film.h"
 
-namespace nf {
+namespace libnf {
 
 void DenseNetConfig::fields(Fields& f) {
   static constexpr const char* kContextBys[] = {"concatenate", "film"};
@@ -82,4 +82,4 @@ Var DenseNet::activated(const Scope& s, const Hidden& layer, Var x, Var context)
   return linear_activated(s.tape, x, s.param(layer.weight), s.param(layer.bias), act_);
 }
 
-}  // namespace nf
+}  // namespace libnf

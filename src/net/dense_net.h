@@ -10,7 +10,7 @@
 #include "runtime/op/ops.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ContextBy : uint8_t { concatenate, film };
 enum class ActivationKind : uint8_t { relu, tanh, elu, leaky_relu, silu, gelu, softplus };
@@ -59,4 +59,4 @@ class DenseNet : public Net {
   int64_t input_width_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/kernel/random.h"
 #include "runtime/kernel/unary.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr uint32_t kDegreeStream = 0x64656772;  // separate from the streams of samples, orders and initial values
@@ -177,4 +177,4 @@ Var Made::operator()(const Scope& s, Var x, Var context) const {
   return net_(s.tape, {params, static_cast<size_t>(net_.params)}, x, context);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -18,7 +18,7 @@
 #include "runtime/op/staged_net.h"
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class DegreeKind : uint8_t { even, random };
 
@@ -108,4 +108,4 @@ class Made {
   Degrees hidden_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/net/dense_net.h"
 #include "src/net/made.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Mlp final : public DenseNet {
@@ -25,7 +25,7 @@ class Mlp final : public DenseNet {
     return apply(s, output_, h);
   }
 
-  static void mask(const nf::Config& config, const Declare& d, MadeBuilder& made) {
+  static void mask(const libnf::Config& config, const Declare& d, MadeBuilder& made) {
     const auto& c = static_cast<const Config&>(config);
     const bool film = c.modulates(d, d.columns());
     made.start(activation_of(c.activation), c.dropout);
@@ -56,4 +56,4 @@ class Mlp final : public DenseNet {
 
 NF_PART(Net, mlp, Mlp, "multilayer perceptron", "masked: Germain et al. 2015, MADE", Mlp::mask);
 
-}  // namespace nf
+}  // namespace libnf

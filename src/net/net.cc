@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace nf {
+namespace libnf {
 
 void NetConfig::init_field(Fields& f) {
   static constexpr const char* kInits[] = {"identity", "random"};
@@ -20,4 +20,4 @@ NetChoice::NetChoice(Adjust adjust) : OneOf("mlp", adjust) {
 
 double fan_bound(int64_t units) { return 1 / std::sqrt(static_cast<double>(units > 0 ? units : 1)); }
 
-}  // namespace nf
+}  // namespace libnf

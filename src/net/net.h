@@ -6,7 +6,7 @@
 #include "src/part/part_config.h"
 #include "src/part/scope.h"
 
-namespace nf {
+namespace libnf {
 
 class Net {
  public:
@@ -46,4 +46,4 @@ class NetChoice : public OneOf<NetKind> {
 // Returns the bound of uniform initial weights of a layer that reads `units`: 1/sqrt(units).
 double fan_bound(int64_t units);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/net/dense_net.h"
 #include "src/net/made.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kNearZero = 1e-3;  // makes a new block add almost nothing
@@ -58,7 +58,7 @@ class Residual final : public DenseNet {
     return apply(s, output_, h);
   }
 
-  static void mask(const nf::Config& config, const Declare& d, MadeBuilder& made) {
+  static void mask(const libnf::Config& config, const Declare& d, MadeBuilder& made) {
     const auto& c = static_cast<const Config&>(config);
     const int64_t width = c.size(d);
     const bool film = c.modulates(d, d.columns());
@@ -102,4 +102,4 @@ class Residual final : public DenseNet {
 NF_PART(Net, residual, Residual, "residual net with blocks of two layers",
         "Durkan et al. 2019, Neural spline flows, appendix B.1; masked: Papamakarios et al. 2017", Residual::mask);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 
 void RowParamsConfig::fields(Fields& f) {
   static constexpr const char* kSources[] = {"free", "context"};
@@ -38,4 +38,4 @@ RowParams::Set RowParams::operator()(const Scope& s, Var context) const {
   return set;
 }
 
-}  // namespace nf
+}  // namespace libnf

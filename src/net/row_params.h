@@ -9,7 +9,7 @@
 
 #include "src/net/net.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ParamSource : uint8_t { free, context };
 
@@ -44,4 +44,4 @@ class RowParams {
   std::unique_ptr<Net> net_;
 };
 
-}  // namespace nf
+}  // namespace libnf

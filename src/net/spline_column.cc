@@ -8,7 +8,7 @@
 #include "runtime/kernel/binary.h"
 #include "runtime/op/spline_vars.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::SplineBox;
@@ -137,4 +137,4 @@ void SplineColumn::map(const RowScope&, const Column<double>& c, bool inverse) c
 void SplineColumn::vjp(const RowScope&, const ColumnGrad<float>& c, bool inverse) const { differentiate(c, inverse); }
 void SplineColumn::vjp(const RowScope&, const ColumnGrad<double>& c, bool inverse) const { differentiate(c, inverse); }
 
-}  // namespace nf
+}  // namespace libnf

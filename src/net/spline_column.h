@@ -9,7 +9,7 @@
 #include "src/part/declare.h"
 #include "src/part/fields.h"
 
-namespace nf {
+namespace libnf {
 
 enum class SplineKind : uint8_t { rational_quadratic, linear, quadratic, cubic };
 enum class SplineTailsKind : uint8_t { linear, none, circular };
@@ -54,4 +54,4 @@ class SplineColumn final : public ColumnMap {
   int64_t per_;                           // the largest used(column); columns that need fewer ignore the last ones
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,14 +5,14 @@
 
 #include "src/objective/target_sampler.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 class Alpha final : public Objective {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     SamplerConfig sampler;
     double renyi_alpha = 0.5;
     void fields(Fields& f) override {
@@ -87,4 +87,4 @@ Loss Alpha::loss() const {
 NF_PART(Objective, alpha, Alpha, "-log mean((p/q)^(1 - a)) / (1 - a) over samples of the model, a = renyi_alpha",
         "Li and Turner 2016, eq. 5", false, true);
 
-}  // namespace nf
+}  // namespace libnf

@@ -20,19 +20,20 @@
 #include "src/model/rows.h"
 #include "src/objective/phases.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Turns dropout off for a scope, because the inverse pass must use the same net as the forward pass.
 class NoDropout {
  public:
-  explicit NoDropout(Tape& t) : tape_(t) { t.training = false; }
-  ~NoDropout() { tape_.training = true; }
+  explicit NoDropout(Tape& t) : tape_(t), was_(t.training) { t.training = false; }
+  ~NoDropout() { tape_.training = was_; }
   NoDropout(const NoDropout&) = delete;
   NoDropout& operator=(const NoDropout&) = delete;
 
  private:
   Tape& tape_;
+  const bool was_;
 };
 
 class Fisher final : public RowObjective {
@@ -48,6 +49,7 @@ class Fisher final : public RowObjective {
   size_t bytes() const override { return RowObjective::bytes() + rows_.bytes() + scores_.bytes() + log_p_.bytes(); }
 
  private:
+  Batch complete(const Batch& batch) override;
   Batch with_scores(const Batch& batch);
   Var scores_of(Lane& lane, const Block& block) const;
   Var h(const Scope& s, Var z, Var context, Var scores) const;
@@ -108,10 +110,9 @@ Batch Fisher::with_scores(const Batch& batch) {
   return b;
 }
 
-Loss Fisher::run(Lanes& lanes, const Batch& batch) {
-  scored_ = with_scores(batch);
-  return RowObjective::run(lanes, scored_);
-}
+Batch Fisher::complete(const Batch& batch) { return scored_ = with_scores(batch); }
+
+Loss Fisher::run(Lanes& lanes, const Batch& batch) { return RowObjective::run(lanes, complete(batch)); }
 
 Var Fisher::scores_of(Lane& lane, const Block& b) const {
   if (b.scores) return b.scores;
@@ -165,8 +166,8 @@ void Fisher::report(Lane& lane, const Batch& batch, uint64_t step) {
     const TapeScope scope(lane.tape());
     Block block;
     if (load_block(lane, b, row, 1, &block) && !all_finite(scores_of(lane, block)) && all_finite(block.x))
-      fail_at(Code::numeric, {row, -1}, "step %llu: the score of row %lld is not finite; the step is not applied",
-              static_cast<unsigned long long>(step), static_cast<long long>(row));
+      fail_at(Code::numeric, {b.number(row), -1}, "the score of row %lld is not finite; %s",
+              static_cast<long long>(b.number(row)), outcome(step).c_str());
     break;
   }
   RowObjective::report(lane, batch, step);
@@ -179,4 +180,4 @@ NF_PART(Objective, fisher, Fisher,
         "score of the base: z + J^T grad log p + grad log |det J| for a normal base, J = dx/dz",
         "Fisher divergence; Hyvarinen 2005, and nutpie's adaptation of flows", true, true);
 
-}  // namespace nf
+}  // namespace libnf

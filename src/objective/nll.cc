@@ -3,7 +3,7 @@
 #include "runtime/op/ops.h"
 #include "src/objective/phases.h"
 
-namespace nf {
+namespace libnf {
 
 Var Nll::losses(Lane& lane, const Block& b) {
   return scale(lane.tape(), model().log_prob(lane.scope(), b.x, b.context, scope_.memory), -1);
@@ -27,4 +27,4 @@ const ObjectiveKind Objective_nll = {
     false,
     false};
 
-}  // namespace nf
+}  // namespace libnf

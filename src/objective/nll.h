@@ -2,7 +2,7 @@
 #pragma once
 #include "src/objective/row_objective.h"
 
-namespace nf {
+namespace libnf {
 
 class Nll final : public RowObjective {
  public:
@@ -11,4 +11,4 @@ class Nll final : public RowObjective {
   Var losses(Lane& lane, const Block& block) override;
 };
 
-}  // namespace nf
+}  // namespace libnf

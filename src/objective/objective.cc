@@ -1,10 +1,10 @@
 #include "src/objective/objective.h"
 
-namespace nf {
+namespace libnf {
 
 void Objective::check(const Batch&) const {
   if (kind().target && !target_)
     fail(Code::state, "objective \"%s\" needs a target: nf_trainer_set_target goes first", kind().name);
 }
 
-}  // namespace nf
+}  // namespace libnf

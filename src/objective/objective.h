@@ -8,7 +8,7 @@
 #include "src/part/registry.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 
 struct ObjectiveKind;
 
@@ -64,6 +64,8 @@ class Objective {
 
  protected:
   const Density& model() const { return scope_.model; }
+  // What a loss that is not finite means to the caller.
+  virtual std::string outcome(uint64_t step) const { return "step " + std::to_string(step) + " was not applied"; }
   const ObjectiveScope scope_;
   std::shared_ptr<const Target> target_;
 };
@@ -75,4 +77,4 @@ struct ObjectiveKind : PartKind {
   bool exact = true;    // needs the density of the model, not a bound of it
 };
 
-}  // namespace nf
+}  // namespace libnf

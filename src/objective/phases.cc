@@ -6,7 +6,7 @@
 #include "src/model/rows.h"
 #include "src/model/segment.h"
 
-namespace nf {
+namespace libnf {
 
 bool couples_rows(const Density& model) {
   if (!model.flow()) return false;
@@ -61,7 +61,7 @@ void Phases::begin(Lane& lane, Work& w, const Batch& batch) const {
 }
 
 // Runs through coupled layer k - 1, whose statistics are known, up to layer k; or to the end, and then backward.
-void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const {
+void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) {
   Tape& t = lane.tape();
   const auto take = [&](const Mapped& m) {
     w.y = m.y;
@@ -81,11 +81,18 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
     column_sums(w.y->out, w.parts[k].weight, sums);
     return;
   }
-  Var lp = flow_.base().log_prob(s, w.y, w.context);
-  if (w.log_det) lp = add(t, lp, w.log_det);
-  Var loss = scale(t, lp, -1);
-  seed_losses(lane, batch, w.first, loss, batch.total_weight, row_loss());
-  if (loss->needs_grad) gradient_until(lane, w, t.head(), k, sums);
+  if (end(lane, batch, w.first, {w.y, w.log_det}, w.context)) gradient_until(lane, w, t.head(), k, sums);
+}
+
+Var Phases::log_prob_of(const Scope& s, const Mapped& results, Var context) const {
+  Var lp = flow_.base().log_prob(s, results.y, context);
+  return results.log_det ? add(s.tape, lp, results.log_det) : lp;
+}
+
+bool Phases::end(Lane& lane, const Batch& batch, int64_t first, const Mapped& results, Var context) {
+  Var loss = scale(lane.tape(), log_prob_of(lane.scope(), results, context), -1);
+  seed_losses(lane, batch, first, loss, batch.total_weight, row_loss());
+  return loss->needs_grad;
 }
 
 // Runs the gradient from a node back to coupled layer k - 1, and sums what arrives there.
@@ -157,22 +164,20 @@ const LayerInstance* Phases::not_finite() const {
 void Phases::report(Lane& lane, const Batch& batch, uint64_t step) {
   const LayerInstance* coupled = not_finite();
   if (!coupled) RowObjective::report(lane, batch, step);
-  const auto number = static_cast<unsigned long long>(step);
   for (int64_t r = 0; r < batch.rows(); ++r) {
     if (batch.weight.data && scalar_at(batch.weight, r) == 0) continue;
     const Density::Location at = row_nonfinite_at(lane, model(), batch, r);
     if (at.where != Density::kAllFinite)
-      fail_at(Code::numeric, {r, at.layer},
-              "step %llu: row %lld is not finite at %s, nor are the statistics at %s then; the step is not applied",
-              number, static_cast<long long>(r), at.where.c_str(), coupled->where.c_str());
+      fail_at(Code::numeric, {batch.number(r), at.layer}, "%s, so the statistics at %s are not finite either; %s",
+              Density::describe_nonfinite(batch.number(r), at.where).c_str(), coupled->where.c_str(),
+              outcome(step).c_str());
   }
-  fail_at(Code::numeric, {-1, coupled->index},
-          "step %llu: the statistics of the batch at %s are not finite; the step is not applied", number,
-          coupled->where.c_str());
+  fail_at(Code::numeric, {-1, coupled->index}, "the statistics of the batch at %s are not finite; %s",
+          coupled->where.c_str(), outcome(step).c_str());
 }
 
 void Phases::applied() {
   for (size_t k = 0; k < coupled_.size(); ++k) flow_.layers()[coupled_[k]].layer->observe(model().params(), stats(k));
 }
 
-}  // namespace nf
+}  // namespace libnf

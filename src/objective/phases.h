@@ -11,12 +11,12 @@
 #include "src/model/flow_model.h"
 #include "src/objective/row_objective.h"
 
-namespace nf {
+namespace libnf {
 
 // Returns whether training this model needs phases.
 bool couples_rows(const Density& model);
 
-class Phases final : public RowObjective {
+class Phases : public RowObjective {
  public:
   explicit Phases(const ObjectiveScope& scope);
   // Throws Error{argument} for fewer than two rows with weight above 0.
@@ -28,6 +28,12 @@ class Phases final : public RowObjective {
   size_t bytes() const override;
   Var losses(Lane&, const Block&) override { return nullptr; }  // rows are not independent
 
+ protected:
+  Var log_prob_of(const Scope& s, const Mapped& results, Var context) const;
+  // Called with what the chain makes of rows first ...: writes their losses and seeds the gradient. False when there is
+  // none.
+  virtual bool end(Lane& lane, const Batch& batch, int64_t first, const Mapped& results, Var context);
+
  private:
   struct Work {  // what a lane keeps between phases
     bool active = false;
@@ -36,7 +42,7 @@ class Phases final : public RowObjective {
     std::vector<BatchPart> parts;  // one per coupled layer
   };
   void begin(Lane& lane, Work& w, const Batch& batch) const;
-  void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums) const;
+  void forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* sums);
   void gradient_until(Lane& lane, Work& w, Node* from, size_t k, double* sums) const;
   const LayerInstance* not_finite() const;  // the layer whose statistics were not finite in the last run
   double* shared(size_t k) const {
@@ -58,4 +64,4 @@ class Phases final : public RowObjective {
   LaneSums sums_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,12 +2,12 @@
 // coefficients are 1/n.
 #include "src/objective/target_sampler.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class ReverseKl final : public Objective {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     SamplerConfig sampler;
     void fields(Fields& f) override {
       sampler.fields(f);
@@ -36,4 +36,4 @@ NF_PART(Objective, reverse_kl, ReverseKl,
         "mean of log q - log p over samples x of the model, whose minimum is -log Z of the target",
         "Rezende and Mohamed 2015", false, true);
 
-}  // namespace nf
+}  // namespace libnf

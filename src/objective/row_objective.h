@@ -1,8 +1,9 @@
 // Objectives that are a weighted mean over the rows of the batch: a derived class supplies the loss of a row.
 #pragma once
+#include "src/lane/weighted_mean.h"
 #include "src/objective/objective.h"
 
-namespace nf {
+namespace libnf {
 
 class RowObjective : public Objective {
  public:
@@ -17,11 +18,16 @@ class RowObjective : public Objective {
   void report(Lane& lane, const Batch& batch, uint64_t step) override;
   size_t bytes() const override { return row_loss_.bytes(); }
 
+  // Adds the losses of the rows to the mean, without gradients. Throws Error{numeric} as in a step.
+  void evaluate(Lanes& lanes, const Batch& batch, WeightedMean& mean);
+
   // The parts of run(), for objectives that add other terms; the loss here is `factor` times the mean.
   void run_lane(Lane& lane, const Batch& batch, double factor = 1);
   double loss(const Batch& batch, double factor = 1) const;
 
  protected:
+  // The batch with all that losses() needs.
+  virtual Batch complete(const Batch& batch) { return batch; }
   double* row_loss() const { return row_loss_.as<double>(); }
 
  private:
@@ -29,4 +35,4 @@ class RowObjective : public Objective {
   Buffer row_loss_;  // weight times loss of every row
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,12 +4,12 @@
 #include "src/objective/phases.h"
 #include "src/objective/target_sampler.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Symmetric final : public Objective {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     SamplerConfig sampler;
     double data_weight = 1;
     void fields(Fields& f) override {
@@ -58,4 +58,4 @@ class Symmetric final : public Objective {
 NF_PART(Objective, symmetric, Symmetric, "reverse_kl on samples plus data_weight times nll on rows of data",
         "the sum of both divergences, Jeffreys 1946", true, true);
 
-}  // namespace nf
+}  // namespace libnf

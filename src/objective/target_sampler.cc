@@ -9,7 +9,7 @@
 #include "runtime/kernel/reduce.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -263,25 +263,26 @@ void TargetSampler::report(Lane& lane, uint64_t step, bool ignore_zero_density) 
     if (std::isfinite(loss) || (ignore_zero_density && loss == kInfinity)) continue;
     const Density::Location at = sample_nonfinite_at(lane, r);
     if (at.where != Density::kAllFinite)
-      fail_at(Code::numeric, {r, at.layer}, "step %llu: sample %lld is not finite at %s; the step is not applied",
-              number, row, at.where.c_str());
+      fail_at(Code::numeric, {r, at.layer}, "sample %lld is not finite at %s; step %llu was not applied", row,
+              at.where.c_str(), number);
     const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });
     if (!std::isfinite(log_p))
-      fail_at(Code::numeric, {r, -1},
-              "step %llu: the target's log density of sample %lld is %g%s; the step is not applied", number, row, log_p,
+      fail_at(Code::numeric, {r, -1}, "the target's log density of sample %lld is %g%s; step %llu was not applied", row,
+              log_p,
               log_p == -kInfinity
                   ? " (its density is 0 where the flow samples: give it a soft edge, bound the flow by a "
                     "layer or base, or take objective \"alpha\")"
-                  : "");
+                  : "",
+              number);
     const bool finite = with_dtype(
         model_.dtype(), [&]<class T>() { return kernel::all_finite(rows_of(grad_, d, r, 1).template as<T>(), d); });
-    fail_at(Code::numeric, {r, -1}, "step %llu: %s of sample %lld is not finite; the step is not applied", number,
-            finite ? "the model's log density" : "the target's gradient", row);
+    fail_at(Code::numeric, {r, -1}, "%s of sample %lld is not finite; step %llu was not applied",
+            finite ? "the model's log density" : "the target's gradient", row, number);
   }
   fail(Code::numeric,
-       "step %llu: the loss is not finite (the density of the target is 0 at every sample, or samples of another rank "
-       "are not finite); the step is not applied",
+       "the loss is not finite (the density of the target is 0 at every sample, or samples of another rank are not "
+       "finite); step %llu was not applied",
        number);
 }
 
-}  // namespace nf
+}  // namespace libnf

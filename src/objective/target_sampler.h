@@ -13,7 +13,7 @@
 
 #include "src/objective/objective.h"
 
-namespace nf {
+namespace libnf {
 
 struct SamplerConfig {
   int64_t samples = 256;
@@ -93,4 +93,4 @@ class TargetSampler {
   std::vector<Work> work_;                         // per lane
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 #pragma once
 #include "src/part/fields.h"
 
-namespace nf {
+namespace libnf {
 
 struct Config {
   virtual ~Config() = default;
@@ -13,4 +13,4 @@ struct NoConfig : Config {
   void fields(Fields&) override {}
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -1,6 +1,6 @@
 #include "src/part/declare.h"
 
-namespace nf {
+namespace libnf {
 
 ParamId Declare::add(ParamInfo info) const {
   info.shape.count();  // throws on overflow here, where the name is known
@@ -14,4 +14,4 @@ void Declare::reject(const char* field, const char* why) const {
   fail(Code::spec, "%s.%s: %s", path_.c_str(), field, why);
 }
 
-}  // namespace nf
+}  // namespace libnf

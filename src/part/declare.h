@@ -9,7 +9,7 @@
 #include "runtime/core/view.h"
 #include "runtime/tape/dense_form.h"
 
-namespace nf {
+namespace libnf {
 
 // Initial values of a tensor. Random draws are in float64, a function of (model seed, position of the tensor).
 struct Init {
@@ -109,4 +109,4 @@ class Declare {
   std::string path_;
 };
 
-}  // namespace nf
+}  // namespace libnf

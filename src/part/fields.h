@@ -1,6 +1,6 @@
 // One list of fields per configuration drives parsing, writing, bounds, documentation and random configurations.
 //
-//   struct Config : nf::Config {
+//   struct Config : libnf::Config {
 //     double cap = 3;
 //     OneOf<NetKind> net{"mlp"};
 //     void fields(Fields& f) override {
@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 
 struct Config;
 class PartConfig;
@@ -74,4 +74,4 @@ class Fields {
   virtual void optional_object(const char* name, const char* doc, Config& value, bool& present) = 0;
 };
 
-}  // namespace nf
+}  // namespace libnf

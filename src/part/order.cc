@@ -6,7 +6,7 @@
 
 #include "runtime/kernel/random.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 constexpr uint32_t kOrderStream = 0x6f726472;  // separate from the streams of samples and initial values
 }
@@ -29,4 +29,4 @@ std::vector<int32_t> random_order(int64_t n, uint64_t seed, uint64_t key) {
   return order;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nf {
+namespace libnf {
 std::vector<int32_t> inverse_order(const std::vector<int32_t>& order);
 std::vector<int32_t> random_order(int64_t n, uint64_t seed, uint64_t key);
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 
 #include "src/part/registry.h"
 
-namespace nf {
+namespace libnf {
 
 class PartConfig {
  public:
@@ -55,4 +55,4 @@ class OneOf : public PartConfig {
   }
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace nf {
+namespace libnf {
 
 const PartKind* Family::find(std::string_view name) const {
   for (const PartKind* k : parts)
@@ -10,4 +10,4 @@ const PartKind* Family::find(std::string_view name) const {
   return nullptr;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 // What all kinds of parts have in common. Each interface adds how its parts are built.
 struct PartKind {
@@ -76,4 +76,4 @@ constexpr auto facts_of() -> void (*)(const PartKind&, Fields&) {
   const Interface##Kind Interface##_##word = {        \
       {#word, doc, source, make_config<P>, aliases_of<P>()}, build_part<P> __VA_OPT__(, ) __VA_ARGS__}
 
-}  // namespace nf
+}  // namespace libnf

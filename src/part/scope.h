@@ -5,7 +5,7 @@
 #include "runtime/tape/tape.h"
 #include "src/part/declare.h"
 
-namespace nf {
+namespace libnf {
 
 // A graph under construction: the tape and the parameters as its leaves.
 struct Scope {
@@ -15,4 +15,4 @@ struct Scope {
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -11,7 +11,7 @@
   "-((|x| - radius)/width)^2 / 2 + log(e^(-((x1 - centre)/spread)^2 / 2) + " \
   "e^(-((x1 + centre)/spread)^2 / 2))"
 
-namespace nf {
+namespace libnf {
 
 struct ArcsConfig : Config {
   ArcsConfig(double radius, double width, double centre, double spread)
@@ -78,4 +78,4 @@ class Arcs : public PointTarget<Arcs> {
   ArcsConfig c_;
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,12 +3,12 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Banana final : public PointTarget<Banana> {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     double scale = 2, bend = 0.25;
     void fields(Fields& f) override {
       f.real("scale", "standard deviation of the first column", scale, 0.01, 100);
@@ -39,4 +39,4 @@ class Banana final : public PointTarget<Banana> {
 NF_PART(Target, banana, Banana, "a bent Gaussian, two or more columns", "Haario et al. 1999",
         "x1 ~ N(0, scale^2), x2 ~ N(bend x1^2, 1), every other xj ~ N(0, 1)", 2, 1 << 24);
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,12 +3,12 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Cross final : public PointTarget<Cross> {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     double distance = 3, across = 0.2, along = 0.4;
     void fields(Fields& f) override {
       f.real("distance", "distance of the four centers from the origin", distance, 0, 100);
@@ -46,4 +46,4 @@ NF_PART(Target, cross, Cross, "four Gaussian bumps in a cross", "",
         "distance)^2/along + x2^2/across)/2)",
         2, 2);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,12 +2,12 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Funnel final : public PointTarget<Funnel> {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     double scale = 3;
     void fields(Fields& f) override { f.real("scale", "standard deviation of the first column", scale, 0.01, 100); }
   };
@@ -36,4 +36,4 @@ class Funnel final : public PointTarget<Funnel> {
 NF_PART(Target, funnel, Funnel, "Neal's funnel, any number of columns", "Neal 2003, section 8",
         "x1 ~ N(0, scale^2), every other xj ~ N(0, e^x1)", 1, 1 << 24);
 
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numbers>
 
-namespace nf::piece {
+namespace libnf::piece {
 
 inline constexpr double kPi = std::numbers::pi;
 inline constexpr double kLogTwoPi = 1.8378770664093454836;
@@ -49,4 +49,4 @@ struct Cut {
   double length() const { return cut == 0 ? std::numeric_limits<double>::infinity() : 2 * (cut + wall); }
 };
 
-}  // namespace nf::piece
+}  // namespace libnf::piece

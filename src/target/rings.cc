@@ -4,12 +4,12 @@
 #include "src/target/pieces.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class Rings final : public PointTarget<Rings> {
  public:
-  struct Config : nf::Config {
+  struct Config : libnf::Config {
     int64_t rings = 2;
     double radius = 3, width = 0.25;
     void fields(Fields& f) override {
@@ -50,4 +50,4 @@ class Rings final : public PointTarget<Rings> {
 NF_PART(Target, rings, Rings, "concentric rings", "",
         "log sum_k e^(-((|x| - r_k)/width)^2 / 2), r_k = k radius/rings, k = 1 to rings", 2, 2);
 
-}  // namespace nf
+}  // namespace libnf

@@ -13,7 +13,7 @@
 #include "runtime/core/rows.h"
 #include "src/part/registry.h"
 
-namespace nf {
+namespace libnf {
 
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -72,4 +72,4 @@ class PointTarget : public Target {
   }
 };
 
-}  // namespace nf
+}  // namespace libnf

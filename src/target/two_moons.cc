@@ -1,7 +1,7 @@
 // Two thin moons that face each other: the formula of arcs.h with a thinner ring and tighter bumps.
 #include "src/target/arcs.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class TwoMoons final : public Arcs {
@@ -16,4 +16,4 @@ class TwoMoons final : public Arcs {
 
 NF_PART(Target, two_moons, TwoMoons, "two thin moons that face each other", "", NF_ARCS_FORMULA, 2, 2);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 // formula. Other published experiments use radius 4 and spread 0.8, with log Z = 2.3133.
 #include "src/target/arcs.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class U1 final : public Arcs {
@@ -18,4 +18,4 @@ class U1 final : public Arcs {
 NF_PART(Target, u1, U1, "a ring that is dense on its left and right", "Rezende and Mohamed 2015, Table 1",
         NF_ARCS_FORMULA, 2, 2);
 
-}  // namespace nf
+}  // namespace libnf

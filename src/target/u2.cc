@@ -2,7 +2,7 @@
 // cut off at |x1| = cut (wave.h). log Z = 2.0821 with the default cut and no wall.
 #include "src/target/wave.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class U2 final : public PointTarget<U2> {
@@ -33,4 +33,4 @@ class U2 final : public PointTarget<U2> {
 NF_PART(Target, u2, U2, "a band along a sine wave", "Rezende and Mohamed 2015, Table 1",
         "-((x2 - sin(pi x1/2))/width)^2 / 2 + cut(x1); " NF_CUT_FORMULA, 2, 2);
 
-}  // namespace nf
+}  // namespace libnf

@@ -2,7 +2,7 @@
 // their offset is w2 = 3 exp(-((x1 - 1)/0.6)^2 / 2).
 #include "src/target/wave.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class U3 final : public PointTarget<U3> {
@@ -32,4 +32,4 @@ NF_PART(Target, u3, U3, "two bands along a wave that part in the middle", "Rezen
         "e^(-((x1 - 1)/0.6)^2 / 2); " NF_CUT_FORMULA,
         2, 2);
 
-}  // namespace nf
+}  // namespace libnf

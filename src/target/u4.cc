@@ -2,7 +2,7 @@
 // their offset is w3 = 3 sigmoid((x1 - 1)/0.3).
 #include "src/target/wave.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class U4 final : public PointTarget<U4> {
@@ -33,4 +33,4 @@ NF_PART(Target, u4, U4, "two bands along a wave that part at x1 = 1", "Rezende a
         "sigmoid((x1 - 1)/0.3); " NF_CUT_FORMULA,
         2, 2);
 
-}  // namespace nf
+}  // namespace libnf

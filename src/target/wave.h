@@ -7,7 +7,7 @@
 
 #define NF_CUT_FORMULA "cut(x1) = 0 up to |x1| = cut, beyond -(|x1| - cut)/wall"
 
-namespace nf {
+namespace libnf {
 
 struct WaveConfig : Config {
   piece::Cut cut;
@@ -43,4 +43,4 @@ inline double log_z_of_bands(const Cut& cut, double widths) {
 }
 
 }  // namespace piece
-}  // namespace nf
+}  // namespace libnf

@@ -6,41 +6,22 @@
 #include "runtime/kernel/random.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 // Separate from the streams of samples and from each other.
-constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63, kPartStream = 0x70617274;
-
-// Returns the blocks of a part in ascending order.
-std::vector<int64_t> blocks_of(const Part& part, int64_t rows) {
-  const int64_t n = (rows + part.block - 1) / part.block;
-  const auto place = [&](double share) { return static_cast<int64_t>(std::llround(share * static_cast<double>(n))); };
-  const int64_t begin = place(part.begin), end = place(part.end);
-  if (begin >= end)
-    fail(Code::shape, "rows %g to %g of %lld blocks of %lld rows are none: smaller blocks divide more finely",
-         part.begin, part.end, static_cast<long long>(n), static_cast<long long>(part.block));
-  const kernel::Permutation shuffled({part.seed, kPartStream}, 0, static_cast<uint64_t>(n));
-  std::vector<int64_t> blocks;
-  for (int64_t i = begin; i < end; ++i) blocks.push_back(static_cast<int64_t>(shuffled(static_cast<uint64_t>(i))));
-  std::sort(blocks.begin(), blocks.end());
-  return blocks;
-}
+constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63;
 }  // namespace
 
 Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
-                 const Part& part)
+                 Selection which, int64_t block)
     : source_{rows.x, rows.context, rows.weight, rows.scores},
-      rows_(rows.x.shape[0]),
+      which_(std::move(which)),
+      rows_(which_.rows()),
       batch_(batch),
-      block_(part.block),
+      block_(block),
       order_(order),
       seed_(seed) {
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
-  if (part.begin > 0 || part.end < 1) {
-    part_ = blocks_of(part, rows_);
-    const int64_t last = part_.back() * block_;
-    rows_ = static_cast<int64_t>(part_.size() - 1) * block_ + std::min(block_, rows_ - last);
-  }
   if (order != Order::replacement) batch_ = std::min(batch, rows_);
   per_epoch_ = static_cast<uint64_t>((rows_ + batch_ - 1) / batch_);
   for (int i = 0; i < kStreams; ++i) {
@@ -53,11 +34,7 @@ Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch,
     out_[i] = contiguous_view(memory_[i].data(), s.dtype, shape);
     if (shared) source_[i].stride[0] = 0;
   }
-}
-
-// Returns the row number of participating row number `place`.
-int64_t Batches::row_of(int64_t place) const {
-  return part_.empty() ? place : part_[static_cast<size_t>(place / block_)] * block_ + place % block_;
+  numbers_.resize(static_cast<size_t>(batch_));
 }
 
 // Whole blocks come in random order, a short block last; kWindow neighbors in that order are shuffled together.
@@ -95,7 +72,8 @@ void Batches::gather(uint64_t step) {
     return static_cast<int64_t>(at);
   };
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t from = row_of(place_at(r));
+    const int64_t from = which_.row_of(place_at(r));
+    numbers_[static_cast<size_t>(r)] = from;
     for (int i = 0; i < kStreams; ++i) {
       const View& s = source_[i];
       const View& o = out_[i];
@@ -105,4 +83,4 @@ void Batches::gather(uint64_t step) {
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -3,7 +3,7 @@
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 
 // Writes the fields and reads them back, so the rules are those of reading. Throws Error{spec} that names the field.
 template <class C>
@@ -15,4 +15,4 @@ void check_fields(const C& config) {
   read_config(j, "trainer", fresh);
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 
 #include "src/io/json.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
@@ -19,8 +19,7 @@ std::string exact(double v) {
   return text;
 }
 
-double number(const Json& j, const char* key) {
-  const Json* v = j.find(key);
+double number(const Json* v, const char* key) {
   const std::string* text = v ? v->string() : nullptr;
   if (!text) fail(Code::format, "checkpoint: \"%s\" is missing", key);
   char* end;
@@ -28,6 +27,7 @@ double number(const Json& j, const char* key) {
   if (text->empty() || *end) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
   return number;
 }
+double number(const Json& j, const char* key) { return number(j.find(key), key); }
 
 uint64_t count(const Json& j, const char* key) {
   const Json* v = j.find(key);
@@ -52,17 +52,24 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 
 }  // namespace
 
-void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer) {
-  const PlateauState& p = trainer.plateau();
-  Json state = {{"step", trainer.steps()},
+void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer, Extra extra) {
+  const Trainer::State now = trainer.state();
+  const PlateauState& p = now.plateau;
+  Json state = {{"step", now.step},
                 {"optimizer", optimizer_name(trainer.config())},
                 {"plateau_best", exact(p.best)},
                 {"plateau_factor", exact(p.factor)},
                 {"plateau_bad", p.bad},
-                {"row_work", trainer.cut().work},
-                {"block_rows", trainer.cut().block_rows}};
+                {"row_work", now.cut.work},
+                {"block_rows", now.cut.block_rows}};
   if (!trainer.groups().empty()) state["groups"] = trainer.groups();
-  Extra extra;
+  // What a restart and new learning rates leave behind; older versions have neither.
+  if (now.older_steps) state["older_steps"] = now.older_steps;
+  if (!now.rates.empty()) {
+    Json rates = Json::Array();
+    for (const double lr : now.rates) rates.append(exact(lr));
+    state["rates"] = std::move(rates);
+  }
   extra.checkpoint = state.dump();
   const auto tensors = trainer.state_tensors();
   std::vector<std::string> names;
@@ -92,11 +99,16 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
     fail(Code::state, "the checkpoint was made with other groups of parameters (option \"groups\"): %.150s",
          groups ? shown(*groups).c_str() : "none");
   check_options(file, trainer);
-  PlateauState plateau;
-  plateau.best = number(state, "plateau_best");
-  plateau.factor = number(state, "plateau_factor");
-  plateau.bad = count(state, "plateau_bad");
-  const uint64_t step = count(state, "step");
+  Trainer::State then;
+  then.plateau.best = number(state, "plateau_best");
+  then.plateau.factor = number(state, "plateau_factor");
+  then.plateau.bad = count(state, "plateau_bad");
+  then.step = count(state, "step");
+  if (state.find("older_steps")) then.older_steps = count(state, "older_steps");
+  if (const Json* rates = state.find("rates")) {
+    if (!rates->array()) fail(Code::format, "checkpoint: \"rates\" is not a list");
+    for (const Json& lr : *rates->array()) then.rates.push_back(number(&lr, "rates"));
+  }
   BatchCut cut = old_cut_of(model);
   if (state.find("row_work")) {
     cut.work = static_cast<int64_t>(count(state, "row_work"));
@@ -104,6 +116,8 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
     if (cut.work < 0 || cut.block_rows < 1 || cut.block_rows > kMaxBlockRows)
       fail(Code::format, "checkpoint: \"row_work\" or \"block_rows\" is out of range");
   }
+  then.cut = cut;
+  then = trainer.checked(std::move(then));
   const auto tensors = trainer.state_tensors();
   std::vector<const SafeTensors::Entry*> entries;
   for (const auto& [name, view] : tensors) {
@@ -118,7 +132,7 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   notes.clear();
   for (const auto& [key, value] : file.metadata())
     if (key.rfind("note.", 0) == 0) notes[key.substr(5)] = value;
-  trainer.restore_state(step, plateau, cut);
+  trainer.restore_state(std::move(then));
 }
 
-}  // namespace nf
+}  // namespace libnf

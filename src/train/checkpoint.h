@@ -4,9 +4,11 @@
 #include "src/model/model_file.h"
 #include "src/train/trainer.h"
 
-namespace nf {
-void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer);
+namespace libnf {
+// `more` adds metadata, and tensors whose names start with kOptimizerPrefix.
+void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer,
+                      Extra more = {});
 // Throws Error{state} if the spec, the optimizer, or an option that adds optimizer state differs. On error nothing
 // changes.
 void read_checkpoint(std::span<const std::byte> file, Density& model, Notes& notes, Trainer& trainer);
-}  // namespace nf
+}  // namespace libnf

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace nf {
+namespace libnf {
 void ClipConfig::fields(Fields& f) {
   f.real("clip_norm", "largest global 2-norm of the gradient; 0: no limit", max_norm, 0, 1e12);
   f.real("clip_value", "largest magnitude of a gradient element; 0: no limit", max_value, 0, 1e12);
@@ -35,4 +35,4 @@ void clip_value(T* grad, double limit, int64_t begin, int64_t end) {
 template void clip_value<float>(float*, double, int64_t, int64_t);
 template void clip_value<double>(double*, double, int64_t, int64_t);
 
-}  // namespace nf
+}  // namespace libnf

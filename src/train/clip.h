@@ -8,7 +8,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 struct ClipConfig : Config {
   double max_norm = 0;   // 0: off
@@ -29,4 +29,4 @@ double norm_factor(double norm, double max_norm);
 template <class T>
 void clip_value(T* grad, double limit, int64_t begin, int64_t end);
 
-}  // namespace nf
+}  // namespace libnf

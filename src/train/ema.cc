@@ -5,7 +5,7 @@
 
 #include "runtime/kernel/optim_kernels.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 double rate_of(const EmaConfig& config, uint64_t step) {
@@ -33,4 +33,4 @@ void ema_update(const EmaConfig& config, uint64_t step, T* average, const T* par
 template void ema_update<float>(const EmaConfig&, uint64_t, float*, const float*, int64_t, int64_t);
 template void ema_update<double>(const EmaConfig&, uint64_t, double*, const double*, int64_t, int64_t);
 
-}  // namespace nf
+}  // namespace libnf

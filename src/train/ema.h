@@ -7,7 +7,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 struct EmaConfig : Config {
   double decay = 0;  // 0: no average is kept
@@ -20,4 +20,4 @@ struct EmaConfig : Config {
 template <class T>
 void ema_update(const EmaConfig& config, uint64_t step, T* average, const T* param, int64_t begin, int64_t end);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/nearest.h"
 #include "src/model/read_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMaxPatterns = 4096;  // bytes
@@ -146,4 +146,4 @@ std::vector<Range> ranges_of(const ParamStore& store, const std::vector<int>& as
   return ranges;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/train/clip.h"
 #include "src/train/optimizer.h"
 
-namespace nf {
+namespace libnf {
 
 // One entry of the option "groups". A parameter belongs to the first group that matches its name; parameters without a
 // group are trained with the trainer's own options.
@@ -42,4 +42,4 @@ struct Range {
 // Returns the ranges of a group's parameters, including padding; adjacent ranges are joined.
 std::vector<Range> ranges_of(const ParamStore& store, const std::vector<int>& assigned, int group);
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "runtime/core/rows.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -153,4 +153,4 @@ void importance_mean(const View& log_weight, const View& values, const View& mea
   }
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "src/model/session.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 
 struct ImportanceSummary {
   int64_t samples = 0;
@@ -25,4 +25,4 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
 // data.
 void importance_mean(const View& log_weight, const View& values, const View& mean, const View& error);
 
-}  // namespace nf
+}  // namespace libnf

@@ -7,7 +7,7 @@
 #include "runtime/kernel/random.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -123,4 +123,4 @@ MetropolisSummary metropolis(const Allocator& allocator, const Target& target, S
   return {static_cast<uint64_t>(step), static_cast<double>(moved) / proposals};
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/session.h"
 #include "src/target/target.h"
 
-namespace nf {
+namespace libnf {
 
 struct MetropolisConfig {
   double step_size = 0.5;
@@ -25,4 +25,4 @@ struct MetropolisSummary {
 MetropolisSummary metropolis(const Allocator& allocator, const Target& target, Session* proposal,
                              const MetropolisConfig& config, const View& start, const View& context, const View& out);
 
-}  // namespace nf
+}  // namespace libnf

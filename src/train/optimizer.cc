@@ -9,7 +9,7 @@
 #include "runtime/kernel/optim_kernels.h"
 #include "src/train/check_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using kernel::Update;
@@ -112,7 +112,7 @@ void OptimizerConfig::fields(Fields& f) {
     f.relevant(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(),
                std::string("\"optimizer\": \"") + name_of(kind) + "\"");
   };
-  f.real("lr", "learning rate, before the schedule", lr, 0, 1e3);
+  f.real("lr", "learning rate, before the schedule", lr, 0, kMaxRate);
   only({Kind::adam, Kind::adamw, Kind::adamax, Kind::radam});
   f.real("beta1", "smoothing of the gradient", beta1, 0, 0.999999);
   f.real("beta2", "smoothing of the squared gradient", beta2, 0, 0.99999999);
@@ -190,4 +190,4 @@ template void apply<float>(const OptimizerConfig&, double, uint64_t, double, flo
 template void apply<double>(const OptimizerConfig&, double, uint64_t, double, double*, const double*, double* const*,
                             int64_t, int64_t);
 
-}  // namespace nf
+}  // namespace libnf

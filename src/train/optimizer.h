@@ -11,7 +11,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 enum class OptimizerKind : uint8_t { adam, adamw, adamax, rmsprop, adagrad, adadelta, radam, sgd };
 
@@ -32,6 +32,7 @@ struct OptimizerConfig : Config {
   void fields(Fields& f) override;
 };
 
+inline constexpr double kMaxRate = 1e3;  // of option "lr"
 const char* name_of(OptimizerKind kind);
 void check(const OptimizerConfig& config);  // checks bounds, options that the kind ignores, and impossible combinations
 
@@ -53,4 +54,4 @@ template <class T>
 void apply(const OptimizerConfig& config, double lr, uint64_t step, double grad_scale, T* param, const T* grad,
            T* const* slots, int64_t begin, int64_t end);
 
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 
 #include "src/train/check_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using Kind = ScheduleKind;
@@ -102,4 +102,4 @@ double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step
   return std::max(std::min(config.lr_end, rate), rate * state.factor);
 }
 
-}  // namespace nf
+}  // namespace libnf

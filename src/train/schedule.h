@@ -13,7 +13,7 @@
 
 #include "src/part/config.h"
 
-namespace nf {
+namespace libnf {
 
 enum class ScheduleKind : uint8_t { constant, cosine, step, exponential, polynomial, plateau };
 
@@ -56,4 +56,4 @@ bool observe(const ScheduleConfig& config, PlateauState& state, double loss);
 // Returns the rate for any kind, plateau included; never below lr_end.
 double learning_rate(const ScheduleConfig& config, double base_lr, uint64_t step, const PlateauState& state);
 
-}  // namespace nf
+}  // namespace libnf

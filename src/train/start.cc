@@ -11,7 +11,7 @@
 #include "src/lane/lane_sums.h"
 #include "src/model/rows.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool waits(const FlowModel& model, const LayerInstance& instance) {
@@ -21,25 +21,45 @@ bool waits(const FlowModel& model, const LayerInstance& instance) {
   return with_dtype(v.dtype, [&]<class T>() { return *v.as<T>() == 0; });
 }
 
+// Loads rows [first, first + count) of those that take part.
+Var load_chosen(Tape& t, const View& from, const Selection* which, int64_t first, int64_t count) {
+  if (!which || which->all() || from.shape[0] == 1) return load_rows(t, from, from.shape[0] == 1 ? 0 : first, count);
+  Var v = t.empty({count, from.count() / from.shape[0]});
+  which->each_run(first, first + count, [&](int64_t row, int64_t place, int64_t run) {
+    copy_rows(rows_of_view(from, row, run), rows_of_view(v->out, place - first, run));
+  });
+  return v;
+}
+
 // The rows as they advance through the chain, in a private copy from the first layer on.
 class PropagatedRows {
  public:
   // Prepares for advancing up to layer `last`, exclusive.
   PropagatedRows(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                 const View& x, const View& context, size_t last)
-      : allocator_(allocator), executor_(executor), model_(model), cut_(cut), x_(x), context_(context) {
+                 const StartRows& data, size_t last)
+      : allocator_(allocator), executor_(executor), model_(model), cut_(cut), data_(data) {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
     const int64_t n = cut.block_rows;
     Var from = t.zeros({n, model.columns()});
-    Var c = context.data ? t.zeros({n, model.context()}) : nullptr;
+    Var c = data.context.data ? t.zeros({n, model.context()}) : nullptr;
+    draw(t, t.zeros({n, model.columns()}), c);
     model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
           std::make_unique<Reader>(model, Tape(allocator, model.dtype(), measuring.tape.arena().high_water())));
   }
   int64_t lanes() const { return cut_.lanes(rows()); }
-  int64_t rows() const { return x_.shape[0]; }
+  int64_t rows() const { return data_.which ? data_.which->rows() : data_.x.shape[0]; }
+  // Where a row stands in the data, and what messages call it.
+  int64_t row_of(int64_t r) const { return data_.which ? data_.which->row_of(r) : r; }
+  int64_t number(int64_t r) const { return data_.numbers ? data_.numbers[row_of(r)] : row_of(r); }
+  // Whether row `row` of the caller's x is finite, before any layer.
+  bool arrives_finite(int64_t row) const {
+    Reader& r = *lanes_[0];
+    const TapeScope scope(r.tape);
+    return all_finite(load_rows(r.tape, data_.x, row_of(row), 1));
+  }
 
   // Calls body(current rows, number of the first row) for the blocks of a lane, in order.
   template <class F>
@@ -48,9 +68,11 @@ class PropagatedRows {
     const int64_t end = lane_begin(rows(), lane + 1, lanes());
     for (int64_t first = lane_begin(rows(), lane, lanes()); first < end; first += cut_.block_rows) {
       const TapeScope scope(r.tape);
-      r.tape.random = {};
-      r.tape.random.first_row = first;
-      body(r, load_rows(r.tape, copy_.data() ? now_ : x_, first, std::min(cut_.block_rows, end - first)), first);
+      const int64_t count = std::min(cut_.block_rows, end - first);
+      body(r,
+           copy_.data() ? load_rows(r.tape, now_, first, count)
+                        : load_chosen(r.tape, data_.x, data_.which, first, count),
+           first);
     }
   }
 
@@ -64,14 +86,19 @@ class PropagatedRows {
                      "rows on their way to a layer that starts from data");
       now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
     }
+    uint32_t stream = stream_;
     executor_.parallel_for(static_cast<uint32_t>(lanes()), [&](uint32_t i) {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
+        const int64_t n = x->out.shape[0];
         Var c = nullptr;
-        if (context_.data) c = load_rows(r.tape, context_, context_.shape[0] == 1 ? 0 : first, x->out.shape[0]);
-        c = model_.layer_context(r.scope(), c, x->out.shape[0]);
+        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, n);
+        draw(r.tape, copy_.data() ? load_chosen(r.tape, data_.x, data_.which, first, n) : x, c);
+        c = model_.layer_context(r.scope(), c, n);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
+        if (first == 0) stream = r.tape.random.stream;
       });
     });
+    stream_ = stream;
     if (fresh.data()) copy_ = std::move(fresh);
     at_ = to;
   }
@@ -86,13 +113,22 @@ class PropagatedRows {
     Tape tape;
     std::vector<Node> params;
   };
+  // Makes layers draw for these rows of x as a session does.
+  void draw(Tape& t, Var x, Var context) const {
+    t.random = {};
+    if (!model_.exact()) draw_by_content(t, x, context, data_.seed);
+    t.random.stream = stream_;
+  }
+
   const Allocator& allocator_;
   Executor& executor_;
   const FlowModel& model_;
   BatchCut cut_;
-  View x_, context_, now_;
+  const StartRows& data_;
+  View now_;
   std::vector<std::unique_ptr<Reader>> lanes_;
   size_t at_ = 0;
+  uint32_t stream_ = 0;  // the next one that the rows draw from
   Buffer copy_;
 };
 
@@ -104,10 +140,14 @@ class PropagatedRows {
         const bool finite = with_dtype(x->out.dtype, [&]<class T>() {
           return kernel::all_finite(x->out.as<T>() + r * x->out.stride[0], x->out.shape[1]);
         });
-        if (!finite && (!weight || weight[first + r] > 0))
-          fail_at(Code::numeric, {first + r, instance.index},
-                  "row %lld is not finite where it arrives at %s, which starts from data",
-                  static_cast<long long>(first + r), instance.where.c_str());
+        if (finite || (weight && !(weight[first + r] > 0))) continue;
+        const int64_t number = propagated.number(first + r);
+        if (!propagated.arrives_finite(first + r))
+          fail_at(Code::numeric, {number, -1}, "%s, so %s cannot start from data",
+                  Density::describe_nonfinite(number, Density::kData).c_str(), instance.where.c_str());
+        fail_at(Code::numeric, {number, instance.index},
+                "row %lld is not finite where it arrives at %s, which starts from data", static_cast<long long>(number),
+                instance.where.c_str());
       }
     });
   fail(Code::numeric, "%s cannot start from data: rows of another rank are not finite, or numbers are too large",
@@ -168,27 +208,29 @@ void keep_initial(const FlowModel& model) {
 }
 
 void start_from_data(const Allocator& allocator, Executor& executor, const FlowModel& model, const BatchCut& cut,
-                     const View& x, const View& context, const View& weight, const Collective& collective) {
+                     const StartRows& data, const Collective& collective) {
   std::vector<const LayerInstance*> waiting;
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) waiting.push_back(&s);
   if (waiting.empty()) return;
-  const int64_t n = x.shape[0], d = model.columns();
+  const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
+  const int64_t n = data.which ? data.which->rows() : data.x.shape[0], d = model.columns();
+  const View& weight = data.weight;
   const auto doubles = [&](int64_t count) {
     return Buffer(allocator, static_cast<size_t>(checked_mul(count, sizeof(double))), "statistics of columns");
   };
   const Buffer weights = doubles(weight.data ? n : 0), memory = doubles(2 * d);
   const double* w = weight.data ? weights.as<double>() : nullptr;
   double rows = weight.data ? 0 : static_cast<double>(n);
-  for (int64_t r = 0; w && r < n; ++r) rows += (weights.as<double>()[r] = scalar_at(weight, r)) > 0;
+  for (int64_t r = 0; w && r < n; ++r)
+    rows += (weights.as<double>()[r] = scalar_at(weight, data.which ? data.which->row_of(r) : r)) > 0;
   collective.sum(&rows, 1, DType::f64, "number of rows");
   if (rows < 2)
     fail(Code::argument, "%s starts from the data and needs at least 2 rows for that, got %g",
          waiting[0]->where.c_str(), rows);
 
   Rollback rollback(allocator, model, waiting);
-  const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
-  PropagatedRows propagated(allocator, executor, model, cut, x, context, index(waiting.back()));
+  PropagatedRows propagated(allocator, executor, model, cut, data, index(waiting.back()));
   const LaneSums sums(allocator, d);
   double* mean = memory.as<double>();
   for (const LayerInstance* instance : waiting) {
@@ -212,4 +254,4 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   rollback.done = true;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -6,7 +6,7 @@
 #include "src/model/read_fields.h"
 #include "src/model/write_fields.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr const char* kPath = "trainer";
@@ -96,4 +96,4 @@ TrainerConfig read_trainer_config(const Json& options) {
   return c;
 }
 
-}  // namespace nf
+}  // namespace libnf

@@ -9,7 +9,7 @@
 #include "src/train/optimizer.h"
 #include "src/train/schedule.h"
 
-namespace nf {
+namespace libnf {
 
 // An objective and its configuration; copies are deep.
 class ObjectiveConfig : public OneOf<ObjectiveKind> {
@@ -42,4 +42,4 @@ struct TrainerConfig : Config {
 // Throws Error{spec}, also for settings that other choices make irrelevant.
 TrainerConfig read_trainer_config(const Json& options);
 
-}  // namespace nf
+}  // namespace libnf

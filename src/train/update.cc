@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/layout.h"
 #include "src/io/json.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 size_t bytes_of(const Density& model, int64_t numbers) {
@@ -51,30 +52,62 @@ void Update::add(Group group) {
 }
 
 double Update::sum(Lanes& lanes, const Collective& collective) {
-  auto* const sums = sums_.as<double>();
   with_dtype(model_.dtype(), [&]<class T>() {
     T* const total = lanes[0].grads<T>();
-    const auto add = [&](const Chunk& c) {
+    each_chunk([&](const Chunk& c, uint32_t i) {
       for (int64_t l = 1; l < lanes.count(); ++l)
         kernel::accumulate(lanes[l].grads<T>() + c.begin, total + c.begin, c.end - c.begin);
-    };
-    const auto square = [&](const Chunk& c, uint32_t i) {
-      sums[i] = kernel::sum_squares(total + c.begin, c.end - c.begin);
-    };
-    if (collective.world > 1) {
-      each_chunk([&](const Chunk& c, uint32_t) { add(c); });
-      for (const Group& g : groups_)
-        for (const Range& r : g.ranges)
-          if (!g.config.freeze) collective.sum(total + r.begin, r.end - r.begin, model_.dtype(), "gradient");
-      each_chunk(square);
-    } else {
-      each_chunk([&](const Chunk& c, uint32_t i) {
-        add(c);
-        square(c, i);
-      });
-    }
+      if (collective.world == 1)  // while it is in the cache
+        sums_.as<double>()[i] = kernel::sum_squares(total + c.begin, c.end - c.begin);
+    });
   });
-  return combine_norm(sums, static_cast<int64_t>(chunks_.size()));
+  if (collective.world > 1) return norm_of(lanes.gradient(), collective);
+  return combine_norm(sums_.as<double>(), static_cast<int64_t>(chunks_.size()));
+}
+
+double Update::norm_of(void* gradient, const Collective& collective) {
+  with_dtype(model_.dtype(), [&]<class T>() {
+    T* const total = static_cast<T*>(gradient);
+    for (const Group& g : groups_)
+      for (const Range& r : g.ranges)
+        if (!g.config.freeze && collective.world > 1)
+          collective.sum(total + r.begin, r.end - r.begin, model_.dtype(), "gradient");
+    each_chunk([&](const Chunk& c, uint32_t i) {
+      sums_.as<double>()[i] = kernel::sum_squares(total + c.begin, c.end - c.begin);
+    });
+  });
+  return combine_norm(sums_.as<double>(), static_cast<int64_t>(chunks_.size()));
+}
+
+void Update::reserve_kept() {
+  if (!kept_.data()) kept_ = Buffer(allocator_, bytes_of(model_, model_.params().trainable_size()), "kept gradient");
+}
+
+void Update::keep(Lanes& lanes, bool first) {
+  with_dtype(model_.dtype(), [&]<class T>() {
+    T *const total = lanes[0].grads<T>(), *const kept = kept_.as<T>();
+    each_chunk([&](const Chunk& c, uint32_t) {
+      const int64_t n = c.end - c.begin;
+      for (int64_t l = 1; l < lanes.count(); ++l) kernel::accumulate(lanes[l].grads<T>() + c.begin, total + c.begin, n);
+      if (first)
+        kernel::copy(total + c.begin, kept + c.begin, n);
+      else
+        kernel::accumulate(total + c.begin, kept + c.begin, n);
+    });
+  });
+}
+
+double Update::sum_kept(const Collective& collective) { return norm_of(kept_.data(), collective); }
+
+void Update::set_rates(const std::vector<double>& rates) {
+  for (size_t k = 0; k < groups_.size(); ++k) groups_[k].config.optimizer.lr = rates[k];
+  base_lr_ = rates.back();
+}
+
+void Update::clear_moments() {
+  for (Group& g : groups_)
+    for (Buffer& b : g.slots)
+      if (b.data()) std::memset(b.data(), 0, b.bytes());
 }
 
 double Update::factor_of(const Group& g) const {
@@ -86,9 +119,9 @@ double Update::factor_of(const Group& g) const {
   return norm_factor(std::sqrt(squares), g.config.clip.max_norm);
 }
 
-void Update::apply(Lanes& lanes, uint64_t step, double rate) {
+void Update::apply(void* gradient, uint64_t step, uint64_t age, double rate) {
   with_dtype(model_.dtype(), [&]<class T>() {
-    T* const grads = lanes[0].grads<T>();
+    T* const grads = static_cast<T*>(gradient);
     T* const params = static_cast<T*>(model_.params().data());
     T* const average = average_.template as<T>();
     for (size_t i = 0; i < groups_.size(); ++i) factors_[i] = factor_of(groups_[i]);
@@ -107,7 +140,7 @@ void Update::apply(Lanes& lanes, uint64_t step, double rate) {
       T* const p = params + c.begin;
       if (average && step == 1) std::copy(p, p + n, average + c.begin);
       const double lr = optimizer.lr == base_lr_ ? rate : rate * (optimizer.lr / base_lr_);
-      nf::apply<T>(optimizer, lr, step, scale, p, grads + c.begin, slots, 0, n);
+      libnf::apply<T>(optimizer, lr, age, scale, p, grads + c.begin, slots, 0, n);
       if (average) ema_update(ema_, step, average + c.begin, p, 0, n);
     });
   });
@@ -155,10 +188,10 @@ std::string Update::describe() const {
 }
 
 size_t Update::bytes() const {
-  size_t n = sums_.bytes() + average_.bytes();
+  size_t n = sums_.bytes() + average_.bytes() + kept_.bytes();
   for (const Group& g : groups_)
     for (const Buffer& b : g.slots) n += b.bytes();
   return n;
 }
 
-}  // namespace nf
+}  // namespace libnf

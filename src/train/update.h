@@ -11,7 +11,7 @@
 #include "src/train/ema.h"
 #include "src/train/groups.h"
 
-namespace nf {
+namespace libnf {
 
 class Update {
  public:
@@ -24,9 +24,20 @@ class Update {
   const std::vector<bool>& trained() const { return trained_; }
   // Sums the gradients over lanes, in lane order, and ranks into lane 0, and returns the 2-norm.
   double sum(Lanes& lanes, const Collective& collective);
-  // Applies step number `step`, from 1, with the gradient in lane 0. `rate` is the rate of parameters without a group;
-  // rates of groups scale with it.
-  void apply(Lanes& lanes, uint64_t step, double rate);
+  // Applies step number `step`, from 1, with this gradient, which it changes. `age` is the number of steps that the
+  // moments have seen. `rate` is the rate of parameters without a group; rates of groups scale with it.
+  void apply(void* gradient, uint64_t step, uint64_t age, double rate);
+
+  // A gradient accumulated over several runs of the lanes: reserves memory for it; adds the sum over lanes, in lane
+  // order, or sets it if `first`; sums it over ranks and returns its 2-norm.
+  void reserve_kept();
+  void keep(Lanes& lanes, bool first);
+  double sum_kept(const Collective& collective);
+  void* kept() const { return kept_.data(); }
+
+  // Sets the learning rates of the groups; that of parameters without a group comes last.
+  void set_rates(const std::vector<double>& rates);
+  void clear_moments();
 
   bool has_average() const { return average_.data() != nullptr; }
   // Swaps the parameters with their average. Before the first step the average equals the parameters.
@@ -51,6 +62,7 @@ class Update {
     int64_t state;       // offset of element `begin` in the group's slots
   };
   void add(Group group);
+  double norm_of(void* gradient, const Collective& collective);
   double factor_of(const Group& g) const;  // factor of clipping by norm
   template <class F>
   void each_chunk(F&& body) {
@@ -68,6 +80,7 @@ class Update {
   Buffer sums_;                  // doubles, one per chunk: sum of squares of the gradient
   std::vector<double> factors_;  // factors of the groups in this step
   Buffer average_;               // average of all parameters
+  Buffer kept_;                  // accumulated gradient of all parameters
 };
 
-}  // namespace nf
+}  // namespace libnf

@@ -76,10 +76,10 @@ bool hook_is_live(nf_runtime* rt) {
 TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
   const Model m = model(rt.get(), kContextSpec), trained = model(rt.get(), kContextSpec);
-  const Session s = session(m.get());
+  const Session s = session(m.get(), options({{"session.gradients", "true"}}).get());
   const Trainer t = trainer(trained.get());
   for (int64_t n : {1, 64, 100, 1000}) {
-    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f),
+    Tensor x = banana(n), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), weight({n}, 1.0f), dx({n, 2}), dctx({n, 1}), dl({n}),
            states({info(m.get()).layer_count + 1, n, 2});
     nf_step_info step = NF_STEP_INFO_INIT;
     Err e;
@@ -89,6 +89,18 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
         {"nf_inverse", [&] { return nf_inverse(s.get(), x.view(), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_trace", [&] { return nf_trace(s.get(), 0, x.view(), ctx.view(), states.view(), nullptr, &e); }},
         {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), row.view(), &e); }},
+        {"nf_log_prob_grad",
+         [&] { return nf_log_prob_grad(s.get(), x.view(), ctx.view(), row.view(), dx.view(), dctx.view(), &e); }},
+        {"nf_vjp",
+         [&] {
+           return nf_vjp(s.get(), 1, x.view(), ctx.view(), x.view(), weight.view(), z.view(), row.view(), dx.view(),
+                         dctx.view(), &e);
+         }},
+        {"nf_jvp",
+         [&] {
+           return nf_jvp(s.get(), 0, x.view(), ctx.view(), x.view(), ctx.view(), z.view(), row.view(), dx.view(),
+                         dl.view(), &e);
+         }},
         {"nf_train_step",
          [&] { return nf_train_step(t.get(), Batch(x.view(), ctx.view(), weight.view()), &step, &e); }},
     };
@@ -424,6 +436,102 @@ void survives_running_out(nf_runtime* rt, CountingAllocator& allocator, const ch
 TEST_F(Memory, ATrainerSurvivesRunningOutOfMemory) {
   survives_running_out(rt.get(), allocator, kSpec);
   survives_running_out(rt.get(), allocator, kCoupledSpec);
+}
+
+// A cotangent of log_prob, and one of all results.
+struct HostCall {
+  HostCall(int64_t n, nf_direction direction) : x(banana(n)), out({n, 2}, 0.01f), row({n}, -0.01f) {
+    c.direction = direction;
+    c.out = out.view();
+    c.log_det = c.log_prob = row.view();
+  }
+  nf_status add(nf_trainer* t, nf_error* err) { return nf_trainer_accumulate(t, Batch(x.view()), &c, err); }
+  Tensor x, out, row;
+  nf_cotangents c = NF_COTANGENTS_INIT;
+};
+
+TEST_F(Memory, TrainerCallsInSteadyStateAllocateNothing) {
+  if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
+  for (const char* spec : {kSpec, kCoupledSpec}) {
+    const Model m = model(rt.get(), spec);
+    const Trainer t = trainer(m.get());
+    for (const int64_t n : {1000, 2, 100, 1000}) {
+      HostCall forward(n, NF_FORWARD), inverse(n, NF_INVERSE);
+      Err e;
+      double loss = 0, error = 0;
+      const auto all = [&] {
+        ASSERT_TRUE(ok(forward.add(t.get(), &e), e));
+        ASSERT_TRUE(ok(inverse.add(t.get(), &e), e));
+        ASSERT_TRUE(ok(nf_trainer_apply(t.get(), 1, nullptr, &e), e));
+        ASSERT_TRUE(ok(nf_trainer_evaluate(t.get(), Batch(forward.x.view()), &loss, &error, &e), e));
+        ASSERT_TRUE(ok(nf_trainer_restart(t.get(), 1, &e), e));
+      };
+      if (n == 1000) all();
+      const int64_t before = news, hooked = allocator.calls;
+      all();
+      EXPECT_EQ(news - before, 0) << n << " rows";
+      EXPECT_EQ(allocator.calls - hooked, 0) << n << " rows";
+    }
+  }
+}
+
+TEST_F(Memory, RunningOutInFitsAndHostLosses) {
+  const TempDir dir;
+  const std::string checkpoint = dir / "c.safetensors";
+  const Model coupled = model(rt.get(), kCoupledSpec);
+  const Options grouped = options({{"trainer.groups", R"([{"match": "layers.1.*", "lr": 0.1}])"}});
+  Tensor x = banana(50);
+  HostCall forward(50, NF_FORWARD), inverse(50, NF_INVERSE);
+  std::vector<unsigned char> file;
+  file.reserve(1 << 20);
+  out_of_memory("host losses, evaluate, rates, checkpoints in memory", allocator, [&](nf_error* err) {
+    nf_trainer* p = nullptr;
+    double loss = 0;
+    file.clear();
+    const nf_write_fn append = [](void* user, const void* bytes, size_t n) -> int32_t {
+      auto& to = *static_cast<std::vector<unsigned char>*>(user);
+      if (to.size() + n > to.capacity()) return 1;
+      to.insert(to.end(), static_cast<const unsigned char*>(bytes), static_cast<const unsigned char*>(bytes) + n);
+      return 0;
+    };
+    nf_status status = nf_trainer_create(coupled.get(), grouped.get(), nullptr, &p, err);
+    if (status == NF_OK) status = forward.add(p, err);
+    if (status == NF_OK) status = inverse.add(p, err);
+    if (status == NF_OK) status = nf_trainer_apply(p, 0, nullptr, err);
+    if (status == NF_OK) status = nf_trainer_evaluate(p, Batch(x.view()), &loss, nullptr, err);
+    if (status == NF_OK) status = nf_trainer_set_lr(p, "layers.1.*", 0.01, err);
+    if (status == NF_OK) status = nf_trainer_save_stream(p, append, &file, err);
+    if (status == NF_OK) status = nf_trainer_restore_memory(p, file.data(), file.size(), err);
+    nf_trainer_free(p);
+    return status;
+  });
+  out_of_memory("nf_fit", allocator, [&](nf_error* err) {
+    nf_options* o = nullptr;
+    nf_model* p = nullptr;
+    nf_status status = nf_options_create(&o, err);
+    for (const auto& [key, value] : {std::pair{"fit.steps", "4"},
+                                     {"fit.valid_every", "2"},
+                                     {"trainer.ema_decay", "0.9"},
+                                     {"fit.resume", "true"},
+                                     {"fit.checkpoint", checkpoint.c_str()}})
+      if (status == NF_OK) status = nf_options_set(o, key, value, err);
+    if (status == NF_OK) status = nf_model_create(rt.get(), kCoupledSpec, NF_TEXT, 1, &p, err);
+    if (status == NF_OK) status = nf_model_set_self_test(p, 3, err);
+    if (status == NF_OK) status = nf_fit(p, Batch(x.view()), nullptr, o, nullptr, nullptr, nullptr, err);
+    nf_model_free(p);
+    nf_options_free(o);
+    return status;
+  });
+  out_of_memory("nf_model_load with a self-test", allocator, [&](nf_error* err) {
+    nf_options* o = nullptr;
+    nf_model* p = nullptr;
+    nf_status status = nf_options_create(&o, err);
+    if (status == NF_OK) status = nf_options_set(o, "load.verify", "true", err);
+    if (status == NF_OK) status = nf_model_load(rt.get(), checkpoint.c_str(), o, &p, err);
+    nf_model_free(p);
+    nf_options_free(o);
+    return status;
+  });
 }
 
 }  // namespace

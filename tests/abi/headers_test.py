@@ -54,6 +54,15 @@ def main():
         compile_all('nf.h', source('a.cc', '#include <nf/nf.h>\nint f();\nint f() {' + use + '}\n'), CXX, ('c++17', 'c++20'), CXX_STRICT)
         compile_all('nf.hpp', source('b.cc', '#include <nf/nf.hpp>\n#include <nf/nf.hpp>\nint f();\nint f() { nf::Runtime rt; return 0; }\n'),
                     CXX, ('c++17', 'c++20'), CXX_STRICT)
+        every = os.path.join(ROOT, 'tests/abi/every_member.cc')
+        strictest = [*CXX_STRICT, '-Wsign-conversion', '-Wold-style-cast']
+        compile_all('nf.hpp, every member', every, CXX, ('c++17', 'c++20'), strictest)
+        compile_all('nf.hpp without exceptions', every, CXX, ('c++17', 'c++20'), [*strictest, '-fno-exceptions'])
+        compile_all('nf.hpp with results', every, CXX, ('c++17',), [*strictest, '-DNF_NO_EXCEPTIONS'])
+        dangles = source('c.cc', '#include <nf/nf.hpp>\nstd::vector<float> f();\nnf::View v() { return nf::View(f(), 2); }\n')
+        for compiler in filter(shutil.which, CXX):
+            run = subprocess.run([compiler, '-std=c++17', *STRICT, dangles], capture_output=True, text=True)
+            case(f'a view of a temporary with {compiler}', run.returncode != 0 and 'delete' in run.stderr, run.stderr)
         compile_all('layout', os.path.join(ROOT, 'tests/abi/layout_test.c'), C, ('c11', 'c17'), C_STRICT)
 
     with open(os.path.join(ROOT, 'include/nf/nf.h'), encoding='utf-8') as f:

@@ -1,4 +1,6 @@
 // The training kit through the ABI: averaged parameters, mapped tables, messages to the host's log.
+#include <fstream>
+
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -129,6 +131,36 @@ TEST(Kit, MappedTablesGiveTheSameBatches) {
   nf_batch v = NF_BATCH_INIT;
   EXPECT_TRUE(failed(NF_ERR_IO, nf_batches_get(a.get(), 0, &v, &e), e, "truncated"));
   EXPECT_EQ(bits(b, 0).size(), 200u);
+}
+
+TEST(Kit, TablesKeepTheShapeOfTheArray) {
+  const TempDir dir;
+  const Runtime rt = runtime();
+  const std::string path = dir / "x.npy";
+  std::string head = "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 2, 3, 4), }";
+  head.append(117 - head.size(), ' ');
+  head += '\n';
+  std::ofstream file(path, std::ios::binary);
+  file << std::string("\x93NUMPY\x01\x00\x76\x00", 10) << head << std::string(5 * 24 * sizeof(float), '\0');
+  file.close();
+  const auto shape = [](const Table& t) {
+    int64_t extents[4] = {};
+    const int32_t rank = nf_table_shape(t.get(), extents);
+    EXPECT_EQ(nf_table_shape(t.get(), nullptr), rank);
+    return std::vector<int64_t>(extents, extents + rank);
+  };
+  for (const char* map : {"on", "off"}) {
+    EXPECT_EQ(shape(open(rt.get(), path, options({{"table.map", map}}).get())), (std::vector<int64_t>{5, 2, 3, 4}))
+        << map;
+    EXPECT_EQ(shape(open(rt.get(), path, options({{"table.map", map}, {"table.columns", "0,2"}}).get())),
+              (std::vector<int64_t>{5, 2}))
+        << map;
+  }
+  Tensor x = banana(7);
+  Err e;
+  ASSERT_TRUE(ok(nf_table_save(x.view(), (dir / "x.csv").c_str(), nullptr, &e), e));
+  EXPECT_EQ(shape(open(rt.get(), dir / "x.csv")), (std::vector<int64_t>{7, 2}));
+  EXPECT_EQ(nf_table_shape(nullptr, nullptr), 0);
 }
 
 TEST(Kit, TheLogReportsWhatWasChosen) {

@@ -1,19 +1,24 @@
 /* Pins the sizes and offsets of the public structs and the numbers of the public enums on 64-bit machines: callers are
  * compiled against them, so none may ever move. New members go to the end, and get their line here. Compiled as C11. */
 #include <nf/nf.h>
+#include <nf/nf_infer.h>
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), "size of " #type)
 #define AT(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offset of " #type "." #member)
 #define NUMBER(name, value) _Static_assert((name) == (value), "number of " #name)
 
-#if UINTPTR_MAX == 0xffffffffffffffffu
 SIZE(nf_status, 4);
+SIZE(nf_dtype, 4);
+SIZE(nf_direction, 4);
 
-SIZE(nf_error, 256);
+#if UINTPTR_MAX == 0xffffffffffffffffu
+SIZE(nf_error, 512);
 AT(nf_error, struct_size, 0);
 AT(nf_error, code, 4);
 AT(nf_error, os_errno, 8);
-AT(nf_error, message, 12);
+AT(nf_error, layer, 12);
+AT(nf_error, row, 16);
+AT(nf_error, message, 24);
 
 SIZE(nf_allocator, 32);
 AT(nf_allocator, struct_size, 0);
@@ -27,42 +32,126 @@ AT(nf_executor, concurrency, 4);
 AT(nf_executor, user, 8);
 AT(nf_executor, parallel_for, 16);
 
-SIZE(nf_view, 88);
+SIZE(nf_view, 152);
 AT(nf_view, struct_size, 0);
 AT(nf_view, dtype, 4);
 AT(nf_view, ndim, 8);
 AT(nf_view, flags, 12);
-AT(nf_view, shape, 16);
-AT(nf_view, strides, 48);
-AT(nf_view, data, 80);
+AT(nf_view, data, 16);
+AT(nf_view, shape, 24);
+AT(nf_view, strides, 88);
 
-SIZE(nf_model_info, 56);
+SIZE(nf_out, 152);
+AT(nf_out, struct_size, 0);
+AT(nf_out, dtype, 4);
+AT(nf_out, ndim, 8);
+AT(nf_out, flags, 12);
+AT(nf_out, data, 16);
+AT(nf_out, shape, 24);
+AT(nf_out, strides, 88);
+
+SIZE(nf_batch, 40);
+AT(nf_batch, struct_size, 0);
+AT(nf_batch, reserved, 4);
+AT(nf_batch, x, 8);
+AT(nf_batch, ctx, 16);
+AT(nf_batch, weight, 24);
+AT(nf_batch, scores, 32);
+
+SIZE(nf_model_info, 200);
 AT(nf_model_info, struct_size, 0);
 AT(nf_model_info, dtype, 4);
 AT(nf_model_info, event_size, 8);
-AT(nf_model_info, context_size, 16);
-AT(nf_model_info, param_count, 24);
-AT(nf_model_info, tensor_count, 32);
-AT(nf_model_info, layer_count, 40);
-AT(nf_model_info, hash, 48);
+AT(nf_model_info, latent_size, 16);
+AT(nf_model_info, context_size, 24);
+AT(nf_model_info, param_count, 32);
+AT(nf_model_info, tensor_count, 40);
+AT(nf_model_info, layer_count, 48);
+AT(nf_model_info, log_prob, 56);
+AT(nf_model_info, has_layers, 60);
+AT(nf_model_info, event_ndim, 64);
+AT(nf_model_info, latent_ndim, 68);
+AT(nf_model_info, event, 72);
+AT(nf_model_info, latent, 136);
 
-SIZE(nf_tensor_info, 56);
+SIZE(nf_layer_info, 72);
+AT(nf_layer_info, struct_size, 0);
+AT(nf_layer_info, inverted, 4);
+AT(nf_layer_info, repetition, 8);
+AT(nf_layer_info, columns, 16);
+AT(nf_layer_info, first_tensor, 24);
+AT(nf_layer_info, tensor_count, 32);
+AT(nf_layer_info, type, 40);
+AT(nf_layer_info, path, 48);
+AT(nf_layer_info, name, 56);
+AT(nf_layer_info, where, 64);
+
+SIZE(nf_tensor_info, 96);
 AT(nf_tensor_info, struct_size, 0);
 AT(nf_tensor_info, dtype, 4);
 AT(nf_tensor_info, ndim, 8);
 AT(nf_tensor_info, trainable, 12);
-AT(nf_tensor_info, shape, 16);
-AT(nf_tensor_info, name, 48);
+AT(nf_tensor_info, masked, 16);
+AT(nf_tensor_info, reserved, 20);
+AT(nf_tensor_info, name, 24);
+AT(nf_tensor_info, shape, 32);
+
+SIZE(nf_fit_info, 128);
+AT(nf_fit_info, struct_size, 0);
+AT(nf_fit_info, validated, 4);
+AT(nf_fit_info, improved, 8);
+AT(nf_fit_info, stop, 12);
+AT(nf_fit_info, step, 16);
+AT(nf_fit_info, planned, 24);
+AT(nf_fit_info, best_step, 32);
+AT(nf_fit_info, steps_per_epoch, 40);
+AT(nf_fit_info, train_rows, 48);
+AT(nf_fit_info, valid_rows, 56);
+AT(nf_fit_info, loss, 64);
+AT(nf_fit_info, train, 72);
+AT(nf_fit_info, valid, 80);
+AT(nf_fit_info, valid_error, 88);
+AT(nf_fit_info, best, 96);
+AT(nf_fit_info, lr, 104);
+AT(nf_fit_info, grad_norm, 112);
+AT(nf_fit_info, seconds, 120);
+
+SIZE(nf_sampling, 40);
+AT(nf_sampling, struct_size, 0);
+AT(nf_sampling, reserved, 4);
+AT(nf_sampling, seed, 8);
+AT(nf_sampling, first_index, 16);
+AT(nf_sampling, repeat, 24);
+AT(nf_sampling, temperature, 32);
 
 SIZE(nf_step_info, 56);
 AT(nf_step_info, struct_size, 0);
 AT(nf_step_info, reserved, 4);
 AT(nf_step_info, step, 8);
 AT(nf_step_info, loss, 16);
-AT(nf_step_info, grad_norm, 24);
-AT(nf_step_info, lr, 32);
-AT(nf_step_info, seconds, 40);
-AT(nf_step_info, loss_error, 48);
+AT(nf_step_info, loss_error, 24);
+AT(nf_step_info, grad_norm, 32);
+AT(nf_step_info, lr, 40);
+AT(nf_step_info, seconds, 48);
+
+SIZE(nf_collective, 32);
+AT(nf_collective, struct_size, 0);
+AT(nf_collective, rank, 4);
+AT(nf_collective, world, 8);
+AT(nf_collective, user, 16);
+AT(nf_collective, allreduce_sum, 24);
+
+SIZE(nf_cotangents, 32);
+AT(nf_cotangents, struct_size, 0);
+AT(nf_cotangents, direction, 4);
+AT(nf_cotangents, out, 8);
+AT(nf_cotangents, log_det, 16);
+AT(nf_cotangents, log_prob, 24);
+
+SIZE(nf_source, 24);
+AT(nf_source, struct_size, 0);
+AT(nf_source, user, 8);
+AT(nf_source, next, 16);
 
 SIZE(nf_target_info, 24);
 AT(nf_target_info, struct_size, 0);
@@ -87,18 +176,6 @@ AT(nf_metropolis_info, struct_size, 0);
 AT(nf_metropolis_info, reserved, 4);
 AT(nf_metropolis_info, steps, 8);
 AT(nf_metropolis_info, acceptance, 16);
-
-SIZE(nf_collective, 32);
-AT(nf_collective, struct_size, 0);
-AT(nf_collective, rank, 4);
-AT(nf_collective, world, 8);
-AT(nf_collective, user, 16);
-AT(nf_collective, allreduce_sum, 24);
-
-SIZE(nf_source, 24);
-AT(nf_source, struct_size, 0);
-AT(nf_source, user, 8);
-AT(nf_source, next, 16);
 #endif
 
 NUMBER(NF_OK, 0);
@@ -120,15 +197,44 @@ NUMBER(NF_ERR_INTERNAL, 60);
 NUMBER(NF_F32, 1);
 NUMBER(NF_F64, 2);
 NUMBER(NF_STRIDED, 1);
+NUMBER(NF_MAX_RANK, 8);
+NUMBER(NF_EXACT, 1);
+NUMBER(NF_BOUND, 2);
+NUMBER(NF_STOP_FINISHED, 1);
+NUMBER(NF_STOP_PATIENCE, 2);
+NUMBER(NF_STOP_REQUESTED, 3);
+NUMBER(NF_FORWARD, 0);
+NUMBER(NF_INVERSE, 1);
 
 /* The macros expand to what the struct needs. */
 int nf_layout_test(void);
 int nf_layout_test(void) {
   const nf_error error = NF_ERROR_INIT;
+  const nf_allocator allocator = NF_ALLOCATOR_INIT;
+  const nf_executor executor = NF_EXECUTOR_INIT;
   const nf_view view = NF_VIEW_INIT;
-  const nf_model_info model = NF_MODEL_INFO_INIT;
-  const nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
-  const nf_step_info step = NF_STEP_INFO_INIT;
-  return error.struct_size == sizeof error && view.struct_size == sizeof view && view.dtype == NF_F32 &&
-         model.struct_size == sizeof model && tensor.struct_size == sizeof tensor && step.struct_size == sizeof step;
+  const nf_out out = NF_OUT_INIT;
+  const nf_batch batch = NF_BATCH_INIT;
+  const nf_model_info model_info = NF_MODEL_INFO_INIT;
+  const nf_layer_info layer_info = NF_LAYER_INFO_INIT;
+  const nf_tensor_info tensor_info = NF_TENSOR_INFO_INIT;
+  const nf_fit_info fit_info = NF_FIT_INFO_INIT;
+  const nf_sampling sampling = NF_SAMPLING_INIT;
+  const nf_step_info step_info = NF_STEP_INFO_INIT;
+  const nf_collective collective = NF_COLLECTIVE_INIT;
+  const nf_cotangents cotangents = NF_COTANGENTS_INIT;
+  const nf_source source = NF_SOURCE_INIT;
+  const nf_target_info target_info = NF_TARGET_INFO_INIT;
+  const nf_importance_info importance_info = NF_IMPORTANCE_INFO_INIT;
+  const nf_metropolis_info metropolis_info = NF_METROPOLIS_INFO_INIT;
+  return error.row == -1 && error.layer == -1 && view.dtype == NF_F32 && out.dtype == NF_F32 &&
+         error.struct_size == sizeof error && allocator.struct_size == sizeof allocator &&
+         executor.struct_size == sizeof executor && view.struct_size == sizeof view && out.struct_size == sizeof out &&
+         batch.struct_size == sizeof batch && model_info.struct_size == sizeof model_info &&
+         layer_info.struct_size == sizeof layer_info && tensor_info.struct_size == sizeof tensor_info &&
+         fit_info.struct_size == sizeof fit_info && sampling.struct_size == sizeof sampling &&
+         step_info.struct_size == sizeof step_info && collective.struct_size == sizeof collective &&
+         cotangents.struct_size == sizeof cotangents && source.struct_size == sizeof source &&
+         target_info.struct_size == sizeof target_info && importance_info.struct_size == sizeof importance_info &&
+         metropolis_info.struct_size == sizeof metropolis_info;
 }

@@ -2,6 +2,7 @@
 // are covered. Each refusal is NF_ERR_SPEC, names the key, and leaves the options unchanged.
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/abi/abi_support.h"
 
@@ -127,6 +128,49 @@ TEST_F(OptionKeys, TypesAndBounds) {
   }
   EXPECT_GE(numbers, 5);
   EXPECT_GE(choices, 2);
+}
+
+TEST_F(OptionKeys, NamesOfOtherLibrariesAreUnderstood) {
+  const struct {
+    const char *given, *meant;
+  } cases[] = {{"learning_rate", "\"trainer.lr\""},
+               {"trainer.learning_rate", "\"trainer.lr\""},
+               {"learning_rat", "\"trainer.lr\""},
+               {"lr", "\"trainer.lr\""},
+               {"wd", "\"trainer.weight_decay\""},
+               {"batch_size", "\"batches.batch\""},
+               {"n_jobs", "\"runtime.threads\" or \"session.threads\""},
+               {"grad_clip", "\"trainer.clip_norm\""},
+               {"weight_decya", "\"trainer.weight_decay\""}};
+  for (const auto& c : cases) {
+    const std::string says = std::string("unknown option \"") + c.given + "\"; did you mean " + c.meant + "?";
+    EXPECT_TRUE(failed(NF_ERR_SPEC, i64(c.given, 1), e, says));
+  }
+  EXPECT_TRUE(failed(NF_ERR_SPEC, i64("qqqqqqqq", 1), e, "(nf_options_describe lists all)"));
+  // Every synonym leads to its key, and none is a key itself.
+  int synonyms = 0;
+  std::set<std::string> words;
+  for (const Json& k : described()) {
+    const std::string name = k["name"];
+    words.insert(name.substr(name.find('.') + 1));
+  }
+  for (const Json& k : described())
+    for (const std::string& s : k.value("synonyms", std::vector<std::string>())) {
+      ++synonyms;
+      EXPECT_FALSE(words.count(s)) << s << " is a key";
+      EXPECT_TRUE(failed(NF_ERR_SPEC, i64(s, 1), e, "\"" + k["name"].get<std::string>() + "\"")) << s;
+    }
+  EXPECT_GT(synonyms, 40);
+}
+
+TEST_F(OptionKeys, WholeNumbersArePrintedAsSuch) {
+  EXPECT_TRUE(
+      failed(NF_ERR_SPEC, f64("batches.batch", 2e9), e, "\"batches.batch\" = 2000000000 is outside [1, 1073741824]"));
+  EXPECT_TRUE(
+      failed(NF_ERR_SPEC, f64("batches.batch", 1e300), e, "\"batches.batch\" = 1e+300 is outside [1, 1073741824]"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("batches.batch", 2.5), e, "\"batches.batch\" = 2.5 is not a whole number"));
+  EXPECT_TRUE(failed(NF_ERR_SPEC, f64("metropolis.step_size", 2e9), e,
+                     "\"metropolis.step_size\" = 2000000000 is outside [1e-09, 1000000000]"));
 }
 
 // A refused value does not replace the previous one.

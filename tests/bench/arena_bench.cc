@@ -8,9 +8,9 @@ namespace {
 void arena_take(benchmark::State& state) {
   constexpr int kNodes = 1000;
   const size_t bytes = static_cast<size_t>(state.range(0));
-  nf::Arena arena(nf::system_allocator(), kNodes * (bytes + 64));
+  libnf::Arena arena(libnf::system_allocator(), kNodes * (bytes + 64));
   for (auto _ : state) {
-    const nf::Arena::Mark m = arena.mark();
+    const libnf::Arena::Mark m = arena.mark();
     for (int i = 0; i < kNodes; ++i) benchmark::DoNotOptimize(arena.take(bytes));
     arena.rewind(m);
   }

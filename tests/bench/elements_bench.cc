@@ -12,7 +12,7 @@
 #include "runtime/op/ops.h"
 #include "runtime/op/radial.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Inputs that are neither equal nor sorted, within [-1, 1].
@@ -59,7 +59,7 @@ void sizes(benchmark::internal::Benchmark* b) { b->ArgNames({"rows", "cols"})->A
 template <bool kInverse>
 void affine(benchmark::State& state) {
   const int64_t n = state.range(0), d = state.range(1);
-  run(state, {{n, d}, {d}, {d}}, [](Tape& t, Var* in) { return nf::affine(t, in[0], in[1], in[2], kInverse); });
+  run(state, {{n, d}, {d}, {d}}, [](Tape& t, Var* in) { return libnf::affine(t, in[0], in[1], in[2], kInverse); });
 }
 NF_BENCH(affine<false>);
 NF_BENCH(affine<true>);
@@ -69,7 +69,7 @@ void affine_coupling(benchmark::State& state) {
   const int64_t n = state.range(0), d = state.range(1), m = d / 2;
   const auto index = kHalves ? columns(d, m, 1) : columns(d, 0, 2);
   run(state, {{n, d}, {n, 2 * m}}, [&](Tape& t, Var* in) {
-    return nf::affine_coupling(t, in[0], in[1], index.data(), m, ScaleMap::bounded_exp, 2, kInverse);
+    return libnf::affine_coupling(t, in[0], in[1], index.data(), m, ScaleMap::bounded_exp, 2, kInverse);
   });
 }
 NF_BENCH((affine_coupling<true, false>));
@@ -80,7 +80,7 @@ void additive_coupling(benchmark::State& state) {
   const int64_t n = state.range(0), d = state.range(1), m = d / 2;
   const auto index = columns(d, m, 1);
   run(state, {{n, d}, {n, m}}, [&](Tape& t, Var* in) {
-    return Mapped{nf::additive_coupling(t, in[0], in[1], index.data(), m, false), nullptr};
+    return Mapped{libnf::additive_coupling(t, in[0], in[1], index.data(), m, false), nullptr};
   });
 }
 NF_BENCH(additive_coupling);
@@ -96,7 +96,7 @@ NF_BENCH(affine_columns);
 
 void film(benchmark::State& state) {
   const Dims s = {state.range(0), state.range(1)};
-  run(state, {s, s, s}, [](Tape& t, Var* in) { return Mapped{nf::film(t, in[0], in[1], in[2]), nullptr}; });
+  run(state, {s, s, s}, [](Tape& t, Var* in) { return Mapped{libnf::film(t, in[0], in[1], in[2]), nullptr}; });
 }
 NF_BENCH(film);
 
@@ -124,9 +124,9 @@ NF_BENCH(logistic);
 
 void radial(benchmark::State& state) {
   const int64_t n = state.range(0), d = state.range(1);
-  run(state, {{n, d}, {d + 2}}, [](Tape& t, Var* in) { return nf::radial(t, in[0], in[1], false); });
+  run(state, {{n, d}, {d + 2}}, [](Tape& t, Var* in) { return libnf::radial(t, in[0], in[1], false); });
 }
 NF_BENCH(radial);
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

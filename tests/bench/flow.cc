@@ -3,7 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 void check(nf_status s, const nf_error& e) {
@@ -68,4 +68,4 @@ void Flow::sample(int64_t rows) {
   check(nf_sample(session_, &how, nullptr, &x, nullptr, &e), e);
 }
 
-}  // namespace nf::bench
+}  // namespace libnf::bench

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace nf::bench {
+namespace libnf::bench {
 
 class Flow {
  public:
@@ -32,4 +32,4 @@ class Flow {
   std::vector<float> x_, row_;
 };
 
-}  // namespace nf::bench
+}  // namespace libnf::bench

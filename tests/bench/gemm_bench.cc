@@ -6,7 +6,7 @@
 #include "runtime/kernel/gemm.h"
 #include "tests/bench/roof.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 enum class Form { nn, tn };
@@ -60,4 +60,4 @@ BENCHMARK(gemm<Form::tn, true>)->Apply(shapes);
 BENCHMARK(gemm<Form::tn, false>)->Apply(shapes);
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

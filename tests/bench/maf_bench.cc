@@ -4,7 +4,7 @@
 #include "tests/bench/flow.h"
 #include "tests/bench/roof.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 constexpr int kThreads = 2;
@@ -56,4 +56,4 @@ BENCHMARK(maf_sample)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

@@ -4,7 +4,7 @@
 #include "tests/bench/flow.h"
 #include "tests/bench/roof.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 constexpr int kThreads = 2;
@@ -60,4 +60,4 @@ BENCHMARK_CAPTURE(log_prob, autoregressive, kAutoregressive)
 BENCHMARK_CAPTURE(sample, autoregressive, kAutoregressive)->Arg(1000)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

@@ -3,7 +3,7 @@
 #include "tests/bench/flow.h"
 #include "tests/bench/roof.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 constexpr int kThreads = 2;
@@ -46,4 +46,4 @@ BENCHMARK_CAPTURE(log_prob, toy_512, kToy, kToyMacs, 512)->UseRealTime()->Unit(b
 BENCHMARK_CAPTURE(log_prob, power_10000, kPower, kPowerMacs, 10000)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

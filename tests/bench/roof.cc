@@ -13,7 +13,7 @@
 
 extern "C" char* openblas_get_corename(void);
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 // Debian 12's OpenBLAS knows CPUs by model number and falls back to SSE3 kernels for newer ones, which would make a
@@ -90,4 +90,4 @@ void report(benchmark::State& state, double flop, int threads, double seconds, c
   state.counters["roof_GFLOP/s"] = roof.alone * threads * 1e-9;
 }
 
-}  // namespace nf::bench
+}  // namespace libnf::bench

@@ -10,7 +10,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace nf::bench {
+namespace libnf::bench {
 
 // Dense operations per second, now.
 struct Roof {
@@ -38,4 +38,4 @@ void measure(benchmark::State& state, double flop, int threads, F&& body) {
   report(state, flop, threads, seconds, {(before.alone + after.alone) / 2, (before.together + after.together) / 2});
 }
 
-}  // namespace nf::bench
+}  // namespace libnf::bench

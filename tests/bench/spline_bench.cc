@@ -7,7 +7,7 @@
 #include "runtime/kernel/spline.h"
 #include "runtime/kernel/spline_pieces.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 constexpr int64_t kRows = 64, kBins = 8;
@@ -70,4 +70,4 @@ BENCHMARK(rational)->ArgsProduct({{0, 1}, {0, 1}})->ArgNames({"inverse", "grad"}
 BENCHMARK(pieces)->ArgsProduct({{0, 1, 2}, {0, 1}, {0, 1}})->ArgNames({"pieces", "inverse", "grad"});
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

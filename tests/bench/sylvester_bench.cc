@@ -10,7 +10,7 @@
 #include "runtime/op/polar.h"
 #include "tests/bench/flow.h"
 
-namespace nf::bench {
+namespace libnf::bench {
 namespace {
 
 constexpr int64_t kEvent = 128;
@@ -74,4 +74,4 @@ BENCHMARK(sylvester_train_step)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace nf::bench
+}  // namespace libnf::bench

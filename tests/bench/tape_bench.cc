@@ -3,7 +3,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int kNodes = 1000;
@@ -30,4 +30,4 @@ void tape_node(benchmark::State& state) {
 BENCHMARK(tape_node)->Arg(0)->Arg(1)->ArgName("backward");
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 #include "tests/files/fixtures.h"
 #include "tests/pins/table.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using abi_test::Err;
@@ -146,4 +146,4 @@ TEST(FilesTable, HasTheCases) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -1,6 +1,6 @@
 #include "tests/files/fixtures.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string spec_of(int64_t d, const std::string& layers, const std::string& head) {
@@ -190,4 +190,4 @@ std::vector<PinCase> checkpoint_fixtures() {
   return all;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -4,7 +4,7 @@
 
 #include "tests/pins/run.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 std::vector<PinCase> model_fixtures();       // saved after `steps` steps; with 0 steps, as created
 std::vector<PinCase> checkpoint_fixtures();  // saved after kStepsBefore steps of a run
@@ -12,4 +12,4 @@ std::vector<PinCase> checkpoint_fixtures();  // saved after kStepsBefore steps o
 inline constexpr int64_t kStepsBefore = 20, kStepsAfter = 10;
 inline constexpr char kNote[] = "columns", kNoteText[] = "first, second \"quoted\" \xce\xb1";
 
-}  // namespace nf::test
+}  // namespace libnf::test

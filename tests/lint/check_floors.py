@@ -2,7 +2,7 @@
 
 0 runtime/core, 1 runtime/kernel, 2 runtime/op + runtime/tape, 3a src/part, 3b src/flow src/net src/base src/target,
 4 src/model src/io, 5a src/lane, 5b src/objective, 5c src/train, 6 src/abi and the public headers, 7 src/cli bindings
-examples (which include only nf/*.h and themselves). The folders of floor 3b include each other in one direction only. Some
+examples (which include only nf/*.h and themselves). The command is written for nf.hpp: it calls no function of nf.h. The folders of floor 3b include each other in one direction only. Some
 third-party headers are allowed in one place only.
 """
 import os
@@ -20,6 +20,8 @@ HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
          'nlohmann/': ('src/cli/',),
          'CLI/': ('src/cli/',)}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
+C_CALL = re.compile(r'\bnf_[a-z0-9_]+\s*\(')  # of nf.h; CHEADERS are what the command does not include
+CHEADERS = ('include/nf/nf.h', 'include/nf/nf_infer.h', 'include/nf/nf_data.h')
 OURS = ('runtime/', 'src/', 'include/', 'nf/', 'tests/', 'fuzz/', 'bindings/', 'examples/')
 
 
@@ -44,6 +46,8 @@ def problem_with(root, path, target, quoted):
         target = 'include/' + target
     guest = next((g for g in GUESTS if path.startswith(g)), None)
     if guest:
+        if guest == 'src/cli/' and target in CHEADERS:
+            return f'"{target}": the command is written for nf/nf.hpp'
         return None if target.startswith(('include/nf/', guest)) else f'"{target}": {guest} sees only nf/*.h'
     own, other = floor_of(path), floor_of(target)
     if path.startswith('include/') and not target.startswith('include/nf/'):
@@ -77,6 +81,10 @@ def check(root, _):
     edges = {}  # folder -> {folder it includes: where}
     for path in sources(root, 'runtime/', 'src/', 'include/', 'examples/', 'bindings/'):
         text = code_only(read(root, path), keep_strings=True)
+        if path.startswith('src/cli/'):
+            code = code_only(read(root, path))
+            problems += [f'{path}:{code.count(chr(10), 0, m.start()) + 1}: {m.group(0)}...): call it through nf/nf.hpp'
+                         for m in C_CALL.finditer(code)]
         if floor_of(path) is None and not path.startswith(GUESTS):
             problems.append(f'{path}: this folder has no floor: add it to tests/lint/check_floors.py')
             continue
@@ -113,7 +121,10 @@ def cases():
         ('engine sees the ABI', one('src/train/a.cc', '"nf/nf.h"'), 'above floor 5'),
         ('ABI sees the header', one('src/abi/a.cc', '"nf/nf.h"'), None),
         ('library sees tests', one('src/abi/a.cc', '"tests/tools/x.h"'), 'not on a floor'),
-        ('cli sees the header and itself', one('src/cli/a.cc', '<nf/nf.h>\n#include "src/cli/b.h"\n#include <CLI/CLI.hpp>'), None),
+        ('cli sees the header and itself', one('src/cli/a.cc', '<nf/nf.hpp>\n#include "src/cli/b.h"\n#include <CLI/CLI.hpp>'), None),
+        ('cli sees nf.h', one('src/cli/a.cc', '<nf/nf.h>'), 'written for nf/nf.hpp'),
+        ('cli calls nf.h', {'src/cli/a.cc': '// nf_free(x)\nnf_dtype a = NF_F32;\nvoid f() { nf_model_free(m); }\n'},
+         'src/cli/a.cc:3: nf_model_free('),
         ('cli sees the model', one('src/cli/a.cc', '"src/model/spec.h"'), 'sees only nf/*.h'),
         ('example sees the runtime', one('examples/a.c', '"runtime/core/view.h"'), 'sees only nf/*.h'),
         ('header sees the library', one('include/nf/nf.hpp', '"runtime/core/status.h"'), 'public header'),

@@ -1,7 +1,7 @@
 // Every base distribution, trained on rows and by a target.
 #include "tests/pins/cases.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 struct BasePins {
@@ -69,4 +69,4 @@ void add_base_cases(std::vector<PinCase>& all) {
   all.push_back({.name = "base/uniform/box", .spec = spec_of(2, R"({"type": "affine"}, {"type": "sigmoid"})", box)});
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -4,7 +4,7 @@
 
 #include "tests/pins/run.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 void add_layer_cases(std::vector<PinCase>& all);
 void add_base_cases(std::vector<PinCase>& all);
@@ -28,4 +28,4 @@ inline std::string spec_of(int64_t d, const std::string& layers, const std::stri
 inline const std::string kContext = R"("context": [2])";
 inline const std::string kFloat64 = R"("dtype": "float64")";
 
-}  // namespace nf::test
+}  // namespace libnf::test

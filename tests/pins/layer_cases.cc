@@ -4,7 +4,7 @@
 
 #include "tests/pins/cases.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 struct Variant {
@@ -161,4 +161,4 @@ void add_layer_cases(std::vector<PinCase>& all) {
   }
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 #include "tests/pins/cases.h"
 #include "tests/pins/table.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 const std::vector<PinCase>& cases() {
@@ -63,4 +63,4 @@ TEST(PinsTable, HasTheCases) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 
 #include "src/io/safetensors.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using abi_test::Err;
@@ -261,4 +261,4 @@ Hashes run_case(const PinCase& c) {
   return one;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

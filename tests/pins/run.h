@@ -12,7 +12,7 @@
 
 #include "tests/abi/abi_support.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // The range of the rows of a case.
 enum class Rows : uint8_t { normal, unit, positive, symmetric, nonzero, circle };
@@ -79,4 +79,4 @@ void train_steps(nf_trainer* t, const nf_model* m, const PinCase& c, int64_t fir
 void evaluate(nf_model* m, const PinCase& c, Hashes& hashes);
 std::string hex(uint64_t hash);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -4,7 +4,7 @@
 
 #include "tests/pins/cases.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 struct Shipped {
@@ -74,4 +74,4 @@ void add_shipped_cases(std::vector<PinCase>& all) {
   }
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace nf::test {
+namespace libnf::test {
 
 Table::Table(std::string path) : path_(std::move(path)), writing_(std::getenv("NF_PINS_WRITE") != nullptr) {
   std::ifstream in(path_);
@@ -60,4 +60,4 @@ void Table::check_names(std::vector<std::string> names) {
     });
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

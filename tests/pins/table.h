@@ -13,7 +13,7 @@
 // After the project's choice of targets
 #include "hwy/highway.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // Makes kernels run on one SIMD target during its lifetime.
 class OnTarget {
@@ -49,4 +49,4 @@ class Table {
   std::map<std::string, std::map<std::string, Values>> lines_;
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

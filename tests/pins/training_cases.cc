@@ -1,7 +1,7 @@
 // How a model is trained: optimizers, schedules, clipping, averages, dropout, batch norm, objectives, weights, lanes.
 #include "tests/pins/cases.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 const std::string kFlow =
@@ -201,4 +201,4 @@ void add_training_cases(std::vector<PinCase>& all) {
   add_models(all);
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

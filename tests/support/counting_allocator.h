@@ -6,7 +6,7 @@
 
 #include "runtime/core/allocator.h"
 
-namespace nf {
+namespace libnf {
 
 class CountingAllocator {
  public:
@@ -57,4 +57,4 @@ class CountingAllocator {
   Allocator system_ = system_allocator();
 };
 
-}  // namespace nf
+}  // namespace libnf

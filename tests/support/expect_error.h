@@ -1,4 +1,4 @@
-// EXPECT_ERROR(statement, code, text) expects the statement to throw nf::Error with this code and a message containing
+// EXPECT_ERROR(statement, code, text) expects the statement to throw libnf::Error with this code and a message containing
 // text.
 #pragma once
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "runtime/core/status.h"
 
-namespace nf {
+namespace libnf {
 
 template <class F>
 testing::AssertionResult throws_error(F&& statement, Code code, const char* text) {
@@ -24,7 +24,7 @@ testing::AssertionResult throws_error(F&& statement, Code code, const char* text
   return testing::AssertionFailure() << "nothing was thrown";
 }
 
-}  // namespace nf
+}  // namespace libnf
 
 #define EXPECT_ERROR(statement, code, text) \
-  EXPECT_TRUE(::nf::throws_error([&] { statement; }, code, text)) << #statement
+  EXPECT_TRUE(::libnf::throws_error([&] { statement; }, code, text)) << #statement

@@ -5,7 +5,7 @@
 
 #include "src/model/rows.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 Rows2 Rows2::part(int64_t first, int64_t count) const {
   const auto cut = [&](const Values& v) {
@@ -172,9 +172,9 @@ Rows2 draw_rows(Domain domain, DType dtype, int64_t rows, int64_t event, int64_t
   const double edges[] = {0, -0.0, 1, -1, tiny, -tiny};
   std::uniform_real_distribution<double> decades(-6, 6);
   for (size_t k = 0; k < r.x.size(); ++k) {
-    const size_t quarter = k / static_cast<size_t>(event) % 4;
-    if (quarter == 2) r.x[k] = std::copysign(std::pow(10, decades(random)), r.x[k]);
-    if (quarter == 3) r.x[k] = edges[random() % std::size(edges)];
+    const size_t kind = k / static_cast<size_t>(event) % 5;
+    if (kind == 3) r.x[k] = std::copysign(std::pow(10, decades(random)), r.x[k]);
+    if (kind == 4) r.x[k] = edges[random() % std::size(edges)];
     if (dtype == DType::f32) r.x[k] = static_cast<float>(r.x[k]);
   }
   return r;
@@ -194,4 +194,4 @@ testing::AssertionResult same_bits(const Values& got, const Values& want) {
 template class FlowCase<float>;
 template class FlowCase<double>;
 
-}  // namespace nf::test
+}  // namespace libnf::test

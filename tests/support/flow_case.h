@@ -9,7 +9,7 @@
 #include "src/model/flow_model.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct Rows2 {  // inputs of a call: x [rows, event], context [rows, context]
   int64_t rows;
@@ -76,8 +76,8 @@ class FlowCase {
   Tape tape_;
 };
 
-// Draws rows for a layer with inputs in `domain`. For real inputs, half are of ordinary size, a quarter is log-uniform
-// over twelve decades with both signs, a quarter are edge cases (0, +-1, denormals). In other domains all are ordinary.
+// Draws rows for a layer with inputs in `domain`. For real inputs, three of five are of ordinary size, one is log-uniform
+// over twelve decades with both signs, one has edge cases (0, +-1, denormals). In other domains all are ordinary.
 Rows2 draw_rows(Domain domain, DType dtype, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
 // Draws rows of ordinary size only.
 Rows2 draw_mild(Domain domain, int64_t rows, int64_t event, int64_t context, std::mt19937_64& random);
@@ -85,4 +85,4 @@ Rows2 draw_mild(Domain domain, int64_t rows, int64_t event, int64_t context, std
 // Compares bits; two NaNs are equal.
 testing::AssertionResult same_bits(const Values& got, const Values& want);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // not std::string, because names() may be called during static initialization
@@ -165,4 +165,4 @@ bool Golden::flag(const std::string& key) const {
   return compare(actual, n, expected, expected_n, tolerance);
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

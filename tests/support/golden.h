@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace nf::test {
+namespace libnf::test {
 
 struct GoldenTensor {
   std::vector<int64_t> shape;
@@ -88,4 +88,4 @@ void expect_close(const T* actual, const GoldenTensor& expected, double toleranc
   EXPECT_TRUE(is_close(actual, expected.count(), expected.data.data(), expected.count(), tolerance)) << what;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

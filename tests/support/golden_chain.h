@@ -14,7 +14,7 @@
 #include "tests/support/golden_net.h"
 #include "tests/support/net_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 using Json = nlohmann::ordered_json;
 
@@ -339,4 +339,4 @@ class ChainGolden : public testing::Test {
   }
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -11,7 +11,7 @@
 #include "src/net/made.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct TheirMade {
   std::string kind = "mlp";
@@ -120,4 +120,4 @@ class MadeImport {
   std::vector<std::vector<int64_t>> hidden_;
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

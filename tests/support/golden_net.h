@@ -7,7 +7,7 @@
 
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // "blocks.1.linear_layers.0.weight" -> "blocks.1.0.weight"
 inline std::string our_net_name(std::string name) {
@@ -29,4 +29,4 @@ inline std::vector<double> in_our_order(const GoldenTensor& g) {
   return r;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

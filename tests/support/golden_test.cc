@@ -5,7 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 TEST(Golden, ReadsTensorsAndMetadata) {
@@ -51,4 +51,4 @@ TEST(Golden, ClosenessFailsOnNanSizeAndNothing) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -7,7 +7,7 @@
 #include "src/part/scope.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 template <class T>
 class Graph {
@@ -42,4 +42,4 @@ class Graph {
   std::deque<std::vector<T>> data_;
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

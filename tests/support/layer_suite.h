@@ -8,14 +8,14 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/random_config.h"
 
-namespace nf {
+namespace libnf {
 
 // Lets GoogleTest print parameters by name; must be in the namespace of LayerKind for argument-dependent lookup.
 inline void PrintTo(const LayerKind* kind, std::ostream* os) { *os << kind->name; }
 
-}  // namespace nf
+}  // namespace libnf
 
-namespace nf::test {
+namespace libnf::test {
 
 inline constexpr uint64_t kConfigs = 50;  // random configurations per layer
 inline constexpr int64_t kColumns[] = {1, 2, 3, 5, 8};
@@ -70,4 +70,4 @@ FlowCase<T> make_case(const std::string& spec, bool inverted, uint64_t seed = 1)
 
 inline std::string describe(const std::string& spec, bool inverted) { return (inverted ? "inverted " : "") + spec; }
 
-}  // namespace nf::test
+}  // namespace libnf::test

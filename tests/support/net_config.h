@@ -5,7 +5,7 @@
 #include "src/model/read_fields.h"
 #include "src/net/net.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // net_of(R"({"type": "residual", "hidden": [4]})")
 inline NetChoice net_of(const std::string& text) {
@@ -14,4 +14,4 @@ inline NetChoice net_of(const std::string& text) {
   return net;
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

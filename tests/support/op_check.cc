@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace nf::test {
+namespace libnf::test {
 
 Dims dims_of(const OpInput& input, const Sizes& sizes) {
   Dims d;
@@ -204,4 +204,4 @@ template Values values_of<double>(const View&);
 template class Runner<float>;
 template class Runner<double>;
 
-}  // namespace nf::test
+}  // namespace libnf::test

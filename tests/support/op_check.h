@@ -15,14 +15,14 @@
 #include "runtime/op/family.h"
 #include "runtime/tape/tape.h"
 
-namespace nf {
+namespace libnf {
 
 // Lets GoogleTest print parameters by name; must be in the namespace of OpCase for argument-dependent lookup.
 inline void PrintTo(const OpCase* c, std::ostream* os) { *os << c->name; }
 
-}  // namespace nf
+}  // namespace libnf
 
-namespace nf::test {
+namespace libnf::test {
 
 using Values = std::vector<double>;
 using Sizes = std::map<char, int64_t>;  // extents by letter
@@ -109,4 +109,4 @@ double five_point(double h, const Values& cot, const std::function<Values(double
 
 double largest(const Values& v);  // max |v| over finite elements, at least 1
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,11 +9,11 @@
 #include "src/model/spec.h"
 #include "src/part/fields.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 class RandomFields final : public Fields {
  public:
-  // plain_inside: layers of chains are tame ones with the defaults of their fields.
+  // plain_inside: layers of chains have the defaults of their fields.
   RandomFields(uint64_t seed, int64_t event, bool plain_inside = false)
       : random_(seed), event_(event), plain_inside_(plain_inside) {}
   void integer(const char* name, const char* doc, int64_t& value, int64_t low, int64_t high) override;
@@ -56,4 +56,4 @@ bool takes_inversion(const std::string& spec);
 // The same model in another dtype, or inverted.
 ModelSpec variant(const std::string& spec, DType dtype, bool invert);
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // A point of the space of all inputs and parameters, or a direction in it.
@@ -132,4 +132,4 @@ testing::AssertionResult tangents_agree(TangentCase c, uint64_t seed, size_t max
   return testing::AssertionSuccess();
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -3,7 +3,7 @@
 #pragma once
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct TangentCase {
   FlowCase<double>& f;
@@ -17,4 +17,4 @@ struct TangentCase {
 // the gradients by x, context and all parameters together. Both to 1e-6 of the difference, or of 1.
 testing::AssertionResult tangents_agree(TangentCase c, uint64_t seed, size_t max_tensors = 1000);
 
-}  // namespace nf::test
+}  // namespace libnf::test

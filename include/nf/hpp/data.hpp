@@ -29,6 +29,12 @@ class Table : public detail::Handle<nf_table, nf_table_free> {
     const Error e = detail::invoke(nf_table_view, get(), &v);
     return detail::done(e, View(v));
   }
+  // Of the array in the file: [n, height, width, channels] of a .npy of rank 4, otherwise those of the view.
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> extents(NF_MAX_RANK);
+    extents.resize(static_cast<size_t>(nf_table_shape(get(), extents.data())));
+    return extents;
+  }
   bool is_mapped() const noexcept { return nf_table_is_mapped(get()) != 0; }
   // "" if the file has no header.
   std::string column(int64_t index) const { return detail::text(nf_table_column(get(), index)); }

@@ -182,8 +182,9 @@ class Thrown {
 template <class T, auto Free>
 class Handle {
  public:
-  T *get() const noexcept { return h_.get(); }    // for calling nf.h directly
-  T *release() noexcept { return h_.release(); }  // gives the handle away
+  T *get() const noexcept { return h_.get(); }                       // for calling nf.h directly
+  T *release() noexcept { return h_.release(); }                     // gives the handle away
+  explicit operator bool() const noexcept { return h_ != nullptr; }  // false if moved from, or made from nullptr
 
  protected:
   explicit Handle(T *p) noexcept : h_(p) {}

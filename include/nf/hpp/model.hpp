@@ -10,7 +10,7 @@ using ModelInfo = nf_model_info;
 
 // One layer of a model: nf_layer_info.
 struct Layer {
-  std::string type, path, name;
+  std::string type, path, name, where;
   bool inverted = false;
   int64_t repetition = 0, columns = 0, first_tensor = 0, tensor_count = 0;
 };
@@ -96,8 +96,8 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
       nf_layer_info i = NF_LAYER_INFO_INIT;
       e = detail::invoke(nf_model_layer, get(), k, &i);
       if (!e)
-        all.push_back({detail::text(i.type), detail::text(i.path), detail::text(i.name), i.inverted != 0, i.repetition,
-                       i.columns, i.first_tensor, i.tensor_count});
+        all.push_back({detail::text(i.type), detail::text(i.path), detail::text(i.name), detail::text(i.where),
+                       i.inverted != 0, i.repetition, i.columns, i.first_tensor, i.tensor_count});
     }
     return detail::done(e, std::move(all));
   }
@@ -133,6 +133,15 @@ class Model : public detail::Handle<nf_model, nf_model_free> {
   template <class T = float>
   Returned<std::vector<T>> get_mask(const Tensor &t) const {
     return read<T>(nf_model_get_mask, t);
+  }
+  template <class T>
+  Returned<void> set_tensor(const Tensor &t, const std::vector<T> &values) {
+    const nf_view v = nf_array(detail::dtype<T>(), values.data(), static_cast<int32_t>(t.shape.size()), t.shape.data());
+    if (static_cast<int64_t>(values.size()) != t.size())
+      return detail::done(detail::error(NF_ERR_SHAPE, "nf::Model::set_tensor: \"" + t.name + "\" has " +
+                                                          std::to_string(t.size()) + " numbers, not " +
+                                                          std::to_string(values.size())));
+    return detail::done(detail::invoke(nf_model_set_tensor, get(), t.name.c_str(), &v));
   }
   // Initializes the layers that take their initial parameters from data.
   Returned<void> init_from_data(const View &x, const View &ctx = {}) {

@@ -237,6 +237,10 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   // Markov chains on a target with this model's samples as proposals: [draws, chains, event_size]. Options of scope
   // "metropolis".
   template <class T = float>
+  Returned<std::vector<T>> metropolis(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
+                                      const Options &options = {}, const View &start = {},
+                                      MetropolisInfo *info = nullptr, const View &ctx = {});
+  template <class T = float>
   Returned<std::vector<T>> metropolis(const Target &target, int64_t draws, int64_t chains, const Options &options = {},
                                       const View &start = {}, MetropolisInfo *info = nullptr, const View &ctx = {});
 

@@ -54,9 +54,14 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
   // Random-walk chains on the target: [draws, chains, event_size]. Options of scope "metropolis". Session::metropolis has
   // the samples of a model as proposals instead.
   template <class T = float>
+  Returned<std::vector<T>> random_walk(const Runtime &rt, int64_t draws, int64_t count, const Options &options = {},
+                                       const View &start = {}, MetropolisInfo *info = nullptr) const {
+    return chains<T>(rt.get(), nullptr, draws, count, options, start, info, {});
+  }
+  template <class T = float>
   Returned<std::vector<T>> random_walk(int64_t draws, int64_t count, const Options &options = {},
                                        const View &start = {}, MetropolisInfo *info = nullptr) const {
-    return chains<T>(nullptr, draws, count, options, start, info, {});
+    return chains<T>(nullptr, nullptr, draws, count, options, start, info, {});
   }
 
  private:
@@ -97,15 +102,16 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
     return e;
   }
   template <class T>
-  Returned<std::vector<T>> chains(nf_session *proposal, int64_t draws, int64_t count, const Options &options,
-                                  const View &start, MetropolisInfo *info, const View &ctx) const {
+  Returned<std::vector<T>> chains(nf_runtime *rt, nf_session *proposal, int64_t draws, int64_t count,
+                                  const Options &options, const View &start, MetropolisInfo *info,
+                                  const View &ctx) const {
     TargetInfo i = NF_TARGET_INFO_INIT;
     Error e = options.error();
     if (!e) e = detail::invoke(nf_target_get_info, get(), &i);
     std::vector<T> out(e ? 0 : detail::elements(draws * count, i.event_size));
     if (!e)
-      e = detail::invoke(nf_metropolis, static_cast<nf_runtime *>(nullptr), get(), proposal, options.get(), start.raw(),
-                         ctx.raw(), Out(out.data(), {draws, count, i.event_size}).raw(), info);
+      e = detail::invoke(nf_metropolis, rt, get(), proposal, options.get(), start.raw(), ctx.raw(),
+                         Out(out.data(), {draws, count, i.event_size}).raw(), info);
     rethrow(state_);
     return detail::done(e, std::move(out));
   }
@@ -165,10 +171,16 @@ inline Returned<ImportanceInfo> Session::importance(const Target &target, int64_
 }
 
 template <class T>
+Returned<std::vector<T>> Session::metropolis(const Runtime &rt, const Target &target, int64_t draws, int64_t chains,
+                                             const Options &options, const View &start, MetropolisInfo *info,
+                                             const View &ctx) {
+  return target.chains<T>(rt.get(), get(), draws, chains, options, start, info, ctx);
+}
+template <class T>
 Returned<std::vector<T>> Session::metropolis(const Target &target, int64_t draws, int64_t chains,
                                              const Options &options, const View &start, MetropolisInfo *info,
                                              const View &ctx) {
-  return target.chains<T>(get(), draws, chains, options, start, info, ctx);
+  return target.chains<T>(nullptr, get(), draws, chains, options, start, info, ctx);
 }
 
 // Self-normalized estimates of E[g] under a target, from values g [n, k] at samples with the given log weights, and their

@@ -3,6 +3,7 @@
 #define NF_HPP_VIEW_HPP_
 #include <nf/hpp/error.hpp>
 
+#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <vector>
@@ -97,6 +98,10 @@ class Array {
     }
     return true;
   }
+  // One number of a view of rank 1 or 2, whatever its type, strides and alignment. It must exist.
+  double at(int64_t i, int64_t j = 0) const noexcept {
+    return number(i * stride(0) + (raw_.ndim > 1 ? j * stride(1) : 0));
+  }
   // The first element. Throws if the numbers are not of type T (without exceptions: nullptr).
   template <class T>
   Pointer<T> data() const {
@@ -169,6 +174,17 @@ class Array {
     raw_.dtype = -1;
 #endif
   }
+  double number(int64_t offset) const noexcept {
+    const bool wide = raw_.dtype == NF_F64;
+    const auto *from = static_cast<const char *>(raw_.data) + offset * (wide ? 8 : 4);
+    double d = 0;
+    float f = 0;
+    if (wide)
+      std::memcpy(&d, from, sizeof d);
+    else
+      std::memcpy(&f, from, sizeof f);
+    return wide ? d : static_cast<double>(f);
+  }
   // Rows first .. first + n - 1, which must exist.
   Raw slice_of(int64_t first, int64_t n) const noexcept {
     Raw v = raw_;
@@ -233,15 +249,15 @@ class View : public detail::Array<nf_view, false> {
   std::vector<T> to_vector() const {
     std::vector<T> out;
     out.reserve(static_cast<size_t>(size() > 0 ? size() : 0));
-    if (size() > 0) dtype() == NF_F64 ? append<double>(out, 0, 0) : append<float>(out, 0, 0);
+    if (size() > 0) append(out, 0, 0);
     return out;
   }
 
  private:
-  template <class From, class T>
+  template <class T>
   void append(std::vector<T> &out, int axis, int64_t offset) const {
-    if (axis == rank()) return out.push_back(static_cast<T>(data<From>()[offset]));
-    for (int64_t i = 0; i < extent(axis); ++i) append<From>(out, axis + 1, offset + i * stride(axis));
+    if (axis == rank()) return out.push_back(static_cast<T>(number(offset)));
+    for (int64_t i = 0; i < extent(axis); ++i) append(out, axis + 1, offset + i * stride(axis));
   }
 };
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/cli/text.h"
+#include "src/cli/common/text.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 constexpr double kTick = 4;      // length
 constexpr double kSpacing = 40;  // minimum distance of ticks
@@ -160,4 +160,4 @@ void equal_units(const Box& box, Range& x, Range& y) {
   }
 }
 
-}  // namespace nf::cli
+}  // namespace cli

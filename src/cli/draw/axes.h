@@ -7,7 +7,7 @@
 #include "src/cli/draw/canvas.h"
 #include "src/cli/draw/font.h"
 
-namespace nf::cli {
+namespace cli {
 
 struct Range {
   double low = 0, high = 1;
@@ -63,4 +63,4 @@ void color_bar(Canvas& canvas, const Box& box, const Range& range, const std::st
 // Widens one of the ranges around its middle, so that a unit has the same length in both directions.
 void equal_units(const Box& box, Range& x, Range& y);
 
-}  // namespace nf::cli
+}  // namespace cli

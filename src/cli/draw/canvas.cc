@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 int whole(double v, int low, int high) { return static_cast<int>(std::clamp(v, double(low), double(high))); }
 
@@ -133,4 +133,4 @@ Image Canvas::image() const {
   return out;
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -8,7 +8,7 @@
 
 #include "src/cli/draw/color.h"
 
-namespace nf::cli {
+namespace cli {
 
 struct Spot {
   double x, y;
@@ -59,4 +59,4 @@ class Canvas {
   std::vector<float> mask_;  // scratch memory for strokes
 };
 
-}  // namespace nf::cli
+}  // namespace cli

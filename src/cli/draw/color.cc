@@ -7,7 +7,7 @@
 #include <iterator>
 #include <numbers>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 struct Linear {
   double r, g, b;
@@ -80,4 +80,4 @@ Color wheel(double x, double y) {
   return oklch(0.60 + 0.06 * strength, 0.18 * strength, std::atan2(y, x) * 180 / std::numbers::pi + 30);
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -3,7 +3,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::cli {
+namespace cli {
 
 struct Color {
   float r = 0, g = 0, b = 0;
@@ -27,4 +27,4 @@ constexpr Color kBlue{0.11f, 0.36f, 0.66f};   // data
 constexpr Color kFaintBlue{0.68f, 0.77f, 0.88f};
 constexpr Color kOrange{0.87f, 0.40f, 0.09f};  // model
 
-}  // namespace nf::cli
+}  // namespace cli

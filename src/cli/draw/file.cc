@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstring>
 
-#include "src/cli/handle.h"
+#include "src/cli/common/failure.h"
 
-namespace nf::cli {
+namespace cli {
 
 void write_file(const std::string& path, std::span<const uint8_t> bytes) {
   const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
@@ -29,4 +29,4 @@ void write_file(const std::string& path, std::span<const uint8_t> bytes) {
   throw Failure("cannot write " + path + ": " + std::strerror(error));
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
-namespace nf::cli {
+namespace cli {
 
 void write_file(const std::string& path, std::span<const uint8_t> bytes);
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -9,7 +9,7 @@
 
 #include "src/cli/draw/glyphs.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 constexpr double kGap = 2.0;  // between two letters
 constexpr int kArcSteps = 8;
@@ -122,4 +122,4 @@ void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Sty
   canvas.strokes(paths, stroke_width(style), style.color);
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -5,7 +5,7 @@
 
 #include "src/cli/draw/canvas.h"
 
-namespace nf::cli {
+namespace cli {
 
 enum class Align { left, center, right };
 
@@ -23,4 +23,4 @@ void draw_text(Canvas& canvas, Spot at, std::string_view utf8, const Style& styl
 // Draws text upwards, for vertical axes; `at` is the middle of the baseline.
 void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Style& style);
 
-}  // namespace nf::cli
+}  // namespace cli

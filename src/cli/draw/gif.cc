@@ -5,7 +5,7 @@
 
 #include "src/cli/draw/palette.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 constexpr uint8_t kTransparent = 255;  // the palette has at most 255 colors
 constexpr int kBits = 8;
@@ -155,4 +155,4 @@ std::vector<uint8_t> gif(std::span<const Frame> frames) {
   return out;
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -6,7 +6,7 @@
 
 #include "src/cli/draw/canvas.h"
 
-namespace nf::cli {
+namespace cli {
 
 struct Frame {
   Image image;
@@ -19,4 +19,4 @@ std::vector<uint8_t> gif(std::span<const Frame> frames);
 // Returns the code stream of a frame in sub-blocks; `bits` (2..8) is the size of an index. For gif() and tests.
 std::vector<uint8_t> lzw(std::span<const uint8_t> indices, int bits);
 
-}  // namespace nf::cli
+}  // namespace cli

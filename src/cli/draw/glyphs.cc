@@ -1,7 +1,7 @@
 // See glyphs.h.
 #include "src/cli/draw/glyphs.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 constexpr Glyph kGlyphs[] = {
     {U' ', 1.3f, ""},
@@ -122,4 +122,4 @@ const Glyph& glyph_of(char32_t code) {
   return kBox;
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nf::cli {
+namespace cli {
 
 // A path: M x y moves, L x y draws a line, C cx cy x y draws a quarter of an ellipse in the corner (cx, cy).
 struct Glyph {
@@ -13,4 +13,4 @@ struct Glyph {
 
 const Glyph& glyph_of(char32_t code);  // a box if there is no glyph
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -6,7 +6,7 @@
 #include <array>
 #include <map>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 uint32_t key(Rgb c) { return (c.r >> 2u) << 12u | (c.g >> 2u) << 6u | c.b >> 2u; }
 
@@ -118,4 +118,4 @@ IndexedImage Indexer::operator()(const Image& image) {
   return out;
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -6,7 +6,7 @@
 
 #include "src/cli/draw/canvas.h"
 
-namespace nf::cli {
+namespace cli {
 
 struct Rgb {
   uint8_t r = 0, g = 0, b = 0;
@@ -35,4 +35,4 @@ class Indexer {
   std::vector<uint16_t> known_;  // cache by the upper six bits of each channel
 };
 
-}  // namespace nf::cli
+}  // namespace cli

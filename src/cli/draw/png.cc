@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "src/cli/handle.h"
+#include "src/cli/common/failure.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 std::vector<uint8_t> encode(png_uint_32 format, int width, int height, const uint8_t* pixels, const void* colors,
                             size_t count) {
@@ -37,4 +37,4 @@ std::vector<uint8_t> png(const IndexedImage& image) {
                 image.palette.size());
 }
 
-}  // namespace nf::cli
+}  // namespace cli

@@ -6,9 +6,9 @@
 #include "src/cli/draw/canvas.h"
 #include "src/cli/draw/palette.h"
 
-namespace nf::cli {
+namespace cli {
 
 std::vector<uint8_t> png(const Image& image);         // true color
 std::vector<uint8_t> png(const IndexedImage& image);  // at most 256 colors, a third of the size
 
-}  // namespace nf::cli
+}  // namespace cli

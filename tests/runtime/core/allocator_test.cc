@@ -10,7 +10,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool aligned(const void* p, size_t align) { return reinterpret_cast<uintptr_t>(p) % align == 0; }
@@ -87,4 +87,4 @@ TEST(Buffer, MovesOwnership) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

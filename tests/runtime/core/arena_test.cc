@@ -20,7 +20,7 @@
 #endif
 #endif
 
-namespace nf {
+namespace libnf {
 namespace {
 
 bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % kAlign == 0; }
@@ -192,4 +192,4 @@ TEST(Arena, MemoryBeyondTheTopIsPoisoned) {
 #endif
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr int64_t kMax = INT64_MAX, kMin = INT64_MIN;
@@ -70,4 +70,4 @@ TEST(Checked, AlignUp) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

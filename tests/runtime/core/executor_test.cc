@@ -16,7 +16,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using std::chrono::milliseconds;
@@ -182,4 +182,4 @@ TEST(Executor, AForkDuringACallDoesNotHangTheChild) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

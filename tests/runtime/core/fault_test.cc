@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #ifdef NF_FAULTS
-namespace nf {
+namespace libnf {
 namespace {
 
 TEST(Fault, NthHitOfThePrefixOnly) {
@@ -35,5 +35,5 @@ TEST(Fault, CountsOnlyAndEndsWithTheScope) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf
 #endif

@@ -8,7 +8,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr size_t kRoom = Error::kMessageBytes - 1;
@@ -86,4 +86,4 @@ TEST(Code, NumbersArePinned) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

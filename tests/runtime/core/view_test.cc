@@ -5,7 +5,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 TEST(Dims, CountsAndCompares) {
@@ -87,4 +87,4 @@ TEST(View, KnowsWhatIsNotContiguous) {
 TEST(View, IsTriviallyCopyable) { EXPECT_TRUE(std::is_trivially_copyable_v<View>); }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

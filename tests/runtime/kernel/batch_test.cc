@@ -3,7 +3,7 @@
 
 #include "tests/runtime/kernel/matrices.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::ColumnTerm;
@@ -99,4 +99,4 @@ TYPED_TEST(BatchKernel, NormalisesInDouble) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

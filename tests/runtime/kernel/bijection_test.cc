@@ -10,7 +10,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Bijection;
@@ -226,4 +226,4 @@ TYPED_TEST(BijectionKernel, GradientsAndIndependence) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

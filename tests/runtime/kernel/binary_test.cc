@@ -8,7 +8,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Binary;
@@ -161,4 +161,4 @@ TYPED_TEST(BinaryKernel, Broadcasts) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

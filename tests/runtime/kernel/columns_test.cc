@@ -3,7 +3,7 @@
 
 #include "tests/runtime/kernel/matrices.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using List = std::vector<int32_t>;
@@ -70,4 +70,4 @@ TYPED_TEST(ColumnsKernel, CopiesOfEveryWidth) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

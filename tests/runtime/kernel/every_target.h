@@ -6,7 +6,7 @@
 // After the project's choice of targets
 #include "hwy/highway.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 template <class Body>
 void on_every_target(const Body& body) {
@@ -20,4 +20,4 @@ void on_every_target(const Body& body) {
   }
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 struct Reference {
@@ -66,4 +66,4 @@ TEST(GammaRatio, IsDefinedEverywhere) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -14,7 +14,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 using test::on_every_target;
@@ -180,6 +180,44 @@ TYPED_TEST(Gemm, RowsDoNotDependOnTheirNeighbors) {
   });
 }
 
+// Columns are the rows of a batch here: few of them take other ways than many, to the same bits.
+TYPED_TEST(Gemm, ColumnsDoNotDependOnTheirNumber) {
+  using T = TypeParam;
+  on_every_target([](int64_t) {
+    for (int64_t m : {1, 3, 16, 17, 45})
+      for (int64_t k : {1, 2, 3, 4, 7, 64, 300})
+        for (bool trans : {false, true})
+          for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
+            for (bool finished : {false, true}) {
+              const Problem<T> all(m, 21, k, trans), other(m, 21, 1, false);
+              const auto run = [&](int64_t first, int64_t n, std::vector<T>& c, int64_t ldc) {
+                const T* bias = all.bias.data() + (into == Into::bias ? first : 0);
+                gemm_columns<T>(m, n, k, all.a.data(), trans ? 1 : all.lda(), trans ? all.lda() : 1,
+                                all.b.data() + first, all.ldb(), c.data(), ldc, into, bias,
+                                finished ? Finish<T>{other.c.data() + first, other.ldc(), true} : Finish<T>{});
+              };
+              std::vector<T> whole = all.c;
+              run(0, 21, whole, all.ldc());
+              for (int64_t n : {1, 2, 3, 4, 5})
+                for (int64_t gap : {0, 2}) {
+                  const int64_t first = 6 + n, ldc = n + gap;
+                  std::vector<T> part(static_cast<size_t>(m * ldc), T(-77));
+                  for (int64_t i = 0; i < m; ++i)
+                    std::copy_n(&all.c[static_cast<size_t>(i * all.ldc() + first)], n,
+                                &part[static_cast<size_t>(i * ldc)]);
+                  run(first, n, part, ldc);
+                  for (int64_t i = 0; i < m; ++i) {
+                    const T* got = &part[static_cast<size_t>(i * ldc)];
+                    ASSERT_EQ(0, std::memcmp(got, &whole[static_cast<size_t>(i * all.ldc() + first)],
+                                             static_cast<size_t>(n) * sizeof(T)))
+                        << n << " columns, row " << i << " of " << m << " x " << k << (trans ? ", transposed" : "");
+                    ASSERT_TRUE(gap == 0 || got[n] == T(-77)) << "wrote beside the row";
+                  }
+                }
+            }
+  });
+}
+
 // With scratch memory, a large product runs through blocks and copies but gives the same bits: whole blocks, partial
 // blocks, several blocks of k and of columns, gaps between rows.
 TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
@@ -244,4 +282,4 @@ TEST(Transpose, IsExact) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -4,7 +4,7 @@
 #include "runtime/kernel/unary.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Unary;
@@ -94,4 +94,4 @@ TEST(UnaryGolden, StableExtremes) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -7,7 +7,7 @@
 #include "runtime/core/rows.h"
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 enum class Layout { whole, strided, shared };  // rows side by side, apart, or one row for all
 
@@ -86,4 +86,4 @@ void on_every_layout(size_t inputs, const Body& body) {
   });
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 // after targets.h
 #include "hwy/targets.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 constexpr int kRules = static_cast<int>(UpdateRule::average) + 1;
@@ -210,4 +210,4 @@ TEST(OptimKernels, SecondMomentsSaturateAndDenormalsVanish) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -8,7 +8,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::RandomKey;
@@ -218,4 +218,4 @@ TEST(Permutation, PlacesEveryElementUniformly) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

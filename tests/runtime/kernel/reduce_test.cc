@@ -9,7 +9,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Real = long double;
@@ -197,4 +197,4 @@ TYPED_TEST(ReduceKernel, SumOfSquaresAndFiniteness) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Ridge;
@@ -80,4 +80,4 @@ TYPED_TEST(RidgeTest, AgreesWithLongDouble) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

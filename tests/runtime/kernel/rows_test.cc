@@ -8,7 +8,7 @@
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/runtime/kernel/matrices.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Binary;
@@ -131,4 +131,4 @@ TYPED_TEST(RowsKernel, SharedOutputAddsUpRowsInOrder) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -6,7 +6,7 @@
 #include "runtime/kernel/unary.h"
 #include "tests/runtime/kernel/matrices.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::ScaleMap;
@@ -95,4 +95,4 @@ TYPED_TEST(ScaleMapKernel, FiniteForRawValuesOfAnySize) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

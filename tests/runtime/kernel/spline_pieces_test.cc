@@ -12,7 +12,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::PiecesShape;
@@ -212,4 +212,4 @@ TEST(SplinePieces, NanGivesNan) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

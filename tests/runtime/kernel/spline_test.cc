@@ -11,7 +11,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::SplineBox;
@@ -354,4 +354,4 @@ TEST(Spline, NanStaysInItsRow) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::kernel {
+namespace libnf::kernel {
 namespace {
 
 using test::on_every_target;
@@ -219,4 +219,4 @@ TEST(Staircase, WithoutAMaskIsRowMajor) {
 }
 
 }  // namespace
-}  // namespace nf::kernel
+}  // namespace libnf::kernel

@@ -13,7 +13,7 @@
 #include "runtime/kernel/lu.h"
 #include "tests/runtime/kernel/every_target.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Real = long double;
@@ -167,4 +167,4 @@ TEST(LuKernel, Determinants) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

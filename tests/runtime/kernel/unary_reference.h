@@ -7,7 +7,7 @@
 
 #include "runtime/kernel/unary.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 using Real = long double;
 using Formula = Real (*)(Real x, Real a);
@@ -131,4 +131,4 @@ inline std::vector<UnaryCase> unary_cases() {
   };
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

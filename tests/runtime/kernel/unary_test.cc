@@ -10,7 +10,7 @@
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/runtime/kernel/unary_reference.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using kernel::Unary;
@@ -201,4 +201,4 @@ TEST(UnaryList, NamesEveryFunction) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -4,7 +4,7 @@
 #include "runtime/kernel/radial.h"
 #include "tests/runtime/kernel/matrices.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -178,4 +178,4 @@ TYPED_TEST(VariationalKernel, PlanarGrad) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

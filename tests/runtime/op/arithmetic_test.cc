@@ -5,7 +5,7 @@
 
 #include "runtime/op/ops.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 TEST(Arithmetic, RowsWithoutColumnsWriteNothing) {
@@ -24,4 +24,4 @@ TEST(Arithmetic, RowsWithoutColumnsWriteNothing) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

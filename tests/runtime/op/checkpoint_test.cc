@@ -10,7 +10,7 @@
 #include "runtime/op/ops.h"
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using Doubles = std::vector<double>;
@@ -113,4 +113,4 @@ TEST_F(CheckpointTest, RefusesAVarThatIsNotListed) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 #include "runtime/op/root.h"
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -131,4 +131,4 @@ TEST_F(ColumnMapTest, AutoregressiveMapsInvertByIteration) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

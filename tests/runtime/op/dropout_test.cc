@@ -8,7 +8,7 @@
 #include "runtime/op/ops.h"
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 class DropoutTest : public testing::Test {
@@ -71,4 +71,4 @@ TEST(GatherLast, IndicesAreChecked) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

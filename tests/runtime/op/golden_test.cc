@@ -10,7 +10,7 @@
 #include "runtime/op/ops.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 Dims dims_of(const GoldenTensor& g) {
@@ -254,4 +254,4 @@ TYPED_TEST(OpGolden, Reduce) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/support/graph.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Checks A = V^T diag(w) V with orthonormal rows of V to a few ULP of the largest element, on every SIMD target.
@@ -174,4 +174,4 @@ TYPED_TEST(PolarTest, RowsThatDependOnEachOtherHaveNone) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr double kStep = 1e-3;
@@ -321,4 +321,4 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryOp, testing::ValuesIn(all_cases()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

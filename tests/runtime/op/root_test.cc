@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Increasing functions, each difficult in its own way.
@@ -133,4 +133,4 @@ TYPED_TEST(RootTest, OutOfRangeIsAMiss) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

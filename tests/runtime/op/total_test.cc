@@ -7,7 +7,7 @@
 #include "runtime/op/registry.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 const Sizes kSizes = {{'n', 5}, {'d', 4}, {'m', 3}, {'c', 2}, {'e', 6}};
@@ -196,4 +196,4 @@ INSTANTIATE_TEST_SUITE_P(Registry, AnyOp, testing::ValuesIn(all_cases()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "runtime/op/ops.h"
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using Doubles = std::vector<double>;
@@ -382,4 +382,4 @@ TEST_F(TapeTest, TangentErrorsNameTheOp) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

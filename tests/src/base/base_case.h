@@ -7,7 +7,7 @@
 #include "src/model/flow_model.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 struct BaseSetup {
   const char* json;
@@ -83,4 +83,4 @@ Values sample_base(FlowCase<T>& f, uint64_t seed, int64_t first, int64_t rows, c
   return values_of<T>(f.model().base().sample({t, nodes.data()}, rows, c)->out);
 }
 
-}  // namespace nf::test
+}  // namespace libnf::test

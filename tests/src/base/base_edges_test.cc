@@ -12,7 +12,7 @@
 #include "tests/src/base/base_case.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -83,7 +83,7 @@ TEST(BaseEdges, BadLabelsAreNamed) {
                                                         : "is not a single 1";
       EXPECT_ERROR(strict.log_prob(rows_of(x, 2), rows_of(wrong, b.context), column_of(out)), Code::numeric, "row 150");
       EXPECT_ERROR(strict.log_prob(rows_of(x, 2), rows_of(wrong, b.context), column_of(out)), Code::numeric, what);
-      EXPECT_ERROR(strict.sample(1, 0, rows_of(wrong, b.context), rows_of(x, 2), View{}), Code::numeric, what);
+      EXPECT_ERROR(strict.sample({1, 0}, rows_of(wrong, b.context), rows_of(x, 2), View{}), Code::numeric, what);
       lax.log_prob(rows_of(x, 2), rows_of(wrong, b.context), column_of(out));
       for (size_t r = 0; r < 200; ++r) EXPECT_EQ(std::isnan(out[r]), r == 150);
     }
@@ -113,7 +113,7 @@ TEST(BaseEdges, ThreadsDoNotChangeBits) {
     for (const uint32_t threads : {1u, 4u}) {
       Executor e(threads);
       Session s(system_allocator(), e, f.model(), NonFinite::propagate);
-      s.sample(9, 5, context, rows_of(threads == 1 ? want : got, 3), column_of(threads == 1 ? want_lp : got_lp));
+      s.sample({9, 5}, context, rows_of(threads == 1 ? want : got, 3), column_of(threads == 1 ? want_lp : got_lp));
     }
     EXPECT_TRUE(same_bits(got, want) && same_bits(got_lp, want_lp)) << b.json;
     const Values lp = f.log_prob({n, want, c});
@@ -177,4 +177,4 @@ TEST(BaseEdges, ContextIsLearned) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -6,7 +6,7 @@
 
 #include "tests/src/base/base_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Computes sum(cot log p(z)) or sum(cot sample) and its gradients.
@@ -204,4 +204,4 @@ TEST(BaseGradients, AreNotSpoiledByRowsFarOut) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include "tests/src/base/base_case.h"
 #include "tests/support/tangent_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 class BaseTangent : public testing::TestWithParam<BaseSetup> {};
@@ -29,4 +29,4 @@ TEST_P(BaseTangent, AgreesWithDifferences) {
 INSTANTIATE_TEST_SUITE_P(Bases, BaseTangent, testing::ValuesIn(kBaseSetups));
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "src/model/flow.h"
 #include "tests/src/base/base_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Uses the same context row for all rows.
@@ -263,4 +263,4 @@ TEST(BaseDensity, OfABoxIsFlat) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

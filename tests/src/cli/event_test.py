@@ -4,7 +4,7 @@ import math
 import random
 import struct
 
-from harness import case, info, main, nf, read_npy, write_npy
+from harness import case, fails, info, main, nf, read_npy, write_npy
 
 
 def write_images(path, n, h, w, c):
@@ -38,7 +38,13 @@ def images_train_score_and_sample():
     shaped = json.loads(nf('score m.safetensors --data x.npy --json').stdout)
     assert shaped['mean'] == json.loads(nf('score m.safetensors --data flat.npy --json').stdout)['mean']
     nf('sample m.safetensors -n 7 -o s.npy')
-    assert read_npy('s.npy')[0] == (7, 16)
+    assert read_npy('s.npy')[0] == (7, 4, 4, 1)
+    nf('sample m.safetensors -n 7 -o s.csv')
+    with open('s.csv') as f:
+        lines = [line.strip().split(',') for line in f if not line.startswith('x')]
+    assert len(lines) == 7 and all(len(line) == 16 for line in lines)
+    flat = [float(v) for line in lines for v in line]
+    assert struct.pack(f'<{len(flat)}f', *flat) == struct.pack(f'<{len(flat)}f', *read_npy('s.npy')[1])
     text = nf('info m.safetensors').stdout
     assert '4 x 4 x 1, 16 columns of float32' in text, text
     assert 'latent columns from 0: 2 x 2 x 2, 8 columns' in text, text
@@ -51,15 +57,65 @@ def images_train_score_and_sample():
 
 
 @case
+def images_set_the_event():
+    """A .npy of rank 4 is the event where the spec does not say, with checkpoints and held-out rows too."""
+    flat = write_images('x.npy', 300, 4, 4, 1)
+    spec = json.loads(GLOW)
+    nf('train', json.dumps(spec), '--data', 'x.npy', '--steps', 20, '--batch', 64, '-o', 'said.safetensors')
+    del spec['event']
+    for given in (spec, {'event': 'auto', **spec}):
+        nf('train', json.dumps(given), '--data', 'x.npy', '--steps', 20, '--batch', 64, '-o', 'm.safetensors')
+        assert info('m.safetensors')['model']['event'] == [4, 4, 1], info('m.safetensors')['model']
+        assert info('m.safetensors')['hash'] == info('said.safetensors')['hash']
+    nf('train', json.dumps(spec), '--data', 'x.npy', '--steps', 25, '--batch', 64, '-o', 'm.safetensors', '--resume')
+    # A spec that says wins, and so do columns that are picked.
+    nf('train', '{"event": 16, "layers": [{"type": "actnorm"}]}', '--data', 'x.npy', '--steps', 2, '-o', 'v.safetensors')
+    assert info('v.safetensors')['model']['event'] == [16]
+    nf('train', '{"layers": [{"type": "actnorm"}]}', '--data', 'x.npy', '--columns', '0,5', '--steps', 2, '-o', 'v.safetensors')
+    assert info('v.safetensors')['model']['event'] == [2]
+    nf('sample v.safetensors -n 3 -o s.npy')
+    assert read_npy('s.npy')[0] == (3, 2)
+    # A run on the same numbers as a table goes on with the same event.
+    write_npy('flat.npy', [flat[i:i + 16] for i in range(0, len(flat), 16)])
+    nf('train', json.dumps(spec), '--data', 'flat.npy', '--steps', 30, '--batch', 64, '-o', 'm.safetensors', '--resume')
+    assert info('m.safetensors')['model']['event'] == [4, 4, 1]
+    nf('score m.safetensors --data x.npy -o lp.npy')
+    assert read_npy('lp.npy')[0] == (300,)
+
+
+def poisson(draw):
+    k, p, limit = 0, draw.random(), math.exp(-3)
+    while p > limit:
+        k, p = k + 1, p * draw.random()
+    return k
+
+
+@case
+def standardize_goes_after_dequantize():
+    draw = random.Random(7)
+    write_npy('x.npy', [[float(poisson(draw)), float(poisson(draw))] for _ in range(500)])
+    command = ('--data', 'x.npy', '--steps', 20, '--standardize', '-o', 'm.safetensors')
+
+    def trained(*layers):
+        nf('train', json.dumps({'layers': list(layers)}), *command)
+        assert json.loads(nf('score m.safetensors --data x.npy --json').stdout)['nonfinite'] == 0
+        return [layer['type'] for layer in info('m.safetensors')['model']['layers']]
+    first, second, spline = {'type': 'dequantize', 'columns': [0]}, {'type': 'dequantize', 'columns': [1]}, {'type': 'spline'}
+    assert trained({'type': 'dequantize'}, spline) == ['dequantize', 'standardize', 'spline']
+    assert trained(first, second, spline) == ['dequantize', 'dequantize', 'standardize', 'spline']
+    assert trained({'type': 'dequantize'}, {'type': 'standardise'}, spline) == ['dequantize', 'standardize', 'spline']
+    assert trained({'type': 'dequantize'}) == ['dequantize', 'standardize']
+    assert trained({'type': 'dequantize', 'levels': 32}, {'type': 'logit'}, spline) == ['dequantize', 'logit', 'standardize', 'spline']
+    assert trained(spline) == ['standardize', 'spline']
+    for layers in ([spline, {'type': 'dequantize'}], [{'layers': [{'type': 'dequantize'}]}]):
+        fails('train', json.dumps({'layers': layers}), *command, code=2,
+              says=('--standardize', '"dequantize"'), hint='after "dequantize"')
+
+
+@case
 def counts_are_dequantized():
     draw = random.Random(7)
-
-    def poisson():
-        k, p, limit = 0, draw.random(), math.exp(-3)
-        while p > limit:
-            k, p = k + 1, p * draw.random()
-        return k
-    write_npy('x.npy', [[float(poisson()), draw.gauss(0, 1)] for _ in range(2000)])
+    write_npy('x.npy', [[float(poisson(draw)), draw.gauss(0, 1)] for _ in range(2000)])
     with open('counts.json', 'w') as f:
         f.write(json.dumps({'layers': [{'type': 'dequantize', 'columns': [0]}, {'type': 'standardise'},
                                        {'type': 'spline_coupling'}, {'type': 'reverse'}, {'type': 'spline_coupling'}]}))

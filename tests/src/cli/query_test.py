@@ -240,8 +240,11 @@ def layers_and_options_document_everything():
     options = nf('options').stdout
     for option in json.loads(nf('options --json').stdout):
         assert option['name'] in options
-    assert 'cosine' in nf('options schedule').stdout
-    assert json.loads(nf('options schedule --json').stdout)['name'] == 'schedule'
+    for name in ('schedule', 'trainer.schedule'):
+        assert 'cosine' in nf('options', name).stdout
+        assert json.loads(nf('options', name, '--json').stdout)['name'] == 'trainer.schedule'
+    both = nf('options seed').stdout
+    assert 'trainer.seed' in both and 'batches.seed' in both, both
 
 
 @case

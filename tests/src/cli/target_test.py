@@ -149,10 +149,29 @@ def symmetric_takes_rows_of_the_target():
     def refused(*args, **how):
         fails('fit-target', SPEC, '--target', 'u1', '-o', 'no.safetensors', *args, **how)
         assert not os.path.exists('no.safetensors')
-    refused('--data', 'rows.csv', code=2, says=('--data', 'symmetric'), hint='nf train')
+    refused('--data', 'rows.csv', code=2, says=('--data', 'symmetric or fisher'), hint='nf train')
     refused('--columns', 'a,b', '--objective', 'symmetric', code=2, says='--columns')
     refused('--data', 'rows.csv', '--objective', 'symmetric', says=('3 columns', 'event has 2'))
     refused('--data', 'none.csv', '--objective', 'symmetric', says='none.csv')
+
+
+@case
+def fisher_compares_scores_at_rows_of_the_target():
+    before = json.loads(fit('--json', target='banana', steps=1).stdout)
+    done = fit('--objective', 'fisher', '--batch', 200, target='banana', steps=300)
+    assert 'data    20,000 rows drawn from the target by random walks' in done.stdout, done.stdout
+    found = json.loads(fit('--json', '--objective', 'fisher', '--batch', 200, target='banana', steps=300).stdout)
+    assert found['ess_fraction'] > 2 * before['ess_fraction'] and found['ess_fraction'] > 0.5, (before, found)
+    # Rows of a file; and a run in two parts has the same bits.
+    harness.write_npy('rows.npy', harness.rows_of(300))
+    more = ('--objective', 'fisher', '--data', 'rows.npy', '--batch', 100)
+    fit(*more, target='banana', steps=40)
+    whole = harness.info('m.safetensors')['hash']
+    fit(*more, target='banana', steps=20)
+    fit(*more, '--resume', target='banana', steps=40)
+    assert harness.info('m.safetensors')['hash'] == whole
+    fails('fit-target', SPEC, '--target', 'banana', '--objective', 'fisher', '--anneal-steps', 5, '-o', 'no.safetensors', code=2,
+          says='anneal_steps: 5 has no effect with "objective": "fisher"')
 
 
 @case

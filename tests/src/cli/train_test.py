@@ -29,7 +29,7 @@ def learns_from_csv_and_remembers_the_names():
     got = info('m.safetensors')
     assert got['event_size'] == 3 and got['notes']['columns'] == ['a', 'b', 'c quoted'], got['notes']
     head = nf('sample m.safetensors -n 2').stdout.splitlines()
-    assert head[0] == 'a,b,c quoted' and len(head) == 3, head
+    assert next(csv.reader(head)) == ['a', 'b', 'c quoted'] and len(head) == 3, head
 
 
 def tensors(path):
@@ -182,12 +182,19 @@ def replacement_order_is_an_option():
 
 
 @case
-def options_have_two_spellings():
+def options_have_three_spellings():
     write_npy('train.npy', rows_of(300))
     train('--clip-norm', '0.5', '--lr', '0.002', output='a')
     train('--option', 'clip_norm=0.5', '--option', 'lr=2e-3', output='b')
-    train(output='c')
-    assert info('a')['hash'] == info('b')['hash'] != info('c')['hash']
+    train('--option', 'trainer.clip_norm=0.5', '--option', 'trainer.lr=2e-3', '--option', 'session.threads=1', output='c')
+    train(output='d')
+    assert info('a')['hash'] == info('b')['hash'] == info('c')['hash'] != info('d')['hash']
+    # A name stands for all options of that name.
+    train('--seed', '5', output='e')
+    train('--option', 'seed=5', output='f')
+    train('--option', 'trainer.seed=5', '--option', 'batches.seed=5', output='g')
+    train('--option', 'trainer.seed=5', output='h')
+    assert info('e')['hash'] == info('f')['hash'] == info('g')['hash'] != info('h')['hash']
 
 
 @case

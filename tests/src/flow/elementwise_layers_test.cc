@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string spec(int64_t event, const std::string& dtype, const std::string& layer) {
@@ -150,4 +150,4 @@ TEST(ElementwiseLayers, ShiftsOnACircle) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

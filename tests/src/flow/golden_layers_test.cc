@@ -10,7 +10,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -188,4 +188,4 @@ TYPED_TEST(LayerGolden, Householder) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -2,7 +2,7 @@
 // log-determinants, inverses, samples, densities and all gradients, in both dtypes.
 #include "tests/support/golden_chain.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Types = testing::Types<float, double>;
@@ -60,4 +60,4 @@ TYPED_TEST(MafGolden, RealNvp) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -2,7 +2,7 @@
 // log-determinants, inverses, samples, densities and all gradients, in both dtypes.
 #include "tests/support/golden_chain.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -205,4 +205,4 @@ TYPED_TEST(SplineGolden, CircularCoupling) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/golden_net.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -120,4 +120,4 @@ TYPED_TEST(FlowGolden, Permutation) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/graph.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Joins step k of tensors [n, K, ...] into (u | w | b) for every row.
@@ -307,4 +307,4 @@ TYPED_TEST(VariationalGolden, GatedIaf) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

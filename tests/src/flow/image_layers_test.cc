@@ -9,7 +9,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 FlowModel model_of(const std::string& event, const std::string& layers) {
@@ -168,4 +168,4 @@ TEST(Mask, FollowsTheSqueezedEvent) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string spec(int64_t event, const std::string& dtype, const std::string& layer) {
@@ -198,4 +198,4 @@ TEST(LinearLayers, TooManyColumnsAreRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -7,7 +7,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -157,4 +157,4 @@ TYPED_TEST(NormalGolden, BatchNormWithTheBiasedVariance) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

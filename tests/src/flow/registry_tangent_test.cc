@@ -7,7 +7,7 @@
 #include "tests/support/layer_suite.h"
 #include "tests/support/tangent_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kRows = 3;
@@ -69,4 +69,4 @@ TEST(ChainTangent, OfAllLayersInAnyMemory) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

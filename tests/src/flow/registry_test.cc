@@ -12,7 +12,7 @@
 #include "src/model/model_file.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 bool finite(const double* p, int64_t n) {
@@ -29,7 +29,7 @@ double distance(const double* a, const double* b, int64_t n) {
   return m;
 }
 
-// A map of all reals to a part of them (a steep sigmoid) saturates for ordinary rows. So `share` of every four rows are
+// A map of all reals to a part of them (a steep sigmoid) saturates for ordinary rows. So `share` of every five rows are
 // replaced by the inverse of ordinary points of that part.
 template <class T>
 void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share, std::mt19937_64& random) {
@@ -39,7 +39,7 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
   image.context = in.context;
   const Values x = f.map(true, image).y;
   for (int64_t r = 0; r < in.rows; ++r)
-    if (r % 4 < share) std::copy_n(&x[static_cast<size_t>(r * d)], d, &in.x[static_cast<size_t>(r * d)]);
+    if (r % 5 < share) std::copy_n(&x[static_cast<size_t>(r * d)], d, &in.x[static_cast<size_t>(r * d)]);
 }
 
 // Checks x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the inverse amplifies
@@ -50,20 +50,20 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
 // perturbations detect where the estimate is meaningless: an amplification above 1/delta (a chain of exponentials)
 // saturates and looks harmless at delta. Such rows are skipped, as are rows whose values leave the range of the dtype
 // on the way, and perturbations that leave the domain (log_det = -inf). An inverse with noise of its own would lose all
-// its rows this way, so two fifths must remain: half of the rows have columns at 0 or much smaller than others, and a
+// its rows this way, so half must remain: two fifths of the rows have columns at 0 or much smaller than others, and a
 // layer with a kink there (leaky_relu) loses nearly all of these with eight columns.
 template <class T>
 void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, uint64_t seed) {
   constexpr double tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4;
   constexpr double deltas[] = {sizeof(T) == 8 ? 1e-6 : 1e-3, sizeof(T) == 8 ? 1e-12 : 1e-6};
-  constexpr int64_t rows = 200;
+  constexpr int64_t rows = 250;
   SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + describe(spec, inverted));
   FlowCase<T> f = make_case<T>(spec, inverted, seed);
   std::mt19937_64 random(seed);
   const int64_t d = f.model().columns();
   const Domain from = inverted ? kind.image : kind.domain, to = inverted ? kind.domain : kind.image;
   Rows2 in = draw_rows(from, dtype_of<T>, rows, d, f.model().context(), random);
-  pull_back(f, from, to, in, 2, random);
+  pull_back(f, from, to, in, 3, random);
   const MappedValues there = f.map(false, in);
   const MappedValues back = f.map(true, {rows, there.y, in.context});
   constexpr int kMoves = 6;
@@ -106,7 +106,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <= tolerance * scale_det)
         << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
   }
-  EXPECT_GE(checked, 2 * rows / 5);
+  EXPECT_GE(checked, rows / 2);
 }
 
 TEST_P(LayerSuite, Inverts) {
@@ -171,7 +171,7 @@ TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
       FlowCase<double> f = make_case<double>(spec, inverted, seed);
       std::mt19937_64 random(seed);
       Rows2 in = draw_mild(domain(inverted), rows, d, context, random);
-      pull_back(f, domain(inverted), domain(!inverted), in, 4, random);
+      pull_back(f, domain(inverted), domain(!inverted), in, 5, random);
       const MappedValues at = f.map(false, in);
       for (int64_t r = 0; r < rows; ++r) {
         double error = 0, bound = 0;
@@ -331,4 +331,4 @@ TEST_P(LayerSuite, SeedsAndFilesReproduceIt) {
 NF_EVERY_LAYER(LayerSuite);
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

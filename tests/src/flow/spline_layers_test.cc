@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string spec_of(const std::string& layer, int event = 3) {
@@ -150,4 +150,4 @@ TEST(SplineLayers, RefuseWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -139,4 +139,4 @@ TEST(PlanarLayerSpec, ContextNeedsAContext) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

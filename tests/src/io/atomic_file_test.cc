@@ -11,7 +11,7 @@
 #include "runtime/core/fault.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -217,4 +217,4 @@ TEST(AtomicFile, IsUnusableAfterAFailedWrite) {
 #endif
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

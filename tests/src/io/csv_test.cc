@@ -7,7 +7,7 @@
 
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -187,4 +187,4 @@ TEST(Csv, WriteAndReadBack) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "runtime/core/fault.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -133,4 +133,4 @@ TEST(FileBytes, TruncatedWhileReading) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

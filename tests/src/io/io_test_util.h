@@ -1,4 +1,4 @@
-// Helpers of the file tests: a temporary directory, plain reading and writing of files, expecting an nf::Error.
+// Helpers of the file tests: a temporary directory, plain reading and writing of files, expecting an libnf::Error.
 #pragma once
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@
 #pragma GCC diagnostic ignored "-Wrestrict"
 #endif
 
-namespace nf::io_test {
+namespace libnf::io_test {
 
 class TempDir {
  public:
@@ -62,7 +62,7 @@ inline size_t open_descriptors() {
   return static_cast<size_t>(std::distance(begin(it), end(it)));
 }
 
-// Checks that f throws nf::Error with this code and a message that contains `part`. Returns the errno.
+// Checks that f throws libnf::Error with this code and a message that contains `part`. Returns the errno.
 template <class F>
 int expect_error(Code code, std::string_view part, F f) {
   try {
@@ -77,4 +77,4 @@ int expect_error(Code code, std::string_view part, F f) {
   return 0;
 }
 
-}  // namespace nf::io_test
+}  // namespace libnf::io_test

@@ -10,7 +10,7 @@
 #include "src/io/utf8.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -184,4 +184,4 @@ TEST(Json, IsTotal) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -183,4 +183,4 @@ TEST(Npy, WriterRoundTrip) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

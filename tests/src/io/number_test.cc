@@ -8,7 +8,7 @@
 
 #include "src/io/quote.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 template <class T>
@@ -52,6 +52,16 @@ TEST(Number, TooSmallIsZeroTooLargeIsAnError) {
   expect_value("1e39", 1e39);
 }
 
+TEST(Number, MessagesShowWholeNumbersAsSuch) {
+  const std::pair<double, const char*> cases[] = {
+      {0, "0"},          {-3, "-3"},   {1 << 30, "1073741824"}, {9007199254740992.0, "9007199254740992"},
+      {1e300, "1e+300"}, {0.1, "0.1"}, {-2.5, "-2.5"},          {0.99999999, "0.99999999"},
+      {1e-9, "1e-09"}};
+  for (const auto& [value, text] : cases) EXPECT_EQ(shown_number(value), text);
+  EXPECT_EQ(shown_number(INFINITY), "inf");
+  EXPECT_NE(shown_number(NAN).find("nan"), std::string::npos);
+}
+
 TEST(Number, Others) {
   for (const char* s : {"", " ", "\t"}) expect_kind<double>(s, NumberKind::empty);
   for (const char* s : {"inf", "-Infinity", "nan", "NaN", "+inf"}) expect_kind<float>(s, NumberKind::infinite_or_nan);
@@ -72,4 +82,4 @@ TEST(Quote, BoundedAndPrintable) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

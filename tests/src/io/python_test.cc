@@ -6,7 +6,7 @@
 #include "src/io/table.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -52,4 +52,4 @@ TEST(Python, ReadsOurFiles) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

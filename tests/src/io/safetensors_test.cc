@@ -8,7 +8,7 @@
 #include "src/io/file_bytes.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -295,4 +295,4 @@ TEST(SafeTensors, ReadsGoldenFiles) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

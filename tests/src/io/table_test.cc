@@ -4,7 +4,7 @@
 #include "src/io/npy.h"
 #include "tests/src/io/io_test_util.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using namespace io_test;
@@ -138,4 +138,4 @@ TEST(Table, ErrorsNameTheFile) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace nf {
+namespace libnf {
 namespace {
 
 uint64_t hash(std::string_view s) {
@@ -35,4 +35,4 @@ TEST(Xxh64, AnySplitGivesTheSame) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -10,7 +10,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/session.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 FlowModel model(const std::string& spec, uint64_t seed = 1) {
@@ -106,4 +106,4 @@ TEST(ScoringRows, BitsStayTheSame) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kEvent = 3, kContext = 2, kSeen = 4;
@@ -72,7 +72,7 @@ Answers ask(FlowCase<double>& f, Rows2 in) {
   s.log_prob(x, c, column_of(a.log_prob));
   s.map(false, x, c, rows_of(a.z, kEvent), column_of(a.log_det));
   s.map(true, rows_of(a.z, kEvent), c, rows_of(a.x, kEvent), column_of(a.log_det));
-  s.sample(3, 0, c, rows_of(a.sample, kEvent), column_of(a.log_det));
+  s.sample({3, 0}, c, rows_of(a.sample, kEvent), column_of(a.log_det));
   s.trace(false, x, c, contiguous_view(a.trace.data(), DType::f64, {6, in.rows, kEvent}));
   return a;
 }
@@ -212,4 +212,4 @@ TEST(Embedding, WrongSpecsAreRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 enum class Mode { plain, gated };
@@ -110,22 +110,22 @@ TEST(Fields, ErrorsCarryThePath) {
       {R"({"sizes": 0})", "spec.sizes: 0 is not an integer in [1, 100]"},
       {R"({"sizes": [1, 2, 3, 4]})", "spec.sizes: a list of 4 entries, at most 3 are allowed"},
       {R"({"inner": 3})", "spec.inner: 3 is not an object such as {\"depth\":2,"},
-      {R"({"inner": {"depht": 3}})", "spec.inner: unknown field \"depht\", did you mean \"depth\"?"},
+      {R"({"inner": {"depht": 3}})", "spec.inner: unknown field \"depht\"; did you mean \"depth\"?"},
       {R"({"inner": {"type": 3}})", "spec.inner: unknown field \"type\"; known: depth, ends"},
       {R"({"extra": null})", "spec.extra: null is not an object such as"},
       {R"({"extra": {"ends": [11]}})", "spec.extra.ends[0]: 11 is not a number in [-10, 10]"},
       {R"({"base": 3})", "spec.base: 3 is not a base; write \"uniform\" or {\"type\": \"uniform\", ...}"},
       {R"({"base": {"low": 0}})", "spec.base: {\"low\":0} is not a base; write"},
-      {R"({"base": "unifrom"})", "spec.base: unknown base \"unifrom\", did you mean \"uniform\"?"},
-      {R"({"base": {"type": "unifrom"}})", "spec.base.type: unknown base \"unifrom\", did you mean \"uniform\"?"},
-      {R"({"base": {"type": "uniform", "lo": 0}})", "spec.base: unknown field \"lo\", did you mean \"low\"?"},
+      {R"({"base": "unifrom"})", "spec.base: unknown base \"unifrom\"; did you mean \"uniform\"?"},
+      {R"({"base": {"type": "unifrom"}})", "spec.base.type: unknown base \"unifrom\"; did you mean \"uniform\"?"},
+      {R"({"base": {"type": "uniform", "lo": 0}})", "spec.base: unknown field \"lo\"; did you mean \"low\"?"},
       {R"({"layers": {}})", "spec.layers: {} is not a list of layers"},
       {R"({"layers": [{"layers": [{"type": "plannar"}]}]})",
-       "spec.layers[0].layers[0].type: unknown layer \"plannar\", did you mean \"planar\"?"},
+       "spec.layers[0].layers[0].type: unknown layer \"plannar\"; did you mean \"planar\"?"},
       {R"({"layers": [{"layers": [], "repaet": 2}]})",
-       "spec.layers[0]: unknown field \"repaet\", did you mean \"repeat\"?"},
+       "spec.layers[0]: unknown field \"repaet\"; did you mean \"repeat\"?"},
   };
-  for (const auto& [text, message] : bad) EXPECT_ERROR(read(text), Code::spec, message);
+  for (const auto& c : bad) EXPECT_ERROR(read(c.first), Code::spec, c.second);
 }
 
 TEST(Fields, ADefaultWithoutEffectMayBeWritten) { EXPECT_NO_THROW(read(R"({"mode": "plain", "gate": 0.5})")); }
@@ -168,4 +168,4 @@ TEST(Fields, EveryRegistryIsListed) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kChain[] = R"({"event": 5, "context": 2, "dtype": "float64", "base": "diagonal_normal", "layers": [
@@ -276,4 +276,4 @@ TEST(ModelFile, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include "src/model/model_file.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // An inversion of a repetition of an inversion of a repetition.
@@ -78,4 +78,4 @@ TEST(Nesting, FilesKeepIt) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -6,7 +6,7 @@
 #include "src/model/spec.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string model_of(const std::string& layer, const std::string& rest = "") {
@@ -100,11 +100,11 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
         Code::spec, message);
   };
   bad(R"("net": {"type": "mlp", "hiden": [3]})",
-      "spec.layers[0].net: unknown field \"hiden\", did you mean \"hidden\"?");
+      "spec.layers[0].net: unknown field \"hiden\"; did you mean \"hidden\"?");
   bad(R"("net": {"type": "mlp", "blocks": 3})", "spec.layers[0].net: unknown field \"blocks\"; known: hidden, ");
   bad(R"("net": {"type": "mlp", "hidden": [3, 0]})", "spec.layers[0].net.hidden[1]: 0 is not an integer in [1, ");
-  bad(R"("net": {"type": "residul"})", "spec.layers[0].net.type: unknown net \"residul\", did you mean \"residual\"?");
-  bad(R"("net": "residul")", "spec.layers[0].net: unknown net \"residul\", did you mean \"residual\"?");
+  bad(R"("net": {"type": "residul"})", "spec.layers[0].net.type: unknown net \"residul\"; did you mean \"residual\"?");
+  bad(R"("net": "residul")", "spec.layers[0].net: unknown net \"residul\"; did you mean \"residual\"?");
   bad(R"("net": "zzzzzzzzzz")", "spec.layers[0].net: unknown net \"zzzzzzzzzz\"; known: mlp, residual");
   bad(R"("net": 3)", "spec.layers[0].net: 3 is not a net; write \"mlp\" or {\"type\": \"mlp\", ...}");
   bad(R"("net": {"hidden": [3]})", "spec.layers[0].net: {\"hidden\":[3]} is not a net; write \"mlp\" or {\"type\"");
@@ -115,9 +115,9 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
   bad(R"("blocks": 2, "net": {"type": "residual"})",
       "spec.layers[0].blocks: belongs inside \"net\": write \"net\": {\"type\": \"residual\", \"blocks\": ...}");
   bad(R"("net": {"type": "mlp"}, "hiden": [3])",
-      "spec.layers[0]: unknown field \"hiden\", did you mean \"net.hidden\"?");
+      "spec.layers[0]: unknown field \"hiden\"; did you mean \"net.hidden\"?");
   // The older form is checked as strictly as before.
-  bad(R"("hiden": [3])", "spec.layers[0]: unknown field \"hiden\", did you mean \"hidden\"?");
+  bad(R"("hiden": [3])", "spec.layers[0]: unknown field \"hiden\"; did you mean \"hidden\"?");
   bad(R"("hidden": [0])", "spec.layers[0].hidden[0]: 0 is not an integer in [1, ");
   bad(R"("net": "mlp", "blocks": -1)", "spec.layers[0].blocks: -1 is not an integer in [0, 256]");
   EXPECT_ERROR(parse_spec(model_of("", R"(, "embedding": {"out": 3, "net": {"type": "mlp", "out": 3}})")), Code::spec,
@@ -127,4 +127,4 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

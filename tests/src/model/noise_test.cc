@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -124,7 +124,7 @@ TEST_F(Noise, SamplesAreScoredAsTheyAre) {
   Executor one(1);
   Session s = session(one, 4);
   Values drawn(x.size()), lp(kRows);
-  s.sample(9, 0, rows(c, 1), rows(drawn, 3), column(lp));
+  s.sample({9, 0}, rows(c, 1), rows(drawn, 3), column(lp));
   for (size_t k = 0; k < drawn.size(); ++k)
     if (k % 3 != 1) {
       EXPECT_EQ(drawn[k], std::floor(drawn[k]));
@@ -141,7 +141,7 @@ TEST_F(Noise, AllocatesNothingAfterConstruction) {
   s.log_prob(rows(x, 3), rows(c, 1), column(lp));
   s.map(false, rows(x, 3), rows(c, 1), rows(z, 3), View{});
   s.trace(false, rows(x, 3), rows(c, 1), contiguous_view(states.data(), DType::f64, {6, kRows, 3}));
-  s.sample(9, 0, rows(c, 1), rows(z, 3), column(lp));
+  s.sample({9, 0}, rows(c, 1), rows(z, 3), column(lp));
   x[3 * 17] = 0.5;  // and an error report
   EXPECT_ERROR(s.log_prob(rows(x, 3), rows(c, 1), column(lp)), Code::numeric,
                "row 17 is not finite; first at spec.layers[1] (dequantize)");
@@ -208,6 +208,29 @@ TEST(NoiseBound, IsExactWhereTheDensityIsFlat) {
   }
 }
 
+// The way back has the opposite log-determinant, also where cells are not of size 1: 2 log 8 of two columns, and none of
+// the column that passes.
+TEST(NoiseBound, LogDetsAreOpposite) {
+  FlowModel m(system_allocator(), parse_spec(R"({"event": [3], "dtype": "float64", "layers": [
+      {"type": "dequantize", "levels": 8, "columns": [2, 0]}]})"),
+              0);
+  Executor one(1);
+  Session s(system_allocator(), one, m, NonFinite::propagate);
+  Values x = {0, 1.5, 7, 3, -2, 4}, z(6), back(6), there(2), here(2);
+  s.map(false, rows(x, 3), View{}, rows(z, 3), column(there));
+  s.map(true, rows(z, 3), View{}, rows(back, 3), column(here));
+  EXPECT_EQ(back, x);
+  for (size_t r = 0; r < 2; ++r) {
+    EXPECT_NEAR(there[r], -2 * std::log(8), 1e-12);
+    EXPECT_NEAR(here[r], 2 * std::log(8), 1e-12);
+    for (const size_t j : {0, 2}) {
+      EXPECT_GT(z[3 * r + j], x[3 * r + j] / 8);
+      EXPECT_LT(z[3 * r + j], (x[3 * r + j] + 1) / 8);
+    }
+    EXPECT_EQ(z[3 * r + 1], x[3 * r + 1]);
+  }
+}
+
 TEST(NoiseBound, OtherNumbersHaveNoDensity) {
   FlowModel m(system_allocator(), parse_spec(R"({"event": [1], "layers": [{"type": "dequantize", "step": 0.5}]})"), 0);
   Executor one(1);
@@ -251,4 +274,4 @@ TEST(NoiseSpec, RefusesWhatHasNoMeaning) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kN = 3, kH = 2, kW = 4, kC = 3, kD = kH * kW * kC;
@@ -109,4 +109,4 @@ TEST(Rows, HashesAreOfTheNumbers) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 5, "context": 2, "base": "diagonal_normal", "layers": [{"repeat": 3, "layers": [
@@ -62,7 +62,7 @@ class SessionTest : public testing::Test {
       s.log_prob(part(xs, first, n), c, column(a.log_prob));
       s.map(false, part(xs, first, n), c, rows(a.z), column(a.log_det));
       s.map(true, rows(a.z), c, rows(a.x), column(a.back_log_det));
-      s.sample(7, static_cast<uint64_t>(first), c, rows(a.sample), column(a.sample_log_prob));
+      s.sample({7, static_cast<uint64_t>(first)}, c, rows(a.sample), column(a.sample_log_prob));
     }
     return a;
   }
@@ -145,7 +145,7 @@ TEST_F(SessionTest, SamplesHaveTheirDensity) {
   s.log_prob(view_of(xs, kEvent), view_of(context, kContext), column_of(lp));
   for (size_t r = 0; r < kRows; ++r) EXPECT_NEAR(lp[r], a.sample_log_prob[r], 1e-3 * std::max(1.0f, std::abs(lp[r])));
   Floats other = a.sample;
-  s.sample(8, 0, view_of(context, kContext), view_of(other, kEvent), View{});
+  s.sample({8, 0}, view_of(context, kContext), view_of(other, kEvent), View{});
   EXPECT_NE(other, a.sample);
 }
 
@@ -190,7 +190,7 @@ TEST_F(SessionTest, OneContextServesAllRows) {
   s.log_prob(view_of(x, kEvent), c, column_of(got.log_prob));
   s.map(false, view_of(x, kEvent), c, view_of(got.z, kEvent), column_of(got.log_det));
   s.map(true, view_of(got.z, kEvent), c, view_of(got.x, kEvent), column_of(got.back_log_det));
-  s.sample(7, 0, c, view_of(got.sample, kEvent), column_of(got.sample_log_prob));
+  s.sample({7, 0}, c, view_of(got.sample, kEvent), column_of(got.sample_log_prob));
   EXPECT_TRUE(got == want);
 }
 
@@ -219,11 +219,11 @@ TEST_F(SessionTest, NonFiniteRowsStayAloneOrAreNamed) {
   }
   Floats lp(kRows), z(kRows * kEvent);
   const View xs = view_of(x, kEvent), cs = view_of(context, kContext);
-  EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, "row 137 is not finite; first at the data");
+  EXPECT_ERROR(strict.log_prob(xs, cs, column_of(lp)), Code::numeric, "row 137 of x holds NaN or infinity");
   EXPECT_ERROR(strict.map(false, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
-               "row 137 is not finite; first at the data");
+               "row 137 of x holds NaN or infinity");
   EXPECT_ERROR(strict.map(true, xs, cs, view_of(z, kEvent), View{}), Code::numeric,
-               "row 137 is not finite; first at the latent");
+               "row 137 of z holds NaN or infinity");
 }
 
 // In each direction, the layer that is named is the first one the data reach.
@@ -256,7 +256,7 @@ TEST(SessionSmall, ReportsFitTheArena) {
     Floats x(64, 0.5f), c(64, 1.0f), lp(64);
     x[63] = NAN;
     EXPECT_ERROR(s.log_prob(view_of(x, 1), view_of(c, 1), column_of(lp)), Code::numeric,
-                 "row 63 is not finite; first at the data");
+                 "row 63 of x holds NaN or infinity");
     EXPECT_ERROR(s.map(false, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
     EXPECT_ERROR(s.map(true, view_of(x, 1), view_of(c, 1), view_of(lp, 1), View{}), Code::numeric, "row 63");
   }
@@ -279,4 +279,4 @@ TEST_F(SessionTest, AllocatesNothingAfterConstruction) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/random_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -166,7 +166,7 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
   bad(R"({"event": 2, "layers": [], "base": "norml"})", "did you mean \"normal\"?");
   bad(R"({"event": 2, "layers": [], "event": 3})", "event");
   bad(with_layers(R"([{"type": "revers"}])"),
-      "spec.layers[0].type: unknown layer \"revers\", did you mean \"reverse\"?");
+      "spec.layers[0].type: unknown layer \"revers\"; did you mean \"reverse\"?");
   bad(with_layers(R"([{"type": "MAF"}])"), "did you mean \"masked_autoregressive\"?");
   bad(with_layers(R"([{"type": "real_nvp"}])"), "did you mean \"affine_coupling\"?");
   bad(with_layers(R"([{"type": "iaf"}])"), "did you mean \"masked_autoregressive\" with \"invert\": true?");
@@ -190,4 +190,4 @@ TEST(Spec, ErrorsNameTheFieldAndTheFix) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 std::string spec_of(const std::string& event, const std::string& layers) {
@@ -197,4 +197,4 @@ TEST(Split, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -314,4 +314,4 @@ TEST(PluPermutation, MovesNoOtherTensor) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,7 +8,7 @@
 #include "runtime/op/ops.h"
 #include "tests/support/flow_case.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 void check(const std::string& fields, int64_t event, int64_t context, bool training) {
@@ -79,4 +79,4 @@ TEST(Autoregressive, ForwardUndoesTheInverseWithItsGradients) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

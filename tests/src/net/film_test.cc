@@ -10,7 +10,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/net_config.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kRows = 5, kContext = 2;
@@ -169,4 +169,4 @@ TEST(Film, NeedsHiddenUnits) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

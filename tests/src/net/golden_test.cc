@@ -10,7 +10,7 @@
 #include "tests/support/net_config.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 template <class T>
@@ -79,4 +79,4 @@ TYPED_TEST(NetGolden, Residual) { this->check(Golden::load("09_net_residual"), "
 TYPED_TEST(NetGolden, ResidualContext) { this->check(Golden::load("09_net_residual_context"), "tanh"); }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -14,7 +14,7 @@
 #include "tests/support/net_config.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Parameters of a net by itself.
@@ -248,4 +248,4 @@ TEST(Made, NetsWithoutAMaskedFormAreRefused) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -9,7 +9,7 @@
 #include "tests/support/flow_case.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -136,4 +136,4 @@ TYPED_TEST(SplineColumnGolden, LinearQuadraticCubic) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/golden.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 using Values = std::vector<double>;
@@ -174,4 +174,4 @@ TEST(Target, SpecsThatAreWrongSayWhatIsRight) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -10,7 +10,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 // Row r of x is {r, 100 + r}, its context is {200 + r}, its weight 300 + r.
@@ -212,4 +212,4 @@ TEST(Batches, NoRowsIsAnError) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -12,7 +12,7 @@
 #include "runtime/kernel/reduce.h"
 #include "tests/support/golden.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using test::Golden;
@@ -97,4 +97,4 @@ TEST(Clip, ValueTouchesOnlyItsRangeAndKeepsNan) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

@@ -8,7 +8,7 @@
 #include "src/train/check_fields.h"
 #include "tests/support/golden.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 EmaConfig averaging(double decay, bool bias_correction) {
@@ -96,4 +96,4 @@ TEST(Ema, FieldsAreInBounds) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

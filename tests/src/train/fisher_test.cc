@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/layer_suite.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr int64_t kRows = 5;
@@ -243,11 +243,12 @@ TEST(Fisher, WhatCannotWorkIsRefused) {
   host->wrong = 11;
   t.trainer.set_target(host);
   const uint64_t before = t.hash();
-  EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric, "the score of row 5 is not finite");
+  EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric,
+               "the score of row 5 is not finite; step 1 was not applied");
   data.x[3] = NAN;
   host->wrong = -1;
   EXPECT_ERROR(t.trainer.step(x, data.contexts(), {}), Code::numeric,
-               "row 1 (1 row in all) is not finite; first at the data");
+               "row 1 of x holds NaN or infinity (1 such row); step 1 was not applied");
   EXPECT_EQ(t.hash(), before);
 }
 
@@ -316,4 +317,4 @@ TEST(Fisher, ReachesTheFunnel) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

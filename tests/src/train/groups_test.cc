@@ -10,7 +10,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "dtype": "float64", "base": "diagonal_normal", "layers": [
@@ -77,7 +77,7 @@ TEST(Groups, WrongOnesAreRefused) {
       {"[1]", "groups[0]: 1 is not an object"},
       {"[{}]", "groups[0].match is missing"},
       {R"([{"match": 3}])", "groups[0].match"},
-      {R"([{"match": "*"}, {"match": "*", "lrr": 1}])", "groups[1]: unknown field \"lrr\", did you mean \"lr\"?"},
+      {R"([{"match": "*"}, {"match": "*", "lrr": 1}])", "groups[1]: unknown field \"lrr\"; did you mean \"lr\"?"},
       {R"([{"match": "*", "lr": -1}])", "groups[0].lr"},
       {R"([{"match": "*", "freeze": true, "lr": 1}])", "groups[0].lr has no effect with \"freeze\": true"},
       {R"([{"match": "*", "momentum": 0.9}])", "momentum: 0.9 has no effect with \"optimizer\": \"adam\""},
@@ -157,6 +157,33 @@ TEST(Groups, WeightDecayAndAveragesLeaveFrozenParametersAlone) {
   for (const auto& [name, view] : plain.trainer.state_tensors()) whole += name == "m" ? view.count() : 0;
   EXPECT_EQ(whole, plain.model.params().trainable_size());
   EXPECT_LT(state, whole / 4) << "frozen parameters have no optimizer state";
+}
+
+// What lies between the parameters of a group belongs to another one.
+TEST(Groups, MayHaveGaps) {
+  Data data(100);
+  const struct {
+    const char* groups;
+    double slower[4];  // factor of the step of each part below
+  } cases[] = {{R"([{"match": "layers.0.*, layers.3.*", "lr": 0.025}])", {1, 0.25, 1, 0.25}},
+               {R"([{"match": "layers.2.*", "lr": 0.025}])", {1, 1, 0.25, 1}},
+               {R"([{"match": "layers.2.*", "freeze": true}])", {1, 1, 0, 1}}};
+  constexpr const char* kParts[] = {"base.", "layers.0.", "layers.2.", "layers.3."};
+  TrainerConfig config = descent();  // lr 0.1
+  config.optimizer.weight_decay = 0.5;
+  for (const auto& c : cases) {
+    Training plain(kSpec, config), grouped(kSpec, with(c.groups, config));
+    Values start[4];
+    for (size_t k = 0; k < 4; ++k) start[k] = named(plain, kParts[k]);
+    plain.steps(data, 1, 100);
+    grouped.steps(data, 1, 100);
+    for (size_t k = 0; k < 4; ++k) {
+      Values want = difference(named(plain, kParts[k]), start[k]);
+      EXPECT_GT(norm(want), 1e-4) << kParts[k];
+      for (double& v : want) v *= c.slower[k];
+      EXPECT_TRUE(same(difference(named(grouped, kParts[k]), start[k]), want, 1e-12)) << c.groups << " " << kParts[k];
+    }
+  }
 }
 
 TEST(Groups, RatesScaleWithTheSchedule) {
@@ -266,4 +293,4 @@ TEST(Groups, ThreadsAndRanksDoNotChangeWhatIsTrained) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

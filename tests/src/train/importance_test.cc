@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kIdentity[] = R"({"event": 2, "dtype": "float64", "layers": []})";
@@ -52,7 +52,7 @@ TEST(Importance, SummaryIsThatOfTheWeights) {
   EXPECT_LT(std::abs(s.log_z), 4 * s.log_z_error) << "log Z is 0";
   // Row 5000 is sample number 5000.
   Values one(2);
-  p.session.sample(7, 5000, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
+  p.session.sample({7, 5000}, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
   EXPECT_EQ(one[0], x[10000]);
 }
 
@@ -139,4 +139,4 @@ TEST(Importance, ExpectationsOfValues) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

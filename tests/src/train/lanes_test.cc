@@ -8,7 +8,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // The rule used before costs were counted.
@@ -115,4 +115,4 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

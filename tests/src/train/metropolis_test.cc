@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 struct Moments {
@@ -109,4 +109,4 @@ TEST(Metropolis, NothingToDrawAndTargetsThatAreWrong) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -12,7 +12,7 @@
 #include "src/train/check_fields.h"
 #include "tests/support/golden.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using test::Golden;
@@ -308,4 +308,4 @@ TEST(Optimizer, SlotNamesAreDistinct) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

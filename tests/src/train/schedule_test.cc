@@ -13,7 +13,7 @@
 #include "src/train/optimizer.h"
 #include "tests/support/golden.h"
 
-namespace nf {
+namespace libnf {
 namespace {
 
 using test::Golden;
@@ -151,4 +151,4 @@ TEST(Schedule, FieldNamesOfAllConfigurationsAreDistinct) {
 }
 
 }  // namespace
-}  // namespace nf
+}  // namespace libnf

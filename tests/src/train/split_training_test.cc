@@ -9,7 +9,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 // Every kind of layer with special handling in training, inside splits of [2, 2, 2].
@@ -162,8 +162,9 @@ TEST(NoiseTraining, RowsThatAreNotLevelsAreNamed) {
   Counts data(100, 1);
   run.trainer.step(data.rows(0, 100), View{}, View{});
   data.x[2 * 41] = 2.5;
-  EXPECT_ERROR(run.trainer.step(data.rows(0, 100), View{}, View{}), Code::numeric,
-               "the loss of row 41 (1 row in all) is not finite; first at spec.layers[0] (dequantize)");
+  EXPECT_ERROR(
+      run.trainer.step(data.rows(0, 100), View{}, View{}), Code::numeric,
+      "the loss of row 41 is not finite (1 such row), first at spec.layers[0] (dequantize); step 2 was not applied");
 }
 
 TEST(NoiseTraining, OtherObjectivesRefuse) {
@@ -175,4 +176,4 @@ TEST(NoiseTraining, OtherObjectivesRefuse) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -8,12 +8,13 @@
 #include <thread>
 
 #include "runtime/core/rows.h"
+#include "src/model/session.h"
 #include "src/train/checkpoint.h"
 #include "tests/src/train/training.h"
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kActNorm[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [{"type": "actnorm"}]})";
@@ -216,7 +217,8 @@ TEST(Start, BadDataChangesNothing) {
   Data d = shifted(100), one(1), none(0);
   EXPECT_ERROR(start(*m, one), Code::argument, "needs at least 2 rows for that, got 1");
   d.x[3 * 41 + 2] = NAN;
-  EXPECT_ERROR(start(*m, d), Code::numeric, "row 41 is not finite where it arrives at spec.layers[0] (standardize)");
+  EXPECT_ERROR(start(*m, d), Code::numeric,
+               "row 41 of x holds NaN or infinity, so spec.layers[0] (standardize) cannot start from data");
   EXPECT_EQ(m->params().hash(), hash);
   // A layer makes the rows non-finite; the layers before it are restored, too.
   Data good = shifted(100);
@@ -226,6 +228,64 @@ TEST(Start, BadDataChangesNothing) {
   EXPECT_ERROR(start(*m, good), Code::numeric, "row 0 is not finite where it arrives at spec.layers[");
   EXPECT_EQ(m->params().hash(), broken);
   EXPECT_TRUE(waits_for_data(*m));
+}
+
+// What a chain draws on the way is what a session draws, so the rows that it scores have exactly mean 0 and deviation 1:
+// a function of the seed and of the content of the row and its context, not of the row's place.
+constexpr char kDrawn[] = R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
+  {"type": "dequantize", "columns": [0]}, {"type": "split", "keep": 1, "prior": "fixed", "layers": [{"type": "actnorm"}]},
+  {"type": "dequantize", "columns": [2]}, {"type": "standardize"}]})";
+
+// Levels in columns 0 and 2; different rows in column 1.
+Data levels(int64_t n) {
+  Data d(n);
+  for (size_t k = 0; k < d.x.size(); ++k) d.x[k] = k % 3 == 1 ? d.x[k] : std::floor(2 * d.x[k]);
+  return d;
+}
+
+TEST(Start, DrawsWhatASessionDraws) {
+  for (const uint64_t seed : {0, 7}) {
+    const auto m = model_of(kDrawn);
+    Data d = levels(1000);
+    Executor one(1), three(3);
+    start_from_data(system_allocator(), three, *m, cut_of(*m), d.xs(), d.contexts(), {}, {}, seed);
+    for (const uint64_t scored : {seed, seed + 1}) {
+      Session session(system_allocator(), one, *m, {NonFinite::propagate, 1, scored});
+      Values z(d.x.size());
+      session.map(false, d.xs(), d.contexts(), contiguous_view(z.data(), DType::f64, {1000, 3}), View{});
+      for (const size_t column : {0, 2}) {  // drawn before and after the first layer that starts
+        const Moments v = moments(z, column);
+        EXPECT_EQ(std::abs(v.mean) < 1e-9 && std::abs(v.std - 1) < 1e-9, scored == seed)
+            << "column " << column << ": mean " << v.mean << ", deviation " << v.std << ", seed " << seed
+            << ", scored with " << scored;
+      }
+    }
+  }
+}
+
+TEST(Start, WhatIsDrawnDoesNotDependOnTheOrderOfRows) {
+  Data d = levels(700), turned = d;
+  for (size_t r = 0; r < 700; ++r) {
+    for (size_t k = 0; k < 3; ++k) turned.x[3 * (699 - r) + k] = d.x[3 * r + k];
+    turned.context[699 - r] = d.context[r];
+  }
+  const auto a = model_of(kDrawn), b = model_of(kDrawn);
+  start(*a, d);
+  start(*b, turned);
+  for (int64_t k = 0; k < 3; ++k)
+    for (const char* name : {"layers.4.mean", "layers.4.std"})
+      EXPECT_NEAR(value(*a, name, k), value(*b, name, k), 1e-11) << name << " " << k;
+}
+
+// Equal levels in different rows get different noise: a column of zeros becomes uniform on (0, 1).
+TEST(Start, RowsDrawDifferentNumbers) {
+  Data d = levels(4000);
+  for (size_t k = 2; k < d.x.size(); k += 3) d.x[k] = 0;
+  const auto m = model_of(R"({"event": 3, "context": 1, "dtype": "float64", "layers": [
+    {"type": "dequantize", "columns": [2]}, {"type": "standardize"}]})");
+  start(*m, d);
+  EXPECT_NEAR(value(*m, "layers.1.mean", 2), 0.5, 0.03);
+  EXPECT_NEAR(value(*m, "layers.1.std", 2), std::sqrt(1.0 / 12), 0.02);
 }
 
 TEST(Start, RowsWithoutWeightDoNotCount) {
@@ -266,7 +326,7 @@ TEST(Start, RanksAreOneProcessWithAllRows) {
   const auto fails = [&](int r, const char* text) {
     EXPECT_ERROR(start(*fresh[r], parts[r], {{}, meeting.rank(r), 1}), Code::numeric, text);
   };
-  std::thread bad([&] { fails(1, "row 0 is not finite"); });
+  std::thread bad([&] { fails(1, "row 0 of x holds NaN or infinity"); });
   fails(0, "rows of another rank");
   bad.join();
 }
@@ -286,4 +346,4 @@ TEST(Start, NeedsNoCopyOfTheRowsForTheFirstLayer) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -11,7 +11,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "base": "diagonal_normal", "layers": [{"repeat": 2, "layers": [
@@ -220,14 +220,17 @@ TEST(TrainerCoupled, ABadStepIsNotAppliedAndSaysWhy) {
   Training run(kSpec, adam(), 2), twin(kSpec, adam(), 2);
   Data bad = data;
   bad.x[3 * 41 + 1] = NAN;
-  EXPECT_ERROR(run.steps(bad, 1, 100), Code::numeric, "row 41 is not finite where it arrives at");
+  EXPECT_ERROR(run.steps(bad, 1, 100), Code::numeric,
+               "row 41 of x holds NaN or infinity, so spec.layers[0].layers[2] (batch_norm, repetition 0) cannot start "
+               "from data");
   run.steps(data, 3, 100);
   twin.steps(data, 3, 100);
   const uint64_t before = run.hash();
   EXPECT_EQ(before, twin.hash());
-  EXPECT_ERROR(run.steps(bad, 1, 100), Code::numeric,
-               "step 4: row 41 is not finite at the data, nor are the statistics at spec.layers[0].layers[2] "
-               "(batch_norm, repetition 0) then; the step is not applied");
+  EXPECT_ERROR(
+      run.steps(bad, 1, 100), Code::numeric,
+      "row 41 of x holds NaN or infinity, so the statistics at spec.layers[0].layers[2] (batch_norm, repetition "
+      "0) are not finite either; step 4 was not applied");
   EXPECT_EQ(run.hash(), before) << "running statistics included";
   EXPECT_EQ(run.trainer.steps(), 3u);
   run.steps(data, 2, 100);
@@ -356,4 +359,4 @@ TEST(TrainerCoupledRanks, AreOneProcessWithTheWholeBatch) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -13,7 +13,7 @@
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kSpec[] = R"({"event": 3, "context": 1, "base": "diagonal_normal", "layers": [{"repeat": 2, "layers": [
@@ -325,9 +325,12 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
     Data bad = data;
     bad.x[3 * 41 + 1] = NAN;
     bad.x[3 * 77] = INFINITY;
-    EXPECT_ERROR(
-        run.steps(bad, 1, 100), Code::numeric,
-        "step 4: the loss of row 41 (2 rows in all) is not finite; first at the data; the step is not applied");
+    EXPECT_ERROR(run.steps(bad, 1, 100), Code::numeric,
+                 "row 41 of x holds NaN or infinity (2 such rows); step 4 was not applied");
+    Data half = data;
+    half.context[7] = NAN;
+    EXPECT_ERROR(run.steps(half, 1, 100), Code::numeric,
+                 "the context of row 7 holds NaN or infinity (1 such row); step 4 was not applied");
     EXPECT_EQ(run.hash(), before);
     EXPECT_EQ(run.trainer.steps(), 3u);
     // The optimizer's state has not changed either.
@@ -342,7 +345,10 @@ TEST(Trainer, ABadStepIsNotAppliedAndSaysWhy) {
   run.model.params().view(slot).as<float>()[1] = 1e4f;
   run.trainer.parameters_changed();
   const uint64_t before = run.hash();
-  EXPECT_ERROR(run.steps(data, 1, 100), Code::numeric, "first at spec.layers[1] (elementwise_affine)");
+  EXPECT_ERROR(
+      run.steps(data, 1, 100), Code::numeric,
+      "the loss of row 0 is not finite (100 such rows), first at spec.layers[1] (elementwise_affine); step 1 was not "
+      "applied");
   EXPECT_EQ(run.hash(), before);
 }
 
@@ -428,7 +434,7 @@ TEST(TrainerRanks, AreOneProcessWithTheWholeBatch) {
         ranks[r].trainer.step(data.xs(cut[r], cut[r + 1] - cut[r]), data.contexts(cut[r], cut[r + 1] - cut[r]), View{}),
         Code::numeric, text);
   };
-  std::thread bad([&] { fails(1, "the loss of row 20 "); });
+  std::thread bad([&] { fails(1, "row 20 of x holds NaN or infinity (1 such row)"); });
   fails(0, "another rank");
   bad.join();
   EXPECT_EQ(ranks[0].hash(), before);
@@ -460,4 +466,4 @@ TEST(TrainerRanks, OneMayHaveNoWeight) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

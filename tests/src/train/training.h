@@ -10,7 +10,7 @@
 #include "src/train/trainer.h"
 #include "tests/support/op_check.h"
 
-namespace nf::test {
+namespace libnf::test {
 
 // Data with structure to learn: x0 normal, x1 near x0^2 / 2, x2 scaled by the context.
 struct Data {
@@ -125,4 +125,4 @@ class Meeting {
   std::condition_variable all_;
 };
 
-}  // namespace nf::test
+}  // namespace libnf::test

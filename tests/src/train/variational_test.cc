@@ -11,7 +11,7 @@
 #include "tests/src/train/training.h"
 #include "tests/support/expect_error.h"
 
-namespace nf::test {
+namespace libnf::test {
 namespace {
 
 constexpr char kCoupling[] = R"({"event": 2, "dtype": "float64", "base": "diagonal_normal", "layers": [
@@ -447,4 +447,4 @@ TEST(Variational, ReachesTheTarget) {
 }
 
 }  // namespace
-}  // namespace nf::test
+}  // namespace libnf::test

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 std::string labels(double low, double high, int most) {
   std::string out;
@@ -94,4 +94,4 @@ TEST(Axes, NoteGivesWayToTheTitle) {
   EXPECT_EQ(with.image().rgb, without.image().rgb);
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli

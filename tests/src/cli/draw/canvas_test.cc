@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 constexpr Color kBlack{0, 0, 0};
 
@@ -110,4 +110,4 @@ TEST(Canvas, ImageIsRowMajorAndRounded) {
             (std::vector<uint8_t>{255, 128, 0, 255, 128, 0, 255, 128, 0, 255, 128, 0, 255, 128, 0, 0, 0, 255}));
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace nf::cli {
+namespace cli {
 namespace {
 double distance(Color a, Color b) { return std::hypot(a.r - b.r, a.g - b.g, a.b - b.b); }
 
@@ -51,4 +51,4 @@ TEST(Color, WheelTellsDirectionsApart) {
   EXPECT_LT(distance(wheel(1e-9, 0), wheel(-1e-9, 0)), 0.01);  // the center is gray
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli

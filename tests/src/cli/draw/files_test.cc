@@ -8,7 +8,7 @@
 #include "src/cli/draw/palette.h"
 #include "src/cli/draw/png.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 using Bytes = std::vector<uint8_t>;
 
@@ -214,4 +214,4 @@ TEST(Png, IndexedComesBack) {
             (Bytes{255, 255, 255, 10, 20, 30, 10, 20, 30, 255, 255, 255, 255, 255, 255, 10, 20, 30}));
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli

@@ -8,7 +8,7 @@
 
 #include "src/cli/draw/glyphs.h"
 
-namespace nf::cli {
+namespace cli {
 namespace {
 struct Ink {
   double amount = 0;
@@ -100,4 +100,4 @@ TEST(Font, Utf8) {
   }
 }
 }  // namespace
-}  // namespace nf::cli
+}  // namespace cli

@@ -1,0 +1,173 @@
+// nf check: reports whether a model can be trusted before it is deployed. The checks are in maps.cc and density.cc.
+#include "src/cli/check/check.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "src/cli/common/bounds.h"
+#include "src/cli/common/commands.h"
+#include "src/cli/common/failure.h"
+#include "src/cli/common/fit_notes.h"
+#include "src/cli/common/text.h"
+
+namespace cli {
+namespace {
+using Json = nlohmann::ordered_json;
+
+struct CheckArgs {
+  std::string model;
+  DataPaths paths;
+  int64_t rows = 2000;
+  uint64_t seed = 0;
+  bool json = false;
+  std::shared_ptr<Settings> settings;
+};
+
+const char* word(Verdict v) {
+  switch (v) {
+    case Verdict::ok:
+      return "ok";
+    case Verdict::look:
+      return "look";
+    case Verdict::fail:
+      return "FAIL";
+    case Verdict::none:
+      break;
+  }
+  return "-";
+}
+
+void print(const Finding& f, const Screen& screen) {
+  const std::string verdict = text("%-4s", word(f.verdict));
+  const std::string painted = f.verdict == Verdict::ok     ? screen.good(verdict)
+                              : f.verdict == Verdict::fail ? screen.bad(verdict)
+                              : f.verdict == Verdict::look ? screen.bold(verdict)
+                                                           : screen.dim(verdict);
+  std::printf("  %s  %-17s  %s\n", painted.c_str(), f.name.c_str(),
+              wrapped(f.message, 27, std::max<size_t>(screen.width(), 80)).c_str());
+  std::fflush(stdout);
+}
+
+int check(const CheckArgs& a) {
+  const nf::Runtime runtime = a.settings->runtime();
+  const nf::Model model = load_model(runtime, a.model, *a.settings);
+  const nf::ModelInfo info = model.info();
+  Data data = open_data(runtime, a.paths, *a.settings, info.dtype, column_names(model));
+  check_data(data, a.paths, info.event_size, info.context_size);
+  const int64_t all = data.x.count();
+  const CheckedModel subject(runtime, model, std::move(data), a.rows, *a.settings);
+  const Screen screen(stdout);
+  if (!a.json)
+    std::printf("%s  %s of %s, %s\n%s  %s of %s%s\n\n", screen.bold("model").c_str(),
+                counted(info.event_size, "column").c_str(), info.dtype == NF_F64 ? "float64" : "float32",
+                counted(info.layer_count, "layer").c_str(), screen.bold("data ").c_str(), counted(all, "row").c_str(),
+                a.paths.data.c_str(),
+                subject.rows < all ? (", " + grouped(subject.rows) + " of them examined").c_str() : "");
+  int failed = 0, odd = 0;
+  std::vector<std::string> missed;  // checks with a row that could not be inverted
+  std::string first_missed;
+  Json findings = Json::array();
+  const auto take = [&](const Finding& f) {
+    failed += f.verdict == Verdict::fail;
+    odd += f.verdict == Verdict::look;
+    if (!a.json) print(f, screen);
+    Json j = {{"name", f.name}, {"verdict", word(f.verdict)}, {"message", f.message}, {"numbers", f.numbers}};
+    findings.push_back(std::move(j));
+  };
+  // A row that an iterative inverse cannot solve fails only the checks that hit it; the error is printed once.
+  const auto finding = [&](const char* name, const auto& f) {
+    try {
+      return f();
+    } catch (const nf::Exception& e) {
+      if (e.status() != NF_ERR_NOT_INVERTED) throw;
+      missed.push_back(name);
+      if (missed.size() == 1) first_missed = e.what();
+      return Finding{name, Verdict::fail, a.json ? e.what() : "not inverted: see below", Json::object()};
+    }
+  };
+  const auto run = [&](const char* name, const auto& f) { take(finding(name, f)); };
+  // Where latents are not a function of the data, what follows from that has no meaning.
+  const bool exact = info.log_prob == NF_EXACT;
+  const auto run_exact = [&](const char* name, const auto& f) {
+    if (exact) return run(name, f);
+    take({name, Verdict::none, "does not apply: the model draws numbers while it scores (dequantize)", Json::object()});
+  };
+  const Finding rows = finding("data", [&] { return check_data_rows(subject); });
+  const Finding samples = finding("samples", [&] { return check_samples(subject, a.seed); });
+  const bool scored = !rows.numbers.empty() && !samples.numbers.empty();
+  take(rows);
+  run("data -> z -> data", [&] { return check_round_trip_x(subject); });
+  run_exact("z -> data -> z", [&] { return check_round_trip_z(subject, a.seed); });
+  run_exact("log-det", [&] { return check_jacobian(subject, a.seed); });
+  if (info.dtype == NF_F32) run("float32", [&] { return check_float32(subject); });
+  run_exact("mass", [&] { return check_mass(subject, a.seed); });
+  run("stress", [&] { return check_stress(subject); });
+  take(samples);
+  if (scored) take(check_fit(subject, rows, samples));
+  if (const Json notes = fit_notes(model); !notes.is_null()) take(check_target(notes));
+  run("sample log-prob", [&] { return check_sample_densities(subject, a.seed); });
+  run("one row", [&] { return check_single_rows(subject); });
+  run("speed", [&] { return measure_speed(subject, a.seed); });
+  const char* verdict = failed ? "FAIL" : odd ? "look" : "ok";
+  if (a.json) {
+    const Json out = {{"model", a.model},   {"data", a.paths.data}, {"rows", all}, {"rows_examined", subject.rows},
+                      {"verdict", verdict}, {"checks", findings}};
+    std::printf("%s\n", out.dump(2).c_str());
+  } else if (failed) {
+    if (!missed.empty())
+      std::printf("\n%s\n", wrapped(counted(static_cast<int64_t>(missed.size()), "check") + " of " +
+                                        std::to_string(findings.size()) +
+                                        " hit a row that could not be inverted to tolerance. First: " + first_missed +
+                                        " (both are fields of the spec; train again after changing them)",
+                                    0, std::max<size_t>(screen.width(), 80))
+                                .c_str());
+    std::printf(
+        "\n%s\n",
+        screen.bad(text("FAIL: %d of %zu checks failed; do not rely on this model", failed, findings.size())).c_str());
+  } else if (odd) {
+    std::printf("\n%s\n", screen
+                              .bold(text("look: nothing failed, but %s a closer look",
+                                         (counted(odd, "check") + (odd == 1 ? " needs" : " need")).c_str()))
+                              .c_str());
+  } else {
+    std::printf("\n%s\n", screen.good(text("ok: all %zu checks passed", findings.size())).c_str());
+  }
+  return failed ? kFailed : kOk;
+}
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  auto a = std::make_shared<CheckArgs>();
+  CLI::App* cmd = app.add_subcommand(
+      "check", "Check whether a model can be trusted: inverse, log-det, mass, samples, limits, speed");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  cmd->add_option("--data", a->paths.data, "rows like those it will be used on, .npy or .csv")
+      ->required()
+      ->type_name("FILE");
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per data row, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--columns", a->paths.columns, "data columns of the data file")->type_name("A,B,..");
+  cmd->add_option("--context-columns", a->paths.context_columns,
+                  "context columns of the data file (or of --context); all others are data unless --columns is given")
+      ->type_name("A,B,..");
+  cmd->add_option("--rows", a->rows, "rows to examine closely (2000); every row is scored")
+      ->check(at_least(1))
+      ->type_name("N");
+  cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_flag("--json", a->json, "print the report as JSON, with more numbers");
+  a->settings = Settings::flags(*cmd, {"table", "runtime", "load"}, {"dtype", "columns"}, {"session"});
+  cmd->footer(
+      "Each line is ok, look (take a closer look) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
+      "Judged: whether the numbers are right (inverse, log-det, mass, samples), and whether the model fits, by "
+      "comparing "
+      "the mean log-likelihood of the data with that of its own samples. Not judged: whether another model fits "
+      "better, "
+      "or the shape of single columns, which `nf plot samples --data` shows. For a model from nf fit-target, the line "
+      "target reports log Z, reverse KL and effective samples of the fit.\n\n"
+      "Examples:\n"
+      "  nf check power.safetensors --data test.npy\n"
+      "  nf check power.safetensors --data test.npy --json | jq .verdict");
+  cmd->callback([a, &action] { action = [a] { return check(*a); }; });
+}
+
+}  // namespace cli

@@ -1,0 +1,118 @@
+// See evaluate.h.
+#include "src/cli/common/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/cli/common/context_columns.h"
+#include "src/cli/common/failure.h"
+#include "src/cli/common/file_kind.h"
+#include "src/cli/common/text.h"
+
+namespace cli {
+namespace {
+std::string size_hint(const Data& data, int64_t event) {
+  std::string hint = "select columns with --columns; for training, drop \"event\" from the spec or use --set event=" +
+                     std::to_string(data.x.cols());
+  if (!data.x.names().empty()) hint += "; the file has: " + join(data.x.names(), ", ");
+  if (data.x.cols() == event + 1) hint += "; is one of them an index or a label?";
+  return hint;
+}
+}  // namespace
+
+nf::Model load_model(const nf::Runtime& runtime, const std::string& path, const Settings& settings) {
+  try {
+    return nf::Model::load(runtime, path, settings.options({"load"}));
+  } catch (const nf::Exception& e) {
+    if (const std::string kind = kind_of_file(path); !kind.empty() && kind != "a model")
+      throw Failure(path + " is not a model: it looks like " + kind,
+                    "models are the .safetensors files that `nf train -o` writes");
+    const std::string message = e.what();
+    throw Failure(message.find(path) == std::string::npos ? path + ": " + message : message);
+  }
+}
+
+std::vector<double> log_probs(nf::Session& session, Data& data) {
+  if (!data.stream) return session.log_prob<double>(data.x.view(), data.context.view());
+  std::vector<double> values(static_cast<size_t>(data.count()));
+  const nf::Out out(values);
+  int64_t done = 0;
+  for (uint64_t k = 0; k < data.stream->per_epoch(); ++k) {
+    const nf::Batch batch = data.stream->at(k);
+    session.log_prob_into(out.slice(done, batch.x.rows()), batch.x, batch.ctx);
+    done += batch.x.rows();
+  }
+  return values;
+}
+
+Summary summarize(std::vector<double> values) {
+  Summary s;
+  s.rows = static_cast<int64_t>(values.size());
+  std::erase_if(values, [](double v) { return !std::isfinite(v); });
+  const size_t n = values.size();
+  s.nonfinite = s.rows - static_cast<int64_t>(n);
+  if (n == 0) {
+    s.mean = s.two_errors = s.min = s.median = s.max = std::nan("");
+    return s;
+  }
+  double sum = 0, squares = 0;
+  for (double v : values) sum += v;
+  s.mean = sum / static_cast<double>(n);
+  for (double v : values) squares += (v - s.mean) * (v - s.mean);
+  s.two_errors = n > 1 ? 2 * std::sqrt(squares / static_cast<double>(n - 1) / static_cast<double>(n)) : std::nan("");
+  std::sort(values.begin(), values.end());
+  s.min = values.front();
+  s.max = values.back();
+  s.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+  return s;
+}
+
+std::string mean_and_errors(const Summary& s) {
+  return std::isnan(s.two_errors) ? text("%.4f", s.mean) : text("%.4f +- %.4f", s.mean, s.two_errors);
+}
+
+Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
+                  const ColumnNames& names) {
+  const bool apart = !paths.context.empty();
+  const std::string& file = apart ? paths.context : paths.data;
+  std::string columns = paths.context_columns;
+  if (columns.empty() && !file.empty()) columns = find_columns(file, settings, names.context);
+  return apart || (!columns.empty() && !file.empty()) ? Rows::open(runtime, file, settings, dtype, columns) : Rows();
+}
+
+Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
+               const ColumnNames& names) {
+  Data d;
+  std::string columns = paths.columns.empty() ? find_columns(paths.data, settings, names.data) : paths.columns;
+  if (!paths.context_columns.empty() && paths.context.empty()) {
+    if (columns.empty()) columns = other_columns(runtime, paths.data, settings, paths.context_columns);
+    check_disjoint(paths.data, settings, columns, paths.context_columns);
+  }
+  d.x = Rows::open(runtime, paths.data, settings, dtype, columns);
+  d.context = open_context(runtime, paths, settings, dtype, names);
+  return d;
+}
+
+void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context) {
+  if (data.x.cols() != event)
+    throw Failure((paths.columns.empty() ? paths.data + " has " : "--columns picks ") +
+                      counted(data.x.cols(), "column") + ", but the model's event has " + std::to_string(event),
+                  size_hint(data, event));
+  const std::string source = paths.context.empty() ? paths.data : paths.context;
+  if (context == 0 && data.context)
+    throw Failure("the model has no context, but " + source + " was given as context",
+                  "drop it, or set \"context\" in the spec");
+  if (context > 0 && !data.context)
+    throw Failure("the model needs a context of " + counted(context, "column") + " in addition to " + paths.data,
+                  "give a file with --context, or columns of the data with --context-columns");
+  if (!data.context) return;
+  if (data.context.cols() != context)
+    throw Failure(source + " has " + counted(data.context.cols(), "context column") + ", but the model's context has " +
+                  std::to_string(context));
+  if (data.context.count() != data.x.count() && data.context.count() != 1)
+    throw Failure(source + " has " + counted(data.context.count(), "context row") + ", but " + paths.data + " has " +
+                      counted(data.x.count(), "row"),
+                  "give one context row per data row, or one for all");
+}
+
+}  // namespace cli

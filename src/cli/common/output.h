@@ -1,0 +1,21 @@
+// Writes rows of numbers: .npy or .csv by the path's extension, or CSV to standard output for "-" and "". A file appears
+// under its name only when it is complete.
+#pragma once
+#include <nf/nf.hpp>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+bool to_stdout(const std::string& path);
+
+// All rows, of rank 1 or 2, or 4 for images in a .npy. Without column `names` CSV has no header.
+void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names = {});
+
+// Failure if the folder of `path` does not exist or is not writable, to be found before any work; `flag` starts the
+// message.
+void check_folder(const std::string& path, const std::string& flag = {});
+// Also fails if the extension is not a known format.
+void check_output(const std::string& path);
+
+}  // namespace cli

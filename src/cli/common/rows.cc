@@ -1,0 +1,101 @@
+// See rows.h.
+#include "src/cli/common/rows.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "src/cli/common/failure.h"
+#include "src/cli/common/file_kind.h"
+
+namespace cli {
+
+Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
+                const std::string& columns) {
+  Settings mine = settings;
+  mine.set("table.dtype", dtype == NF_F64 ? "float64" : "float32");
+  if (!columns.empty()) mine.set("table.columns", columns);
+  Rows r;
+  try {
+    r.table_ = nf::Table(runtime, path, mine.options({"table"}));
+  } catch (const nf::Exception&) {
+    const std::string kind = kind_of_file(path);
+    if (kind != "a model" && kind != "JSON") throw;
+    throw Failure(path + " is not a table: it looks like " + kind, "data must be a .npy or CSV file");
+  }
+  r.view_ = r.table_.view();
+  const std::vector<int64_t> shape = r.table_.shape();
+  r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
+  for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
+  if (std::all_of(r.names_.begin(), r.names_.end(), [](const std::string& s) { return s.empty(); })) r.names_.clear();
+  if (r.count() == 0) throw Failure(path + " has no rows");
+  return r;
+}
+
+Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
+  Rows r;
+  if (dtype == NF_F64) {
+    r.wide_ = values;
+    r.view_ = nf::View(r.wide_, cols);
+  } else {
+    r.narrow_ = nf::View(values).to_vector<float>();
+    r.view_ = nf::View(r.narrow_, cols);
+  }
+  r.extents_ = {cols};
+  return r;
+}
+
+Rows Rows::pick(std::span<const int64_t> indices) const {
+  std::vector<double> values;  // which hold every float
+  values.reserve(indices.size() * static_cast<size_t>(cols()));
+  for (const int64_t r : indices)
+    for (int64_t c = 0; c < cols(); ++c) values.push_back(at(r, c));
+  Rows out = of(values, cols(), view_.dtype());
+  out.extents_ = extents_;
+  out.names_ = names_;
+  return out;
+}
+
+std::vector<std::pair<int64_t, int64_t>> Rows::runs() const {
+  constexpr int64_t kRuns = 64, kRun = 1024;
+  if (!mapped() || count() <= kRuns * kRun) return {{0, count()}};
+  std::vector<std::pair<int64_t, int64_t>> out;
+  for (int64_t i = 0; i < kRuns; ++i) out.emplace_back((count() - kRun) / (kRuns - 1) * i, kRun);
+  return out;
+}
+
+std::vector<Moments> Rows::moments() const {
+  std::vector<Moments> all(static_cast<size_t>(cols()));
+  double n = 0;
+  for (const auto& [from, count] : runs()) n += static_cast<double>(count);
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols(); ++c) all[static_cast<size_t>(c)].mean += at(r, c) / n;
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols(); ++c) {
+        const double off = at(r, c) - all[static_cast<size_t>(c)].mean;
+        all[static_cast<size_t>(c)].std += off * off / n;
+      }
+  for (Moments& m : all) {
+    m.std = std::sqrt(m.std);
+    if (m.std <= 1e-12 * std::abs(m.mean)) m.std = 0;  // constant up to the rounding of the mean
+  }
+  return all;
+}
+
+uint64_t Rows::fingerprint() const {
+  const bool wide = view_.dtype() == NF_F64;
+  uint64_t h = static_cast<uint64_t>(count()) * 31 + static_cast<uint64_t>(cols());
+  for (const auto& [from, count] : runs())
+    for (int64_t r = from; r < from + count; ++r)
+      for (int64_t c = 0; c < cols(); ++c) {
+        const double v = at(r, c);
+        const uint64_t bits = wide ? std::bit_cast<uint64_t>(v) : std::bit_cast<uint32_t>(static_cast<float>(v));
+        h = (h ^ bits) * 0x100000001b3u;
+        h ^= h >> 29;
+      }
+  return h;
+}
+
+}  // namespace cli

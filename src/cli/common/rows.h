@@ -1,0 +1,51 @@
+// Rows of numbers, read from a file: subsets, moments, and a fingerprint.
+#pragma once
+#include <cstdint>
+#include <nf/nf.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/cli/common/settings.h"
+
+namespace cli {
+
+struct Moments {
+  double mean = 0, std = 0;
+};
+
+class Rows {
+ public:
+  Rows() = default;
+  // `columns` is "" for all, otherwise as in option "table.columns".
+  static Rows open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
+                   const std::string& columns = {});
+  static Rows of(const std::vector<double>& values, int64_t cols, nf_dtype dtype);  // row-major
+  Rows pick(std::span<const int64_t> indices) const;
+
+  explicit operator bool() const { return !view_.none(); }
+  int64_t count() const { return view_.none() ? 0 : view_.rows(); }
+  int64_t cols() const { return view_.none() ? 0 : view_.cols(); }
+  // Extents of a row: [height, width, channels] of images in a .npy of rank 4, otherwise [cols].
+  const std::vector<int64_t>& extents() const { return extents_; }
+  bool mapped() const { return table_.is_mapped(); }  // used in place in a file, possibly larger than memory
+  const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
+  const nf::View& view() const { return view_; }
+  double at(int64_t row, int64_t column) const { return view_.at(row, column); }
+  // For a mapped file, these sample 64 runs of 1,024 rows.
+  std::vector<Moments> moments() const;  // of each column
+  uint64_t fingerprint() const;          // of shape and bits, to detect changed data
+
+ private:
+  std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all rows, or a sample
+
+  nf::Table table_{nullptr};
+  std::vector<float> narrow_;  // what view_ shows, unless that is the table
+  std::vector<double> wide_;
+  nf::View view_;
+  std::vector<int64_t> extents_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace cli

@@ -1,0 +1,188 @@
+// nf plot: pictures of models. This file holds the command line; plot_*.cc draw.
+#include "src/cli/plot/plot.h"
+
+#include <cstdio>
+
+#include "src/cli/common/bounds.h"
+#include "src/cli/common/commands.h"
+
+namespace cli {
+namespace {
+constexpr int kMinSize = 120, kMaxSize = 2000;
+constexpr int64_t kMaxPoints = 1000000;
+
+using Draw = int (*)(const PlotArgs&);
+
+void check(const PlotArgs& a) {
+  if (a.size < kMinSize || a.size > kMaxSize)
+    throw Failure("--size " + std::to_string(a.size) + ": expected 120 to 2000 pixels", {}, kUsage);
+  if (a.points < 1 || a.points > kMaxPoints)
+    throw Failure("--points " + std::to_string(a.points) + ": expected 1 to 1000000", {}, kUsage);
+}
+
+void add_output(CLI::App& cmd, PlotArgs& a, const char* kind) {
+  cmd.add_option("-o,--output", a.output, std::string("picture file to write (") + kind + ")")
+      ->required()
+      ->type_name("FILE");
+  cmd.add_option("--size", a.size, "side of a panel in pixels (" + std::to_string(a.size) + ")")->type_name("PIXELS");
+}
+
+void add_scene(CLI::App& cmd, PlotArgs& a, bool own_contexts) {
+  cmd.add_option("--data", a.data, "rows to show next to the model, .npy or .csv")->type_name("FILE");
+  cmd.add_option("--data-columns", a.data_columns,
+                 "data columns of that file, by name or index from 0 (found by the model's column names)")
+      ->type_name("A,B,..");
+  cmd.add_option("--context", a.context,
+                 own_contexts ? "for conditional models: a file with one row; without it each data row has its own"
+                              : "for conditional models: a file with one row")
+      ->type_name("FILE");
+  cmd.add_option("--context-columns", a.context_columns,
+                 "context columns of that file (or of --data), by name or index from 0")
+      ->type_name("A,B,..");
+  cmd.add_option("--points", a.points, "maximum number of points (" + std::to_string(a.points) + ")")->type_name("N");
+  cmd.add_option("--seed", a.seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
+  a.settings = Settings::flags(cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+}
+
+CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const char* doc, const char* kind, Draw draw,
+                      PlotArgs defaults = {}) {
+  auto a = std::make_shared<PlotArgs>(defaults);
+  CLI::App* cmd = plot.add_subcommand(name, doc);
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  add_output(*cmd, *a, kind);
+  if (draw == plot_density) cmd->add_flag("--log", a->log, "draw the logarithm of the density, to show the tails");
+  if (draw != plot_density)
+    cmd->add_option("--columns", a->columns, "the two columns to show, by name or index from 0")->type_name("A,B");
+  add_scene(*cmd, *a, draw != plot_density);
+  cmd->callback([a, draw, &action] {
+    action = [a, draw] {
+      check(*a);
+      return draw(*a);
+    };
+  });
+  return cmd;
+}
+
+void add_curve(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  CLI::App* cmd =
+      plot.add_subcommand("curve", "Draw a learning curve: log-likelihood, or -loss of a fit, over the steps");
+  cmd->add_option("FILE", a->data, "file written by `nf train --curve FILE` or `nf fit-target --curve FILE`")
+      ->required();
+  add_output(*cmd, *a, ".png");
+  cmd->footer(
+      "Examples:\n"
+      "  nf train spec.json --data moons.npy --curve moons.csv -o moons.safetensors\n"
+      "  nf plot curve moons.csv -o curve.png");
+  cmd->callback([a, &action] {
+    action = [a] {
+      check(*a);
+      return plot_curve(*a);
+    };
+  });
+}
+
+void add_sheet(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  auto models = std::make_shared<std::vector<std::string>>(), data = std::make_shared<std::vector<std::string>>();
+  a->size = 150;
+  CLI::App* cmd =
+      plot.add_subcommand("sheet", "Draw many models of two columns on one sheet: data above, density below");
+  cmd->add_option("MODELS", *models, "models; each panel is titled with its file name")->required();
+  cmd->add_option("--data", *data, "rows of each model, in the same order")->required()->type_name("FILES");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--points", a->points, "maximum number of points (4000)")->type_name("N");
+  a->settings = Settings::flags(*cmd, {"session", "runtime", "load"}, {"dtype", "seed"});
+  cmd->footer(
+      "Examples:\n"
+      "  nf plot sheet moons.safetensors rings.safetensors --data moons.npy rings.npy -o sheet.png\n"
+      "  examples/toys.sh        # all toy sets");
+  cmd->callback([a, models, data, &action] {
+    action = [a, models, data] {
+      check(*a);
+      return plot_sheet(*a, *models, *data);
+    };
+  });
+}
+
+void add_target(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  auto target = std::make_shared<std::string>();
+  auto models = std::make_shared<std::vector<std::string>>();
+  a->size = 260;
+  CLI::App* cmd =
+      plot.add_subcommand("target", "Draw a known density, Metropolis samples of it, and models fitted to it");
+  cmd->add_option("TARGET", *target, "as in nf fit-target --target: NAME, or NAME,FIELD=NUMBER,..")->required();
+  cmd->add_option("MODELS", *models, "models of two columns; each panel is titled with its file name");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--points", a->points, "Metropolis samples to draw (4000)")->type_name("N");
+  cmd->add_option("--seed", a->seed, "seed of the chains (0)")->check(at_least(0))->type_name("S");
+  cmd->add_flag("--log", a->log, "draw the logarithm of the densities, to show the tails");
+  a->settings = Settings::flags(*cmd, {"session", "runtime", "load"}, {"dtype", "seed"});
+  cmd->footer(
+      "Examples:\n"
+      "  nf plot target two_moons -o moons.png\n"
+      "  nf plot target u1,radius=4,spread=0.8 K4.safetensors K16.safetensors -o u1.png");
+  cmd->callback([a, target, models, &action] {
+    action = [a, target, models] {
+      check(*a);
+      return plot_target(*a, *target, *models);
+    };
+  });
+}
+}  // namespace
+
+void add_plot(CLI::App& app, Action& action) {
+  CLI::App* plot = app.add_subcommand("plot", "Draw pictures: density, samples, layers, learning curve, animation");
+  plot->require_subcommand(0, 1);
+  add_picture(*plot, action, "density", "Draw the density of a model of one or two columns next to the data", ".png",
+              plot_density)
+      ->footer(
+          "Bright is dense. The mass in the window is the share of the model's probability inside it.\n\n"
+          "Examples:\n"
+          "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
+          "  nf plot density moons.safetensors --log -o tails.png");
+  add_picture(*plot, action, "samples", "Draw samples of a model next to the data, in two columns", ".png",
+              plot_samples)
+      ->footer(
+          "Examples:\n"
+          "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
+          "  nf plot samples power.safetensors --data test.npy --columns 0,3 -o power.png");
+  PlotArgs layers;
+  layers.size = 200;
+  layers.points = 3000;
+  add_picture(*plot, action, "layers", "Draw what every layer does to the data: scatter plots from x to z", ".png",
+              plot_layers, layers)
+      ->footer(
+          "A point has the same color on all panels, set by its place in the latent space, to show how the flow folds "
+          "the plane.\nLayers that only reorder columns have no panel; the axes follow the columns.\n\n"
+          "Examples:\n"
+          "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
+          "  nf plot layers power.safetensors --columns 0,3 -o layers.png    # of samples, without --data");
+  PlotArgs flow;
+  flow.size = 380;
+  flow.points = 1200;
+  add_picture(*plot, action, "flow", "Animate samples on their way from the latent space to the data", ".gif",
+              plot_flow, flow)
+      ->footer("Examples:\n  nf plot flow moons.safetensors -o flow.gif");
+  add_curve(*plot, action);
+  add_sheet(*plot, action);
+  add_target(*plot, action);
+  plot->footer(
+      "Examples:\n"
+      "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
+      "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
+      "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
+      "  nf plot flow moons.safetensors -o flow.gif\n"
+      "  nf plot curve moons.csv -o curve.png\n\n"
+      "`nf plot PICTURE --help` has more on each.");
+  plot->callback([plot, &action] {
+    if (!plot->get_subcommands().empty()) return;
+    action = [plot]() -> int {
+      std::printf("%s", plot->help("nf").c_str());
+      return kUsage;
+    };
+  });
+}
+
+}  // namespace cli

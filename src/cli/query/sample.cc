@@ -1,0 +1,112 @@
+// nf sample: draws rows from a model. Sample i of a seed is the same however many are drawn.
+#include <algorithm>
+#include <cstdio>
+
+#include "src/cli/common/bounds.h"
+#include "src/cli/common/commands.h"
+#include "src/cli/common/evaluate.h"
+#include "src/cli/common/failure.h"
+#include "src/cli/common/output.h"
+#include "src/cli/common/text.h"
+
+namespace cli {
+namespace {
+constexpr int64_t kChunkNumbers = int64_t{1} << 20;
+
+struct SampleArgs {
+  std::string model, output, log_prob;
+  DataPaths paths;
+  int64_t count = -1;
+  uint64_t seed = 0, first = 0;
+  std::shared_ptr<Settings> settings;
+};
+
+int64_t count_of(const SampleArgs& a, const Rows& context) {
+  if (a.count < 0 && context.count() > 1) return context.count();
+  if (a.count < 0)
+    throw Failure("-n is missing: the number of samples", "nf sample " + shell_word(a.model) + " -n 1000", kUsage);
+  if (context && context.count() != 1 && context.count() != a.count)
+    throw Failure(a.paths.context + " has " + counted(context.count(), "row") + ", but -n is " + grouped(a.count),
+                  "give one context row per sample, or a single one for all");
+  return a.count;
+}
+
+// [n, height, width, channels] for a .npy if the event has that shape, otherwise [n, columns].
+template <class T>
+nf::View rows_of(const nf::ModelInfo& info, const T* x, int64_t n, const std::string& path) {
+  if (info.event_ndim == 3 && path.ends_with(".npy")) return {x, {n, info.event[0], info.event[1], info.event[2]}};
+  return {x, n, info.event_size};
+}
+
+// Draws and writes the rows: chunk by chunk to standard output, all at once to a file.
+template <class T>
+void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& context,
+          const std::vector<std::string>& names, const nf::ModelInfo& info, std::vector<double>& densities) {
+  const int64_t cols = info.event_size;
+  const int64_t chunk = to_stdout(a.output) ? std::max<int64_t>(1, std::min(n, kChunkNumbers / cols)) : n;
+  std::vector<T> x(static_cast<size_t>(chunk * cols));
+  int64_t from = 0;
+  do {
+    const int64_t rows = std::min(chunk, n - from);
+    const nf::View ctx = context.count() > 1 ? context.view().slice(from, rows) : context.view();
+    const nf::Out out(x.data(), rows, cols);
+    session.sample_into(out, {a.seed, a.first + static_cast<uint64_t>(from)}, ctx,
+                        densities.empty() ? nf::Out() : nf::Out(densities).slice(from, rows));
+    write_rows(rows_of(info, x.data(), rows, a.output), a.output, from == 0 ? names : std::vector<std::string>());
+    from += rows;
+  } while (from < n);
+}
+
+int sample(const SampleArgs& a) {
+  check_output(a.output);
+  if (!a.log_prob.empty()) check_output(a.log_prob);
+  const nf::Runtime runtime = a.settings->runtime();
+  const nf::Model model = load_model(runtime, a.model, *a.settings);
+  const nf::ModelInfo info = model.info();
+  ColumnNames names = column_names(model);
+  const Rows context = open_context(runtime, a.paths, *a.settings, info.dtype, names);
+  if (info.context_size != context.cols())
+    throw Failure(
+        "the model's context has " + counted(info.context_size, "column") + ", but " +
+            (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
+        info.context_size ? "give --context FILE with one row per sample, or one for all" : "drop --context");
+  if (names.data.size() != static_cast<size_t>(info.event_size)) names.data.clear();
+  nf::Session session(model, a.settings->options({"session"}));
+  const int64_t n = count_of(a, context);
+  std::vector<double> densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
+  if (info.dtype == NF_F64)
+    draw<double>(a, session, n, context, names.data, info, densities);
+  else
+    draw<float>(a, session, n, context, names.data, info, densities);
+  if (!a.log_prob.empty()) write_rows(densities, a.log_prob, {"log_prob"});
+  return kOk;
+}
+}  // namespace
+
+void add_sample(CLI::App& app, Action& action) {
+  auto a = std::make_shared<SampleArgs>();
+  CLI::App* cmd = app.add_subcommand("sample", "Draw rows from a model");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  cmd->add_option("-n,--count", a->count, "number of rows")->check(at_least(0))->type_name("N");
+  cmd->add_option("--seed", a->seed, "stream of samples (0)")->check(at_least(0))->type_name("S");
+  cmd->add_option("--first", a->first, "index of the first sample in the stream (0)")
+      ->check(at_least(0))
+      ->type_name("K");
+  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per sample, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")
+      ->type_name("A,B,..");
+  cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
+  cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
+      ->type_name("FILE");
+  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  cmd->footer(
+      "Sample i of a seed is always the same row, so -n 10 --first 5 continues -n 5.\n\n"
+      "Examples:\n"
+      "  nf sample power.safetensors -n 1000 -o samples.npy --log-prob densities.npy\n"
+      "  nf sample power.safetensors -n 5                      # print CSV\n"
+      "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv");
+  cmd->callback([a, &action] { action = [a] { return sample(*a); }; });
+}
+
+}  // namespace cli
