@@ -90,9 +90,7 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
         {"nf_trace", [&] { return nf_trace(s.get(), 0, x.view(), ctx.view(), states.view(), nullptr, &e); }},
         {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), row.view(), &e); }},
         {"nf_log_prob_grad",
-         [&] {
-           return nf_log_prob_grad(s.get(), x.view(), ctx.view(), row.view(), dx.view(), dctx.view(), &e);
-         }},
+         [&] { return nf_log_prob_grad(s.get(), x.view(), ctx.view(), row.view(), dx.view(), dctx.view(), &e); }},
         {"nf_vjp",
          [&] {
            return nf_vjp(s.get(), 1, x.view(), ctx.view(), x.view(), weight.view(), z.view(), row.view(), dx.view(),

@@ -38,7 +38,9 @@ TEST_F(Gradient, AgreesWithDifferencesAndWithTheOtherCalls) {
   for (size_t k = 0; k < 5; ++k) {
     const auto [a0, a1] = at(k, 1e-5);
     const auto [b0, b1] = at(k, -1e-5);
-    if (k < 4) EXPECT_NEAR(dx[k], (k < 2 ? a0 - b0 : a1 - b1) / 2e-5, 1e-7) << k;
+    if (k < 4) {
+      EXPECT_NEAR(dx[k], (k < 2 ? a0 - b0 : a1 - b1) / 2e-5, 1e-7) << k;
+    }
     if (k == 4) {
       EXPECT_NEAR(dctx[0], (a0 - b0) / 2e-5, 1e-7);
       EXPECT_NEAR(dctx[1], (a1 - b1) / 2e-5, 1e-7);
