@@ -20,6 +20,25 @@ nf_status make_batches(nf_runtime* rt, const nf_view* x, const nf_view* ctx, con
                        nf_batches** out, nf_error* e) {
   return nf_batches_create(rt, Batch(x, ctx, weight), o, out, e);
 }
+nf_status accumulate(nf_trainer* t, const nf_view* x, const nf_view* ctx, const nf_view* out, const nf_view* log_det,
+                     const nf_view* log_prob, nf_error* e) {
+  nf_cotangents c = NF_COTANGENTS_INIT;
+  c.direction = NF_INVERSE, c.out = out, c.log_det = log_det, c.log_prob = log_prob;
+  return nf_trainer_accumulate(t, Batch(x, ctx), &c, e);
+}
+// With a gradient that waits.
+nf_status apply_one(nf_trainer* t, double loss, nf_step_info* info, nf_error* e) {
+  Tensor x({4, 2}, 0.5f), ctx({4, 1}, 0.25f), cot({4}, -0.25f);
+  if (t) {
+    EXPECT_EQ(accumulate(t, x.view(), ctx.view(), nullptr, nullptr, cot.view(), nullptr), NF_OK);
+  }
+  return nf_trainer_apply(t, loss, info, e);
+}
+nf_status fit_rows(nf_model* m, const nf_view* x, const nf_view* ctx, const nf_view* weight, const nf_options* o,
+                   nf_error* e) {
+  return nf_fit(m, Batch(x, ctx, weight), nullptr, o, nullptr, nullptr, nullptr, e);
+}
+int32_t keep_on(void*, const nf_fit_info*) { return 0; }
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
   for (uint32_t i = 0; i < n; ++i) body(context, i);
 }
@@ -46,6 +65,12 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   nf_table* tb = nullptr;
   EXPECT_TRUE(ok(nf_table_open(rt.get(), csv.c_str(), nullptr, &tb, &e), e));
   table.reset(tb);
+  std::ifstream saved_file(checkpoint, std::ios::binary);
+  saved.assign(std::istreambuf_iterator<char>(saved_file), {});
+  hosted = model(rt.get(), kContextSpec);
+  host = trainer(hosted.get());
+  whole_run = model(rt.get(), kContextSpec);
+  cotangents.log_prob = weight.view();
   nf_batches* batches = nullptr;
   EXPECT_TRUE(ok(nf_batches_create(rt.get(), Batch(batch_x.view(), ctx.view(), weight.view()),
                                    options({{"batches.batch", "2"}}).get(), &batches, &e),
@@ -183,6 +208,31 @@ std::vector<Row> World::table_of_rows() {
            view("start", Kind::in_view, starts, kNullable), view("ctx", Kind::in_view, one_context),
            view("out", Kind::out_view, chains, kRequired, true),
            record("info", Kind::out_struct, &metropolis, kNullable)}),
+      row("nf_model_set_self_test", nf_model_set_self_test, {the_model, number("rows", 0)}),
+      row("nf_trainer_evaluate", nf_trainer_evaluate,
+          {the_trainer, record("batch", Kind::in_struct, &batch, kUnspecified), plain("loss", one_row),
+           plain("loss_error", one_row + 1, kNullable)}),
+      row("nf_trainer_accumulate", nf_trainer_accumulate,
+          {plain("trainer", host.get()), record("batch", Kind::in_struct, &batch),
+           record("cotangents", Kind::in_struct, &cotangents)}),
+      row("nf_trainer_accumulate", accumulate,
+          {plain("trainer", host.get()), in_x, in_ctx, view("cotangents.out", Kind::in_view, x, kNullable),
+           view("cotangents.log_det", Kind::in_view, weight, kNullable),
+           view("cotangents.log_prob", Kind::in_view, weight, kNullable)}),
+      row("nf_trainer_apply", apply_one,
+          {plain("trainer", host.get()), real("loss", 1), record("info", Kind::out_struct, &this->step, kNullable)}),
+      row("nf_trainer_discard", nf_trainer_discard, {plain("trainer", host.get())}),
+      row("nf_trainer_set_lr", nf_trainer_set_lr, {the_trainer, plain("group", "", kNullable), real("lr", 1e-3)}),
+      row("nf_trainer_restart", nf_trainer_restart, {plain("trainer", host.get()), number("keep_moments", 1)}),
+      row("nf_trainer_save_stream", nf_trainer_save_stream, {the_trainer, plain("write", swallow), user}),
+      row("nf_trainer_restore_memory", nf_trainer_restore_memory,
+          {the_trainer, plain("bytes", saved.data()), number("n", saved.size())}),
+      row("nf_fit", nf_fit,
+          {plain("model", whole_run.get()), record("data", Kind::in_struct, &batch),
+           record("valid", Kind::in_struct, &batch, kNullable), plain("options", short_run.get(), kNullable),
+           plain("on_progress", keep_on, kNullable), user, record("info", Kind::out_struct, &fit_info, kNullable)}),
+      row("nf_fit", fit_rows,
+          {plain("model", whole_run.get()), in_x, in_ctx, weights, plain("options", short_run.get(), kNullable)}),
       row("nf_trainer_observe", nf_trainer_observe, {the_trainer, number("validation_loss", 1)}),
       row("nf_trainer_use_average", nf_trainer_use_average, {the_trainer, number("on", 0)}),
       row("nf_trainer_save", nf_trainer_save, {the_trainer, plain("path", checkpoint.c_str())}),

@@ -123,6 +123,13 @@ struct World {
   Target target;
   Tensor chains{{3, 2, 2}}, starts{{2, 2}, 0.25f}, means{{2}}, errors{{2}}, one_context{{1, 1}, 0.25f},
       log_weights{{4}, -1.0f}, values{{4, 2}, 0.5f}, gradient{{4, 2}}, gradient_ctx{{4, 1}};
+  Model hosted;  // with a loss of the host
+  Trainer host;
+  Model whole_run;
+  Options short_run = options({{"fit.steps", "2"}});
+  std::vector<unsigned char> saved;  // the checkpoint
+  nf_cotangents cotangents = NF_COTANGENTS_INIT;
+  nf_fit_info fit_info = NF_FIT_INFO_INIT;
   nf_target_info target_info = NF_TARGET_INFO_INIT;
   nf_importance_info importance = NF_IMPORTANCE_INFO_INIT;
   nf_metropolis_info metropolis = NF_METROPOLIS_INFO_INIT;
