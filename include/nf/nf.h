@@ -5,11 +5,9 @@
  * header: nf_infer.h (targets, importance sampling, Markov chains), nf_data.h (tables and mini-batches of files), and
  * nf.hpp (C++).
  *
- * The whole of it in one program: reads rows, fits a flow, saves it, scores the rows and draws new ones.
- *
+ * All of it in one program: reads rows, fits a flow, saves it, scores the rows and draws new ones.
  *   #include <nf/nf.h>
  *   #include <nf/nf_data.h>
- *
  *   int main(void) {
  *     const char *spec = "{\"event\": [2], \"layers\": [{\"repeat\": 4, \"layers\": ["
  *                        "{\"type\": \"affine_coupling\"}, {\"type\": \"reverse\"}]}]}";
@@ -38,36 +36,27 @@
  *
  *   R1  Functions that can fail return nf_status; 0 is success. From 1.0 on a code never changes its meaning; new codes
  *       may be added.
- *
  *   R2  On error every out-parameter is left untouched and nothing leaks. One exception: an error during the
  *       computation may leave the memory behind an output view partly written.
- *
  *   R3  The last parameter is `nf_error *err`, owned by the caller; it may be NULL. Only its struct_size is read, and
  *       it is written only on error. There is no global and no thread-local error state (goroutines move between
  *       threads).
- *
  *   R4  X_create returns an owned handle. X_free returns void, and X_free(NULL) is a no-op. A handle keeps alive the
  *       handles it was created from, so they can be freed in any order.
- *
  *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
  *       Strings are UTF-8 and NUL-terminated.
- *
  *   R6  The thread class is in brackets. [any]: callable from any thread at any time. [shared]: several threads may
  *       call it on the same handle at once. [excl]: the caller must serialize calls on a handle. X_free is always
  *       [excl]. A session or trainer that is entered by a second thread during a call answers NF_ERR_STATE.
- *
  *   R7  Callbacks run with no lock held and must not unwind (no C++ throw, Go or Rust panic, longjmp). They run only on
  *       the thread that entered libnf, except allocators and executors, which must be callable from any thread.
- *
  *   R8  libnf never prints, aborts, exits, installs signal handlers, changes the caller's FP mode or locale, reads
  *       environment variables, registers atexit handlers, or starts threads other than those of nf_runtime_create.
- *
  *   R9  Public structs start with struct_size, the size of the struct in the header that the caller was compiled with;
  *       every NF_X_INIT macro sets it. Structs grow at the end, and 0 in a new field means what was before. A smaller
  *       struct than the library's is read as if the missing fields were 0, and only what fits is written. A larger
  *       one is accepted if what the library does not know is 0, otherwise it is NF_ERR_ARGUMENT: a newer caller asks for
  *       something that this library cannot do. In structs that are written, what the library does not know is set to 0.
- *
  *   R10 After the thread class stands how much a declaration can be relied on, and the version it came in. "stable": it
  *       will be in 1.0 and keep its signature and meaning from now on. "experimental": it may change in any minor
  *       version. From 1.0 on the ABI only grows. Before, a minor version may change what is not stable; the SONAME is
@@ -416,22 +405,14 @@ NF_API uint64_t nf_model_generation(const nf_model *m) NF_NOEXCEPT;
 NF_API uint64_t nf_model_hash(const nf_model *m) NF_NOEXCEPT;
 /* [shared; stable 0.1] The canonical spec, with every default written out. NULL if m is NULL. */
 NF_API const char *nf_model_spec(const nf_model *m) NF_NOEXCEPT;
-/* [shared; experimental 0.1] Writes what the model is, as UTF-8 JSON without a terminating NUL:
- *
- *   {"kind": "flow", "event": [8, 8, 1], "latent": [64], "context": [0], "dtype": "float32", "log_prob": "exact",
- *    "layers": [{"name": "layers.0", "where": "spec.layers[0] (squeeze)", "type": "squeeze", "inverted": false,
- *                "event": [8, 8, 1], "latent": [4, 4, 4], "columns": 64}, ...],
- *    "scales": [{"where": "", "first_column": 0, "columns": 32, "event": [4, 4, 2]},
- *               {"where": "spec.layers[1] (split)", "first_column": 32, "columns": 32, "event": [4, 4, 2]}]}
- *
- *   "log_prob"  "exact", or "bound" for a model that draws numbers while it scores ("dequantize"): see nf_log_prob.
- *   "layers"    after nesting and repeats are expanded, in forward order. A layer turns an "event" into a "latent" of as
- *               many columns. It acts on the first "columns" of a row, fewer than all inside a "split". The names of its
- *               tensors start with "name".
- *   "scales"    which columns of the latents leave the chain together, and their shape: first those that go through all
- *               layers, then what each split factors out, from the innermost. A single entry if nothing is.
- *
- * Errors: CALLBACK. */
+/* [shared; experimental 0.1] Writes what the model is, as UTF-8 JSON without a terminating NUL: {"kind": "flow", "event":
+ * [8, 8, 1], "latent": [64], "context": [0], "dtype": "float32", "log_prob": "exact", "layers": [...], "scales": [...]}.
+ * "layers" are {"name": "layers.0", "where": "spec.layers[0] (squeeze)", "type": "squeeze", "inverted": false, "event": [8,
+ * 8, 1], "latent": [4, 4, 4], "columns": 64}, after nesting and repeats are expanded, in forward order, with the fields of
+ * nf_layer_info; a layer turns an "event" into a "latent" of as many columns. "scales" are {"where": "spec.layers[1]
+ * (split)", "first_column": 32, "columns": 32, "event": [4, 4, 2]}: which columns of the latents leave the chain together,
+ * and their shape; first those that go through all layers, with "where" empty, then what each split factors out, from the
+ * innermost. Errors: CALLBACK. */
 NF_API nf_status nf_model_describe(const nf_model *m, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
 
 enum nf_log_prob_kind { NF_EXACT = 1, NF_BOUND = 2 };
@@ -669,20 +650,6 @@ NF_API nf_status nf_vjp(nf_session *s, nf_direction direction, const nf_view *fr
 NF_API nf_status nf_jvp(nf_session *s, nf_direction direction, const nf_view *from, const nf_view *ctx,
                         const nf_view *tan_from, const nf_view *tan_ctx, const nf_out *to, const nf_out *log_det,
                         const nf_out *tan_to, const nf_out *tan_log_det, nf_error *err) NF_NOEXCEPT;
-
-/* ---- the base distribution, over latents z ------------------------------------------------------------------- */
-/* [excl; experimental 0.2] log-density [n] of the base at z. */
-NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *log_prob,
-                                  nf_error *err) NF_NOEXCEPT;
-/* [excl; experimental 0.2] The latents of the samples that nf_sample draws: nf_inverse maps them to those rows. */
-NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
-                                nf_error *err) NF_NOEXCEPT;
-/* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
- * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
- * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
- * nothing is written then). */
-NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
-                                  nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
 NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
 

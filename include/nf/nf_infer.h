@@ -45,6 +45,20 @@ NF_API nf_status nf_target_log_density(const nf_target *t, const nf_view *x, con
 /* [excl; stable 0.1] */
 NF_API void nf_target_free(nf_target *t) NF_NOEXCEPT;
 
+/* ---- the base distribution of a session's model, over latents z ------------------------------------------------ */
+/* [excl; experimental 0.2] log-density [n] of the base at z. */
+NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *log_prob,
+                                  nf_error *err) NF_NOEXCEPT;
+/* [excl; experimental 0.2] The latents of the samples that nf_sample draws: nf_inverse maps them to those rows. */
+NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
+                                nf_error *err) NF_NOEXCEPT;
+/* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
+ * the base: with low-discrepancy u, samples for quasi-Monte Carlo. u is read as float64 also by a float32 model, so it may be
+ * very close to 1. Errors: UNSUPPORTED (the base's columns depend on each other), ARGUMENT (u outside (0, 1), nf_error.row;
+ * nothing is written then). */
+NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
+                                  nf_error *err) NF_NOEXCEPT;
+
 /* ---- importance sampling --------------------------------------------------------------------------------------- */
 typedef struct nf_importance_info {
   uint32_t struct_size;
