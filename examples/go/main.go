@@ -60,7 +60,7 @@ func main() {
 	train, test := banana(4096, 1), banana(1024, 2)
 	before := mean(score(model, test))
 
-	trainer := must(NewTrainer(model, map[string]string{"lr": "2e-3"}))
+	trainer := must(NewTrainer(model, map[string]string{"trainer.lr": "2e-3"}))
 	for step := 0; step < 300; step++ { // the host owns the loop; here, mini-batches of 256 in order
 		at := step % 16 * 512
 		loss := must(trainer.Step(train[at:at+512], 2))

@@ -11,28 +11,27 @@ package main
 #include <nf/nf.h>
 #include <stdlib.h>
 
-static nf_view rows_of(const void *data, int32_t ndim, int64_t n, int64_t d) {
-  nf_view v = NF_VIEW_INIT;
-  v.ndim = ndim, v.shape[0] = n, v.shape[1] = d, v.data = (void *)data;
-  return v;
-}
 static nf_error fresh(void) {
   nf_error e = NF_ERROR_INIT;
   return e;
 }
 static nf_status log_prob(nf_session *s, const float *x, int64_t n, int64_t d, float *out, nf_error *e) {
-  const nf_view in = rows_of(x, 2, n, d);
-  const nf_view to = rows_of(out, 1, n, 0);
+  const nf_view in = nf_rows_f32(x, n, d);
+  const nf_out to = nf_out_vec_f32(out, n);
   return nf_log_prob(s, &in, NULL, &to, e);
 }
 static nf_status sample(nf_session *s, uint64_t seed, uint64_t first, float *out, int64_t n, int64_t d, nf_error *e) {
-  const nf_view to = rows_of(out, 2, n, d);
-  return nf_sample(s, seed, first, NULL, &to, NULL, e);
+  const nf_out to = nf_out_rows_f32(out, n, d);
+  nf_sampling how = NF_SAMPLING_INIT;
+  how.seed = seed, how.first_index = first;
+  return nf_sample(s, &how, NULL, &to, NULL, e);
 }
 static nf_status train_step(nf_trainer *t, const float *x, int64_t n, int64_t d, double *loss, nf_error *e) {
-  const nf_view in = rows_of(x, 2, n, d);
+  const nf_view in = nf_rows_f32(x, n, d);
+  nf_batch batch = NF_BATCH_INIT;
   nf_step_info info = NF_STEP_INFO_INIT;
-  const nf_status status = nf_train_step(t, &in, NULL, NULL, &info, e);
+  batch.x = &in;
+  const nf_status status = nf_train_step(t, &batch, &info, e);
   if (status == NF_OK) *loss = info.loss;
   return status;
 }

@@ -4,14 +4,21 @@ use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
 
 #[repr(C)]
-struct NfError { struct_size: u32, code: i32, os_errno: i32, message: [c_char; 244] }
+struct NfError { struct_size: u32, code: i32, os_errno: i32, layer: i32, row: i64, message: [c_char; 488] }
 #[repr(C)]
-struct NfView { struct_size: u32, dtype: i32, ndim: i32, flags: i32, shape: [i64; 4], strides: [i64; 4], data: *mut c_void }
+struct NfView { struct_size: u32, dtype: i32, ndim: i32, flags: i32, data: *const c_void, shape: [i64; 8], strides: [i64; 8] }
+// The same, to be written.
+#[repr(C)]
+struct NfOut { struct_size: u32, dtype: i32, ndim: i32, flags: i32, data: *mut c_void, shape: [i64; 8], strides: [i64; 8] }
+#[repr(C)]
+struct NfBatch { struct_size: u32, reserved: u32, x: *const NfView, ctx: *const NfView, weight: *const NfView, scores: *const NfView }
+#[repr(C)]
+struct NfSampling { struct_size: u32, reserved: u32, seed: u64, first_index: u64, repeat: i64, temperature: f64 }
 #[repr(C)]
 #[derive(Default)]
-pub struct StepInfo { struct_size: u32, reserved: u32, pub step: u64, pub loss: f64, pub grad_norm: f64, pub lr: f64, pub seconds: f64 }
+pub struct StepInfo { struct_size: u32, reserved: u32, pub step: u64, pub loss: f64, pub loss_error: f64, pub grad_norm: f64, pub lr: f64, pub seconds: f64 }
 
-const NF_VERSION: u32 = 100;
+const NF_VERSION: u32 = 200;
 const NF_F32: i32 = 1;
 
 extern "C" {
@@ -28,10 +35,10 @@ extern "C" {
     fn nf_model_free(m: *mut c_void);
     fn nf_session_create(m: *mut c_void, options: *const c_void, out: *mut *mut c_void, err: *mut NfError) -> i32;
     fn nf_session_free(s: *mut c_void);
-    fn nf_log_prob(s: *mut c_void, x: *const NfView, ctx: *const NfView, log_prob: *const NfView, err: *mut NfError) -> i32;
-    fn nf_sample(s: *mut c_void, seed: u64, first: u64, ctx: *const NfView, out: *const NfView, log_prob: *const NfView, err: *mut NfError) -> i32;
+    fn nf_log_prob(s: *mut c_void, x: *const NfView, ctx: *const NfView, log_prob: *const NfOut, err: *mut NfError) -> i32;
+    fn nf_sample(s: *mut c_void, how: *const NfSampling, ctx: *const NfView, out: *const NfOut, log_prob: *const NfOut, err: *mut NfError) -> i32;
     fn nf_trainer_create(m: *mut c_void, options: *const c_void, c: *const c_void, out: *mut *mut c_void, err: *mut NfError) -> i32;
-    fn nf_train_step(t: *mut c_void, x: *const NfView, ctx: *const NfView, weight: *const NfView, info: *mut StepInfo, err: *mut NfError) -> i32;
+    fn nf_train_step(t: *mut c_void, batch: *const NfBatch, info: *mut StepInfo, err: *mut NfError) -> i32;
     fn nf_trainer_free(t: *mut c_void);
 }
 
@@ -48,7 +55,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 // Makes one call with a fresh error; its status becomes a Result.
 fn check(call: impl FnOnce(*mut NfError) -> i32) -> Result<()> {
-    let mut e = NfError { struct_size: std::mem::size_of::<NfError>() as u32, code: 0, os_errno: 0, message: [0; 244] };
+    let mut e = NfError { struct_size: size_of::<NfError>(), code: 0, os_errno: 0, layer: -1, row: -1, message: [0; 488] };
     match call(&mut e) {
         0 => Ok(()),
         status => Err(Error { status, message: unsafe { CStr::from_ptr(e.message.as_ptr()) }.to_string_lossy().into_owned() }),
@@ -72,10 +79,23 @@ fn c(s: &str) -> Result<CString> {
     CString::new(s).map_err(|_| Error { status: 1, message: "the string contains a NUL character".into() })
 }
 
-// Borrows `data` as rows of `cols` numbers, or as a vector if cols is 0.
-fn view(data: *const f32, len: usize, cols: usize) -> NfView {
-    let (ndim, shape) = if cols == 0 { (1, [len as i64, 0, 0, 0]) } else { (2, [(len / cols) as i64, cols as i64, 0, 0]) };
-    NfView { struct_size: std::mem::size_of::<NfView>() as u32, dtype: NF_F32, ndim, flags: 0, shape, strides: [0; 4], data: data as *mut c_void }
+fn size_of<T>() -> u32 { std::mem::size_of::<T>() as u32 }
+
+// Rows of `cols` numbers, or a vector if cols is 0: rank and extents.
+fn extents(len: usize, cols: usize) -> (i32, [i64; 8]) {
+    let mut shape = [0; 8];
+    if cols == 0 { shape[0] = len as i64; return (1, shape); }
+    shape[0] = (len / cols) as i64;
+    shape[1] = cols as i64;
+    (2, shape)
+}
+fn view(data: &[f32], cols: usize) -> NfView {
+    let (ndim, shape) = extents(data.len(), cols);
+    NfView { struct_size: size_of::<NfView>(), dtype: NF_F32, ndim, flags: 0, data: data.as_ptr().cast(), shape, strides: [0; 8] }
+}
+fn out_view(data: &mut [f32], cols: usize) -> NfOut {
+    let (ndim, shape) = extents(data.len(), cols);
+    NfOut { struct_size: size_of::<NfOut>(), dtype: NF_F32, ndim, flags: 0, data: data.as_mut_ptr().cast(), shape, strides: [0; 8] }
 }
 
 pub struct Runtime(Handle);
@@ -109,14 +129,15 @@ impl Session {
     }
     pub fn log_prob(&mut self, x: &[f32], cols: usize) -> Result<Vec<f32>> {
         let mut out = vec![0f32; x.len() / cols];
-        let (vx, vo) = (view(x.as_ptr(), x.len(), cols), view(out.as_mut_ptr(), out.len(), 0));
+        let (vx, vo) = (view(x, cols), out_view(&mut out, 0));
         check(|e| unsafe { nf_log_prob(self.0.p, &vx, null(), &vo, e) })?;
         Ok(out)
     }
     pub fn sample(&mut self, seed: u64, first: u64, rows: usize, cols: usize) -> Result<Vec<f32>> {
         let mut out = vec![0f32; rows * cols];
-        let v = view(out.as_mut_ptr(), out.len(), cols);
-        check(|e| unsafe { nf_sample(self.0.p, seed, first, null(), &v, null(), e) })?;
+        let v = out_view(&mut out, cols);
+        let how = NfSampling { struct_size: size_of::<NfSampling>(), reserved: 0, seed, first_index: first, repeat: 0, temperature: 0.0 };
+        check(|e| unsafe { nf_sample(self.0.p, &how, null(), &v, null(), e) })?;
         Ok(out)
     }
 }
@@ -132,9 +153,10 @@ impl Trainer {
         Handle::make(nf_trainer_free, |out, e| unsafe { nf_trainer_create(m.0.p, bag.p, null(), out, e) }).map(Trainer)
     }
     pub fn step(&mut self, x: &[f32], cols: usize) -> Result<StepInfo> {
-        let v = view(x.as_ptr(), x.len(), cols);
-        let mut info = StepInfo { struct_size: std::mem::size_of::<StepInfo>() as u32, ..Default::default() };
-        check(|e| unsafe { nf_train_step(self.0.p, &v, null(), null(), &mut info, e) })?;
+        let v = view(x, cols);
+        let batch = NfBatch { struct_size: size_of::<NfBatch>(), reserved: 0, x: &v, ctx: null(), weight: null(), scores: null() };
+        let mut info = StepInfo { struct_size: size_of::<StepInfo>(), ..Default::default() };
+        check(|e| unsafe { nf_train_step(self.0.p, &batch, &mut info, e) })?;
         Ok(info)
     }
 }

@@ -38,7 +38,7 @@ fn run(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let (train, test) = (banana(4096, 1), banana(1024, 2));
     let before = mean(&nf::Session::new(&model)?.log_prob(&test, 2)?);
 
-    let mut trainer = nf::Trainer::new(&model, &[("lr", "2e-3")])?;
+    let mut trainer = nf::Trainer::new(&model, &[("trainer.lr", "2e-3")])?;
     for step in 0..300 {
         // The host owns the loop; here, mini-batches of 256 in order.
         let at = step % 16 * 512;

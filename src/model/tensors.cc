@@ -12,7 +12,7 @@ namespace {
 
 void need_dense_shape(const ParamSlot& slot, const View& v) {
   if (!(v.shape == dense_shape(slot)))
-    fail(Code::shape, "the view has shape %s, but tensor \"%.80s\" has %s", to_string(v.shape).c_str(),
+    fail(Code::shape, "value or out has shape %s, but tensor \"%.80s\" has %s", to_string(v.shape).c_str(),
          slot.name.c_str(), to_string(dense_shape(slot)).c_str());
 }
 

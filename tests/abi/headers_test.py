@@ -1,7 +1,7 @@
 """The public headers compile in every language version we promise, with every compiler here, without one warning.
 
 nf.h: C99, C11, C17, C++17, C++20; nf.hpp: C++17, C++20; layout_test.c (struct sizes, offsets, numbers): C11.
-Also: tests/abi/symbols.txt lists the functions that nf.h declares.
+Also: tests/abi/symbols.txt lists the functions that nf.h, nf_infer.h and nf_data.h declare.
 usage: headers_test.py SOURCE_ROOT
 """
 import os
@@ -65,13 +65,15 @@ def main():
             case(f'a view of a temporary with {compiler}', run.returncode != 0 and 'delete' in run.stderr, run.stderr)
         compile_all('layout', os.path.join(ROOT, 'tests/abi/layout_test.c'), C, ('c11', 'c17'), C_STRICT)
 
-    with open(os.path.join(ROOT, 'include/nf/nf.h'), encoding='utf-8') as f:
-        code = re.sub(r'/\*.*?\*/', '', f.read(), flags=re.S)
+    code = ''
+    for header in ('nf.h', 'nf_infer.h', 'nf_data.h'):
+        with open(os.path.join(ROOT, 'include/nf', header), encoding='utf-8') as f:
+            code += re.sub(r'/\*.*?\*/', '', f.read(), flags=re.S)
     with open(os.path.join(ROOT, 'tests/abi/symbols.txt'), encoding='utf-8') as f:
         listed = [s for s in f.read().split('\n') if s and not s.startswith('#')]
     declared = re.findall(r'^NF_API[^;(]*?\b(nf_\w+)\(', code, re.M)
     case('symbols.txt is sorted', listed == sorted(listed), 'sort it')
-    case('symbols.txt lists what nf.h declares', set(listed) == set(declared),
+    case('symbols.txt lists what the headers declare', set(listed) == set(declared),
          f'only listed: {sorted(set(listed) - set(declared))}, only declared: {sorted(set(declared) - set(listed))}')
     case('every declaration is noexcept', len(declared) == len(re.findall(r'^NF_API[^;]*\) NF_NOEXCEPT;', code, re.M)),
          'one lacks NF_NOEXCEPT')

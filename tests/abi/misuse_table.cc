@@ -139,6 +139,8 @@ std::vector<Row> World::table_of_rows() {
           {the_model, number("index", 0), record("info", Kind::out_struct, &tensor)}),
       row("nf_model_get_tensor", nf_model_get_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("out", Kind::out_view, bias)}),
+      row("nf_model_get_mask", nf_model_get_mask,
+          {the_model, plain("name", tensor_name.c_str()), view("out", Kind::out_view, bias)}),
       row("nf_model_set_tensor", nf_model_set_tensor,
           {the_model, plain("name", tensor_name.c_str()), view("value", Kind::in_view, bias)}),
       row("nf_model_init_from_data", nf_model_init_from_data, {the_model, in_x, in_ctx}),

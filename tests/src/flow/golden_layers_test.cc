@@ -165,13 +165,19 @@ TYPED_TEST(LayerGolden, PluLinear) {
     if (this->make(layer, c).map(false, {c, unit, {}}).y == transposed(g["param.P"].data, c)) break;
   }
   ASSERT_LT(seed, 1000);
+  Values order;  // as the model has it from the seed
+  {
+    FlowCase<TypeParam> f = this->make(layer, c);
+    const auto slot = static_cast<size_t>(f.model().params().find("layers.0.permutation"));
+    order.assign(f.param(slot), f.param(slot) + c);
+  }
   const auto param = [&](const char* ours, const std::string& theirs, const auto& part) {
     return Param{ours, part(g["param." + theirs].data, c), part(g["grad.param." + theirs].data, c)};
   };
   const auto whole = [](const Values& v, int64_t) { return v; };
   this->check("04_conv1x1_plu", layer,
               {param("lower", "L", below), param("upper", "U", above), param("log_s", "log_S", whole),
-               Param{"sign", g["param.sign_S"].data, {}}});
+               Param{"sign", g["param.sign_S"].data, {}}, Param{"permutation", order, {}}});
 }
 
 TYPED_TEST(LayerGolden, Linear) {
