@@ -10,9 +10,9 @@
 namespace libnf {
 namespace {
 
-void need_dense_shape(const ParamSlot& slot, const View& v) {
+void need_dense_shape(const ParamSlot& slot, const View& v, const char* name) {
   if (!(v.shape == dense_shape(slot)))
-    fail(Code::shape, "value or out has shape %s, but tensor \"%.80s\" has %s", to_string(v.shape).c_str(),
+    fail(Code::shape, "%s has shape %s, but tensor \"%.80s\" has %s", name, to_string(v.shape).c_str(),
          slot.name.c_str(), to_string(dense_shape(slot)).c_str());
 }
 
@@ -58,20 +58,20 @@ void store(const View& v, int64_t offset, double value) {
 
 void get_tensor(const Density& model, size_t slot, const View& to) {
   const ParamSlot& s = model.params().slots()[slot];
-  need_dense_shape(s, to);
+  need_dense_shape(s, to, "out");
   const View stored = model.params().view(slot);
   each_entry(s, to, [&](int64_t offset, int64_t, int64_t at) { store(to, offset, at < 0 ? 0 : load(stored, at)); });
 }
 
 void get_mask(const Density& model, size_t slot, const View& to) {
   const ParamSlot& s = model.params().slots()[slot];
-  need_dense_shape(s, to);
+  need_dense_shape(s, to, "out");
   each_entry(s, to, [&](int64_t offset, int64_t, int64_t at) { store(to, offset, at < 0 ? 0 : 1); });
 }
 
 void set_tensor(const Allocator& allocator, Density& model, size_t slot, const View& from) {
   const ParamSlot& s = model.params().slots()[slot];
-  need_dense_shape(s, from);
+  need_dense_shape(s, from, "value");
   const View stored = model.params().view(slot);
   const Buffer staged(allocator, static_cast<size_t>(stored.count() * size_of(stored.dtype)), "a tensor");
   const View copy = contiguous_view(staged.data(), stored.dtype, stored.shape);

@@ -137,7 +137,7 @@ TEST(Tensors, TakeAnyView) {
   EXPECT_EQ(f.model().params().hash(), hash);
   Values nine(9, 1.0);
   EXPECT_ERROR(set_tensor(system_allocator(), f.model(), 0, view_of(nine, {9})), Code::shape,
-               "the view has shape [9], but tensor \"layers.0.weight\" has [3, 3]");
+               "value has shape [9], but tensor \"layers.0.weight\" has [3, 3]");
 }
 
 // ---- what the forms mean ------------------------------------------------------------------------------------------
