@@ -189,8 +189,8 @@ NF_API void nf_options_free(nf_options *o) NF_NOEXCEPT;
  *
  * What the allocator provides: parameters, optimizer state, scratch memory of sessions and trainers, rows of tables and
  * batches, files read into memory. What it does not: handles, specs, names and messages (kilobytes per model), which come
- * from malloc, and mapped files. Option "runtime.max_bytes" limits the former; so do nf_session_bytes and nf_trainer_bytes
- * count it. */
+ * from malloc, and mapped files. Option "runtime.max_bytes" limits the former, and nf_session_bytes and nf_trainer_bytes
+ * count only it. */
 typedef struct nf_allocator {
   uint32_t struct_size;
   void *user;
@@ -573,7 +573,7 @@ NF_API nf_status nf_draw(const nf_model *m, uint64_t seed, const nf_view *ctx, c
  * with option "session.nonfinite" = "error" it is NF_ERR_NUMERIC and nf_error.row is the row. Calls allocate nothing, but
  * the first call for gradients of a session without "session.gradients" reserves their scratch memory. */
 /* [shared on the model; stable 0.1] Options of scope "session". "session.threads" (default: all of the runtime's) is how
- * many rows-in-parallel a call may use; memory is proportional to it. */
+ * many of the runtime's threads one call may use; memory is proportional to it. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(const nf_model *m, const nf_options *options, nf_session **out,
                                                  nf_error *err) NF_NOEXCEPT;
 /* [shared; stable 0.1] Scratch memory, in bytes; 0 for NULL. */

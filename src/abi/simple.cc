@@ -6,7 +6,7 @@ using namespace libnf;
 
 namespace {
 
-// A session that uses no more memory than a few rows need.
+// A session for one call, with the default options.
 nf_session session_of(const nf_model* m) {
   need(m, "model");
   RuntimeState& rt = *m->state->runtime;

@@ -23,11 +23,21 @@ void see_changes(nf_trainer& t) {
   t.generation = now;
 }
 
-// This trainer changed them.
-void mark_change(nf_trainer& t) {
-  t.model->changed();
-  t.generation = t.model->generation.load();
-}
+// Marks the parameters as changed by this trainer when it goes out of scope: a call that fails may still have initialized
+// layers from data, or put the parameters of the last step back in place of the average.
+class Changing {
+ public:
+  explicit Changing(nf_trainer& t) : t_(t) {}
+  ~Changing() {
+    t_.model->changed();
+    t_.generation = t_.model->generation.load();
+  }
+  Changing(const Changing&) = delete;
+  Changing& operator=(const Changing&) = delete;
+
+ private:
+  nf_trainer& t_;
+};
 
 // The rows of a batch, checked against what the objective takes. NULL is a batch without streams.
 TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
@@ -98,9 +108,8 @@ nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
   const auto begin = std::chrono::steady_clock::now();
   const TrainingRows rows = rows_of(t, batch);
   see_changes(t);
-  const StepResult r = t.trainer->step(rows);
-  mark_change(t);
-  return info_of(r, begin);
+  const Changing changing(t);
+  return info_of(t.trainer->step(rows), begin);
 }
 
 // A checkpoint has the parameters of the last step and no gradients.
@@ -153,7 +162,8 @@ nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error
     need(target, "target");
     const ObjectiveKind& kind = t->trainer->objective().kind();
     if (!kind.target)
-      fail(Code::state, "objective \"%s\" has no target: set the option \"objective\", for example reverse_kl",
+      fail(Code::state,
+           "objective \"%s\" has no target: set the option \"trainer.objective\", for example to reverse_kl",
            kind.name);
     if (target->target->event != t->model->model->columns())
       fail(Code::shape, "the target has %lld column%s, the model %lld", static_cast<long long>(target->target->event),
@@ -239,8 +249,8 @@ nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_
     need(t, "trainer");
     need(path, "path");
     const FileBytes file = FileBytes::read(t->model->runtime->allocator(), path);
+    const Changing changing(*t);
     read_checkpoint(file.bytes(), *t->model->model, t->model->notes, *t->trainer);
-    mark_change(*t);
   });
 }
 
@@ -248,8 +258,8 @@ nf_status nf_trainer_restore_memory(nf_trainer* t, const void* bytes, size_t n, 
   return guard(err, [&] {
     need(t, "trainer");
     if (!bytes) fail(Code::argument, "bytes is NULL");
+    const Changing changing(*t);
     read_checkpoint({static_cast<const std::byte*>(bytes), n}, *t->model->model, t->model->notes, *t->trainer);
-    mark_change(*t);
   });
 }
 
@@ -262,8 +272,8 @@ nf_status nf_trainer_restart(nf_trainer* t, int32_t keep_moments, nf_error* err)
     need(t, "trainer");
     if (keep_moments != 0 && keep_moments != 1)
       fail(Code::argument, "keep_moments is %d, expected 0 or 1", keep_moments);
+    const Changing changing(*t);
     t->trainer->restart(keep_moments == 1);
-    mark_change(*t);
   });
 }
 
@@ -287,8 +297,8 @@ nf_status nf_trainer_accumulate(nf_trainer* t, const nf_batch* batch, const nf_c
     HostCotangents cotangents;
     const TrainingRows rows = rows_of(*t, batch, c, &cotangents);
     see_changes(*t);
+    const Changing changing(*t);
     t->trainer->accumulate(rows, cotangents);
-    mark_change(*t);  // layers may have started, and running statistics moved
   });
 }
 
@@ -298,8 +308,8 @@ nf_status nf_trainer_apply(nf_trainer* t, double loss, nf_step_info* info, nf_er
     if (info) struct_size(info, "info");
     const auto begin = std::chrono::steady_clock::now();
     see_changes(*t);
+    const Changing changing(*t);
     const nf_step_info r = info_of(t->trainer->apply(loss), begin);
-    mark_change(*t);
     if (info) write_struct(info, r);
   });
 }
@@ -312,8 +322,8 @@ nf_status nf_trainer_use_average(nf_trainer* t, int32_t on, nf_error* err) NF_NO
   return guard(err, [&] {
     need(t, "trainer");
     if (on != 0 && on != 1) fail(Code::argument, "on is %d, expected 0 or 1", on);
+    const Changing changing(*t);
     t->trainer->use_average(on == 1);
-    mark_change(*t);
   });
 }
 

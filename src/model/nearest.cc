@@ -59,7 +59,7 @@ std::string layer_alias(std::string_view word) {
 }
 
 std::string known_names(const std::vector<std::string>& names, size_t room) {
-  constexpr std::string_view kRest = ", ... (`nf parts` and nf_layers_describe list all)";
+  constexpr std::string_view kRest = ", ... (`nf parts` and nf_parts_describe list all)";
   std::string all, some;
   for (const std::string& n : names) {
     all += (all.empty() ? "" : ", ") + n;

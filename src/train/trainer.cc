@@ -242,7 +242,8 @@ void Trainer::parameters_changed() {
 
 void Trainer::use_average(bool on) {
   if (!update_.has_average())
-    fail(Code::state, "no average of the parameters is kept: set the option \"ema_decay\", for example 0.999");
+    fail(Code::state,
+         "no average of the parameters is kept: set the option \"trainer.ema_decay\", for example to 0.999");
   if (on != averaged_) update_.swap_average(step_);
   averaged_ = on;
 }

@@ -122,6 +122,14 @@ TEST_F(Gradient, FollowsTheParameters) {
   follows("nf_trainer_use_average", [&](Err& e) { return nf_trainer_use_average(t.get(), 1, &e); });
   follows("nf_trainer_use_average", [&](Err& e) { return nf_trainer_use_average(t.get(), 0, &e); });
   Err e;
+  // A step that is refused has still put the parameters of the last step back.
+  follows("nf_trainer_use_average", [&](Err& err) { return nf_trainer_use_average(t.get(), 1, &err); });
+  Tensor broken = banana(40);
+  broken.v[5] = NAN;
+  follows("a refused nf_train_step", [&](Err& err) {
+    const nf_status status = nf_train_step(t.get(), Batch(broken.view()), nullptr, &err);
+    return status == NF_ERR_NUMERIC ? NF_OK : NF_ERR_INTERNAL;
+  });
   const std::string file = dir / "t.safetensors";
   ASSERT_TRUE(ok(nf_trainer_save(t.get(), file.c_str(), &e), e));
   follows("nf_train_step", step);
