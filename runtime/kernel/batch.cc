@@ -1,6 +1,7 @@
 // Loops of runtime/kernel/batch.h.
 #include "runtime/kernel/batch.h"
 
+#include "runtime/kernel/dispatch.h"
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/batch.cc"
@@ -84,35 +85,35 @@ HWY_INLINE void StoreAs(hn::Vec<D> v, D d, T* p) {
     hn::StoreU(hn::DemoteTo(hn::Rebind<T, D>(), v), hn::Rebind<T, D>(), p);
 }
 template <class D, class T>
-HWY_INLINE void NormaliseSpan(D d, int64_t& c, int64_t cols, const T* x, const double* mean, const double* rate, T* z) {
+HWY_INLINE void NormalizeSpan(D d, int64_t& c, int64_t cols, const T* x, const double* mean, const double* rate, T* z) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   for (; c + lanes <= cols; c += lanes)
     StoreAs(hn::Mul(hn::Sub(LoadAs(d, x + c), hn::LoadU(d, mean + c)), hn::LoadU(d, rate + c)), d, z + c);
 }
 template <class T>
-void NormaliseOf(const In<T>& x, const double* mean, const double* rate, const Rows<T>& z) {
+void NormalizeOf(const In<T>& x, const double* mean, const double* rate, const Rows<T>& z) {
   const hn::ScalableTag<double> d;
   const hn::CappedTag<double, 1> one;
   for (int64_t r = 0; r < z.rows; ++r) {
     int64_t c = 0;
-    NormaliseSpan(d, c, z.cols, x.row(r), mean, rate, z.row(r));
-    NormaliseSpan(one, c, z.cols, x.row(r), mean, rate, z.row(r));
+    NormalizeSpan(d, c, z.cols, x.row(r), mean, rate, z.row(r));
+    NormalizeSpan(one, c, z.cols, x.row(r), mean, rate, z.row(r));
   }
 }
 
-struct NormaliseGrad {
+struct NormalizeGrad {
   template <class D, class V>
   HWY_INLINE V operator()(D, V gz, V z, V rate, V shift, V slope, V gx) const {
     return hn::Add(gx, hn::Mul(rate, hn::Sub(hn::Sub(gz, shift), hn::Mul(z, slope))));
   }
 };
 template <class T>
-void NormaliseGradOf(const double* weight, const In<T>& gz, const In<T>& z, const T* rate, const T* shift,
+void NormalizeGradOf(const double* weight, const In<T>& gz, const In<T>& z, const T* rate, const T* shift,
                      const T* slope, const Rows<T>& gx) {
   const auto over = [&](int64_t first, int64_t n) HWY_ATTR {
     const auto shared = [&](const T* p) { return In<T>{p, n, z.cols, 0}; };
     const Rows<T> out = gx.rows_from(first, n);
-    MapRows(NormaliseGrad(), out, gz.rows_from(first, n), z.rows_from(first, n), shared(rate), shared(shift),
+    MapRows(NormalizeGrad(), out, gz.rows_from(first, n), z.rows_from(first, n), shared(rate), shared(shift),
             shared(slope), In<T>(out));
   };
   if (!weight) return over(0, z.rows);
@@ -127,10 +128,10 @@ void NormaliseGradOf(const double* weight, const In<T>& gz, const In<T>& z, cons
   }                                                                                                                   \
   void Dots##Name(const double* w, In<T> g, In<T> z, double* out, double* dots) { DotsOf(w, g, z, out, dots); }       \
   void Terms##Name(ColumnTerm f, In<T> x, In<T> a, In<T> b, T* out) { TermsOf(f, x, a, b, out); }                     \
-  void Normalise##Name(In<T> x, const double* mean, const double* rate, Rows<T> z) { NormaliseOf(x, mean, rate, z); } \
-  void NormaliseGrad##Name(const double* w, In<T> gz, In<T> z, const T* rate, const T* shift, const T* slope,         \
+  void Normalize##Name(In<T> x, const double* mean, const double* rate, Rows<T> z) { NormalizeOf(x, mean, rate, z); } \
+  void NormalizeGrad##Name(const double* w, In<T> gz, In<T> z, const T* rate, const T* shift, const T* slope,         \
                            Rows<T> gx) {                                                                              \
-    NormaliseGradOf(w, gz, z, rate, shift, slope, gx);                                                                \
+    NormalizeGradOf(w, gz, z, rate, shift, slope, gx);                                                                \
   }
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
@@ -142,18 +143,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace libnf::kernel {
 
-#define NF_DISPATCH(name, Loop, parameters, arguments) \
-  HWY_EXPORT(Loop##F32);                               \
-  HWY_EXPORT(Loop##F64);                               \
-  template <>                                          \
-  void name<float> parameters(float) {                 \
-    HWY_DYNAMIC_DISPATCH(Loop##F32) arguments;         \
-  }                                                    \
-  template <>                                          \
-  void name<double> parameters(double) {               \
-    HWY_DYNAMIC_DISPATCH(Loop##F64) arguments;         \
-  }
-
 #define NF_P(T) (const double* w, Rows<const T> x, double* out)
 NF_DISPATCH(column_sums, Sums, NF_P, (w, x, out))
 #undef NF_P
@@ -164,11 +153,11 @@ NF_DISPATCH(column_deviations, Deviations, NF_P, (w, x, mean, out, squares))
 NF_DISPATCH(column_dots, Dots, NF_P, (w, g, z, out, dots))
 #undef NF_P
 #define NF_P(T) (Rows<const T> x, const double* mean, const double* rate, Rows<T> z)
-NF_DISPATCH(normalise_rows, Normalise, NF_P, (x, mean, rate, z))
+NF_DISPATCH(normalize_rows, Normalize, NF_P, (x, mean, rate, z))
 #undef NF_P
 #define NF_P(T) \
   (const double* w, Rows<const T> gz, Rows<const T> z, const T* rate, const T* shift, const T* slope, Rows<T> gx)
-NF_DISPATCH(normalise_grad_rows, NormaliseGrad, NF_P, (w, gz, z, rate, shift, slope, gx))
+NF_DISPATCH(normalize_grad_rows, NormalizeGrad, NF_P, (w, gz, z, rate, shift, slope, gx))
 #undef NF_P
 #define NF_P(T) (ColumnTerm f, Rows<const T> x, Rows<const T> a, Rows<const T> b, T * out)
 NF_DISPATCH(column_terms, Terms, NF_P, (f, x, a, b, out))

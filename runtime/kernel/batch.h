@@ -1,5 +1,5 @@
 // The loops of statistics over a batch: sums over rows for every column, in row order, and what uses them
-// (runtime/op/batch_normalise.cc has the formulas). Rows with weight[r] <= 0 do not count; nullptr: all do. Sums in
+// (runtime/op/batch_normalize.cc has the formulas). Rows with weight[r] <= 0 do not count; nullptr: all do. Sums in
 // double, except column_terms. Every operation is rounded on its own: the same bits on every SIMD target. A matrix with
 // ld = 0 is one row for all.
 #pragma once
@@ -20,10 +20,10 @@ void column_dots(const double* weight, Rows<const T> g, Rows<const T> z, double*
 
 // z = (x - mean) rate, computed in double.
 template <class T>
-void normalise_rows(Rows<const T> x, const double* mean, const double* rate, Rows<T> z);
+void normalize_rows(Rows<const T> x, const double* mean, const double* rate, Rows<T> z);
 // gx += rate (gz - shift - z slope) in the rows that count.
 template <class T>
-void normalise_grad_rows(const double* weight, Rows<const T> gz, Rows<const T> z, const T* rate, const T* shift,
+void normalize_grad_rows(const double* weight, Rows<const T> gz, Rows<const T> z, const T* rate, const T* shift,
                          const T* slope, Rows<T> gx);
 
 // Sums in T: out += sum_r of a term, rounded in the order of the formula.

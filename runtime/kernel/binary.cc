@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "runtime/kernel/dispatch.h"
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/binary.cc"
@@ -121,18 +122,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace libnf::kernel {
 
-// Defines a public function for both types: `name` forwards to the exported loop.
-#define NF_DISPATCH(name, Loop, parameters, arguments) \
-  HWY_EXPORT(Loop##F32);                               \
-  HWY_EXPORT(Loop##F64);                               \
-  template <>                                          \
-  void name<float> parameters(float) {                 \
-    HWY_DYNAMIC_DISPATCH(Loop##F32) arguments;         \
-  }                                                    \
-  template <>                                          \
-  void name<double> parameters(double) {               \
-    HWY_DYNAMIC_DISPATCH(Loop##F64) arguments;         \
-  }
 #define NF_N static_cast<size_t>(n)
 #define NF_MATRIX static_cast<size_t>(ld), static_cast<size_t>(rows), static_cast<size_t>(cols)
 

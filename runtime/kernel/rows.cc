@@ -1,6 +1,7 @@
 // Loops of runtime/kernel/rows.h: memory traffic is what they cost.
 #include "runtime/kernel/rows.h"
 
+#include "runtime/kernel/dispatch.h"
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/rows.cc"
@@ -167,18 +168,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace libnf::kernel {
-
-#define NF_DISPATCH(name, Loop, parameters, arguments) \
-  HWY_EXPORT(Loop##F32);                               \
-  HWY_EXPORT(Loop##F64);                               \
-  template <>                                          \
-  void name<float> parameters(float) {                 \
-    HWY_DYNAMIC_DISPATCH(Loop##F32) arguments;         \
-  }                                                    \
-  template <>                                          \
-  void name<double> parameters(double) {               \
-    HWY_DYNAMIC_DISPATCH(Loop##F64) arguments;         \
-  }
 
 #define NF_P(T) (Binary f, Rows<const T> x, Rows<const T> b, Rows<T> y)
 NF_DISPATCH(binary_rows, Binary, NF_P, (f, x, b, y))

@@ -1,6 +1,6 @@
-// Element-wise a + b, a - b, a b, a / b, max(a, b), min(a, b) with broadcasting of b, and a times or plus a constant.
-// b fits when its extents, without leading and trailing ones, are a run of neighbouring extents of a (aligned at the
-// last axis): a [n, d] takes b [n, d], [d], [n, 1], [1] or []; a [n, c, h, w] takes b [c, 1, 1]. Correctly rounded.
+// Elementwise a + b, a - b, a b, a / b, max(a, b), min(a, b) with broadcasting of b, and a times or plus a constant.
+// b fits if its extents, without leading and trailing ones, match consecutive extents of a (aligned at the last axis):
+// a [n, d] takes b [n, d], [d], [n, 1], [1] or []; a [n, c, h, w] takes b [c, 1, 1]. Correctly rounded.
 // Gradients of a broadcast b are summed in one order, fixed by the shapes. max and min: at ties all goes to a.
 #include <algorithm>
 
@@ -47,8 +47,8 @@ Grid grid_of(const Node& n) {
   return g;
 }
 
-// Calls f(offset in a, offset in b, offset in contiguous tensors of a's shape, length) for pieces along which all three
-// are contiguous. `one` says that b is a single element over the piece. Row-strided tensors are matrices.
+// Calls f(offset in a, offset in b, offset in contiguous tensors of a's shape, length) for each run along which all
+// three are contiguous. `one` means that b is a single element over the run. Row-strided tensors are matrices.
 template <class F>
 void for_pieces(const Node& n, F&& f) {
   const View &a = n.in[0]->out, &b = n.in[1]->out;
@@ -145,7 +145,7 @@ void reduce_to_b(Tape& t, Node& n, const InputGrads& grads, const T* g, const T*
   kernel::axpy(sign, total, out, m);
 }
 
-// The elements of v in row-major order: v itself, or a copy in scratch.
+// Returns the elements of v in row-major order: v itself, or a copy in scratch memory.
 template <class T>
 const T* packed(Tape& t, const View& v) {
   if (v.contiguous()) return v.as<T>();
@@ -229,7 +229,7 @@ OutputTangents div_tangent(Tape& t, Node& n, const InputTangents& d) {
   return minus(t, n.out.shape, y, d[1] ? mul(t, div(t, &n, n.in[1]), d[1]) : nullptr);
 }
 
-// The tangent of whichever input was taken; between equal ones that of a.
+// The tangent of the selected input; at ties, that of a.
 OutputTangents select_tangent(Tape& t, Node& n, const InputTangents& d) {
   Var from_a = t.empty(n.out.shape), from_b = t.empty(n.out.shape);
   with_dtype(t.dtype(), [&]<class T>() {
@@ -305,7 +305,7 @@ const Op kAddScalar = {"add_scalar",
                        NF_BOTH(add_scalar_vjp),
                        [](Tape&, Node&, const InputTangents& d) -> OutputTangents { return d[0]; }};
 
-// A broadcast b is small: its layout is not worth a code path.
+// A broadcast b is small, so its layout does not deserve a code path of its own.
 Var record(Tape& t, const Op& op, Var a, Var b) {
   const bool same = a->out.shape == b->out.shape;
   return t.record(op, {a, same ? b : conform(t, b, Layout::contiguous)});

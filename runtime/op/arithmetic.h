@@ -1,5 +1,5 @@
-// Elementwise with broadcasting of b over a: b has a's shape, or its extents without leading and
-// trailing ones are a run of a's: [d] or [n, 1] against [n, d], [c, 1, 1] against [n, c, h, w], a scalar [] or [1].
+// Elementwise arithmetic that broadcasts b over a. b has a's shape, or its extents without leading and trailing ones
+// match consecutive extents of a: [d] or [n, 1] with [n, d], [c, 1, 1] with [n, c, h, w], a scalar [] or [1].
 #pragma once
 #include "runtime/tape/tape.h"
 

@@ -1,6 +1,6 @@
-// The gradient of x_i, and from it those of z_i and h_i, is complete once the features of x_i and all units that read
-// them have passed theirs on: columns from the last to the first, stages from the last to the first within a column.
-// Gradients of weights are products over all rows at the end.
+// The gradient of x_i, which yields those of z_i and h_i, is complete once the features of x_i and all units that read
+// them have propagated theirs. Columns are therefore visited from last to first, and stages from last to first within a
+// column. Weight gradients are products over all rows at the end.
 #include "runtime/op/autoregressive.h"
 
 #include <algorithm>
@@ -24,11 +24,11 @@ enum { kZ, kContext, kParams };
 
 struct InverseAttr : AutoregressiveMap {
   bool dropping;
-  uint32_t stream;   // of the first dropout
-  RandomKey random;  // as it was before
+  uint32_t stream;   // of the first dropout layer
+  RandomKey random;  // the key before the op
 };
 
-// saved: all vectors of the net by unit, [units, n] (NetStage::offset).
+// saved: all vectors of the net, stored by unit, [units, n] (NetStage::offset).
 Shapes shape(const Node& n) {
   const StagedNet& net = *n.attr<InverseAttr>().net;
   need_rank(n, kZ, 2);
@@ -54,7 +54,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// A block of rows on its way through the net: its vectors, or their gradients.
+// The vectors of the net, or their gradients, for one block of rows.
 template <class T>
 struct Vectors {
   const StagedNet& net;
@@ -84,7 +84,7 @@ void drop_masks(Tape& t, const Node& node, const Vectors<T>& v) {
   }
 }
 
-// Completes the units of one stage that depend on inputs before `step` only.
+// Computes the units of one stage that depend only on inputs before `step`.
 template <class T>
 void advance(const Node& node, const Vectors<T>& v, size_t index, int64_t step) {
   const StagedNet& net = v.net;
@@ -162,7 +162,7 @@ void feature_back(const ColumnFeature& f, const T* x, const T* gy, T* gx, int64_
     for (int64_t r = 0; r < n; ++r) gx[r] += gy[r] * static_cast<T>(f.slope(x[r]));
 }
 
-// The gradient of `advance`: those of the units that it completed are known, and go to where they came from.
+// Backward of `advance`: propagates the gradients of the units that it computed to their inputs.
 template <class T>
 void retreat(const Node& node, const Vectors<T>& v, const Vectors<T>& g, size_t index, int64_t step) {
   const StagedNet& net = v.net;
@@ -260,8 +260,8 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-// The map at its solution x as ordinary ops; dx from the triangular Jacobian by D tangents of the net, one for every
-// column.
+// Writes the map at its solution x as ordinary ops, and solves the triangular Jacobian for dx with D tangents of the
+// net, one per column.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<InverseAttr>();
   const Restore training(t.training);
@@ -281,7 +281,7 @@ const Op kInverse = {"autoregressive_inverse", Layout::rows, shape, NF_BOTH(forw
 
 // ---- cases -------------------------------------------------------------------------------------------------------
 
-// Inputs and hidden units of degrees that make the sizes of all tensors products of digits.
+// Inputs and hidden units whose degrees make all tensor sizes products of single digits, as case shapes require.
 struct Example {
   StagedNet net;
   AffineColumn map{ColumnScale::bounded_exp, 1};
@@ -325,14 +325,15 @@ struct Example {
   // in: z, the context, the parameters of the net.
   Var operator()(Tape& t, const Var* in) const {
     Var z = *in++, context = net.context ? *in++ : nullptr, params[8];
-    for (int32_t i = 0; i < net.params; ++i) params[i] = scale(t, in[i], 0.25);  // mild: differences resolve it
+    for (int32_t i = 0; i < net.params; ++i)
+      params[i] = scale(t, in[i], 0.25);  // small enough for finite differences to resolve
     return autoregressive_inverse(t, {&net, &map, order, features, first_feature}, z, context,
                                   {params, params + net.params})
         .y;
   }
 };
 
-// A hidden layer that reads the context beside the columns.
+// A hidden layer that reads the columns and the context.
 Var concatenated(Tape& t, const Var* in) {
   static const Example example = [] {
     Example e({1, 2, 0}, 2, {false, Unary::tanh, 0});
@@ -356,7 +357,7 @@ Var residual(Tape& t, const Var* in) {
   }();
   const bool training = t.training;
   t.training = true;
-  t.random = RandomKey{7, 3, t.random.first_row, 0};  // the same masks however often a test evaluates it
+  t.random = RandomKey{7, 3, t.random.first_row, 0};  // the same masks each time a test evaluates it
   Var x = example(t, in);
   t.training = training;
   return x;

@@ -35,7 +35,7 @@ struct BatchPart {
 // Computes z = (x - mean) / sqrt(variance + eps), log_det = -sum_j log(variance_j + eps) / 2. x [n, d]. The variance is
 // unbiased or, with `biased`, divided by the number of rows. Gradients flow through the statistics. Without a part, the
 // rows of x are the whole batch.
-Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased);
+Mapped batch_normalize(Tape& t, Var x, BatchPart* part, double eps, bool biased);
 
 // Each adds to `out` its sums over the rows of x that have weight.
 void column_sums(const View& x, const double* weight, double* out);  // [d]: x

@@ -45,7 +45,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     }
 }
 
-// As ordinary ops: the columns, and beside them sines of angles, of which cosines are a quarter turn further on.
+// The features as ordinary ops: plain columns, then sines of angles; a cosine is the sine a quarter turn later.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto list = n.attr<FeaturesAttr>().list;
   const auto count = static_cast<int64_t>(list.size());

@@ -1,5 +1,5 @@
-// What a net gets of columns some of which are angles: an angle enters as its sine and cosine, so that the net's output
-// is the same function at both ends of the circle.
+// Input features of a net. An angle enters as its sine and cosine, so that the net's output is continuous across the
+// wrap-around; other columns enter as they are.
 #pragma once
 #include <span>
 
@@ -15,7 +15,7 @@ struct ColumnFeature {
   double slope(double x) const;  // the derivative
 };
 
-// [n, d] -> [n, features]; the list is borrowed. By functions of the C library in float64.
+// [n, d] -> [n, features]; the list is borrowed. Computed by the C library in float64.
 Var column_features(Tape& t, std::span<const ColumnFeature> features, Var x);
 
 }  // namespace libnf

@@ -1,5 +1,5 @@
-// Ops that move data: shared views, gathers and concatenation of columns, and the cases of the copy that the tape
-// itself makes (runtime/tape/contiguous.cc). Exact; gradients are the reverse moves.
+// Ops that move data: shared views, gathers and concatenation of columns, and the test cases of the tape's own copy
+// (runtime/tape/contiguous.cc). All are exact; their gradients are the reverse moves.
 #include <utility>
 
 #include "runtime/kernel/columns.h"

@@ -1,4 +1,4 @@
-// Moves data: looks at memory that is shared, copies of columns. contiguous, the copy in row-major order, is in tape.h.
+// Ops that move data: views of shared memory and copies of columns. contiguous(), the row-major copy, is in tape.h.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -12,7 +12,7 @@ Var slice_columns(Tape& t, Var x, int64_t first, int64_t count);  // [n, d] -> [
 // y[:, j] = x[:, index[j]]; indices may repeat. `index` is borrowed and must outlive the graph.
 Var gather_columns(Tape& t, Var x, const int32_t* index, int64_t count);
 // y[:, j] = x[:, order[j]], or y[:, order[j]] = x[:, j] when `inverse`, for a Var order [d] that holds a permutation of
-// 0 ... d - 1. Error{numeric} when it has another number. It has no gradient.
+// 0 ... d - 1. Error{numeric} if it holds anything else. `order` has no gradient.
 Var permute_columns(Tape& t, Var x, Var order, bool inverse);
 Var concat_columns(Tape& t, Var a, Var b);  // [n, d], [n, e] -> [n, d + e]
 // Axis i of the result is axis order[i] of x; shared memory. transpose: a matrix, or the last two axes.

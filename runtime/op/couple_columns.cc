@@ -1,6 +1,6 @@
-// couple_columns: rows go in blocks, and columns in groups, whose parameters, turned so that a number's rows are one run
-// of memory, stay in L1 between the transposition, the map and its gradient. Exact but for the map itself; gradients of
-// shared parameters are summed within a block, then over blocks in row order.
+// couple_columns processes rows in blocks and columns in groups. The parameters of a group are transposed, so that each
+// one is contiguous over the rows of the block, and stay in L1 between the transposition, the map and its gradient. Only
+// the map itself rounds. Gradients of shared parameters are summed within a block, then over blocks in row order.
 #include <algorithm>
 
 #include "runtime/kernel/binary.h"
@@ -21,7 +21,7 @@ enum { kX, kH };
 constexpr int64_t kBlock = 64;
 
 struct CoupleAttr {
-  const ColumnMap* map;  // borrowed, as the index
+  const ColumnMap* map;  // borrowed, like the index
   const int32_t* index;  // of m columns
   int64_t m;
   bool inverse;
@@ -30,7 +30,7 @@ const ColumnMap& map_of(const Node& n) { return *n.attr<CoupleAttr>().map; }
 const int32_t* index_of(const Node& n) { return n.attr<CoupleAttr>().index; }
 int64_t count_of(const Node& n) { return n.attr<CoupleAttr>().m; }
 bool inverse_of(const Node& n) { return n.attr<CoupleAttr>().inverse; }
-// The same numbers for all rows: [m, per] in any shape.
+// Returns whether all rows share one set of parameters, [m, per] in any shape.
 bool shared(const Node& n) {
   const Dims& h = n.in[kH]->out.shape;
   const int64_t m = count_of(n), per = map_of(n).per();
@@ -58,7 +58,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// Rows [first, first + n) of a few columns, by unit.
+// Rows [first, first + n) of a group of columns, stored by unit.
 template <class T>
 struct Block {
   Block(Tape& t, const Node& node)
@@ -80,7 +80,7 @@ struct Block {
     for (int64_t k = 0; k < columns; ++k)
       for (int64_t i = 0; i < per; ++i) kernel::fill<T>(h.row(j + k)[i], params + (k * per + i) * n, n);
   }
-  // The columns from j of rows of x, by unit.
+  // Copies the group's columns, from j on, of rows of x into `to` by unit.
   void turn(const Rows<T>& x, int64_t j, T* to) {
     const auto from = picked.part(j, columns).read(x, by_row);
     kernel::transpose(n, columns, from.p, from.ld, to, n);
@@ -168,7 +168,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-// Of the inverse x of z, column by column: z' dx = dz - (what the numbers do to z at x).
+// Tangent of the inverse x of z, column by column: z'(x) dx = dz - (dz/dh) dh.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const int64_t rows = n.out.shape[0], m = count_of(n);
   const int32_t* index = index_of(n);

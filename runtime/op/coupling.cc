@@ -56,7 +56,7 @@ Shapes affine_shape(const Node& n) {
   return s;
 }
 
-// Block by block: the numbers between the steps stay in cache.
+// Runs block by block, so that intermediate values stay in cache.
 template <class T>
 void affine_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), h = matrix_of<T>(n.view(kH)), y = matrix_of<T>(n.out);
@@ -115,7 +115,7 @@ void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   });
 }
 
-// Of columns `index`: dz = (dx + x dl) s + dt;  dx = (dz - dt) / s - x dl,  with dl that of log s.
+// On columns `index`: dz = (dx + x dl) s + dt;  dx = (dz - dt) / s - x dl,  with dl the tangent of log s.
 OutputTangents affine_tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<AffineAttr>();
   const Dims rows = {n.out.shape[0], a.m};

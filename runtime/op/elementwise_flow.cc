@@ -30,7 +30,7 @@ Shapes bijection_shape(const Node& n) {
   return s;
 }
 
-// One row: the whole tensor when it is contiguous.
+// Treats a contiguous tensor as one row.
 template <class T>
 void bijection_forward(Tape& t, Node& n) {
   const auto x = runs_of<T>(n.view(kX));
@@ -43,7 +43,7 @@ void bijection_forward(Tape& t, Node& n) {
   kernel::row_sum<T>(log_dy, cols, rows, cols, n.extra->y<T>());
 }
 
-// The gradient of the log-det for every element: that of its row.
+// Broadcasts the row's log-det gradient to its elements.
 template <class T>
 T* spread_rows(Tape& t, const T* gl, int64_t rows, int64_t cols) {
   T* all = t.scratch<T>(rows * cols);
@@ -73,7 +73,7 @@ struct Expanded {
 };
 Expanded expand(Tape& t, const BijectionAttr& f, Var x) {
   const auto of = [&t](Unary g, Var v, double a = 0) { return unary(t, g, v, a); };
-  const auto log_logistic = [&](Var u) {  // of the slope of a sigmoid
+  const auto log_logistic = [&](Var u) {  // log of a sigmoid's slope
     return add(t, of(Unary::log_sigmoid, u), of(Unary::log_sigmoid, scale(t, u, -1)));
   };
   const double a = f.a, width = 1 - 2 * f.b;

@@ -43,16 +43,16 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// a = |u| / sqrt(nu); the square of a large one would overflow.
+// Takes a = |u| / sqrt(nu), because the square of a large u would overflow.
 double log1p_square(double a) { return a < 1e100 ? std::log1p(a * a) : 2 * std::log(a); }
 
 struct Student {
   explicit Student(double log_dof)
-      : nu(student_dof(log_dof)), root(std::sqrt(nu)), normaliser(kernel::gamma_ratio(nu / 2)) {}
+      : nu(student_dof(log_dof)), root(std::sqrt(nu)), normalizer(kernel::gamma_ratio(nu / 2)) {}
   double nu, root;
-  kernel::GammaRatio normaliser;
+  kernel::GammaRatio normalizer;
   double log_density(double u) const {
-    return normaliser.log - kHalfLog2Pi - (nu + 1) / 2 * log1p_square(std::abs(u) / root);
+    return normalizer.log - kHalfLog2Pi - (nu + 1) / 2 * log1p_square(std::abs(u) / root);
   }
   double slope(double u) const {  // d log f / du
     const double a = u / root;
@@ -61,7 +61,7 @@ struct Student {
   double by_log_dof(double u) const {
     const double a = std::abs(u) / root;
     const double share = a < 1e100 ? a * a / (1 + a * a) : 1;
-    return normaliser.slope - nu / 2 * log1p_square(a) + (nu + 1) / 2 * share;
+    return normalizer.slope - nu / 2 * log1p_square(a) + (nu + 1) / 2 * share;
   }
 };
 

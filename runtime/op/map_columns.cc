@@ -1,4 +1,4 @@
-// map_columns: a ColumnMap applied to every column, with parameters by unit. Exact but for the map itself.
+// map_columns applies a ColumnMap to every column, with parameters stored by unit. The only rounding is the map's own.
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/rows.h"
@@ -15,7 +15,7 @@ namespace {
 enum { kX, kH };
 
 struct ColumnsAttr {
-  const ColumnMap* map;  // borrowed, as the order
+  const ColumnMap* map;  // borrowed, like the order
   const int32_t* order;
 };
 const ColumnMap& map_of(const Node& n) { return *n.attr<ColumnsAttr>().map; }

@@ -6,10 +6,10 @@
 // Gradients of the inverse are those of the implicit function at the solution. With w = 0 (|w|^2 below the smallest
 // normal number) the map is the shift by u h(b), and gradients are those of u^ = u.
 //
-// Accuracy: a few ULP of the terms, forwards. The inverse multiplies an error of z by at most 1 + |u^||w| / det: with m
+// Accuracy: forward, a few ULP of the terms. The inverse multiplies an error of z by at most 1 + |u^||w| / det: with m
 // near 0 and a near 0 (a strong contraction), det = h^2 + m h' is small and digits are lost in the same proportion.
 //
-// Everything runs on data by unit, [d, n]: small d is no burden, and a row's bits are its own.
+// All data is stored by unit, [d, n], so small d costs nothing and each row's result is independent of its neighbors.
 #include "runtime/op/planar.h"
 
 #include <algorithm>
@@ -38,11 +38,11 @@ enum { kX, kP };
 const PlanarMap& map_of(const Node& n) { return n.attr<PlanarMap>(); }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
-// Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
+// Layout of the saved memory, with `sets` parameter sets: 1, or one per row.
 template <class T>
 struct Saved {
   int64_t d, n, sets;
-  bool rows;                          // a set for every row
+  bool rows;                          // one set per row
   T *in, *a, *h;                      // the input [d, n]; [n]
   T *s, *minus_s, *q, *m, *k, *uhat;  // w.u, |w|^2, m, k [sets]; u^ [d, sets]
   T* p;                               // [2 d + 1, sets]; copied for `rows` only
@@ -58,7 +58,7 @@ struct Saved {
     in = take(d * n);
     a = take(n);
     h = take(n);
-    s = take(sets);  // s and -s side by side, as m and k: functions of both are one call
+    s = take(sets);  // s and -s are adjacent, like m and k, so that one call computes a function of both
     minus_s = take(sets);
     q = take(sets);
     m = take(sets);
@@ -71,7 +71,7 @@ struct Saved {
   const T* b() const { return p + 2 * d * sets; }
   int64_t m_step() const { return rows ? 1 : 0; }
 
-  // out[r] = offset + sum_j v_j x_j[r], with v of a set and x by unit.
+  // out[r] = offset + sum_j v_j x_j[r], with v from a parameter set and x stored by unit.
   void dots(const T* v, const T* x, const T* offset, T* out) const {
     if (!rows) {
       kernel::gemm_columns<T>(1, n, d, v, d, 1, x, n, out, n, offset ? Into::row_bias : Into::overwrite, offset);
@@ -91,7 +91,7 @@ struct Saved {
     }
     for (int64_t j = 0; j < d; ++j) kernel::mul_add(v + j * n, g, y + j * n, n);
   }
-  // The gradient of v in v_j x_j: out_j = sum_r g[r] x_j[r], or one for every row.
+  // The gradient of v in v_j x_j: out_j = sum_r g[r] x_j[r], or one value per row.
   void products(const T* g, const T* x, T* out) const {
     if (!rows) return kernel::row_dot(x, n, g, 0, d, n, out);
     kernel::fill<T>(0, out, d * n);
@@ -116,7 +116,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// u^ and what it is made of.
+// Computes u^ and its ingredients.
 template <class T>
 void constrain(const Saved<T>& v) {
   if (v.rows) {
@@ -245,7 +245,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-// The map x -> z as ordinary ops, with a set of parameters for every row.
+// The map x -> z as ordinary ops, with one set of parameters per row.
 struct Expanded {
   Var z, log_det;
   Var w, uhat, slope, det;  // [n, d], [n, d]; h'(a) and det [n]
@@ -256,7 +256,7 @@ Expanded expand(Tape& t, const PlanarMap& map, Var x, Var p) {
   p = rows_of_params(t, p, n, 2 * d + 1);
   Var u = slice_columns(t, p, 0, d), w = slice_columns(t, p, d, d);
   Var s = row_dot(t, u, w), q = row_dot(t, w, w);
-  // 1 where w has a direction, else 0 and q = 1: then k = 0, m = 1 and nothing moves with s.
+  // 1 where w is nonzero; else 0, with q = 1, so that k = 0, m = 1 and s has no effect.
   Var has = t.empty({n}), none = t.empty({n});
   with_dtype(t.dtype(), [&]<class T>() {
     for (int64_t i = 0; i < n; ++i) {
@@ -293,7 +293,7 @@ Expanded expand(Tape& t, const PlanarMap& map, Var x, Var p) {
   return {add(t, x, mul(t, uhat, as_column(t, h))), of(Unary::log, det), w, uhat, slope, det};
 }
 
-// Of the inverse x of z: with J = 1 + u^ h' w^T by x, J dx = dz - (what the parameters do at x), by Sherman & Morrison.
+// Tangent of the inverse x of z: J dx = dz - (dz/dp) dp at x, with J = 1 + u^ h' w^T inverted by Sherman & Morrison.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const PlanarMap& map = map_of(n);
   if (!map.inverse) {

@@ -34,14 +34,14 @@ struct RadialAttr {
 bool inverse_of(const Node& n) { return n.attr<RadialAttr>().inverse; }
 bool by_row(const Node& n) { return n.in[kP]->out.shape.rank == 2; }
 
-// Where things lie in the saved memory. `sets` parameter sets: 1, or one for every row.
+// Layout of the saved memory, with `sets` parameter sets: 1, or one per row.
 template <class T>
 struct Saved {
   int64_t d, n, sets;
   bool rows;
   T* offset;     // input - x0, by unit [d, n]
   T *r, *s, *q;  // [n]
-  T *alpha, *b;  // [sets], side by side
+  T *alpha, *b;  // [sets], adjacent
   static int64_t size(int64_t d, int64_t n, bool rows) {
     return checked_add(checked_mul(checked_add(d, 3), n), 2 * (rows ? n : 1));
   }
@@ -94,7 +94,7 @@ void columns(Binary op, const Saved<T>& v, const T* x, const T* b, T* y) {
   }
 }
 
-// |offset|. A square that overflows counts as a very large radius: nothing is to be seen of alpha and beta there.
+// |offset|. A square that overflows counts as a very large radius, where alpha and beta no longer have an effect.
 template <class T>
 void radius(const Saved<T>& v, T* r) {
   kernel::fill<T>(0, r, v.n);
@@ -122,7 +122,7 @@ void forward(Tape& t, Node& node) {
   for (int64_t j = 0; j < d; ++j) kernel::binary(Binary::mul, v.offset + j * n, factor, out + j * n, n);
   columns(Binary::add, v, out, p, out);
   kernel::transpose(d, n, out, n, z.p, z.ld);
-  kernel::unary<T>(Unary::log, 0, v.s, log_s, 2 * n);  // s and q lie side by side
+  kernel::unary<T>(Unary::log, 0, v.s, log_s, 2 * n);  // s and q are adjacent
   if (d > 1) {
     kernel::scale<T>(static_cast<T>(d - 1), log_s, log_s, n);
     kernel::binary<T>(Binary::add, log_s, log_q, log_q, n);
@@ -132,7 +132,7 @@ void forward(Tape& t, Node& node) {
 
 // With o = x - x0, z = x0 + s o:  gs = gz.o,  gr, g_alpha, gB from s and log_det,  go = s gz + (gr/r) o.
 // With o = z - x0, x = x0 + o/s:  gs = -(gx.o)/s^2; r is the root of r s(r) = R, so gR = gr/q and g_alpha, gB get
-// -gR r (ds/d alpha, ds/dB) more;  go = gx/s + (gR/R) o.
+// an additional -gR r (ds/d alpha, ds/dB);  go = gx/s + (gR/R) o.
 // In both gx or gz = go, and g_x0 = g_out - go.
 template <class T>
 void vjp(Tape& t, Node& node, const InputGrads& grads) {
@@ -195,7 +195,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
   }
 }
 
-// The map x -> z as ordinary ops, with a set of parameters for every row. At x = x0 the radius has no slope, as in vjp.
+// The map x -> z as ordinary ops, one set of parameters per row. At x = x0 the slope of the radius is 0, as in vjp.
 struct Expanded {
   Var z, log_det;
   Var offset, square, s, q;  // x - x0 [n, d]; |x - x0|^2, or 1 at x0, s and q [n]
@@ -226,7 +226,7 @@ Expanded expand(Tape& t, Var x, Var p) {
   return {z, log_det, offset, square, s, q};
 }
 
-// Of the inverse x of z: by x, the map stretches the direction of x - x0 by q and those across by s.
+// Tangent of the inverse x of z: dz/dx stretches the direction of x - x0 by q and directions orthogonal to it by s.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (!inverse_of(n)) {
     const Expanded e = expand(t, n.in[kX], n.in[kP]);

@@ -75,7 +75,8 @@ struct nf_session {
 struct nf_trainer {
   std::shared_ptr<libnf::ModelState> model;
   std::unique_ptr<libnf::Trainer> trainer;
-  uint64_t generation = 0;  // of the model after this trainer's last write
+  uint64_t generation = 0;                // of the model after this trainer's last write
+  mutable std::atomic<bool> busy{false};  // a call is running
   ~nf_trainer();
 };
 struct nf_table {

@@ -16,6 +16,22 @@ nf_trainer::~nf_trainer() { model->has_trainer.store(false); }
 
 namespace {
 
+// Held by every call while it uses the trainer, so that a second thread gets an error instead of sharing its memory.
+// Callbacks of nf_train_run are called without it: they may call the trainer.
+class Use {
+ public:
+  explicit Use(const nf_trainer& t) : busy_(t.busy) {
+    if (busy_.exchange(true, std::memory_order_acquire))
+      fail(Code::state, "trainer in use by another thread; only one call at a time may use it");
+  }
+  ~Use() { busy_.store(false, std::memory_order_release); }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
+
 // Another writer than this trainer changed the parameters.
 void see_changes(nf_trainer& t) {
   const uint64_t now = t.model->generation.load();
@@ -106,6 +122,7 @@ nf_step_info info_of(const StepResult& r, std::chrono::steady_clock::time_point 
 
 nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
   const auto begin = std::chrono::steady_clock::now();
+  const Use use(t);
   const TrainingRows rows = rows_of(t, batch);
   see_changes(t);
   const Changing changing(t);
@@ -159,6 +176,7 @@ nf_status nf_trainer_create(nf_model* m, const nf_options* options, const nf_col
 nf_status nf_trainer_set_target(nf_trainer* t, const nf_target* target, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     need(target, "target");
     const ObjectiveKind& kind = t->trainer->objective().kind();
     if (!kind.target)
@@ -219,6 +237,7 @@ nf_status nf_train_run(nf_trainer* t, const nf_source* source, uint64_t max_step
 nf_status nf_trainer_observe(nf_trainer* t, double validation_loss, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     t->trainer->observe_validation(validation_loss);
   });
 }
@@ -226,6 +245,7 @@ nf_status nf_trainer_observe(nf_trainer* t, double validation_loss, nf_error* er
 nf_status nf_trainer_save(const nf_trainer* t, const char* path, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     need(path, "path");
     check_savable(*t);
     AtomicFile file(path);
@@ -237,6 +257,7 @@ nf_status nf_trainer_save(const nf_trainer* t, const char* path, nf_error* err) 
 nf_status nf_trainer_save_stream(const nf_trainer* t, nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     if (!write) fail(Code::argument, "write is NULL");
     check_savable(*t);
     CallbackSink sink(write, user);
@@ -247,6 +268,7 @@ nf_status nf_trainer_save_stream(const nf_trainer* t, nf_write_fn write, void* u
 nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     need(path, "path");
     const FileBytes file = FileBytes::read(t->model->runtime->allocator(), path);
     const Changing changing(*t);
@@ -257,6 +279,7 @@ nf_status nf_trainer_restore(nf_trainer* t, const char* path, nf_error* err) NF_
 nf_status nf_trainer_restore_memory(nf_trainer* t, const void* bytes, size_t n, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     if (!bytes) fail(Code::argument, "bytes is NULL");
     const Changing changing(*t);
     read_checkpoint({static_cast<const std::byte*>(bytes), n}, *t->model->model, t->model->notes, *t->trainer);
@@ -264,12 +287,16 @@ nf_status nf_trainer_restore_memory(nf_trainer* t, const void* bytes, size_t n, 
 }
 
 nf_status nf_trainer_set_lr(nf_trainer* t, const char* group, double lr, nf_error* err) NF_NOEXCEPT {
-  return guard(err, [&] { need(t, "trainer").trainer->set_lr(group, lr); });
+  return guard(err, [&] {
+    const Use use(need(t, "trainer"));
+    t->trainer->set_lr(group, lr);
+  });
 }
 
 nf_status nf_trainer_restart(nf_trainer* t, int32_t keep_moments, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     if (keep_moments != 0 && keep_moments != 1)
       fail(Code::argument, "keep_moments is %d, expected 0 or 1", keep_moments);
     const Changing changing(*t);
@@ -281,6 +308,7 @@ nf_status nf_trainer_evaluate(nf_trainer* t, const nf_batch* batch, double* loss
                               nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     need(loss, "loss");
     const TrainingRows rows = rows_of(*t, batch);
     see_changes(*t);
@@ -294,6 +322,7 @@ nf_status nf_trainer_accumulate(nf_trainer* t, const nf_batch* batch, const nf_c
                                 nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     HostCotangents cotangents;
     const TrainingRows rows = rows_of(*t, batch, c, &cotangents);
     see_changes(*t);
@@ -305,6 +334,7 @@ nf_status nf_trainer_accumulate(nf_trainer* t, const nf_batch* batch, const nf_c
 nf_status nf_trainer_apply(nf_trainer* t, double loss, nf_step_info* info, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     if (info) struct_size(info, "info");
     const auto begin = std::chrono::steady_clock::now();
     see_changes(*t);
@@ -315,12 +345,16 @@ nf_status nf_trainer_apply(nf_trainer* t, double loss, nf_step_info* info, nf_er
 }
 
 nf_status nf_trainer_discard(nf_trainer* t, nf_error* err) NF_NOEXCEPT {
-  return guard(err, [&] { need(t, "trainer").trainer->discard(); });
+  return guard(err, [&] {
+    const Use use(need(t, "trainer"));
+    t->trainer->discard();
+  });
 }
 
 nf_status nf_trainer_use_average(nf_trainer* t, int32_t on, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(t, "trainer");
+    const Use use(*t);
     if (on != 0 && on != 1) fail(Code::argument, "on is %d, expected 0 or 1", on);
     const Changing changing(*t);
     t->trainer->use_average(on == 1);

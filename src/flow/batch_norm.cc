@@ -43,7 +43,7 @@ class BatchNorm final : public Layer {
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
-    const Mapped y = s.batch ? batch_normalise(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
+    const Mapped y = s.batch ? batch_normalize(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
                              : libnf::affine(t, x, log_deviation(s), s.param(mean_), true);
     if (!config_.affine) return y;
     const Mapped z = libnf::affine(t, y.y, log_weight(s), s.param(bias_), false);

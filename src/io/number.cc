@@ -42,6 +42,25 @@ std::string shown_number(double value) {
   return text;
 }
 
+std::string hex_number(double value) {
+  char digits[32];
+  const auto [end, ec] = std::to_chars(digits, digits + sizeof digits, std::abs(value), std::chars_format::hex);
+  return std::string(std::signbit(value) ? "-" : "") + (std::isfinite(value) ? "0x" : "") + std::string(digits, end);
+}
+
+bool parse_hex_number(std::string_view text, double* value) {
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (text.starts_with("0x")) text.remove_prefix(2);
+  if (text.empty() || text[0] == '-') return false;
+  std::string digits(text);
+  std::replace(digits.begin(), digits.end(), ',', '.');
+  const char* last = digits.data() + digits.size();
+  const auto [end, ec] = std::from_chars(digits.data(), last, *value, std::chars_format::hex);
+  if (negative) *value = -*value;
+  return ec == std::errc() && end == last;
+}
+
 std::string_view trimmed(std::string_view text) {
   const size_t from = text.find_first_not_of(" \t\r");
   if (from == std::string_view::npos) return {};

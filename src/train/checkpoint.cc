@@ -1,30 +1,22 @@
 #include "src/train/checkpoint.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "src/io/json.h"
+#include "src/io/number.h"
 
 namespace libnf {
 namespace {
 
 const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
 
-// Formats a number as a hexadecimal float in a string: exact, and works for infinity, which JSON cannot represent.
-std::string exact(double v) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%a", v);
-  return text;
-}
-
+// Reads a number that is a string, because JSON has no exact form of it and none of infinity.
 double number(const Json* v, const char* key) {
   const std::string* text = v ? v->string() : nullptr;
   if (!text) fail(Code::format, "checkpoint: \"%s\" is missing", key);
-  char* end;
-  const double number = std::strtod(text->c_str(), &end);
-  if (text->empty() || *end) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
+  double number;
+  if (!parse_hex_number(*text, &number)) fail(Code::format, "checkpoint: \"%s\" is not a number", key);
   return number;
 }
 double number(const Json& j, const char* key) { return number(j.find(key), key); }
@@ -57,8 +49,8 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
   const PlateauState& p = now.plateau;
   Json state = {{"step", now.step},
                 {"optimizer", optimizer_name(trainer.config())},
-                {"plateau_best", exact(p.best)},
-                {"plateau_factor", exact(p.factor)},
+                {"plateau_best", hex_number(p.best)},
+                {"plateau_factor", hex_number(p.factor)},
                 {"plateau_bad", p.bad},
                 {"row_work", now.cut.work},
                 {"block_rows", now.cut.block_rows}};
@@ -67,7 +59,7 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
   if (now.older_steps) state["older_steps"] = now.older_steps;
   if (!now.rates.empty()) {
     Json rates = Json::Array();
-    for (const double lr : now.rates) rates.append(exact(lr));
+    for (const double lr : now.rates) rates.append(hex_number(lr));
     state["rates"] = std::move(rates);
   }
   extra.checkpoint = state.dump();

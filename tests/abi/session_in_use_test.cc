@@ -1,5 +1,5 @@
-// A session that is in use by another thread: every entry point fails with NF_ERR_STATE and changes nothing, the call
-// that was first is not disturbed, and the session is free again afterwards, also after a call that failed.
+// A session or trainer that is in use by another thread: every entry point fails with NF_ERR_STATE and changes nothing,
+// the call that was first is not disturbed, and the handle is free again afterwards, also after a call that failed.
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -138,6 +138,43 @@ TEST_F(SessionInUse, TurnsAreNoConflict) {
   nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
   EXPECT_TRUE(ok(nf_importance(s.get(), own.get(), 1, 0, 50, nullptr, nullptr, nullptr, &info, &e), e));
   EXPECT_NEAR(info.log_z, 0, 1e-5);
+}
+
+TEST_F(SessionInUse, SoDoesATrainer) {
+  Tensor x = banana(kRows), few = banana(10, 2), cot({10});
+  const Batch batch(x.view()), small(few.view());
+  const Trainer t = trainer(m.get());
+  ASSERT_TRUE(ok(nf_train_step(t.get(), batch, nullptr, &e), e));
+  gate.arm();
+  nf_status first_status = NF_ERR_INTERNAL;
+  std::thread other([&] { first_status = nf_train_step(t.get(), batch, nullptr, nullptr); });
+  gate.wait_until_held();
+  constexpr char kSays[] = "trainer in use by another thread; only one call at a time may use it";
+  const nf_write_fn write = [](void*, const void*, size_t) { return 0; };
+  double loss = 7;
+  nf_cotangents c = NF_COTANGENTS_INIT;
+  c.log_prob = cot.view();
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_train_step(t.get(), small, nullptr, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_evaluate(t.get(), small, &loss, nullptr, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_observe(t.get(), 1, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_save_stream(t.get(), write, nullptr, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restore_memory(t.get(), "x", 1, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_set_lr(t.get(), "", 1e-4, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_restart(t.get(), 0, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_accumulate(t.get(), small, &c, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_apply(t.get(), 1, nullptr, &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_discard(t.get(), &e), e, kSays));
+  EXPECT_TRUE(failed(NF_ERR_STATE, nf_trainer_use_average(t.get(), 1, &e), e, kSays));
+  EXPECT_EQ(loss, 7);
+  gate.release();
+  other.join();
+  EXPECT_EQ(first_status, NF_OK);
+  EXPECT_EQ(nf_trainer_step_count(t.get()), 2u);
+  // The calls that were refused left no trace.
+  const Model twin = model(rt.get());
+  const Trainer alone = trainer(twin.get());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(ok(nf_train_step(alone.get(), batch, nullptr, &e), e));
+  EXPECT_EQ(nf_model_hash(m.get()), nf_model_hash(twin.get()));
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ NF_BENCH(film);
 
 void batch_norm(benchmark::State& state) {
   run(state, {{state.range(0), state.range(1)}},
-      [](Tape& t, Var* in) { return batch_normalise(t, in[0], nullptr, 1e-3, true); });
+      [](Tape& t, Var* in) { return batch_normalize(t, in[0], nullptr, 1e-3, true); });
 }
 NF_BENCH(batch_norm);
 

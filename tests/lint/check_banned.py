@@ -13,6 +13,7 @@ CALLS = {
     'touches the environment': 'getenv secure_getenv setenv putenv unsetenv',
     'changes the state of the host': 'setlocale signal sigaction fesetround fesetenv feenableexcept feholdexcept',
     'keeps hidden state (use the counter-based generator)': 'rand srand random srandom drand48',
+    'depends on the locale of the host (src/io/number.h does not)': 'strtod strtof strtold atof stod stof scanf sscanf',
     'is not thread-safe (fail_os appends the text)': 'strerror',
 }
 WHY = {name: why for why, names in CALLS.items() for name in names.split()}
@@ -43,7 +44,7 @@ def cases():
             'kernel::rand(key);', '[[gnu::format(printf, 2, 3)]] void fail();', 'int n = 1\'000; char q = \'"\'; int m = 2\'000;',
             "char q = '\\''; // abort()", 'my_abort(); aborted(); brand(x);']
     bad = ['abort();', 'std::abort ();', '::exit(1);', '_exit(1);', 'if (x) printf("x");', 'std::fprintf(f, "x");', 'puts("x");',
-           'putchar(c);', 'std::cout << x;', 'cerr << x;', 'std::clog.flush();', 'std::getenv("X");', 'assert(x);', 'setlocale(a, b);',
+           'putchar(c);', 'std::cout << x;', 'cerr << x;', 'std::clog.flush();', 'std::getenv("X");', 'assert(x);', 'setlocale(a, b);', 'std::stod(s);', 'strtod(s, &e);',
            'std::signal(1, f);', 'x = rand();', 'fesetround(0);', 'thread_local int x;', 'strerror(e);', '#include <iostream>',
            'f("//"); abort();', '/* a */ abort(); /* b */', 'fwrite(b, 1, n, stderr);', 'HWY_ASSERT(x);', "char q = '\"'; abort(); // \""]
     return ([('allowed: ' + code, one(code), None) for code in fine] +

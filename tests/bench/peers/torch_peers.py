@@ -70,7 +70,7 @@ def normflows_flow(model):
 
 
 class Ring:
-    """log density of U1, not normalised: a ring of radius 4 with two bright sides."""
+    """log density of U1, not normalized: a ring of radius 4 with two bright sides."""
     def log_prob(self, z):
         radial = -0.5 * ((z.norm(dim=1) - 4) / 0.4) ** 2
         return radial + torch.logaddexp(-0.5 * ((z[:, 0] - 2) / 0.8) ** 2, -0.5 * ((z[:, 0] + 2) / 0.8) ** 2)

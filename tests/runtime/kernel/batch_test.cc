@@ -72,13 +72,13 @@ TYPED_TEST(BatchKernel, Terms) {
   });
 }
 
-TYPED_TEST(BatchKernel, NormalisesInDouble) {
+TYPED_TEST(BatchKernel, NormalizesInDouble) {
   using T = TypeParam;
   on_every_layout<T>(2, [](const std::vector<Matrix<T>>& in, Matrix<T>& y) {
     const int64_t rows = y.rows().rows, cols = y.rows().cols;
     const std::vector<double> mean = numbers(cols, -1), rate = numbers(cols, 0.1);
     const auto at = [](const auto& v, int64_t c) { return v[static_cast<size_t>(c)]; };
-    kernel::normalise_rows<T>(in[0].rows(), mean.data(), rate.data(), y.rows());
+    kernel::normalize_rows<T>(in[0].rows(), mean.data(), rate.data(), y.rows());
     y.expect([&](int64_t r, int64_t c, T) {
       return static_cast<T>(rounded(static_cast<double>(in[0](r, c)) - at(mean, c)) * at(rate, c));
     });
@@ -87,7 +87,7 @@ TYPED_TEST(BatchKernel, NormalisesInDouble) {
     std::vector<double> weights(static_cast<size_t>(rows));
     for (size_t r = 0; r < weights.size(); ++r) weights[r] = r % 3 == 1 ? 0 : 0.5;
     for (const double* weight : {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
-      kernel::normalise_grad_rows<T>(weight, in[0].rows(), in[1].rows(), rates.data(), shift.data(), slope.data(),
+      kernel::normalize_grad_rows<T>(weight, in[0].rows(), in[1].rows(), rates.data(), shift.data(), slope.data(),
                                      y.rows());
       y.expect([&](int64_t r, int64_t c, T old) {
         if (weight && !(weight[r] > 0)) return old;

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
 #include <string>
 
 #include "src/io/quote.h"
@@ -60,6 +64,27 @@ TEST(Number, MessagesShowWholeNumbersAsSuch) {
   for (const auto& [value, text] : cases) EXPECT_EQ(shown_number(value), text);
   EXPECT_EQ(shown_number(INFINITY), "inf");
   EXPECT_NE(shown_number(NAN).find("nan"), std::string::npos);
+}
+
+// Checkpoints hold such numbers as strings; version 0.1 wrote them with the point of the host's locale.
+TEST(Number, Hexadecimal) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const double v : {0.0, -0.0, 1.0, -1.5, 0.1, 1e300, 5e-324, -2.2250738585072014e-308, inf, -inf}) {
+    char expected[40];
+    std::snprintf(expected, sizeof expected, "%a", v);
+    double back = 7;
+    ASSERT_TRUE(parse_hex_number(hex_number(v), &back)) << hex_number(v);
+    EXPECT_EQ(std::bit_cast<uint64_t>(back), std::bit_cast<uint64_t>(v)) << hex_number(v);
+    ASSERT_TRUE(parse_hex_number(expected, &back)) << expected;
+    EXPECT_EQ(back, v) << expected;
+  }
+  EXPECT_EQ(hex_number(-12), "-0x1.8p+3");
+  EXPECT_EQ(hex_number(inf), "inf");
+  double v;
+  ASSERT_TRUE(parse_hex_number("0x1,8p+3", &v));
+  EXPECT_EQ(v, 12);
+  for (const char* text : {"", "-", "--0x1p+0", "0x", "0x1p+0 ", "0x1p+0x", "0x1p+99999", "one"})
+    EXPECT_FALSE(parse_hex_number(text, &v)) << text;
 }
 
 TEST(Number, Others) {

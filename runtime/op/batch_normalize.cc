@@ -1,7 +1,8 @@
-// Columns to mean 0 and variance 1 over a batch (Ioffe & Szegedy 2015, algorithm 1), with N rows and r = (v + eps)^-1/2:
+// Normalizes columns to mean 0 and variance 1 over a batch of N rows (Ioffe & Szegedy 2015, algorithm 1). With
+// r = (v + eps)^-1/2:
 //   z = (x - m) r,  v = sum (x - m)^2 / (N - 1) or / N,  log_det = sum_j log r_j
 //   gx = r (gz - sum gz / N - z (sum gz z + sum g_log_det) / (N - 1 or N)),  sums over the rows of the batch
-// The statistics are in double, and so is x - m: columns far from 0 lose nothing.
+// The statistics and x - m are computed in float64, so columns far from 0 lose no digits.
 #include <algorithm>
 #include <cmath>
 
@@ -16,12 +17,12 @@
 namespace libnf {
 namespace {
 
-struct BatchNormaliseAttr {
+struct BatchNormalizeAttr {
   const BatchPart* part;  // borrowed; nullptr: the rows of x are the batch
   double eps;
   bool biased;
 };
-const BatchPart* part_of(const Node& n) { return n.attr<BatchNormaliseAttr>().part; }
+const BatchPart* part_of(const Node& n) { return n.attr<BatchNormalizeAttr>().part; }
 
 Shapes shape(const Node& n) {
   need_rank(n, 0, 2);
@@ -34,7 +35,7 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// Statistics of x alone, in scratch.
+// Statistics of x, in scratch memory.
 ColumnStats own_stats(Tape& t, const View& x) {
   const int64_t d = x.shape[1];
   const auto n = static_cast<double>(x.shape[0]);
@@ -49,7 +50,7 @@ ColumnStats own_stats(Tape& t, const View& x) {
 }
 
 double divisor_of(const Node& n, double rows) {
-  return std::max(rows - (n.attr<BatchNormaliseAttr>().biased ? 0 : 1), 1.0);
+  return std::max(rows - (n.attr<BatchNormalizeAttr>().biased ? 0 : 1), 1.0);
 }
 
 template <class T>
@@ -61,12 +62,12 @@ void forward(Tape& t, Node& n) {
   double* r = t.scratch<double>(x.cols);
   double log_det = 0;
   for (int64_t j = 0; j < x.cols; ++j) {
-    const double v = s.squares[j] / divisor_of(n, s.rows) + n.attr<BatchNormaliseAttr>().eps;
+    const double v = s.squares[j] / divisor_of(n, s.rows) + n.attr<BatchNormalizeAttr>().eps;
     r[j] = 1 / std::sqrt(v);
     rate[j] = static_cast<T>(r[j]);
     log_det -= std::log(v) / 2;
   }
-  kernel::normalise_rows<T>(x, s.mean, r, z);
+  kernel::normalize_rows<T>(x, s.mean, r, z);
   kernel::fill<T>(static_cast<T>(log_det), n.extra->y<T>(), x.rows);
 }
 
@@ -99,7 +100,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::fill<T>(0, zeros, d);
     above = shared_row(zeros, z.rows, d);
   }
-  kernel::normalise_grad_rows<T>(weight, above, z, rate, shift, slope, gx);
+  kernel::normalize_grad_rows<T>(weight, above, z, rate, shift, slope, gx);
 }
 
 template <class T>
@@ -110,35 +111,35 @@ void grad_sums(const Tape& t, const Node& n, const double* weight, double* out) 
   if (gl) kernel::column_sums<T>(weight, {gl, z.rows, 1, 1}, out + 2 * z.cols);
 }
 
-// Through the statistics, as the gradient goes. A part of a batch would need the sums of the other tapes.
+// Differentiates through the statistics, as vjp does. A part of a batch would need the sums of the other tapes.
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   if (part_of(n)) fail(Code::unsupported, "jvp: op '%s' has no tangent rule for rows on several tapes", n.op->name);
   const int64_t rows = n.out.shape[0];
   Var away = sub(t, n.in[0], mean_first(t, n.in[0]));
   Var variance = scale(t, sum_first(t, unary(t, Unary::square, away)), 1 / divisor_of(n, static_cast<double>(rows)));
-  Var rate = unary(t, Unary::rsqrt, add_scalar(t, variance, n.attr<BatchNormaliseAttr>().eps));
+  Var rate = unary(t, Unary::rsqrt, add_scalar(t, variance, n.attr<BatchNormalizeAttr>().eps));
   return {d.of(mul(t, away, rate)), spread(t, d.of(sum(t, unary(t, Unary::log, rate))), {rows})};
 }
 
-const Op kBatchNormalise = {"batch_normalise", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
+const Op kBatchNormalize = {"batch_normalize", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 // "md" rather than "nd": rows are not independent.
 const OpCase kCases[] = {
-    {"batch_normalise",
+    {"batch_normalize",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.1, false).y; }},
-    {"batch_normalise_biased",
+     [](Tape& t, const Var* in) { return batch_normalize(t, in[0], nullptr, 0.1, false).y; }},
+    {"batch_normalize_biased",
      {{"md"}},
-     [](Tape& t, const Var* in) { return batch_normalise(t, in[0], nullptr, 0.3, true).y; }},
+     [](Tape& t, const Var* in) { return batch_normalize(t, in[0], nullptr, 0.3, true).y; }},
 };
 
 }  // namespace
 
-extern const OpFamily family_batch_normalise;
-const OpFamily family_batch_normalise = {"batch_normalise", kCases, std::size(kCases)};
+extern const OpFamily family_batch_normalize;
+const OpFamily family_batch_normalize = {"batch_normalize", kCases, std::size(kCases)};
 
-Mapped batch_normalise(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
-  Var z = t.record(kBatchNormalise, {x}, BatchNormaliseAttr{part, eps, biased});
+Mapped batch_normalize(Tape& t, Var x, BatchPart* part, double eps, bool biased) {
+  Var z = t.record(kBatchNormalize, {x}, BatchNormalizeAttr{part, eps, biased});
   if (part) part->node = z;
   return mapped(z);
 }
