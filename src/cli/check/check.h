@@ -13,7 +13,7 @@
 
 namespace cli {
 
-enum class Verdict { ok, look, fail, none };
+enum class Verdict { none, ok, look, fail };
 
 struct Finding {
   std::string name;
@@ -38,18 +38,22 @@ class CheckedModel {
     std::vector<double> x, log_prob;
   };
   Samples sample(int64_t n, uint64_t seed) const;  // cycles through the contexts of the rows
+  Samples sample_of(int64_t n, uint64_t seed, const std::vector<double>& context) const;  // of one context
+  std::vector<double> base(int64_t n, uint64_t seed) const;  // draws of the base, with the same contexts
 
   std::vector<double> contexts(int64_t n, int64_t first = 0) const;  // for n rows from row `first` on; may be empty
   std::vector<double> one_context(int64_t row) const;                // for one row
   std::vector<double> row(int64_t r) const;
   std::vector<double> log_probs_of_data() const { return log_probs(session_, data_); }  // all rows
+  std::vector<double> log_probs_of(Data& data) const { return log_probs(session_, data); }
   // log |det| of a square matrix, as a layer of the library computes it.
   double log_abs_det(const std::vector<double>& matrix) const;
 
   nf::ModelInfo info;
-  std::vector<double> x;       // an evenly spaced subset: [rows, event_size]
-  std::vector<double> c;       // their contexts, one shared context, or empty
-  std::vector<double> spread;  // standard deviation of each column; 1 for a constant
+  std::vector<double> x;           // an evenly spaced subset: [rows, event_size]
+  std::vector<double> c;           // their contexts, one shared context, or empty
+  std::vector<std::string> names;  // of the columns; may be empty
+  std::vector<double> spread;      // standard deviation of each column; 1 for a constant
   int64_t rows = 0;
   bool iterates = false;  // some layer inverts by iteration
   double epsilon() const { return info.dtype == NF_F64 ? 2.2e-16 : 1.2e-7; }
@@ -71,8 +75,16 @@ Finding check_float32(const CheckedModel& s);
 Finding check_mass(const CheckedModel& s, uint64_t seed);
 Finding check_stress(const CheckedModel& s);
 Finding check_samples(const CheckedModel& s, uint64_t seed);
-// Compares the mean log-likelihoods that check_data_rows and check_samples found for the data and for samples.
-Finding check_fit(const CheckedModel& s, const Finding& data, const Finding& samples);
+// Compares the log-likelihoods of the data with those of samples; `data` and `samples` are what check_data_rows and
+// check_samples found.
+Finding check_fit(const CheckedModel& s, const Finding& data, const Finding& samples, uint64_t seed);
+// Compares the log-likelihoods of the data with those of the rows of `file`, which the model was trained on.
+Finding check_training(const CheckedModel& s, const Finding& data, const Summary& training, const std::string& file);
+Finding check_latents(const CheckedModel& s, uint64_t seed);
+Finding check_columns(const CheckedModel& s, uint64_t seed);
+Finding check_neighbors(const CheckedModel& s, uint64_t seed);
+Finding check_copies(const CheckedModel& s, uint64_t seed);
+Finding check_conditionals(const CheckedModel& s, uint64_t seed);
 Finding check_sample_densities(const CheckedModel& s, uint64_t seed);
 Finding check_single_rows(const CheckedModel& s);
 // Reports what nf fit-target noted in a model that it wrote. Rows cannot show a part of the target the model never

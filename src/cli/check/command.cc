@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 struct CheckArgs {
   std::string model;
-  DataPaths paths;
+  DataPaths paths, training;
   int64_t rows = 2000;
   uint64_t seed = 0;
   bool json = false;
@@ -103,7 +103,18 @@ int check(const CheckArgs& a) {
   run_exact("mass", [&] { return check_mass(subject, a.seed); });
   run("stress", [&] { return check_stress(subject); });
   take(samples);
-  if (scored) take(check_fit(subject, rows, samples));
+  if (scored) take(check_fit(subject, rows, samples, a.seed));
+  run("latents", [&] { return check_latents(subject, a.seed); });
+  run("columns", [&] { return check_columns(subject, a.seed); });
+  run("neighbors", [&] { return check_neighbors(subject, a.seed); });
+  run("copies", [&] { return check_copies(subject, a.seed); });
+  if (info.context_size) run("conditionals", [&] { return check_conditionals(subject, a.seed); });
+  if (!a.training.data.empty() && !rows.numbers.empty()) {
+    Data training = open_data(runtime, a.training, *a.settings, info.dtype, column_names(model));
+    check_data(training, a.training, info.event_size, info.context_size);
+    run("overfit",
+        [&] { return check_training(subject, rows, summarize(subject.log_probs_of(training)), a.training.data); });
+  }
   if (const Json notes = fit_notes(model); !notes.is_null()) take(check_target(notes));
   run("sample log-prob", [&] { return check_sample_densities(subject, a.seed); });
   run("one row", [&] { return check_single_rows(subject); });
@@ -150,6 +161,8 @@ void add_check(CLI::App& app, Action& action) {
   cmd->add_option("--context-columns", a->paths.context_columns,
                   "context columns of the data file (or of --context); all others are data unless --columns is given")
       ->type_name("A,B,..");
+  cmd->add_option("--train", a->training.data, "the rows that the model was trained on: tells whether it overfits them")
+      ->type_name("FILE");
   cmd->add_option("--rows", a->rows, "rows to examine closely (2000); every row is scored")
       ->check(at_least(1))
       ->type_name("N");
@@ -158,14 +171,20 @@ void add_check(CLI::App& app, Action& action) {
   a->settings = Settings::flags(*cmd, {"table", "runtime", "load"}, {"dtype", "columns"}, {"session"});
   cmd->footer(
       "Each line is ok, look (take a closer look) or FAIL; - has no verdict. Exit code 1 if any check fails.\n"
-      "Judged: whether the numbers are right (inverse, log-det, mass, samples), and whether the model fits, by "
-      "comparing "
-      "the mean log-likelihood of the data with that of its own samples. Not judged: whether another model fits "
-      "better, "
-      "or the shape of single columns, which `nf plot samples --data` shows. For a model from nf fit-target, the line "
+      "Judged: whether the numbers are right (inverse, log-det, mass, samples), and whether the model's distribution "
+      "is "
+      "that of the data: log-likelihoods of rows and samples, latents against the base, columns and correlations, "
+      "nearest "
+      "neighbors, copies of rows, latents within quarters of each context column, and with --train, overfitting. A "
+      "verdict "
+      "needs a difference that is significant for the number of rows and large enough to matter; more --rows see "
+      "smaller "
+      "ones. Give held-out rows: rows the model was trained on hide overfitting. For a model from nf fit-target, the "
+      "line "
       "target reports log Z, reverse KL and effective samples of the fit.\n\n"
       "Examples:\n"
       "  nf check power.safetensors --data test.npy\n"
+      "  nf check power.safetensors --data test.npy --train train.npy\n"
       "  nf check power.safetensors --data test.npy --json | jq .verdict");
   cmd->callback([a, &action] { action = [a] { return check(*a); }; });
 }

@@ -11,38 +11,9 @@
 namespace cli {
 namespace {
 using Clock = std::chrono::steady_clock;
-constexpr int64_t kGridRows = 1 << 16;  // per call
 
 int64_t samples_for(const CheckedModel& s) {
   return std::clamp<int64_t>((int64_t{1} << 21) / s.info.event_size, 100, 10'000);
-}
-
-struct Box {
-  std::vector<double> low, high;
-  std::string words() const {
-    std::string out;
-    for (size_t j = 0; j < low.size(); ++j) out += text("%s[%.3g, %.3g]", j ? " x " : "", low[j], high[j]);
-    return out;
-  }
-};
-
-// Integrates exp(log_prob) over the box by the midpoint rule.
-double integral(const CheckedModel& s, const Box& box, int64_t per_axis, const std::vector<double>& context) {
-  const auto dims = static_cast<size_t>(s.info.event_size);
-  double cell = 1, sum = 0;
-  for (size_t j = 0; j < dims; ++j) cell *= (box.high[j] - box.low[j]) / static_cast<double>(per_axis);
-  const int64_t all = dims == 1 ? per_axis : per_axis * per_axis;
-  std::vector<double> points;
-  for (int64_t i = 0; i < all; ++i) {
-    for (size_t j = 0; j < dims; ++j) {
-      const auto k = static_cast<double>(j == 0 ? i % per_axis : i / per_axis);
-      points.push_back(box.low[j] + (k + 0.5) / static_cast<double>(per_axis) * (box.high[j] - box.low[j]));
-    }
-    if (static_cast<int64_t>(points.size() / dims) < kGridRows && i + 1 < all) continue;
-    for (const double v : s.log_prob(points, context)) sum += std::exp(v);
-    points.clear();
-  }
-  return sum * cell;
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -88,60 +59,6 @@ Finding check_data_rows(const CheckedModel& s) {
   f.numbers = {
       {"rows", all.rows}, {"nonfinite", all.nonfinite}, {"mean", all.mean}, {"two_standard_errors", all.two_errors},
       {"min", all.min},   {"median", all.median},       {"max", all.max}};
-  return f;
-}
-
-Finding check_mass(const CheckedModel& s, uint64_t seed) {
-  const auto dims = static_cast<size_t>(s.info.event_size);
-  Finding f{"mass", Verdict::none, {}, {}};
-  if (dims > 2) {
-    f.message = "not integrated: grids are used for one or two columns, and the model has " + std::to_string(dims);
-    f.numbers = {{"integrated", false}};
-    return f;
-  }
-  const std::vector<double> context = s.one_context(0);
-  // Start with the bounding box of samples and data, enlarged by half its size on every side.
-  std::vector<double> points = s.sample(10'000, seed).x;
-  if (context.empty()) points.insert(points.end(), s.x.begin(), s.x.end());
-  Box box{std::vector<double>(dims, std::numeric_limits<double>::infinity()),
-          std::vector<double>(dims, -std::numeric_limits<double>::infinity())};
-  for (size_t i = 0; i < points.size(); ++i)
-    if (std::isfinite(points[i])) {
-      box.low[i % dims] = std::min(box.low[i % dims], points[i]);
-      box.high[i % dims] = std::max(box.high[i % dims], points[i]);
-    }
-  for (size_t j = 0; j < dims; ++j) {
-    const double more = std::max(0.5 * (box.high[j] - box.low[j]), 0.5 * s.spread[j]);
-    box.low[j] -= more;
-    box.high[j] += more;
-  }
-  const int64_t first = dims == 1 ? 1 << 14 : 256, last = dims == 1 ? 1 << 20 : 2048;
-  double mass = 0, change = 0;
-  int64_t per_axis = first;
-  for (int widened = 0;; ++widened) {
-    per_axis = first;
-    mass = integral(s, box, per_axis, context);
-    do {  // refine until a grid twice as fine changes nothing
-      per_axis *= 2;
-      const double finer = integral(s, box, per_axis, context);
-      change = std::abs(finer - mass);
-      mass = finer;
-    } while (change > 1e-4 && per_axis < last);
-    if (!(mass < 1 - 1e-3) || change > 1e-3 || widened == 2) break;
-    for (size_t j = 0; j < dims; ++j) {  // widen the box to include the tails
-      const double more = (box.high[j] - box.low[j]) / 2;
-      box.low[j] -= more;
-      box.high[j] += more;
-    }
-  }
-  const double off = std::abs(mass - 1);
-  f.verdict = off <= 1e-3 ? Verdict::ok : off <= 1e-2 || change > off / 2 ? Verdict::look : Verdict::fail;
-  f.message = text("the density integrates to %.5f over %s, on a grid of %s%s", mass, box.words().c_str(),
-                   counted(per_axis, "step").c_str(), dims == 2 ? " per side" : "");
-  if (!context.empty()) f.message += ", for the first context";
-  if (change > 1e-3) f.message += text("; not converged: the last refinement changed it by %.1e", change);
-  f.numbers = {{"integrated", true}, {"mass", mass},   {"change", change},
-               {"steps", per_axis},  {"low", box.low}, {"high", box.high}};
   return f;
 }
 
@@ -191,30 +108,6 @@ Finding check_samples(const CheckedModel& s, uint64_t seed) {
   f.message = text("%s of %s are finite; their log-likelihood is %s", finite == n ? "all" : grouped(finite).c_str(),
                    counted(n, "sample").c_str(), mean_and_errors(mean).c_str());
   f.numbers = {{"samples", n}, {"finite", finite}, {"mean", mean.mean}, {"two_standard_errors", mean.two_errors}};
-  return f;
-}
-
-// A model that fits gives data and its own samples the same mean log-likelihood. Underfitting and overfitting cost some
-// in every fit; the tolerance is half the standard deviation that log p of a normal with as many columns has.
-Finding check_fit(const CheckedModel& s, const Finding& data, const Finding& samples) {
-  Finding f{"fit", Verdict::none, {}, {}};
-  const double of_data = data.numbers["mean"].get<double>(), of_samples = samples.numbers["mean"].get<double>();
-  const double gap = of_samples - of_data;
-  const double error = std::hypot(samples.numbers["two_standard_errors"].get<double>(),
-                                  data.numbers["two_standard_errors"].get<double>()) /
-                       2;
-  const double allowed = 0.5 * std::sqrt(std::max(1.0, static_cast<double>(s.info.event_size) / 2));
-  f.numbers = {{"gap", gap}, {"standard_error", error}, {"allowed", allowed}};
-  if (!std::isfinite(gap) || !std::isfinite(error)) {
-    f.message = "not judged: it needs two rows and two samples with a finite density";
-    return f;
-  }
-  f.verdict = gap > allowed && gap > 5 * error ? Verdict::look : Verdict::ok;
-  f.message = text("mean log-likelihood %.4f on the data, %.4f on the model's own samples: the data is %.3g nats %s",
-                   of_data, of_samples, std::abs(gap), gap > 0 ? "lower" : "higher");
-  f.message += f.verdict == Verdict::look
-                   ? text(", more than the tolerance of %.2g: the model does not fit these rows", allowed)
-                   : text(" (tolerance %.2g)", allowed);
   return f;
 }
 

@@ -33,6 +33,7 @@ CheckedModel::CheckedModel(const nf::Runtime& runtime, const nf::Model& model, D
       wide_(wide_model_, settings.options({"session"})) {
   iterates = model.spec().find("\"max_iterations\"") != std::string::npos;
   const int64_t n = data_.x.count();
+  names = data_.x.names();
   rows = std::min(wanted, n);
   std::vector<int64_t> which;
   for (int64_t i = 0; i < rows; ++i) which.push_back(i * n / rows);
@@ -93,11 +94,19 @@ std::vector<double> CheckedModel::row(int64_t r) const {
   return {at, at + info.event_size};
 }
 
-CheckedModel::Samples CheckedModel::sample(int64_t n, uint64_t seed) const {
+CheckedModel::Samples CheckedModel::sample_of(int64_t n, uint64_t seed, const std::vector<double>& context) const {
   Samples s{{}, std::vector<double>(static_cast<size_t>(n))};
-  const std::vector<double> all = contexts(n);
-  s.x = session_.sample<double>(n, seed, context_view(all), s.log_prob);
+  s.x = session_.sample<double>(n, seed, context_view(context), s.log_prob);
   return s;
+}
+
+CheckedModel::Samples CheckedModel::sample(int64_t n, uint64_t seed) const { return sample_of(n, seed, contexts(n)); }
+
+std::vector<double> CheckedModel::base(int64_t n, uint64_t seed) const {
+  nf::Sampling how;
+  how.seed = seed;
+  const std::vector<double> all = contexts(n);
+  return session_.base_sample<double>(n, how, context_view(all));
 }
 
 }  // namespace cli
