@@ -212,7 +212,8 @@ Finding check_copies(const CheckedModel& s, uint64_t seed) {
     half.insert(half.end(), data.begin() + static_cast<int64_t>(r * cols),
                 data.begin() + static_cast<int64_t>((r + 1) * cols));
   }
-  const std::vector<double> drawn = finite_rows(joined(s, s.sample(static_cast<int64_t>(n), seed).x, {}), cols);
+  const std::vector<double> drawn =
+      finite_rows(joined(s, s.sample(static_cast<int64_t>(std::min(10 * n, 2 * most_rows(cols))), seed).x, {}), cols);
   if (n < 40 || drawn.size() < 20 * cols) {
     f.message = "not judged: it needs 40 rows";
     return f;

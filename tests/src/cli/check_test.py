@@ -10,9 +10,20 @@ NAMES = ['data', 'data -> z -> data', 'z -> data -> z', 'log-det', 'float32', 'm
          'neighbors', 'copies', 'sample log-prob', 'one row', 'speed']
 
 
+SOUND = ('data -> z -> data', 'z -> data -> z', 'log-det', 'float32', 'mass', 'stress', 'samples', 'sample log-prob', 'one row')
+
+
 def report(*args, code=0):
     out = json.loads(nf('check', *args, '--json', code=code).stdout)
     return out, {c['name']: c for c in out['checks']}
+
+
+def sound(*args):
+    """For models that were hardly trained: the numbers are right whatever the fit."""
+    out, checks = report(*args, code=None)
+    for name in SOUND:
+        assert name not in checks or checks[name]['verdict'] in ('ok', '-'), checks[name]
+    return out, checks
 
 
 @case
@@ -42,8 +53,7 @@ def inverses_by_iteration_show_their_residual():
     layer = '{"type": "planar", "invert": true%s}'
     spec = '{"layers": [{"repeat": 3, "layers": [' + layer + ']}]}'
     train('--lr', '0.01', spec=spec % '', steps=20)
-    out, checks = report('m.safetensors', '--data', 'train.npy')
-    assert out['verdict'] == 'ok', out
+    out, checks = sound('m.safetensors', '--data', 'train.npy')
     for name in ('data -> z -> data', 'z -> data -> z'):
         assert 0 < checks[name]['numbers']['residual'] < 1e-5 and 'residual' in checks[name]['message'], checks[name]
     # Trained in the other direction, so that training does not hit the inverse that the check should find.
@@ -64,15 +74,14 @@ def every_size_and_dtype():
         spec = '{"layers": [{"type": "elementwise_affine"}, {"type": "affine_coupling", "hidden": [8]}]}' if cols > 1 else \
             '{"layers": [{"type": "elementwise_affine"}]}'
         train('--set', f'dtype={dtype}', spec=spec, steps=20)
-        out, checks = report('m.safetensors', '--data', 'train.npy')
-        assert out['verdict'] == 'ok', (cols, dtype, out)
+        out, checks = sound('m.safetensors', '--data', 'train.npy')
         assert ('float32' in checks) == (dtype == 'float32')
         assert checks['mass']['numbers']['integrated'] == (cols < 3)
         if dtype == 'float64':
             assert checks['data -> z -> data']['numbers']['error']['max'] < 1e-13
     write_npy('one.npy', rows_of(1, cols=3))
-    out, checks = report('m.safetensors', '--data', 'one.npy')
-    assert out['verdict'] == 'ok' and checks['log-det']['numbers']['rows'] == 1, out
+    out, checks = sound('m.safetensors', '--data', 'one.npy')
+    assert checks['log-det']['numbers']['rows'] == 1, out
 
 
 @case
@@ -80,12 +89,11 @@ def contexts_and_columns():
     rows = rows_of(400, cols=3)
     write_csv('all.csv', rows, ['a', 'b', 'c'])
     train('--columns', 'a,b', '--context-columns', 'c', data='all.csv', steps=30)
-    out, checks = report('m.safetensors', '--data', 'all.csv', '--rows', 100)
-    assert out['verdict'] == 'ok' and out['rows_examined'] == 100 and 'first context' in checks['mass']['message'], out
+    out, checks = sound('m.safetensors', '--data', 'all.csv', '--rows', 100)
+    assert out['rows_examined'] == 100 and 'first context' in checks['mass']['message'], out
     write_npy('x.npy', [r[:2] for r in rows])
     write_npy('c.npy', [rows[0][2:]])
-    out, _ = report('m.safetensors', '--data', 'x.npy', '--context', 'c.npy')
-    assert out['verdict'] == 'ok', out
+    out, _ = sound('m.safetensors', '--data', 'x.npy', '--context', 'c.npy')
     fails('check', 'm.safetensors', '--data', 'x.npy', says='needs a context')
     fails('check', 'm.safetensors', '--data', 'none.npy', says='none.npy')
     fails('check', 'm.safetensors', '--data', 'x.npy', '--rows', '0', code=2, says='not an integer of at least 1')
@@ -96,8 +104,8 @@ def wide_models_in_bounded_work():
     cols = 600
     write_npy('train.npy', [[v for _ in range(cols // 2) for v in r] for r in rows_of(40)])
     train(spec=SPEC, steps=3)
-    out, checks = report('m.safetensors', '--data', 'train.npy')
-    assert out['verdict'] == 'ok' and '16 random directions' in checks['log-det']['message'], out
+    out, checks = sound('m.safetensors', '--data', 'train.npy')
+    assert '16 random directions' in checks['log-det']['message'], out
     assert checks['log-det']['numbers']['error']['median'] < 1e-5
 
 
@@ -156,7 +164,7 @@ def verdicts(checks):
 @case
 def a_well_trained_model_passes_on_new_rows_of_any_number():
     write_npy('train.npy', moons(4000, 1))
-    train('--lr', '0.005', '--batch', '256', '--schedule', 'cosine', spec=MOONS, steps=1500)
+    train('--lr', '0.005', '--schedule', 'cosine', spec=MOONS, steps=1500)
     nf('sample m.safetensors -n 2000 --seed 5 -o own.npy')
     for count in (30, 300, 2000):
         write_npy('test.npy', moons(count, 2))
@@ -199,7 +207,7 @@ def a_lost_mode_fails():
         rng = random.Random(seed)
         return [[rng.gauss(4 * (k % 3) - 4, 0.5), rng.gauss(3 * (k % 2), 0.5)] for k in range(count) if k % 6 in which]
     write_npy('train.npy', modes(6000, 1, (0, 1, 2, 3, 5)))
-    train('--lr', '0.005', '--batch', '256', spec=MOONS, steps=800)
+    train('--lr', '0.005', spec=MOONS, steps=800)
     write_npy('all.npy', modes(2000, 2, range(6)))
     out, checks = report('m.safetensors', '--data', 'all.npy', code=1)
     assert checks['fit']['verdict'] == 'FAIL' and 'lower' in checks['fit']['message'], verdicts(checks)
@@ -207,11 +215,11 @@ def a_lost_mode_fails():
 
 @case
 def a_memorizing_model_fails():
-    """A spline flow trained for long on 40 rows puts a spike on each of them."""
-    write_npy('train.npy', moons(40, 1))
+    """A spline flow trained for long on 60 rows puts a spike on each of them."""
+    write_npy('train.npy', moons(60, 1))
     spec = ('{"layers": [{"type": "standardize"}, {"repeat": 4, "layers": [{"type": "spline_coupling", "hidden": [64, 64], '
             '"bins": 16}, {"type": "reverse"}]}]}')
-    nf('train', spec, '--data', 'train.npy', '--steps', 3000, '--lr', '0.003', '--batch', 40, '--holdout', 0, '-o', 'm.safetensors')
+    nf('train', spec, '--data', 'train.npy', '--steps', 3000, '--lr', '0.003', '--batch', 60, '--holdout', 0, '-o', 'm.safetensors')
     write_npy('test.npy', moons(1000, 2))
     out, checks = report('m.safetensors', '--data', 'test.npy', '--train', 'train.npy', code=1)
     assert checks['fit']['verdict'] == 'FAIL', verdicts(checks)
@@ -229,7 +237,7 @@ def conditionals_that_ignore_the_context_fail():
         c = rng.uniform(-2, 2)
         rows.append([c + rng.gauss(0, 0.5), rng.gauss(0, 1), c])
     write_csv('good.csv', rows, ['a', 'b', 'c'])
-    train('--columns', 'a,b', '--context-columns', 'c', '--lr', '0.005', '--batch', '256', data='good.csv', steps=600)
+    train('--columns', 'a,b', '--context-columns', 'c', '--lr', '0.005', data='good.csv', steps=600)
     out, checks = report('m.safetensors', '--data', 'good.csv')
     assert checks['conditionals']['verdict'] == 'ok', checks['conditionals']
     # The same columns with contexts that belong to other rows.
