@@ -1,4 +1,4 @@
-// nf plot: pictures of models. This file holds the command line; plot_*.cc draw.
+// nf plot: pictures of models. This file holds the command line; the other files of this folder draw.
 #include "src/cli/plot/plot.h"
 
 #include <cstdio>
@@ -133,7 +133,8 @@ void add_target(CLI::App& plot, Action& action) {
 }  // namespace
 
 void add_plot(CLI::App& app, Action& action) {
-  CLI::App* plot = app.add_subcommand("plot", "Draw pictures: density, samples, layers, learning curve, animation");
+  CLI::App* plot = app.add_subcommand(
+      "plot", "Draw pictures: density, samples, layers, learning curve, animation");
   plot->require_subcommand(0, 1);
   add_picture(*plot, action, "density", "Draw the density of a model of one or two columns next to the data", ".png",
               plot_density)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 
@@ -12,7 +13,7 @@
 
 namespace cli {
 namespace {
-constexpr double kLeft = 84, kTop = 44, kBottom = 62, kRight = 34;
+constexpr double kTop = 40, kRight = 34;
 
 std::vector<CurvePoint> read(const std::string& path, bool* fit) {
   std::ifstream file(path);
@@ -55,6 +56,39 @@ Range interesting(const std::vector<CurvePoint>& curve) {
   const double room = std::max(0.06 * (high - low), 1e-6);
   return {low - room, high + room};
 }
+
+// Marks where a curve enters or leaves the window through its lower edge, and points that are not finite. Returns the
+// number of points that are not shown.
+int64_t mark_cuts(Axes& axes, const std::vector<CurvePoint>& curve, double CurvePoint::*value, Color color) {
+  int64_t hidden = 0;
+  bool before = false;  // the point before is shown
+  for (size_t i = 0; i < curve.size(); ++i) {
+    const double v = curve[i].*value, step = static_cast<double>(curve[i].step);
+    const bool shown = v >= axes.y().low, next = i + 1 < curve.size() && curve[i + 1].*value >= axes.y().low;
+    if (!shown) {
+      ++hidden;
+      // One mark at each end of the part that is cut off: where the curve crosses the edge.
+      const auto crossing = [&](const CurvePoint& in) {
+        if (!std::isfinite(v)) return step;
+        return step + (axes.y().low - v) / (in.*value - v) * (static_cast<double>(in.step) - step);
+      };
+      if (before) axes.mark_below(crossing(curve[i - 1]), color);
+      if (next) axes.mark_below(crossing(curve[i + 1]), color);
+    }
+    before = shown;
+  }
+  if (hidden == static_cast<int64_t>(curve.size()))  // all of it
+    for (const CurvePoint& p : curve) axes.mark_below(static_cast<double>(p.step), color);
+  return hidden;
+}
+
+// Validation is not measured at every step, so that its column has gaps.
+std::vector<CurvePoint> measured(const std::vector<CurvePoint>& curve, double CurvePoint::*value) {
+  std::vector<CurvePoint> out;
+  for (const CurvePoint& p : curve)
+    if (!std::isnan(p.*value)) out.push_back(p);
+  return out;
+}
 }  // namespace
 
 int plot_curve(const PlotArgs& a) {
@@ -63,10 +97,11 @@ int plot_curve(const PlotArgs& a) {
   const std::vector<CurvePoint> curve = read(a.data, &fit);
   const int width = a.size * 3 / 2, height = a.size * 9 / 10;
   const Range values = interesting(curve);
-  const double left = std::max(kLeft, room_left(values, height, true));
-  Canvas canvas(static_cast<int>(left + kRight) + width, static_cast<int>(kTop + kBottom) + height);
-  const Range steps{0, static_cast<double>(std::max<uint64_t>(curve.back().step, 1))};
-  Axes axes(canvas, {left, kTop, left + width, kTop + height}, steps, values);
+  const double left = room_left(values, height, true);
+  Canvas canvas(static_cast<int>(left + kRight) + width, static_cast<int>(kTop + room_below(true)) + height);
+  const Range steps{0, static_cast<double>(std::max<uint64_t>(curve.back().step, 1)), 1};
+  Axes axes(canvas, {left, kTop, left + width, kTop + height}, {steps, "step"},
+            {values, fit ? "\u2212loss (nats), at most log Z" : "log-likelihood (nats per row)"});
   axes.grid();
   std::vector<Spot> train, valid;
   const CurvePoint* best = nullptr;
@@ -84,15 +119,18 @@ int plot_curve(const PlotArgs& a) {
     canvas.disc(at, 4.5, kOrange);
   }
   canvas.unclip();
+  const int64_t hidden = mark_cuts(axes, curve, &CurvePoint::train, kBlue) +
+                         mark_cuts(axes, measured(curve, &CurvePoint::valid), &CurvePoint::valid, kOrange);
   axes.frame();
   axes.title("Learning curve");
   if (best)
-    axes.note(text("best validation %.4f at step %s", best->valid, grouped(static_cast<int64_t>(best->step)).c_str()));
-  axes.labels("step", fit ? "-loss (nats), at most log Z" : "log-likelihood (nats)");
+    axes.note("best validation " + rounded(best->valid, values.extent() / 100) + " at step " +
+              grouped(static_cast<int64_t>(best->step)));
   std::vector<Axes::Entry> entries{{fit ? "fit" : "training", kBlue}};
   if (best) entries.push_back({"validation", kOrange});
   axes.legend(entries, true, true);
   save(canvas, a.output);
+  if (hidden) std::printf("below the window  %s\n", counted(hidden, "point").c_str());
   return kOk;
 }
 
