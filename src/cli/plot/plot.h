@@ -17,6 +17,9 @@ struct PlotArgs {
   int size = 420;         // side of a panel in pixels
   uint64_t seed = 0;
   bool log = false;
+  // Of `nf plot scores`: where to draw the threshold, the first of them given.
+  std::optional<double> threshold, quantile;
+  std::string reference;  // rows that the quantile is of
   std::shared_ptr<Settings> settings;
 };
 
@@ -104,6 +107,8 @@ void note_font();  // on standard error, if the machine has none
 
 int plot_density(const PlotArgs& args);
 int plot_samples(const PlotArgs& args);
+int plot_pairs(const PlotArgs& args);
+int plot_scores(const PlotArgs& args);
 int plot_layers(const PlotArgs& args);
 int plot_flow(const PlotArgs& args);
 int plot_curve(const PlotArgs& args);

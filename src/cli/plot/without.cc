@@ -13,6 +13,8 @@ int refuse() {
 
 int plot_density(const PlotArgs&) { return refuse(); }
 int plot_samples(const PlotArgs&) { return refuse(); }
+int plot_pairs(const PlotArgs&) { return refuse(); }
+int plot_scores(const PlotArgs&) { return refuse(); }
 int plot_layers(const PlotArgs&) { return refuse(); }
 int plot_flow(const PlotArgs&) { return refuse(); }
 int plot_curve(const PlotArgs&) { return refuse(); }

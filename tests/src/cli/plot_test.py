@@ -261,7 +261,7 @@ def wrong_use():
     assert set(os.listdir('.')) == before, set(os.listdir('.')) - before
     bare = subprocess.run([NF, 'plot'], capture_output=True, text=True, env=environment())
     assert bare.returncode == 2 and 'density' in bare.stdout and 'nf plot flow' in bare.stdout
-    for picture in ('density', 'samples', 'layers', 'flow', 'curve', 'sheet', 'target'):
+    for picture in ('density', 'samples', 'pairs', 'scores', 'layers', 'flow', 'curve', 'sheet', 'target'):
         assert 'Examples:' in nf('plot', picture, '--help').stdout
 
 
@@ -362,7 +362,7 @@ def extreme_columns():
     for name, rows in (('big', [[1e300, -1e300], [-1e300, 1e300], [0.0, 0.0]]), ('one', [[1.6e9, 3.0]]),
                        ('offset', [[1.6e9 + i, 1e-9 * i] for i in range(50)]), ('large', [[1e18, 1e18]] * 3)):
         write_npy(name + '.npy', rows, dtype='d')
-        for picture in ('samples', 'density', 'layers'):
+        for picture in ('samples', 'density', 'layers', 'pairs'):
             nf(f'plot {picture} m.safetensors --data {name}.npy --size 120 -o x.png')
             assert margins_are_white(read_png('x.png')[2]), (name, picture)
 
