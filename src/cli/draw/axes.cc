@@ -7,7 +7,7 @@
 namespace cli {
 namespace {
 constexpr double kTick = 4;                  // length
-constexpr double kDistance = 40;             // minimum, of ticks
+constexpr double kDistance = 28;             // minimum, of ticks
 constexpr double kNumberGap = 5, kName = 9;  // pixels from tick to number, from numbers to the name
 constexpr double kTitle = 9;                 // from the box up to the baseline of the title
 constexpr Style kNumbers{12, kMuted, false};
@@ -20,7 +20,7 @@ double widest(const Ticks& all) {
 }
 
 Ticks upright_ticks(const Range& range, double height) {
-  return ticks(range, std::clamp(static_cast<int>(height / kDistance), 3, 9));
+  return ticks(range, std::clamp(static_cast<int>(height / kDistance), 4, 9));
 }
 
 // "income, x10^3"
@@ -56,12 +56,18 @@ Spot Axes::spot(double x, double y) const {
 }
 
 Ticks Axes::ticks_x() const {
-  for (int most = std::clamp(static_cast<int>(box_.width() / kDistance), 3, 9);; --most) {
+  constexpr double kApart = 12, kClose = 5;  // pixels between labels
+  Ticks last;
+  double gap = 0;
+  for (int most = std::clamp(static_cast<int>(box_.width() / kDistance), 4, 9);; --most) {
     Ticks all = ticks(x_.range, most);
-    const double spacing = all.marks.size() > 1
-                               ? (all.marks[1].value - all.marks[0].value) / x_.range.extent() * box_.width()
-                               : box_.width();
-    if (most <= 2 || widest(all) + 12 < spacing) return all;
+    // Labels that nearly touch are better than a single one.
+    if (all.marks.size() < 2 && last.marks.size() >= 2 && gap >= kClose) return last;
+    gap = all.marks.size() > 1
+              ? (all.marks[1].value - all.marks[0].value) / x_.range.extent() * box_.width() - widest(all)
+              : box_.width();
+    if (most <= 2 || gap > kApart) return all;
+    last = std::move(all);
   }
 }
 
@@ -138,7 +144,7 @@ void Axes::corner(const std::string& words) {
   constexpr double kPad = 4;
   const std::string fitting = shortened(words, kNumbers, box_.width() - 4 * kPad);
   const double width = text_width(fitting, kNumbers), height = capital(kNumbers);
-  const Box back{box_.x1 - width - 3 * kPad, box_.y1 - height - 3 * kPad, box_.x1 - kPad, box_.y1 - kPad};
+  const Box back{box_.x1 - width - 3 * kPad, box_.y0 + kPad, box_.x1 - kPad, box_.y0 + height + 3 * kPad};
   canvas_.fill(back, kWhite, 0.85);
   draw_text(canvas_, {back.x1 - kPad, back.y1 - kPad}, fitting, kNumbers, Align::right);
 }

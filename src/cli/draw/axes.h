@@ -32,7 +32,7 @@ class Axes {
              bool left = true);  // draw after the data: outline, ticks, numbers and names of these sides
   void title(const std::string& words, bool bold = true);  // smaller or cut if it is too long
   void note(const std::string& words);    // small text to the right of the title; omitted if there is no room
-  void corner(const std::string& words);  // small text inside the box, bottom right
+  void corner(const std::string& words);  // small text inside the box, top right
 
   // Names of colors, drawn in a corner which the caller chooses to be an empty one.
   struct Entry {

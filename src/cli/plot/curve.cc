@@ -43,18 +43,46 @@ std::vector<CurvePoint> read(const std::string& path, bool* fit) {
   return curve;
 }
 
-// The first points are far below the rest; clips them to show the part near the top.
+// The first points are far below the rest; cuts them off to show the part near the top, with at least half of each curve.
 Range interesting(const std::vector<CurvePoint>& curve) {
-  std::vector<double> values;
-  for (const CurvePoint& p : curve)
-    for (double v : {p.train, p.valid})
-      if (std::isfinite(v)) values.push_back(v);
-  if (values.empty()) return {-1, 1};
-  std::sort(values.begin(), values.end());
-  const double high = values.back(), middle = values[values.size() / 2];
-  const double low = std::max(values.front(), high - 6 * std::max(high - middle, 1e-6));
+  double high = -std::numeric_limits<double>::infinity(), low = -high;
+  std::vector<std::vector<double>> both;
+  for (double CurvePoint::*value : {&CurvePoint::train, &CurvePoint::valid}) {
+    std::vector<double> values;
+    for (const CurvePoint& p : curve)
+      if (std::isfinite(p.*value)) values.push_back(p.*value);
+    if (values.empty()) continue;
+    std::sort(values.begin(), values.end());
+    high = std::max(high, values.back());
+    both.push_back(std::move(values));
+  }
+  if (both.empty()) return {-1, 1};
+  for (const std::vector<double>& values : both)
+    low = std::min(low, std::max(values.front(), high - 6 * std::max(high - values[values.size() / 2], 1e-6)));
   const double room = std::max(0.06 * (high - low), 1e-6);
   return {low - room, high + room};
+}
+
+// Keeps the first, last, lowest and highest of the points in each column of pixels: the stroke looks the same, and hundreds
+// of thousands of points take no longer than a few thousand. Points that are not finite stay, as gaps.
+std::vector<Spot> thinned(const std::vector<Spot>& path) {
+  const auto finite = [](const Spot& s) { return std::isfinite(s.x) && std::isfinite(s.y); };
+  std::vector<Spot> out;
+  for (size_t from = 0, to = 0; from < path.size(); from = to) {
+    size_t low = from, high = from;
+    for (to = from + 1; to < path.size() && finite(path[from]) && finite(path[to]) &&
+                        std::floor(path[to].x) == std::floor(path[from].x);
+         ++to) {
+      if (path[to].y < path[low].y) low = to;
+      if (path[to].y > path[high].y) high = to;
+    }
+    size_t last = path.size();
+    for (const size_t i : {from, std::min(low, high), std::max(low, high), to - 1}) {
+      if (i != last) out.push_back(path[i]);
+      last = i;
+    }
+  }
+  return out;
 }
 
 // Marks where a curve enters or leaves the window through its lower edge, and points that are not finite. Returns the
@@ -111,17 +139,17 @@ int plot_curve(const PlotArgs& a) {
     if (std::isfinite(p.valid) && (!best || p.valid > best->valid)) best = &p;
   }
   canvas.clip(axes.box());
-  canvas.stroke(train, 2, kBlue, 0.75);
-  canvas.stroke(valid, 2.5, kOrange);
+  canvas.stroke(thinned(train), 2, kBlue, 0.75);
+  canvas.stroke(thinned(valid), 2.5, kOrange);
+  canvas.unclip();
+  const int64_t hidden = mark_cuts(axes, curve, &CurvePoint::train, kBlue) +
+                         mark_cuts(axes, measured(curve, &CurvePoint::valid), &CurvePoint::valid, kOrange);
+  axes.frame();
   if (best) {
     const Spot at = axes.spot(static_cast<double>(best->step), best->valid);
     canvas.disc(at, 6, kWhite);
     canvas.disc(at, 4.5, kOrange);
   }
-  canvas.unclip();
-  const int64_t hidden = mark_cuts(axes, curve, &CurvePoint::train, kBlue) +
-                         mark_cuts(axes, measured(curve, &CurvePoint::valid), &CurvePoint::valid, kOrange);
-  axes.frame();
   axes.title("Learning curve");
   if (best)
     axes.note("best validation " + rounded(best->valid, values.extent() / 100) + " at step " +

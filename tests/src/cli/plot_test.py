@@ -325,7 +325,7 @@ def curves_that_leave_the_window_are_marked():
 
     def draw(name, value):
         with open(name + '.csv', 'w') as f:
-            f.write(head + ''.join(f'{s},{value(s)},{-1 - 1 / (s + 1)},0.1,1\n' for s in steps))
+            f.write(head + ''.join(f'{s},{value(s)},{-1.1 - 0.05 / (s + 1)},0.1,1\n' for s in steps))
         out = nf(f'plot curve {name}.csv --size 200 -o {name}.png').stdout
         rows = read_png(name + '.png')[2]
         x, y = panels(rows, 300)[0]
@@ -338,6 +338,13 @@ def curves_that_leave_the_window_are_marked():
     broken, said = draw('broken', lambda s: 'nan' if s == 500 else -1.2)
     assert broken > 20 and said == ['below the window  1 point'], (broken, said)
     nf('plot curve broken.csv --size 120 -o small.png')
+    # Of very many points, each column of pixels keeps its extremes.
+    steps = range(40000)
+    flat, _ = draw('spike', lambda s: -1.5 if s == 20100 else -1.2)
+    rows = read_png('spike.png')[2]
+    x, y = panels(rows, 300)[0]
+    spike = [i for i in range(300) if is_blue(rows[y + 120][x + i])]
+    assert 1 <= len(spike) < 6 and abs(spike[0] - 150) < 5, spike
 
 
 @case

@@ -127,6 +127,19 @@ TEST(Axes, FactorsFollowTheNameOrStandInTheBox) {
   EXPECT_EQ(corner("income"), 0);
 }
 
+TEST(Axes, SmallPanelsHaveMoreThanOneTick) {
+  for (double extent = 1; extent < 10; extent += 0.1) {
+    Canvas c(260, 220);
+    Axes axes(c, {60, 40, 210, 190}, Range{-extent / 2, extent / 2}, Range{-extent / 2, extent / 2});
+    axes.frame();
+    int below = 0, left = 0;
+    for (int x = 60; x < 210; ++x) below += c.at(x, 193).g < 0.7f;
+    for (int y = 40; y < 190; ++y) left += c.at(56, y).g < 0.7f;
+    EXPECT_GE(below, 2) << extent;
+    EXPECT_GE(left, 2) << extent;
+  }
+}
+
 TEST(Axes, NoteGivesWayToTheTitle) {
   Canvas with(300, 80), without(300, 80);
   Axes a(with, {10, 40, 150, 70}, kUnit, kUnit), b(without, {10, 40, 150, 70}, kUnit, kUnit);
