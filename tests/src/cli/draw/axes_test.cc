@@ -85,6 +85,7 @@ TEST(Axes, ColorBarHasRoomForItsNumbersAndName) {
   const double end = 40 + room_right(bar, 160);
   EXPECT_EQ(ink(c, {end, 0, 200, 200}), 0);
   EXPECT_GT(ink(c, {end - 20, 60, end, 140}), 0.1);
+  EXPECT_GT(end, 40 + room_right({bar.range, ""}, 160) + 13);  // the height of letters
 }
 
 TEST(Axes, MarksPointOutOfTheBox) {

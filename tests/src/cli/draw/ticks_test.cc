@@ -46,6 +46,7 @@ TEST(Ticks, NotCloserThanTheGrain) {
   EXPECT_EQ(labels({-0.4, 3.4, 0}, 9), "0.0 0.5 1.0 1.5 2.0 2.5 3.0");
   EXPECT_EQ(labels({5.05, 5.45, 0.1}, 9), "5.1 5.2 5.3 5.4");
   EXPECT_EQ(labels({0.2, 0.8, 1}, 9), "");  // no whole number in it
+  EXPECT_EQ(labels({-0.4, 3.4, 1000}, 9), "0");
 }
 
 TEST(Ticks, NeverMoreThanAskedAndAlwaysInside) {
