@@ -18,7 +18,9 @@ UNSEEN = {'runtime/tape/': 'runtime/op/'}  # on the same floor
 GUESTS = ('src/cli/', 'bindings/', 'examples/')  # floor 7
 HOMES = {'cblas.h': ('runtime/kernel/blas.cc',),
          'nlohmann/': ('src/cli/',),
-         'CLI/': ('src/cli/',)}
+         'CLI/': ('src/cli/',),
+         'cairo.h': ('src/cli/draw/',),
+         'gif_lib.h': ('src/cli/draw/',)}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
 C_CALL = re.compile(r'\bnf_[a-z0-9_]+\s*\(')  # of nf.h; CHEADERS are what the command does not include
 CHEADERS = ('include/nf/nf.h', 'include/nf/nf_infer.h', 'include/nf/nf_data.h')
@@ -132,6 +134,9 @@ def cases():
         ('cblas elsewhere', one('runtime/kernel/gemm.cc', '<openblas/cblas.h>'), 'belongs to'),
         ('json in a flow', one('src/flow/a.cc', '<nlohmann/json.hpp>'), 'belongs to'),
         ('json in the model', one('src/model/a.cc', '<nlohmann/json.hpp>'), 'belongs to'),
+        ('cairo where pictures are drawn', one('src/cli/draw/a.cc', '<cairo.h>'), None),
+        ('cairo elsewhere', one('src/cli/plot/a.cc', '<cairo/cairo.h>'), 'belongs to src/cli/draw/'),
+        ('giflib elsewhere', one('src/cli/plot/a.cc', '<gif_lib.h>'), 'belongs to src/cli/draw/'),
         ('json in the command', one('src/cli/a.cc', '<nlohmann/json.hpp>'), None),
         ('not from the root', {**one('src/io/a.cc', '"b.h"'), 'src/io/b.h': '// head\n'}, 'from the root'),
         ('unknown folder', one('src/misc/a.cc', '<vector>'), 'no floor'),

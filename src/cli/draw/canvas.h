@@ -1,12 +1,15 @@
-// A picture in memory and the few anti-aliased shapes that plots need. Pixel (i, j) covers [i, i + 1) x [j, j + 1), and
-// y points down. Blending is in sRGB and float, so that thousands of faint points add up smoothly.
+// A picture in memory and the few shapes that plots need, drawn with cairo. Pixel (i, j) covers [i, i + 1) x [j, j + 1),
+// and y points down. Shapes may be anywhere, also far outside the picture; spots that are not finite are skipped.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "src/cli/draw/color.h"
+
+struct _cairo;  // cairo_t
 
 namespace cli {
 
@@ -20,7 +23,7 @@ struct Box {
   double height() const { return y1 - y0; }
 };
 
-// Eight bits per channel, as the file formats need.
+// Eight bits per channel, row by row from the top.
 struct Image {
   int width = 0, height = 0;
   std::vector<uint8_t> rgb;
@@ -28,35 +31,40 @@ struct Image {
 
 class Canvas {
  public:
+  // Failure if the picture is larger than cairo draws (32,767 pixels in a direction).
   Canvas(int width, int height, Color background = kWhite);
   int width() const { return width_; }
   int height() const { return height_; }
-  Color at(int x, int y) const { return pixels_[index(x, y)]; }
+  Color at(int x, int y) const;
 
-  void clip(const Box& box);  // restricts later drawing to the box
+  void clip(const Box& box);  // restricts later drawing to the box, rounded to whole pixels
   void unclip();
 
-  void put(int x, int y, Color c);
+  // Copies colors, row by row, `columns` in each, to the pixels right and down of a corner, which is rounded.
+  void pixels(Spot corner, int columns, std::span<const Color> colors);
   void fill(const Box& box, Color c, double alpha = 1);
-  void outline(const Box& box, Color c, double width = 1);
+  void outline(const Box& box, Color c, double width = 1);  // around the box
   void disc(Spot center, double radius, Color c, double alpha = 1);
+  void polygon(std::span<const Spot> corners, Color c, double alpha = 1);
   // Draws one stroke with round ends and joints; it is not darker where it crosses itself. Skips paths of fewer than
   // two points, and segments next to a point that is not finite.
   void stroke(std::span<const Spot> path, double width, Color c, double alpha = 1);
-  void strokes(std::span<const std::vector<Spot>> paths, double width, Color c, double alpha = 1);
 
   Image image() const;
+  std::vector<uint8_t> png() const;
+
+  _cairo* context() const { return cairo_.get(); }  // for text
 
  private:
-  size_t index(int x, int y) const {
-    return static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x);
-  }
-  void blend(int x, int y, Color c, double alpha);
+  struct Free {
+    void operator()(_cairo* c) const;
+  };
+  const uint32_t* row(int y) const;
+  bool reaches(Spot center, double radius) const;
 
   int width_, height_;
-  int left_ = 0, top_ = 0, right_, bottom_;
-  std::vector<Color> pixels_;
-  std::vector<float> mask_;  // scratch memory for strokes
+  Box clip_;
+  std::unique_ptr<_cairo, Free> cairo_;
 };
 
 }  // namespace cli

@@ -20,8 +20,9 @@ Color sequential(double t);
 Color wheel(double x, double y);
 
 constexpr Color kWhite{1, 1, 1};
-constexpr Color kInk{0.13f, 0.15f, 0.19f};    // text and frames
-constexpr Color kPale{0.55f, 0.58f, 0.63f};   // ticks and notes
+constexpr Color kInk{0.13f, 0.15f, 0.19f};    // text
+constexpr Color kMuted{0.36f, 0.39f, 0.44f};  // numbers and notes
+constexpr Color kPale{0.55f, 0.58f, 0.63f};   // frames and ticks
 constexpr Color kGrid{0.91f, 0.92f, 0.935f};  // lines behind the data
 constexpr Color kBlue{0.11f, 0.36f, 0.66f};   // data
 constexpr Color kFaintBlue{0.68f, 0.77f, 0.88f};

@@ -1,125 +1,133 @@
-// See font.h. Heights that letters share (baseline, 5, 7) are rounded to whole pixels, and each letter starts at a
-// whole pixel, so that a stem or bar is one dark line instead of two gray ones.
+// See font.h. All settings that move pixels are fixed here instead of taken from the machine's configuration, so that the
+// same font gives the same picture.
 #include "src/cli/draw/font.h"
 
-#include <charconv>
-#include <cmath>
-#include <cstring>
-#include <string>
+#include <cairo.h>
 
-#include "src/cli/draw/glyphs.h"
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "src/cli/draw/utf8.h"
 
 namespace cli {
 namespace {
-constexpr double kGap = 2.0;  // between two letters
-constexpr int kArcSteps = 8;
+constexpr const char* kFamily = "DejaVu Sans";
+constexpr const char* kEllipsis = "\u2026";
 
-using Paths = std::vector<std::vector<Spot>>;
-
-struct Grid {
-  double unit, small, capital;  // pixels: one unit, the heights 5 and 7
-  explicit Grid(double size)
-      : unit(size / 10),
-        small(std::max(1.0, std::round(5 * unit))),
-        capital(std::max(small + 1, std::round(7 * unit))) {}
-  double height(double y) const {
-    if (y <= 0) return y * unit;
-    return y <= 5 ? y / 5 * small : small + (y - 5) / 2 * (capital - small);
-  }
-  double advance(const Glyph& g) const {
-    return std::max(1.0, std::round((static_cast<double>(g.width) + kGap) * unit));
-  }
+struct FreeOptions {
+  void operator()(cairo_font_options_t* o) const { cairo_font_options_destroy(o); }
 };
+struct FreeFont {
+  void operator()(cairo_scaled_font_t* f) const { cairo_scaled_font_destroy(f); }
+};
+using Font = std::unique_ptr<cairo_scaled_font_t, FreeFont>;
 
-double stroke_width(const Style& style) { return std::max(1.0, style.size * (style.bold ? 0.135 : 0.092)); }
-
-// Reads one code point; bytes that are not UTF-8 stand for themselves.
-char32_t next(std::string_view& text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (length > text.size()) length = 1;
-  char32_t code = length == 1 ? lead : lead & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
-  text.remove_prefix(length);
-  return code;
+// cairo keeps a cache of fonts, so this is cheap.
+Font font_of(const Style& style) {
+  const std::unique_ptr<cairo_font_options_t, FreeOptions> options(cairo_font_options_create());
+  cairo_font_options_set_antialias(options.get(), CAIRO_ANTIALIAS_GRAY);
+  cairo_font_options_set_hint_style(options.get(), CAIRO_HINT_STYLE_SLIGHT);
+  cairo_font_options_set_hint_metrics(options.get(), CAIRO_HINT_METRICS_ON);
+  cairo_font_face_t* face = cairo_toy_font_face_create(kFamily, CAIRO_FONT_SLANT_NORMAL,
+                                                       style.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+  cairo_matrix_t size, identity;
+  cairo_matrix_init_scale(&size, style.size, style.size);
+  cairo_matrix_init_identity(&identity);
+  Font font(cairo_scaled_font_create(face, &size, &identity, options.get()));
+  cairo_font_face_destroy(face);
+  return font;
 }
 
-void arc(std::vector<Spot>& path, Spot corner, Spot end) {
-  const Spot start = path.back();
-  for (int i = 1; i <= kArcSteps; ++i) {  // center + (start - center) cos + (end - center) sin, center opposite corner
-    const double t = i * std::acos(0.0) / kArcSteps, c = 1 - std::cos(t), s = 1 - std::sin(t);
-    path.push_back({corner.x + s * (start.x - corner.x) + c * (end.x - corner.x),
-                    corner.y + s * (start.y - corner.y) + c * (end.y - corner.y)});
-  }
-}
-
-// Appends the letter with its origin at (0, 0), y up, in units.
-void trace(const Glyph& g, Paths& out) {
-  const char* at = g.path;
-  const char* const end = at + std::strlen(at);
-  const auto number = [&] {
-    while (*at == ' ') ++at;
-    double v = 0;
-    at = std::from_chars(at, end, v).ptr;
-    return v;
-  };
-  const auto spot = [&] {
-    const double x = number(), y = number();
-    return Spot{x, y};
-  };
-  while (at < end) switch (*at++) {
-      case 'M':
-        out.push_back({spot()});
-        break;
-      case 'L':
-        out.back().push_back(spot());
-        break;
-      default: {
-        const Spot corner = spot();
-        arc(out.back(), corner, spot());
-      }
-    }
-}
-
-// Lays out the text from x = 0, y up, in pixels.
-Paths layout(std::string_view utf8, const Grid& grid) {
-  Paths all;
-  double pen = 0;
+// Returns what can be drawn: valid UTF-8 without control characters, in ASCII if there is no font.
+std::string drawable(std::string_view utf8) {
+  std::string out;
+  const bool all = font_found();
   while (!utf8.empty()) {
-    const Glyph& g = glyph_of(next(utf8));
-    const size_t first = all.size();
-    trace(g, all);
-    for (size_t i = first; i < all.size(); ++i)
-      for (Spot& s : all[i]) s = {pen + s.x * grid.unit, grid.height(s.y)};
-    pen += grid.advance(g);
+    const char32_t code = next_code(utf8);
+    if (code < 0x20 || code == 0x7F)
+      out += ' ';
+    else if (all)
+      append_code(out, code);
+    else
+      out += in_ascii(code);
   }
-  return all;
+  return out;
 }
+
+double width_of(const std::string& drawn, cairo_scaled_font_t* font) {
+  cairo_text_extents_t extents;
+  cairo_scaled_font_text_extents(font, drawn.c_str(), &extents);
+  return extents.x_advance;
+}
+
+void show(cairo_t* cairo, Spot at, const std::string& drawn, cairo_scaled_font_t* font) {
+  cairo_set_scaled_font(cairo, font);
+  cairo_move_to(cairo, at.x, at.y);
+  cairo_show_text(cairo, drawn.c_str());
+  cairo_new_path(cairo);
+}
+
+void ink(cairo_t* cairo, Color c) { cairo_set_source_rgb(cairo, double(c.r), double(c.g), double(c.b)); }
 }  // namespace
 
-double text_width(std::string_view utf8, const Style& style) {
-  const Grid grid(style.size);
-  double width = 0;
-  while (!utf8.empty()) width += grid.advance(glyph_of(next(utf8)));
-  return width > 0 ? width - std::round(kGap * grid.unit) : 0;
+bool font_found() {
+  // cairo replaces a font that fontconfig cannot find by its own strokes, which are a "user font" to it.
+  static const bool found = cairo_scaled_font_get_type(font_of({}).get()) != CAIRO_FONT_TYPE_USER;
+  return found;
+}
+
+double capital(const Style& style) { return std::round(0.73 * style.size); }
+
+double text_width(std::string_view utf8, const Style& style) { return width_of(drawable(utf8), font_of(style).get()); }
+
+std::string shortened(std::string_view utf8, const Style& style, double width) {
+  const Font font = font_of(style);
+  const std::string all = drawable(utf8);
+  if (width_of(all, font.get()) <= width) return all;
+  std::string best = drawable(kEllipsis), kept;
+  for (std::string_view rest = all; !rest.empty();) {
+    append_code(kept, next_code(rest));
+    const std::string longer = kept + drawable(kEllipsis);
+    if (width_of(longer, font.get()) > width) break;
+    best = longer;
+  }
+  return best;
 }
 
 void draw_text(Canvas& canvas, Spot at, std::string_view utf8, const Style& style, Align align) {
-  const double width = text_width(utf8, style);
-  const double shift = align == Align::left ? 0 : align == Align::center ? width / 2 : width;
-  const double x0 = std::floor(at.x - shift) + 0.5, y0 = std::floor(at.y) + 0.5;
-  Paths paths = layout(utf8, Grid(style.size));
-  for (auto& path : paths)
-    for (Spot& s : path) s = {x0 + s.x, y0 - s.y};
-  canvas.strokes(paths, stroke_width(style), style.color);
+  const Font font = font_of(style);
+  const std::string drawn = drawable(utf8);
+  const double width = align == Align::left ? 0 : width_of(drawn, font.get());
+  const double x = std::round(at.x - (align == Align::center ? width / 2 : width));
+  ink(canvas.context(), style.color);
+  show(canvas.context(), {x, std::round(at.y)}, drawn, font.get());
 }
 
+// Draws horizontally, then turns the pixels: letters drawn along another direction are neither hinted nor evenly spaced.
 void draw_text_upwards(Canvas& canvas, Spot at, std::string_view utf8, const Style& style) {
-  const double x0 = std::floor(at.x) + 0.5, y0 = std::floor(at.y + text_width(utf8, style) / 2) + 0.5;
-  Paths paths = layout(utf8, Grid(style.size));
-  for (auto& path : paths)
-    for (Spot& s : path) s = {x0 - s.y, y0 - s.x};
-  canvas.strokes(paths, stroke_width(style), style.color);
+  const Font font = font_of(style);
+  const std::string drawn = drawable(utf8);
+  const double width = std::ceil(width_of(drawn, font.get())), pad = std::ceil(style.size);
+  cairo_surface_t* letters =
+      cairo_image_surface_create(CAIRO_FORMAT_A8, static_cast<int>(width + 2 * pad), static_cast<int>(3 * pad));
+  cairo_t* pen = cairo_create(letters);
+  show(pen, {pad, 2 * pad}, drawn, font.get());
+  cairo_destroy(pen);
+
+  cairo_t* cairo = canvas.context();
+  cairo_save(cairo);
+  // (u, v) of the letters, with the baseline at v = 2 pad, goes to (x, y) = (v + left, bottom - u).
+  const double left = std::round(at.x) - 2 * pad, bottom = std::round(at.y + width / 2) + pad;
+  const cairo_matrix_t turn = {0, -1, 1, 0, left, bottom};
+  cairo_transform(cairo, &turn);
+  ink(cairo, style.color);
+  cairo_pattern_t* mask = cairo_pattern_create_for_surface(letters);
+  cairo_pattern_set_filter(mask, CAIRO_FILTER_NEAREST);
+  cairo_mask(cairo, mask);
+  cairo_pattern_destroy(mask);
+  cairo_restore(cairo);
+  cairo_surface_destroy(letters);
 }
 
 }  // namespace cli

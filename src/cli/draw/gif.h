@@ -1,4 +1,4 @@
-// Encodes animations as GIF files (GIF89a), with one palette for all frames and only the changed part of each frame.
+// Encodes animations as GIF files with giflib: one palette for all frames and only the changed part of each frame.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -13,10 +13,9 @@ struct Frame {
   int centiseconds = 4;  // duration of the frame
 };
 
+void check_gif();  // Failure if nf was built without giflib
+
 // Loops endlessly. All frames have the same size; at least one frame.
 std::vector<uint8_t> gif(std::span<const Frame> frames);
-
-// Returns the code stream of a frame in sub-blocks; `bits` (2..8) is the size of an index. For gif() and tests.
-std::vector<uint8_t> lzw(std::span<const uint8_t> indices, int bits);
 
 }  // namespace cli

@@ -1,4 +1,4 @@
-// nf plot: pictures of models. This file holds the command line; plot_*.cc draw.
+// nf plot: pictures of models. This file holds the command line; the other files of this folder draw.
 #include "src/cli/plot/plot.h"
 
 #include <cstdio>
@@ -51,7 +51,10 @@ CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const ch
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
   add_output(*cmd, *a, kind);
   if (draw == plot_density) cmd->add_flag("--log", a->log, "draw the logarithm of the density, to show the tails");
-  if (draw != plot_density)
+  if (draw == plot_pairs)
+    cmd->add_option("--columns", a->columns, "the columns to show, by name or index from 0 (the first 6)")
+        ->type_name("A,B,..");
+  else if (draw != plot_density)
     cmd->add_option("--columns", a->columns, "the two columns to show, by name or index from 0")->type_name("A,B");
   add_scene(*cmd, *a, draw != plot_density);
   cmd->callback([a, draw, &action] {
@@ -61,6 +64,45 @@ CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const ch
     };
   });
   return cmd;
+}
+
+void add_scores(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  CLI::App* cmd =
+      plot.add_subcommand("scores", "Draw a histogram of the log-likelihoods of rows, and a threshold for anomalies");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  cmd->add_option("--data", a->data, "rows to score, .npy or .csv")->required()->type_name("FILE");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--threshold", a->threshold, "where to draw the threshold, in nats")->type_name("NATS");
+  cmd->add_option(
+         "--quantile", a->quantile,
+         "draw it at this quantile of the rows of --reference, or of those shown: 0.01 for one in a hundred below")
+      ->type_name("SHARE");
+  cmd->add_option("--reference", a->reference, "rows for --quantile, such as those the model was trained on")
+      ->type_name("FILE");
+  cmd->add_option("--data-columns", a->data_columns,
+                  "data columns of the files, by name or index from 0 (found by the model's column names)")
+      ->type_name("A,B,..");
+  cmd->add_option("--context", a->context, "for conditional models: one row per data row, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--context-columns", a->context_columns,
+                  "context columns of that file (or of --data), by name or index from 0")
+      ->type_name("A,B,..");
+  cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
+  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  cmd->footer(
+      "The orange line are the log-likelihoods of the model's own samples: rows that look like them follow it. A "
+      "triangle\n"
+      "at the left edge stands for rows below the window; they are counted in the picture, with those of -infinity.\n\n"
+      "Examples:\n"
+      "  nf plot scores model.safetensors --data new.csv -o scores.png\n"
+      "  nf plot scores model.safetensors --data new.csv --quantile 0.01 --reference train.csv -o scores.png");
+  cmd->callback([a, &action] {
+    action = [a] {
+      check(*a);
+      return plot_scores(*a);
+    };
+  });
 }
 
 void add_curve(CLI::App& plot, Action& action) {
@@ -133,7 +175,8 @@ void add_target(CLI::App& plot, Action& action) {
 }  // namespace
 
 void add_plot(CLI::App& app, Action& action) {
-  CLI::App* plot = app.add_subcommand("plot", "Draw pictures: density, samples, layers, learning curve, animation");
+  CLI::App* plot = app.add_subcommand(
+      "plot", "Draw pictures: density, samples, pairs of columns, scores, layers, learning curve, animation");
   plot->require_subcommand(0, 1);
   add_picture(*plot, action, "density", "Draw the density of a model of one or two columns next to the data", ".png",
               plot_density)
@@ -148,6 +191,17 @@ void add_plot(CLI::App& app, Action& action) {
           "Examples:\n"
           "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
           "  nf plot samples power.safetensors --data test.npy --columns 0,3 -o power.png");
+  PlotArgs pairs;
+  pairs.size = 150;
+  add_picture(*plot, action, "pairs", "Draw several columns of data and model against each other, with histograms",
+              ".png", plot_pairs, pairs)
+      ->footer(
+          "Points are rows of the data. Orange lines hold 50 % and 90 % of the model's samples; on the diagonal are "
+          "histograms of both.\n\n"
+          "Examples:\n"
+          "  nf plot pairs power.safetensors --data test.npy -o pairs.png\n"
+          "  nf plot pairs power.safetensors --data test.npy --columns 0,3,5 --size 220 -o pairs.png");
+  add_scores(*plot, action);
   PlotArgs layers;
   layers.size = 200;
   layers.points = 3000;
@@ -172,6 +226,8 @@ void add_plot(CLI::App& app, Action& action) {
       "Examples:\n"
       "  nf plot density moons.safetensors --data moons.npy -o density.png\n"
       "  nf plot samples moons.safetensors --data moons.npy -o samples.png\n"
+      "  nf plot pairs power.safetensors --data power.npy -o pairs.png\n"
+      "  nf plot scores power.safetensors --data new.npy --quantile 0.01 --reference power.npy -o scores.png\n"
       "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
       "  nf plot flow moons.safetensors -o flow.gif\n"
       "  nf plot curve moons.csv -o curve.png\n\n"

@@ -5,13 +5,12 @@
 
 #include "src/cli/common/text.h"
 #include "src/cli/plot/density_map.h"
+#include "src/cli/plot/histogram.h"
 #include "src/cli/plot/plot.h"
 
 namespace cli {
 namespace {
-constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kBar = 18, kRight = 78;
-
-std::string mass_note(double mass) { return text("mass in the window %.4f", mass); }
+constexpr double kTop = 40, kGap = 30, kBar = 16, kBarGap = 14, kRight = 26;
 
 // Prints the mass, because a narrow picture has no room for the note; notes on standard error if the window misses
 // some.
@@ -24,6 +23,9 @@ void report_mass(double mass) {
                : mass < kNone ? ": the model is elsewhere, or narrower than a pixel"
                               : "");
 }
+
+// The accuracy of the sum over pixels is about 1e-3.
+std::string mass_note(double mass) { return "mass in the window " + rounded(mass, 1e-3); }
 
 void one_column(const PlotArgs& a, const Scene& scene) {
   const bool data = scene.has_data();
@@ -38,49 +40,46 @@ void one_column(const PlotArgs& a, const Scene& scene) {
     for (double& d : density) d = std::exp(d);
     return density;
   }();
+  const auto at_step = [&](size_t i) {
+    return x.low + x.extent() * static_cast<double>(i) / static_cast<double>(curve.size() - 1);
+  };
   double top = 0, area = 0;
   for (double d : curve)
     if (std::isfinite(d)) top = std::max(top, d), area += d * x.extent() / static_cast<double>(curve.size() - 1);
 
-  const auto bins = static_cast<size_t>(std::clamp(std::cbrt(static_cast<double>(values.size())) * 4, 10.0, 80.0));
-  std::vector<double> histogram(bins, 0);
-  const double share = static_cast<double>(bins) / x.extent() / static_cast<double>(values.size());
-  for (double v : values)
-    if (v >= x.low && v < x.high)
-      histogram[static_cast<size_t>((v - x.low) / x.extent() * static_cast<double>(bins))] += share;
-  top = std::max(top, *std::max_element(histogram.begin(), histogram.end()));
+  const Bins bins = bins_of(x, values.size());
+  const std::vector<double> heights = histogram(values, bins);
+  const int64_t outside = outside_of(values, x);
+  top = std::max(top, *std::max_element(heights.begin(), heights.end()));
 
-  const Range y{0, 1.08 * top};
-  const double margin = std::max(kLeft, room_left(y, height, true));
-  Canvas canvas(static_cast<int>(margin) + width + 30, static_cast<int>(kTop + kBottom) + height);
-  Axes axes(canvas, {margin, kTop, margin + width, kTop + height}, x, y);
+  const Range y{0, top > 0 ? 1.08 * top : 1};
+  const double margin = room_left(y, height, true);
+  Canvas canvas(static_cast<int>(margin + kRight) + width, static_cast<int>(kTop + room_below(true)) + height);
+  Axes axes(canvas, {margin, kTop, margin + width, kTop + height}, {x, scene.name(0)}, {y, "density"});
   axes.grid();
-  canvas.clip(axes.box());
-  for (size_t b = 0; b < bins; ++b) {
-    const double left = x.low + x.extent() * static_cast<double>(b) / static_cast<double>(bins);
-    const Spot from = axes.spot(left, histogram[b]), to = axes.spot(left + x.extent() / static_cast<double>(bins), 0);
-    canvas.fill({from.x, from.y, to.x - 1, to.y}, kFaintBlue);
-  }
+  draw_filled(canvas, axes, bins, heights, kFaintBlue);
   std::vector<Spot> path;
-  for (size_t i = 0; i < curve.size(); ++i)
-    path.push_back(
-        axes.spot(x.low + x.extent() * static_cast<double>(i) / static_cast<double>(curve.size() - 1), curve[i]));
+  for (size_t i = 0; i < curve.size(); ++i) path.push_back(axes.spot(at_step(i), curve[i]));
+  canvas.clip(axes.box());
   canvas.stroke(path, 2.5, kOrange);
   canvas.unclip();
+  for (size_t i = 0; i < curve.size(); ++i)
+    if (!std::isfinite(curve[i])) axes.mark_above(at_step(i), kOrange);
   axes.frame();
   axes.title("Density" + scene.at_context());
-  axes.note(mass_note(area));
-  axes.labels(scene.name(0), "density");
+  axes.note(rows_note(static_cast<int64_t>(values.size()), data ? scene.data_rows() : a.points, outside) + "; " +
+            mass_note(area));
   const Axes::Entry entries[] = {{!data                        ? "samples of the model"
                                   : scene.at_context().empty() ? "data"
                                                                : "data of all contexts",
-                                  kFaintBlue},
+                                  kFaintBlue, true},
                                  {"model", kOrange}};
   const size_t half = curve.size() / 2;
   double left = 0, right = 0;
-  for (size_t i = 0; i < curve.size(); ++i) (i < half ? left : right) += curve[i];
+  for (size_t i = 0; i < curve.size(); ++i) (i < half ? left : right) += std::min(curve[i], top);
   axes.legend(entries, left > right, false);
   save(canvas, a.output);
+  report_outside({{data ? "data row" : "sample", outside, static_cast<int64_t>(values.size())}});
   report_mass(area);
 }
 
@@ -90,31 +89,32 @@ void two_columns(const PlotArgs& a, const Scene& scene) {
   const double side = a.size;
   Range x = range_of(points.column(0)), y = range_of(points.column(1));
   fit_units({0, 0, side, side}, x, y);
-  const double room = room_left(y, side, true), margin = std::max(kLeft, room), gap = std::max(kGap, room);
-  const Box left{margin, kTop, margin + side, kTop + side};
-  const Box right{left.x1 + gap, kTop, left.x1 + gap + side, kTop + side};
-  Canvas canvas(static_cast<int>(right.x1 + 16 + kBar + kRight), static_cast<int>(kTop + side + kBottom));
+  const DensityMap map = density_map(scene, x, y, a.size, a.log);
+  const ColorBar bar = bar_of(map, a.log);
+  const double room = room_left(y, side, true);
+  const Box left{room, kTop, room + side, kTop + side};
+  const Box right{left.x1 + kGap + room, kTop, left.x1 + kGap + room + side, kTop + side};
+  const Box bar_box{right.x1 + kBarGap, right.y0, right.x1 + kBarGap + kBar, right.y1};
+  Canvas canvas(static_cast<int>(bar_box.x1 + room_right(bar, side)), static_cast<int>(kTop + side + room_below(true)));
 
-  Axes of_points(canvas, left, x, y);
+  Axes of_points(canvas, left, {x, scene.name(0)}, {y, scene.name(1)});
   of_points.grid();
-  scatter(canvas, of_points, points, 0, 1, data ? kBlue : kOrange);
+  const int64_t outside = scatter(canvas, of_points, points, 0, 1, data ? kBlue : kOrange);
   of_points.frame();
   const std::string at = scene.at_context();
   of_points.title(!data ? "Samples of the model" + at : at.empty() ? "Data" : "Data of all contexts");
-  const int64_t all = data ? scene.data_rows() : points.rows;
-  of_points.note(all > points.rows ? grouped(points.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");
-  of_points.labels(scene.name(0), scene.name(1));
+  of_points.note(rows_note(points.rows, data ? scene.data_rows() : points.rows, outside));
 
-  Axes of_density(canvas, right, x, y);
-  const DensityMap map = density_map(scene, x, y, a.size, a.log);
+  Axes of_density(canvas, right, {x, scene.name(0)}, {y, scene.name(1)});
   draw(canvas, map, right);
   of_density.frame();
-  of_density.title((a.log ? "Log-density of the model" : "Density of the model") + at);
+  of_density.title((a.log ? "Log density of the model" : "Density of the model") + at);
   of_density.note(mass_note(map.integral));
-  of_density.labels(scene.name(0), scene.name(1));
-  color_bar(canvas, {right.x1 + 16, right.y0, right.x1 + 16 + kBar, right.y1}, map.range, "");
+  color_bar(canvas, bar_box, bar);
   save(canvas, a.output);
+  report_outside({{data ? "data row" : "sample", outside, points.rows}});
   report_mass(map.integral);
+  note_undefined(map, "the model");
 }
 }  // namespace
 

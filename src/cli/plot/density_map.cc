@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+
+#include "src/cli/common/text.h"
 
 namespace cli {
 namespace {
@@ -32,20 +35,38 @@ DensityMap density_map(const LogDensity& log_density, const Range& x, const Rang
     if (!log) v = density;
     if (std::isfinite(v)) sorted.push_back(v);
   }
-  if (sorted.empty()) return map;
+  if (sorted.empty()) {
+    map.undefined = std::count_if(map.values.begin(), map.values.end(), [](double v) { return std::isnan(v); });
+    return map;
+  }
   const auto at = static_cast<std::ptrdiff_t>(static_cast<double>(sorted.size() - 1) * (1 - kSaturated));
   std::nth_element(sorted.begin(), sorted.begin() + at, sorted.end());
   const double top = sorted[static_cast<size_t>(at)];
   map.range = log ? Range{top - kLogDepth, top} : Range{0, top > 0 ? top : 1};
+  for (const double v : map.values) {
+    map.above |= v > map.range.high;
+    map.below |= v < map.range.low;
+    map.undefined += std::isnan(v);
+  }
   return map;
 }
 
 void draw(Canvas& canvas, const DensityMap& map, const Box& box) {
-  const auto side = static_cast<size_t>(map.side);
-  for (size_t row = 0; row < side; ++row)
-    for (size_t column = 0; column < side; ++column)
-      canvas.put(static_cast<int>(box.x0) + static_cast<int>(column), static_cast<int>(box.y0) + static_cast<int>(row),
-                 sequential((map.values[row * side + column] - map.range.low) / map.range.extent()));
+  std::vector<Color> colors;
+  colors.reserve(map.values.size());
+  for (const double v : map.values)
+    colors.push_back(std::isnan(v) ? kPale : sequential((v - map.range.low) / map.range.extent()));
+  canvas.pixels({box.x0, box.y0}, map.side, colors);
+}
+
+ColorBar bar_of(const DensityMap& map, bool log) {
+  return {map.range, log ? "log density (nats)" : "density", map.above, map.below};
+}
+
+void note_undefined(const DensityMap& map, const std::string& whose) {
+  if (map.undefined)
+    std::fprintf(stderr, "nf: note: the density of %s is NaN at %s, drawn in gray\n", whose.c_str(),
+                 counted(map.undefined, "pixel").c_str());
 }
 
 }  // namespace cli

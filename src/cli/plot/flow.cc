@@ -10,9 +10,10 @@
 
 namespace cli {
 namespace {
-constexpr double kLeft = 46, kTop = 58, kBottom = 34, kRight = 20;
+constexpr double kLeft = 40, kTop = 54, kRight = 20;
 constexpr size_t kFrames = 96;                              // of movement, approximately
 constexpr int kHoldFirst = 70, kHoldLast = 160, kStep = 4;  // hundredths of a second
+constexpr Style kHeading{15, kInk, true}, kCount{12, kMuted, false};
 
 class Film {
  public:
@@ -27,9 +28,15 @@ class Film {
     box_ = {left, kTop, left + side, kTop + side};
   }
 
+  // Returns how many points are outside of the window at state k.
+  int64_t outside(size_t k) const {
+    return std::count_if(states_.list[k].points.begin(), states_.list[k].points.end(),
+                         [&](const Spot& s) { return !(x_[k].holds(s.x) && y_[k].holds(s.y)); });
+  }
+
   // Draws the frame between state k and the next, t in [0, 1].
   Image frame(size_t k, double t) const {
-    Canvas canvas(static_cast<int>(box_.x1 + kRight), static_cast<int>(box_.y1 + kBottom));
+    Canvas canvas(static_cast<int>(box_.x1 + kRight), static_cast<int>(box_.y1 + room_below(false)));
     const double soft = t * t * (3 - 2 * t);
     Axes axes(canvas, box_, between(x_, k, soft), between(y_, k, soft));
     axes.grid();
@@ -47,16 +54,20 @@ class Film {
     axes.frame();
     const size_t moves = states_.list.size() - 1;
     const bool last = k >= moves;
-    draw_text(canvas, {box_.x0, 22},
-              last               ? "data" + words_
-              : k == 0 && t == 0 ? "latent space" + words_
-                                 : "latent space \u2192 data",
-              {17, kInk, true});
-    if (!last && (k > 0 || t > 0))
-      draw_text(canvas, {box_.x1, 22}, text("layer %zu of %zu", k + 1, moves), {13, kPale, false}, Align::right);
+    const bool moving = !last && (k > 0 || t > 0);
+    const std::string layer = moving ? text("layer %zu of %zu", k + 1, moves) : "";
+    constexpr double kBetween = 12;
+    const double room = box_.width() - (moving ? text_width(layer, kCount) + kBetween : 0);
+    draw_text(canvas, {box_.x0, 20},
+              shortened(last     ? "data" + words_
+                        : moving ? "latent space \u2192 data"
+                                 : "latent space" + words_,
+                        kHeading, room),
+              kHeading);
+    draw_text(canvas, {box_.x1, 20}, layer, kCount, Align::right);
     const double done = moves ? (static_cast<double>(k) + t) / static_cast<double>(moves) : 1;
-    canvas.fill({box_.x0, 36, box_.x1, 40}, kGrid);
-    canvas.fill({box_.x0, 36, box_.x0 + std::min(done, 1.0) * box_.width(), 40}, kOrange);
+    canvas.fill({box_.x0, 32, box_.x1, 36}, kGrid);
+    canvas.fill({box_.x0, 32, box_.x0 + std::min(done, 1.0) * box_.width(), 36}, kOrange);
     return canvas.image();
   }
 
@@ -94,6 +105,8 @@ int plot_flow(const PlotArgs& a) {
   frames.push_back({film.frame(moves, 0), kHoldLast});
   write_file(a.output, gif(frames));
   std::printf("animation  %s  (%zu frames)\n", a.output.c_str(), frames.size());
+  note_font();
+  report_outside({{"point", film.outside(moves), x.rows}});
   return kOk;
 }
 

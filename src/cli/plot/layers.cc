@@ -1,13 +1,14 @@
 // nf plot layers: draws one small scatter plot per layer, from the data to the latent space.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "src/cli/common/text.h"
 #include "src/cli/plot/states.h"
 
 namespace cli {
 namespace {
-constexpr double kLeft = 40, kTop = 66, kGapX = 46, kGapY = 62, kBottom = 34, kRight = 22;
+constexpr double kTop = 62, kGapX = 16, kGapY = 32, kRight = 20;
 constexpr size_t kMost = 24;      // panels
 constexpr double kSimilar = 1.5;  // panels whose ranges differ by less share one
 
@@ -27,13 +28,19 @@ size_t columns_for(size_t count) {
   return best;
 }
 
-void points(Canvas& canvas, const Axes& axes, const State& state, const std::vector<Color>& colors) {
+// Returns how many are outside of the box.
+int64_t points(Canvas& canvas, const Axes& axes, const State& state, const std::vector<Color>& colors) {
   const double area = axes.box().width() * axes.box().height();
   const double alpha = std::clamp(30 * std::sqrt(area / 40000 / static_cast<double>(colors.size())), 0.25, 0.9);
+  int64_t outside = 0;
   canvas.clip(axes.box());
-  for (size_t i = 0; i < colors.size(); ++i)
-    canvas.disc(axes.spot(state.points[i].x, state.points[i].y), 1.4, colors[i], alpha);
+  for (size_t i = 0; i < colors.size(); ++i) {
+    const Spot& s = state.points[i];
+    canvas.disc(axes.spot(s.x, s.y), 1.4, colors[i], alpha);
+    outside += !(axes.x().holds(s.x) && axes.y().holds(s.y));
+  }
   canvas.unclip();
+  return outside;
 }
 }  // namespace
 
@@ -64,27 +71,33 @@ int plot_layers(const PlotArgs& a) {
   if (x.extent() < kSimilar * least_x && y.extent() < kSimilar * least_y)
     std::fill(ranges.begin(), ranges.end(), std::pair{x, y});
 
-  double left = kLeft;
+  double left = 0;
   for (const auto& [rx, ry] : ranges) left = std::max(left, room_left(ry, side, false));
-  const double gap = left + (kGapX - kLeft);
+  const double gap = left + kGapX, line = side + room_below(false) + kGapY;
   const std::string heading =
       (scene.cols() == 2 ? "From data to latent space, layer by layer"
                          : "From data to latent space: " + scene.name(pair.first) + ", " + scene.name(pair.second)) +
       scene.at_context();
-  const Style bold{18, kInk, true};
-  const double width = static_cast<double>(columns) * (side + gap) - gap;
-  Canvas canvas(static_cast<int>(left + std::max(width, text_width(heading, bold)) + kRight),
-                static_cast<int>(kTop + static_cast<double>(rows) * (side + kGapY) - kGapY + kBottom));
-  draw_text(canvas, {left, 26}, heading, bold);
+  // One panel is narrower than the heading; long column names are cut.
+  constexpr double kWidest = 560;
+  const Style bold{17, kInk, true};
+  const double width =
+      std::max(static_cast<double>(columns) * (side + gap) - gap, std::min(text_width(heading, bold), kWidest));
+  Canvas canvas(static_cast<int>(left + width + kRight),
+                static_cast<int>(kTop + static_cast<double>(rows) * line - kGapY));
+  draw_text(canvas, {left, 26}, shortened(heading, bold, width), bold);
+  int64_t most = 0;
 
   for (size_t n = 0; n < shown.size(); ++n) {
     const size_t k = shown[n];
     const double x0 = left + static_cast<double>(n % columns) * (side + gap);
-    const double y0 = kTop + static_cast<double>(n / columns) * (side + kGapY);
+    const double y0 = kTop + static_cast<double>(n / columns) * line;
     Axes axes(canvas, {x0, y0, x0 + side, y0 + side}, ranges[n].first, ranges[n].second);
     axes.grid();
-    points(canvas, axes, states.list[k], states.colors);
+    const int64_t outside = points(canvas, axes, states.list[k], states.colors);
     axes.frame();
+    if (outside) axes.corner(grouped(outside) + " outside");
+    most = std::max(most, outside);
     const bool first = k == 0, last = k + 1 == states.list.size();
     axes.title(first  ? (scene.has_data() ? "x: data" : "x: samples")
                : last ? "z: latent"
@@ -93,6 +106,9 @@ int plot_layers(const PlotArgs& a) {
     if (!first) axes.note(states.list[k].name);
   }
   save(canvas, a.output);
+  if (most)
+    std::printf("outside the window  at most %s of %s in a panel\n", grouped(most).c_str(),
+                counted(static_cast<int64_t>(states.colors.size()), "point").c_str());
   return kOk;
 }
 

@@ -17,6 +17,9 @@ struct PlotArgs {
   int size = 420;         // side of a panel in pixels
   uint64_t seed = 0;
   bool log = false;
+  // Of `nf plot scores`: where to draw the threshold, the first of them given.
+  std::optional<double> threshold, quantile;
+  std::string reference;  // rows that the quantile is of
   std::shared_ptr<Settings> settings;
 };
 
@@ -74,6 +77,8 @@ class Scene {
 // Returns the two columns to show: `wanted` ("a,b", names or indices), or 0 and 1 for a model of two columns. Failure
 // that lists the columns if `wanted` is empty for another model.
 std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wanted);
+// Returns the columns to show: `wanted`, or the first `most`.
+std::vector<int64_t> columns_of(const Scene& scene, const std::string& wanted, int64_t most);
 
 // Returns a range with nearly all of the values and a margin.
 Range range_of(std::vector<double> values);
@@ -82,15 +87,28 @@ Range either(const Range& a, const Range& b);
 // box.
 void fit_units(const Box& box, Range& x, Range& y);
 
-// Draws one translucent disc per row.
-void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Color color);
+// Draws one translucent disc per row. Returns the number of rows outside of the box, those that are not finite included.
+int64_t scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Color color);
+
+// "4,000 of 20,000 rows, 12 outside": what is drawn, for the note of a panel.
+std::string rows_note(int64_t drawn, int64_t all, int64_t outside);
+// Rows or points of a panel that are not in its window.
+struct Outside {
+  const char* what;  // "data row", "sample"
+  int64_t count, drawn;
+};
+// Prints "outside the window  12 of 4,000 data rows"; nothing if there are none.
+void report_outside(std::initializer_list<Outside> all);
 
 // Failure unless the path ends in `extension` and its folder is writable.
 void check_picture(const std::string& path, const char* extension);
 void save(const Canvas& canvas, const std::string& path);
+void note_font();  // on standard error, if the machine has none
 
 int plot_density(const PlotArgs& args);
 int plot_samples(const PlotArgs& args);
+int plot_pairs(const PlotArgs& args);
+int plot_scores(const PlotArgs& args);
 int plot_layers(const PlotArgs& args);
 int plot_flow(const PlotArgs& args);
 int plot_curve(const PlotArgs& args);

@@ -7,7 +7,7 @@
 
 namespace cli {
 namespace {
-constexpr double kLeft = 78, kTop = 44, kBottom = 62, kGap = 84, kRight = 26;
+constexpr double kTop = 40, kGap = 30, kRight = 24;
 }
 
 int plot_samples(const PlotArgs& a) {
@@ -24,24 +24,27 @@ int plot_samples(const PlotArgs& a) {
   const double side = a.size;
   // Columns of a wider table have different units.
   if (scene.cols() == 2) fit_units({0, 0, side, side}, x, y);
-  const double room = room_left(y, side, true), left = std::max(kLeft, room);
+  const double left = room_left(y, side, true), step = scene.has_data() ? side + kGap + left : 0;
   const Box box{left, kTop, left + side, kTop + side};
-  const double step = scene.has_data() ? side + std::max(kGap, room) : 0;
-  Canvas canvas(static_cast<int>(box.x1 + step + kRight), static_cast<int>(box.y1 + kBottom));
+  Canvas canvas(static_cast<int>(box.x1 + step + kRight), static_cast<int>(box.y1 + room_below(true)));
   const auto panel = [&](const Matrix& rows, double shift, Color color, const std::string& title, int64_t all) {
-    Axes axes(canvas, {box.x0 + shift, box.y0, box.x1 + shift, box.y1}, x, y);
+    Axes axes(canvas, {box.x0 + shift, box.y0, box.x1 + shift, box.y1}, {x, scene.name(i)}, {y, scene.name(j)});
     axes.grid();
-    scatter(canvas, axes, rows, i, j, color);
+    const int64_t outside = scatter(canvas, axes, rows, i, j, color);
     axes.frame();
     axes.title(title);
-    axes.note(all > rows.rows ? grouped(rows.rows) + " of " + grouped(all) + " rows" : grouped(all) + " rows");
-    axes.labels(scene.name(i), scene.name(j));
+    axes.note(rows_note(rows.rows, all, outside));
+    return outside;
   };
   const std::string at = scene.at_context();
-  if (scene.has_data()) panel(scene.data(), 0, kBlue, at.empty() ? "Data" : "Data of all contexts", scene.data_rows());
-  panel(samples, step, kOrange,
-        scene.rows_have_contexts() ? "Samples, one per row's context" : "Samples of the model" + at, samples.rows);
+  int64_t data_outside = 0;
+  if (scene.has_data())
+    data_outside = panel(scene.data(), 0, kBlue, at.empty() ? "Data" : "Data of all contexts", scene.data_rows());
+  const int64_t outside =
+      panel(samples, step, kOrange,
+            scene.rows_have_contexts() ? "Samples, one per row's context" : "Samples of the model" + at, samples.rows);
   save(canvas, a.output);
+  report_outside({{"data row", data_outside, scene.data().rows}, {"sample", outside, samples.rows}});
   return kOk;
 }
 

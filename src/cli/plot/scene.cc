@@ -1,13 +1,9 @@
 // See plot.h.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
-#include "src/cli/common/output.h"
 #include "src/cli/common/text.h"
-#include "src/cli/draw/file.h"
-#include "src/cli/draw/png.h"
 #include "src/cli/plot/plot.h"
 
 namespace cli {
@@ -111,70 +107,6 @@ std::vector<Matrix> Scene::trace(const Matrix& from, nf::Direction direction) co
   std::vector<Matrix> states;
   for (auto at = all.begin(); at != all.end(); at += numbers) states.push_back({from.rows, cols(), {at, at + numbers}});
   return states;
-}
-
-std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wanted) {
-  std::vector<std::string> names;
-  for (int64_t c = 0; c < scene.cols(); ++c) names.push_back(scene.name(c));
-  if (wanted.empty()) {
-    if (scene.cols() == 2) return {0, 1};
-    throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", but this picture shows two",
-                  "select them with --columns A,B, by name or index from 0: " + join(names, ", "));
-  }
-  const auto find = [&](const std::string& word) -> int64_t {
-    for (size_t c = 0; c < names.size(); ++c)
-      if (names[c] == word) return static_cast<int64_t>(c);
-    int64_t index = -1;
-    const char* const end = word.data() + word.size();
-    if (std::from_chars(word.data(), end, index).ptr == end && index >= 0 && index < scene.cols()) return index;
-    const std::string near = nearest(word, names);
-    throw Failure("--columns " + wanted + ": the model has no column '" + word + "'",
-                  near.empty() ? "its columns are: " + join(names, ", ") : "did you mean '" + near + "'?");
-  };
-  const size_t comma = wanted.find(',');
-  if (comma == std::string::npos || wanted.find(',', comma + 1) != std::string::npos)
-    throw Failure("--columns " + wanted + ": expected two columns, as in --columns 0,1", {}, kUsage);
-  return {find(wanted.substr(0, comma)), find(wanted.substr(comma + 1))};
-}
-
-Range range_of(std::vector<double> values) {
-  constexpr double kTail = 0.0025, kRoom = 0.12;
-  std::erase_if(values, [](double v) { return !std::isfinite(v); });
-  if (values.empty()) return {-1, 1};
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double part) {
-    return values[static_cast<size_t>(std::lround(part * static_cast<double>(values.size() - 1)))];
-  };
-  const double low = at(kTail), high = at(1 - kTail), room = std::max(kRoom * (high - low), 1e-6 * std::abs(high));
-  return high > low ? Range{low - room, high + room} : Range{low - 1, low + 1};
-}
-
-Range either(const Range& a, const Range& b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
-
-void scatter(Canvas& canvas, const Axes& axes, const Matrix& rows, int64_t i, int64_t j, Color color) {
-  canvas.clip(axes.box());
-  const double crowd = static_cast<double>(rows.rows) * 420 * 420 / (axes.box().width() * axes.box().height());
-  const double alpha = std::clamp(20 / std::sqrt(crowd), 0.12, 0.7);
-  for (int64_t r = 0; r < rows.rows; ++r) canvas.disc(axes.spot(rows.at(r, i), rows.at(r, j)), 1.6, color, alpha);
-  canvas.unclip();
-}
-
-void fit_units(const Box& box, Range& x, Range& y) {
-  constexpr double kApart = 4;
-  const double ratio = x.extent() / y.extent();
-  if (std::max(ratio, 1 / ratio) < kApart) equal_units(box, x, y);
-}
-
-void check_picture(const std::string& path, const char* extension) {
-  if (!path.ends_with(extension))
-    throw Failure(path + ": this picture is a " + (extension + 1) + " file; its name must end in " + extension, {},
-                  kUsage);
-  check_folder(path);
-}
-
-void save(const Canvas& canvas, const std::string& path) {
-  write_file(path, png(canvas.image()));
-  std::printf("picture  %s  (%d x %d)\n", path.c_str(), canvas.width(), canvas.height());
 }
 
 }  // namespace cli

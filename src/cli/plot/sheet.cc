@@ -3,14 +3,13 @@
 #include <filesystem>
 
 #include "src/cli/common/text.h"
-#include "src/cli/draw/file.h"
-#include "src/cli/draw/png.h"
 #include "src/cli/plot/density_map.h"
 #include "src/cli/plot/plot.h"
 
 namespace cli {
 namespace {
 constexpr double kEdge = 16, kTitle = 30, kGapX = 10, kGapY = 6, kBlockGap = 14;
+constexpr Style kHeading{14, kInk, true};
 
 size_t columns_for(size_t count) {
   const size_t rows = count <= 6 ? 1 : count <= 16 ? 2 : (count + 7) / 8;
@@ -28,6 +27,7 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
   const double side = a.size, block = kTitle + 2 * side + kGapY + kBlockGap;
   Canvas canvas(static_cast<int>(2 * kEdge + static_cast<double>(columns) * (side + kGapX) - kGapX),
                 static_cast<int>(2 * kEdge + static_cast<double>(rows) * block - kBlockGap));
+  int64_t outside = 0, drawn = 0;
   for (size_t n = 0; n < models.size(); ++n) {
     const Scene scene(a, models[n], data[n]);
     if (scene.cols() != 2)
@@ -37,17 +37,19 @@ int plot_sheet(const PlotArgs& a, const std::vector<std::string>& models, const 
     const Box above{x0, y0, x0 + side, y0 + side}, below{x0, y0 + side + kGapY, x0 + side, y0 + 2 * side + kGapY};
     Range x = range_of(scene.data().column(0)), y = range_of(scene.data().column(1));
     fit_units(above, x, y);
-    const Axes axes(canvas, above, x, y);
-    draw_text(canvas, {x0 + side / 2, y0 - 9}, std::filesystem::path(models[n]).stem().string(), {15, kInk, true},
-              Align::center);
+    Axes axes(canvas, above, x, y);
+    const std::string name = std::filesystem::path(models[n]).stem().string();
+    draw_text(canvas, {x0 + side / 2, y0 - 9}, shortened(name, kHeading, side), kHeading, Align::center);
     canvas.outline(above, kGrid);
-    scatter(canvas, axes, scene.data(), 0, 1, kBlue);
-    draw(canvas, density_map(scene, x, y, a.size, false), below);
+    const int64_t here = scatter(canvas, axes, scene.data(), 0, 1, kBlue);
+    if (here) axes.corner(grouped(here) + " outside");
+    outside += here, drawn += scene.data().rows;
+    const DensityMap map = density_map(scene, x, y, a.size, false);
+    draw(canvas, map, below);
+    note_undefined(map, models[n]);
   }
-  const Image image = canvas.image();
-  // 256 colors keep the file small, for use on web pages.
-  write_file(a.output, png(Indexer(palette_of({&image, 1}, 256))(image)));
-  std::printf("picture  %s  (%d x %d)\n", a.output.c_str(), image.width, image.height);
+  save(canvas, a.output);
+  report_outside({{"data row", outside, drawn}});
   return kOk;
 }
 

@@ -12,7 +12,8 @@
 
 namespace cli {
 namespace {
-constexpr double kEdge = 16, kTitle = 34, kGap = 12;
+constexpr double kEdge = 16, kTitle = 34, kGap = 14;
+constexpr Style kHeading{14, kInk, true};
 
 bool same_target(const std::string& a, const std::string& b) {
   try {
@@ -60,12 +61,13 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
   fit_units({0, 0, static_cast<double>(a.size), static_cast<double>(a.size)}, x, y);
   const size_t panels = 2 + models.size();
   const double side = a.size;
-  Canvas canvas(static_cast<int>(2 * kEdge + static_cast<double>(panels) * (side + kGap) - kGap),
-                static_cast<int>(kTitle + side + kEdge));
+  const double left = room_left(y, side, false);
+  Canvas canvas(static_cast<int>(left + static_cast<double>(panels) * (side + kGap) - kGap + kEdge),
+                static_cast<int>(kTitle + side + room_below(false)));
   size_t next = 0;
   const auto panel = [&](const std::string& title) {
-    const double x0 = kEdge + static_cast<double>(next++) * (side + kGap);
-    draw_text(canvas, {x0 + side / 2, kTitle - 10}, title, {15, kInk, true}, Align::center);
+    const double x0 = left + static_cast<double>(next++) * (side + kGap);
+    draw_text(canvas, {x0 + side / 2, kTitle - 10}, shortened(title, kHeading, side), kHeading, Align::center);
     return Box{x0, kTitle, x0 + side, kTitle + side};
   };
   const auto log_density = [&](const Matrix& grid) {
@@ -73,16 +75,26 @@ int plot_target(const PlotArgs& a, const std::string& target_name, const std::ve
     target.log_density(grid.view(), values);
     return values;
   };
-  draw(canvas, density_map(log_density, x, y, a.size, a.log), panel(target_name));
+  const auto density = [&](const DensityMap& map, const std::string& title) {
+    const bool first = next == 0;  // the other panels share its numbers on the left
+    const Box box = panel(title);
+    draw(canvas, map, box);
+    Axes(canvas, box, x, y).frame(true, first);
+    note_undefined(map, title);
+  };
+  density(density_map(log_density, x, y, a.size, a.log), target_name);
   const Box box = panel("Metropolis");
-  canvas.outline(box, kGrid);
-  const Axes axes(canvas, box, x, y);
-  scatter(canvas, axes, walked, 0, 1, kBlue);
+  Axes axes(canvas, box, x, y);
+  axes.grid();
+  const int64_t outside = scatter(canvas, axes, walked, 0, 1, kBlue);
+  axes.frame(true, false);
+  if (outside) axes.corner(grouped(outside) + " outside");
   for (size_t i = 0; i < models.size(); ++i) {
     note_origin(models[i], target_name, target, *scenes[i]);
-    draw(canvas, density_map(*scenes[i], x, y, a.size, a.log), panel(std::filesystem::path(models[i]).stem().string()));
+    density(density_map(*scenes[i], x, y, a.size, a.log), std::filesystem::path(models[i]).stem().string());
   }
   save(canvas, a.output);
+  report_outside({{"Metropolis sample", outside, walked.rows}});
   return kOk;
 }
 

@@ -1,57 +1,12 @@
 """nf plot: every picture is a file of the right kind and size that shows what it should, and wrong use is reported."""
 import os
-import struct
 import subprocess
-import zlib
 
 import harness
 from harness import NF, case, environment, fails, nf, rows_of, train, write_csv, write_npy
+from picture import count, extent, ink, is_blue, is_orange, margins_are_white, panels, read_png
 
 IDENTITY = '{"layers": [{"type": "reverse"}]}'  # the model is the standard normal
-
-
-def unfiltered(data, stride, pixel):
-    """Undoes the five PNG filters."""
-    rows, above = [], bytes(stride)
-    for at in range(0, len(data), stride + 1):
-        kind, row = data[at], bytearray(data[at + 1:at + 1 + stride])
-        for i in range(stride):
-            left, up = row[i - pixel] if i >= pixel else 0, above[i]
-            corner = above[i - pixel] if i >= pixel else 0
-            if kind == 4:
-                p = left + up - corner
-                guess = min((left, up, corner), key=lambda v: abs(p - v))
-            else:
-                guess = (0, left, up, (left + up) // 2)[kind]
-            row[i] = (row[i] + guess) & 255
-        rows.append(bytes(row))
-        above = rows[-1]
-    return rows
-
-
-def read_png(path):
-    """(width, height, rows of (r, g, b))"""
-    with open(path, 'rb') as f:
-        data = f.read()
-    assert data[:8] == b'\x89PNG\r\n\x1a\n'
-    at, packed, palette = 8, b'', None
-    while at < len(data):
-        size, kind = struct.unpack('>I4s', data[at:at + 8])
-        body = data[at + 8:at + 8 + size]
-        assert zlib.crc32(kind + body) == struct.unpack('>I', data[at + 8 + size:at + 12 + size])[0]
-        if kind == b'IHDR':
-            width, height, depth, color = struct.unpack('>IIBB', body[:10])
-            assert depth == 8
-        elif kind == b'PLTE':
-            palette = [tuple(body[i:i + 3]) for i in range(0, size, 3)]
-        elif kind == b'IDAT':
-            packed += body
-        at += 12 + size
-    pixel = 3 if color == 2 else 1
-    rows = unfiltered(zlib.decompress(packed), width * pixel, pixel)
-    if palette:
-        return width, height, [[palette[i] for i in row] for row in rows]
-    return width, height, [[tuple(row[3 * x:3 * x + 3]) for x in range(width)] for row in rows]
 
 
 def content(path):
@@ -63,12 +18,6 @@ def models():
     write_npy('train.npy', rows_of(400))
     train()
     train(spec=IDENTITY, output='normal.safetensors', steps=1)
-
-
-def ink(rows, x0, y0, x1, y1):
-    """Part of a region that is not white."""
-    inside = [rows[y][x] for y in range(y0, y1) for x in range(x0, x1)]
-    return sum(min(p) < 250 for p in inside) / len(inside)
 
 
 @case
@@ -100,8 +49,7 @@ def pictures_have_the_size_asked_for_and_stay_in_their_panels():
         nf(f'plot samples m.safetensors --data train.npy --size {side} -o s.png')
         width, height, rows = read_png('s.png')
         assert 2 * side < width < 2 * side + 220 and side < height < side + 130
-        assert all(min(rows[y][x]) > 250 for x in (0, width - 1) for y in range(height)), 'ink at the edge'
-        assert all(min(rows[y][x]) > 250 for y in (0, height - 1) for x in range(width)), 'ink at the edge'
+        assert margins_are_white(rows), 'ink at the edge'
         assert ink(rows, 80, 50, 70 + side, 40 + side) > 0.02
     nf('plot samples m.safetensors -o alone.png')
     assert read_png('alone.png')[0] < 600
@@ -177,23 +125,6 @@ def context():
     fails('plot', 'density', 'm.safetensors', '--context', 'one.csv', '-o', 'e.png', says='context')
 
 
-def extent(rows, x0, y0, side, is_point):
-    """Returns width and height of what is drawn in a panel, as fractions of its side."""
-    spots = [(x, y) for y in range(y0 + 2, y0 + side - 2) for x in range(x0 + 2, x0 + side - 2) if is_point(rows[y][x])]
-    assert spots, 'nothing drawn'
-    return [(max(s[i] for s in spots) - min(s[i] for s in spots)) / side for i in (0, 1)]
-
-
-def panels(rows, side):
-    """Returns left and top of each panel, found by the line of at least `side` pale pixels along its top."""
-    gray = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
-    for y, row in enumerate(gray):
-        starts = [x for x in range(len(row) - side) if all(row[x:x + side]) and not row[x - 1]]
-        if starts:
-            return [(x, y) for x in starts]
-    raise AssertionError('no frame')
-
-
 @case
 def columns_of_unequal_scales_fill_their_panels():
     wide = [[4000 * x, 0.05 * y] for x, y in rows_of(400)]
@@ -203,7 +134,7 @@ def columns_of_unequal_scales_fill_their_panels():
     done = nf('plot samples m.safetensors --data wide.npy --size 200 -o s.png')
     rows = read_png('s.png')[2]
     (x, y), _ = panels(rows, 200)
-    for part in extent(rows, x, y, 200, lambda p: p[2] > p[0] + 40):
+    for part in extent(rows, x, y, 200, is_blue):
         assert part > 0.6, part
     assert all(min(row[0]) > 250 for row in rows), 'ink at the left edge'
     # The grid of the density follows the window; with equal units it would be a line, and the mass would be wrong.
@@ -245,7 +176,7 @@ def each_row_has_its_own_context():
     def orange(picture):
         rows = read_png(picture)[2]
         x, y = panels(rows, 200)[1]
-        return extent(rows, x, y, 200, lambda p: p[0] > p[2] + 40)[0]
+        return extent(rows, x, y, 200, is_orange)[0]
     done = nf('plot samples m.safetensors --data t.csv --size 200 -o own.png')
     assert done.stderr == '', done.stderr
     write_csv('one.csv', [[5.0]])
@@ -330,7 +261,7 @@ def wrong_use():
     assert set(os.listdir('.')) == before, set(os.listdir('.')) - before
     bare = subprocess.run([NF, 'plot'], capture_output=True, text=True, env=environment())
     assert bare.returncode == 2 and 'density' in bare.stdout and 'nf plot flow' in bare.stdout
-    for picture in ('density', 'samples', 'layers', 'flow', 'curve', 'sheet'):
+    for picture in ('density', 'samples', 'pairs', 'scores', 'layers', 'flow', 'curve', 'sheet', 'target'):
         assert 'Examples:' in nf('plot', picture, '--help').stdout
 
 
@@ -342,6 +273,126 @@ def data_columns_and_strange_rows():
         nf(f'plot {picture} m.safetensors --data three.npy --data-columns 0,1 -o d.png')
     write_npy('still.npy', [[1.0, 2.0]] * 5)  # no extent at all
     nf('plot density m.safetensors --data still.npy -o d.png')
+
+
+@case
+def rows_outside_the_window_are_counted():
+    models()
+    # 400 rows in the window and 4 far outside of it: fewer than the share that the window leaves out at each end.
+    rows = [[x, y] for x, y in rows_of(2000)] + [[1e6, 0.0], [0.0, -1e6], [float('inf'), 0.0], [float('nan'), 0.0]]
+    write_npy('far.npy', rows)
+    write_npy('near.npy', rows_of(2000))
+
+    def told(picture):
+        lines = [line for line in nf(f'plot {picture} m.safetensors --data far.npy --size 200 -o f.png').stdout.splitlines()
+                 if line.startswith('outside the window')]
+        assert len(lines) == 1, lines
+        return lines[0]
+    outside = int(told('density').split()[3])
+    assert 4 <= outside < 30, outside
+    assert f'outside the window  {outside} of 2,004 data rows' == told('density')
+    assert f'outside the window  {outside} of 2,004 data rows' in told('samples')
+    assert 'of 2,004 points in a panel' in told('layers')
+    # The note right of the title has the count: more ink there than without.
+    nf('plot samples m.safetensors --data far.npy --size 300 -o f.png')
+    far = read_png('f.png')[2]
+    x, y = panels(far, 300)[0]
+    assert ink(far, x + 150, y - 25, x + 300, y - 5) > 0.05
+
+
+@case
+def color_bars_have_arrows_where_they_saturate():
+    models()
+
+    def bar(picture):
+        """Whether there is an arrow above and below the bar, which is right of the last panel."""
+        rows = read_png(picture)[2]
+        x, y = panels(rows, 200)[-1]
+        x0, x1 = x + 200 + 18, x + 200 + 26
+        return ink(rows, x0, y - 7, x1, y - 2) > 0.3, ink(rows, x0, y + 203, x1, y + 208) > 0.3
+    write_npy('wide.npy', [[x, y] for x in (-30, 30) for y in (-30, 30)])
+    # The normal density at this scale is a spot of a few pixels, more than the brightest color shows.
+    nf('plot density normal.safetensors --data wide.npy --size 200 -o a.png')
+    assert bar('a.png') == (True, False), bar('a.png')
+    nf('plot density normal.safetensors --data wide.npy --size 200 --log -o b.png')
+    assert bar('b.png') == (True, True), bar('b.png')
+
+
+@case
+def curves_that_leave_the_window_are_marked():
+    head = 'step,train_log_likelihood,valid_log_likelihood,lr,seconds\n'
+    steps = range(0, 1000, 10)
+
+    def draw(name, value):
+        with open(name + '.csv', 'w') as f:
+            f.write(head + ''.join(f'{s},{value(s)},{-1.1 - 0.05 / (s + 1)},0.1,1\n' for s in steps))
+        out = nf(f'plot curve {name}.csv --size 200 -o {name}.png').stdout
+        rows = read_png(name + '.png')[2]
+        x, y = panels(rows, 300)[0]
+        below = count(rows, x + 1, y + 172, x + 299, y + 179, is_blue)
+        return below, [line for line in out.splitlines() if 'below the window' in line]
+    flat, said = draw('flat', lambda s: -1.2 - s * 1e-6)
+    assert flat == 0 and not said, (flat, said)
+    cut, said = draw('cut', lambda s: -1e5 if s < 50 else -1.2)
+    assert cut > 20 and said == ['below the window  5 points'], (cut, said)
+    broken, said = draw('broken', lambda s: 'nan' if s == 500 else -1.2)
+    assert broken > 20 and said == ['below the window  1 point'], (broken, said)
+    nf('plot curve broken.csv --size 120 -o small.png')
+    # Of very many points, each column of pixels keeps its extremes.
+    steps = range(40000)
+    flat, _ = draw('spike', lambda s: -1.5 if s == 20100 else -1.2)
+    rows = read_png('spike.png')[2]
+    x, y = panels(rows, 300)[0]
+    spike = [i for i in range(300) if is_blue(rows[y + 120][x + i])]
+    assert 1 <= len(spike) < 6 and abs(spike[0] - 150) < 5, spike
+
+
+@case
+def whole_numbers_have_whole_ticks():
+    # A tick at 0.5 between two columns of pixels would put a number where whole numbers leave none.
+    write_npy('whole.npy', [[float(i % 3), float(i % 2)] for i in range(300)], dtype='d')
+    write_npy('real.npy', [[i % 3 + 1e-3 * (i % 7), i % 2 + 1e-3 * (i % 5)] for i in range(300)], dtype='d')
+    models()
+
+    def numbers(data):
+        nf(f'plot samples m.safetensors --data {data} --size 300 -o n.png')
+        rows = read_png('n.png')[2]
+        x, y = panels(rows, 300)[0]
+        ticks = [rows[y + 304][i] for i in range(x, x + 300)]
+        return sum(max(p) < 200 for p in ticks)
+    assert numbers('whole.npy') < numbers('real.npy'), (numbers('whole.npy'), numbers('real.npy'))
+
+
+@case
+def extreme_columns():
+    models()
+    for name, rows in (('big', [[1e300, -1e300], [-1e300, 1e300], [0.0, 0.0]]), ('one', [[1.6e9, 3.0]]),
+                       ('offset', [[1.6e9 + i, 1e-9 * i] for i in range(50)]), ('large', [[1e18, 1e18]] * 3)):
+        write_npy(name + '.npy', rows, dtype='d')
+        for picture in ('samples', 'density', 'layers', 'pairs'):
+            nf(f'plot {picture} m.safetensors --data {name}.npy --size 120 -o x.png')
+            assert margins_are_white(read_png('x.png')[2]), (name, picture)
+
+
+@case
+def pictures_without_fonts_keep_their_numbers():
+    models()
+    with open('fonts.conf', 'w') as f:
+        f.write('<fontconfig><cachedir prefix="cwd">none</cachedir></fontconfig>')
+    done = nf('plot', 'samples', 'm.safetensors', '--data', 'train.npy', '--size', 150, '-o', 'n.png',
+              env=environment(FONTCONFIG_FILE=os.path.abspath('fonts.conf')))
+    assert done.stderr.startswith('nf: note: no font was found') and 'fonts-dejavu-core' in done.stderr, done.stderr
+    rows = read_png('n.png')[2]
+    x, y = panels(rows, 150)[0]
+    assert ink(rows, x, y + 157, x + 150, y + 172) > 0.02, 'no numbers below'
+    assert ink(rows, 2, y, x - 6, y + 150) > 0.02, 'no numbers on the left'
+
+
+@case
+def too_large():
+    models()
+    fails('plot', 'sheet', *['m.safetensors'] * 80, '--data', *['train.npy'] * 80, '--size', 2000, '--points', 1, '-o', 's.png',
+          says=('pixels', '32,767'), hint='--size')
 
 
 harness.main(__doc__)
