@@ -2,6 +2,7 @@
 #include "runtime/kernel/bijection.h"
 
 #include <cmath>
+#include <limits>
 
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
@@ -153,24 +154,38 @@ struct LogMap {
     dl = hn::Neg(dy);
   }
 };
+// The slope of the cube root is infinite at 0. Below the smallest normal number it is held at the slope there, so that
+// log-determinants stay finite; the cube undoes it.
+template <class T>
+struct CubeEnds {
+  static constexpr T kLeast = std::numeric_limits<T>::min();
+  static constexpr double kLogLeast = sizeof(T) == 8 ? -708.39641853226408 : -87.336544750553102;
+  static constexpr T kRoot = static_cast<T>(sizeof(T) == 8 ? 2.8126442852362981e-103 : 2.2737367544323206e-13);
+};
 struct CbrtMap {
   NF_VALUE {
-    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
+    const V log = AtLeast(d, Log(d, hn::Abs(x)), static_cast<hn::TFromD<D>>(CubeEnds<hn::TFromD<D>>::kLogLeast));
+    l = hn::MulAdd(log, Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
     return Cbrt(d, x);
   }
   NF_SLOPES {
-    dy = hn::Div(hn::Div(Const(d, 1.0 / 3), y), y);
-    dl = hn::Div(Const(d, -2.0 / 3), x);
+    using Ends = CubeEnds<hn::TFromD<D>>;
+    const auto small = hn::Lt(hn::Abs(x), hn::Set(d, Ends::kLeast));
+    const V root = hn::IfThenElse(small, hn::Set(d, Ends::kRoot), y);
+    dy = hn::Div(hn::Div(Const(d, 1.0 / 3), root), root);
+    dl = hn::IfThenZeroElse(small, hn::Div(Const(d, -2.0 / 3), x));
   }
 };
 struct CubeMap {
   NF_VALUE {
-    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, 2), Const(d, 1.0986122886681098));
+    const V log = AtLeast(d, Log(d, hn::Abs(x)), static_cast<hn::TFromD<D>>(CubeEnds<hn::TFromD<D>>::kLogLeast / 3));
+    l = hn::MulAdd(log, Const(d, 2), Const(d, 1.0986122886681098));
     return hn::Mul(hn::Mul(x, x), x);
   }
   NF_SLOPES {
+    const auto small = hn::Lt(hn::Abs(x), hn::Set(d, CubeEnds<hn::TFromD<D>>::kRoot));
     dy = hn::Mul(hn::Mul(Const(d, 3), x), x);
-    dl = hn::Div(Const(d, 2), x);
+    dl = hn::IfThenZeroElse(small, hn::Div(Const(d, 2), x));
   }
 };
 struct SoftclipMap {
