@@ -154,38 +154,37 @@ struct LogMap {
     dl = hn::Neg(dy);
   }
 };
-// The slope of the cube root is infinite at 0. Below the smallest normal number it is held at the slope there, so that
-// log-determinants stay finite; the cube undoes it.
+// The slope of the cube root is infinite at 0. At an exact 0 it is that of the smallest number, so that log-determinants
+// stay finite; the cube undoes it.
 template <class T>
-struct CubeEnds {
-  static constexpr T kLeast = std::numeric_limits<T>::min();
-  static constexpr double kLogLeast = sizeof(T) == 8 ? -708.39641853226408 : -87.336544750553102;
-  static constexpr T kRoot = static_cast<T>(sizeof(T) == 8 ? 2.8126442852362981e-103 : 2.2737367544323206e-13);
+struct CubeAtZero {
+  static constexpr double kLogLeast = sizeof(T) == 8 ? -744.4400719213812 : -103.27892990343184;
+  static constexpr T kRoot = static_cast<T>(sizeof(T) == 8 ? 1.7031839360032603e-108 : 1.1190346870425529e-15);
 };
 struct CbrtMap {
   NF_VALUE {
-    const V log = AtLeast(d, Log(d, hn::Abs(x)), static_cast<hn::TFromD<D>>(CubeEnds<hn::TFromD<D>>::kLogLeast));
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V log = hn::IfThenElse(zero, Const(d, CubeAtZero<hn::TFromD<D>>::kLogLeast), Log(d, hn::Abs(x)));
     l = hn::MulAdd(log, Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
     return Cbrt(d, x);
   }
   NF_SLOPES {
-    using Ends = CubeEnds<hn::TFromD<D>>;
-    const auto small = hn::Lt(hn::Abs(x), hn::Set(d, Ends::kLeast));
-    const V root = hn::IfThenElse(small, hn::Set(d, Ends::kRoot), y);
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V root = hn::IfThenElse(zero, hn::Set(d, CubeAtZero<hn::TFromD<D>>::kRoot), y);
     dy = hn::Div(hn::Div(Const(d, 1.0 / 3), root), root);
-    dl = hn::IfThenZeroElse(small, hn::Div(Const(d, -2.0 / 3), x));
+    dl = hn::IfThenZeroElse(zero, hn::Div(Const(d, -2.0 / 3), x));
   }
 };
 struct CubeMap {
   NF_VALUE {
-    const V log = AtLeast(d, Log(d, hn::Abs(x)), static_cast<hn::TFromD<D>>(CubeEnds<hn::TFromD<D>>::kLogLeast / 3));
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V log = hn::IfThenElse(zero, Const(d, CubeAtZero<hn::TFromD<D>>::kLogLeast / 3), Log(d, hn::Abs(x)));
     l = hn::MulAdd(log, Const(d, 2), Const(d, 1.0986122886681098));
     return hn::Mul(hn::Mul(x, x), x);
   }
   NF_SLOPES {
-    const auto small = hn::Lt(hn::Abs(x), hn::Set(d, CubeEnds<hn::TFromD<D>>::kRoot));
     dy = hn::Mul(hn::Mul(Const(d, 3), x), x);
-    dl = hn::IfThenZeroElse(small, hn::Div(Const(d, 2), x));
+    dl = hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), hn::Div(Const(d, 2), x));
   }
 };
 struct SoftclipMap {

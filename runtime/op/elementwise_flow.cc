@@ -82,7 +82,8 @@ Expanded expand(Tape& t, const BijectionAttr& f, Var x) {
   const auto at_least = [&](Var v, double low) {  // max(|v|, low)
     return add_scalar(t, of(Unary::relu, add_scalar(t, of(Unary::abs, v), -low)), low);
   };
-  const double least = t.dtype() == DType::f64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
+  const double least =
+      t.dtype() == DType::f64 ? std::numeric_limits<double>::denorm_min() : std::numeric_limits<float>::denorm_min();
   const double a = f.a, width = 1 - 2 * f.b;
   switch (f.f) {
     case Bijection::leaky_relu:
