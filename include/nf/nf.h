@@ -568,10 +568,11 @@ NF_API nf_status nf_draw(const nf_model *m, uint64_t seed, const nf_view *ctx, c
  * sessions may use one model at once, as long as no thread trains or modifies it.
  * x and z are [n, event_size] and [n, latent_size], or [n, height, width, channels] if the event or the latent has that
  * shape, for any n; strides take images that are stored channel first. ctx is [n, context_size], or [1, context_size] to
- * share one row, or NULL when the model has no context. log_det and log_prob are [n]. Rows are independent: the bits of a
- * row's result do not depend on n or on the other rows. A row with NaN or infinity gives NaN or -infinity in that row only;
- * with option "session.nonfinite" = "error" it is NF_ERR_NUMERIC and nf_error.row is the row. Calls allocate nothing, but
- * the first call for gradients of a session without "session.gradients" reserves their scratch memory. */
+ * share one row, or NULL when the model has no context. log_det and log_prob are [n]. The bits of a row's result do not depend
+ * on n or on other rows. log_prob of a row without NaN is finite or -infinity (density 0: the row lies outside of a layer's
+ * domain, or a number on the way overflows); it is NaN if the row is, its context is invalid, or a parameter is not finite.
+ * With "session.nonfinite" = "error" both are NF_ERR_NUMERIC and nf_error.row is the row. Calls allocate nothing, but the
+ * first gradient of a session without "session.gradients" reserves scratch memory. */
 /* [shared on the model; stable 0.1] Options of scope "session". "session.threads" (default: all of the runtime's) is how
  * many of the runtime's threads one call may use; memory is proportional to it. */
 NF_API NF_MUST_CHECK nf_status nf_session_create(const nf_model *m, const nf_options *options, nf_session **out,
@@ -586,8 +587,7 @@ NF_API size_t nf_session_bytes(const nf_session *s) NF_NOEXCEPT;
  * their numbers. nf_forward and nf_trace take the first of these draws. */
 NF_API nf_status nf_log_prob(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *log_prob,
                              nf_error *err) NF_NOEXCEPT;
-/* [excl; stable 0.2] The same for one row x [event_size] and ctx [context_size] (NULL without context), for latency: no
- * view is filled in or checked. */
+/* [excl; stable 0.2] The same for one row x [event_size] and ctx [context_size] (or NULL), without views: for latency. */
 NF_API nf_status nf_log_prob_row(nf_session *s, const double *x, const double *ctx, double *log_prob,
                                  nf_error *err) NF_NOEXCEPT;
 

@@ -45,6 +45,24 @@ NF_API nf_status nf_target_log_density(const nf_target *t, const nf_view *x, con
 /* [excl; stable 0.1] */
 NF_API void nf_target_free(nf_target *t) NF_NOEXCEPT;
 
+/* ---- the mean of a score ---------------------------------------------------------------------------------------- */
+typedef struct nf_score_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t rows;          /* that count: of weight above 0                                       */
+  int64_t outside;       /* of these, rows of density 0, whose log_prob is -infinity            */
+  int64_t first_outside; /* the first of them; -1 if there is none                              */
+  double mean, error;    /* weighted mean in nats and its standard error; -infinity and 0 with a row outside */
+  double inside_mean, inside_error; /* of the rows that have a density; NaN if none has                    */
+} nf_score_info;
+#define NF_SCORE_INFO_INIT \
+  { NF_SIZEOF(nf_score_info), 0, 0, 0, 0, 0, 0, 0, 0 }
+/* [any; experimental 0.2] Mean of log_prob [n], as nf_log_prob or nf_score fill it in, with weights [n] >= 0 or NULL. Rows of
+ * density 0 are counted instead of left out in silence. Errors: ARGUMENT (n = 0, a weight that is negative or not finite, no
+ * weight above 0), NUMERIC (a log_prob of weight above 0 is NaN or +infinity; nf_error.row). */
+NF_API nf_status nf_score_mean(const nf_view *log_prob, const nf_view *weight, nf_score_info *info,
+                               nf_error *err) NF_NOEXCEPT;
+
 /* ---- the base distribution of a session's model, over latents z ------------------------------------------------ */
 /* [excl; experimental 0.2] log-density [n] of the base at z. */
 NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *log_prob,

@@ -2,6 +2,7 @@
 #include "runtime/kernel/bijection.h"
 
 #include <cmath>
+#include <limits>
 
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
@@ -153,24 +154,37 @@ struct LogMap {
     dl = hn::Neg(dy);
   }
 };
+// The slope of the cube root is infinite at 0. At an exact 0 it is that of the smallest number, so that log-determinants
+// stay finite; the cube undoes it.
+template <class T>
+struct CubeAtZero {
+  static constexpr double kLogLeast = sizeof(T) == 8 ? -744.4400719213812 : -103.27892990343184;
+  static constexpr T kRoot = static_cast<T>(sizeof(T) == 8 ? 1.7031839360032603e-108 : 1.1190346870425529e-15);
+};
 struct CbrtMap {
   NF_VALUE {
-    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V log = hn::IfThenElse(zero, Const(d, CubeAtZero<hn::TFromD<D>>::kLogLeast), Log(d, hn::Abs(x)));
+    l = hn::MulAdd(log, Const(d, -2.0 / 3), Const(d, -1.0986122886681098));
     return Cbrt(d, x);
   }
   NF_SLOPES {
-    dy = hn::Div(hn::Div(Const(d, 1.0 / 3), y), y);
-    dl = hn::Div(Const(d, -2.0 / 3), x);
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V root = hn::IfThenElse(zero, hn::Set(d, CubeAtZero<hn::TFromD<D>>::kRoot), y);
+    dy = hn::Div(hn::Div(Const(d, 1.0 / 3), root), root);
+    dl = hn::IfThenZeroElse(zero, hn::Div(Const(d, -2.0 / 3), x));
   }
 };
 struct CubeMap {
   NF_VALUE {
-    l = hn::MulAdd(Log(d, hn::Abs(x)), Const(d, 2), Const(d, 1.0986122886681098));
+    const auto zero = hn::Eq(x, hn::Zero(d));
+    const V log = hn::IfThenElse(zero, Const(d, CubeAtZero<hn::TFromD<D>>::kLogLeast / 3), Log(d, hn::Abs(x)));
+    l = hn::MulAdd(log, Const(d, 2), Const(d, 1.0986122886681098));
     return hn::Mul(hn::Mul(x, x), x);
   }
   NF_SLOPES {
     dy = hn::Mul(hn::Mul(Const(d, 3), x), x);
-    dl = hn::Div(Const(d, 2), x);
+    dl = hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), hn::Div(Const(d, 2), x));
   }
 };
 struct SoftclipMap {

@@ -22,8 +22,8 @@ enum class Bijection : uint8_t {
   inverse_softplus,  // x + L, L = log(1 - e^-x)   -L
   exp,               //                                  x
   log,               //                                  -log x
-  cbrt,              // sign(x) |x|^(1/3)                -log 3 - 2/3 log |x|  (infinite at 0)
-  cube,              // x^3                              log 3 + 2 log |x|
+  cbrt,              // sign(x) |x|^(1/3)                -log 3 - 2/3 log |x|; at 0 that of the smallest number
+  cube,              // x^3                              log 3 + 2 log |x|; at 0 minus that of cbrt
   softclip,          // x/(1 + |x|/a)                    -2 log1p(|x|/a)
   inverse_softclip,  // x/(1 - |x|/a)                    -2 log1p(-|x|/a)
 };                   // a > 0, 0 <= b < 1/2, w = 1 - 2 b

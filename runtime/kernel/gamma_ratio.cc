@@ -6,16 +6,63 @@
 #include <limits>
 
 namespace libnf::kernel {
+namespace {
+
+// sum_n (-1)^(n+1) (B_(n+1)(1/2) - B_(n+1)) / (n (n + 1) x^n), n odd
+constexpr double kSeries[] = {-1.0 / 8,      1.0 / 192,      -1.0 / 640,       17.0 / 14336,
+                              -31.0 / 18432, 691.0 / 180224, -5461.0 / 425984, 929569.0 / 15728640};
+constexpr int kTerms = sizeof kSeries / sizeof *kSeries;
+
+// With x = e^l, y = x + c and p = x/y, derivatives by l stay polynomials in p, because p' = p (1 - p):
+//   (y^-m R(p))' = y^-m (p (1 - p) R'(p) - m p R(p))
+class Polynomial {
+ public:
+  explicit Polynomial(int power) { at_[power] = 1; }
+  void differentiate(double m) {
+    double next[kSize] = {};
+    for (int i = 0; i + 1 < kSize; ++i) {
+      next[i] += i * at_[i];
+      next[i + 1] -= (i + m) * at_[i];
+    }
+    for (int i = 0; i < kSize; ++i) at_[i] = next[i];
+  }
+  double at(double p) const {
+    double sum = 0;
+    for (int i = kSize - 1; i >= 0; --i) sum = sum * p + at_[i];
+    return sum;
+  }
+
+ private:
+  static constexpr int kSize = kMaxGammaRatioOrder + 2;
+  double at_[kSize] = {};
+};
+
+}  // namespace
+
+double gamma_ratio_derivative(double x, int order) {
+  if (order <= 2 || !(x > 0)) {
+    const GammaRatio g = gamma_ratio(x);
+    return order == 0 ? g.log : order == 1 ? g.slope : g.curve;
+  }
+  Polynomial log(1);  // the first derivative of log y is p
+  for (int k = 1; k < order; ++k) log.differentiate(0);
+  double y = x, sum = 0;
+  for (; y < 10; y += 1) sum += log.at(x / y) - log.at(x / (y + 0.5));
+  sum += 0.5 * log.at(x / y);
+  double power = 1 / y;
+  for (int k = 0; k < kTerms; ++k, power /= y * y) {
+    Polynomial term(0);
+    for (int i = 0; i < order; ++i) term.differentiate(2 * k + 1);
+    sum += kSeries[k] * power * term.at(x / y);
+  }
+  return std::isinf(x) ? 0 : sum;
+}
 
 GammaRatio gamma_ratio(double x) {
   if (!(x > 0)) {
     constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     return {kNaN, kNaN, kNaN};
   }
-  // sum_n (-1)^(n+1) (B_(n+1)(1/2) - B_(n+1)) / (n (n + 1) x^n), n odd
-  constexpr double kSeries[] = {-1.0 / 8,      1.0 / 192,      -1.0 / 640,       17.0 / 14336,
-                                -31.0 / 18432, 691.0 / 180224, -5461.0 / 425984, 929569.0 / 15728640};
-  constexpr int kTerms = sizeof kSeries / sizeof *kSeries;
   double product = 1, sum = 0, turn = 0,
          y = x;  // product of y/(y + 1/2), sum of x/y - x/(y + 1/2), of x times its slope
   for (; y < 10; y += 1) {

@@ -13,4 +13,9 @@ struct GammaRatio {
 };
 GammaRatio gamma_ratio(double x);
 
+// The derivative of any order up to kMaxGammaRatioOrder of g(e^l) by l, at x = e^l: order 0 is log, 1 slope, 2 curve. Higher
+// orders are accurate to about 1e-12 up to order 4, and to 1e-9 up to the last.
+inline constexpr int kMaxGammaRatioOrder = 6;
+double gamma_ratio_derivative(double x, int order);
+
 }  // namespace libnf::kernel

@@ -20,22 +20,28 @@ HWY_INLINE auto NoDirection(D d, hn::Vec<D> q) {
 }
 
 template <class T>
-void ConstrainOf(const T* q, T* m, T* k, size_t n) {
+void ConstrainOf(const T* q, T least, T* m, T* k, size_t n) {
   EachVector<T>(n, [=](auto d, size_t i) HWY_ATTR {
-    const auto one = hn::Set(d, T(1)), qv = hn::LoadU(d, q + i);
+    const auto one = hn::Set(d, T(1)), qv = hn::LoadU(d, q + i), low = hn::Set(d, least);
     const auto none = NoDirection(d, qv);
-    hn::StoreU(hn::IfThenElse(none, one, hn::LoadU(d, m + i)), d, m + i);
-    hn::StoreU(hn::IfThenZeroElse(none, hn::Div(hn::Sub(hn::LoadU(d, k + i), one), qv)), d, k + i);
+    const auto mv = hn::LoadU(d, m + i);
+    const auto floored = hn::Lt(mv, low);
+    const auto raised = hn::Add(hn::LoadU(d, k + i), hn::IfThenElseZero(floored, hn::Sub(low, mv)));
+    hn::StoreU(hn::IfThenElse(none, one, hn::IfThenElse(floored, low, mv)), d, m + i);
+    hn::StoreU(hn::IfThenZeroElse(none, hn::Div(hn::Sub(raised, one), qv)), d, k + i);
   });
 }
 
 template <class T>
-void ConstrainGradOf(const T* q, const T* gm, const T* sigma, const T* other, T* gk, T* gs, size_t n) {
+void ConstrainGradOf(const T* q, const T* m, T least, const T* gm, const T* sigma, const T* other, T* gk, T* gs,
+                     size_t n) {
   EachVector<T>(n, [=](auto d, size_t i) HWY_ATTR {
     const auto qv = hn::LoadU(d, q + i);
-    const auto none = NoDirection(d, qv);
+    const auto none = NoDirection(d, qv), floored = hn::Le(hn::LoadU(d, m + i), hn::Set(d, least));
     const auto g = hn::IfThenZeroElse(none, hn::Div(hn::LoadU(d, gk + i), qv));
-    const auto s = hn::Sub(hn::Mul(hn::LoadU(d, gm + i), hn::LoadU(d, sigma + i)), hn::Mul(g, hn::LoadU(d, other + i)));
+    const auto by_m = hn::IfThenZeroElse(floored, hn::Mul(hn::LoadU(d, gm + i), hn::LoadU(d, sigma + i)));
+    const auto by_k = hn::IfThenElse(floored, hn::Set(d, T(1)), hn::LoadU(d, other + i));
+    const auto s = hn::Sub(by_m, hn::Mul(g, by_k));
     hn::StoreU(g, d, gk + i);
     hn::StoreU(hn::IfThenZeroElse(none, s), d, gs + i);
   });
@@ -73,17 +79,18 @@ void PlanarGradOf(T sign, const T* gl, const T* dh, const T* det, const T* dl, c
   });
 }
 
-#define NF_DEFINE(Name, T)                                                                                            \
-  void Constrain##Name(const T* q, T* m, T* k, size_t n) { ConstrainOf(q, m, k, n); }                                 \
-  void ConstrainGrad##Name(const T* q, const T* gm, const T* sigma, const T* other, T* gk, T* gs, size_t n) {         \
-    ConstrainGradOf(q, gm, sigma, other, gk, gs, n);                                                                  \
-  }                                                                                                                   \
-  void DirectionGrad##Name(const T* k, const T* gs, const T* gk, const T* u, const T* w, T* gu, T* gw, size_t n) {    \
-    DirectionGradOf(k, gs, gk, u, w, gu, gw, n);                                                                      \
-  }                                                                                                                   \
-  void PlanarGrad##Name(T sign, const T* gl, const T* dh, const T* det, const T* dl, const T* h0, T* ga, T* dm, T* h, \
-                        size_t n) {                                                                                   \
-    PlanarGradOf(sign, gl, dh, det, dl, h0, ga, dm, h, n);                                                            \
+#define NF_DEFINE(Name, T)                                                                                             \
+  void Constrain##Name(const T* q, T least, T* m, T* k, size_t n) { ConstrainOf(q, least, m, k, n); }                  \
+  void ConstrainGrad##Name(const T* q, const T* m, T least, const T* gm, const T* sigma, const T* other, T* gk, T* gs, \
+                           size_t n) {                                                                                 \
+    ConstrainGradOf(q, m, least, gm, sigma, other, gk, gs, n);                                                         \
+  }                                                                                                                    \
+  void DirectionGrad##Name(const T* k, const T* gs, const T* gk, const T* u, const T* w, T* gu, T* gw, size_t n) {     \
+    DirectionGradOf(k, gs, gk, u, w, gu, gw, n);                                                                       \
+  }                                                                                                                    \
+  void PlanarGrad##Name(T sign, const T* gl, const T* dh, const T* det, const T* dl, const T* h0, T* ga, T* dm, T* h,  \
+                        size_t n) {                                                                                    \
+    PlanarGradOf(sign, gl, dh, det, dl, h0, ga, dm, h, n);                                                             \
   }
 NF_DEFINE(F32, float)
 NF_DEFINE(F64, double)
@@ -97,11 +104,11 @@ namespace libnf::kernel {
 
 #define NF_N static_cast<size_t>(n)
 
-#define NF_P(T) (const T* q, T* m, T* k, int64_t n)
-NF_DISPATCH(planar_constrain, Constrain, NF_P, (q, m, k, NF_N))
+#define NF_P(T) (const T* q, T least, T* m, T* k, int64_t n)
+NF_DISPATCH(planar_constrain, Constrain, NF_P, (q, least, m, k, NF_N))
 #undef NF_P
-#define NF_P(T) (const T* q, const T* gm, const T* sigma, const T* other, T* gk, T* gs, int64_t n)
-NF_DISPATCH(planar_constrain_grad, ConstrainGrad, NF_P, (q, gm, sigma, other, gk, gs, NF_N))
+#define NF_P(T) (const T* q, const T* m, T least, const T* gm, const T* sigma, const T* other, T* gk, T* gs, int64_t n)
+NF_DISPATCH(planar_constrain_grad, ConstrainGrad, NF_P, (q, m, least, gm, sigma, other, gk, gs, NF_N))
 #undef NF_P
 #define NF_P(T) (const T* k, const T* gs, const T* gk, const T* u, const T* w, T* gu, T* gw, int64_t n)
 NF_DISPATCH(planar_direction_grad, DirectionGrad, NF_P, (k, gs, gk, u, w, gu, gw, NF_N))

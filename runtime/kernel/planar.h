@@ -5,13 +5,14 @@
 
 namespace libnf::kernel {
 
-// k = (k - 1) / q from m = softplus(s) and k = softplus(-s), q = |w|^2; without a direction w (q below the smallest
-// normal number) k = 0 and m = 1.
+// From m = softplus(s) and k = softplus(-s), q = |w|^2: m is raised to `least` where it is smaller, and k by as much; then
+// k = (k - 1) / q. Without a direction w (q below the smallest normal number) k = 0 and m = 1.
 template <class T>
-void planar_constrain(const T* q, T* m, T* k, int64_t n);
-// gk = gk / q and gs = gm sigma - gk other, both 0 without a direction.
+void planar_constrain(const T* q, T least, T* m, T* k, int64_t n);
+// gk = gk / q and gs = gm sigma - gk other, where m is at `least` gs = -gk; both 0 without a direction.
 template <class T>
-void planar_constrain_grad(const T* q, const T* gm, const T* sigma, const T* other, T* gk, T* gs, int64_t n);
+void planar_constrain_grad(const T* q, const T* m, T least, const T* gm, const T* sigma, const T* other, T* gk, T* gs,
+                           int64_t n);
 // gw += k gu + gs u - 2 (k w) gk, then gu += gs w.
 template <class T>
 void planar_direction_grad(const T* k, const T* gs, const T* gk, const T* u, const T* w, T* gu, T* gw, int64_t n);

@@ -7,6 +7,7 @@
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/unary_slope.h"
 
 namespace libnf {
 namespace {
@@ -72,9 +73,14 @@ void derivative_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
-const Op kUnaryDerivative = {"unary_derivative",      Layout::rows,
-                             derivative_shape,        NF_BOTH(derivative_forward),
-                             NF_BOTH(derivative_vjp), "third derivatives of activations are not implemented"};
+OutputTangents derivative_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& attr = n.attr<UnaryAttr>();
+  Var slope = unary_slope(t, attr.f, attr.a, n.in[0]);
+  return slope ? d.of(slope) : nullptr;
+}
+
+const Op kUnaryDerivative = {"unary_derivative",      Layout::rows,      derivative_shape, NF_BOTH(derivative_forward),
+                             NF_BOTH(derivative_vjp), derivative_tangent};
 
 OutputTangents unary_tangent(Tape& t, Node& n, const InputTangents& d) {
   return mul(t, t.record(kUnaryDerivative, {n.in[0], &n}, n.attr<UnaryAttr>()), d[0]);
@@ -132,9 +138,41 @@ const OpCase kCases[] = {
     {"softsign", {{"nd", kNonzero}}, apply<Unary::softsign>},
     {"hardtanh", {{"nd", kSymmetric}}, apply<Unary::hardtanh>},
     {"glu", {{"n6"}}, [](Tape& t, const Var* in) { return glu(t, in[0]); }},
-    {"derivative_tanh", {{"nd"}}, derivative<Unary::tanh>, false},
-    {"derivative_silu", {{"nd"}}, derivative<Unary::silu>, false},
-    {"derivative_softplus", {{"nd"}}, derivative<Unary::softplus, 2500>, false},
+    {"derivative_neg", {{"nd"}}, derivative<Unary::neg>},
+    {"derivative_abs", {{"nd", kNonzero}}, derivative<Unary::abs>},
+    {"derivative_sign", {{"nd", kNonzero}}, derivative<Unary::sign>},
+    {"derivative_square", {{"nd"}}, derivative<Unary::square>},
+    {"derivative_reciprocal", {{"nd", kPositive}}, derivative<Unary::reciprocal>},
+    {"derivative_sqrt", {{"nd", kPositive}}, derivative<Unary::sqrt>},
+    {"derivative_rsqrt", {{"nd", kPositive}}, derivative<Unary::rsqrt>},
+    {"derivative_cbrt", {{"nd", kPositive}}, derivative<Unary::cbrt>},
+    {"derivative_exp", {{"nd"}}, derivative<Unary::exp>},
+    {"derivative_expm1", {{"nd"}}, derivative<Unary::expm1>},
+    {"derivative_log", {{"nd", kPositive}}, derivative<Unary::log>},
+    {"derivative_log1p", {{"nd", kSymmetric}}, derivative<Unary::log1p>},
+    {"derivative_sin", {{"nd"}}, derivative<Unary::sin>},
+    {"derivative_cos", {{"nd"}}, derivative<Unary::cos>},
+    {"derivative_sinh", {{"nd"}}, derivative<Unary::sinh>},
+    {"derivative_cosh", {{"nd"}}, derivative<Unary::cosh>},
+    {"derivative_tanh", {{"nd"}}, derivative<Unary::tanh>},
+    {"derivative_atan", {{"nd"}}, derivative<Unary::atan>},
+    {"derivative_atanh", {{"nd", kSymmetric}}, derivative<Unary::atanh>},
+    {"derivative_erf", {{"nd"}}, derivative<Unary::erf>},
+    {"derivative_sigmoid", {{"nd"}}, derivative<Unary::sigmoid>},
+    {"derivative_log_sigmoid", {{"nd"}}, derivative<Unary::log_sigmoid>},
+    {"derivative_softplus", {{"nd"}}, derivative<Unary::softplus, 2500>},
+    {"derivative_relu", {{"nd", kNonzero}}, derivative<Unary::relu>},
+    {"derivative_leaky_relu", {{"nd", kNonzero}}, derivative<Unary::leaky_relu, 200>},
+    {"derivative_prelu", {{"nd", kNonzero}}, derivative<Unary::prelu, -300>},
+    {"derivative_elu", {{"nd", kNonzero}}, derivative<Unary::elu, 1200>},
+    {"derivative_celu", {{"nd", kNonzero}}, derivative<Unary::celu, 1300>},
+    {"derivative_selu", {{"nd", kNonzero}}, derivative<Unary::selu>},
+    {"derivative_silu", {{"nd"}}, derivative<Unary::silu>},
+    {"derivative_gelu", {{"nd"}}, derivative<Unary::gelu>},
+    {"derivative_gelu_tanh", {{"nd"}}, derivative<Unary::gelu_tanh>},
+    {"derivative_mish", {{"nd"}}, derivative<Unary::mish>},
+    {"derivative_softsign", {{"nd", kNonzero}}, derivative<Unary::softsign>},
+    {"derivative_hardtanh", {{"nd", kSymmetric}}, derivative<Unary::hardtanh>},
 };
 
 }  // namespace

@@ -2,6 +2,9 @@
 //   bijection  y_j = f(x_j),  log_det = sum_j log f'(x_j)  (kernel/bijection.h lists f, its inverses and accuracy)
 //   prelu      y_j = x_j exp(l_j) where x_j < 0, else x_j;  log_det = sum of l_j where x_j < 0;  inverse: l -> -l
 // The log-det is summed over the columns in a fixed order.
+#include <cmath>
+#include <limits>
+
 #include "runtime/kernel/bijection.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
@@ -76,6 +79,11 @@ Expanded expand(Tape& t, const BijectionAttr& f, Var x) {
   const auto log_logistic = [&](Var u) {  // log of a sigmoid's slope
     return add(t, of(Unary::log_sigmoid, u), of(Unary::log_sigmoid, scale(t, u, -1)));
   };
+  const auto at_least = [&](Var v, double low) {  // max(|v|, low)
+    return add_scalar(t, of(Unary::relu, add_scalar(t, of(Unary::abs, v), -low)), low);
+  };
+  const double least =
+      t.dtype() == DType::f64 ? std::numeric_limits<double>::denorm_min() : std::numeric_limits<float>::denorm_min();
   const double a = f.a, width = 1 - 2 * f.b;
   switch (f.f) {
     case Bijection::leaky_relu:
@@ -106,9 +114,9 @@ Expanded expand(Tape& t, const BijectionAttr& f, Var x) {
       return {y, scale(t, y, -1)};
     }
     case Bijection::cbrt:
-      return {of(Unary::cbrt, x), scale(t, of(Unary::log, of(Unary::abs, x)), -2.0 / 3)};
+      return {of(Unary::cbrt, x), scale(t, of(Unary::log, at_least(x, least)), -2.0 / 3)};
     case Bijection::cube:
-      return {mul(t, of(Unary::square, x), x), scale(t, of(Unary::log, of(Unary::abs, x)), 2)};
+      return {mul(t, of(Unary::square, x), x), scale(t, of(Unary::log, at_least(x, std::cbrt(least))), 2)};
     case Bijection::softclip:
       return {scale(t, of(Unary::softsign, scale(t, x, 1 / a)), a),
               scale(t, of(Unary::log1p, scale(t, of(Unary::abs, x), 1 / a)), -2)};

@@ -38,10 +38,6 @@ struct OpFamily {
   int n_cases;
 };
 
-// The reason why samples have no tangents: their gradient is a reparametrization that is differentiated once, in
-// reverse.
-inline constexpr const char* kSampledOnce = "samples are differentiated once, by their gradient";
-
 // Lists both instantiations of a function template, in the order of Op's arrays.
 #define NF_BOTH(fn) \
   { fn<float>, fn<double> }

@@ -179,6 +179,8 @@ const Op kLogistic = op_of<Family::logistic>("logistic_log_prob"),
 struct DrawsAttr {
   int64_t rows, event;
   uint32_t stream;
+  uint64_t seed;
+  int64_t first_row;
 };
 
 // saved: dT / d log nu.
@@ -193,12 +195,13 @@ Shapes draws_shape(const Node& n) {
 
 template <class T>
 void draws_forward(Tape& t, Node& n) {
-  const auto& [rows, d, stream] = n.attr<DrawsAttr>();
+  const auto& a = n.attr<DrawsAttr>();
+  const int64_t rows = a.rows, d = a.event;
   const auto log_dof = per_row<T>(n.view(0), rows, d);
   T *y = n.y<T>(), *slope = static_cast<T*>(n.saved);
   const ScratchScope scope(t);
   double* u = t.scratch<double>(checked_mul(rows, 2 * d));
-  kernel::uniform_open<double>({t.random.seed, stream}, t.random.first_row, rows, 2 * d, u, 2 * d);
+  kernel::uniform_open<double>({a.seed, a.stream}, a.first_row, rows, 2 * d, u, 2 * d);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < d; ++c) {
       const double* uv = u + (r * d + c) * 2;
@@ -219,8 +222,35 @@ void draws_vjp(Tape& t, Node& n, const InputGrads& grads) {
   kernel::update_rows<T>(kernel::RowUpdate::fused, g, {slope, rows, d, d}, out);
 }
 
+// The same draws as ordinary ops of the constants log u and cos(2 pi v).
+OutputTangents draws_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const auto& a = n.attr<DrawsAttr>();
+  Var log_u = t.empty({a.rows, a.event}), cosine = t.empty({a.rows, a.event});
+  {
+    const ScratchScope scope(t);
+    double* u = t.scratch<double>(checked_mul(a.rows, 2 * a.event));
+    kernel::uniform_open<double>({a.seed, a.stream}, a.first_row, a.rows, 2 * a.event, u, 2 * a.event);
+    with_dtype(t.dtype(), [&]<class T>() {
+      for (int64_t i = 0; i < a.rows * a.event; ++i) {
+        log_u->y<T>()[i] = static_cast<T>(std::log(u[2 * i]));
+        cosine->y<T>()[i] = static_cast<T>(std::cos(2 * M_PI * u[2 * i + 1]));
+      }
+    });
+  }
+  Var log_dof = row_params(t, n.in[0], a.rows, a.event);
+  Var exponent = scale(t, mul(t, log_u, unary(t, Unary::exp, scale(t, log_dof, -1))), -2);
+  Var grown = mul(t, unary(t, Unary::expm1, exponent), unary(t, Unary::exp, log_dof));
+  return d.of(mul(t, unary(t, Unary::sqrt, grown), cosine));
+}
+
 const Op kDraws = {"student_draws",        Layout::rows,       draws_shape,
-                   NF_BOTH(draws_forward), NF_BOTH(draws_vjp), kSampledOnce};
+                   NF_BOTH(draws_forward), NF_BOTH(draws_vjp), draws_tangent};
+
+// The same draws at every call.
+Var draws_case(Tape& t, int64_t rows, int64_t event, Var log_dof) {
+  t.random = RandomKey{7, 3, t.random.first_row, 0};
+  return student_draws(t, rows, event, scale(t, log_dof, 0.5));
+}
 
 const OpCase kCases[] = {
     {"logistic",
@@ -239,6 +269,10 @@ const OpCase kCases[] = {
     {"student_per_row",
      {{"nd"}, {"nd"}, {"nd"}, {"nd"}},
      [](Tape& t, const Var* in) { return student_log_prob(t, in[0], in[1], in[2], in[3]); }},
+    {"student_draws", {{"d"}}, [](Tape& t, const Var* in) { return draws_case(t, 3, in[0]->out.shape[0], in[0]); }},
+    {"student_draws_per_row",
+     {{"nd"}},
+     [](Tape& t, const Var* in) { return draws_case(t, in[0]->out.shape[0], in[0]->out.shape[1], in[0]); }},
     {"located_per_row",
      {{"nd"}, {"nd"}, {"nd"}},
      [](Tape& t, const Var* in) { return located(t, in[0], in[1], in[2]); }},
@@ -261,7 +295,7 @@ double student_dof(double log_dof) {
 }
 
 Var student_draws(Tape& t, int64_t rows, int64_t event, Var log_dof) {
-  return t.record(kDraws, {log_dof}, DrawsAttr{rows, event, t.random.stream++});
+  return t.record(kDraws, {log_dof}, DrawsAttr{rows, event, t.random.stream++, t.random.seed, t.random.first_row});
 }
 
 Var located(Tape& t, Var u, Var loc, Var log_scale) {

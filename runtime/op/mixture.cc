@@ -259,8 +259,36 @@ void sample_vjp(Tape& t, Node& n, const InputGrads& grads) {
   }
 }
 
+// Forward, the same implicit map: dz is where the conditional distribution functions, as ordinary ops of z and the
+// parameters, do not move. Their Jacobian by z is triangular, with the conditional densities on its diagonal.
+OutputTangents sample_tangent(Tape& t, Node& n, const InputTangents& d) {
+  const int64_t rows = n.out.shape[0], cols = n.out.shape[1], k = n.in[0]->out.shape.last();
+  if (rows == 0 || cols == 0) return nullptr;
+  Var log_r = rows_of_params(t, n.in[0], rows, k), loc = rows_of_params(t, n.in[1], rows, k * cols);
+  Var log_scale = rows_of_params(t, n.in[2], rows, k * cols), functions = nullptr, densities = nullptr;
+  int32_t *at = t.scratch<int32_t>(k * cols), *order = t.scratch<int32_t>(cols);
+  using kernel::Unary;
+  for (int64_t j = 0; j < cols; ++j) {
+    order[j] = static_cast<int32_t>(j);
+    int32_t* column = at + j * k;
+    for (int64_t i = 0; i < k; ++i) column[i] = static_cast<int32_t>(i * cols + j);
+    Var s = gather_columns(t, log_scale, column, k);
+    Var away = scale(t, sub(t, gather_columns(t, loc, column, k), slice_columns(t, &n, j, 1)), -1);
+    Var u = mul(t, away, unary(t, Unary::exp, scale(t, s, -1)));
+    Var term = sub(t, scale(t, unary(t, Unary::square, u), -0.5), s);  // log of sqrt(2 pi) N(z; m, s)
+    Var share = unary(t, Unary::exp, log_softmax(t, log_r));
+    Var phi = add_scalar(t, scale(t, unary(t, Unary::erf, scale(t, u, M_SQRT1_2)), 0.5), 0.5);
+    Var f = as_column(t, sum_last(t, mul(t, share, phi)));
+    Var p = as_column(t, scale(t, sum_last(t, mul(t, share, unary(t, Unary::exp, term))), std::exp(-kHalfLog2Pi)));
+    functions = functions ? concat_columns(t, functions, f) : f;
+    densities = densities ? concat_columns(t, densities, p) : p;
+    log_r = add(t, log_r, term);
+  }
+  return solve_triangular(t, d, &n, functions, densities, nullptr, order);
+}
+
 const Op kSample = {"mixture_sample",        Layout::contiguous,  sample_shape,
-                    NF_BOTH(sample_forward), NF_BOTH(sample_vjp), kSampledOnce};
+                    NF_BOTH(sample_forward), NF_BOTH(sample_vjp), sample_tangent};
 
 // Moderate scales: with terms that differ by factors e^(u^2), finite differences would be too inaccurate.
 const OpCase kCases[] = {
@@ -271,6 +299,14 @@ const OpCase kCases[] = {
     {"mixture_log_prob_per_row",
      {{"n1"}, {"n3"}, {"n3"}, {"n3"}},
      [](Tape& t, const Var* in) { return mixture_log_prob(t, in[0], in[1], in[2], scale(t, in[3], 0.2)); }},
+    // One component, because otherwise the implicit gradient is not that of this map, only of its distribution
+    // (samples_test.cc compares it with the tangent).
+    {"mixture_sample",
+     {{"1"}, {"d"}, {"d"}},
+     [](Tape& t, const Var* in) {
+       t.random = RandomKey{7, 3, t.random.first_row, 0};  // the same draws at every call
+       return mixture_sample(t, 3, in[1]->out.shape[0], in[0], in[1], scale(t, in[2], 0.2));
+     }},
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 // Planar flow (Rezende & Mohamed 2015, eq. 10-12 and appendix A.1), per row:
 //   z = x + u^ h(a),  a = w.x + b,  log_det = log(1 + h'(a) w.u^),
 //   u^ = u + k w,  k = (softplus(s) - 1 - s) / |w|^2,  s = w.u,  so that w.u^ = m - 1 with m = softplus(s) > 0.
-// tanh, leaky_relu and elu all have 0 < h' <= 1, so w.u^ > -1 makes each of them invertible: the same u^ for all.
+// tanh, leaky_relu and elu all have 0 < h' <= 1, so w.u^ > -1 makes each of them invertible: the same u^ for all. With
+// leaky_relu and elu, h' = 1 on a half-space, where the map contracts by m along w: so m is at least the square root of the
+// dtype's resolution (3e-4 or 1e-8, from s below -8 or -18), which leaves the inverse half of the digits.
 // Inverse: a solves a + (w.u^) h(a) = w.z + b, in closed form for leaky_relu, else by iteration; x = z - u^ h(a).
 // Gradients of the inverse are those of the implicit function at the solution. With w = 0 (|w|^2 below the smallest
 // normal number) the map is the shift by u h(b), and gradients are those of u^ = u.
@@ -116,9 +118,14 @@ Shapes shape(const Node& n) {
   return s;
 }
 
+template <class T>
+T least_m(const PlanarMap& map) {
+  return map.h == Ridge::tanh ? T(0) : std::sqrt(std::numeric_limits<T>::epsilon());
+}
+
 // Computes u^ and its ingredients.
 template <class T>
-void constrain(const Saved<T>& v) {
+void constrain(const Saved<T>& v, T least) {
   if (v.rows) {
     kernel::fill<T>(0, v.s, v.sets);
     kernel::fill<T>(0, v.q, v.sets);
@@ -133,7 +140,7 @@ void constrain(const Saved<T>& v) {
   }
   kernel::scale<T>(-1, v.s, v.minus_s, v.sets);
   kernel::unary<T>(Unary::softplus, 1, v.s, v.m, 2 * v.sets);  // m, and softplus(s) - s without cancellation
-  kernel::planar_constrain<T>(v.q, v.m, v.k, v.sets);
+  kernel::planar_constrain<T>(v.q, least, v.m, v.k, v.sets);
   kernel::copy(v.u(), v.uhat, v.d * v.sets);
   if (v.rows)
     for (int64_t j = 0; j < v.d; ++j) kernel::mul_add(v.w() + j * v.sets, v.k, v.uhat + j * v.sets, v.sets);
@@ -152,7 +159,7 @@ void forward(Tape& t, Node& node) {
     const auto p = matrix_of<T>(node.view(kP));
     kernel::transpose(n, p.cols, p.p, p.ld, v.p, n);
   }
-  constrain(v);
+  constrain(v, least_m<T>(map_of(node)));
   v.dots(v.w(), v.in, v.b(), v.a);
   const ScratchScope scope(t);
   T* out = t.scratch<T>(d * n);
@@ -174,7 +181,7 @@ void forward(Tape& t, Node& node) {
 // From the gradients of u^, m and, in part, of w (in gw) to those of u and w. With t = -2 g_k / |w|^2, g_k = g_u^.w:
 //   g_s = g_m sigmoid(s) - (g_k / |w|^2) sigmoid(-s);  gu = g_u^ + g_s w;  gw += k g_u^ + g_s u + (k w) t
 template <class T>
-void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
+void constrain_vjp(Tape& t, const Saved<T>& v, T least, const T* gm, T* guhat, T* gw) {
   const int64_t sets = v.sets, d = v.d;
   const ScratchScope scope(t);
   T *gs = t.scratch<T>(sets), *gk = t.scratch<T>(sets), *sigma = t.scratch<T>(2 * sets), *other = sigma + sets;
@@ -185,7 +192,7 @@ void constrain_vjp(Tape& t, const Saved<T>& v, const T* gm, T* guhat, T* gw) {
     kernel::row_dot(guhat, d, v.w(), d, 1, d, gk);
   }
   kernel::unary<T>(Unary::sigmoid, 0, v.s, sigma, 2 * sets);  // and of -s
-  kernel::planar_constrain_grad<T>(v.q, gm, sigma, other, gk, gs, sets);
+  kernel::planar_constrain_grad<T>(v.q, v.m, least, gm, sigma, other, gk, gs, sets);
   for (int64_t j = 0; j < d; ++j)
     kernel::planar_direction_grad<T>(v.k, gs, gk, v.u() + j * sets, v.w() + j * sets, guhat + j * sets, gw + j * sets,
                                      sets);
@@ -224,7 +231,7 @@ void vjp(Tape& t, Node& node, const InputGrads& grads) {
       kernel::row_sum(ga, n, 1, n, gb);
       kernel::row_sum(dm, n, 1, n, gm);
     }
-    constrain_vjp(t, v, gm, gu, gw);
+    constrain_vjp(t, v, least_m<T>(map), gm, gu, gw);
     const View out = grads.add(kP);
     if (v.rows) {
       const auto rows = matrix_of<T>(out);
@@ -264,8 +271,15 @@ Expanded expand(Tape& t, const PlanarMap& map, Var x, Var p) {
       has->y<T>()[i] = 1 - none->y<T>()[i];
     }
   });
-  Var m = add(t, mul(t, of(Unary::softplus, s, 1), has), none);
-  Var k = div(t, mul(t, add_scalar(t, of(Unary::softplus, scale(t, s, -1), 1), -1), has), add(t, q, none));
+  const double least = t.dtype() == DType::f64 ? least_m<double>(map) : least_m<float>(map);
+  Var soft = of(Unary::softplus, s, 1), other = of(Unary::softplus, scale(t, s, -1), 1);
+  if (least > 0) {
+    Var raise = of(Unary::relu, add_scalar(t, scale(t, soft, -1), least));
+    soft = add(t, soft, raise);
+    other = add(t, other, raise);
+  }
+  Var m = add(t, mul(t, soft, has), none);
+  Var k = div(t, mul(t, add_scalar(t, other, -1), has), add(t, q, none));
   Var a = add(t, row_dot(t, w, x), reshape(t, slice_columns(t, p, 2 * d, 1), {n}));
   Var h = nullptr, slope = nullptr, rest = nullptr;  // h, h', 1 - h'
   switch (map.h) {

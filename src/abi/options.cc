@@ -61,7 +61,7 @@ struct SessionFields : Config {
               0, 1024);
     f.flag("gradients", "reserve memory for gradients at once, instead of at the first call that needs it", gradients);
     static constexpr const char* kNonFinite[] = {"propagate", "error"};
-    f.choice("nonfinite", "rows that are not finite: leave NaN or -infinity in the result, or fail", nonfinite,
+    f.choice("nonfinite", "results that are not finite: leave NaN or -infinity in them, or fail", nonfinite,
              kNonFinite);
     f.integer("score_samples",
               "draws per row where log_prob is a bound: more of them make it tighter, and cost as much more",

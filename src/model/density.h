@@ -56,6 +56,8 @@ class Density {
   // "spec.layers[3] (affine_coupling)"; kData, kLatent or kContext if those are not finite; kAllFinite if all layers are
   // finite. For messages; slow.
   virtual Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const = 0;
+  // Whether the context [1, context] of a row is finite, and a label in it one that the base knows.
+  virtual bool valid_context(const Scope& s, Var context) const = 0;
   static constexpr char kData[] = "the data", kLatent[] = "the latent", kContext[] = "the context";
   static constexpr char kAllFinite[] = "the base density";
   // What is wrong with a row that has such a place: "row 41 of x holds NaN or infinity" or "row 41 is not finite; first

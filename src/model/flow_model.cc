@@ -89,6 +89,10 @@ std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int
   return error;
 }
 
+bool FlowModel::valid_context(const Scope& s, Var context) const {
+  return all_finite(context) && base_->context_error(layer_context(s, context, 1)).empty();
+}
+
 Density::Location FlowModel::first_nonfinite_in_base(const Scope& s, Var z, Var context) const {
   const std::string where = before_layers(s, z, context, 1, kLatent);
   return {where.empty() ? "spec.base" : where};

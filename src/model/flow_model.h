@@ -32,6 +32,7 @@ class FlowModel final : public Density {
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
                  double temperature = 1) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
+  bool valid_context(const Scope& s, Var context) const override;
   // The base at latents z, its samples (as `z` of sample()), and its quantile function at u [rows, latents], float64 in
   // (0, 1). Error{unsupported} names the base: it has no scale and temperature is not 1, its columns depend on each other.
   Var base_log_prob(const Scope& s, Var z, Var context) const;

@@ -8,6 +8,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/rows.h"
 #include "src/model/session_blocks.h"
+#include "src/model/support.h"
 
 namespace libnf {
 
@@ -105,7 +106,12 @@ uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
 Var Session::score(const Scope& s, Var x, Var context) const {
   Tape& t = s.tape;
   uint64_t* keys = key_rows(t, x, context);
-  if (!keys || options_.samples == 1) return model_.log_prob(s, x, context);
+  const auto one = [&] {
+    Var lp = model_.log_prob(s, x, context);
+    settle_density_zero(s, model_, x, context, lp);
+    return lp;
+  };
+  if (!keys || options_.samples == 1) return one();
   const int64_t n = x->out.shape[0];
   auto* draws = t.scratch<LogMeanExp>(n);
   std::fill_n(draws, n, LogMeanExp());
@@ -114,7 +120,7 @@ Var Session::score(const Scope& s, Var x, Var context) const {
     for (int64_t k = 0; k < options_.samples; ++k) {
       const TapeScope scope(t);
       t.random.stream = 0;
-      const T* lp = model_.log_prob(s, x, context)->out.as<T>();
+      const T* lp = one()->out.template as<T>();
       for (int64_t r = 0; r < n; ++r) {
         keys[r] += kNextDraw;
         draws[r].add(static_cast<double>(lp[r]));

@@ -3,6 +3,7 @@
 #include "runtime/kernel/reduce.h"
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
+#include "src/model/support.h"
 
 namespace libnf {
 
@@ -37,7 +38,9 @@ void Session::base_log_prob(const View& z, const View& context, const View& out)
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var zv = load_rows(w.tape, z, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
-    Var lp = model.base_log_prob({w.tape, w.params.data()}, zv, cv);
+    const Scope s{w.tape, w.params.data()};
+    Var lp = model.base_log_prob(s, zv, cv);
+    settle_density_zero(s, model_, zv, cv, lp);
     check_base(w, zv, cv, lp, first);
     store_rows(lp, out, first);
   });

@@ -6,6 +6,7 @@
 #include "runtime/op/restore.h"
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
+#include "src/model/support.h"
 
 namespace libnf {
 namespace {
@@ -123,6 +124,7 @@ Var Session::score_slopes(const Scope& s, Var x, Var context, Slopes* out) const
     Var lp = model_.log_prob(s, rows, c, memory_);
     seed(t, lp, nullptr);
     t.backward();
+    settle_density_zero(s, model_, rows, c, lp);
     return lp;
   };
   if (!keys || options_.samples == 1) {

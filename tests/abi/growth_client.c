@@ -86,8 +86,9 @@ int main(int argc, char **argv) {
   nf_source source = NF_SOURCE_INIT;
   nf_target_info target_info = NF_TARGET_INFO_INIT;
   nf_importance_info importance_info = NF_IMPORTANCE_INFO_INIT;
+  nf_score_info score_info = NF_SCORE_INFO_INIT;
   nf_metropolis_info metropolis_info = NF_METROPOLIS_INFO_INIT;
-  nf_view x = nf_rows_f32(data, 4, 2);
+  nf_view x = nf_rows_f32(data, 4, 2), score = nf_vec_f32(data, 4);
   nf_out out = nf_out_rows_f32(results, 4, 2), vector = nf_out_vec_f32(results, 4);
   nf_runtime *rt = NULL;
   nf_model *model = NULL;
@@ -148,7 +149,7 @@ int main(int argc, char **argv) {
   nf_trainer_free(trainer), trainer = NULL;
   ASK("nf_collective", collective, nf_trainer_create(model, NULL, &collective, &trainer, &err));
 
-  SOIL(model_info), SOIL(layer_info), SOIL(tensor_info), SOIL(target_info), SOIL(importance_info),
+  SOIL(model_info), SOIL(layer_info), SOIL(tensor_info), SOIL(target_info), SOIL(importance_info), SOIL(score_info),
       SOIL(metropolis_info);
   expect("nf_model_info", nf_model_get_info(model, &model_info, NULL), &err);
   WRITTEN("nf_model_info", model_info);
@@ -161,6 +162,8 @@ int main(int argc, char **argv) {
   expect("nf_importance_info", nf_importance(session, target, 1, 0, 32, NULL, NULL, NULL, &importance_info, NULL),
          &err);
   WRITTEN("nf_importance_info", importance_info);
+  expect("nf_score_info", nf_score_mean(&score, NULL, &score_info, NULL), &err);
+  WRITTEN("nf_score_info", score_info);
   {
     const int64_t shape[3] = {2, 2, 2};
     nf_out chains = nf_out_array(NF_F32, results, 3, shape);

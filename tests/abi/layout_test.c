@@ -171,6 +171,17 @@ AT(nf_importance_info, reverse_kl, 48);
 AT(nf_importance_info, reverse_kl_error, 56);
 AT(nf_importance_info, largest_share, 64);
 
+SIZE(nf_score_info, 64);
+AT(nf_score_info, struct_size, 0);
+AT(nf_score_info, reserved, 4);
+AT(nf_score_info, rows, 8);
+AT(nf_score_info, outside, 16);
+AT(nf_score_info, first_outside, 24);
+AT(nf_score_info, mean, 32);
+AT(nf_score_info, error, 40);
+AT(nf_score_info, inside_mean, 48);
+AT(nf_score_info, inside_error, 56);
+
 SIZE(nf_metropolis_info, 24);
 AT(nf_metropolis_info, struct_size, 0);
 AT(nf_metropolis_info, reserved, 4);
@@ -226,6 +237,7 @@ int nf_layout_test(void) {
   const nf_source source = NF_SOURCE_INIT;
   const nf_target_info target_info = NF_TARGET_INFO_INIT;
   const nf_importance_info importance_info = NF_IMPORTANCE_INFO_INIT;
+  const nf_score_info score_info = NF_SCORE_INFO_INIT;
   const nf_metropolis_info metropolis_info = NF_METROPOLIS_INFO_INIT;
   return error.row == -1 && error.layer == -1 && view.dtype == NF_F32 && out.dtype == NF_F32 &&
          error.struct_size == sizeof error && allocator.struct_size == sizeof allocator &&
@@ -236,5 +248,5 @@ int nf_layout_test(void) {
          step_info.struct_size == sizeof step_info && collective.struct_size == sizeof collective &&
          cotangents.struct_size == sizeof cotangents && source.struct_size == sizeof source &&
          target_info.struct_size == sizeof target_info && importance_info.struct_size == sizeof importance_info &&
-         metropolis_info.struct_size == sizeof metropolis_info;
+         score_info.struct_size == sizeof score_info && metropolis_info.struct_size == sizeof metropolis_info;
 }

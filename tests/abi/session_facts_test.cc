@@ -332,5 +332,44 @@ TEST_F(Counted, ScoreAndDrawAreTheCallsOfASession) {
   EXPECT_EQ(allocator.live, live);
 }
 
+// Rows of density 0 are counted, not left out in silence.
+TEST(ScoreMean, CountsRowsOfDensityZero) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double scores[] = {-1, -inf, -3, -2, -inf}, weights[] = {1, 1, 1, 2, 0};
+  const nf_view log_prob = nf_vec_f64(scores, 5), weight = nf_vec_f64(weights, 5);
+  nf_score_info info = NF_SCORE_INFO_INIT;
+  Err e;
+  ASSERT_TRUE(ok(nf_score_mean(&log_prob, &weight, &info, &e), e));
+  EXPECT_EQ(info.rows, 4);
+  EXPECT_EQ(info.outside, 1);
+  EXPECT_EQ(info.first_outside, 1);
+  EXPECT_EQ(info.mean, -inf);
+  EXPECT_EQ(info.error, 0);
+  EXPECT_NEAR(info.inside_mean, -2, 1e-15);
+  EXPECT_GT(info.inside_error, 0.1);
+  ASSERT_TRUE(ok(nf_score_mean(&log_prob, nullptr, &info, &e), e));
+  EXPECT_EQ(info.outside, 2);
+  const nf_view inside = nf_vec_f64(scores + 2, 2), none = nf_vec_f64(scores + 1, 1);
+  ASSERT_TRUE(ok(nf_score_mean(&inside, nullptr, &info, &e), e));
+  EXPECT_EQ(info.mean, -2.5);
+  EXPECT_EQ(info.inside_mean, -2.5);
+  EXPECT_NEAR(info.error, 0.5, 1e-15);
+  EXPECT_EQ(info.first_outside, -1);
+  ASSERT_TRUE(ok(nf_score_mean(&none, nullptr, &info, &e), e));
+  EXPECT_EQ(info.mean, -inf);
+  EXPECT_TRUE(std::isnan(info.inside_mean));
+  for (const double bad : {double{NAN}, inf}) {
+    const double wrong[] = {-1, bad};
+    const nf_view v = nf_vec_f64(wrong, 2);
+    EXPECT_TRUE(failed(NF_ERR_NUMERIC, nf_score_mean(&v, nullptr, &info, &e), e, "log_prob[1]"));
+    EXPECT_EQ(e.row, 1);
+  }
+  const double negative[] = {1, -1, 0, 0, 0}, zero[] = {0, 0, 0, 0, 0};
+  const nf_view w1 = nf_vec_f64(negative, 5), w0 = nf_vec_f64(zero, 5), empty = nf_vec_f64(nullptr, 0);
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_score_mean(&log_prob, &w1, &info, &e), e, "weight[1] = -1"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_score_mean(&log_prob, &w0, &info, &e), e, "all 5 weights are zero"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_score_mean(&empty, nullptr, &info, &e), e, "0 rows"));
+}
+
 }  // namespace
 }  // namespace abi_test

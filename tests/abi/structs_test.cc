@@ -148,6 +148,12 @@ class Structs : public Counted {
               [this](nf_importance_info* p, nf_error* e) {
                 return nf_importance(s.get(), goal.get(), 1, 0, 64, nullptr, nullptr, nullptr, p, e);
               }),
+        entry("nf_score_info", true, nf_score_info NF_SCORE_INFO_INIT,
+              [](nf_score_info* p, nf_error* e) {
+                const double scores[] = {-1, -2};
+                const nf_view log_prob = nf_vec_f64(scores, 2);
+                return nf_score_mean(&log_prob, nullptr, p, e);
+              }),
         entry("nf_metropolis_info", true, nf_metropolis_info NF_METROPOLIS_INFO_INIT,
               [this](nf_metropolis_info* p, nf_error* e) {
                 return nf_metropolis(rt.get(), goal.get(), nullptr, nullptr, nullptr, nullptr, chains.view(), p, e);

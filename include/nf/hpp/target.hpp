@@ -195,6 +195,13 @@ inline Returned<Estimate> importance_mean(const View &log_weight, const View &va
       detail::invoke(nf_importance_mean, log_weight.raw(), values.raw(), Out(e.mean).raw(), Out(e.error).raw());
   return detail::done(error, std::move(e));
 }
+// Mean of a score: see nf_score_mean. Throws on NaN.
+using ScoreInfo = nf_score_info;
+inline Returned<ScoreInfo> score_mean(const View &log_prob, const View &weight = {}) {
+  ScoreInfo info = NF_SCORE_INFO_INIT;
+  const Error error = detail::invoke(nf_score_mean, log_prob.raw(), weight.raw(), &info);
+  return detail::done(error, info);
+}
 
 NF_HPP_END
 #endif  // NF_HPP_TARGET_HPP_

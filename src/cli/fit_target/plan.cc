@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/cli/common/failure.h"
+#include "src/cli/fit_target/splines.h"
 #include "src/cli/run/resume.h"
 #include "src/cli/run/set.h"
 #include "src/cli/run/spec.h"
@@ -101,7 +102,9 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   check_objective(a);
 
   const std::string spec = complete_spec(override_spec(read_spec(a.spec), a.overrides), {usual_columns(a.target)}, 0);
-  nf::Model fresh(plan.runtime, spec, s.integer("trainer.seed", 0));
+  nf::Model fresh(plan.runtime, soften_splines(spec), s.integer("trainer.seed", 0));
+  if (a.resume && fresh.spec() != plan.model.spec())  // a run of version 0.1 left splines as they were
+    fresh = nf::Model(plan.runtime, spec, s.integer("trainer.seed", 0));
   if (a.resume) check_same_spec(fresh, plan.model, a.checkpoint);
   if (!a.resume) plan.model = std::move(fresh);
   const nf::ModelInfo info = plan.model.info();

@@ -56,6 +56,23 @@ TEST(GammaRatio, MatchesReferences) {
   RecordProperty("worst", std::to_string(worst));
 }
 
+// Each order is the derivative of the one before, by the logarithm of x.
+TEST(GammaRatio, DerivativesOfHigherOrder) {
+  for (int order = 1; order <= kMaxGammaRatioOrder; ++order)
+    for (double l = -20; l < 12; l += 0.37) {
+      constexpr double h = 5e-3;
+      const auto before = [&](double step) { return gamma_ratio_derivative(std::exp(l + step), order - 1); };
+      const double want = (8 * (before(h) - before(-h)) - (before(2 * h) - before(-2 * h))) / (12 * h);
+      EXPECT_NEAR(gamma_ratio_derivative(std::exp(l), order), want, 2e-8) << "order " << order << " at " << l;
+    }
+  const GammaRatio g = gamma_ratio(0.7);
+  EXPECT_EQ(gamma_ratio_derivative(0.7, 0), g.log);
+  EXPECT_EQ(gamma_ratio_derivative(0.7, 1), g.slope);
+  EXPECT_EQ(gamma_ratio_derivative(0.7, 2), g.curve);
+  for (const double x : {1e300, 1e-300, double{INFINITY}}) EXPECT_NEAR(gamma_ratio_derivative(x, 3), 0, 1e-15) << x;
+  EXPECT_TRUE(std::isnan(gamma_ratio_derivative(0, 3)));
+}
+
 TEST(GammaRatio, IsDefinedEverywhere) {
   EXPECT_EQ(gamma_ratio(INFINITY).log, 0);
   EXPECT_EQ(gamma_ratio(INFINITY).slope, 0);

@@ -119,22 +119,29 @@ TYPED_TEST(VariationalKernel, Planar) {
       const auto each = [&](std::vector<T>& x, std::vector<T>& y, const auto& f) {
         for (size_t i = 0; i < static_cast<size_t>(n); ++i) f(i, x[i], y[i]);
       };
-      std::vector<T> x = old, y = old2, wx = old, wy = old2;
-      kernel::planar_constrain<T>(q.data(), x.data(), y.data(), n);
-      each(wx, wy, [&](size_t i, T& m, T& k) {
-        m = none(i) ? T(1) : m;
-        k = none(i) ? T(0) : (k - 1) / q[i];
-      });
-      expect_equal(x, wx, old);
-      expect_equal(y, wy, old2);
+      std::vector<T> x, y, wx, wy;
+      for (const T least : {T(0), T(0.25)}) {
+        x = wx = old, y = wy = old2;
+        for (std::vector<T>* m : {&x, &wx})
+          for (size_t i = 0; i < static_cast<size_t>(n); ++i) (*m)[i] = std::abs((*m)[i]);  // as softplus gives it
+        kernel::planar_constrain<T>(q.data(), least, x.data(), y.data(), n);
+        each(wx, wy, [&](size_t i, T& m, T& k) {
+          k = none(i) ? T(0) : (k + (m < least ? least - m : 0) - 1) / q[i];
+          m = none(i) ? T(1) : std::max(m, least);
+        });
+        expect_equal(x, wx, old);
+        expect_equal(y, wy, old2);
 
-      kernel::planar_constrain_grad<T>(q.data(), a.data(), b.data(), c.data(), x.data(), y.data(), n);
-      each(wx, wy, [&](size_t i, T& gk, T& gs) {
-        gk = none(i) ? T(0) : gk / q[i];
-        gs = none(i) ? T(0) : rounded(a[i] * b[i]) - rounded(gk * c[i]);
-      });
-      expect_equal(x, wx, old);
-      expect_equal(y, wy, old2);
+        const std::vector<T> m = x;
+        kernel::planar_constrain_grad<T>(q.data(), m.data(), least, a.data(), b.data(), c.data(), x.data(), y.data(),
+                                         n);
+        each(wx, wy, [&](size_t i, T& gk, T& gs) {
+          gk = none(i) ? T(0) : gk / q[i];
+          gs = none(i) ? T(0) : m[i] <= least ? -gk : rounded(a[i] * b[i]) - rounded(gk * c[i]);
+        });
+        expect_equal(x, wx, old);
+        expect_equal(y, wy, old2);
+      }
 
       kernel::planar_direction_grad<T>(a.data(), b.data(), c.data(), q.data(), old.data(), x.data(), y.data(), n);
       each(wx, wy, [&](size_t i, T& gu, T& gw) {

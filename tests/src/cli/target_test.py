@@ -35,6 +35,26 @@ def reaches_the_banana():
 
 
 @case
+def splines_have_no_steep_edges():
+    def layers(*fields):
+        spline = ', '.join(('"type": "spline_coupling", "hidden": [8]',) + fields)
+        fit(spec='{"layers": [{"repeat": 2, "layers": [{%s}, {"type": "reverse"}]}]}' % spline, steps=2)
+        return json.loads(nf('info', '--spec', 'm.safetensors').stdout)['layers'][0]['layers'][0]
+    usual = layers()
+    assert (usual['min_derivative'], usual['min_bin_width'], usual['min_bin_height']) == (0.05, 0.02, 0.02), usual
+    many = layers('"bins": 25')
+    assert (many['min_derivative'], many['min_bin_width']) == (0.05, 0.01), many
+    given = layers('"min_derivative": 0.001', '"min_bin_width": 0.002')
+    assert (given['min_derivative'], given['min_bin_width'], given['min_bin_height']) == (0.001, 0.002, 0.02), given
+    assert layers('"convention": "zuko"')['min_derivative'] == 0.001
+    # Training on data leaves them as they are.
+    nf('toy', 'two_moons', '-n', 200, '-o', 'moons.csv')
+    nf('train', '{"layers": [{"type": "spline_coupling", "hidden": [8]}]}', '--data', 'moons.csv', '-o', 't.safetensors',
+       '--steps', 2)
+    assert json.loads(nf('info', '--spec', 't.safetensors').stdout)['layers'][0]['min_derivative'] == 0.001
+
+
+@case
 def the_same_bits_for_any_number_of_threads():
     seen = set()
     for threads in (1, 2):

@@ -93,6 +93,35 @@ TYPED_TEST(PlanarLayer, StrongContractionsLoseWhatTheirConditionSays) {
   EXPECT_GT(ordinary, 1000);
 }
 
+// With w.u so negative that softplus underflows, leaky_relu and elu keep a floor of 1 + h' w.u^: log_det is finite, rows
+// come back as far as their condition allows, and gradients are those of the floor.
+TYPED_TEST(PlanarLayer, ContractionsHaveAFloor) {
+  const double eps = this->kF64 ? 0x1p-52 : 0x1p-23, least = 0.5 * std::log(eps);
+  std::mt19937_64 random(6);
+  for (const char* function : {"leaky_relu", "elu"})
+    for (const double s : {-40.0, -88.0, -104.0, -750.0}) {
+      SCOPED_TRACE(std::string(function) + " " + std::to_string(s));
+      auto f = this->planar(function, {s * 0.6, -s * 0.8}, {0.6, -0.8}, 0.1);
+      constexpr int64_t n = 100;
+      const Values x = draw_normal(2 * n, random);
+      const MappedValues there = f.map(false, {n, x, {}}), back = f.map(true, {n, there.y, {}});
+      const double roundings = 20 * eps * (1 + 1 / std::sqrt(eps));
+      for (size_t r = 0; r < n; ++r) {
+        if (0.6 * x[2 * r] - 0.8 * x[2 * r + 1] + 0.1 > 0)
+          ASSERT_NEAR(there.log_det[r], least, 1e-5);
+        else
+          ASSERT_GE(there.log_det[r], least);
+        ASSERT_NEAR(back.log_det[r], -there.log_det[r], 0.1);
+        for (size_t j = 2 * r; j < 2 * r + 2; ++j)
+          ASSERT_NEAR(back.y[j], x[j], roundings * (1 + std::abs(x[j]) + std::abs(s)));
+      }
+      // Below the floor u matters only across w: the sum of z along w and log_det stay.
+      const MappedGradients g = f.gradients(false, {1, {1, -1}, {}}, {{0.6, -0.8}, {1}});
+      ASSERT_TRUE(this->all_finite(g.params[0]) && this->all_finite(g.x));
+      EXPECT_NEAR(0.6 * g.params[0][0] - 0.8 * g.params[0][1], 0, 1e-5);
+    }
+}
+
 // Far more columns than rows in a block: sums over columns, their gradients, and the inverse.
 TYPED_TEST(PlanarLayer, ManyColumns) {
   constexpr int64_t d = 784, n = 5;

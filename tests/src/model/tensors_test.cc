@@ -289,6 +289,20 @@ TEST(PluPermutation, IsKeptInFiles) {
   EXPECT_EQ(loaded.model->params().hash(), f.model().params().hash());
 }
 
+// Files of version 0.1 have no center: it was 0.
+TEST(ActNormCenter, IsZeroInOldFiles) {
+  FlowCase<double> f(parse_spec(R"({"event": 2, "dtype": "float64", "layers": [{"type": "actnorm"}]})"), 1);
+  f.randomize(2, 0.5);
+  const Rows2 in{2, {1, 2, -3, 4}, {}};
+  const MappedValues before = f.map(false, in);
+  const std::vector<std::byte> old = without(f.model(), "layers.0.center");
+  set(f.model(), "layers.0.center", {100, -5});
+  EXPECT_GT(std::abs(f.map(false, in).y[0] - before.y[0]), 1);
+  read_params(parse_model(old), f.model());
+  EXPECT_EQ(value_of(f.model(), "layers.0.center").at, (Values{0, 0}));
+  EXPECT_TRUE(same_bits(f.map(false, in).y, before.y));
+}
+
 // As files of versions that did not store it; also into a model that has another one.
 TEST(PluPermutation, FollowsFromTheSpecOfOldFiles) {
   FlowCase<double> f = one_layer(kPlu, 4);
