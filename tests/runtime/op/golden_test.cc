@@ -8,6 +8,7 @@
 #include <map>
 
 #include "runtime/op/conv2d.h"
+#include "runtime/op/norm.h"
 #include "runtime/op/ops.h"
 #include "tests/support/op_check.h"
 
@@ -221,6 +222,12 @@ TYPED_TEST(OpGolden, BroadcastMulAdd) {
 TYPED_TEST(OpGolden, Slogdet) {
   const Golden g = this->load("09_slogdet");
   this->check(g, slogdet(this->t, this->leaves["x"]));
+}
+
+TYPED_TEST(OpGolden, LayerNorm) {
+  const Golden g = this->load("09_layer_norm");
+  auto& in = this->leaves;
+  this->check(g, layer_norm(this->t, in["x"], 5, in["weight"], in["bias"], g.number("eps")));
 }
 
 // The files have images [n, c, h, w], and weights [out, in, h, w] (transposed: [in, out, h, w]).
