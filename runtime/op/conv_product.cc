@@ -14,7 +14,7 @@ using kernel::Into;
 using kernel::PatchMap;
 
 constexpr int64_t kPatchBytes = 512 << 10;  // of a block of patches: a quarter of a common L2 cache
-constexpr int64_t kPatchWidth = 512;        // elements of a patch in one product, at most, unless one tap has more
+constexpr int64_t kPatchWidth = 256;        // elements of a patch in one product, at most, unless one tap has more
 constexpr int64_t kPositions = 4096;        // of a block, at most
 
 // Returns the map of the opposite direction at stride 1: what position (y, x) reads by tap (i, j), pixel (y, x) reads by
@@ -34,7 +34,7 @@ bool has_opposite(const PatchMap& m) {
 
 // Estimates of work per position, in thirty-seconds of a cycle of AVX-512: `depth` numbers from which `width` columns
 // are computed, and moving patches, which takes more when they are added up.
-constexpr int64_t kLanes = 16, kGatherWork = 4, kScatterWork = 8;
+constexpr int64_t kLanes = 16, kGatherWork = 4, kScatterWork = 6;
 int64_t lanes_of(int64_t width) { return (width + kLanes - 1) / kLanes * kLanes; }
 int64_t gather_work(int64_t taps, int64_t in, int64_t out) { return taps * in * (lanes_of(out) + kGatherWork); }
 int64_t scatter_work(int64_t taps, int64_t in, int64_t out) {
