@@ -21,8 +21,8 @@ class AdditiveCoupling final : public Layer {
 
   AdditiveCoupling(const Config& c, const Declare& d)
       : mask_(c.mask, d),
-        net_(c.net.build(d.part("net"), static_cast<int64_t>(mask_.pass.size()),
-                         static_cast<int64_t>(mask_.transform.size()))) {}
+        net_(c.net.build_at(d.part("net"), {d.event, mask_.pass, mask_.transform, false},
+                            static_cast<int64_t>(mask_.pass.size()), static_cast<int64_t>(mask_.transform.size()))) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }

@@ -32,8 +32,9 @@ class AffineCoupling final : public Layer {
       : mask_(c.mask, d),
         scale_(c.scale),
         cap_(c.cap),
-        net_(c.net.build(d.part("net"), static_cast<int64_t>(mask_.pass.size()),
-                         2 * static_cast<int64_t>(mask_.transform.size()))) {}
+        net_(c.net.build_at(d.part("net"), {d.event, mask_.pass, mask_.transform, false},
+                            static_cast<int64_t>(mask_.pass.size()),
+                            2 * static_cast<int64_t>(mask_.transform.size()))) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override { return map(s, x, context, false); }
   Mapped inverse(const Scope& s, Var z, Var context) const override { return map(s, z, context, true); }

@@ -43,7 +43,8 @@ class SplineCoupling final : public Layer {
         features_(features_of(mask_, column_)),
         free_(c.unconditional && passing() ? d.param("unconditional", {passing(), free_column_.per()}, Init::zeros())
                                            : -1),
-        net_(c.net.build(d.part("net"), static_cast<int64_t>(features_.size()), moving() * column_.per())) {}
+        net_(c.net.build_at(d.part("net"), {d.event, columns_of(features_), mask_.transform, true},
+                            static_cast<int64_t>(features_.size()), moving() * column_.per())) {}
 
   Mapped forward(const Scope& s, Var x, Var context) const override {
     const Mapped z = move(s, x, x, context, false);
@@ -63,6 +64,12 @@ class SplineCoupling final : public Layer {
     std::vector<ColumnFeature> features;
     for (const int32_t c : mask.pass) spline.features(c, features);
     return features;
+  }
+
+  static std::vector<int32_t> columns_of(const std::vector<ColumnFeature>& features) {
+    std::vector<int32_t> columns;
+    for (const ColumnFeature& f : features) columns.push_back(f.column);
+    return columns;
   }
 
   // Applies to the moving columns of y the splines that the net computes from x.

@@ -59,7 +59,7 @@ class Split final : public Layer {
     moves_ = !std::is_sorted(order_.begin(), order_.end());
     back_ = inverse_order(order_);
     if (c.prior == Prior::learned && !rest_.empty())
-      net_ = c.net.build(d.part("net"), kept_, 2 * static_cast<int64_t>(rest_.size()));
+      net_ = c.net.build_at(d.part("net"), places(d), kept_, 2 * static_cast<int64_t>(rest_.size()));
   }
 
   Mapped forward(const Scope& s, Var x, Var context) const override {
@@ -102,6 +102,12 @@ class Split final : public Layer {
   Mapped prior(const Scope& s, Var x, Var context, bool forward) const {
     Var h = (*net_)(s, slice_columns(s.tape, x, 0, kept_), context);
     return affine_coupling(s.tape, x, h, rest_.data(), static_cast<int64_t>(rest_.size()), scale_, cap_, forward);
+  }
+
+  // The net reads the kept columns and has outputs for the others, where they stand in x.
+  NetPlaces places(const Declare& d) const {
+    const auto all = std::span<const int32_t>(order_), kept = all.first(static_cast<size_t>(kept_));
+    return {d.event, kept, all.subspan(kept.size()), false};
   }
 
   static std::vector<int32_t> order(const Config& c, const Declare& d) {

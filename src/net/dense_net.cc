@@ -6,10 +6,9 @@ namespace libnf {
 
 void DenseNetConfig::fields(Fields& f) {
   static constexpr const char* kContextBys[] = {"concatenate", "film"};
-  static constexpr const char* kActivations[] = {"relu", "tanh", "elu", "leaky_relu", "silu", "gelu", "softplus"};
   f.integers("hidden", "sizes of the hidden layers; a residual net takes one size, the width of its blocks", hidden, 1,
              1 << 20, 64);
-  f.choice("activation", "activation function of the net", activation, kActivations);
+  activation_field(f, activation);
   f.real("dropout", "fraction of hidden units dropped in training", dropout, 0, 0.99);
   init_field(f);
   f.choice("context_by",
@@ -21,6 +20,11 @@ bool DenseNetConfig::modulates(const Declare& d, int64_t in) const {
   if (context_by != ContextBy::film || d.context == 0 || in == 0) return false;
   if (hidden.empty()) d.reject("context_by", "\"film\" changes hidden units: \"hidden\" needs at least one layer");
   return true;
+}
+
+void activation_field(Fields& f, ActivationKind& activation) {
+  static constexpr const char* kActivations[] = {"relu", "tanh", "elu", "leaky_relu", "silu", "gelu", "softplus"};
+  f.choice("activation", "activation function of the net", activation, kActivations);
 }
 
 Activation activation_of(ActivationKind kind) {

@@ -26,6 +26,7 @@ struct DenseNetConfig : NetConfig {
   bool modulates(const Declare& d, int64_t in) const;
 };
 
+void activation_field(Fields& f, ActivationKind& activation);
 Activation activation_of(ActivationKind kind);
 
 class DenseNet : public Net {

@@ -2,6 +2,7 @@
 // add one, write one file that ends in NF_PART(Net, word, ...) and put its word in src/net/meson.build.
 #pragma once
 #include <memory>
+#include <span>
 
 #include "src/part/part_config.h"
 #include "src/part/scope.h"
@@ -27,12 +28,24 @@ struct NetConfig : Config {
   double output_bound(int64_t units) const;
 };
 
+// Where the inputs and outputs of a net stand in the event of its layer, for nets that look at images. Inputs from one
+// column are adjacent. Every column of `out` has the same number of outputs.
+struct NetPlaces {
+  Dims event;                   // [columns] or [height, width, channels]
+  std::span<const int32_t> in;  // the column that each input comes from
+  std::span<const int32_t> out;
+  bool runs;  // the outputs of a column are adjacent; otherwise output i is number i / columns of column i % columns
+};
+
 class MadeBuilder;
 
 struct NetKind : PartKind {
   std::unique_ptr<Net> (*build)(const Config& config, const Declare& d, int64_t in, int64_t out);
   // Builds the masked form of the net, for autoregressive layers. nullptr: the net has none.
   void (*mask)(const Config& config, const Declare& d, MadeBuilder& made) = nullptr;
+  // Builds a net that uses the places of its inputs and outputs. nullptr: places do not matter to the net.
+  std::unique_ptr<Net> (*at)(const Config& config, const Declare& d, const NetPlaces& places, int64_t in,
+                             int64_t out) = nullptr;
 };
 
 // A net in the configuration of a layer, as in "net": {"type": "residual", "hidden": [128]}. Also reads specs older
@@ -41,6 +54,10 @@ class NetChoice : public OneOf<NetKind> {
  public:
   explicit NetChoice(Adjust adjust = nullptr);
   int64_t width() const { return static_cast<const NetConfig&>(config()).width(); }
+  // Builds the net of a layer whose inputs and outputs are columns of its event.
+  std::unique_ptr<Net> build_at(const Declare& d, const NetPlaces& places, int64_t in, int64_t out) const {
+    return kind().at ? kind().at(config(), d, places, in, out) : build(d, in, out);
+  }
 };
 
 // Returns the bound of uniform initial weights of a layer that reads `units`: 1/sqrt(units).

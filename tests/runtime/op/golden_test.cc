@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/op/conv2d.h"
+#include "runtime/op/norm.h"
 #include "runtime/op/ops.h"
 #include "tests/support/op_check.h"
 
@@ -220,6 +222,68 @@ TYPED_TEST(OpGolden, BroadcastMulAdd) {
 TYPED_TEST(OpGolden, Slogdet) {
   const Golden g = this->load("09_slogdet");
   this->check(g, slogdet(this->t, this->leaves["x"]));
+}
+
+TYPED_TEST(OpGolden, LayerNorm) {
+  const Golden g = this->load("09_layer_norm");
+  auto& in = this->leaves;
+  this->check(g, layer_norm(this->t, in["x"], 5, in["weight"], in["bias"], g.number("eps")));
+}
+
+// The files have images [n, c, h, w], and weights [out, in, h, w] (transposed: [in, out, h, w]).
+Var channels_last(Tape& t, Var x) { return contiguous(t, permute(t, x, {0, 2, 3, 1})); }
+Var channels_first(Tape& t, Var y) { return permute(t, y, {0, 3, 1, 2}); }
+Var taps_first(Tape& t, Var w) { return permute(t, w, {2, 3, 1, 0}); }
+
+Conv2d geometry_of(const Golden& g, const Dims& image) {
+  Conv2d c;
+  c.height = image[2], c.width = image[3];
+  c.stride_h = c.stride_w = static_cast<int64_t>(g.number("stride"));
+  c.dilation_h = c.dilation_w = static_cast<int64_t>(g.number("dilation", 1));
+  c.top = c.left = c.bottom = c.right = static_cast<int64_t>(g.number("padding"));
+  c.groups = static_cast<int64_t>(g.number("groups", 1));
+  return c;
+}
+
+TYPED_TEST(OpGolden, Conv2d) {
+  Tape& t = this->t;
+  auto& in = this->leaves;
+  for (const char* name :
+       {"09_conv2d_1x1", "09_conv2d_dilated_grouped", "09_conv2d_s1p1", "09_conv2d_s2p2", "09_conv2d_valid"}) {
+    in.clear();
+    const Golden g = this->load(name);
+    const Conv2d c = geometry_of(g, dims_of(g["in.x"]));
+    Var y = conv2d(t, channels_last(t, in["x"]), taps_first(t, in["weight"]), in["bias"], c);
+    this->check(g, channels_first(t, y));
+  }
+}
+
+TYPED_TEST(OpGolden, Conv2dTransposed) {
+  Tape& t = this->t;
+  auto& in = this->leaves;
+  for (const char* name : {"09_conv_transpose2d_s1p2", "09_conv_transpose2d_s2p2op1", "09_conv_transpose2d_valid"}) {
+    in.clear();
+    const Golden g = this->load(name);
+    const Conv2d c = geometry_of(g, dims_of(g["out"]));
+    Var y = conv2d_transposed(t, channels_last(t, in["x"]), taps_first(t, in["weight"]), in["bias"], c);
+    this->check(g, channels_first(t, y));
+  }
+}
+
+TYPED_TEST(OpGolden, GatedConv2d) {
+  Tape& t = this->t;
+  auto& in = this->leaves;
+  for (const char* name : {"09_gated_conv2d", "09_gated_conv_transpose2d"}) {
+    in.clear();
+    const Golden g = this->load(name);
+    const bool transposed = std::string(name) == "09_gated_conv_transpose2d";
+    const Conv2d c = geometry_of(g, dims_of(g[transposed ? "out" : "in.x"]));
+    Var x = channels_last(t, in["x"]);
+    const auto conv = transposed ? conv2d_transposed : conv2d;
+    Var h = conv(t, x, taps_first(t, in["h_weight"]), in["h_bias"], c, nullptr, {});
+    Var gate = conv(t, x, taps_first(t, in["g_weight"]), in["g_bias"], c, nullptr, {});
+    this->check(g, channels_first(t, mul(t, h, unary(t, Unary::sigmoid, gate))));
+  }
 }
 
 // Solves (strictly lower part of l + I) X = b row by row, with X and b transposed. The gradient of l is zero elsewhere.
