@@ -1,4 +1,4 @@
-/* nf_data.h - rows of numbers from files, mini-batches of them, and how unusual their scores are. The rules R1 to R10 are those of nf.h. */
+/* nf_data.h - rows of numbers from files, mini-batches of them, and how unusual scores are. Rules R1 to R10: nf.h. */
 #ifndef NF_DATA_H_
 #define NF_DATA_H_
 #include <nf/nf.h>

@@ -44,7 +44,7 @@ void note_table(const nf_table& t, const char* source) {
 }
 
 std::span<const std::byte> bytes_of(const void* bytes, size_t size) {
-  if (size) need(bytes, "bytes");
+  if (size && !bytes) fail(Code::argument, "bytes is NULL");
   return {static_cast<const std::byte*>(bytes), size};
 }
 

@@ -11,7 +11,7 @@
 
 namespace libnf {
 namespace {
-using Compare = Condition::Compare;
+using Compare = RowCondition::Compare;
 
 ColumnRef column_of(std::string word, bool quoted) {
   ColumnRef c;
@@ -100,12 +100,12 @@ std::vector<ColumnRef> parse_columns(std::string_view list) {
   return columns;
 }
 
-std::vector<Condition> parse_conditions(std::string_view text) {
-  std::vector<Condition> all;
+std::vector<RowCondition> parse_conditions(std::string_view text) {
+  std::vector<RowCondition> all;
   Words words(text);
   const std::string shown = quote_text(text);
   while (!words.done()) {
-    Condition c;
+    RowCondition c;
     bool quoted = false;
     std::string name = words.word("=!<>&", &quoted);
     if (name.empty() && !quoted) fail(Code::spec, "%s: expected a column, as in \"age >= 18\"", shown.c_str());
@@ -130,12 +130,12 @@ std::vector<Condition> parse_conditions(std::string_view text) {
   return all;
 }
 
-bool holds(const Condition& c, double value) {
+bool holds(const RowCondition& c, double value) {
   if (!c.numeric) return c.compare == Compare::unequal;
   return std::isnan(value) ? c.compare == Compare::unequal : compares(c.compare, value, c.number);
 }
 
-bool holds(const Condition& c, std::string_view cell, char decimal) {
+bool holds(const RowCondition& c, std::string_view cell, char decimal) {
   if (!c.numeric) return compares(c.compare, std::string_view(trimmed(cell)), std::string_view(c.value));
   double value = 0;
   const NumberKind kind = parse_number(cell, &value, decimal);

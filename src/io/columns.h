@@ -18,7 +18,7 @@ struct ColumnRef {
 std::vector<ColumnRef> parse_columns(std::string_view list);
 
 // Keeps the rows where a column compares to a number or a text.
-struct Condition {
+struct RowCondition {
   enum class Compare : uint8_t { equal, unequal, less, at_most, greater, at_least };
   ColumnRef column;
   Compare compare = Compare::equal;
@@ -29,11 +29,11 @@ struct Condition {
 
 // Parses "age >= 18 and species == Adelie". Names and values with spaces or signs go in double quotes. Error{spec} says
 // what is wrong.
-std::vector<Condition> parse_conditions(std::string_view text);
+std::vector<RowCondition> parse_conditions(std::string_view text);
 
 // A missing value, or NaN, only satisfies "!=".
-bool holds(const Condition& condition, double value);
-bool holds(const Condition& condition, std::string_view cell, char decimal);
+bool holds(const RowCondition& condition, double value);
+bool holds(const RowCondition& condition, std::string_view cell, char decimal);
 
 // Returns the index of a column among `count`, named `names` or (empty) without names. Error{argument} if there is none,
 // or more than one.

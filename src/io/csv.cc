@@ -89,7 +89,7 @@ T number(std::string_view cell, const CsvOptions& options, const Place& place, b
 }
 
 // Whether the row at which `scan` stands satisfies the conditions; leaves it behind the row.
-bool satisfies(CsvScanner& scan, const std::vector<std::pair<int64_t, Condition>>& where, char decimal) {
+bool satisfies(CsvScanner& scan, const std::vector<std::pair<int64_t, RowCondition>>& where, char decimal) {
   bool all = true;
   while (scan.more()) {
     const std::string_view cell = scan.cell();
@@ -116,8 +116,8 @@ CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvO
   const int64_t file_cols = dialect.columns;
   const int64_t id = options.id ? find_column(*options.id, dialect.names, file_cols, source) : -1;
   const std::vector<int64_t> place = place_columns(options, dialect, id, source);
-  std::vector<std::pair<int64_t, Condition>> where;
-  for (const Condition& c : options.where) where.emplace_back(find_column(c.column, dialect.names, file_cols, source), c);
+  std::vector<std::pair<int64_t, RowCondition>> where;
+  for (const RowCondition& c : options.where) where.emplace_back(find_column(c.column, dialect.names, file_cols, source), c);
 
   CsvMatrix m;
   m.cols = 1 + *std::max_element(place.begin(), place.end());

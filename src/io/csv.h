@@ -32,7 +32,7 @@ struct CsvOptions {
   char decimal = '.';  // or ','
   Missing missing = Missing::error;
   std::vector<ColumnRef> columns = {};  // read only these, in this order; others need not be numbers. Empty: all
-  std::vector<Condition> where = {};    // read only the rows where all of these hold
+  std::vector<RowCondition> where = {};    // read only the rows where all of these hold
   std::optional<ColumnRef> id = {};     // column of texts to keep per row; not in an empty list of `columns`
 };
 

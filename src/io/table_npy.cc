@@ -55,8 +55,8 @@ void select(const Allocator& allocator, const NpyHeader& h, std::span<const std:
   for (int64_t j = 0; id >= 0 && o.columns.empty() && j < width; ++j)
     if (j != id) from.push_back(j);
   if (id >= 0 && from.empty()) fail(Code::argument, "%s: the id is the only column, so there are no numbers", source);
-  std::vector<std::pair<int64_t, Condition>> where;
-  for (const Condition& c : o.where) where.emplace_back(npy_column(c.column, width, source), c);
+  std::vector<std::pair<int64_t, RowCondition>> where;
+  for (const RowCondition& c : o.where) where.emplace_back(npy_column(c.column, width, source), c);
 
   t->cols = from.empty() ? width : static_cast<int64_t>(from.size());
   t->data = Buffer(allocator, static_cast<size_t>(checked_mul(checked_mul(rows, t->cols), sizeof(T))), "a table");

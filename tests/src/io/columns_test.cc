@@ -105,7 +105,7 @@ TEST(Columns, RowsOfNpy) {
   EXPECT_EQ(shown(parse(file, options("", Missing::drop))), "0/0: 1 2;2/0: 5 6;");
   EXPECT_EQ(parse(file, options("", Missing::drop)).first_dropped, "row 1");
   EXPECT_EQ(parse(file, options("", Missing::keep)).rows, 4);
-  EXPECT_EQ(shown(parse(file, options("0 >= 5", Missing::drop, "1"))), "2/0: 5 6;") << "an id is no data";
+  EXPECT_EQ(shown(parse(file, options("0 >= 5", Missing::drop, "1"))), "2/0: 5 6;3/0: 7 inf;") << "an id is no data";
   TableOptions o = options("");
   o.csv.columns = parse_columns("1");
   expect_error(Code::format, "row 3, column 1 (both counted from 0) is infinity", [&] { parse(file, o); });
