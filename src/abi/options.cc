@@ -122,7 +122,8 @@ struct TableFields : Config {
     f.choice("header", "whether the first row of a CSV file holds names", header, kHeader);
     f.text("separator", "one of , ; | tab or space (for any blanks); empty = find out", separator, 1 << 20);
     f.text("decimal", "decimal mark of a CSV file, . or ,", decimal, 1 << 20);
-    f.choice("missing", "a row with a missing value, NaN or infinity: fail, leave it out, or read NaN", missing, kMissing);
+    f.choice("missing", "a row with a missing value, NaN or infinity: fail, leave it out, or read NaN", missing,
+             kMissing);
     f.text("where", "read only these rows: \"age >= 18 and kind == adult\"; empty = all", where, 1 << 20);
     f.text("id", "column of texts that name the rows; no data unless columns lists it; empty = none", id, 1 << 20);
     f.text("array", "which array of a .npz file; empty = the only one, or the only one with rows and columns", array,

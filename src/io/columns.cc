@@ -47,7 +47,8 @@ class Words {
       out += c;
     }
     const size_t from = at_;
-    while (at_ < text_.size() && ends.find(text_[at_]) == std::string_view::npos && !text_.substr(at_).starts_with(" and "))
+    while (at_ < text_.size() && ends.find(text_[at_]) == std::string_view::npos &&
+           !text_.substr(at_).starts_with(" and "))
       ++at_;
     return std::string(trimmed(text_.substr(from, at_ - from)));
   }
@@ -60,9 +61,8 @@ class Words {
 constexpr struct {
   const char* sign;
   Compare compare;
-} kSigns[] = {{"==", Compare::equal},   {"!=", Compare::unequal}, {"<=", Compare::at_most},
-              {">=", Compare::at_least}, {"=", Compare::equal},    {"<", Compare::less},
-              {">", Compare::greater}};
+} kSigns[] = {{"==", Compare::equal}, {"!=", Compare::unequal}, {"<=", Compare::at_most}, {">=", Compare::at_least},
+              {"=", Compare::equal},  {"<", Compare::less},     {">", Compare::greater}};
 
 template <class T>
 bool compares(Compare c, const T& a, const T& b) {
@@ -110,7 +110,8 @@ std::vector<RowCondition> parse_conditions(std::string_view text) {
     std::string name = words.word("=!<>&", &quoted);
     if (name.empty() && !quoted) fail(Code::spec, "%s: expected a column, as in \"age >= 18\"", shown.c_str());
     c.column = column_of(std::move(name), quoted);
-    const auto* sign = std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return words.take(s.sign); });
+    const auto* sign =
+        std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return words.take(s.sign); });
     if (sign == std::end(kSigns))
       fail(Code::spec, "%s: expected one of == != < <= > >= after the column %s", shown.c_str(),
            quote_text(c.column.name).c_str());

@@ -53,7 +53,8 @@ struct Place {
 std::string advice(std::string_view cell, const CsvOptions& options, const Place& place) {
   double ignored = 0;
   if (parse_number(cell, &ignored, options.decimal == '.' ? ',' : '.') == NumberKind::finite)
-    return options.decimal == '.' ? "; for decimal commas set decimal to \",\"" : "; for decimal points set decimal to \".\"";
+    return options.decimal == '.' ? "; for decimal commas set decimal to \",\""
+                                  : "; for decimal points set decimal to \".\"";
   const std::vector<char>& numeric = place.dialect.numeric;
   if (numeric[static_cast<size_t>(place.scan.column() - 1)] || !options.columns.empty()) return {};
   std::string list;
@@ -83,8 +84,8 @@ T number(std::string_view cell, const CsvOptions& options, const Place& place, b
                     : marked ? "is a missing-value marker"
                              : "is not a number";
   const std::string more = marked || kind == NumberKind::infinite_or_nan ? drop
-                           : kind == NumberKind::not_a_number           ? advice(cell, options, place)
-                                                                        : std::string();
+                           : kind == NumberKind::not_a_number            ? advice(cell, options, place)
+                                                                         : std::string();
   fail(Code::format, "%s: %s %s%s", where.c_str(), quote_text(cell).c_str(), why, more.c_str());
 }
 
@@ -117,7 +118,8 @@ CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvO
   const int64_t id = options.id ? find_column(*options.id, dialect.names, file_cols, source) : -1;
   const std::vector<int64_t> place = place_columns(options, dialect, id, source);
   std::vector<std::pair<int64_t, RowCondition>> where;
-  for (const RowCondition& c : options.where) where.emplace_back(find_column(c.column, dialect.names, file_cols, source), c);
+  for (const RowCondition& c : options.where)
+    where.emplace_back(find_column(c.column, dialect.names, file_cols, source), c);
 
   CsvMatrix m;
   m.cols = 1 + *std::max_element(place.begin(), place.end());

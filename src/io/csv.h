@@ -28,20 +28,21 @@ struct CsvOptions {
   enum class Header { detect, present, absent };
   // detect: see csv_dialect.h. Where it is unclear, Error{format} asks.
   Header header = Header::detect;
-  char separator = 0;  // one of , ; | tab, or a space for runs of spaces and tabs. 0: the one that divides all lines alike
+  // One of , ; | tab, or a space for runs of spaces and tabs. 0: the one that divides all lines alike.
+  char separator = 0;
   char decimal = '.';  // or ','
   Missing missing = Missing::error;
-  std::vector<ColumnRef> columns = {};  // read only these, in this order; others need not be numbers. Empty: all
-  std::vector<RowCondition> where = {};    // read only the rows where all of these hold
-  std::optional<ColumnRef> id = {};     // column of texts to keep per row; not in an empty list of `columns`
+  std::vector<ColumnRef> columns = {};   // read only these, in this order; others need not be numbers. Empty: all
+  std::vector<RowCondition> where = {};  // read only the rows where all of these hold
+  std::optional<ColumnRef> id = {};      // column of texts to keep per row; not in an empty list of `columns`
 };
 
 struct CsvMatrix {
   Buffer data;  // rows x cols of T
   int64_t rows = 0, cols = 0;
-  std::vector<std::string> names;  // one per column; empty without a header
-  RowPlaces places;                // of the rows in the file
-  std::vector<std::string> ids;    // one per row, if options.id is set
+  std::vector<std::string> names;               // one per column; empty without a header
+  RowPlaces places;                             // of the rows in the file
+  std::vector<std::string> ids;                 // one per row, if options.id is set
   int64_t dropped = 0, first_dropped_line = 0;  // Missing::drop
 };
 

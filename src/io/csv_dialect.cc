@@ -33,9 +33,7 @@ Cell classify(std::string_view text, bool quoted, char decimal) {
   Cell c{std::string(text), quoted};
   double ignored = 0;
   const NumberKind kind = parse_number(text, &ignored, decimal);
-  c.kind = marks_missing(text)                ? Kind::missing
-           : kind == NumberKind::not_a_number ? Kind::text
-                                              : Kind::number;
+  c.kind = marks_missing(text) ? Kind::missing : kind == NumberKind::not_a_number ? Kind::text : Kind::number;
   c.whole = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
   return c;
 }
@@ -158,8 +156,8 @@ char find_separator(std::string_view text, const CsvOptions& options, const char
   std::string shown;
   for (size_t i = 0; i < std::min<size_t>(row.size(), 3); ++i) shown += (i ? ", " : "") + quote_text(row[i].text, 14);
   if (row.size() > 3) shown += ", ...";
-  fail(Code::format, "%s: is line 1 (%s) names or data? %s; set header to \"present\" (names) or \"absent\" (data)", source,
-       shown.c_str(), why);
+  fail(Code::format, "%s: is line 1 (%s) names or data? %s; set header to \"present\" (names) or \"absent\" (data)",
+       source, shown.c_str(), why);
 }
 
 bool begins_like_number(const std::string& s) {
@@ -196,7 +194,9 @@ bool is_header(const std::vector<Row>& rows, const CsvOptions& options, const ch
       std::all_of(options.columns.begin(), options.columns.end(),
                   [&](const ColumnRef& c) { return c.index >= 0 || named(c); }))
     return true;
-  const auto all_quoted = [](const Row& r) { return std::all_of(r.begin(), r.end(), [](const Cell& c) { return c.quoted; }); };
+  const auto all_quoted = [](const Row& r) {
+    return std::all_of(r.begin(), r.end(), [](const Cell& c) { return c.quoted; });
+  };
   if (all_quoted(first)) {
     if (rows.size() > 1 && std::none_of(rows.begin() + 1, rows.end(), all_quoted)) return true;
     if (rows.size() == 1 && numbers > 0) ask(first, "all of it is quoted", source);
@@ -235,9 +235,9 @@ bool is_header(const std::vector<Row>& rows, const CsvOptions& options, const ch
 
 bool marks_missing(std::string_view cell) {
   const std::string_view s = trimmed(cell);
-  for (const std::string_view mark :
-       {"", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "na", "NaT", "null", "NULL", "Null", "None", "none", "NONE", "-",
-        "--", ".", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "missing"})
+  for (const std::string_view mark : {"",    "?",      "NA",      "N/A",     "n/a",   "#N/A",  "#NA",    "<NA>",   "na",
+                                      "NaT", "null",   "NULL",    "Null",    "None",  "none",  "NONE",   "-",      "--",
+                                      ".",   "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "missing"})
     if (s == mark) return true;
   return false;
 }

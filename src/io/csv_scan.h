@@ -23,9 +23,7 @@ class CsvScanner {
   int64_t column() const { return column_; }      // of the last cell, from 1
 
  private:
-  bool ends_cell(char c) const {
-    return c == separator_ || c == '\n' || c == '\r' || (c == '\t' && separator_ == ' ');
-  }
+  bool ends_cell(char c) const { return c == separator_ || c == '\n' || c == '\r' || (c == '\t' && separator_ == ' '); }
   std::string_view quoted_cell();
   void end_cell();    // call at a separator, a line end or the end
   void skip_break();  // moves behind the line end at at_: LF, CRLF or CR

@@ -23,9 +23,7 @@ class RowPlaces {
     ++count_;
   }
   int64_t row(int64_t i) const { return rows_.empty() ? row_ + i : rows_[static_cast<size_t>(i)]; }
-  int64_t line(int64_t i) const {
-    return rows_.empty() ? (line_ ? line_ + i : 0) : lines_[static_cast<size_t>(i)];
-  }
+  int64_t line(int64_t i) const { return rows_.empty() ? (line_ ? line_ + i : 0) : lines_[static_cast<size_t>(i)]; }
 
  private:
   int64_t count_ = 0, row_ = 0, line_ = 0;

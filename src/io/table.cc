@@ -66,7 +66,8 @@ Archive open_archive(const Allocator& allocator, std::span<const std::byte> file
     a.arrays.push_back(std::move(m));
   }
   if (a.arrays.empty())
-    fail(Code::format, "%s: it is a zip archive without .npy arrays (.xlsx?); save the data as .npz, .npy or CSV", source);
+    fail(Code::format, "%s: it is a zip archive without .npy arrays (.xlsx?); save the data as .npz, .npy or CSV",
+         source);
   return a;
 }
 

@@ -35,7 +35,7 @@ struct Table {
   int64_t rows = 0, cols = 0;
   Dims shape;                      // as in the file: [rows, cols] except for .npy arrays of another rank
   std::vector<std::string> names;  // column names; empty if the file has none
-  RowPlaces places;                // of the rows in the file; empty if all were read in place
+  RowPlaces places;                // of the rows in the file; nothing in it if all of an array were read
   std::vector<std::string> ids;    // one per row, if options.csv.id is set
   int64_t dropped = 0;             // rows left out by Missing::drop
   std::string first_dropped;       // "line 5" or "row 3"

@@ -39,11 +39,13 @@ template <class T>
   std::vector<double> exact(static_cast<size_t>(h.row_elements()));
   read_npy_rows(h, data, row, 1, exact.data());
   const double v = exact[static_cast<size_t>(column)];
-  const std::string where = std::string(source) + ": row " + std::to_string(row) + ", column " + std::to_string(column) +
-                            " (both counted from 0)";
+  const std::string where = std::string(source) + ": row " + std::to_string(row) + ", column " +
+                            std::to_string(column) + " (both counted from 0)";
   if (std::isfinite(v)) fail(Code::format, "%s: %s is out of range of float32", where.c_str(), shortest(v).c_str());
   fail(Code::format, "%s is %s; set missing to \"drop\" to leave such rows out", where.c_str(),
-       std::isnan(v) ? "NaN" : v > 0 ? "infinity" : "-infinity");
+       std::isnan(v) ? "NaN"
+       : v > 0       ? "infinity"
+                     : "-infinity");
 }
 
 template <class T>
@@ -66,7 +68,6 @@ void select(const Allocator& allocator, const NpyHeader& h, std::span<const std:
                             ? -1
                             : kernel::first_nonfinite_row(t->data.as<T>(), t->cols, rows, t->cols);
     if (bad >= 0) fail_at(h, data, bad, t->data.as<T>() + bad * t->cols, from, t->cols, source);
-    for (int64_t r = 0; r < rows; ++r) t->places.add(r, 0);
     t->rows = rows;
     return;
   }

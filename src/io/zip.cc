@@ -20,7 +20,9 @@ constexpr uint32_t kMax32 = 0xFFFFFFFF;
 struct Reader {
   std::span<const std::byte> file;
   const char* source;
-  [[noreturn]] void bad(const char* why) const { fail(Code::format, "%s: the zip archive is damaged: %s", source, why); }
+  [[noreturn]] void bad(const char* why) const {
+    fail(Code::format, "%s: the zip archive is damaged: %s", source, why);
+  }
   uint64_t number(uint64_t at, int bytes) const {
     if (at > file.size() || file.size() - at < static_cast<uint64_t>(bytes)) bad("it is truncated");
     uint64_t v = 0;

@@ -15,8 +15,8 @@ class ScoreQuantiles {
   static ScoreQuantiles parse(const std::string& note, uint64_t hash);
   std::string written(uint64_t hash) const;  // JSON
 
-  double quantile(double p) const;     // 0 <= p <= 1; linear between the kept levels
-  double rank(double score) const;     // the fraction of lower scores; NaN for NaN
+  double quantile(double p) const;  // 0 <= p <= 1; linear between the kept levels
+  double rank(double score) const;  // the fraction of lower scores; NaN for NaN
   int64_t rows() const { return rows_; }
 
   static constexpr char kNote[] = "score_quantiles";

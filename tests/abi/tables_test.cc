@@ -64,7 +64,8 @@ TEST_F(Tables, OptionsAreChecked) {
   EXPECT_NE(refused("1;2\n", {{"table.array", "X"}}).find("not a .npz"), std::string::npos);
   EXPECT_NE(refused("").find("rows.csv: the file is empty"), std::string::npos);
   EXPECT_NE(refused("a\nx\n").find("rows.csv: line 2, column 1 ('a'): 'x' is not a number"), std::string::npos);
-  const Table t = parse("1,5;2\n", {{"table.decimal", "comma"}, {"table.separator", "semicolon"}, {"table.header", "absent"}});
+  const Table t =
+      parse("1,5;2\n", {{"table.decimal", "comma"}, {"table.separator", "semicolon"}, {"table.header", "absent"}});
   nf_view v = NF_VIEW_INIT;
   Err e;
   ASSERT_TRUE(ok(nf_table_view(t.get(), &v, &e), e));
@@ -84,7 +85,8 @@ TEST_F(Tables, Describe) {
   EXPECT_EQ(text, R"({"format":"npy","columns":2})");
   EXPECT_TRUE(failed(NF_ERR_FORMAT, nf_table_describe(rt.get(), "f", "0,1\n2,3\n", 8, nullptr, append, &text, &e), e,
                      "f: is line 1"));
-  EXPECT_TRUE(failed(NF_ERR_IO, nf_table_describe(rt.get(), "none", nullptr, 0, nullptr, append, &text, &e), e, "none"));
+  EXPECT_TRUE(
+      failed(NF_ERR_IO, nf_table_describe(rt.get(), "none", nullptr, 0, nullptr, append, &text, &e), e, "none"));
 }
 
 TEST_F(Tables, Pipes) {

@@ -11,7 +11,7 @@ constexpr char kNote[] = "column_kinds";
 constexpr int64_t kExamined = 20'000;  // rows
 constexpr int64_t kFewRows = 20;       // below, nothing can be said
 constexpr int64_t kIndexRows = 10;
-constexpr int64_t kOften = 10;         // values that occur this often on average repeat
+constexpr int64_t kOften = 10;  // values that occur this often on average repeat
 
 bool multiple_of(double v, double step) {
   const double q = v / step;

@@ -11,11 +11,11 @@
 namespace cli {
 
 struct ColumnKind {
-  bool whole = false;     // all values are integers
-  bool repeats = false;   // few different values for the number of rows
-  bool counts = false;    // value i is the first one + i: an index
-  int64_t distinct = 0;   // different values among the rows that were examined
-  double step = 0;        // all values are multiples of it (1, 0.5, 0.1, ...); 0: of none of these
+  bool whole = false;    // all values are integers
+  bool repeats = false;  // few different values for the number of rows
+  bool counts = false;   // value i is the first one + i: an index
+  int64_t distinct = 0;  // different values among the rows that were examined
+  double step = 0;       // all values are multiples of it (1, 0.5, 0.1, ...); 0: of none of these
 };
 // Of each column. Large files are sampled.
 std::vector<ColumnKind> column_kinds(const Rows& rows);

@@ -19,7 +19,8 @@ std::vector<std::string> names_in(const nf::Model& model, const char* key) {
 }
 
 std::string some(const std::vector<std::string>& names) {
-  const std::vector<std::string> first(names.begin(), names.begin() + std::min<int64_t>(8, static_cast<int64_t>(names.size())));
+  const std::vector<std::string> first(names.begin(),
+                                       names.begin() + std::min<int64_t>(8, static_cast<int64_t>(names.size())));
   return join(first, ", ") + (names.size() > 8 ? text(" and %zu more", names.size() - 8) : std::string());
 }
 

@@ -23,13 +23,15 @@ const std::string* read_once(const std::string& path) {
   std::error_code ignored;
   if (path != "-") {
     const auto status = std::filesystem::status(path, ignored);
-    if (!std::filesystem::is_fifo(status) && !std::filesystem::is_socket(status) && path != "/dev/stdin") return nullptr;
+    if (!std::filesystem::is_fifo(status) && !std::filesystem::is_socket(status) && path != "/dev/stdin")
+      return nullptr;
   }
   const auto [at, is_new] = contents.try_emplace(path);
   if (!is_new) return &at->second;
   FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
   if (!file) throw Failure("cannot open " + path + ": " + std::strerror(errno));
-  if (path == "-" && isatty(fileno(stdin))) std::fprintf(stderr, "nf: reading rows from the terminal; end with Ctrl-D\n");
+  if (path == "-" && isatty(fileno(stdin)))
+    std::fprintf(stderr, "nf: reading rows from the terminal; end with Ctrl-D\n");
   std::string chunk(1 << 16, '\0');
   while (const size_t n = std::fread(chunk.data(), 1, chunk.size(), file)) at->second.append(chunk, 0, n);
   const bool failed = std::ferror(file) != 0;
@@ -75,7 +77,8 @@ std::string shown_path(const std::string& path) { return path == "-" ? "standard
 std::string flag_hint(const std::string& message) {
   const std::pair<const char*, const char*> hints[] = {
       {"set header to", "--header present: the first line holds names; --header absent: it is data"},
-      {"set missing to \"drop\"", "--missing drop leaves such rows out; or fill them in, or leave the column out with --columns"},
+      {"set missing to \"drop\"",
+       "--missing drop leaves such rows out; or fill them in, or leave the column out with --columns"},
       {"set decimal to \",\"", "--decimal ,"},
       {"set array to", "--array NAME"},
       {"set columns to", "--columns A,B,.. takes names or indices from 0"},

@@ -23,6 +23,7 @@ Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Setti
   r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
   for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
   if (std::all_of(r.names_.begin(), r.names_.end(), [](const std::string& s) { return s.empty(); })) r.names_.clear();
+  for (int64_t i = 0; i < r.count() && !settings.get("table.id", "").empty(); ++i) r.ids_.push_back(r.table_.row_id(i));
   if (r.count() == 0)
     throw Failure(r.path_ + " has no rows" +
                   (settings.get("table.where", "").empty() ? "" : " with " + settings.get("table.where", "")));
@@ -36,12 +37,10 @@ int64_t Rows::number(int64_t row) const {
 
 std::string Rows::place(int64_t row) const {
   const int64_t line = !lines_.empty() ? lines_[static_cast<size_t>(row)] : table_ ? table_.line(row) : 0;
-  const std::string where = line ? "line " + std::to_string(line)
-                                 : "row " + std::to_string(number(row)) + " (counted from 0)";
+  const std::string where =
+      line ? "line " + std::to_string(line) : "row " + std::to_string(number(row)) + " (counted from 0)";
   return path_.empty() ? where : where + " of " + path_;
 }
-
-std::string Rows::id(int64_t row) const { return table_ ? table_.row_id(row) : std::string(); }
 
 Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
   Rows r;
@@ -69,6 +68,7 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
     out.numbers_.push_back(number(r));
     const int64_t line = !lines_.empty() ? lines_[static_cast<size_t>(r)] : table_ ? table_.line(r) : 0;
     if (line) out.lines_.push_back(line);
+    if (!ids_.empty()) out.ids_.push_back(id(r));
   }
   return out;
 }
@@ -83,6 +83,14 @@ Rows Rows::pick_like(const Rows& other) const {
     which.push_back(at);
   }
   return pick(which);
+}
+
+std::string with_place(std::string message, int64_t n, const Rows& rows, int64_t row) {
+  const std::string number = "row " + std::to_string(n);
+  for (const std::string& said : {number + " of x", number})
+    if (const size_t at = message.find(said); row >= 0 && at != std::string::npos)
+      return message.replace(at, said.size(), rows.place(row));
+  return message;
 }
 
 std::vector<std::pair<int64_t, int64_t>> Rows::runs() const {

@@ -35,8 +35,8 @@ class Rows {
   const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
   // Names a row for messages: "line 125 of x.csv", or "row 123 (counted from 0) of x.npy".
   std::string place(int64_t row) const;
-  int64_t number(int64_t row) const;              // of a row in its file, from 0
-  std::string id(int64_t row) const;              // with option "table.id"
+  int64_t number(int64_t row) const;                                                   // of a row in its file, from 0
+  const std::string& id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }  // with option "table.id"
   const std::string& path() const { return path_; }
   const nf::View& view() const { return view_; }
   double at(int64_t row, int64_t column) const { return view_.at(row, column); }
@@ -55,6 +55,11 @@ class Rows {
   std::vector<std::string> names_;
   std::string path_;
   std::vector<int64_t> numbers_, lines_;  // of picked rows; lines_ is empty if the file has none
+  std::vector<std::string> ids_;
 };
+
+// Returns a message of the library in which "row N", or "row N of x", is replaced by the place of `row` in its file.
+// Without a row, -1, the message stays.
+std::string with_place(std::string message, int64_t n, const Rows& rows, int64_t row);
 
 }  // namespace cli

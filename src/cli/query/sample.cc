@@ -116,9 +116,11 @@ void add_sample(CLI::App& app, Action& action) {
   cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");
-  cmd->add_flag("--raw", a->raw,
-                "do not round columns that held integers in training (implied by --log-prob, which is of rows as drawn)");
-  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed", "id", "where"});
+  cmd->add_flag(
+      "--raw", a->raw,
+      "do not round columns that held integers in training (implied by --log-prob, which is of rows as drawn)");
+  a->settings =
+      Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed", "id", "where"});
   cmd->footer(
       "Sample i of a seed is always the same row, so -n 10 --first 5 continues -n 5.\n\n"
       "Examples:\n"

@@ -161,7 +161,9 @@ void add_score(CLI::App& app, Action& action) {
   CLI::App* cmd =
       app.add_subcommand("score", "Compute the log-likelihood of data under a model: mean, spread, and per row");
   cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
-  cmd->add_option("--data", a->paths.data, "rows to score: .npy, .npz or CSV, also .gz; - for standard input")->required()->type_name("FILE");
+  cmd->add_option("--data", a->paths.data, "rows to score: .npy, .npz or CSV, also .gz; - for standard input")
+      ->required()
+      ->type_name("FILE");
   cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per data row, or one for all")
       ->type_name("FILE");
   cmd->add_option("--columns", a->paths.columns, "data columns of the data file")->type_name("A,B,..");
@@ -170,9 +172,10 @@ void add_score(CLI::App& app, Action& action) {
       ->type_name("A,B,..");
   cmd->add_option("-o,--output", a->output, "file for the log-likelihood per row: .npy, .csv, or - for standard output")
       ->type_name("FILE");
-  cmd->add_option("--quantile", a->quantile,
-                  "call rows anomalies whose score is below this quantile of the training rows' scores: 0.01 is as rare as "
-                  "one training row in a hundred")
+  cmd->add_option(
+         "--quantile", a->quantile,
+         "call rows anomalies whose score is below this quantile of the training rows' scores: 0.01 is as rare as "
+         "one training row in a hundred")
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("P")
       ->group("Anomalies");
@@ -186,7 +189,8 @@ void add_score(CLI::App& app, Action& action) {
       "  nf score power.safetensors --data test.npy\n"
       "  nf score power.safetensors --data test.csv --columns a,b,c -o scores.csv\n"
       "  nf score power.safetensors --data test.npy --json | jq .mean\n"
-      "  nf score people.safetensors --data new.csv --quantile 0.01 --id name -o scores.csv   # log_prob, percentile, anomaly");
+      "  nf score people.safetensors --data new.csv --quantile 0.01 --id name -o scores.csv   # log_prob, percentile, "
+      "anomaly");
   cmd->callback([a, &action] { action = [a] { return score(*a); }; });
 }
 

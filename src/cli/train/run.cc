@@ -61,21 +61,11 @@ class TrainLoop : public RunLoop {
     } catch (const nf::Exception& e) {
       if (e.status() != NF_ERR_NUMERIC) throw;
       const std::string domain = state().step == 0 ? domain_advice(e.what(), plan_.model.spec()) : std::string();
-      throw Failure(at_file_row(e),  // the message names the step
+      const int64_t row = e.row() < 0 ? -1 : batches_.row(e.row());
+      throw Failure(with_place(e.what(), e.row(), plan_.train.x, row),  // the message names the step
                     (domain.empty() ? nonfinite_advice(plan_.model, e.what()) : domain) +
                         (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }
-  }
-
-  // Returns the message with the row of the batch replaced by its place in the file.
-  std::string at_file_row(const nf::Exception& e) const {
-    std::string words = e.what();
-    const int64_t row = e.row() < 0 ? -1 : batches_.row(e.row());
-    for (std::string said : {text("row %lld of x", static_cast<long long>(e.row())),
-                             text("row %lld", static_cast<long long>(e.row()))})
-      if (const size_t at = words.find(said); row >= 0 && at != std::string::npos)
-        return words.replace(at, said.size(), plan_.train.x.place(row));
-    return words;
   }
 
   // Returns the mean over all rows; a row without a finite density rules the model out as the best.

@@ -8,7 +8,8 @@ namespace cli {
 void keep_scores(const TrainArgs& args, const TrainPlan& plan, const RunState& state, nf::Model& model) {
   constexpr double kLeast = 1'000, kMost = 50'000, kPart = 0.1;  // rows; of the rows that training read
   const auto n = plan.train.x.count();
-  const double read = static_cast<double>(state.step) * static_cast<double>(args.settings->integer("batches.batch", 256));
+  const double read =
+      static_cast<double>(state.step) * static_cast<double>(args.settings->integer("batches.batch", 256));
   const auto wanted = std::min(n, static_cast<int64_t>(std::clamp(kPart * read, kLeast, kMost)));
   std::vector<int64_t> which;
   for (int64_t i = 0; i < wanted; ++i) which.push_back(i * n / wanted);

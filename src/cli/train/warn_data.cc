@@ -21,7 +21,8 @@ std::string name_of(const Rows& rows, size_t c) {
 
 // A name as --columns takes it.
 std::string column_word(const std::string& name) {
-  if (!name.empty() && name.find_first_of(",\" ") == std::string::npos && name.find_first_not_of("0123456789") != std::string::npos)
+  if (!name.empty() && name.find_first_of(",\" ") == std::string::npos &&
+      name.find_first_not_of("0123456789") != std::string::npos)
     return name;
   std::string out = "\"";
   for (const char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -78,8 +79,8 @@ void warn_of_repeats(const Rows& rows, const std::vector<ColumnKind>& kinds, con
   for (size_t c = 0; c < kinds.size(); ++c) {
     const ColumnKind& k = kinds[c];
     if (!k.repeats || k.counts || done.columns.count(static_cast<int64_t>(c))) continue;
-    found.push_back(name_of(rows, c) + " (" + grouped(k.distinct) + " different " + (k.whole ? "whole numbers" : "values") +
-                    ")");
+    found.push_back(name_of(rows, c) + " (" + grouped(k.distinct) + " different " +
+                    (k.whole ? "whole numbers" : "values") + ")");
     if (k.step > 0) layers.try_emplace(k.step, Json::array()).first->second.push_back(c);
   }
   if (found.empty()) return;
@@ -91,12 +92,13 @@ void warn_of_repeats(const Rows& rows, const std::vector<ColumnKind>& kinds, con
     fixes.push_back(columns.size() > 16 ? std::string("{\"type\": \"dequantize\", \"columns\": [..]}") : layer.dump());
   }
   const char* plural = found.size() == 1 ? "" : "s";
-  std::fprintf(stderr,
-               "nf: warning: column%s %s: the density of numbers that repeat has no upper bound, so their log-likelihood "
-               "means little; %s%s\n",
-               plural, some_of(found).c_str(),
-               fixes.empty() ? "" : ("start the layers of the spec with " + some_of(fixes) + ", or ").c_str(),
-               "leave them out with --columns");
+  std::fprintf(
+      stderr,
+      "nf: warning: column%s %s: the density of numbers that repeat has no upper bound, so their log-likelihood "
+      "means little; %s%s\n",
+      plural, some_of(found).c_str(),
+      fixes.empty() ? "" : ("start the layers of the spec with " + some_of(fixes) + ", or ").c_str(),
+      "leave them out with --columns");
 }
 }  // namespace
 
@@ -107,8 +109,9 @@ void check_names(const Data& data, const std::string& path) {
       const std::string place = text("%s column %zu", kind, c);
       const auto [at, is_new] = seen.try_emplace(rows.names()[c], place);
       if (!is_new && !rows.names()[c].empty())
-        throw Failure(shown_path(path) + " has two columns named '" + rows.names()[c] + "': " + at->second + " and " + place,
-                      "rename one of them: a model finds its columns by name");
+        throw Failure(
+            shown_path(path) + " has two columns named '" + rows.names()[c] + "': " + at->second + " and " + place,
+            "rename one of them: a model finds its columns by name");
     }
   };
   check(data.x, "data");

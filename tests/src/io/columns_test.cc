@@ -25,14 +25,16 @@ TEST(Columns, Lists) {
   expect_error(Code::spec, "never closed", [] { parse_columns("\"a"); });
   expect_error(Code::spec, "comma", [] { parse_columns("\"a\"b"); });
   EXPECT_EQ(find_column(parse_columns("2020")[0], {"2019", "2020"}, 2, "f"), 1) << "no index, but a name";
-  expect_error(Code::argument, "has 2 columns", [] { find_column(parse_columns("2021")[0], {"2019", "2020"}, 2, "f"); });
+  expect_error(Code::argument, "has 2 columns", [] {
+    find_column(parse_columns("2021")[0], {"2019", "2020"}, 2, "f");
+  });
 }
 
 bool met(std::string_view condition, double v) { return holds(parse_conditions(condition)[0], v); }
 
 TEST(Columns, Conditions) {
-  EXPECT_TRUE(met("x < 2", 1) && met("x<=1", 1) && met("x = 1", 1) && met("x==1e0", 1) && met("x != 2", 1) && met("x > .5", 1) &&
-              met("x >= 1", 1));
+  EXPECT_TRUE(met("x < 2", 1) && met("x<=1", 1) && met("x = 1", 1) && met("x==1e0", 1) && met("x != 2", 1) &&
+              met("x > .5", 1) && met("x >= 1", 1));
   EXPECT_FALSE(met("x < 1", 1) || met("x > 1", 1) || met("x == 2", 1) || met("x < 2", NAN) || met("x == 2", NAN));
   EXPECT_TRUE(met("x != 2", NAN));
   const auto all = parse_conditions("\"a b\" >= -1.5 and kind==\"New York\" && 3 != x&z=1");
@@ -43,10 +45,11 @@ TEST(Columns, Conditions) {
   EXPECT_TRUE(holds(all[1], "New York", '.') && !holds(all[1], "York", '.'));
   EXPECT_TRUE(holds(parse_conditions("x > 1")[0], "1,5", ',') && !holds(parse_conditions("x > 1")[0], "NA", '.'));
   EXPECT_TRUE(parse_conditions("  ").empty());
-  for (const auto& [text, why] : {std::pair("x", "expected one of =="), std::pair("x > y", "compares numbers"),
-                                  std::pair("> 3", "expected a column"), std::pair("x >", "expected a value"),
-                                  std::pair("x > 3 and ", "missing at the end"), std::pair("x > 3 4", "compares numbers"),
-                                  std::pair("\"x\" > \"3\" y", "compares numbers"), std::pair("x == \"3\" y", "join conditions")})
+  for (const auto& [text, why] :
+       {std::pair("x", "expected one of =="), std::pair("x > y", "compares numbers"),
+        std::pair("> 3", "expected a column"), std::pair("x >", "expected a value"),
+        std::pair("x > 3 and ", "missing at the end"), std::pair("x > 3 4", "compares numbers"),
+        std::pair("\"x\" > \"3\" y", "compares numbers"), std::pair("x == \"3\" y", "join conditions")})
     expect_error(Code::spec, why, [&, t = text] { parse_conditions(t); });
 }
 
@@ -87,10 +90,12 @@ TEST(Columns, RowsOfCsv) {
   o.csv.missing = Missing::keep;
   EXPECT_EQ(shown(parse(text, o)), "0/2: 1 2 n1;2/5: 5 6 n\n3;3/7: nan 8 n4;");
   o.csv.missing = Missing::error;
-  expect_error(Code::format, "line 7, column 3 ('x'): the value is missing; set missing to \"drop\"", [&] { parse(text, o); });
+  expect_error(Code::format, "line 7, column 3 ('x'): the value is missing; set missing to \"drop\"",
+               [&] { parse(text, o); });
   o.csv.where = parse_conditions("kind == b");
   EXPECT_EQ(shown(parse(text, o)), "1/4: 3 4 n2;") << "rows left out need not be numbers";
-  EXPECT_EQ(shown(parse("a,b\n1,2\n3,4\n", options("", Missing::error, "a"))), "0/2: 2 1;1/3: 4 3;") << "an id is no data";
+  EXPECT_EQ(shown(parse("a,b\n1,2\n3,4\n", options("", Missing::error, "a"))), "0/2: 2 1;1/3: 4 3;")
+      << "an id is no data";
   EXPECT_EQ(parse("1\n2\n3\n", options("0 > 1")).places.row(1), 2);
   expect_error(Code::argument, "no numbers", [] { parse("a\n1\n", options("", Missing::error, "a")); });
   expect_error(Code::argument, "no column is named 'z'", [] { parse("a\n1\n", options("z > 1")); });
@@ -101,7 +106,8 @@ TEST(Columns, RowsOfNpy) {
   MemorySink sink;
   write_npy(sink, DType::f64, {4, 2}, x);
   const std::string file = text_of(sink.bytes());
-  expect_error(Code::format, "f: row 1, column 0 (both counted from 0) is NaN; set missing", [&] { parse(file, options("")); });
+  expect_error(Code::format, "f: row 1, column 0 (both counted from 0) is NaN; set missing",
+               [&] { parse(file, options("")); });
   EXPECT_EQ(shown(parse(file, options("", Missing::drop))), "0/0: 1 2;2/0: 5 6;");
   EXPECT_EQ(parse(file, options("", Missing::drop)).first_dropped, "row 1");
   EXPECT_EQ(parse(file, options("", Missing::keep)).rows, 4);

@@ -72,8 +72,9 @@ TEST(CsvDialect, AsksWhereItCannotTell) {
 }
 
 TEST(CsvDialect, DataThatOnlyLooksALittleLikeAHeader) {
-  for (const char* text : {"1,2\n3,4\n", "0\n1\n2\n", "5,3\n4.9,3\n4.7,3.2\n4.6,3.1\n5,3.6\n", "2,2\n0.5,1.5\n2.5,3.5\n4.5,5.5\n6.5,7.5\n",
-                           "7\n0.5\n1.5\n", "-1,2\n0.5,1.5\n2.5,3.5\n4.5,5.5\n6.5,7.5\n", "\"1\",\"2\"\n\"3\",\"4\"\n"})
+  for (const char* text :
+       {"1,2\n3,4\n", "0\n1\n2\n", "5,3\n4.9,3\n4.7,3.2\n4.6,3.1\n5,3.6\n", "2,2\n0.5,1.5\n2.5,3.5\n4.5,5.5\n6.5,7.5\n",
+        "7\n0.5\n1.5\n", "-1,2\n0.5,1.5\n2.5,3.5\n4.5,5.5\n6.5,7.5\n", "\"1\",\"2\"\n\"3\",\"4\"\n"})
     EXPECT_FALSE(of(text).header) << text;
 }
 
@@ -91,9 +92,10 @@ TEST(CsvDialect, ColumnsAskedForByNameAreInTheHeader) {
 // Names that write_csv writes are found again without an option.
 TEST(CsvDialect, WhatIsWrittenIsRead) {
   const double x[] = {1, 2.5, 3, 4.5};
-  for (const Names& names : {Names{"a", "b"}, Names{"2019", "2020"}, Names{"0", "1"}, Names{"x", "1"}, Names{"", "a"}, Names{"NA", "-"},
-                             Names{"1e3", "inf"}, Names{"temp;C", "a|b"}, Names{"a b", "c\td"}, Names{"\"", "x\ny"}, Names{"1st", "2nd"},
-                             Names{" a", "b "}, Names{"\xEF\xBB\xBF", "\xC3\xA4"}, Names{"1,5", "2,5"}}) {
+  for (const Names& names :
+       {Names{"a", "b"}, Names{"2019", "2020"}, Names{"0", "1"}, Names{"x", "1"}, Names{"", "a"}, Names{"NA", "-"},
+        Names{"1e3", "inf"}, Names{"temp;C", "a|b"}, Names{"a b", "c\td"}, Names{"\"", "x\ny"}, Names{"1st", "2nd"},
+        Names{" a", "b "}, Names{"\xEF\xBB\xBF", "\xC3\xA4"}, Names{"1,5", "2,5"}}) {
     MemorySink sink;
     write_csv(sink, x, 2, 2, names);
     const CsvMatrix m = read_csv<double>(system_allocator(), text_of(sink.bytes()), {}, "f");

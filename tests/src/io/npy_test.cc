@@ -78,7 +78,8 @@ TEST(Npy, HalfPrecision) {
   const std::vector<double> want{1, -2, 0x1p-24, -0x3FFp-24, 65504, INFINITY, -INFINITY, -0.0, 0x1.554p-2, 0x1p-14};
   for (const bool big : {false, true}) {
     EXPECT_EQ(load<double>(npy(dict(big ? ">f2" : "<f2", "(10,)"), raw(bits, big))), want);
-    EXPECT_EQ(load<float>(npy(dict(big ? ">f2" : "<f2", "(10,)"), raw(bits, big))), std::vector<float>(want.begin(), want.end()));
+    EXPECT_EQ(load<float>(npy(dict(big ? ">f2" : "<f2", "(10,)"), raw(bits, big))),
+              std::vector<float>(want.begin(), want.end()));
   }
   const double nan = load<double>(npy(dict("<f2", "(1,)"), raw<uint16_t>({0x7E01})))[0];
   EXPECT_TRUE(std::isnan(nan));
