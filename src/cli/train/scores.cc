@@ -17,7 +17,9 @@ void keep_scores(const TrainArgs& args, const TrainPlan& plan, const RunState& s
   const Rows x = plan.train.x.pick(which), context = own ? plan.train.context.pick(which) : Rows();
   try {
     nf::Session session(model, args.settings->options({"session"}));
-    nf::set_scores(model, session.log_prob<double>(x.view(), own ? context.view() : plan.train.context.view()));
+    const std::vector<double> scores =
+        session.log_prob<double>(x.view(), own ? context.view() : plan.train.context.view());
+    nf::set_scores(model, scores);
   } catch (const nf::Exception& e) {
     if (e.status() != NF_ERR_NUMERIC) throw;
   }
