@@ -26,7 +26,7 @@ void check(std::string_view text, const libnf::CsvOptions& options) {
   if (sink.bytes().empty()) return;
   libnf::CsvOptions plain;
   plain.separator = ',';
-  plain.allow_nonfinite = true;
+  plain.missing = libnf::Missing::keep;
   plain.header = m.names.empty() ? libnf::CsvOptions::Header::absent : libnf::CsvOptions::Header::present;
   const std::string_view written(reinterpret_cast<const char*>(sink.bytes().data()), sink.bytes().size());
   const libnf::CsvMatrix n = libnf::read_csv<T>(libnf::system_allocator(), written, plain, "written");
@@ -42,8 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   libnf::CsvOptions o;
   const unsigned choice = data[0];
   o.header = static_cast<libnf::CsvOptions::Header>(choice % 3);
-  o.allow_nonfinite = choice & 4;
-  o.separator = "\0,;\t|"[choice / 8 % 5];
+  o.missing = choice & 4 ? libnf::Missing::keep : libnf::Missing::error;
+  o.separator = "\0,;\t| "[choice / 8 % 6];
+  o.decimal = choice & 128 ? ',' : '.';
   if (choice & 64) o.columns = {{1}, {0}};
   try {
     check<float>(text, o);

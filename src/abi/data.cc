@@ -1,10 +1,12 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
 #include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/abi/sink.h"
 #include "src/model/rows.h"
 
 using namespace libnf;
@@ -30,6 +32,35 @@ int32_t next_batch(void* user, uint64_t step, nf_batch* batch) {
   return nf_batches_get(&b, step, batch, nullptr) == NF_OK ? 1 : -1;
 }
 
+// Says in the host's log what loading a table chose to do.
+void note_table(const nf_table& t, const char* source) {
+  if (t.table.file) t.runtime->note(0, "%s: using %zu bytes in place", source, t.table.file->bytes().size());
+  if (!t.table.why_not_mapped.empty())
+    t.runtime->note(1, "%s: read into memory, not mapped: %s", source, t.table.why_not_mapped.c_str());
+  if (t.table.dropped)
+    t.runtime->note(1, "%s: left out %lld of %lld rows with missing values, the first in %s", source,
+                    static_cast<long long>(t.table.dropped), static_cast<long long>(t.table.rows + t.table.dropped),
+                    t.table.first_dropped.c_str());
+}
+
+std::span<const std::byte> bytes_of(const void* bytes, size_t size) {
+  if (size && !bytes) fail(Code::argument, "bytes is NULL");
+  return {static_cast<const std::byte*>(bytes), size};
+}
+
+std::string written(const TableFacts& f) {
+  Json j = {{"format", f.format}, {"columns", f.columns}};
+  if (f.separator) {
+    j["separator"] = std::string(1, f.separator);
+    j["header"] = f.header;
+    j["names"] = Json::Array(f.names.begin(), f.names.end());
+    Json::Array numeric;
+    for (const char n : f.numeric) numeric.emplace_back(n != 0);
+    j["numeric"] = std::move(numeric);
+  }
+  return j.dump();
+}
+
 }  // namespace
 
 extern "C" {
@@ -43,14 +74,53 @@ nf_status nf_table_open(nf_runtime* rt, const char* path, const nf_options* opti
     auto t = std::make_unique<nf_table>();
     t->runtime = runtime_of(rt);
     t->table = load_table(t->runtime->allocator(), path, table_options(options));
-    if (t->table.file) {
-      t->runtime->add_mapping(t->table.file);
-      t->runtime->note(0, "%s: using %zu bytes in place", path, t->table.file->bytes().size());
-    } else if (!t->table.why_not_mapped.empty()) {
-      t->runtime->note(1, "%s: read into memory, not mapped: %s", path, t->table.why_not_mapped.c_str());
-    }
+    if (t->table.file) t->runtime->add_mapping(t->table.file);
+    note_table(*t, path);
     *out = t.release();
   });
+}
+
+nf_status nf_table_parse(nf_runtime* rt, const void* bytes, size_t size, const char* name, const nf_options* options,
+                         nf_table** out, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    const auto content = bytes_of(bytes, size);
+    need(out, "out");
+    check_scopes(options, {"table"}, "nf_table_parse");
+    auto t = std::make_unique<nf_table>();
+    t->runtime = runtime_of(rt);
+    const char* source = name ? name : "the bytes";
+    t->table = parse_table(t->runtime->allocator(), content, source, table_options(options));
+    note_table(*t, source);
+    *out = t.release();
+  });
+}
+
+nf_status nf_table_describe(nf_runtime* rt, const char* path, const void* bytes, size_t size, const nf_options* options,
+                            nf_write_fn write, void* user, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    if (!bytes) need(path, "path");
+    if (!write) fail(Code::argument, "write is NULL");
+    check_scopes(options, {"table"}, "nf_table_describe");
+    const auto runtime = runtime_of(rt);
+    const TableOptions o = table_options(options);
+    const std::string text =
+        written(bytes ? describe_table(runtime->allocator(), bytes_of(bytes, size), path ? path : "the bytes", o)
+                      : describe_table(runtime->allocator(), path, o));
+    CallbackSink(write, user).write(text.data(), text.size());
+  });
+}
+
+int64_t nf_table_row(const nf_table* t, int64_t index) NF_NOEXCEPT {
+  return t && index >= 0 && index < t->table.rows ? t->table.places.row(index) : -1;
+}
+
+int64_t nf_table_line(const nf_table* t, int64_t index) NF_NOEXCEPT {
+  return t && index >= 0 && index < t->table.rows ? t->table.places.line(index) : 0;
+}
+
+const char* nf_table_row_id(const nf_table* t, int64_t index) NF_NOEXCEPT {
+  if (!t || index < 0 || index >= static_cast<int64_t>(t->table.ids.size())) return nullptr;
+  return t->table.ids[static_cast<size_t>(index)].c_str();
 }
 
 int32_t nf_table_is_mapped(const nf_table* t) NF_NOEXCEPT { return t && t->table.file ? 1 : 0; }
@@ -159,6 +229,11 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error
     out.scores = lend(b->batches->scores(), &b->scores);
     write_struct(batch, out);
   });
+}
+
+int64_t nf_batches_row(const nf_batches* b, int64_t index) NF_NOEXCEPT {
+  if (!b || index < 0 || !b->batches->x().data || index >= b->batches->x().shape[0]) return -1;
+  return b->batches->numbers()[index];
 }
 
 nf_status nf_batches_source(nf_batches* b, nf_source* out, nf_error* err) NF_NOEXCEPT {

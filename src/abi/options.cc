@@ -105,17 +105,29 @@ struct TableFields : Config {
   MapFile map = MapFile::automatic;
   enum class Type : uint8_t { f32, f64 } dtype = Type::f32;
   CsvOptions::Header header = CsvOptions::Header::detect;
-  std::string columns, separator;
+  Missing missing = Missing::error;
+  std::string columns, separator, decimal = ".", where, id, array;
   LoadFields load;
   void fields(Fields& f) override {
+    static constexpr const char* kMissing[] = {"error", "drop", "keep"};
     static constexpr const char* kMap[] = {"auto", "on", "off"};
     static constexpr const char* kDtype[] = {"float32", "float64"};
     static constexpr const char* kHeader[] = {"detect", "present", "absent"};
     f.choice("map", "use the rows of a .npy in place in its file: from 1 GiB, always or never", map, kMap);
     f.choice("dtype", "type of the numbers in memory", dtype, kDtype);
-    f.text("columns", "columns to take, by index from 0 or name, separated by commas; empty = all", columns, 1 << 20);
+    f.text("columns",
+           "columns to take, by index from 0 or name, separated by commas; a name in double quotes may have any "
+           "characters; empty = all",
+           columns, 1 << 20);
     f.choice("header", "whether the first row of a CSV file holds names", header, kHeader);
-    f.text("separator", "one of , ; | or tab; empty = find out", separator, 1 << 20);
+    f.text("separator", "one of , ; | tab or space (for any blanks); empty = find out", separator, 1 << 20);
+    f.text("decimal", "decimal mark of a CSV file, . or ,", decimal, 1 << 20);
+    f.choice("missing", "a row with a missing value, NaN or infinity: fail, leave it out, or read NaN", missing,
+             kMissing);
+    f.text("where", "read only these rows: \"age >= 18 and kind == adult\"; empty = all", where, 1 << 20);
+    f.text("id", "column of texts that name the rows; no data unless columns lists it; empty = none", id, 1 << 20);
+    f.text("array", "which array of a .npz file; empty = the only one, or the only one with rows and columns", array,
+           1 << 20);
     load.fields(f);
   }
 };
@@ -348,21 +360,18 @@ C read(const nf_options* o, const char* scope) {
   return c;
 }
 
-std::vector<ColumnRef> columns_of(const std::string& list) {
-  std::vector<ColumnRef> columns;
-  for (size_t at = 0; at < list.size() + 1 && !list.empty();) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    const std::string word = list.substr(at, comma - at);
-    ColumnRef c;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), c.index);
-    if (error != std::errc() || stop != word.data() + word.size()) {
-      c.index = -1;
-      c.name = word;
-    }
-    columns.push_back(c);
-    at = comma + 1;
-  }
-  return columns;
+// A character, or its name. '\0' if the text is empty.
+char mark_of(const std::string& text, const char* option, std::string_view allowed) {
+  static constexpr std::pair<std::string_view, char> kNames[] = {
+      {"tab", '\t'}, {"\\t", '\t'}, {"space", ' '}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}, {"point", '.'}};
+  if (text.empty()) return '\0';
+  char mark = text.size() == 1 ? text[0] : '\0';
+  for (const auto& [name, c] : kNames)
+    if (text == name) mark = c;
+  if (allowed.find(mark) == std::string_view::npos || mark == '\0')
+    fail(Code::spec, "option \"table.%s\" = \"%.40s\" is none of: %s", option, text.c_str(),
+         allowed == ".," ? "point comma . ," : "comma semicolon pipe tab space , ; |");
+  return mark;
 }
 
 std::string describe_options() {
@@ -461,10 +470,16 @@ TableOptions table_options(const nf_options* o) {
   t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : DType::f64;
   t.map = c.map;
   t.csv.header = c.header;
-  if (c.separator.size() > 1)
-    fail(Code::spec, "option \"separator\" = \"%.40s\" is not one character", c.separator.c_str());
-  t.csv.separator = c.separator.empty() ? '\0' : c.separator[0];
-  t.csv.columns = columns_of(c.columns);
+  t.csv.separator = mark_of(c.separator, "separator", ",;|\t ");
+  t.csv.decimal = c.decimal.empty() ? '.' : mark_of(c.decimal, "decimal", ".,");
+  t.csv.missing = c.missing;
+  t.csv.columns = parse_columns(c.columns);
+  t.csv.where = parse_conditions(c.where);
+  if (const std::vector<ColumnRef> id = parse_columns(c.id); id.size() > 1)
+    fail(Code::spec, "option \"table.id\" = \"%.40s\" is more than one column", c.id.c_str());
+  else if (!id.empty())
+    t.csv.id = id[0];
+  t.array = c.array;
   t.max_bytes = c.load.limit();
   return t;
 }

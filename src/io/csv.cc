@@ -1,12 +1,15 @@
-// Reading CSV into a matrix: dialect, header, column selection, numbers; see csv.h.
-// Two passes over the text: one counts newlines to size the matrix, the second parses straight into it.
+// Reads CSV into a matrix: column selection, conditions on rows, numbers; see csv.h. csv_dialect.cc finds the separator
+// and the header. Two passes over the text: one counts lines to size the matrix, the second parses straight into it.
 #include "src/io/csv.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "runtime/core/checked.h"
 #include "runtime/core/status.h"
+#include "src/io/csv_dialect.h"
 #include "src/io/csv_scan.h"
 #include "src/io/number.h"
 #include "src/io/quote.h"
@@ -14,72 +17,22 @@
 namespace libnf {
 namespace {
 
-constexpr int64_t kMaxColumns = int64_t{1} << 20;
-
 long long ll(int64_t v) { return v; }
 const char* plural(int64_t n) { return n == 1 ? "" : "s"; }
 
-std::string_view without_bom(std::string_view text, const char* source) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-    fail(Code::format, "%s: the file is UTF-16; save it as UTF-8", source);
-  return text;
-}
-
-char find_separator(std::string_view text, char given) {
-  if (given) {
-    if (std::string_view(",;|\t").find(given) == std::string_view::npos)
-      fail(Code::argument, "CSV separator %s is not one of , ; | or tab", quote_text({&given, 1}).c_str());
-    return given;
-  }
-  const size_t from = std::min(text.find_first_not_of(" \r\n"), text.size());
-  bool in_quotes = false, semicolon = false;
-  for (const char c : text.substr(from)) {
-    if (c == '"') in_quotes = !in_quotes;
-    if (in_quotes) continue;
-    if (c == '\t') return '\t';
-    if (c == ';') semicolon = true;
-    if (c == '\n') break;
-  }
-  return semicolon ? ';' : ',';
-}
-
-bool marks_missing(std::string_view s) {
-  for (const std::string_view mark : {"?", "NA", "N/A", "n/a", "null", "NULL", "None", "none", "-"})
-    if (s == mark) return true;
-  return false;
-}
-
-bool looks_like_name(std::string_view cell) {
-  double ignored;
-  return parse_number(cell, &ignored) == NumberKind::not_a_number && !marks_missing(trimmed(cell));
-}
-
 // Returns the matrix column that each file column goes to, or -1 if it is not selected.
-std::vector<int64_t> place_columns(const std::vector<ColumnRef>& wanted, const std::vector<std::string>& names,
-                                   int64_t file_cols, const char* source) {
-  std::vector<int64_t> place(static_cast<size_t>(file_cols), wanted.empty() ? 0 : -1);
-  if (wanted.empty())
-    for (size_t i = 0; i < place.size(); ++i) place[i] = static_cast<int64_t>(i);
-  for (size_t k = 0; k < wanted.size(); ++k) {
-    int64_t index = wanted[k].index;
-    if (index < 0) {
-      const std::string shown = quote_text(wanted[k].name);
-      const auto count = std::count(names.begin(), names.end(), wanted[k].name);
-      if (names.empty())
-        fail(Code::argument, "%s: no column %s: the file has no header; select columns by index", source,
-             shown.c_str());
-      if (count != 1)
-        fail(Code::argument, "%s: %s column is named %s", source, count ? "more than one" : "no", shown.c_str());
-      index = std::find(names.begin(), names.end(), wanted[k].name) - names.begin();
-    }
-    if (index >= file_cols)
-      fail(Code::argument, "%s: column index %lld is out of range: the file has %lld column%s, counted from 0", source,
-           ll(index), ll(file_cols), plural(file_cols));
+std::vector<int64_t> place_columns(const CsvOptions& options, const CsvDialect& d, int64_t id, const char* source) {
+  std::vector<int64_t> place(static_cast<size_t>(d.columns), -1);
+  int64_t next = 0;
+  for (int64_t i = 0; i < d.columns && options.columns.empty(); ++i)
+    if (i != id) place[static_cast<size_t>(i)] = next++;
+  for (const ColumnRef& wanted : options.columns) {
+    const int64_t index = find_column(wanted, d.names, d.columns, source);
     int64_t& to = place[static_cast<size_t>(index)];
     if (to >= 0) fail(Code::argument, "%s: column index %lld is selected twice", source, ll(index));
-    to = static_cast<int64_t>(k);
+    to = next++;
   }
+  if (next == 0) fail(Code::argument, "%s: the id is the only column, so there are no numbers", source);
   return place;
 }
 
@@ -87,28 +40,72 @@ std::vector<int64_t> place_columns(const std::vector<ColumnRef>& wanted, const s
 struct Place {
   const char* source;
   const CsvScanner& scan;
-  const std::vector<std::string>& names;
+  const CsvDialect& dialect;
   std::string text() const {
     char where[64];
     std::snprintf(where, sizeof where, ": line %lld, column %lld", ll(scan.line()), ll(scan.column()));
     const auto i = static_cast<size_t>(scan.column() - 1);
-    return source + std::string(where) + (i < names.size() ? " (" + quote_text(names[i]) + ")" : "");
+    return source + std::string(where) + (i < dialect.names.size() ? " (" + quote_text(dialect.names[i]) + ")" : "");
   }
 };
 
+// Advice about a text that is not a number: another decimal mark, or the columns that are numbers.
+std::string advice(std::string_view cell, const CsvOptions& options, const Place& place) {
+  double ignored = 0;
+  if (parse_number(cell, &ignored, options.decimal == '.' ? ',' : '.') == NumberKind::finite)
+    return options.decimal == '.' ? "; for decimal commas set decimal to \",\""
+                                  : "; for decimal points set decimal to \".\"";
+  const std::vector<char>& numeric = place.dialect.numeric;
+  if (numeric[static_cast<size_t>(place.scan.column() - 1)] || !options.columns.empty()) return {};
+  std::string list;
+  for (size_t i = 0; i < numeric.size(); ++i)
+    if (numeric[i]) list += (list.empty() ? "" : ",") + std::to_string(i);
+  if (list.empty()) return {};
+  return list.size() > 60 ? "; set columns to those that hold numbers" : "; set columns to those with numbers: " + list;
+}
+
+// Reads a cell as a number, or NaN if it is missing and that is not an error. Sets *missing for those and infinities.
 template <class T>
-T number(std::string_view cell, const CsvOptions& options, const Place& place) {
+T number(std::string_view cell, const CsvOptions& options, const Place& place, bool* missing) {
   T v = 0;
-  const NumberKind kind = parse_number(cell, &v);
-  if (kind == NumberKind::finite || (kind == NumberKind::infinite_or_nan && options.allow_nonfinite)) return v;
+  const NumberKind kind = parse_number(cell, &v, options.decimal);
+  if (kind == NumberKind::finite) return v;
+  const bool marked = kind == NumberKind::empty || (kind == NumberKind::not_a_number && marks_missing(cell));
+  if (options.missing != Missing::error && (marked || kind == NumberKind::infinite_or_nan)) {
+    *missing = true;
+    return marked ? std::numeric_limits<T>::quiet_NaN() : v;
+  }
   const std::string where = place.text();
-  if (kind == NumberKind::empty) fail(Code::format, "%s: the value is missing", where.c_str());
+  const char* drop = "; set missing to \"drop\" to leave such rows out";
+  if (kind == NumberKind::empty) fail(Code::format, "%s: the value is missing%s", where.c_str(), drop);
   const char* why = kind == NumberKind::infinite_or_nan ? "is not finite"
                     : kind == NumberKind::out_of_range
                         ? (sizeof(T) == 4 ? "is out of range of float32" : "is out of range of float64")
-                    : marks_missing(trimmed(cell)) ? "is a missing-value marker"
-                                                   : "is not a number";
-  fail(Code::format, "%s: %s %s", where.c_str(), quote_text(cell).c_str(), why);
+                    : marked ? "is a missing-value marker"
+                             : "is not a number";
+  const std::string more = marked || kind == NumberKind::infinite_or_nan ? drop
+                           : kind == NumberKind::not_a_number            ? advice(cell, options, place)
+                                                                         : std::string();
+  fail(Code::format, "%s: %s %s%s", where.c_str(), quote_text(cell).c_str(), why, more.c_str());
+}
+
+// Whether the row at which `scan` stands satisfies the conditions; leaves it behind the row.
+bool satisfies(CsvScanner& scan, const std::vector<std::pair<int64_t, RowCondition>>& where, char decimal) {
+  bool all = true;
+  while (scan.more()) {
+    const std::string_view cell = scan.cell();
+    for (const auto& [column, condition] : where)
+      if (column == scan.column() - 1) all = all && holds(condition, cell, decimal);
+  }
+  return all;
+}
+
+// An upper bound of the rows: line ends, and one for the last line.
+int64_t count_lines(std::string_view text) {
+  int64_t lines = 1;
+  for (size_t i = 0; i < text.size(); ++i)
+    lines += text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n'));
+  return lines;
 }
 
 }  // namespace
@@ -116,47 +113,60 @@ T number(std::string_view cell, const CsvOptions& options, const Place& place) {
 template <class T>
 CsvMatrix read_csv(const Allocator& allocator, std::string_view text, const CsvOptions& options, const char* source) {
   text = without_bom(text, source);
-  const char separator = find_separator(text, options.separator);
-
-  CsvScanner scan(text, separator, source);
-  if (!scan.next_row()) fail(Code::format, "%s: the file is empty", source);
-  std::vector<std::string> names;
-  bool header = options.header == CsvOptions::Header::present;
-  while (scan.more()) {
-    if (scan.column() == kMaxColumns) fail(Code::format, "%s: more than %lld columns", source, ll(kMaxColumns));
-    names.emplace_back(scan.cell());
-    header |= options.header == CsvOptions::Header::detect && looks_like_name(names.back());
-  }
-  const auto file_cols = static_cast<int64_t>(names.size());
-  if (!header) {
-    names.clear();
-    scan = CsvScanner(text, separator, source);
-  }
+  const CsvDialect dialect = find_dialect(text, options, source);
+  const int64_t file_cols = dialect.columns;
+  const int64_t id = options.id ? find_column(*options.id, dialect.names, file_cols, source) : -1;
+  const std::vector<int64_t> place = place_columns(options, dialect, id, source);
+  std::vector<std::pair<int64_t, RowCondition>> where;
+  for (const RowCondition& c : options.where)
+    where.emplace_back(find_column(c.column, dialect.names, file_cols, source), c);
 
   CsvMatrix m;
-  const std::vector<int64_t> place = place_columns(options.columns, names, file_cols, source);
-  m.cols = options.columns.empty() ? file_cols : static_cast<int64_t>(options.columns.size());
+  m.cols = 1 + *std::max_element(place.begin(), place.end());
   // Bound the cells by lines x columns and by bytes (a cell takes a byte, except in a short last row), so that no text
   // can make the allocation much larger than itself.
-  const int64_t lines = 1 + std::count(text.begin(), text.end(), '\n') - header;
+  const int64_t lines = count_lines(text) - dialect.header;
   const int64_t cells = std::min(checked_mul(lines, m.cols), static_cast<int64_t>(text.size()) + 1 + m.cols);
   m.data = Buffer(allocator, static_cast<size_t>(checked_mul(cells, sizeof(T))), "a CSV matrix");
 
-  for (T* row = m.data.as<T>(); scan.next_row(); row += m.cols, ++m.rows) {
+  CsvScanner scan(text, dialect.separator, source);
+  if (dialect.header) {
+    scan.next_row();
+    while (scan.more()) scan.cell();
+  }
+  T* row = m.data.as<T>();
+  for (int64_t in_file = 0; scan.next_row(); ++in_file) {
+    if (!where.empty()) {
+      CsvScanner after = scan;
+      if (!satisfies(after, where, options.decimal)) {
+        scan = after;
+        continue;
+      }
+    }
+    bool missing = false;
+    std::string name;
     while (scan.more()) {
       const std::string_view cell = scan.cell();
       if (scan.column() > file_cols) continue;  // only counted, for the error message
+      if (scan.column() - 1 == id) name = cell;
       const int64_t to = place[static_cast<size_t>(scan.column() - 1)];
-      if (to >= 0) row[to] = number<T>(cell, options, {source, scan, names});
+      if (to >= 0) row[to] = number<T>(cell, options, {source, scan, dialect}, &missing);
     }
     if (scan.column() != file_cols)
       fail(Code::format, "%s: line %lld has %lld column%s, but the first row has %lld", source, ll(scan.row_line()),
            ll(scan.column()), plural(scan.column()), ll(file_cols));
+    if (missing && options.missing == Missing::drop) {
+      if (m.dropped++ == 0) m.first_dropped_line = scan.row_line();
+      continue;
+    }
+    m.places.add(in_file, scan.row_line());
+    if (id >= 0) m.ids.push_back(std::move(name));
+    row += m.cols;
+    ++m.rows;
   }
-  for (size_t i = 0; i < place.size() && header; ++i) {
-    m.names.resize(static_cast<size_t>(m.cols));
-    if (place[i] >= 0) m.names[static_cast<size_t>(place[i])] = names[i];
-  }
+  if (dialect.header) m.names.resize(static_cast<size_t>(m.cols));
+  for (size_t i = 0; i < place.size() && dialect.header; ++i)
+    if (place[i] >= 0) m.names[static_cast<size_t>(place[i])] = dialect.names[i];
   return m;
 }
 

@@ -1,26 +1,36 @@
 // Writes a matrix as CSV with shortest round-trip decimals (std::to_chars) and quoted names; see csv.h.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "runtime/core/status.h"
 #include "src/io/csv.h"
+#include "src/io/number.h"
 
 namespace libnf {
 namespace {
 
 // Quotes names with anything but letters, digits and _, which is safe for every separator, space and byte order mark.
-std::string cell_of(const std::string& name) {
-  const auto plain = [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  };
-  bool quote = name.empty();
+std::string quoted(const std::string& name) {
   std::string out = "\"";
   for (const char c : name) {
-    quote |= !plain(c);
     out += c;
     if (c == '"') out += c;
   }
-  return quote ? out + "\"" : name;
+  return out + "\"";
+}
+
+bool is_plain(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+// Whether the reader could take the name for data: it does not if all names are quoted (csv_dialect.h).
+bool looks_like_data(const std::string& name) {
+  double ignored = 0;
+  return marks_missing(name) || (name[0] >= '0' && name[0] <= '9') ||
+         parse_number(name, &ignored) != NumberKind::not_a_number;
 }
 
 template <class T>
@@ -30,7 +40,11 @@ void append_number(std::string* line, T v) {
     *line += "nan";  // to_chars would write the sign of a NaN
     return;
   }
-  *line += std::string_view(text, static_cast<size_t>(std::to_chars(text, text + sizeof text, v).ptr - text));
+  constexpr T kPlain = T{1e15};  // whole numbers below have all their digits: 1000000, not 1e+06
+  const bool whole = std::abs(v) < kPlain && v == std::trunc(v) && v != 0;
+  const auto end = whole ? std::to_chars(text, text + sizeof text, static_cast<int64_t>(v))
+                         : std::to_chars(text, text + sizeof text, v);
+  *line += std::string_view(text, static_cast<size_t>(end.ptr - text));
 }
 
 }  // namespace
@@ -46,7 +60,8 @@ void write_csv(ByteSink& sink, const T* data, int64_t rows, int64_t cols, std::s
     sink.write(line.data(), line.size());
     line.clear();
   };
-  for (const std::string& name : names) line += cell_of(name) + separator;
+  const bool quote_all = std::any_of(names.begin(), names.end(), looks_like_data);
+  for (const std::string& name : names) line += (quote_all || !is_plain(name) ? quoted(name) : name) + separator;
   if (!line.empty()) finish();
   for (int64_t r = 0; r < rows && cols > 0; ++r) {
     for (int64_t c = 0; c < cols; ++c) {

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "runtime/core/status.h"
+#include "src/io/growing_bytes.h"
 #include "src/io/quote.h"
 
 namespace libnf {
@@ -55,6 +57,29 @@ FileBytes FileBytes::read(const Allocator& allocator, const char* path, size_t l
             quote_path(path).c_str(), size);
   f.data_ = f.buffer_.data();
   f.size_ = size;
+  return f;
+}
+
+FileBytes FileBytes::read_or_wait(const Allocator& allocator, const char* path, size_t limit) {
+  struct stat st;
+  const bool known = ::stat(path, &st) == 0;  // without opening it: a named pipe waits for its other end
+  if (!known || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode)))
+    return read(allocator, path, limit);
+  const Fd fd = sys_open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY);
+  if (!fd) fail_os(Code::io, errno, "cannot open %s", quote_path(path).c_str());
+  if (S_ISCHR(st.st_mode) && !::isatty(fd.get())) return read(allocator, path, limit);  // says what is wrong with it
+  GrowingBytes content(allocator, limit, path);
+  for (;;) {
+    constexpr size_t kChunk = size_t{1} << 16;
+    const ssize_t n = sys_read(fd.get(), content.grow(kChunk), kChunk);
+    if (n < 0) fail_os(Code::io, errno, "cannot read %s", quote_path(path).c_str());
+    content.shrink(kChunk - static_cast<size_t>(n));
+    if (n == 0) break;
+  }
+  FileBytes f;
+  f.size_ = content.size();
+  f.buffer_ = content.take();
+  f.data_ = f.buffer_.data();
   return f;
 }
 

@@ -1,5 +1,5 @@
 // The contents of a whole file, either read into memory or mapped read-only.
-// Only regular files, which may be empty: directories, pipes and devices are refused (reading a pipe could block).
+// read and map take only regular files, which may be empty: directories, pipes and devices are refused.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,8 @@ class FileBytes {
 
   // Throws Error{io} with errno and path. Refuses a file above `limit` bytes (EFBIG) before allocating anything.
   static FileBytes read(const Allocator& allocator, const char* path, size_t limit = kNoLimit);
+  // Also reads a pipe, a socket or a terminal up to its end, for which it waits.
+  static FileBytes read_or_wait(const Allocator& allocator, const char* path, size_t limit = kNoLimit);
   // Makes no copy, but if another program truncates the file while it is mapped, reading it raises SIGBUS, so use it
   // only for data larger than memory. intact() detects a truncation, unless it happens between the check and the read.
   static FileBytes map(const char* path, size_t limit = kNoLimit);

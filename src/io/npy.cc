@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -22,6 +23,17 @@ S load(const std::byte* p, bool swap) {
   S v;
   std::memcpy(&v, b, sizeof v);
   return v;
+}
+
+// Widens IEEE 754 binary16, subnormal numbers, infinities and NaN included.
+float from_half(uint16_t h) {
+  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023;
+  if (exponent == 0) {
+    const float v = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -v : v;
+  }
+  const uint32_t bits = exponent == 31 ? 0x7F800000u : (exponent + 112) << 23;
+  return std::bit_cast<float>(sign | bits | fraction << 13);
 }
 
 // Returns the position, in a Fortran-order array, of the element of row 0 whose C-order index within the row is j.
@@ -75,6 +87,9 @@ void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t 
   };
   switch (h.kind) {
     case NpyHeader::Kind::real:
+      if (h.item_bytes == 2)
+        return convert_rows<uint16_t>(h, data.data(), first, count, out,
+                                      [](uint16_t v) { return static_cast<T>(from_half(v)); });
       return h.item_bytes == 4 ? as(float{}) : as(double{});
     case NpyHeader::Kind::signed_int:
       return integers(int8_t{}, int16_t{}, int32_t{}, int64_t{});

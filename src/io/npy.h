@@ -1,4 +1,4 @@
-// Reads NumPy's .npy format, versions 1 to 3, as float or double: boolean, integer and float32/64 arrays of either byte
+// Reads NumPy's .npy format, versions 1 to 3, as float or double: boolean, integer and float16/32/64 arrays of either byte
 // order, in C or Fortran order, up to rank 4. (Integers above 2^24 or 2^53 are rounded to nearest.)
 //
 // Header, size check and row conversion are separate steps, so that an array larger than memory can be used in place

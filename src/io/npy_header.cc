@@ -137,7 +137,7 @@ class DictParser {
            "%s: object dtype (pickled Python objects) is not supported; convert with a.astype('float32') before saving",
            source_);
     h->item_bytes = size == "1" ? 1 : size == "2" ? 2 : size == "4" ? 4 : size == "8" ? 8 : 0;
-    const bool ok = kind == 'f'   ? h->item_bytes >= 4
+    const bool ok = kind == 'f'   ? h->item_bytes >= 2
                     : kind == 'b' ? h->item_bytes == 1
                                   : (kind == 'i' || kind == 'u') && h->item_bytes >= 1;
     if (!ok)

@@ -68,9 +68,18 @@ std::string_view trimmed(std::string_view text) {
 }
 
 template <class T>
-NumberKind parse_number(std::string_view text, T* value) {
+NumberKind parse_number(std::string_view text, T* value, char decimal) {
   std::string_view s = trimmed(text);
   if (s.empty()) return NumberKind::empty;
+  std::string pointed;
+  if (decimal != '.') {
+    if (s.find('.') != std::string_view::npos) return NumberKind::not_a_number;
+    if (const size_t comma = s.find(decimal); comma != std::string_view::npos) {
+      pointed = s;
+      pointed[comma] = '.';
+      s = pointed;
+    }
+  }
   if (s.size() > 1 && s[0] == '+' && s[1] != '-') s.remove_prefix(1);
   T v = 0;
   const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), v);
@@ -83,7 +92,7 @@ NumberKind parse_number(std::string_view text, T* value) {
   return std::isfinite(v) ? NumberKind::finite : NumberKind::infinite_or_nan;
 }
 
-template NumberKind parse_number(std::string_view, float*);
-template NumberKind parse_number(std::string_view, double*);
+template NumberKind parse_number(std::string_view, float*, char);
+template NumberKind parse_number(std::string_view, double*, char);
 
 }  // namespace libnf

@@ -8,9 +8,10 @@ namespace libnf {
 enum class NumberKind { finite, infinite_or_nan, empty, not_a_number, out_of_range };
 
 // Ignores spaces and tabs around the number. Rounds to nearest; a number too small for T becomes a denormal or 0. Sets
-// *value for finite and infinite_or_nan. T is float or double.
+// *value for finite and infinite_or_nan. T is float or double. With decimal ',' a comma stands for the point, and a point
+// makes it no number.
 template <class T>
-NumberKind parse_number(std::string_view text, T* value);
+NumberKind parse_number(std::string_view text, T* value, char decimal = '.');
 
 // Formats a number for messages: whole numbers up to 2^53 with all their digits, others with nine significant ones.
 std::string shown_number(double value);

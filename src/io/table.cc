@@ -1,124 +1,143 @@
 // Loads and saves tables; see table.h.
 #include "src/io/table.h"
 
-#include "runtime/core/checked.h"
+#include <algorithm>
+
 #include "runtime/core/status.h"
 #include "src/io/atomic_file.h"
+#include "src/io/csv_dialect.h"
+#include "src/io/inflate.h"
 #include "src/io/npy.h"
 #include "src/io/quote.h"
+#include "src/io/table_parts.h"
+#include "src/io/zip.h"
 
 namespace libnf {
 namespace {
 
-// Recognizes common other formats, to fail with advice instead of "line 1, column 1: '\x1f\x8b...' is not a number".
+// Recognizes common other formats, to fail with advice instead of "line 1, column 1: '\x89HDF...' is not a number".
 void refuse_known_formats(std::string_view bytes, const char* source) {
   struct Known {
     std::string_view magic;
     const char* advice;
   };
   static constexpr Known kKnown[] = {
-      {"\x1F\x8B", "it is compressed with gzip; decompress it first"},
-      {"PK\x03\x04", "it is a zip archive (.npz, .xlsx); extract one .npy array or save it as CSV"},
+      {"BZh", "it is compressed with bzip2; decompress it first"},
+      {"\xFD"
+       "7zXZ",
+       "it is compressed with xz; decompress it first"},
+      {"\x28\xB5\x2F\xFD", "it is compressed with zstd; decompress it first"},
       {"\x89HDF", "it is HDF5; save the data as .npy or CSV"},
       {"PAR1", "it is Parquet; save the data as .npy or CSV"},
+      {"{\"", "it is JSON; save the data as .npy or CSV"},
   };
   for (const Known& k : kKnown)
     if (bytes.starts_with(k.magic)) fail(Code::format, "%s: %s", source, k.advice);
 }
 
-std::vector<int64_t> column_indices(std::span<const ColumnRef> columns, int64_t width, const char* source) {
-  std::vector<int64_t> from;
-  for (const ColumnRef& c : columns) {
-    if (c.index < 0)
-      fail(Code::argument, "%s: no column %s: a .npy array has no column names; select by index", source,
-           quote_text(c.name).c_str());
-    if (c.index >= width)
-      fail(Code::argument, "%s: column index %lld is out of range: the array has %lld column%s, counted from 0", source,
-           static_cast<long long>(c.index), static_cast<long long>(width), width == 1 ? "" : "s");
-    from.push_back(c.index);
-  }
-  return from;
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-template <class T>
-void select_npy(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
-                const Allocator& allocator, const char* source, Table* t) {
-  const int64_t width = h.row_elements();
-  const std::vector<int64_t> from = column_indices(columns, width, source);
-  t->cols = columns.empty() ? width : static_cast<int64_t>(from.size());
-  const int64_t bytes = checked_mul(checked_mul(t->rows, t->cols), sizeof(T));
-  t->data = Buffer(allocator, static_cast<size_t>(bytes), "a table");
-  if (from.empty()) return read_npy_rows(h, data, 0, t->rows, t->data.as<T>());
-  std::vector<T> row(static_cast<size_t>(t->rows ? width : 0));  // with 0 rows the width is unbounded by the file size
-  T* out = t->data.as<T>();
-  for (int64_t r = 0; r < t->rows; ++r) {
-    read_npy_rows(h, data, r, 1, row.data());
-    for (const int64_t j : from) *out++ = row[static_cast<size_t>(j)];
+// The arrays of a .npz: its members that end in .npy.
+struct Archive {
+  std::vector<ZipMember> arrays;
+  std::vector<std::string> names, shown;  // "X", and "X (100, 5)"
+  std::vector<int> ranks;
+};
+
+Archive open_archive(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
+                     const char* source) {
+  Archive a;
+  for (ZipMember& m : list_zip(file, source)) {
+    if (!m.name.ends_with(".npy")) continue;
+    GrowingBytes content(allocator, options.max_bytes, source);
+    a.names.push_back(m.name.substr(0, m.name.size() - 4));
+    a.shown.push_back(a.names.back());
+    a.ranks.push_back(-1);
+    try {  // an array of text beside one of numbers is no reason to fail
+      read_zip(file, m, content, source);
+      const NpyHeader h = parse_npy_header(content.bytes(), source);
+      a.ranks.back() = h.shape.rank;
+      a.shown.back() += " " + to_string(h.shape);
+    } catch (const Error& e) {
+      if (e.code() != Code::format) throw;
+    }
+    a.arrays.push_back(std::move(m));
   }
+  if (a.arrays.empty())
+    fail(Code::format, "%s: it is a zip archive without .npy arrays (.xlsx?); save the data as .npz, .npy or CSV",
+         source);
+  return a;
 }
 
-template <class T>
-void load_as(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
-             const char* source, Table* t) {
-  if (is_npy(file)) {
-    const NpyHeader h = parse_npy_header(file, source);
-    t->rows = h.rows();
-    select_npy<T>(h, npy_data(file, h, source), options.csv.columns, allocator, source, t);
-    t->shape = options.csv.columns.empty() && h.shape.rank > 0 ? h.shape : Dims{t->rows, t->cols};
-    return;
+// Returns the index of the array to read, or -1 if it is unclear.
+int64_t choose_array(const Archive& a, const TableOptions& options, const char* source) {
+  const auto shown = [&] {
+    std::string list;
+    for (const std::string& s : a.shown) list += (list.empty() ? "" : ", ") + s;
+    return list.size() > 90 ? list.substr(0, 90) + "..." : list;
+  };
+  if (!options.array.empty()) {
+    const auto at = std::find(a.names.begin(), a.names.end(), options.array);
+    if (at == a.names.end())
+      fail(Code::argument, "%s: no array %s; it has %s", source, quote_text(options.array).c_str(), shown().c_str());
+    return at - a.names.begin();
   }
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  refuse_known_formats(text, source);
-  CsvMatrix m = read_csv<T>(allocator, text, options.csv, source);
+  if (a.arrays.size() == 1) return 0;
+  const auto matrix = [](int rank) { return rank >= 2; };
+  if (std::count_if(a.ranks.begin(), a.ranks.end(), matrix) == 1)
+    return std::find_if(a.ranks.begin(), a.ranks.end(), matrix) - a.ranks.begin();
+  fail(Code::format, "%s: it has %zu arrays (%s); set array to the one to read", source, a.arrays.size(),
+       shown().c_str());
+}
+
+// Calls read(bytes, what) with what is inside of a compressed file or archive, or with the bytes themselves.
+template <class F>
+auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
+              const TableOptions& options, const F& read) {
+  if (is_zip(bytes)) {
+    const Archive a = open_archive(allocator, bytes, options, source);
+    const auto i = static_cast<size_t>(choose_array(a, options, source));
+    GrowingBytes content(allocator, options.max_bytes, source);
+    read_zip(bytes, a.arrays[i], content, source);
+    return read(content.bytes(), (std::string(source) + ", array " + a.names[i]).c_str(), "npz");
+  }
+  if (!options.array.empty())
+    fail(Code::argument, "%s: array %s is given, but the file is not a .npz archive", source,
+         quote_text(options.array).c_str());
+  if (is_gzip(bytes)) {
+    GrowingBytes content(allocator, options.max_bytes, source);
+    gunzip(bytes, content, source);
+    return read(content.bytes(), source, is_npy(content.bytes()) ? "npy" : "csv");
+  }
+  return read(bytes, source, is_npy(bytes) ? "npy" : "csv");
+}
+
+void read_csv_table(const Allocator& allocator, std::span<const std::byte> bytes, const TableOptions& options,
+                    const char* source, Table* t) {
+  refuse_known_formats(text_of(bytes), source);
+  CsvMatrix m = t->dtype == DType::f64 ? read_csv<double>(allocator, text_of(bytes), options.csv, source)
+                                       : read_csv<float>(allocator, text_of(bytes), options.csv, source);
   t->data = std::move(m.data);
   t->rows = m.rows;
   t->cols = m.cols;
   t->shape = {m.rows, m.cols};
   t->names = std::move(m.names);
+  t->places = std::move(m.places);
+  t->ids = std::move(m.ids);
+  t->dropped = m.dropped;
+  if (m.dropped) t->first_dropped = "line " + std::to_string(m.first_dropped_line);
 }
 
-// Makes the rows and columns a strided view of the file. Returns nullptr, or the reason why that is not possible.
-const char* place(const NpyHeader& h, std::span<const std::byte> data, std::span<const ColumnRef> columns,
-                  const char* source, Table* t) {
-  if (h.kind != NpyHeader::Kind::real || h.big_endian || h.item_bytes < 4)
-    return "only little-endian float32 and float64 can be used in place";
-  if (h.fortran_order && h.shape.rank > 2) return "a Fortran-order array of rank above 2 cannot be used in place";
-  const int64_t width = h.row_elements();
-  const std::vector<int64_t> from = column_indices(columns, width, source);
-  const int64_t apart = from.size() > 1 ? from[1] - from[0] : 1;
-  for (size_t i = 1; i < from.size(); ++i)
-    if (from[i] - from[i - 1] != apart) return "the selected columns are not evenly spaced, which a strided view needs";
-  t->dtype = h.item_bytes == 8 ? DType::f64 : DType::f32;
-  t->rows = h.rows();
-  t->cols = columns.empty() ? width : static_cast<int64_t>(from.size());
-  t->shape = columns.empty() && h.shape.rank > 0 ? h.shape : Dims{t->rows, t->cols};
-  const int64_t row = h.fortran_order ? 1 : width, column = h.fortran_order ? t->rows : 1;
-  View& v = t->in_place;
-  v = contiguous_view(nullptr, t->dtype, {t->rows, t->cols});
-  // The const_cast is safe because the ABI declares borrowed tables read-only.
-  v.data = const_cast<std::byte*>(data.data()) + (from.empty() ? 0 : from[0] * column * h.item_bytes);
-  v.stride[0] = row;
-  v.stride[1] = apart * column;
-  return nullptr;
-}
-
-// Returns false if the file must be read into memory instead.
-bool map_table(const char* path, const TableOptions& options, const std::string& source, Table* t) {
-  if (options.map == MapFile::off) return false;
-  auto file = std::make_shared<FileBytes>(FileBytes::map(path, options.max_bytes));
-  if (options.map == MapFile::automatic && file->bytes().size() < kMapFrom) return false;
-  const char* why = "it is not a .npy file";
-  if (is_npy(file->bytes())) {
-    const NpyHeader h = parse_npy_header(file->bytes(), source.c_str());
-    const auto data = npy_data(file->bytes(), h, source.c_str());
-    why = data.empty() ? "it is empty" : place(h, data, options.csv.columns, source.c_str(), t);
-  }
-  if (why) {
-    if (options.map == MapFile::on) t->why_not_mapped = why;
-    return false;
-  }
-  t->file = std::move(file);
-  return true;
+void refuse_wrong_name(const char* path, std::span<const std::byte> bytes, const char* source) {
+  const bool archive = is_zip(bytes) || is_gzip(bytes);
+  if (std::string_view(path).ends_with(".npy") && !is_npy(bytes) && !archive)
+    fail(Code::format, "%s: not a .npy file (it does not start with \\x93NUMPY)", source);
+  if (std::string_view(path).ends_with(".npz") && !archive)
+    fail(Code::format, "%s: not a .npz file (it is no zip archive)", source);
+  if (std::string_view(path).ends_with(".gz") && !archive)
+    fail(Code::format, "%s: not a .gz file (it does not start with \\x1F\\x8B)", source);
 }
 
 void check_matrix(const View& m) {
@@ -127,19 +146,59 @@ void check_matrix(const View& m) {
 
 }  // namespace
 
+Table parse_table(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
+                  const TableOptions& options) {
+  return unpacked(allocator, bytes, source, options,
+                  [&](std::span<const std::byte> content, const char* what, const char*) {
+                    Table t;
+                    t.dtype = options.dtype;
+                    if (is_npy(content))
+                      read_npy_table(allocator, content, options, what, &t);
+                    else
+                      read_csv_table(allocator, content, options, what, &t);
+                    return t;
+                  });
+}
+
 Table load_table(const Allocator& allocator, const char* path, const TableOptions& options) {
   const std::string source = quote_path(path);
-  Table t;
-  if (map_table(path, options, source, &t)) return t;
-  const FileBytes file = FileBytes::read(allocator, path, options.max_bytes);
-  if (std::string_view(path).ends_with(".npy") && !is_npy(file.bytes()))
-    fail(Code::format, "%s: not a .npy file (it does not start with \\x93NUMPY)", source.c_str());
-  t.dtype = options.dtype;
-  if (t.dtype == DType::f64)
-    load_as<double>(allocator, file.bytes(), options, source.c_str(), &t);
-  else
-    load_as<float>(allocator, file.bytes(), options, source.c_str(), &t);
+  Table mapped;
+  struct stat st;
+  const bool regular = ::stat(path, &st) != 0 || S_ISREG(st.st_mode);
+  if (regular && map_table(path, options, source, &mapped)) return mapped;
+  const FileBytes file = FileBytes::read_or_wait(allocator, path, options.max_bytes);
+  refuse_wrong_name(path, file.bytes(), source.c_str());
+  Table t = parse_table(allocator, file.bytes(), source.c_str(), options);
+  t.why_not_mapped = mapped.why_not_mapped;
   return t;
+}
+
+TableFacts describe_table(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
+                          const TableOptions& options) {
+  return unpacked(allocator, bytes, source, options,
+                  [&](std::span<const std::byte> content, const char* what, const char* format) {
+                    TableFacts f;
+                    f.format = format;
+                    if (is_npy(content)) {
+                      f.columns = parse_npy_header(content, what).row_elements();
+                      return f;
+                    }
+                    refuse_known_formats(text_of(content), what);
+                    CsvDialect d = find_dialect(without_bom(text_of(content), what), options.csv, what);
+                    f.separator = d.separator;
+                    f.header = d.header;
+                    f.names = std::move(d.names);
+                    f.numeric = std::move(d.numeric);
+                    f.columns = d.columns;
+                    return f;
+                  });
+}
+
+TableFacts describe_table(const Allocator& allocator, const char* path, const TableOptions& options) {
+  const std::string source = quote_path(path);
+  const FileBytes file = FileBytes::map(path, options.max_bytes);
+  refuse_wrong_name(path, file.bytes(), source.c_str());
+  return describe_table(allocator, file.bytes(), source.c_str(), options);
 }
 
 void save_npy(const char* path, const View& m) {

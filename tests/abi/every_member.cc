@@ -8,7 +8,7 @@ void models(nf::Model& m, nf::Model& other, nf::Runtime& rt);
 void sessions(nf::Session& s, nf::Target& t, nf::Runtime& rt);
 void trainers(nf::Trainer& t, nf::Batches& b, const nf::Target& target);
 void targets(nf::Target& t, nf::Runtime& rt);
-void rest(nf::Model& m, nf::Flow& f, nf::Table& table, nf::Batches& b);
+void rest(nf::Model& m, nf::Flow& f, nf::Table& table, nf::Batches& b, nf::Runtime& rt);
 
 namespace {
 std::vector<float> rows(20);
@@ -74,13 +74,16 @@ void trainers(nf::Trainer& t, nf::Batches& b, const nf::Target& target) {
   (void)t.step_count(), (void)t.use_average(true), (void)t.bytes();
 }
 
-void rest(nf::Model& m, nf::Flow& f, nf::Table& table, nf::Batches& b) {
+void rest(nf::Model& m, nf::Flow& f, nf::Table& table, nf::Batches& b, nf::Runtime& rt) {
   (void)nf::Session::create(m), (void)nf::Trainer::create(m), (void)nf::Batches::create(x), (void)nf::Table::open("x");
   (void)nf::fit(m, x), (void)nf::fit(
                            m, x, {}, [](const nf::FitInfo&) { return true; }, wide);
   (void)nf::score(m, x), (void)nf::draw(m, 10, 1), (void)nf::save_table(x, "a.csv", {"a", "b"});
   (void)table.view(), (void)table.shape(), (void)table.is_mapped(), (void)table.column(0);
-  (void)b.per_epoch(), (void)b.at(1), (void)b.source();
+  (void)table.row(0), (void)table.line(0), (void)table.row_id(0), (void)nf::Table::parse(rt, "1", "x");
+  (void)nf::Table::describe(rt, "x"), (void)nf::Table::describe_bytes(rt, "1", "x");
+  (void)nf::set_scores(m, x), (void)nf::score_quantile(m, 0.5), (void)nf::score_rank(m, x);
+  (void)b.per_epoch(), (void)b.at(1), (void)b.row(0), (void)b.source();
   (void)nf::Flow::create("{}"), (void)nf::Flow::load("x"), (void)f.save("x"), (void)f.fit(rows), (void)f.fit(x);
   (void)f.fit(nf::Batch(x, wide)), (void)f.log_prob(rows), (void)f.sample<double>(10, 1), (void)f.model();
   (void)x.to_vector<double>(), (void)x.slice(1, 2).as_rows(2).at(0, 1), (void)deep.contiguous(),

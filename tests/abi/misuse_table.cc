@@ -38,6 +38,7 @@ nf_status fit_rows(nf_model* m, const nf_view* x, const nf_view* ctx, const nf_v
                    nf_error* e) {
   return nf_fit(m, Batch(x, ctx, weight), nullptr, o, nullptr, nullptr, nullptr, e);
 }
+constexpr char kCsv[] = "a,b\n1,2\n";
 int32_t keep_on(void*, const nf_fit_info*) { return 0; }
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* context) {
   for (uint32_t i = 0; i < n; ++i) body(context, i);
@@ -65,6 +66,7 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   nf_table* tb = nullptr;
   EXPECT_TRUE(ok(nf_table_open(rt.get(), csv.c_str(), nullptr, &tb, &e), e));
   table.reset(tb);
+  EXPECT_TRUE(ok(nf_model_set_scores(m.get(), weight.view(), &e), e));
   std::ifstream saved_file(checkpoint, std::ios::binary);
   saved.assign(std::istreambuf_iterator<char>(saved_file), {});
   hosted = model(rt.get(), kContextSpec);
@@ -244,6 +246,17 @@ std::vector<Row> World::table_of_rows() {
       row("nf_trainer_restore", nf_trainer_restore, {the_trainer, plain("path", checkpoint.c_str())}),
       row("nf_table_open", nf_table_open,
           {runtime, plain("path", csv.c_str()), any_bag, made_by(release<nf_table_free, nf_table>)}),
+      row("nf_table_parse", nf_table_parse,
+          {runtime, plain("bytes", kCsv), number("size", sizeof kCsv - 1), plain("name", "rows", kNullable), any_bag,
+           made_by(release<nf_table_free, nf_table>)}),
+      row("nf_table_describe", nf_table_describe,
+          {runtime, plain("path", csv.c_str()), plain("bytes", static_cast<void*>(nullptr), kNullable),
+           number("size", 0), any_bag, plain("write", swallow), user}),
+      row("nf_model_set_scores", nf_model_set_scores,
+          {the_model, view("log_prob", Kind::in_view, weight, kRequired, true)}),
+      row("nf_model_score_quantile", nf_model_score_quantile, {the_model, real("p", 0.5), plain("score", &score)}),
+      row("nf_model_score_rank", nf_model_score_rank,
+          {the_model, view("log_prob", Kind::in_view, weight), view("rank", Kind::out_view, rows)}),
       row("nf_table_view", nf_table_view, {plain("table", table.get()), record("out", Kind::filled_view, &filled)}),
       row("nf_table_save", nf_table_save,
           {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str()),

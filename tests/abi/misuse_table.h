@@ -135,6 +135,7 @@ struct World {
   nf_score_info score_info = NF_SCORE_INFO_INIT;
   nf_metropolis_info metropolis = NF_METROPOLIS_INFO_INIT;
   nf_source source{};
+  double score = 0;
   nf_model_info info = NF_MODEL_INFO_INIT;
   nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
   nf_step_info step = NF_STEP_INFO_INIT;

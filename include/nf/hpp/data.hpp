@@ -3,6 +3,7 @@
 #define NF_HPP_DATA_HPP_
 #include <nf/nf_data.h>
 
+#include <nf/hpp/model.hpp>
 #include <nf/hpp/options.hpp>
 #include <nf/hpp/view.hpp>
 
@@ -23,6 +24,21 @@ class Table : public detail::Handle<nf_table, nf_table_free> {
 #endif
   explicit Table(nf_table *t) noexcept : Handle(t) {}  // takes ownership
 
+  // From the content of a file in memory, which is not needed afterwards; messages call it `name`.
+  static Returned<Table> parse(const Runtime &rt, std::string_view bytes, const std::string &name,
+                               const Options &options = {}) {
+    return detail::make<Table>(options, nf_table_parse, rt.get(), static_cast<const void *>(bytes.data()), bytes.size(),
+                               name.c_str(), options.get());
+  }
+  // What a file holds, as JSON, found out from its first lines.
+  static Returned<std::string> describe(const Runtime &rt, const std::string &path, const Options &options = {}) {
+    return describe(rt, path, nullptr, 0, options);
+  }
+  static Returned<std::string> describe_bytes(const Runtime &rt, std::string_view bytes, const std::string &name,
+                                              const Options &options = {}) {
+    return describe(rt, name, bytes.data(), bytes.size(), options);
+  }
+
   // Borrowed from the table; of a mapped file it may have strides.
   Returned<View> view() const {
     nf_view v = NF_VIEW_INIT;
@@ -38,6 +54,24 @@ class Table : public detail::Handle<nf_table, nf_table_free> {
   bool is_mapped() const noexcept { return nf_table_is_mapped(get()) != 0; }
   // "" if the file has no header.
   std::string column(int64_t index) const { return detail::text(nf_table_column(get(), index)); }
+  int64_t row(int64_t index) const noexcept { return nf_table_row(get(), index); }    // its number in the file, from 0
+  int64_t line(int64_t index) const noexcept { return nf_table_line(get(), index); }  // from 1; 0 if not a text file
+  // With option "table.id".
+  std::string row_id(int64_t index) const { return detail::text(nf_table_row_id(get(), index)); }
+
+ private:
+  static Returned<std::string> describe(const Runtime &rt, const std::string &path, const void *bytes, size_t size,
+                                        const Options &options) {
+    std::string out;
+    if (const Error &e = options.error()) return detail::done(e, std::move(out));
+    const nf_write_fn append = [](void *user, const void *from, size_t n) -> int32_t {
+      static_cast<std::string *>(user)->append(static_cast<const char *>(from), n);
+      return 0;
+    };
+    const Error e = detail::invoke(nf_table_describe, rt.get(), path.c_str(), bytes, size, options.get(), append,
+                                   static_cast<void *>(&out));
+    return detail::done(e, std::move(out));
+  }
 };
 
 // Writes a view of rank 1 or 2 as .npy or .csv, by the path's extension. columns: names for the header of a .csv.
@@ -49,6 +83,24 @@ inline Returned<void> save_table(const View &v, const std::string &path, const s
   for (const std::string &name : columns) names.push_back(name.c_str());
   return detail::done(detail::invoke(nf_table_save, v.raw(), path.c_str(),
                                      names.empty() ? static_cast<const char *const *>(nullptr) : names.data()));
+}
+
+// Keeps quantiles of the scores of the training rows (log_prob) in a note of the model.
+inline Returned<void> set_scores(Model &m, const View &log_prob) {
+  return detail::done(detail::invoke(nf_model_set_scores, m.get(), log_prob.raw()));
+}
+// The score below which a fraction p of the training rows is.
+inline Returned<double> score_quantile(const Model &m, double p) {
+  double score = 0;
+  const Error e = detail::invoke(nf_model_score_quantile, static_cast<const nf_model *>(m.get()), p, &score);
+  return detail::done(e, score);
+}
+// For each score the fraction of the training rows with a lower one.
+inline Returned<std::vector<double>> score_rank(const Model &m, const View &log_prob) {
+  std::vector<double> rank(static_cast<size_t>(log_prob.rows()));
+  const nf_out out = nf_out_vec_f64(rank.data(), log_prob.rows());
+  const Error e = detail::invoke(nf_model_score_rank, static_cast<const nf_model *>(m.get()), log_prob.raw(), &out);
+  return detail::done(e, std::move(rank));
 }
 
 // Mini-batches of rows that the caller keeps alive. Batch k is a pure function of the options, of scope "batches", and k.
@@ -74,6 +126,8 @@ class Batches : public detail::Handle<nf_batches, nf_batches_free> {
     const Error e = detail::invoke(nf_batches_get, get(), step, &b);
     return detail::done(e, Batch(b));
   }
+  // Which row of the data row `index` of the last batch is, from 0.
+  int64_t row(int64_t index) const noexcept { return nf_batches_row(get(), index); }
   // For nf_train_run; borrows this object.
   Returned<nf_source> source() {
     nf_source s = NF_SOURCE_INIT;

@@ -1,13 +1,9 @@
-// See columns.h. Reads the first row here because nf::Table parses the numbers too and fails on text columns that
-// are not selected; it is then given the indices of the columns found here.
+// See columns.h.
 #include "src/cli/common/columns.h"
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/text.h"
@@ -22,54 +18,30 @@ std::vector<std::string> names_in(const nf::Model& model, const char* key) {
   return names;
 }
 
-std::string trimmed(const std::string& s) {
-  const size_t from = s.find_first_not_of(" \t\r");
-  return from == std::string::npos ? std::string() : s.substr(from, s.find_last_not_of(" \t\r") - from + 1);
+std::string some(const std::vector<std::string>& names) {
+  const std::vector<std::string> first(names.begin(),
+                                       names.begin() + std::min<int64_t>(8, static_cast<int64_t>(names.size())));
+  return join(first, ", ") + (names.size() > 8 ? text(" and %zu more", names.size() - 8) : std::string());
 }
 
-// Returns the first row that is not blank, including quoted newlines.
-std::string first_row(std::istream& in) {
-  std::string row, line;
-  while (std::getline(in, line)) {
-    if (row.empty() && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    row += row.empty() ? line : "\n" + line;
-    if (std::count(row.begin(), row.end(), '"') % 2 == 0 && !trimmed(row).empty()) return row;
-  }
-  return row;
+std::string listed(const std::vector<int64_t>& indices) {
+  std::string out;
+  for (const int64_t i : indices) out += (out.empty() ? "" : ",") + std::to_string(i);
+  return out;
 }
 
-char separator_of(const std::string& row) {
-  bool quoted = false, semicolon = false;
-  for (const char c : row) {
-    quoted ^= c == '"';
-    if (!quoted && c == '\t') return c;
-    semicolon |= !quoted && c == ';';
-  }
-  return semicolon ? ';' : ',';
-}
-
-std::vector<std::string> cells_of(const std::string& row, char separator) {
-  std::vector<std::string> cells;
-  for (size_t at = 0, end = 0; end < row.size() + 1; at = end + 1) {
-    bool quoted = false;
-    for (end = at; end < row.size() && (quoted || row[end] != separator); ++end) quoted ^= row[end] == '"';
-    std::string cell = trimmed(row.substr(at, end - at));
-    if (cell.size() > 1 && cell.front() == '"' && cell.back() == '"') {
-      cell = cell.substr(1, cell.size() - 2);
-      for (size_t i = 0; (i = cell.find("\"\"", i)) != std::string::npos; ++i) cell.erase(i, 1);
-    }
-    cells.push_back(cell);
-    if (end == row.size()) break;
-  }
-  return cells;
-}
-
-bool is_name(const std::string& cell) {
-  for (const std::string_view mark : {"", "?", "NA", "N/A", "n/a", "null", "NULL", "None", "none", "-"})
-    if (cell == mark) return false;
-  double ignored = 0;
-  const char* from = cell.data() + (cell[0] == '+');
-  return std::from_chars(from, cell.data() + cell.size(), ignored).ptr != cell.data() + cell.size();
+// Returns the index of the column of that name, the only one.
+int64_t find_name(const std::string& path, const TableFacts& file, const std::string& name,
+                  const std::vector<std::string>& names) {
+  const auto count = std::count(file.names.begin(), file.names.end(), name);
+  if (count == 1) return std::find(file.names.begin(), file.names.end(), name) - file.names.begin();
+  std::vector<std::string> others = file.names;  // names that the model does not use
+  std::erase_if(others, [&](const std::string& h) { return std::find(names.begin(), names.end(), h) != names.end(); });
+  const std::string near = count ? "" : nearest(name, others);
+  throw Failure(shown_path(path) + (count ? " has more than one column '" : " has no column '") + name +
+                    "', which the model was trained on",
+                (near.empty() ? std::string() : "did you mean '" + near + "'? ") + "the file has: " + some(file.names) +
+                    "; the model has: " + some(names) + "; rename the columns of the file");
 }
 }  // namespace
 
@@ -85,40 +57,66 @@ void set_column_names(nf::Model& model, const ColumnNames& names) {
   set("context_columns", names.context);
 }
 
-std::vector<std::string> header_of(const std::string& path, const Settings& settings) {
-  std::error_code ignored;
-  const std::string header = settings.get("table.header", "");
-  // A pipe cannot be read twice.
-  if (header == "absent" || !std::filesystem::is_regular_file(path, ignored)) return {};
-  std::ifstream in(path, std::ios::binary);
-  if (in.peek() == 0x93) return {};  // .npy
-  const std::string row = first_row(in), separator = settings.get("table.separator", "");
-  const std::vector<std::string> cells = cells_of(row, separator.empty() ? separator_of(row) : separator[0]);
-  if (header != "present" && std::none_of(cells.begin(), cells.end(), is_name)) return {};
-  return cells;
+std::vector<ColumnWord> split_columns(const std::string& list) {
+  std::vector<ColumnWord> words;
+  ColumnWord now;
+  bool inside = false;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const char c = list[i];
+    if (c == '"' && inside && i + 1 < list.size() && list[i + 1] == '"') {
+      now.text += c;
+      ++i;
+    } else if (c == '"') {
+      inside = !inside;
+      now.quoted = true;
+    } else if (c == ',' && !inside) {
+      words.push_back(std::move(now));
+      now = {};
+    } else if (inside || (c != ' ' || !now.text.empty())) {
+      if (inside || !now.quoted) now.text += c;
+    }
+  }
+  if (!list.empty()) words.push_back(std::move(now));
+  for (ColumnWord& w : words)
+    while (!w.quoted && w.text.ends_with(' ')) w.text.pop_back();
+  return words;
 }
 
-std::string find_columns(const std::string& path, const Settings& settings, const std::vector<std::string>& names) {
-  if (names.empty() || settings.has("table.columns")) return {};
-  const std::vector<std::string> header = header_of(path, settings);
-  if (header.empty()) return {};
-  std::string columns;
-  for (const std::string& name : names) {
-    const auto count = std::count(header.begin(), header.end(), name);
-    if (count != 1) {
-      std::vector<std::string> others = header;  // names that the model does not use
-      std::erase_if(others,
-                    [&](const std::string& h) { return std::find(names.begin(), names.end(), h) != names.end(); });
-      const std::string near = count ? "" : nearest(name, others);
-      throw Failure(path + (count ? " has more than one column '" : " has no column '") + name +
-                        "', which the model was trained on",
-                    (near.empty() ? std::string() : "did you mean '" + near + "'? ") +
-                        "the file has: " + join(header, ", ") + "; select columns with --columns");
-    }
-    columns +=
-        (columns.empty() ? "" : ",") + std::to_string(std::find(header.begin(), header.end(), name) - header.begin());
+int64_t index_of(const ColumnWord& word, const TableFacts& file) {
+  int64_t index = -1;
+  const char* end = word.text.data() + word.text.size();
+  const auto [stop, error] = std::from_chars(word.text.data(), end, index);
+  if (!word.quoted && error == std::errc() && stop == end && index >= 0 && index < file.columns) return index;
+  const auto at = std::find(file.names.begin(), file.names.end(), word.text);
+  return at == file.names.end() || std::count(at, file.names.end(), word.text) > 1 ? -1 : at - file.names.begin();
+}
+
+std::string match_columns(const std::string& path, const TableFacts& file, const std::vector<std::string>& names,
+                          const std::string& given, const char* flag) {
+  if (names.empty() || file.names.empty()) return given;
+  std::vector<int64_t> indices;
+  if (given.empty()) {
+    for (const std::string& name : names) indices.push_back(find_name(path, file, name, names));
+    return listed(indices);
   }
-  return columns;
+  std::vector<std::string> picked;
+  for (const ColumnWord& word : split_columns(given)) {
+    const int64_t index = index_of(word, file);
+    if (index < 0) return given;  // nf::Table says what is wrong with it
+    picked.push_back(file.names[static_cast<size_t>(index)]);
+    indices.push_back(index);
+  }
+  if (picked.size() != names.size()) return given;  // check_data says so
+  std::vector<int64_t> ordered;
+  for (const std::string& name : names) {
+    const auto at = std::find(picked.begin(), picked.end(), name);
+    if (at == picked.end())
+      throw Failure(std::string(flag) + " picks " + some(picked) + " of " + shown_path(path) +
+                        ", but the model was trained on " + some(names),
+                    "columns are matched by name: drop " + std::string(flag) + ", or rename the columns of the file");
+    ordered.push_back(indices[static_cast<size_t>(at - picked.begin())]);
+  }
+  return listed(ordered);
 }
 
 }  // namespace cli

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "src/cli/common/input.h"
 #include "src/cli/common/settings.h"
 
 namespace cli {
@@ -16,11 +17,20 @@ struct ColumnNames {
 ColumnNames column_names(const nf::Model& model);
 void set_column_names(nf::Model& model, const ColumnNames& names);
 
-// Returns the first row of a CSV file if it holds names; empty for other files, or if it holds numbers.
-std::vector<std::string> header_of(const std::string& path, const Settings& settings);
+// Splits a list of columns at its commas; a word in double quotes may have any characters.
+struct ColumnWord {
+  std::string text;
+  bool quoted = false;
+};
+std::vector<ColumnWord> split_columns(const std::string& list);
 
-// Returns the columns of `path` with these names, in the form of option "table.columns"; "" (all columns) if the
-// file or the model has no names. Failure if the file has names, but not these.
-std::string find_columns(const std::string& path, const Settings& settings, const std::vector<std::string>& names);
+// Returns the index of a column of a file, or -1.
+int64_t index_of(const ColumnWord& word, const TableFacts& file);
+
+// Returns the columns of `path` that a model of columns `names` reads, in its order, in the form of option
+// "table.columns"; "" for all. `given` lists the columns that the user wants, or is empty. If the file and the model have
+// names, they decide: Failure if the file does not have them, or if `given` picks others. Without names, `given` does.
+std::string match_columns(const std::string& path, const TableFacts& file, const std::vector<std::string>& names,
+                          const std::string& given, const char* flag);
 
 }  // namespace cli

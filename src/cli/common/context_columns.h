@@ -1,18 +1,17 @@
 // Data and context from one file: finds the columns left for data, and checks that no column is both.
 #pragma once
-#include <nf/nf.hpp>
 #include <string>
 
-#include "src/cli/common/settings.h"
+#include "src/cli/common/columns.h"
 
 namespace cli {
 
-// Returns all columns of `path` except those in the list `taken`, in the form of option "table.columns".
-std::string other_columns(const nf::Runtime& runtime, const std::string& path, const Settings& settings,
-                          const std::string& taken);
+// Returns all columns of the file except those in the lists `taken` and `id`, in the form of option "table.columns".
+std::string other_columns(const std::string& path, const TableFacts& file, const std::string& taken,
+                          const std::string& id);
 
-// Failure if both lists select the same column of `path`.
-void check_disjoint(const std::string& path, const Settings& settings, const std::string& data,
+// Failure if both lists select the same column of the file.
+void check_disjoint(const std::string& path, const TableFacts& file, const std::string& data,
                     const std::string& context);
 
 }  // namespace cli

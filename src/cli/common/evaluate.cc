@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "src/cli/common/context_columns.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/common/file_kind.h"
+#include "src/cli/common/input.h"
 #include "src/cli/common/text.h"
 
 namespace cli {
@@ -71,25 +73,85 @@ std::string mean_and_errors(const Summary& s) {
   return std::isnan(s.two_errors) ? text("%.4f", s.mean) : text("%.4f +- %.4f", s.mean, s.two_errors);
 }
 
+namespace {
+// Options for a file whose rows another file selects, or whose missing values are dropped later.
+Settings all_rows(const Settings& settings, bool other_file, bool keep) {
+  Settings mine = settings;
+  for (const char* key : {"table.where", "table.id", "table.array"})
+    if (other_file) mine.drop(key);
+  if (keep) mine.set("table.missing", "keep");
+  return mine;
+}
+
+Settings with_header(Settings settings, const TableFacts& file) {
+  if (file.format == "csv") settings.set("table.header", file.header ? "present" : "absent");
+  return settings;
+}
+
+bool finite(const Rows& rows, int64_t r) {
+  for (int64_t c = 0; c < rows.cols(); ++c)
+    if (!std::isfinite(rows.at(r, c))) return false;
+  return true;
+}
+
+// Leaves out the rows of the data, and of its context, where either has a missing value.
+void drop_missing(Data& d) {
+  const int64_t n = d.x.count();
+  const bool shared = d.context.count() == 1;
+  if (!shared && d.context.count() != n) return;  // check_data says so
+  if (shared && !finite(d.context, 0)) throw Failure(d.context.place(0) + ", the only context, has missing values");
+  std::vector<int64_t> complete;
+  std::string first;
+  for (int64_t r = 0; r < n; ++r) {
+    if (finite(d.x, r) && (shared || finite(d.context, r)))
+      complete.push_back(r);
+    else if (first.empty())
+      first = (finite(d.x, r) ? d.context : d.x).place(r);
+  }
+  if (first.empty()) return;
+  std::fprintf(stderr, "nf: warning: left out %s of %s with missing values, the first in %s\n",
+               grouped(n - static_cast<int64_t>(complete.size())).c_str(), counted(n, "row").c_str(), first.c_str());
+  if (complete.empty()) throw Failure(d.x.path() + " has no row without missing values");
+  d.x = d.x.pick(complete);
+  if (!shared) d.context = d.context.pick(complete);
+}
+}  // namespace
+
 Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                   const ColumnNames& names) {
   const bool apart = !paths.context.empty();
   const std::string& file = apart ? paths.context : paths.data;
-  std::string columns = paths.context_columns;
-  if (columns.empty() && !file.empty()) columns = find_columns(file, settings, names.context);
-  return apart || (!columns.empty() && !file.empty()) ? Rows::open(runtime, file, settings, dtype, columns) : Rows();
+  if (file.empty() || (!apart && paths.context_columns.empty() && names.context.empty())) return {};
+  const TableFacts facts = describe_file(runtime, file, settings, names.context);
+  const std::string columns = match_columns(file, facts, names.context, paths.context_columns, "--context-columns");
+  return apart || !columns.empty() ? Rows::open(runtime, file, with_header(settings, facts), dtype, columns) : Rows();
+}
+
+Rows open_rows(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
+               const ColumnNames& names) {
+  const TableFacts facts = describe_file(runtime, paths.data, settings, names.data);
+  return Rows::open(runtime, paths.data, with_header(settings, facts), dtype,
+                    match_columns(paths.data, facts, names.data, paths.columns, "--columns"));
 }
 
 Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                const ColumnNames& names) {
   Data d;
-  std::string columns = paths.columns.empty() ? find_columns(paths.data, settings, names.data) : paths.columns;
+  const TableFacts facts = describe_file(runtime, paths.data, settings, names.data);
+  std::string columns = match_columns(paths.data, facts, names.data, paths.columns, "--columns");
   if (!paths.context_columns.empty() && paths.context.empty()) {
-    if (columns.empty()) columns = other_columns(runtime, paths.data, settings, paths.context_columns);
-    check_disjoint(paths.data, settings, columns, paths.context_columns);
+    if (columns.empty())
+      columns = other_columns(paths.data, facts, paths.context_columns, settings.get("table.id", ""));
+    check_disjoint(paths.data, facts, columns, paths.context_columns);
   }
-  d.x = Rows::open(runtime, paths.data, settings, dtype, columns);
-  d.context = open_context(runtime, paths, settings, dtype, names);
+  const bool with_context = !paths.context.empty() || !paths.context_columns.empty() || !names.context.empty();
+  const bool drop = with_context && settings.get("table.missing", "") == "drop";
+  const bool apart = !paths.context.empty();
+  const bool selects = apart && !settings.get("table.where", "").empty();
+  d.x = Rows::open(runtime, paths.data, with_header(all_rows(settings, false, drop), facts), dtype, columns);
+  d.context = open_context(runtime, paths, all_rows(settings, apart, drop), dtype, names);
+  if (selects && d.context.count() > 1) d.context = d.context.pick_like(d.x);
+  if (drop && d.context) drop_missing(d);
   return d;
 }
 

@@ -25,8 +25,8 @@ nf::Model load_model(const nf::Runtime& runtime, const std::string& path, const 
 Summary summarize(std::vector<double> values);
 std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
 
-// Opens data and context. Files with a header whose columns the paths do not select are searched for the columns
-// `names`.
+// Opens data and context. Where a file and the model have names of columns, they decide which columns are read, and in
+// which order. Rows that --where or --missing drop leaves out are left out of data and context alike.
 struct DataPaths {
   std::string data, context, columns, context_columns;
 };
@@ -40,6 +40,8 @@ struct Data {
 Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                const ColumnNames& names = {});
 std::vector<double> log_probs(nf::Session& session, Data& data);
+Rows open_rows(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
+               const ColumnNames& names);  // without context
 Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                   const ColumnNames& names);
 // Failure, naming the files and both sizes, if the data or context does not have the columns that the model needs.

@@ -49,6 +49,18 @@ void write_rows(const nf::View& rows, const std::string& path, const std::vector
   print_file(file.path());
 }
 
+void write_text(const std::string& words, const std::string& path) {
+  const bool out = to_stdout(path);
+  const std::string temporary = path + ".tmp";
+  FILE* file = out ? stdout : std::fopen(temporary.c_str(), "wb");
+  const bool written = file && std::fwrite(words.data(), 1, words.size(), file) == words.size();
+  const bool closed = file && !out ? std::fclose(file) == 0 : true;
+  if (written && closed && (out || std::rename(temporary.c_str(), path.c_str()) == 0)) return;
+  const std::string why = std::strerror(errno);
+  if (!out) std::remove(temporary.c_str());
+  throw Failure("cannot write " + (out ? "standard output" : path) + ": " + why);
+}
+
 void check_folder(const std::string& path, const std::string& flag) {
   std::error_code ignored;
   const std::string what = (flag.empty() ? "" : flag + " ") + path;

@@ -12,6 +12,9 @@ bool to_stdout(const std::string& path);
 // All rows, of rank 1 or 2, or 4 for images in a .npy. Without column `names` CSV has no header.
 void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names = {});
 
+// A text file, or standard output.
+void write_text(const std::string& text, const std::string& path);
+
 // Failure if the folder of `path` does not exist or is not writable, to be found before any work; `flag` starts the
 // message.
 void check_folder(const std::string& path, const std::string& flag = {});

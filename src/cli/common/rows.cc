@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "src/cli/common/failure.h"
-#include "src/cli/common/file_kind.h"
+#include "src/cli/common/input.h"
 
 namespace cli {
 
@@ -16,20 +16,30 @@ Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Setti
   mine.set("table.dtype", dtype == NF_F64 ? "float64" : "float32");
   if (!columns.empty()) mine.set("table.columns", columns);
   Rows r;
-  try {
-    r.table_ = nf::Table(runtime, path, mine.options({"table"}));
-  } catch (const nf::Exception&) {
-    const std::string kind = kind_of_file(path);
-    if (kind != "a model" && kind != "JSON") throw;
-    throw Failure(path + " is not a table: it looks like " + kind, "data must be a .npy or CSV file");
-  }
+  r.table_ = open_table(runtime, path, mine);
+  r.path_ = shown_path(path);
   r.view_ = r.table_.view();
   const std::vector<int64_t> shape = r.table_.shape();
   r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
   for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
   if (std::all_of(r.names_.begin(), r.names_.end(), [](const std::string& s) { return s.empty(); })) r.names_.clear();
-  if (r.count() == 0) throw Failure(path + " has no rows");
+  for (int64_t i = 0; i < r.count() && !settings.get("table.id", "").empty(); ++i) r.ids_.push_back(r.table_.row_id(i));
+  if (r.count() == 0)
+    throw Failure(r.path_ + " has no rows" +
+                  (settings.get("table.where", "").empty() ? "" : " with " + settings.get("table.where", "")));
   return r;
+}
+
+int64_t Rows::number(int64_t row) const {
+  if (!numbers_.empty()) return numbers_[static_cast<size_t>(row)];
+  return table_ ? table_.row(row) : row;
+}
+
+std::string Rows::place(int64_t row) const {
+  const int64_t line = !lines_.empty() ? lines_[static_cast<size_t>(row)] : table_ ? table_.line(row) : 0;
+  const std::string where =
+      line ? "line " + std::to_string(line) : "row " + std::to_string(number(row)) + " (counted from 0)";
+  return path_.empty() ? where : where + " of " + path_;
 }
 
 Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
@@ -53,7 +63,34 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
   Rows out = of(values, cols(), view_.dtype());
   out.extents_ = extents_;
   out.names_ = names_;
+  out.path_ = path_;
+  for (const int64_t r : indices) {
+    out.numbers_.push_back(number(r));
+    const int64_t line = !lines_.empty() ? lines_[static_cast<size_t>(r)] : table_ ? table_.line(r) : 0;
+    if (line) out.lines_.push_back(line);
+    if (!ids_.empty()) out.ids_.push_back(id(r));
+  }
   return out;
+}
+
+Rows Rows::pick_like(const Rows& other) const {
+  std::vector<int64_t> which;
+  int64_t at = 0;
+  for (int64_t r = 0; r < other.count(); ++r) {
+    while (at < count() && number(at) < other.number(r)) ++at;
+    if (at == count() || number(at) != other.number(r))
+      throw Failure(path_ + " has no row for " + other.place(r), "give one row for each row of " + other.path());
+    which.push_back(at);
+  }
+  return pick(which);
+}
+
+std::string with_place(std::string message, int64_t n, const Rows& rows, int64_t row) {
+  const std::string number = "row " + std::to_string(n);
+  for (const std::string& said : {number + " of x", number})
+    if (const size_t at = message.find(said); row >= 0 && at != std::string::npos)
+      return message.replace(at, said.size(), rows.place(row));
+  return message;
 }
 
 std::vector<std::pair<int64_t, int64_t>> Rows::runs() const {

@@ -23,6 +23,8 @@ class Rows {
                    const std::string& columns = {});
   static Rows of(const std::vector<double>& values, int64_t cols, nf_dtype dtype);  // row-major
   Rows pick(std::span<const int64_t> indices) const;
+  // Of a whole file: the rows that `other` has of its own, by their number in the file. Failure if one is missing.
+  Rows pick_like(const Rows& other) const;
 
   explicit operator bool() const { return !view_.none(); }
   int64_t count() const { return view_.none() ? 0 : view_.rows(); }
@@ -31,6 +33,11 @@ class Rows {
   const std::vector<int64_t>& extents() const { return extents_; }
   bool mapped() const { return table_.is_mapped(); }  // used in place in a file, possibly larger than memory
   const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
+  // Names a row for messages: "line 125 of x.csv", or "row 123 (counted from 0) of x.npy".
+  std::string place(int64_t row) const;
+  int64_t number(int64_t row) const;                                                   // of a row in its file, from 0
+  const std::string& id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }  // with option "table.id"
+  const std::string& path() const { return path_; }
   const nf::View& view() const { return view_; }
   double at(int64_t row, int64_t column) const { return view_.at(row, column); }
   // For a mapped file, these sample 64 runs of 1,024 rows.
@@ -46,6 +53,13 @@ class Rows {
   nf::View view_;
   std::vector<int64_t> extents_;
   std::vector<std::string> names_;
+  std::string path_;
+  std::vector<int64_t> numbers_, lines_;  // of picked rows; lines_ is empty if the file has none
+  std::vector<std::string> ids_;
 };
+
+// Returns a message of the library in which "row N", or "row N of x", is replaced by the place of `row` in its file.
+// Without a row, -1, the message stays.
+std::string with_place(std::string message, int64_t n, const Rows& rows, int64_t row);
 
 }  // namespace cli

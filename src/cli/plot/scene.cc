@@ -46,9 +46,7 @@ Scene::Scene(const PlotArgs& args, const std::string& model, const std::string& 
                   : of_rows               ? "--context FILE, or --context-columns of the data"
                                           : "--context FILE with a single row");
   if (!data.empty()) {
-    const std::string columns =
-        args.data_columns.empty() ? find_columns(data, *args.settings, names.data) : args.data_columns;
-    const Rows rows = Rows::open(runtime_, data, *args.settings, NF_F64, columns);
+    const Rows rows = open_rows(runtime_, {data, {}, args.data_columns, {}}, *args.settings, NF_F64, names);
     if (rows.cols() != info_.event_size)
       throw Failure(data + " has " + counted(rows.cols(), "column") + ", but the model's event has " +
                         std::to_string(info_.event_size),

@@ -1,8 +1,10 @@
 // nf sample: draws rows from a model. Sample i of a seed is the same however many are drawn.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "src/cli/common/bounds.h"
+#include "src/cli/common/column_kinds.h"
 #include "src/cli/common/commands.h"
 #include "src/cli/common/evaluate.h"
 #include "src/cli/common/failure.h"
@@ -18,6 +20,7 @@ struct SampleArgs {
   DataPaths paths;
   int64_t count = -1;
   uint64_t seed = 0, first = 0;
+  bool raw = false;
   std::shared_ptr<Settings> settings;
 };
 
@@ -38,10 +41,20 @@ nf::View rows_of(const nf::ModelInfo& info, const T* x, int64_t n, const std::st
   return {x, n, info.event_size};
 }
 
+// Rounds the columns that held integers in training.
+template <class T>
+void round_integers(T* x, int64_t rows, const std::vector<bool>& integers) {
+  const auto cols = static_cast<int64_t>(integers.size());
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c)
+      if (integers[static_cast<size_t>(c)]) x[r * cols + c] = std::nearbyint(x[r * cols + c]) + T{0};  // no -0
+}
+
 // Draws and writes the rows: chunk by chunk to standard output, all at once to a file.
 template <class T>
 void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& context,
-          const std::vector<std::string>& names, const nf::ModelInfo& info, std::vector<double>& densities) {
+          const std::vector<std::string>& names, const std::vector<bool>& integers, const nf::ModelInfo& info,
+          std::vector<double>& densities) {
   const int64_t cols = info.event_size;
   const int64_t chunk = to_stdout(a.output) ? std::max<int64_t>(1, std::min(n, kChunkNumbers / cols)) : n;
   std::vector<T> x(static_cast<size_t>(chunk * cols));
@@ -52,6 +65,7 @@ void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& cont
     const nf::Out out(x.data(), rows, cols);
     session.sample_into(out, {a.seed, a.first + static_cast<uint64_t>(from)}, ctx,
                         densities.empty() ? nf::Out() : nf::Out(densities).slice(from, rows));
+    round_integers(x.data(), rows, integers);
     write_rows(rows_of(info, x.data(), rows, a.output), a.output, from == 0 ? names : std::vector<std::string>());
     from += rows;
   } while (from < n);
@@ -74,10 +88,13 @@ int sample(const SampleArgs& a) {
   nf::Session session(model, a.settings->options({"session"}));
   const int64_t n = count_of(a, context);
   std::vector<double> densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
+  std::vector<bool> integers = integer_columns(model);
+  // The densities are those of the rows as drawn.
+  if (a.raw || !a.log_prob.empty() || integers.size() != static_cast<size_t>(info.event_size)) integers.clear();
   if (info.dtype == NF_F64)
-    draw<double>(a, session, n, context, names.data, info, densities);
+    draw<double>(a, session, n, context, names.data, integers, info, densities);
   else
-    draw<float>(a, session, n, context, names.data, info, densities);
+    draw<float>(a, session, n, context, names.data, integers, info, densities);
   if (!a.log_prob.empty()) write_rows(densities, a.log_prob, {"log_prob"});
   return kOk;
 }
@@ -99,7 +116,11 @@ void add_sample(CLI::App& app, Action& action) {
   cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");
-  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  cmd->add_flag(
+      "--raw", a->raw,
+      "do not round columns that held integers in training (implied by --log-prob, which is of rows as drawn)");
+  a->settings =
+      Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed", "id", "where"});
   cmd->footer(
       "Sample i of a seed is always the same row, so -n 10 --first 5 continues -n 5.\n\n"
       "Examples:\n"

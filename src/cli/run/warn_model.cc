@@ -107,7 +107,7 @@ bool base_is_box(const nf::Model& model) { return base_of(Json::parse(model.spec
 
 std::string nonfinite_advice(const nf::Model& model, const std::string& message) {
   if (message.find("holds NaN or infinity") != std::string::npos)
-    return "remove the rows with missing values from the data, or fill them in";
+    return "--missing drop leaves such rows out; or fill them in";
   if (message.find(kAtBase) == std::string::npos || !base_is_box(model))
     return "try a lower --lr, --clip-norm 5, or --standardize";
   const Json base = Json::parse(model.spec())["base"];

@@ -11,6 +11,7 @@
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
 #include "src/cli/train/run.h"
+#include "src/cli/train/scores.h"
 
 namespace cli {
 namespace {
@@ -110,6 +111,7 @@ std::unique_ptr<Summary> finish(const TrainArgs& a, TrainPlan& plan, const RunSt
     nf::Session session(best, a.settings->options({"session"}));
     test = std::make_unique<Summary>(summarize(log_probs(session, plan.test)));
   }
+  keep_scores(a, plan, state, best);
   best.set_note("training", summary_of(state, test.get()).dump());
   best.save(a.output);
   return test;
@@ -164,7 +166,7 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   const auto file = [&](const char* flag, std::string& to, const char* help) {
     return cmd.add_option(flag, to, help)->type_name("FILE")->group(group);
   };
-  file("--data", a.train.data, "training rows, .npy or .csv")->required();
+  file("--data", a.train.data, "training rows: .npy, .npz or CSV, also .gz; - for standard input")->required();
   file("--valid", a.valid.data, "validation rows, which select the best model (a tenth of --data)");
   file("--test", a.test.data, "test rows, used only for the final log-likelihood");
   file("--context-data,--context", a.train.context, "context of --data for conditional models, with as many rows");

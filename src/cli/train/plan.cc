@@ -13,6 +13,7 @@
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
 #include "src/cli/train/split.h"
+#include "src/cli/train/warn_data.h"
 
 namespace cli {
 namespace {
@@ -84,6 +85,7 @@ void open_all(TrainArgs& args, TrainPlan& plan, nf_dtype dtype) {
     p->context_columns = args.train.context_columns;
   }
   plan.train = open_data(plan.runtime, args.train, *args.settings, dtype);
+  check_names(plan.train, args.train.data);
   const ColumnNames names{plan.train.x.names(), plan.train.context.names()};
   if (!args.valid.data.empty()) plan.valid = open_data(plan.runtime, args.valid, *args.settings, dtype, names);
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime, args.test, *args.settings, dtype, names);
@@ -208,6 +210,7 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
     warn_of_columns(plan.train.x, is_standardized(spec) || base_is_box(plan.model));
     warn_of_model(plan.model);
   }
+  examine_columns(plan.train.x, plan.model, args.quiet);
   split_rows(args, plan);
   if (args.patience && !plan.valid)
     throw Failure("--patience needs validation rows, but there are none", "give --valid FILE or a --holdout above 0",

@@ -61,7 +61,8 @@ class TrainLoop : public RunLoop {
     } catch (const nf::Exception& e) {
       if (e.status() != NF_ERR_NUMERIC) throw;
       const std::string domain = state().step == 0 ? domain_advice(e.what(), plan_.model.spec()) : std::string();
-      throw Failure(e.what(),  // the message names the step
+      const int64_t row = e.row() < 0 ? -1 : batches_.row(e.row());
+      throw Failure(with_place(e.what(), e.row(), plan_.train.x, row),  // the message names the step
                     (domain.empty() ? nonfinite_advice(plan_.model, e.what()) : domain) +
                         (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
     }

@@ -106,8 +106,9 @@ def bad_specs():
     bad_train(spec='{}', says='layers')
     bad_train(spec=SPEC.replace('[16]', '[0]'), says='hidden')
     write_npy('bad.npy', [[1.0, float('nan')]] + rows_of(299))
-    bad_train('--quiet', '--batch', 300, '--order', 'sequential', '--holdout', 0, data='bad.npy',
-              says='row 0 of x holds NaN or infinity (1 such row); step 1 was not applied', hint='missing values')
+    bad_train('--quiet', data='bad.npy', says="'bad.npy': row 0, column 1 (both counted from 0) is NaN", hint='--missing drop')
+    bad_train('--quiet', '--batch', 300, '--order', 'sequential', '--holdout', 0, '--missing', 'keep', data='bad.npy',
+              says='row 0 (counted from 0) of bad.npy holds NaN or infinity (1 such row); step 1 was not applied', hint='--missing drop')
 
 
 @case

@@ -66,7 +66,7 @@ TEST(Csv, Header) {
   EXPECT_EQ(p.names, (std::vector<std::string>{"age", "height, \"cm\"\nx"}));
   EXPECT_EQ(p.values, (std::vector<double>{1, 2}));
   EXPECT_EQ(read(",a\n1,2\n").names, (std::vector<std::string>{"", "a"})) << "an index column without a name";
-  EXPECT_TRUE(read("1,nan\n", {.allow_nonfinite = true}).names.empty()) << "nan is data";
+  EXPECT_TRUE(read("1,nan\n", {.missing = Missing::keep}).names.empty()) << "nan is data";
   EXPECT_EQ(read("1,2\n3,4\n", {.header = Header::present}).names, (std::vector<std::string>{"1", "2"}));
   p = read("a,b\n");
   EXPECT_EQ(p.rows, 0);
@@ -89,7 +89,7 @@ TEST(Csv, BadValuesNameTheirPlace) {
   expect_bad("1\n-inf\n", "'-inf' is not finite");
   expect_bad("1\n\x01\n", "'\\x01' is not a number");
   expect_bad(std::string_view("1\n2\0\n", 5), "'2\\x00'");
-  EXPECT_EQ(read("1\n-inf\n", {.allow_nonfinite = true}).values[1], -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(read("1\n-inf\n", {.missing = Missing::keep}).values[1], -std::numeric_limits<double>::infinity());
   expect_error(Code::format, "float32", [] { read_csv<float>(system_allocator(), "1\n1e39\n", {}, "f.csv"); });
 }
 
@@ -159,7 +159,7 @@ void round_trip(const std::vector<T>& v, int64_t cols, const std::vector<std::st
   CsvOptions o;
   o.header = names.empty() ? Header::absent : Header::present;
   o.separator = separator;
-  o.allow_nonfinite = true;
+  o.missing = Missing::keep;
   const CsvMatrix m = read_csv<T>(system_allocator(), text_of(sink.bytes()), o, "f");
   EXPECT_EQ(m.names, names);
   ASSERT_EQ(m.rows, rows);

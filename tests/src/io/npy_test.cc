@@ -1,6 +1,7 @@
 // .npy: every dtype, byte order and element order; every malformed header; the writer.
 #include "src/io/npy.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "tests/src/io/io_test_util.h"
@@ -72,6 +73,19 @@ TEST(Npy, EveryType) {
   EXPECT_EQ(load<float>(npy(dict("|b1", "(3,)"), std::string("\0\1\2", 3))), (std::vector<float>{0, 1, 1}));
 }
 
+TEST(Npy, HalfPrecision) {
+  const std::vector<uint16_t> bits{0x3C00, 0xC000, 0x0001, 0x83FF, 0x7BFF, 0x7C00, 0xFC00, 0x8000, 0x3555, 0x0400};
+  const std::vector<double> want{1, -2, 0x1p-24, -0x3FFp-24, 65504, INFINITY, -INFINITY, -0.0, 0x1.554p-2, 0x1p-14};
+  for (const bool big : {false, true}) {
+    EXPECT_EQ(load<double>(npy(dict(big ? ">f2" : "<f2", "(10,)"), raw(bits, big))), want);
+    EXPECT_EQ(load<float>(npy(dict(big ? ">f2" : "<f2", "(10,)"), raw(bits, big))),
+              std::vector<float>(want.begin(), want.end()));
+  }
+  const double nan = load<double>(npy(dict("<f2", "(1,)"), raw<uint16_t>({0x7E01})))[0];
+  EXPECT_TRUE(std::isnan(nan));
+  EXPECT_TRUE(std::signbit(load<double>(npy(dict("<f2", "(1,)"), raw<uint16_t>({0x8000})))[0]));
+}
+
 TEST(Npy, Versions) {
   for (const int v : {1, 2, 3})
     EXPECT_EQ(load<float>(npy(dict("<f4", "(2,)"), raw<float>({1, 2}), v)), (std::vector<float>{1, 2}));
@@ -129,7 +143,7 @@ TEST(Npy, UnsupportedContentsSayWhatToDo) {
   bad(dict("|O", "(1,)"), "pickled");
   bad("{'descr': [('a', '<f4'), ('b', '<i4')], 'fortran_order': False, 'shape': (1,), }", "structured");
   bad("{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,), }", "structured");
-  for (const char* t : {"<U5", "|S3", "<f2", "<c16", "<M8[ns]", "|V8", "<f16", "", "<", "<i3", "|b4", "<i"})
+  for (const char* t : {"<U5", "|S3", "<f1", "<c16", "<M8[ns]", "|V8", "<f16", "", "<", "<i3", "|b4", "<i"})
     bad(dict(t, "(1,)"), "astype");
   bad(dict("<f4", "(1, 1, 1, 1, 1)"), "more than 4 dimensions");
 }

@@ -125,7 +125,9 @@ TEST(Table, ErrorsNameTheFile) {
   bad("a.npy", "\x93NUMPY", "truncated");
   bad("a.csv", "1,2\n3,x\n", "line 2, column 2: 'x'");
   bad("a.csv", "", "empty");
-  bad("a.csv.gz", "\x1F\x8B\x08", "gzip");
+  bad("a.csv.gz", "\x1F\x8B\x08", "the .gz file is truncated");
+  bad("a.gz", "1,2\n", "not a .gz file");
+  bad("a.npz", "1,2\n", "not a .npz file");
   bad("a.npz", "PK\x03\x04", "zip");
   bad("a.h5", "\x89HDF\r\n", "HDF5");
   bad("a.parquet", "PAR1", "Parquet");

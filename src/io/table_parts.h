@@ -1,0 +1,22 @@
+// The parts of table.cc that stand in files of their own; see there.
+#pragma once
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "src/io/npy.h"
+#include "src/io/table.h"
+
+namespace libnf {
+
+// Reads an array into `t`; t->dtype is set.
+void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
+                    const char* source, Table* t);
+
+// Uses the rows of a .npy in place. Returns false if the file must be read into memory instead.
+bool map_table(const char* path, const TableOptions& options, const std::string& source, Table* t);
+
+// Indices of selected columns; empty for all.
+std::vector<int64_t> npy_columns(std::span<const ColumnRef> columns, int64_t width, const char* source);
+
+}  // namespace libnf
