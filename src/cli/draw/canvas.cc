@@ -15,9 +15,9 @@
 
 namespace cli {
 namespace {
-constexpr int kMost = 32767;     // pixels, cairo's limit
-constexpr double kFar = 1000;    // pixels from the picture, where a stroke may be cut without a trace
-constexpr double kCurve = 0.03;  // pixels between a curve and the polygon drawn for it
+constexpr int kMost = 32767;    // pixels, cairo's limit
+constexpr double kFar = 1000;   // pixels from the picture, where a stroke may be cut without a trace
+constexpr double kCurve = 0.1;  // pixels between a curve and the polygon drawn for it
 
 bool finite(Spot s) { return std::isfinite(s.x) && std::isfinite(s.y); }
 

@@ -79,8 +79,9 @@ class Scorer {
   nf::Session session_;
 };
 
+// NaN counts too: such a row has no likelihood.
 int64_t below(const std::vector<double>& scores, double threshold) {
-  return std::count_if(scores.begin(), scores.end(), [&](double v) { return v < threshold; });
+  return std::count_if(scores.begin(), scores.end(), [&](double v) { return !(v >= threshold); });
 }
 
 // "37 of 5,000 rows (0.74 %)"
@@ -138,7 +139,8 @@ int plot_scores(const PlotArgs& a) {
   if (marked) entries.push_back({"threshold " + rounded(threshold, resolution), kInk});
 
   const auto rows = static_cast<int64_t>(scores.rows.size());
-  const int64_t low_rows = below(scores.rows, x.low), outside = outside_of(scores.rows, x),
+  const int64_t low_rows = std::count_if(scores.rows.begin(), scores.rows.end(), [&](double v) { return v < x.low; }),
+                outside = outside_of(scores.rows, x),
                 impossible =
                     std::count(scores.rows.begin(), scores.rows.end(), -std::numeric_limits<double>::infinity()),
                 undefined =
@@ -156,7 +158,7 @@ int plot_scores(const PlotArgs& a) {
   save(canvas, a.output);
 
   if (marked)
-    std::printf("threshold  %s nats; below it %s\n", plain_number(threshold).c_str(),
+    std::printf("threshold  %.7g nats; below it %s\n", threshold,
                 share_of(below(scores.rows, threshold), rows).c_str());
   if (outside) {
     std::string parts;

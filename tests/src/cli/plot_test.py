@@ -76,6 +76,8 @@ def flow_is_an_animation():
         data = f.read()
     assert data[:6] == b'GIF89a' and data[-1:] == b';' and b'NETSCAPE2.0' in data
     assert 20 < data.count(b'\x21\xf9\x04') < 120
+    nf('plot flow m.safetensors --points 60 --size 120 -o again.gif')
+    assert content('again.gif') == data, 'the same animation every time'
     nf('plot flow normal.safetensors --points 60 --size 120 -o f.gif')  # nothing moves
 
 

@@ -261,7 +261,8 @@ def help_and_version_have_two_spellings():
 @case
 def help_fits_120_columns():
     for command in ('', 'train', 'fit-target', 'targets', 'score', 'sample', 'check', 'info', 'parts', 'layers', 'options', 'toy', 'help',
-                    'plot', 'plot density', 'plot samples', 'plot layers', 'plot flow', 'plot curve', 'plot sheet', 'plot target'):
+                    'plot', 'plot density', 'plot samples', 'plot pairs', 'plot scores', 'plot layers', 'plot flow', 'plot curve',
+                    'plot sheet', 'plot target'):
         text = nf(f'{command} --help').stdout
         long = [line for line in text.splitlines() if len(line) > 120]
         assert not long, (command, long)

@@ -90,6 +90,9 @@ def odd_tables():
     assert 'of 1 row ' in done.stdout, done.stdout
     write_npy('same.npy', [[0.5, 0.5]] * 50)
     draw('--data', 'same.npy')
+    write_npy('nan.npy', [[0.5, 0.5]] * 9 + [[float('nan'), 0.5]])
+    done, rows, x, y = draw('--data', 'nan.npy', '--threshold', -100)
+    assert 'below it 1 of 10 rows' in done.stdout and '1 of them NaN' in done.stdout, done.stdout
     write_csv('one.csv', [[row[0]] for row in rows_of(300)], ['speed'])
     train(data='one.csv', spec='{"layers": [{"type": "elementwise_affine"}]}', output='one.safetensors')
     draw('--data', 'one.csv', model='one.safetensors')
