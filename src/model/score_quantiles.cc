@@ -26,8 +26,10 @@ const std::vector<double>& levels() {
   return all;
 }
 
-// The value a fraction t of the way from a to b, where a may be -infinity.
-double between(double a, double b, double t) { return t <= 0 || a == b ? a : t >= 1 ? b : a + t * (b - a); }
+// The value a fraction t of the way from a to b. All of the way up from -infinity is -infinity, except its end.
+double between(double a, double b, double t) {
+  return t >= 1 ? b : t <= 0 || a == b || a == kLowest ? a : a + t * (b - a);
+}
 
 std::string hex(uint64_t hash) {
   char text[20];

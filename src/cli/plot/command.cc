@@ -42,6 +42,7 @@ void add_scene(CLI::App& cmd, PlotArgs& a, bool own_contexts) {
   cmd.add_option("--points", a.points, "maximum number of points (" + std::to_string(a.points) + ")")->type_name("N");
   cmd.add_option("--seed", a.seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
   a.settings = Settings::flags(cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  a.settings->set("table.missing", "keep");  // unless given: a picture leaves out points that are not finite
 }
 
 CLI::App* add_picture(CLI::App& plot, Action& action, const char* name, const char* doc, const char* kind, Draw draw,

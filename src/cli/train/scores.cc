@@ -11,8 +11,11 @@ void keep_scores(const TrainArgs& args, const TrainPlan& plan, const RunState& s
   const double read =
       static_cast<double>(state.step) * static_cast<double>(args.settings->integer("batches.batch", 256));
   const auto wanted = std::min(n, static_cast<int64_t>(std::clamp(kPart * read, kLeast, kMost)));
+  // Runs of rows, because the file may be larger than memory: then 64 places are read instead of all pages.
+  const int64_t runs = plan.train.x.mapped() ? std::min<int64_t>(64, wanted) : wanted, run = wanted / runs;
   std::vector<int64_t> which;
-  for (int64_t i = 0; i < wanted; ++i) which.push_back(i * n / wanted);
+  for (int64_t i = 0; i < runs; ++i)
+    for (int64_t k = 0; k < run; ++k) which.push_back(i * n / runs + k);
   const bool own = plan.train.context.count() > 1;
   const Rows x = plan.train.x.pick(which), context = own ? plan.train.context.pick(which) : Rows();
   try {

@@ -116,10 +116,11 @@ def rows_that_are_not_finite_are_found():
     rows = rows_of(300)
     rows[7][1] = math.nan
     write_npy('x.npy', rows)
-    out, checks = report('m.safetensors', '--data', 'x.npy', code=1)
+    harness.fails('check', 'm.safetensors', '--data', 'x.npy', says=('row 7, column 1', 'NaN'), hint='--missing drop')
+    out, checks = report('m.safetensors', '--data', 'x.npy', '--missing', 'keep', code=1)
     assert checks['data']['verdict'] == 'look' and checks['data']['numbers']['nonfinite'] == 1, checks['data']
     assert checks['data -> z -> data']['verdict'] == 'FAIL' and out['verdict'] == 'FAIL'
-    done = nf('check m.safetensors --data x.npy', code=1)
+    done = nf('check m.safetensors --data x.npy --missing keep', code=1)
     assert 'do not rely on this model' in done.stdout, done.stdout
 
 
