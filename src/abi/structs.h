@@ -1,6 +1,7 @@
 // Public structs that grow at the end (R9 of nf.h): the caller's struct may be older or newer than this library's.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -16,6 +17,8 @@ constexpr uint32_t kLargestStruct = 4096;
 // first size in a specialization here.
 template <class T>
 constexpr uint32_t kFirstSize = sizeof(T);
+template <>
+inline constexpr uint32_t kFirstSize<nf_importance_info> = offsetof(nf_importance_info, pareto_k);
 
 // Requires a non-NULL struct whose struct_size a caller can have. Returns that size.
 template <class T>

@@ -132,6 +132,7 @@ struct World {
   nf_fit_info fit_info = NF_FIT_INFO_INIT;
   nf_target_info target_info = NF_TARGET_INFO_INIT;
   nf_importance_info importance = NF_IMPORTANCE_INFO_INIT;
+  nf_coverage_info coverage = NF_COVERAGE_INFO_INIT;
   nf_metropolis_info metropolis = NF_METROPOLIS_INFO_INIT;
   nf_source source{};
   nf_model_info info = NF_MODEL_INFO_INIT;
