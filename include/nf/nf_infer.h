@@ -113,13 +113,14 @@ typedef struct nf_coverage_info {
   double deviation; /* log_z minus that of the samples alone, in standard errors of the difference: above 4, the
                                 samples miss a part of the target, and their log Z is too small                      */
   double forward_kl,
-      forward_kl_error; /* mean(log p - log q) over rows of the target minus log_z: how badly the model fits
+      forward_kl_error;      /* mean(log p - log q) over rows of the target minus log_z: how badly the model fits
                                           where the target is                                                         */
-  double outside; /* share of the rows of the target whose weight is above that of every sample; about 1/samples if the
-                     model covers the target                                                                          */
+  double outside, outside_p; /* share of the rows of the target whose weight is above that of every sample, and the
+                                probability of so many if the weights' tail goes on as the samples show it: below 1e-4,
+                                there is more target out there                                                       */
 } nf_coverage_info;
 #define NF_COVERAGE_INFO_INIT \
-  { NF_SIZEOF(nf_coverage_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { NF_SIZEOF(nf_coverage_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* [any; experimental 0.2] Compares log_weight [n] of nf_importance with target_log_weight [m], log p - log q at rows of the
  * target: nf_target_log_density minus nf_log_prob, in float64. Rows of Markov chains must be thinned until they are nearly
  * independent, otherwise the errors are too small; 1000 rows see a missed part of 1 %. Infinity in target_log_weight is a row

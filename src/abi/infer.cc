@@ -110,6 +110,7 @@ nf_status nf_importance_coverage(const nf_view* log_weight, const nf_view* targe
     out.forward_kl = r.forward_kl;
     out.forward_kl_error = r.forward_kl_error;
     out.outside = r.outside;
+    out.outside_p = r.outside_p;
     write_struct(info, out);
   });
 }

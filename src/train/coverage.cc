@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/model/rows.h"
+#include "src/train/pareto.h"
 
 namespace libnf {
 namespace {
@@ -48,6 +49,16 @@ double root(double near, F&& f) {
   }
 }
 
+// Returns the probability of `count` or more of the rows of the target above the largest weight of the samples, whose
+// share of all is `share`. If the weights have a Pareto tail of shape k, the mass of the target up there is about
+// share/(1 - k) times an exponential variable of mean 1, so the count has a geometric distribution.
+double outside_probability(double count, double rows, double share, double k) {
+  if (count == 0) return 1;
+  const double shape = k > 0 ? std::min(k, 0.9) : 0;  // k is NaN for few samples
+  const double mean = rows * share / (1 - shape);
+  return std::pow(mean / (1 + mean), count);
+}
+
 }  // namespace
 
 CoverageSummary coverage(const View& log_weight, const View& target_log_weight) {
@@ -64,11 +75,14 @@ CoverageSummary coverage(const View& log_weight, const View& target_log_weight) 
   CoverageSummary s;
   s.samples = static_cast<int64_t>(q.size()), s.target_samples = static_cast<int64_t>(p.size());
   const Moments weight = moments(q, [&](double w) { return std::exp(w - high); });
-  const double alone = high + std::log(weight.mean), alone_error = weight.error / weight.mean;
+  const double alone = high + std::log(weight.mean);
   double beyond = 0, infinite = 0;
   for (const double w : p) beyond += w > high, infinite += w == kInfinity;
-  s.outside = beyond / static_cast<double>(p.size());
-  if (infinite == static_cast<double>(p.size())) {  // the proposal has density 0 at all of them
+  const auto rows = static_cast<double>(p.size());
+  s.outside = beyond / rows;
+  s.outside_p = outside_probability(beyond, rows, 1 / (weight.mean * static_cast<double>(q.size())),
+                                    pareto_smooth(system_allocator(), log_weight, {}));
+  if (infinite == rows) {  // the proposal has density 0 at all of them
     s.log_z = s.deviation = s.forward_kl = kInfinity;
     return s;
   }
@@ -90,7 +104,10 @@ CoverageSummary coverage(const View& log_weight, const View& target_log_weight) 
   });
   const Moments a = moments(q, from_target(s.log_z)), b = moments(p, from_proposal(s.log_z));
   s.log_z_error = distance(a.error / a.mean, b.error / b.mean);
-  const double off = s.log_z - alone, error = distance(alone_error, s.log_z_error);
+  // Both estimates have the samples of the proposal in common, so much of their errors cancels.
+  const Moments common =
+      moments(q, [&](double w) { return from_target(s.log_z)(w) / a.mean - std::exp(w - high) / weight.mean; });
+  const double off = s.log_z - alone, error = distance(common.error, b.error / b.mean);
   constexpr double kRounding = 1e-9;  // all weights may be equal
   s.deviation = std::abs(off) < kRounding ? 0 : off / error;
   const Moments kl = moments(p, [&](double w) { return w - s.log_z; });

@@ -10,7 +10,7 @@ namespace libnf {
 
 struct CoverageSummary {
   int64_t samples = 0, target_samples = 0;
-  double log_z = 0, log_z_error = 0, deviation = 0, forward_kl = 0, forward_kl_error = 0, outside = 0;
+  double log_z = 0, log_z_error = 0, deviation = 0, forward_kl = 0, forward_kl_error = 0, outside = 0, outside_p = 1;
 };
 
 // Estimates log Z from the log weights log p~ - log q of samples of the proposal [n] and of rows of the target [m], n, m >=

@@ -176,7 +176,7 @@ AT(nf_importance_info, smoothed_log_z, 88);
 AT(nf_importance_info, smoothed_log_z_error, 96);
 AT(nf_importance_info, smoothed_ess, 104);
 
-SIZE(nf_coverage_info, 72);
+SIZE(nf_coverage_info, 80);
 AT(nf_coverage_info, struct_size, 0);
 AT(nf_coverage_info, reserved, 4);
 AT(nf_coverage_info, samples, 8);
@@ -187,6 +187,7 @@ AT(nf_coverage_info, deviation, 40);
 AT(nf_coverage_info, forward_kl, 48);
 AT(nf_coverage_info, forward_kl_error, 56);
 AT(nf_coverage_info, outside, 64);
+AT(nf_coverage_info, outside_p, 72);
 
 SIZE(nf_metropolis_info, 24);
 AT(nf_metropolis_info, struct_size, 0);

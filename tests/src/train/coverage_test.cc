@@ -54,6 +54,7 @@ TEST(Coverage, AgreesWhereTheProposalCovers) {
       const double kl = std::log(sd) + 0.5 / (sd * sd) - 0.5;
       EXPECT_LT(std::abs(s.forward_kl - kl), 4 * s.forward_kl_error + 1e-7) << sd;
       EXPECT_LE(s.outside, 0.01) << sd;
+      EXPECT_GT(s.outside_p, 1e-4) << sd;
       EXPECT_EQ(s.samples, 20000);
       EXPECT_EQ(s.target_samples, 2000);
     }
@@ -62,15 +63,17 @@ TEST(Coverage, AgreesWhereTheProposalCovers) {
 // The errors must be those of many repetitions.
 TEST(Coverage, StandardErrors) {
   const Scene scene{1.3};
-  double sum = 0, squares = 0, error = 0, z = 0;
+  double sum = 0, squares = 0, error = 0, z = 0, unlikely = 0;
   constexpr int kTimes = 200;
   for (unsigned t = 0; t < kTimes; ++t) {
     const CoverageSummary s = scene.run(1000, 500, t + 10);
     sum += s.log_z, squares += s.log_z * s.log_z, error += s.log_z_error / kTimes, z += s.deviation * s.deviation;
+    unlikely += s.outside_p < 0.01;
   }
   const double sd = std::sqrt((squares - sum * sum / kTimes) / (kTimes - 1));
   EXPECT_NEAR(error / sd, 1, 0.25);
   EXPECT_LT(std::sqrt(z / kTimes), 1.3) << "deviations would be false alarms";
+  EXPECT_LE(unlikely, 10);
 }
 
 TEST(Coverage, SeesWhatTheSamplesMiss) {
@@ -79,6 +82,7 @@ TEST(Coverage, SeesWhatTheSamplesMiss) {
     EXPECT_GT(s.deviation, 4) << far;
     EXPECT_LT(std::abs(s.log_z), 4 * s.log_z_error) << far;
     EXPECT_NEAR(s.outside, far, 0.02) << far;
+    EXPECT_LT(s.outside_p, 1e-4) << far;
     EXPECT_GT(s.forward_kl, 1) << far;
   }
 }
@@ -89,6 +93,7 @@ TEST(Coverage, Edges) {
   EXPECT_NEAR(s.log_z, 2.5, 1e-12);
   EXPECT_EQ(s.deviation, 0);
   EXPECT_EQ(s.outside, 0);
+  EXPECT_EQ(s.outside_p, 1);
   s = coverage(column(q), column(at_zero));
   EXPECT_EQ(s.log_z, kInf);
   EXPECT_EQ(s.deviation, kInf);
