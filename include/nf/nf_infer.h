@@ -28,6 +28,10 @@ typedef int32_t (*nf_target_fn)(void *user, const nf_view *x, const nf_view *ctx
 /* [any; stable 0.1] `user` must outlive the target and every handle that was given the target. */
 NF_API NF_MUST_CHECK nf_status nf_target_create_callback(nf_runtime *rt, int64_t event_size, nf_target_fn fn,
                                                          void *user, nf_target **out, nf_error *err) NF_NOEXCEPT;
+/* [any; experimental 0.2] As nf_target_create_callback, but the callback gets float64 whatever the dtype of the model, and its
+ * log densities stay float64. A float32 log density has 24 bits: near -1e8 it is a multiple of 8. */
+NF_API NF_MUST_CHECK nf_status nf_target_create_callback_f64(nf_runtime *rt, int64_t event_size, nf_target_fn fn,
+                                                             void *user, nf_target **out, nf_error *err) NF_NOEXCEPT;
 typedef struct nf_target_info {
   uint32_t struct_size;
   int32_t builtin;    /* 1: built in, 0: a callback                                          */
@@ -39,7 +43,7 @@ typedef struct nf_target_info {
 /* [shared; stable 0.1] */
 NF_API nf_status nf_target_get_info(const nf_target *t, nf_target_info *info, nf_error *err) NF_NOEXCEPT;
 /* [shared; stable 0.1] Evaluates log_density [n] and gradient [n, event_size] (may be NULL) at x [n, event_size]. ctx is NULL
- * or has n or 1 rows and is passed through to the callback. The target is evaluated in the dtype of x. */
+ * or has n or 1 rows and is passed through to the callback, which gets the dtype of x. Built-in targets compute in float64. */
 NF_API nf_status nf_target_log_density(const nf_target *t, const nf_view *x, const nf_view *ctx,
                                        const nf_out *log_density, const nf_out *gradient, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
@@ -78,6 +82,13 @@ NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view
                                   nf_error *err) NF_NOEXCEPT;
 
 /* ---- importance sampling --------------------------------------------------------------------------------------- */
+/* The weights of samples of the model, w = p/q, say nothing about places where the model has no samples. If it is too narrow
+ * or misses a mode, ess is high, log_z too small, and log_z_error too small as well. Two numbers warn of that:
+ *   pareto_k  how heavy the tail of the weights is (Vehtari et al. 2024). Above 0.5 their variance is infinite, above 1 their
+ *             mean. Above pareto_k_limit = min(1 - 1/log10(samples), 0.7), log_z, ess and nf_importance_mean have errors of
+ *             unknown size, and smoothing does not help: improve the model. It sees a tail that is sampled now and then, not
+ *             a mode that is never sampled.
+ *   nf_importance_coverage  sees both, if there are rows of the target, such as from Markov chains. */
 typedef struct nf_importance_info {
   uint32_t struct_size;
   uint32_t reserved;
@@ -86,14 +97,18 @@ typedef struct nf_importance_info {
   double ess, ess_fraction;            /* effective sample size (sum w)^2 / sum w^2, and its share of samples     */
   double reverse_kl, reverse_kl_error; /* mean(log q - log p) and its standard error; add log_z for the divergence */
   double largest_share;                /* largest w / sum w: near 1, none of these numbers can be trusted         */
+  double pareto_k, pareto_k_limit;     /* see above. pareto_k is 0 if all weights of the tail are equal, infinity if
+                                          fewer than 5 stand out of it, NaN for fewer than 25 samples              */
+  double smoothed_log_z, smoothed_log_z_error, smoothed_ess; /* with the weights of nf_importance_smooth          */
 } nf_importance_info;
 #define NF_IMPORTANCE_INFO_INIT \
-  { NF_SIZEOF(nf_importance_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { NF_SIZEOF(nf_importance_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* [excl; experimental 0.1] Importance sampling with the session's model as the proposal, on samples first_index ..
  * first_index + n - 1 of `seed`, the same as nf_sample's. x [n, event_size] and log_weight [n] = log p - log q are written
- * unless NULL. The summary is computed block by block, so n may be arbitrarily large. ctx has 1 row or is NULL. The bits do
- * not depend on the number of threads. Errors: those of the target, NUMERIC (no weight above 0, or a row that is not
- * finite). */
+ * unless NULL. The summary is computed block by block and keeps only the largest 3 sqrt(n) weights, so n may be arbitrarily
+ * large. log p is float64 whatever the model's dtype. ctx has 1 row or is NULL. The bits do not depend on the number of
+ * threads. Errors: those of the target, NUMERIC (no weight above 0, a row that is not finite, or a callback whose float32 log
+ * density has steps of 0.25 or more: see nf_target_create_callback_f64). */
 NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t seed, uint64_t first_index, int64_t n,
                                const nf_view *ctx, const nf_out *x, const nf_out *log_weight, nf_importance_info *info,
                                nf_error *err) NF_NOEXCEPT;
@@ -102,6 +117,35 @@ NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t 
  * [k]; error may be NULL. Errors: ARGUMENT (n = 0), NUMERIC (a weight or value is not finite, no weight is above 0). */
 NF_API nf_status nf_importance_mean(const nf_view *log_weight, const nf_view *values, const nf_out *mean,
                                     const nf_out *error, nf_error *err) NF_NOEXCEPT;
+/* [any; experimental 0.2] Pareto smoothed importance sampling: replaces the largest 3 sqrt(n) weights, at most a fifth, by
+ * quantiles of the distribution that was fitted to them, which lowers the variance of estimates at the price of a small bias.
+ * Writes smoothed [n] from log_weight [n], which may be the same memory, and *pareto_k; each may be NULL. Nothing is smoothed
+ * where pareto_k is 0 or not finite. Errors: ARGUMENT (n = 0), NUMERIC (a weight is NaN or infinite, no weight is above 0). */
+NF_API nf_status nf_importance_smooth(const nf_view *log_weight, const nf_out *smoothed, double *pareto_k,
+                                      nf_error *err) NF_NOEXCEPT;
+typedef struct nf_coverage_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t samples, target_samples;
+  double log_z, log_z_error; /* from both sets of rows (bridge sampling, Meng & Wong 1996), and its standard error   */
+  double deviation; /* log_z minus that of the samples alone, in standard errors of the difference: above 4, the
+                                samples miss a part of the target, and their log Z is too small                      */
+  double forward_kl,
+      forward_kl_error;      /* mean(log p - log q) over rows of the target minus log_z: how badly the model fits
+                                          where the target is                                                         */
+  double outside, outside_p; /* share of the rows of the target whose weight is above that of every sample, and the
+                                probability of so many if the weights' tail goes on as the samples show it: below 1e-4,
+                                there is more target out there                                                       */
+} nf_coverage_info;
+#define NF_COVERAGE_INFO_INIT \
+  { NF_SIZEOF(nf_coverage_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* [any; experimental 0.2] Compares log_weight [n] of nf_importance with target_log_weight [m], log p - log q at rows of the
+ * target: nf_target_log_density minus nf_log_prob, in float64. Rows of Markov chains must be thinned until they are nearly
+ * independent, otherwise the errors are too small; 1000 rows see a missed part of 1 %. Infinity in target_log_weight is a row
+ * where q is 0. Errors: ARGUMENT (n = 0 or m = 0), NUMERIC (NaN, infinity in log_weight, -infinity in target_log_weight, no
+ * weight above 0; nf_error.row). */
+NF_API nf_status nf_importance_coverage(const nf_view *log_weight, const nf_view *target_log_weight,
+                                        nf_coverage_info *info, nf_error *err) NF_NOEXCEPT;
 
 /* ---- Markov chains --------------------------------------------------------------------------------------------- */
 typedef struct nf_metropolis_info {

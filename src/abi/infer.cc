@@ -2,7 +2,9 @@
 #include "src/abi/guard.h"
 #include "src/abi/options.h"
 #include "src/abi/target.h"
+#include "src/train/coverage.h"
 #include "src/train/importance.h"
+#include "src/train/pareto.h"
 
 using namespace libnf;
 
@@ -17,6 +19,12 @@ void check_proposal(const nf_target* target, const Density& model) {
          static_cast<long long>(model.columns()));
   if (!model.exact())
     fail(Code::unsupported, "the density of this model's samples is not known: its log_prob is a bound");
+}
+
+// Requires a column [n], n >= 1.
+void need_rows(const View& v, const char* name) {
+  need_shape(v, name, {-1});
+  if (v.shape[0] < 1) fail(Code::argument, "%s has 0 rows, expected at least 1", name);
 }
 
 }  // namespace
@@ -49,6 +57,11 @@ nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, u
     out.reverse_kl = r.reverse_kl;
     out.reverse_kl_error = r.reverse_kl_error;
     out.largest_share = r.largest_share;
+    out.pareto_k = r.pareto_k;
+    out.pareto_k_limit = pareto_limit(static_cast<double>(n));
+    out.smoothed_log_z = r.smoothed_log_z;
+    out.smoothed_log_z_error = r.smoothed_log_z_error;
+    out.smoothed_ess = r.smoothed_ess;
     write_struct(info, out);
   });
 }
@@ -66,6 +79,39 @@ nf_status nf_importance_mean(const nf_view* log_weight, const nf_view* values, c
     if (error) need_shape(e, "error", {v.shape[1]});
     if (v.shape[0] < 1) fail(Code::argument, "values has 0 rows, expected at least 1");
     importance_mean(w, v, m, e);
+  });
+}
+
+nf_status nf_importance_smooth(const nf_view* log_weight, const nf_out* smoothed, double* pareto_k,
+                               nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    const View w = view_of(log_weight, "log_weight"), s = out_of(smoothed, "smoothed", true);
+    need_rows(w, "log_weight");
+    if (smoothed) need_shape(s, "smoothed", {w.shape[0]});
+    const double k = pareto_smooth(system_allocator(), w, s);
+    if (pareto_k) *pareto_k = k;
+  });
+}
+
+nf_status nf_importance_coverage(const nf_view* log_weight, const nf_view* target_log_weight, nf_coverage_info* info,
+                                 nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    const View w = view_of(log_weight, "log_weight"), t = view_of(target_log_weight, "target_log_weight");
+    need_rows(w, "log_weight");
+    need_rows(t, "target_log_weight");
+    struct_size(info, "info");
+    const CoverageSummary r = coverage(w, t);
+    nf_coverage_info out = NF_COVERAGE_INFO_INIT;
+    out.samples = r.samples;
+    out.target_samples = r.target_samples;
+    out.log_z = r.log_z;
+    out.log_z_error = r.log_z_error;
+    out.deviation = r.deviation;
+    out.forward_kl = r.forward_kl;
+    out.forward_kl_error = r.forward_kl_error;
+    out.outside = r.outside;
+    out.outside_p = r.outside_p;
+    write_struct(info, out);
   });
 }
 

@@ -1,6 +1,7 @@
 // Public structs that grow at the end (R9 of nf.h): the caller's struct may be older or newer than this library's.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -16,6 +17,18 @@ constexpr uint32_t kLargestStruct = 4096;
 // first size in a specialization here.
 template <class T>
 constexpr uint32_t kFirstSize = sizeof(T);
+template <>
+inline constexpr uint32_t kFirstSize<nf_importance_info> = offsetof(nf_importance_info, pareto_k);
+
+// Whether T had this size in some version; a size in between was never compiled.
+template <class T>
+constexpr bool had_size(uint32_t size) {
+  return size >= kFirstSize<T>;
+}
+template <>
+constexpr bool had_size<nf_importance_info>(uint32_t size) {
+  return size == kFirstSize<nf_importance_info> || size >= sizeof(nf_importance_info);
+}
 
 // Requires a non-NULL struct whose struct_size a caller can have. Returns that size.
 template <class T>
@@ -24,7 +37,7 @@ uint32_t struct_size(const T* p, const char* name) {
   if (!p) fail(Code::argument, "%s is NULL", name);
   uint32_t size = 0;
   std::memcpy(&size, p, sizeof size);
-  if (size < kFirstSize<T> || size > kLargestStruct)
+  if (!had_size<T>(size) || size > kLargestStruct)
     fail(Code::argument, "%s.struct_size is %u, expected %zu: use the NF_..._INIT macro", name, size, sizeof(T));
   return size;
 }

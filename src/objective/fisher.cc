@@ -78,13 +78,14 @@ Room Fisher::prepare(int64_t batch) {
   Room room = RowObjective::prepare(batch);
   room.constants = true;
   if (!target_ || target_->thread_safe()) return room;
-  const auto fit = [&](Buffer& b, int64_t cols, const char* what) {
-    const auto bytes = static_cast<size_t>(checked_mul(checked_mul(batch, cols), size_of(model().dtype())));
+  const auto fit = [&](Buffer& b, int64_t row_bytes, const char* what) {
+    const auto bytes = static_cast<size_t>(checked_mul(batch, row_bytes));
     if (b.bytes() < bytes) b = Buffer(scope_.allocator, bytes, what);
   };
-  fit(rows_, model().columns(), "rows of a step");
-  fit(scores_, model().columns(), "scores of the rows");
-  fit(log_p_, 1, "log densities of the target");
+  const int64_t row_bytes = model().columns() * size_of(model().dtype());
+  fit(rows_, row_bytes, "rows of a step");
+  fit(scores_, row_bytes, "scores of the rows");
+  fit(log_p_, sizeof(double), "log densities of the target");
   return room;
 }
 
@@ -106,7 +107,7 @@ Batch Fisher::with_scores(const Batch& batch) {
   const View rows = contiguous_view(rows_.data(), dtype, shape);
   copy_rows(b.x, rows);
   b.scores = contiguous_view(scores_.data(), dtype, shape);
-  target_->evaluate(rows, b.context, contiguous_view(log_p_.data(), dtype, {b.rows()}), b.scores);
+  target_->evaluate(rows, b.context, contiguous_view(log_p_.data(), DType::f64, {b.rows()}), b.scores);
   return b;
 }
 
@@ -118,9 +119,10 @@ Var Fisher::scores_of(Lane& lane, const Block& b) const {
   if (b.scores) return b.scores;
   Tape& t = lane.tape();
   const int64_t n = b.x->out.shape[0];
-  Var scores = t.zeros(b.x->out.shape), log_p = t.empty({n});
+  Var scores = t.zeros(b.x->out.shape);
+  const View log_p = contiguous_view(t.scratch<double>(n), DType::f64, {n});
   if (t.measuring) return scores;
-  target_->evaluate(b.x->out, b.context ? b.context->out : View{}, log_p->out, scores->out);
+  target_->evaluate(b.x->out, b.context ? b.context->out : View{}, log_p, scores->out);
   return scores;
 }
 

@@ -47,7 +47,7 @@ TargetSampler::TargetSampler(const ObjectiveScope& scope, const SamplerConfig& c
   const int64_t size = size_of(model_.dtype());
   x_ = make(model_.columns(), size, "samples of a step");
   grad_ = make(model_.columns(), size, "gradients of the target");
-  log_p_ = make(1, size, "log densities of the target");
+  log_p_ = make(1, sizeof(double), "log densities of the target");
   log_q_ = make(1, sizeof(double), "log densities of samples");
   coefficient_ = make(1, sizeof(double), "coefficients of samples");
 }
@@ -124,10 +124,10 @@ void TargetSampler::evaluate(int64_t first, int64_t rows) {
     context.data = static_cast<char*>(context.data) + first * context.stride[0] * size_of(context.dtype);
     context.shape[0] = rows;
   }
-  const View log_p = contiguous_view(log_p_.as<char>() + first * size_of(model_.dtype()), model_.dtype(), {rows});
+  const View log_p = contiguous_view(doubles(log_p_) + first, DType::f64, {rows});
   const View grad = rows_of(grad_, model_.columns(), first, rows);
   if (!measuring_) return target_->evaluate(rows_of(x_, model_.columns(), first, rows), context, log_p, grad);
-  std::memset(log_p.data, 0, static_cast<size_t>(rows * size_of(model_.dtype())));
+  std::fill_n(doubles(log_p_) + first, rows, 0.0);
   std::memset(grad.data, 0, static_cast<size_t>(grad.count() * size_of(model_.dtype())));
 }
 
@@ -220,10 +220,7 @@ void TargetSampler::draw(Lane& lane) {
   draw_rows(lane, work_[static_cast<size_t>(lane.index())], lane.begin(rows()), lane.end(rows()));
 }
 
-double TargetSampler::log_ratio(int64_t r) const {
-  const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return static_cast<double>(log_p_.as<T>()[r]); });
-  return doubles(log_q_)[r] - share_ * log_p;
-}
+double TargetSampler::log_ratio(int64_t r) const { return doubles(log_q_)[r] - share_ * doubles(log_p_)[r]; }
 
 void TargetSampler::finish(Lane& lane) {
   for (const Drawn& d : work_[static_cast<size_t>(lane.index())]) seed_block(lane, d);
@@ -266,7 +263,7 @@ void TargetSampler::report(Lane& lane, uint64_t step, bool ignore_zero_density) 
     if (at.where != Density::kAllFinite)
       fail_at(Code::numeric, {r, at.layer}, "sample %lld is not finite at %s; step %llu was not applied", row,
               at.where.c_str(), number);
-    const double log_p = with_dtype(model_.dtype(), [&]<class T>() { return double(log_p_.as<T>()[r]); });
+    const double log_p = doubles(log_p_)[r];
     if (!std::isfinite(log_p))
       fail_at(Code::numeric, {r, -1}, "the target's log density of sample %lld is %g%s; step %llu was not applied", row,
               log_p,

@@ -89,7 +89,7 @@ class TargetSampler {
   double total_;
   double share_ = 1;  // weight of log p~ while annealing
   bool measuring_ = false;
-  Buffer x_, grad_, log_p_, log_q_, coefficient_;  // of all rows; the last two in double
+  Buffer x_, grad_, log_p_, log_q_, coefficient_;  // of all rows; the last three in double
   std::vector<Work> work_;                         // per lane
 };
 

@@ -22,12 +22,15 @@ class Target {
   explicit Target(int64_t event) : event(event) {}
   virtual ~Target() = default;
   const int64_t event;  // columns of x
-  // Computes log_p [n] and, if grad has data, grad [n, event] of x [n, event]; all row-major without gaps and of one
-  // dtype. context is [n or 1, c] or has no data.
+  // Computes log_p [n] and, if grad has data, grad [n, event] of x [n, event]; all row-major without gaps. grad has the
+  // dtype of x. log_p is float64, because a constant in a log density may be too large for float32. context is [n or 1,
+  // c] or has no data.
   virtual void evaluate(const View& x, const View& context, const View& log_p, const View& grad) const = 0;
   // Returns true if evaluate may be called from any thread, for any part of the rows, and never fails. Otherwise it is
   // called on the thread that entered the library, once for all rows.
   virtual bool thread_safe() const { return true; }
+  // Returns true if log densities of rows of that dtype are rounded to float32 nevertheless.
+  virtual bool rounds(DType) const { return false; }
   virtual double log_z() const { return kUnknown; }  // infinity: the density has no finite integral
 };
 
@@ -51,13 +54,13 @@ class PointTarget : public Target {
  public:
   using Target::Target;
   void evaluate(const View& x, const View&, const View& log_p, const View& grad) const override {
-    with_dtype(x.dtype, [&]<class T>() { rows<T>(x, log_p, grad); });
+    with_dtype(x.dtype, [&]<class T>() { rows<T>(x, log_p.as<double>(), grad); });
   }
 
  private:
   static constexpr int64_t kFew = 128;  // rows of up to this many columns are kept on the stack
   template <class T>
-  void rows(const View& x, const View& log_p, const View& grad) const {
+  void rows(const View& x, double* log_p, const View& grad) const {
     const P& self = static_cast<const P&>(*this);
     const int64_t n = x.shape[0], d = event;
     double few[2 * kFew];
@@ -65,7 +68,7 @@ class PointTarget : public Target {
     double *const row = d > kFew ? many.data() : few, *const slope = row + d;
     for (int64_t r = 0; r < n; ++r) {
       for (int64_t j = 0; j < d; ++j) row[j] = static_cast<double>(x.as<T>()[r * d + j]);
-      log_p.as<T>()[r] = static_cast<T>(self.at(row, slope));
+      log_p[r] = self.at(row, slope);
       if (grad.data)
         for (int64_t j = 0; j < d; ++j) grad.as<T>()[r * d + j] = static_cast<T>(slope[j]);
     }

@@ -5,6 +5,7 @@
 
 #include "runtime/core/rows.h"
 #include "src/model/rows.h"
+#include "src/train/pareto.h"
 
 namespace libnf {
 namespace {
@@ -14,6 +15,7 @@ constexpr int64_t kChunk = 4096, kPiece = 512;
 
 class Sums {
  public:
+  Sums(const Allocator& allocator, int64_t n) : tail_(allocator, n) {}
   void add(double log_w) {
     ++n_;
     if (log_w > high_) {
@@ -29,25 +31,36 @@ class Sums {
     } else {
       ++zeros_;
     }
+    tail_.add(log_w);
     const double before = -log_w - mean_;
     mean_ += before / static_cast<double>(n_);
     deviations_ += before * (-log_w - mean_);
   }
-  ImportanceSummary summary() const {
-    const double n = static_cast<double>(n_), spread = std::max(0.0, n * squares_ / (sum_ * sum_) - 1);
+  ImportanceSummary summary() {
+    const auto n = static_cast<double>(n_);
+    const auto estimate = [&](double sum, double squares, double* log_z, double* error, double* ess) {
+      const double spread = std::max(0.0, n * squares / (sum * sum) - 1);
+      *log_z = high_ + std::log(sum / n);
+      *error = std::sqrt(spread / std::max(1.0, n - 1));
+      *ess = sum * sum / squares;
+    };
     ImportanceSummary s;
     s.samples = n_;
-    s.log_z = high_ + std::log(sum_ / n);
-    s.log_z_error = std::sqrt(spread / std::max(1.0, n - 1));
-    s.ess = sum_ * sum_ / squares_;
+    estimate(sum_, squares_, &s.log_z, &s.log_z_error, &s.ess);
     s.largest_share = 1 / sum_;
+    const ParetoTail::Smoothed tail = tail_.smooth(high_);
+    s.pareto_k = tail.k;
+    estimate(sum_ - tail.raw + tail.sum, squares_ - tail.raw_squares + tail.squares, &s.smoothed_log_z,
+             &s.smoothed_log_z_error, &s.smoothed_ess);
     s.reverse_kl = zeros_ ? kInfinity : mean_;
     s.reverse_kl_error = zeros_ ? kInfinity : std::sqrt(deviations_ / n / std::max(1.0, n - 1));
     return s;
   }
   bool empty() const { return sum_ == 0; }
+  double high() const { return high_; }
 
  private:
+  ParetoTail tail_;
   int64_t n_ = 0, zeros_ = 0;
   double high_ = -kInfinity, sum_ = 0, squares_ = 0;  // sums of powers of exp(log w - high)
   double mean_ = 0, deviations_ = 0;                  // mean and squared deviations of -log w (Welford 1962)
@@ -58,6 +71,18 @@ View part_of(const View& v, int64_t first, int64_t rows) {
   p.data = static_cast<char*>(v.data) + first * v.stride[0] * size_of(v.dtype);
   p.shape[0] = rows;
   return p;
+}
+
+// Refuses log densities whose distance to the next float is so large that it would show in log Z.
+void check_rounding(const Target& target, DType dtype, double log_p) {
+  if (!target.rounds(dtype)) return;
+  const float near = std::abs(static_cast<float>(log_p));
+  const double step = std::nextafter(near, std::numeric_limits<float>::infinity()) - near;
+  if (step < 0.25) return;
+  fail(Code::numeric,
+       "the target's log density is about %g, where float32 has steps of %g, so log Z would be wrong: make the target "
+       "with nf_target_create_callback_f64, subtract a constant from its log density, or use a float64 model",
+       log_p, step);
 }
 
 // Evaluates the target on the rows of x, on all threads if the target allows it.
@@ -76,12 +101,15 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
                              const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
                              const View& x, const View& log_weight) {
   const int64_t chunk = std::min(n, kChunk), d = model.columns(), size = size_of(model.dtype());
-  const Buffer memory(allocator, static_cast<size_t>(checked_mul(checked_mul(chunk, d + 2), size)), "samples to weigh");
-  char* const p = memory.as<char>();
+  const int64_t row = checked_mul(d + 1, size) + int64_t{sizeof(double)};
+  const Buffer memory(allocator, static_cast<size_t>(checked_mul(chunk, row)), "samples to weigh");
+  double* const densities = memory.as<double>();  // of the target
+  char* const p = static_cast<char*>(static_cast<void*>(densities + chunk));
   const View rows = contiguous_view(p, model.dtype(), {chunk, d});
   const View log_q = contiguous_view(p + chunk * d * size, model.dtype(), {chunk});
-  const View log_p = contiguous_view(p + chunk * (d + 1) * size, model.dtype(), {chunk});
-  Sums sums;
+  const View log_p = contiguous_view(densities, DType::f64, {chunk});
+  Sums sums(allocator, n);
+  double heaviest = 0;  // log density of the target at the sample of the largest weight
   for (int64_t at = 0, count; at < n; at += count) {
     count = std::min(chunk, n - at);
     const View xs = part_of(rows, 0, count), lq = part_of(log_q, 0, count), lp = part_of(log_p, 0, count);
@@ -92,6 +120,7 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
       const auto number = static_cast<unsigned long long>(first + static_cast<uint64_t>(at + r));
       if (!std::isfinite(q)) fail(Code::numeric, "the model's log density of sample %llu is %g", number, q);
       if (!(t < kInfinity)) fail(Code::numeric, "the target's log density of sample %llu is %g", number, t);
+      if (t - q > sums.high()) heaviest = t;
       sums.add(t - q);
       if (!log_weight.data) continue;
       char* out = static_cast<char*>(log_weight.data) + (at + r) * log_weight.stride[0] * size_of(log_weight.dtype);
@@ -104,6 +133,7 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
   }
   if (sums.empty())
     fail(Code::numeric, "the density of the target is 0 at all %lld samples of the model", static_cast<long long>(n));
+  check_rounding(target, model.dtype(), heaviest);
   return sums.summary();
 }
 

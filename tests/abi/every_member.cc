@@ -62,6 +62,8 @@ void targets(nf::Target& t, nf::Runtime& rt) {
   (void)t.info(), (void)t.log_density(x, out), (void)t.gradient_error(rows);
   (void)t.gradient_error(std::vector<double>(4)), (void)t.random_walk<double>(1, 2, {{"metropolis.seed", 1}});
   (void)t.random_walk(rt, 1, 2), (void)nf::importance_mean(x, wide);
+  (void)nf::importance_smooth(x), (void)nf::importance_coverage(x, x);
+  (void)nf::Target::create(2, f, nf::Precision::f64), (void)nf::Target::create(rt, 2, f, nf::Precision::f64);
 }
 
 void trainers(nf::Trainer& t, nf::Batches& b, const nf::Target& target) {

@@ -87,8 +87,9 @@ int main(int argc, char **argv) {
   nf_target_info target_info = NF_TARGET_INFO_INIT;
   nf_importance_info importance_info = NF_IMPORTANCE_INFO_INIT;
   nf_score_info score_info = NF_SCORE_INFO_INIT;
+  nf_coverage_info coverage_info = NF_COVERAGE_INFO_INIT;
   nf_metropolis_info metropolis_info = NF_METROPOLIS_INFO_INIT;
-  nf_view x = nf_rows_f32(data, 4, 2), score = nf_vec_f32(data, 4);
+  nf_view x = nf_rows_f32(data, 4, 2), score = nf_vec_f32(data, 4), vector_view = nf_vec_f32(data, 4);
   nf_out out = nf_out_rows_f32(results, 4, 2), vector = nf_out_vec_f32(results, 4);
   nf_runtime *rt = NULL;
   nf_model *model = NULL;
@@ -150,6 +151,7 @@ int main(int argc, char **argv) {
   ASK("nf_collective", collective, nf_trainer_create(model, NULL, &collective, &trainer, &err));
 
   SOIL(model_info), SOIL(layer_info), SOIL(tensor_info), SOIL(target_info), SOIL(importance_info), SOIL(score_info),
+  SOIL(coverage_info),
       SOIL(metropolis_info);
   expect("nf_model_info", nf_model_get_info(model, &model_info, NULL), &err);
   WRITTEN("nf_model_info", model_info);
@@ -164,6 +166,8 @@ int main(int argc, char **argv) {
   WRITTEN("nf_importance_info", importance_info);
   expect("nf_score_info", nf_score_mean(&score, NULL, &score_info, NULL), &err);
   WRITTEN("nf_score_info", score_info);
+  expect("nf_coverage_info", nf_importance_coverage(&vector_view, &vector_view, &coverage_info, NULL), &err);
+  WRITTEN("nf_coverage_info", coverage_info);
   {
     const int64_t shape[3] = {2, 2, 2};
     nf_out chains = nf_out_array(NF_F32, results, 3, shape);

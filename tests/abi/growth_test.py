@@ -1,7 +1,7 @@
 """Programs compiled against headers of other versions work with this library as R9 of nf.h says.
 
 Makes copies of the public headers whose structs have a field more ("newer") or less ("older") at the end, compiles
-growth_client.c against each and runs it with the library. Today's structs are the first version, so an older program's are
+growth_client.c against each and runs it with the library. No version had the shorter structs, so an older program's are
 refused; when a struct grows, its first version is checked by tests/src/abi/structs_test.cc and by kFirstSize.
 usage: growth_test.py SOURCE_ROOT BUILD_SRC
 """

@@ -159,7 +159,7 @@ AT(nf_target_info, builtin, 4);
 AT(nf_target_info, event_size, 8);
 AT(nf_target_info, log_z, 16);
 
-SIZE(nf_importance_info, 72);
+SIZE(nf_importance_info, 112);
 AT(nf_importance_info, struct_size, 0);
 AT(nf_importance_info, reserved, 4);
 AT(nf_importance_info, samples, 8);
@@ -170,6 +170,24 @@ AT(nf_importance_info, ess_fraction, 40);
 AT(nf_importance_info, reverse_kl, 48);
 AT(nf_importance_info, reverse_kl_error, 56);
 AT(nf_importance_info, largest_share, 64);
+AT(nf_importance_info, pareto_k, 72);
+AT(nf_importance_info, pareto_k_limit, 80);
+AT(nf_importance_info, smoothed_log_z, 88);
+AT(nf_importance_info, smoothed_log_z_error, 96);
+AT(nf_importance_info, smoothed_ess, 104);
+
+SIZE(nf_coverage_info, 80);
+AT(nf_coverage_info, struct_size, 0);
+AT(nf_coverage_info, reserved, 4);
+AT(nf_coverage_info, samples, 8);
+AT(nf_coverage_info, target_samples, 16);
+AT(nf_coverage_info, log_z, 24);
+AT(nf_coverage_info, log_z_error, 32);
+AT(nf_coverage_info, deviation, 40);
+AT(nf_coverage_info, forward_kl, 48);
+AT(nf_coverage_info, forward_kl_error, 56);
+AT(nf_coverage_info, outside, 64);
+AT(nf_coverage_info, outside_p, 72);
 
 SIZE(nf_score_info, 64);
 AT(nf_score_info, struct_size, 0);
@@ -238,6 +256,7 @@ int nf_layout_test(void) {
   const nf_target_info target_info = NF_TARGET_INFO_INIT;
   const nf_importance_info importance_info = NF_IMPORTANCE_INFO_INIT;
   const nf_score_info score_info = NF_SCORE_INFO_INIT;
+  const nf_coverage_info coverage_info = NF_COVERAGE_INFO_INIT;
   const nf_metropolis_info metropolis_info = NF_METROPOLIS_INFO_INIT;
   return error.row == -1 && error.layer == -1 && view.dtype == NF_F32 && out.dtype == NF_F32 &&
          error.struct_size == sizeof error && allocator.struct_size == sizeof allocator &&
@@ -248,5 +267,6 @@ int nf_layout_test(void) {
          step_info.struct_size == sizeof step_info && collective.struct_size == sizeof collective &&
          cotangents.struct_size == sizeof cotangents && source.struct_size == sizeof source &&
          target_info.struct_size == sizeof target_info && importance_info.struct_size == sizeof importance_info &&
-         score_info.struct_size == sizeof score_info && metropolis_info.struct_size == sizeof metropolis_info;
+         score_info.struct_size == sizeof score_info && coverage_info.struct_size == sizeof coverage_info &&
+         metropolis_info.struct_size == sizeof metropolis_info;
 }

@@ -133,6 +133,7 @@ struct World {
   nf_target_info target_info = NF_TARGET_INFO_INIT;
   nf_importance_info importance = NF_IMPORTANCE_INFO_INIT;
   nf_score_info score_info = NF_SCORE_INFO_INIT;
+  nf_coverage_info coverage = NF_COVERAGE_INFO_INIT;
   nf_metropolis_info metropolis = NF_METROPOLIS_INFO_INIT;
   nf_source source{};
   double score = 0;

@@ -34,7 +34,7 @@ def readme(out):
 
 
 def cpp(program):
-    return lambda out: (['c++', '-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', INCLUDE, example('cpp/' + program), '-L' + LIB, '-lnf', RPATH, '-o', out], {})
+    return lambda out: (['c++', '-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', INCLUDE, '-I' + ROOT, example('cpp/' + program), '-L' + LIB, '-lnf', '-pthread', RPATH, '-o', out], {})
 
 
 def rust(out):
@@ -49,7 +49,7 @@ def go(out):
         'GOPATH': os.environ.get('GOPATH') or os.path.join(os.path.dirname(LIB), 'go-path')}
 
 
-def run(language, build, says):
+def run(language, build, says, *more):
     with tempfile.TemporaryDirectory() as folder:
         command, env = build(os.path.join(folder, 'train'))
         if not shutil.which(command[0]):
@@ -59,18 +59,18 @@ def run(language, build, says):
         if done.returncode:
             return 'fail', f'{" ".join(command)}\n{done.stdout}{done.stderr}'
         model = os.path.join(folder, 'model.safetensors')
-        done = subprocess.run([os.path.join(folder, 'train'), model], capture_output=True, text=True, timeout=300, cwd=folder)
+        done = subprocess.run([os.path.join(folder, 'train'), model, *more], capture_output=True, text=True, timeout=300, cwd=folder)
         if done.returncode or says not in done.stdout or not os.path.exists(model):
             return 'fail', f'{language} ended with {done.returncode}:\n{done.stdout}{done.stderr}'
         return 'pass', done.stdout
 
 
 PROGRAMS = {'README': (readme, 'log-density of row 0'), 'C': (c, 'mean log-likelihood'), 'C++': (cpp('train.cc'), 'mean log-likelihood'),
-            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'Rust': (rust, 'mean log-likelihood'),
+            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'C++, a sampler': (cpp('flow_nuts.cc'), 'mean of tau', 'quick'), 'Rust': (rust, 'mean log-likelihood'),
             'Go': (go, 'mean log-likelihood')}
 counts = {'pass': 0, 'fail': 0, 'skip': 0}
-for language, (build, says) in PROGRAMS.items():
-    result, text = run(language, build, says)
+for language, (build, *more) in PROGRAMS.items():
+    result, text = run(language, build, *more)
     counts[result] += 1
     print(f'{language}: {result}\n{text}')
 print('# cases: {pass} {fail} {skip}'.format(**counts))

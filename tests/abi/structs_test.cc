@@ -31,6 +31,12 @@ Entry entry(const char* name, bool written, const T& good, Call call) {
           }};
 }
 
+// A struct that has grown since its first version.
+Entry grown(Entry e, size_t first) {
+  e.first = first;
+  return e;
+}
+
 void serial(void*, uint32_t n, void (*body)(void*, uint32_t), void* ctx) {
   for (uint32_t i = 0; i < n; ++i) body(ctx, i);
 }
@@ -144,9 +150,14 @@ class Structs : public Counted {
               [this](nf_step_info* p, nf_error* e) { return nf_train_step(t.get(), Batch(x.view()), p, e); }),
         entry("nf_target_info", true, nf_target_info NF_TARGET_INFO_INIT,
               [this](nf_target_info* p, nf_error* e) { return nf_target_get_info(goal.get(), p, e); }),
-        entry("nf_importance_info", true, nf_importance_info NF_IMPORTANCE_INFO_INIT,
-              [this](nf_importance_info* p, nf_error* e) {
-                return nf_importance(s.get(), goal.get(), 1, 0, 64, nullptr, nullptr, nullptr, p, e);
+        grown(entry("nf_importance_info", true, nf_importance_info NF_IMPORTANCE_INFO_INIT,
+                    [this](nf_importance_info* p, nf_error* e) {
+                      return nf_importance(s.get(), goal.get(), 1, 0, 64, nullptr, nullptr, nullptr, p, e);
+                    }),
+              offsetof(nf_importance_info, pareto_k)),
+        entry("nf_coverage_info", true, nf_coverage_info NF_COVERAGE_INFO_INIT,
+              [this](nf_coverage_info* p, nf_error* e) {
+                return nf_importance_coverage(weights.view(), weights.view(), p, e);
               }),
         entry("nf_score_info", true, nf_score_info NF_SCORE_INFO_INIT,
               [](nf_score_info* p, nf_error* e) {
@@ -177,7 +188,7 @@ class Structs : public Counted {
   Target goal;
   Batches b;
   Table table;
-  Tensor x = banana(8), z{{8, 2}}, lp{{8}}, cot{{8}, -0.125f}, chains{{3, 2, 2}};
+  Tensor x = banana(8), z{{8, 2}}, lp{{8}}, cot{{8}, -0.125f}, weights{{8}, -1.0f}, chains{{3, 2, 2}};
 };
 
 struct Size {

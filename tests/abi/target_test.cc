@@ -270,6 +270,85 @@ TEST_F(TargetAbi, FitsWeighsAndWalks) {
                      "n is 0"));
 }
 
+// The log density of a callback with a large constant: in float32 it is refused, in float64 it is exact.
+TEST_F(TargetAbi, LargeConstantsOfALogDensity) {
+  struct Shifted {
+    double by;
+    int32_t dtype;
+    static int32_t ask(void* user, const nf_view* x, const nf_view*, const nf_out* log_density,
+                       const nf_out* gradient) {
+      auto* self = static_cast<Shifted*>(user);
+      self->dtype = x->dtype;
+      const auto fill = [&](auto* in, auto* out, auto* slope) {
+        for (int64_t r = 0; r < x->shape[0]; ++r) {
+          const double a = in[2 * r], b = in[2 * r + 1];
+          out[r] = static_cast<std::remove_pointer_t<decltype(out)>>(self->by - 0.6 * (a * a + b * b));
+          for (int64_t k = 2 * r; slope && k < 2 * r + 2; ++k)
+            slope[k] = static_cast<std::remove_pointer_t<decltype(slope)>>(-1.2 * in[k]);
+        }
+      };
+      void* const slope = gradient ? gradient->data : nullptr;
+      if (x->dtype == NF_F64)
+        fill(static_cast<const double*>(x->data), static_cast<double*>(log_density->data), static_cast<double*>(slope));
+      else
+        fill(static_cast<const float*>(x->data), static_cast<float*>(log_density->data), static_cast<float*>(slope));
+      return 0;
+    }
+  };
+  const nf_allocator a = allocator.hook();
+  const Runtime rt = runtime(&a);
+  const double log_z = std::log(3.14159265358979 / 0.6);
+  for (const char* dtype : {"float32", "float64"}) {
+    const Model m = model(rt.get(), R"({"event": 2, "dtype": ")" + std::string(dtype) + R"(", "layers": []})");
+    const Session s = session(m.get());
+    for (const bool wide : {false, true})
+      for (const double by : {0.0, 1e6, -1e8}) {
+        Shifted host{by, -1};
+        nf_target* made = nullptr;
+        Err e;
+        ASSERT_TRUE(ok((wide ? nf_target_create_callback_f64 : nf_target_create_callback)(rt.get(), 2, Shifted::ask,
+                                                                                          &host, &made, &e),
+                       e));
+        const Target t(made);
+        nf_importance_info found = NF_IMPORTANCE_INFO_INIT;
+        const nf_status status = nf_importance(s.get(), t.get(), 3, 0, 4000, nullptr, nullptr, nullptr, &found, &e);
+        const bool narrow = !wide && std::string(dtype) == "float32";
+        EXPECT_EQ(host.dtype, narrow ? NF_F32 : NF_F64);
+        if (narrow && by < 0) {
+          EXPECT_TRUE(failed(NF_ERR_NUMERIC, status, e, "nf_target_create_callback_f64"));
+          continue;
+        }
+        ASSERT_TRUE(ok(status, e));
+        EXPECT_NEAR(found.log_z, by + log_z, 4 * found.log_z_error + (narrow ? 0.01 : 1e-6)) << by;
+        // Chains compute in float64 with any callback.
+        Tensor chain({200, 8, 2});
+        nf_metropolis_info walked = NF_METROPOLIS_INFO_INIT;
+        ASSERT_TRUE(
+            ok(nf_metropolis(rt.get(), t.get(), nullptr, nullptr, nullptr, nullptr, chain.view(), &walked, &e), e));
+        EXPECT_GT(walked.acceptance, 0.5) << by;
+        double squares = 0;
+        for (const float v : chain.v) squares += double{v} * v / static_cast<double>(chain.v.size());
+        EXPECT_NEAR(squares, 1 / 1.2, 0.15) << by;
+      }
+    // A step of reverse_kl, which reports the loss and allocates nothing once it is warm.
+    const Trainer t = trainer(m.get(), sampling("reverse_kl", "300").get());
+    Shifted host{-1e8, -1};
+    nf_target* made = nullptr;
+    Err e;
+    ASSERT_TRUE(ok(nf_target_create_callback_f64(rt.get(), 2, Shifted::ask, &host, &made, &e), e));
+    const Target target(made);
+    ASSERT_TRUE(ok(nf_trainer_set_target(t.get(), target.get(), &e), e));
+    nf_step_info info = NF_STEP_INFO_INIT;
+    ASSERT_TRUE(ok(nf_train_step(t.get(), nullptr, &info, &e), e));
+    EXPECT_EQ(host.dtype, NF_F64);
+    EXPECT_NEAR(info.loss - 1e8, -log_z, 6 * info.loss_error + 0.1);
+    EXPECT_LT(info.loss_error, 0.1);
+    const int64_t before = allocator.calls;
+    ASSERT_TRUE(ok(nf_train_step(t.get(), nullptr, &info, &e), e));
+    EXPECT_EQ(allocator.calls, before);
+  }
+}
+
 TEST_F(TargetAbi, LogDensityOfRows) {
   const nf_allocator a = allocator.hook();
   const Runtime rt = runtime(&a);

@@ -7,6 +7,7 @@ NF_HPP_BEGIN
 
 class Target;  // nf/hpp/target.hpp
 using ImportanceInfo = nf_importance_info;
+using CoverageInfo = nf_coverage_info;
 using MetropolisInfo = nf_metropolis_info;
 
 enum class Direction : nf_direction { forward = NF_FORWARD, inverse = NF_INVERSE };

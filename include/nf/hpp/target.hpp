@@ -11,6 +11,9 @@ NF_HPP_BEGIN
 
 using TargetInfo = nf_target_info;
 
+// What a target of the host computes in: the model's dtype, or float64 for every model (nf_target_create_callback_f64).
+enum class Precision { of_model, f64 };
+
 // To fit a flow to, to weight samples by, or to run Markov chains on.
 class Target : public detail::Handle<nf_target, nf_target_free> {
  public:
@@ -25,15 +28,19 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
   static Returned<Target> create(std::string_view spec, int64_t event_size) {
     return create(nullptr, spec, event_size);
   }
-  static Returned<Target> create(const Runtime &rt, int64_t event_size, Function f) {
-    return create(rt.get(), event_size, std::move(f));
+  static Returned<Target> create(const Runtime &rt, int64_t event_size, Function f, Precision p = Precision::of_model) {
+    return create(rt.get(), event_size, std::move(f), p);
   }
-  static Returned<Target> create(int64_t event_size, Function f) { return create(nullptr, event_size, std::move(f)); }
+  static Returned<Target> create(int64_t event_size, Function f, Precision p = Precision::of_model) {
+    return create(nullptr, event_size, std::move(f), p);
+  }
 #ifndef NF_NO_EXCEPTIONS
   Target(const Runtime &rt, std::string_view spec, int64_t event_size) : Target(create(rt.get(), spec, event_size)) {}
   Target(std::string_view spec, int64_t event_size) : Target(create(nullptr, spec, event_size)) {}
-  Target(const Runtime &rt, int64_t event_size, Function f) : Target(create(rt.get(), event_size, std::move(f))) {}
-  Target(int64_t event_size, Function f) : Target(create(nullptr, event_size, std::move(f))) {}
+  Target(const Runtime &rt, int64_t event_size, Function f, Precision p = Precision::of_model)
+      : Target(create(rt.get(), event_size, std::move(f), p)) {}
+  Target(int64_t event_size, Function f, Precision p = Precision::of_model)
+      : Target(create(nullptr, event_size, std::move(f), p)) {}
 #endif
   explicit Target(nf_target *t) noexcept : Handle(t) {}  // takes ownership
 
@@ -74,12 +81,12 @@ class Target : public detail::Handle<nf_target, nf_target_free> {
   static Returned<Target> create(nf_runtime *rt, std::string_view spec, int64_t event_size) {
     return detail::make<Target>(Options(), nf_target_create, rt, spec.data(), spec.size(), event_size);
   }
-  static Returned<Target> create(nf_runtime *rt, int64_t event_size, Function f) {
+  static Returned<Target> create(nf_runtime *rt, int64_t event_size, Function f, Precision p) {
     auto state = std::make_shared<State>();
     state->function = std::move(f);
     nf_target *out = nullptr;
-    const Error e = detail::invoke(nf_target_create_callback, rt, event_size, &Target::call,
-                                   static_cast<void *>(state.get()), &out);
+    const Error e = detail::invoke(p == Precision::f64 ? nf_target_create_callback_f64 : nf_target_create_callback, rt,
+                                   event_size, &Target::call, static_cast<void *>(state.get()), &out);
     Target t(out);
     t.state_ = std::move(state);
     return detail::done(e, std::move(t));
@@ -201,6 +208,22 @@ inline Returned<ScoreInfo> score_mean(const View &log_prob, const View &weight =
   ScoreInfo info = NF_SCORE_INFO_INIT;
   const Error error = detail::invoke(nf_score_mean, log_prob.raw(), weight.raw(), &info);
   return detail::done(error, info);
+}
+// Log weights with the largest ones smoothed, and the Pareto k of the fit to them: see nf_importance_smooth.
+struct Smoothed {
+  std::vector<double> log_weight;
+  double pareto_k;
+};
+inline Returned<Smoothed> importance_smooth(const View &log_weight) {
+  Smoothed s{std::vector<double>(detail::elements(log_weight.rows())), 0};
+  const Error e = detail::invoke(nf_importance_smooth, log_weight.raw(), Out(s.log_weight).raw(), &s.pareto_k);
+  return detail::done(e, std::move(s));
+}
+// Compares log weights of samples with those of rows of the target: see nf_importance_coverage.
+inline Returned<CoverageInfo> importance_coverage(const View &log_weight, const View &target_log_weight) {
+  CoverageInfo info = NF_COVERAGE_INFO_INIT;
+  const Error e = detail::invoke(nf_importance_coverage, log_weight.raw(), target_log_weight.raw(), &info);
+  return detail::done(e, info);
 }
 
 NF_HPP_END

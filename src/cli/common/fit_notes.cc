@@ -9,7 +9,7 @@
 namespace cli {
 namespace {
 using Json = nlohmann::ordered_json;
-constexpr double kErrors = 5, kRounding = 1e-3, kMostNats = 0.3, kLeastEss = 0.01;
+constexpr double kErrors = 5, kRounding = 1e-3, kMostNats = 0.3, kLeastEss = 0.01, kDeviations = 4, kUnlikely = 1e-4;
 
 // Returns NaN if the notes have no such number.
 double number(const Json& notes, const char* key) {
@@ -31,6 +31,13 @@ std::string missed_target(const Json& notes) {
   const auto add = [&](const std::string& words) { out += (out.empty() ? "" : ", ") + words; };
   if (std::abs(found - known) > kErrors * error + kRounding)
     add(text("log Z is %.4f +- %.4f instead of %.4f", found, error, known));
+  if (const auto rows = notes.find("rows"); rows != notes.end() && rows->is_object()) {
+    if (number(*rows, "deviation") > kDeviations)
+      add(text("rows of the target put log Z %.1f standard errors higher", number(*rows, "deviation")));
+    else if (number(*rows, "outside_p") < kUnlikely)
+      add(text("%.2g %% of the rows of the target lie where the model has next to no samples",
+               100 * number(*rows, "outside")));
+  }
   if (kl > kMostNats) add(text("the reverse KL is %.3g nats", kl));
   if (ess < kLeastEss) add(text("%.2g %% of the samples are effective", 100 * ess));
   return out;

@@ -11,8 +11,8 @@ namespace cli {
 nlohmann::ordered_json fit_notes(const nf::Model& model);
 
 // Returns why the fit misses part of the target, or "": log Z differs from its known value by more than five standard
-// errors, the reverse KL (known if log Z is) exceeds 0.3 nats, where the error of log Z cannot be trusted, or less than
-// 1 % of the samples are effective.
+// errors, rows of the target (nf fit-target --check) contradict the samples, the reverse KL (known if log Z is) exceeds 0.3
+// nats, where the error of log Z cannot be trusted, or less than 1 % of the samples are effective.
 std::string missed_target(const nlohmann::ordered_json& notes);
 
 }  // namespace cli

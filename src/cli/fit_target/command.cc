@@ -10,6 +10,7 @@
 #include "src/cli/common/failure.h"
 #include "src/cli/common/fit_notes.h"
 #include "src/cli/fit_target/run.h"
+#include "src/cli/fit_target/weigh.h"
 
 namespace cli {
 namespace {
@@ -37,64 +38,18 @@ void introduce(const FitArgs& a, const FitPlan& plan, const Screen& screen) {
   std::fflush(stdout);
 }
 
-nf::ImportanceInfo weigh(const FitArgs& a, const FitPlan& plan) {
-  nf::Session session(plan.model, a.settings->options({"session"}));
-  try {
-    // Use samples that the fit has not seen.
-    return session.importance(plan.target, a.importance_samples, /*seed=*/uint64_t{1} << 40);
-  } catch (const nf::Exception& e) {
-    throw Failure(std::string("importance sampling of the fitted model failed: ") + e.what(),
-                  a.checkpoint + " holds the model; --resume with fewer --weigh samples may avoid the row");
-  }
-}
-
-// Formats nats; switches to scientific notation for diverged fits.
-std::string nats(double v) { return std::abs(v) < 1e6 ? text("%.4f", v) : text("%.6g", v); }
-
-// For a target without a finite integral, log Z and the weights are null: there is nothing for them to converge to.
-Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const nf::ImportanceInfo& found) {
-  const bool normalizable = !std::isinf(plan.log_z);
-  const auto only = [&](double v) { return normalizable ? Json(v) : Json(); };
+Json summary_of(const FitArgs& a, const FitPlan& plan, uint64_t steps, const Weighed& w) {
   Json j = {{"target", a.target},
             {"steps", steps},
-            {"reverse_kl", found.reverse_kl},
-            {"reverse_kl_error", found.reverse_kl_error},
-            {"normalizable", normalizable},
-            {"log_z", only(found.log_z)},
-            {"log_z_error", only(found.log_z_error)},
-            {"ess", only(found.ess)},
-            {"ess_fraction", only(found.ess_fraction)},
-            {"samples", found.samples}};
-  if (std::isfinite(plan.log_z)) j["known_log_z"] = plan.log_z, j["above_best"] = found.reverse_kl + plan.log_z;
+            {"reverse_kl", w.found.reverse_kl},
+            {"reverse_kl_error", w.found.reverse_kl_error}};
+  j.update(weights_summary(a, plan, w));
+  if (std::isfinite(plan.log_z)) j["known_log_z"] = plan.log_z, j["above_best"] = w.found.reverse_kl + plan.log_z;
   return j;
 }
 
-void report_weights(const FitPlan& plan, const nf::ImportanceInfo& found, const std::string& missed,
-                    const Screen& screen) {
-  const bool known = !std::isnan(plan.log_z);
-  std::printf("%s  %s by importance sampling%s\n", screen.bold("log Z").c_str(),
-              screen.good(nats(found.log_z) + " +- " + nats(found.log_z_error)).c_str(),
-              known ? text(", known: %.4f", plan.log_z).c_str() : "");
-  std::printf("%s    %.1f %% of %s effective\n", screen.bold("ess").c_str(), 100 * found.ess_fraction,
-              (counted(found.samples, "sample") + (found.samples == 1 ? " is" : " are")).c_str());
-  constexpr double kOneRules = 0.05;
-  if (found.largest_share > kOneRules)
-    std::fprintf(stderr, "nf: warning: one sample has %.0f %% of the total weight: these numbers are unreliable\n",
-                 100 * found.largest_share);
-  if (!missed.empty())
-    std::fprintf(
-        stderr,
-        "nf: warning: %s: the model misses part of the target\n      try more --steps, --anneal-steps and --samples, "
-        "or --objective symmetric\n",
-        missed.c_str());
-  else if (!known)
-    std::fprintf(stderr,
-                 "nf: note: log Z is unknown, and neither log Z nor ess can show a part of the target that the model "
-                 "never reaches\n");
-}
-
-void report(const FitArgs& a, const FitPlan& plan, const nf::ImportanceInfo& found, const std::string& missed,
-            const Screen& screen) {
+void report(const FitArgs& a, const FitPlan& plan, const Weighed& w, const std::string& missed, const Screen& screen) {
+  const nf::ImportanceInfo& found = w.found;
   std::printf("%s    loss %s nats", screen.bold("fit").c_str(),
               screen.good(nats(found.reverse_kl) + " +- " + nats(found.reverse_kl_error)).c_str());
   if (std::isfinite(plan.log_z))
@@ -106,7 +61,7 @@ void report(const FitArgs& a, const FitPlan& plan, const nf::ImportanceInfo& fou
         "%s  none: the target has no finite integral, so the loss has no minimum and the samples have no weights\n",
         screen.bold("log Z").c_str());
   else
-    report_weights(plan, found, missed, screen);
+    report_weights(a, plan, w, missed, screen);
   const std::string model = shell_word(a.output);
   const std::string stem = std::filesystem::path(a.output).stem().string();
   std::printf("%s  %s\n\nnext\n", screen.bold("model").c_str(), a.output.c_str());
@@ -133,7 +88,7 @@ int fit_target(FitArgs a) {
       std::printf("%s\n", Json{{"target", a.target}, {"steps", r.state.step}, {"interrupted", true}}.dump().c_str());
     return report_interrupt(r.state, a.checkpoint, ", and is also a model");
   }
-  const nf::ImportanceInfo found = weigh(a, plan);
+  const Weighed found = weigh(a, plan);
   const Json summary = summary_of(a, plan, r.state.step, found);
   plan.model.remove_note("run");  // only for checkpoints
   plan.model.set_note("training", summary.dump());
@@ -172,7 +127,14 @@ void add_fit_target(CLI::App& app, Action& action) {
          "objectives symmetric and fisher: rows of the target, .npy or .csv (20000 rows drawn by random walks)")
       ->type_name("FILE")
       ->group(group);
-  cmd->add_option("--columns", a->data.columns, "columns of --data, by name or index from 0")
+  cmd->add_option("--check", a->check,
+                  "rows of the target, .npy or .csv, nearly independent: says whether the samples reach all of it")
+      ->type_name("FILE")
+      ->group(group);
+  cmd->add_flag("--smooth-weights", a->smooth,
+                "log Z and effective samples from Pareto-smoothed weights: less noise, a small bias")
+      ->group(group);
+  cmd->add_option("--columns", a->data.columns, "columns of --data and --check, by name or index from 0")
       ->type_name("A,B,..")
       ->group(group);
   cmd->add_option("--checkpoint", a->checkpoint, "file for the state of the run (OUTPUT.checkpoint)")

@@ -32,8 +32,8 @@ void check_objective(const FitArgs& a) {
   if (!a.data.data.empty() && !takes_rows(objective))
     throw Failure("--data needs --objective symmetric or fisher; objective " + objective + " takes no data",
                   "drop --data, or use `nf train` to fit data only", kUsage);
-  if (a.data.data.empty() && !a.data.columns.empty())
-    throw Failure("--columns picks columns of --data, which is missing", {}, kUsage);
+  if (a.data.data.empty() && a.check.empty() && !a.data.columns.empty())
+    throw Failure("--columns picks columns of --data and --check, which are missing", {}, kUsage);
   const double anneal = a.settings->number("trainer.anneal_steps", 0);
   if (anneal > static_cast<double>(a.steps))
     throw Failure("--anneal-steps " + a.settings->get("trainer.anneal_steps", "0") + " is more than --steps " +
@@ -50,6 +50,15 @@ void open_rows(const FitArgs& a, FitPlan& plan, const nf::ModelInfo& info) {
     plan.data = open_data(plan.runtime, a.data, *a.settings, info.dtype);
     check_data(plan.data, a.data, info.event_size, 0);
   }
+}
+
+void open_check(const FitArgs& a, FitPlan& plan, const nf::ModelInfo& info) {
+  if (a.check.empty()) return;
+  const DataPaths paths{a.check, {}, a.data.columns, {}};
+  Settings whole = *a.settings;  // float64, and in memory
+  whole.set("table.map", "off");
+  plan.check = open_data(plan.runtime, paths, whole, NF_F64);
+  check_data(plan.check, paths, info.event_size, 0);
 }
 
 std::string number_word(const nlohmann::ordered_json& j) {
@@ -82,7 +91,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   Settings& s = *a.settings;
   FitPlan plan;
   plan.runtime = s.runtime();
-  check_destinations({{"SPEC", a.spec}, {"--data", a.data.data}},
+  check_destinations({{"SPEC", a.spec}, {"--data", a.data.data}, {"--check", a.check}},
                      {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}});
   if (!a.force) check_replaced(plan.runtime, s, a.output);
   if (!a.force && !a.resume) check_replaced(plan.runtime, s, a.checkpoint);
@@ -117,6 +126,7 @@ FitPlan plan_fit(FitArgs& a, const Screen& screen) {
   warn_of_target(a, plan);
   if (!a.quiet) warn_of_model(plan.model);
   open_rows(a, plan, info);
+  open_check(a, plan, info);
   if (plan.data.x && !a.resume) plan.model.init_from_data(plan.data.x.view());
 
   std::map<std::string, std::string> fixed = {{"--target", target}};

@@ -15,11 +15,12 @@
 namespace cli {
 
 struct FitArgs {
-  std::string spec, target, output, checkpoint, curve;
+  std::string spec, target, output, checkpoint, curve, check;
   std::vector<std::string> overrides;
   DataPaths data;                       // for objectives symmetric and fisher
   uint64_t steps = 0;                   // 0: not given
   int64_t importance_samples = 100000;  // for the summary
+  bool smooth = false;                  // report numbers of smoothed weights
   bool resume = false, force = false, quiet = false, json = false;
   std::shared_ptr<Settings> settings;
   bool verbose() const { return !quiet && !json; }
@@ -30,7 +31,7 @@ struct FitPlan {
   nf::Model model{nullptr};
   nf::Target target{nullptr};
   double log_z = 0;  // of the target; NaN if unknown, infinity if it diverges
-  Data data;
+  Data data, check;  // rows to fit to, and rows to compare the samples' weights with
   RunState state;
   int64_t samples = 0;    // per step, or rows per step when nothing is drawn
   bool draws = true;      // whether the objective draws samples from the model

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import random
 
 import harness
 from harness import case, fails, nf
@@ -192,6 +193,37 @@ def fisher_compares_scores_at_rows_of_the_target():
     assert harness.info('m.safetensors')['hash'] == whole
     fails('fit-target', SPEC, '--target', 'banana', '--objective', 'fisher', '--anneal-steps', 5, '-o', 'no.safetensors', code=2,
           says='anneal_steps: 5 has no effect with "objective": "fisher"')
+
+
+@case
+def rows_of_the_target_check_what_the_samples_reach():
+    rng = random.Random(5)
+    with open('rows.csv', 'w') as f:
+        f.write('a,b\n')
+        for _ in range(2000):
+            x = rng.gauss(0, 2)
+            f.write(f'{x},{0.25 * x * x + rng.gauss(0, 1)}\n')
+    # N(0, 1) in both columns is far too narrow. Its weights have a heavy tail, and the rows see what they miss.
+    bad = fit('--check', 'rows.csv', spec=SHIFT, steps=1)
+    assert 'forward KL' in bad.stdout and '2,000 rows of the target' in bad.stdout, bad.stdout
+    assert 'Pareto k is' in bad.stderr and 'rows of the target' in bad.stderr, bad.stderr
+    narrow = json.loads(fit('--json', '--check', 'rows.csv', spec=SHIFT, steps=1).stdout)
+    assert narrow['pareto_k'] > narrow['pareto_k_limit'] == 0.7, narrow
+    assert narrow['rows']['samples'] == 2000 and narrow['rows']['deviation'] > 4, narrow
+    # A good fit is left alone.
+    fine = fit('--schedule', 'cosine', '--check', 'rows.csv')
+    assert 'warning' not in fine.stderr, fine.stderr
+    # Smoothing changes the numbers, but not those that judge the weights.
+    raw = json.loads(fit('--json', spec=SHIFT, steps=1).stdout)
+    smooth = json.loads(fit('--json', '--smooth-weights', spec=SHIFT, steps=1).stdout)
+    assert smooth['smoothed'] and not raw['smoothed'] and 'rows' not in raw
+    assert smooth['pareto_k'] == raw['pareto_k'] and smooth['ess'] > raw['ess'], (raw, smooth)
+
+    def refused(text, *says):
+        with open('bad.csv', 'w') as f:
+            f.write(text)
+        fails('fit-target', SHIFT, '--target', 'banana', '-o', 'm.safetensors', '--steps', 1, '--check', 'bad.csv', code=1, says=says)
+    refused('1,2,3\n4,5,6\n', '3 columns')
 
 
 @case

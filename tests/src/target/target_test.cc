@@ -22,10 +22,11 @@ struct At {
 template <class T = double>
 At at(const Target& target, const Values& x) {
   const int64_t d = target.event, n = static_cast<int64_t>(x.size()) / d;
-  std::vector<T> in(x.begin(), x.end()), log_p(static_cast<size_t>(n)), grad(x.size());
-  target.evaluate(contiguous_view(in.data(), dtype_of<T>, {n, d}), {}, contiguous_view(log_p.data(), dtype_of<T>, {n}),
+  std::vector<T> in(x.begin(), x.end()), grad(x.size());
+  Values log_p(static_cast<size_t>(n));
+  target.evaluate(contiguous_view(in.data(), dtype_of<T>, {n, d}), {}, contiguous_view(log_p.data(), DType::f64, {n}),
                   contiguous_view(grad.data(), dtype_of<T>, {n, d}));
-  return {Values(log_p.begin(), log_p.end()), Values(grad.begin(), grad.end())};
+  return {log_p, Values(grad.begin(), grad.end())};
 }
 
 // Returns the log of the integral of the density over a box, by composite 4-point Gauss-Legendre rules.

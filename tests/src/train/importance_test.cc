@@ -5,6 +5,7 @@
 
 #include "src/model/flow_model.h"
 #include "src/model/target_spec.h"
+#include "src/train/pareto.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_check.h"
 
@@ -50,6 +51,16 @@ TEST(Importance, SummaryIsThatOfTheWeights) {
   EXPECT_NEAR(s.reverse_kl, kl / kN, 1e-12);
   EXPECT_NEAR(s.reverse_kl_error, std::sqrt((kl2 / kN - kl / kN * kl / kN) / (kN - 1)), 1e-12);
   EXPECT_LT(std::abs(s.log_z), 4 * s.log_z_error) << "log Z is 0";
+  // The stream of weights gives the same fit as the stored ones.
+  Values smoothed(kN);
+  const double k = pareto_smooth(system_allocator(), contiguous_view(w.data(), DType::f64, {kN}),
+                                 contiguous_view(smoothed.data(), DType::f64, {kN}));
+  EXPECT_EQ(s.pareto_k, k);
+  double smooth_sum = 0, smooth_squares = 0;
+  for (const double v : smoothed) smooth_sum += std::exp(v), smooth_squares += std::exp(2 * v);
+  EXPECT_NEAR(s.smoothed_log_z, std::log(smooth_sum / kN), 1e-12);
+  EXPECT_NEAR(s.smoothed_ess, smooth_sum * smooth_sum / smooth_squares, 1e-8);
+  EXPECT_NE(s.smoothed_log_z, s.log_z);
   // Row 5000 is sample number 5000.
   Values one(2);
   p.session.sample({7, 5000}, {}, contiguous_view(one.data(), DType::f64, {1, 2}), {});
@@ -81,6 +92,29 @@ TEST(Importance, HugeWeightsDoNotOverflow) {
     const ImportanceSummary s = p.run(Shifted(by), 5000);
     EXPECT_NEAR(s.log_z, by, 1e-8);
     EXPECT_NEAR(s.ess, 5000, 1e-5);
+  }
+}
+
+// The constant of a log density is often huge. The target's log densities stay float64 also for a float32 model.
+TEST(Importance, LogDensitiesKeepTheirDigits) {
+  Proposal p(R"({"event": 2, "layers": []})");
+  struct Shifted final : Target {
+    Shifted(double by) : Target(2), by(by) {}
+    void evaluate(const View& x, const View&, const View& log_p, const View&) const override {
+      for (int64_t i = 0; i < x.shape[0]; ++i) {
+        const double a = x.as<float>()[2 * i], b = x.as<float>()[2 * i + 1];
+        log_p.as<double>()[i] = by - 0.6 * (a * a + b * b);
+      }
+    }
+    double by;
+  };
+  const ImportanceSummary plain = p.run(Shifted(0), 5000);
+  EXPECT_NEAR(plain.log_z, std::log(3.14159265358979 / 0.6), 4 * plain.log_z_error);
+  for (const double by : {-1e8, 1e8, -1e10}) {
+    const ImportanceSummary s = p.run(Shifted(by), 5000);
+    EXPECT_NEAR(s.log_z, plain.log_z + by, 1e-4) << by;
+    EXPECT_NEAR(s.ess, plain.ess, 1) << by;
+    EXPECT_NEAR(s.reverse_kl, plain.reverse_kl - by, 1e-4) << by;
   }
 }
 
