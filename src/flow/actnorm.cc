@@ -5,6 +5,7 @@
 // A constant column has s = 1.
 #include <cmath>
 
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
@@ -23,6 +24,7 @@ class ActNorm final : public Layer {
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+  LowPart low_part() const override { return LowPart::used; }
 
   ParamId started() const override { return started_; }
   void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
@@ -32,7 +34,7 @@ class ActNorm final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    return affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
+    return affine_low(s.tape, x, s.param(log_scale_), s.param(shift_), nullptr, inverse);
   }
   ParamId log_scale_, shift_, started_;
 };

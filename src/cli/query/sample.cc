@@ -1,5 +1,6 @@
 // nf sample: draws rows from a model. Sample i of a seed is the same however many are drawn.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "src/cli/common/bounds.h"
@@ -57,6 +58,18 @@ void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& cont
   } while (from < n);
 }
 
+// Whether some column of the model's rows lies so far from 0 that floats there are more than 2^-12 standard deviations
+// apart.
+bool needs_doubles(nf::Session& session, const Rows& context, int64_t cols) {
+  constexpr int64_t kProbe = 256;
+  std::vector<double> x(static_cast<size_t>(kProbe * cols));
+  session.sample_into(nf::Out(x.data(), kProbe, cols), {}, context ? context.view().slice(0, 1) : nf::View());
+  const Rows rows = Rows::of(x, cols, NF_F64);
+  for (const Moments& m : rows.moments())
+    if (m.std > 0 && std::ldexp(std::abs(m.mean), -23) > std::ldexp(m.std, -12)) return true;
+  return false;
+}
+
 int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
@@ -74,7 +87,7 @@ int sample(const SampleArgs& a) {
   nf::Session session(model, a.settings->options({"session"}));
   const int64_t n = count_of(a, context);
   std::vector<double> densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
-  if (info.dtype == NF_F64)
+  if (info.dtype == NF_F64 || needs_doubles(session, context, info.event_size))
     draw<double>(a, session, n, context, names.data, info, densities);
   else
     draw<float>(a, session, n, context, names.data, info, densities);
