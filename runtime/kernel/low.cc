@@ -12,14 +12,24 @@
 HWY_BEFORE_NAMESPACE();
 namespace libnf::kernel::HWY_NAMESPACE {
 
+// Rounds to float, beyond its range to infinity: Highway's one-lane target stops at the largest float.
+template <class D>
+HWY_INLINE hn::Vec<hn::Rebind<float, D>> Narrow(D, hn::Vec<D> x) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(hn::Rebind<float, D>(), static_cast<float>(hn::GetLane(x)));
+#else
+  return hn::DemoteTo(hn::Rebind<float, D>(), x);
+#endif
+}
+
 // Stores x rounded to float, and what that took from it if `low` is there.
 template <class D>
 HWY_INLINE void StoreHighLow(D d, hn::Vec<D> x, float* high, float* low) {
   const hn::Rebind<float, D> f;
-  const auto rounded = hn::DemoteTo(f, x);
+  const auto rounded = Narrow(d, x);
   hn::StoreU(rounded, f, high);
   if (!low) return;
-  const auto taken = hn::DemoteTo(f, hn::Sub(x, hn::PromoteTo(d, rounded)));
+  const auto taken = Narrow(d, hn::Sub(x, hn::PromoteTo(d, rounded)));
   hn::StoreU(hn::IfThenElseZero(hn::IsFinite(rounded), taken), f, low);
 }
 
@@ -59,10 +69,10 @@ void Affine(const HighLow& x, const HighLow& before, const double* factor, const
           hn::Add(hn::Mul(moved, hn::LoadU(d, factor + i)), hn::Add(LoadOrZero(d, q.high, i), ql));
       const auto plain = hn::And(hn::Eq(xl, zero), hn::And(hn::Eq(pl, zero), hn::Eq(ql, zero)));
       const hn::Rebind<float, decltype(d)> f;
-      const auto rounded = hn::DemoteTo(f, hn::IfThenElse(plain, LoadAs(d, to + i), exact));
+      const auto rounded = Narrow(d, hn::IfThenElse(plain, LoadAs(d, to + i), exact));
       hn::StoreU(rounded, f, to + i);
       if (!to_low) return;
-      const auto taken = hn::DemoteTo(f, hn::Sub(exact, hn::PromoteTo(d, rounded)));
+      const auto taken = Narrow(d, hn::Sub(exact, hn::PromoteTo(d, rounded)));
       hn::StoreU(hn::IfThenElseZero(hn::IsFinite(rounded), taken), f, to_low + i);
     });
   }

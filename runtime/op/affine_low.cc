@@ -1,7 +1,8 @@
 // Elementwise affine map with parameters shared by rows, for numbers that are sums of two floats:
 //   forward:  z = (x + x_low) exp(l) + (b + b_low),      log_det = sum_j l_j
 //   inverse:  x = (z + z_low - (b + b_low)) exp(-l),     log_det = -sum_j l_j
-// With Tape::keeps_low, what rounding takes from the result is its low part. Gradients are those of affine.cc.
+// With Tape::keeps_low, what rounding takes from the result is its low part. Gradients are those of affine.cc:
+// x_low is below the rounding error of the products with x.
 // Accuracy: computed in double and rounded once; a result whose low parts are all zero is that of affine.cc. In a float64
 // graph there is no low part but b_low, which is added to b.
 #include "runtime/op/affine_low.h"
@@ -106,15 +107,11 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
   }
   if (!gy.p) return;
-  Rows<const T> low{nullptr, x.rows, x.cols, x.ld};
-  if constexpr (std::is_same_v<T, float>) low.p = n.in[kX]->low;
   for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
     const auto factors = shared_row(factor, rows, x.cols);
     const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
     if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
     if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
-    if (g_scale && low.p && !inverse)
-      kernel::column_terms<T>(ColumnTerm::product, g, low.rows_from(first, rows), factors, g_scale);
     if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
   });
 }

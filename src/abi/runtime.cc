@@ -39,7 +39,7 @@ void RuntimeState::note(int32_t level, const char* format, ...) {
   log(log_user, level, text);
 }
 
-void note_coarse_columns(ModelState& model, const View& x, const View& context) {
+void libnf::note_coarse_columns(ModelState& model, const View& x, const View& context) {
   RuntimeState& rt = *model.runtime;
   if (!rt.log) return;
   for (const auto& [rows, name] : {std::pair{&x, "x"}, std::pair{&context, "ctx"}}) {
