@@ -1,6 +1,8 @@
 // Loops of runtime/kernel/low.h.
 #include "runtime/kernel/low.h"
 
+#include <algorithm>
+
 #include "runtime/kernel/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernel/low.cc"
@@ -22,20 +24,21 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D>> Narrow(D, hn::Vec<D> x) {
 #endif
 }
 
-// Stores x rounded to float, and what that took from it if `low` is there.
+// Stores x rounded to float and, if `low` is there, what that takes from `exact`.
 template <class D>
-HWY_INLINE void StoreHighLow(D d, hn::Vec<D> x, float* high, float* low) {
+HWY_INLINE void StoreHighLow(D d, hn::Vec<D> x, hn::Vec<D> exact, float* high, float* low) {
   const hn::Rebind<float, D> f;
   const auto rounded = Narrow(d, x);
   hn::StoreU(rounded, f, high);
   if (!low) return;
-  const auto taken = Narrow(d, hn::Sub(x, hn::PromoteTo(d, rounded)));
+  const auto taken = Narrow(d, hn::Sub(exact, hn::PromoteTo(d, rounded)));
   hn::StoreU(hn::IfThenElseZero(hn::IsFinite(rounded), taken), f, low);
 }
 
 void Split(const double* x, float* high, float* low, int64_t n) {
   EachVector<double>(static_cast<size_t>(n), [=](auto d, size_t i) HWY_ATTR {
-    StoreHighLow(d, hn::LoadU(d, x + i), high + i, low + i);
+    const auto v = hn::LoadU(d, x + i);
+    StoreHighLow(d, v, v, high + i, low + i);
   });
 }
 
@@ -45,37 +48,65 @@ void Join(const float* high, const float* low, double* x, int64_t n) {
   });
 }
 
-// One row of a matrix, nullptr: zeros.
-struct Row {
-  Row(const HighLow& m, int64_t r)
-      : high(m.high.p ? m.high.row(r) : nullptr), low(m.low.p ? m.low.row(r) : nullptr) {}
+// A span of numbers with low parts; nullptr: zeros.
+struct Span {
   const float *high, *low;
 };
+Span RowOf(const HighLow& m, int64_t r) {
+  return {m.high.p ? m.high.row(r) : nullptr, m.low.p ? m.low.row(r) : nullptr};
+}
 template <class D>
 HWY_INLINE hn::Vec<D> LoadOrZero(D d, const float* p, size_t i) {
   return p ? LoadAs(d, p + i) : hn::Zero(d);
 }
 
+void AffineSpan(Span x, Span before, const double* factor, Span after, float* y, float* y_low, int64_t n) {
+  EachVector<double>(static_cast<size_t>(n), [=](auto d, size_t i) HWY_ATTR {
+    const auto zero = hn::Zero(d);
+    const auto xl = LoadOrZero(d, x.low, i), bl = LoadOrZero(d, before.low, i), al = LoadOrZero(d, after.low, i);
+    const auto moved = hn::Sub(hn::Add(LoadAs(d, x.high + i), xl), hn::Add(LoadOrZero(d, before.high, i), bl));
+    const auto exact =
+        hn::Add(hn::Mul(moved, hn::LoadU(d, factor + i)), hn::Add(LoadOrZero(d, after.high, i), al));
+    const auto plain = hn::And(hn::Eq(xl, zero), hn::And(hn::Eq(bl, zero), hn::Eq(al, zero)));
+    StoreHighLow(d, hn::IfThenElse(plain, LoadAs(d, y + i), exact), exact, y + i, y_low ? y_low + i : nullptr);
+  });
+}
+
+// As many copies of one row as fit, so that narrow rows go by several at a time.
+class Tile {
+ public:
+  static constexpr int64_t kSize = 128;
+  Tile(const HighLow& row, int64_t cols, int64_t rows)
+      : span_{Fill(row.high.p, high_, cols, rows), Fill(row.low.p, low_, cols, rows)} {}
+  Span span() const { return span_; }
+  template <class T>
+  static const T* Fill(const T* row, T* to, int64_t cols, int64_t rows) {
+    for (int64_t r = 0; row && r < rows; ++r) std::copy_n(row, cols, to + r * cols);
+    return row ? to : nullptr;
+  }
+
+ private:
+  float high_[kSize], low_[kSize];
+  Span span_;
+};
+
+// before and after are one row for all.
 void Affine(const HighLow& x, const HighLow& before, const double* factor, const HighLow& after, const Rows<float>& y,
             float* y_low) {
-  for (int64_t r = 0; r < y.rows; ++r) {
-    const Row from(x, r), p(before, r), q(after, r);
-    float *to = y.row(r), *to_low = y_low ? y_low + r * y.ld : nullptr;
-    EachVector<double>(static_cast<size_t>(y.cols), [=](auto d, size_t i) HWY_ATTR {
-      const auto zero = hn::Zero(d);
-      const auto xl = LoadOrZero(d, from.low, i), pl = LoadOrZero(d, p.low, i), ql = LoadOrZero(d, q.low, i);
-      const auto moved = hn::Sub(hn::Add(LoadAs(d, from.high + i), xl), hn::Add(LoadOrZero(d, p.high, i), pl));
-      const auto exact =
-          hn::Add(hn::Mul(moved, hn::LoadU(d, factor + i)), hn::Add(LoadOrZero(d, q.high, i), ql));
-      const auto plain = hn::And(hn::Eq(xl, zero), hn::And(hn::Eq(pl, zero), hn::Eq(ql, zero)));
-      const hn::Rebind<float, decltype(d)> f;
-      const auto rounded = Narrow(d, hn::IfThenElse(plain, LoadAs(d, to + i), exact));
-      hn::StoreU(rounded, f, to + i);
-      if (!to_low) return;
-      const auto taken = Narrow(d, hn::Sub(exact, hn::PromoteTo(d, rounded)));
-      hn::StoreU(hn::IfThenElseZero(hn::IsFinite(rounded), taken), f, to_low + i);
-    });
+  const int64_t cols = y.cols;
+  const auto low_from = [&](int64_t r) { return y_low ? y_low + r * y.ld : nullptr; };
+  const bool whole = x.high.ld == cols && y.ld == cols && (!x.low.p || x.low.ld == cols);
+  if (cols == 0 || cols > Tile::kSize / 4 || !whole) {
+    for (int64_t r = 0; r < y.rows; ++r)
+      AffineSpan(RowOf(x, r), RowOf(before, 0), factor, RowOf(after, 0), y.row(r), low_from(r), cols);
+    return;
   }
+  const int64_t together = Tile::kSize / cols;
+  const Tile b(before, cols, together), a(after, cols, together);
+  double factors[Tile::kSize];
+  Tile::Fill(factor, factors, cols, together);
+  for (int64_t r = 0; r < y.rows; r += together)
+    AffineSpan(RowOf(x, r), b.span(), factors, a.span(), y.row(r), low_from(r), std::min(together, y.rows - r) * cols);
 }
 
 }  // namespace libnf::kernel::HWY_NAMESPACE

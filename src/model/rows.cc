@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "runtime/core/rows.h"
@@ -135,13 +136,19 @@ Var load_rows(Tape& t, const View& from, int64_t first, int64_t count, bool with
   const int64_t cols = from.shape[0] ? from.count() / from.shape[0] : 0;
   Var v = t.empty({count, cols});
   v->low = t.take_low(*v);
-  const ScratchScope scope(t);
-  const View wide = contiguous_view(t.scratch<double>(v->out.count()), DType::f64, v->out.shape);
+  const int64_t n = v->out.count();
+  if (n == 0) return v;
   View source = from;
   if (from.shape[0] == 1) source.stride[0] = 0;
-  if (wide.count() == 0) return v;
-  copy_rows(rows_of_view(source, first, count), wide);
-  kernel::split_low(wide.as<double>(), v->out.as<float>(), v->low, wide.count());
+  source = rows_of_view(source, first, count);
+  const ScratchScope scope(t);
+  const bool in_place = source.contiguous() && reinterpret_cast<uintptr_t>(source.data) % alignof(double) == 0;
+  if (!in_place || t.measuring) {  // a dry run takes the memory that any view may need
+    const View copy = contiguous_view(t.scratch<double>(n), DType::f64, v->out.shape);
+    copy_rows(source, copy);
+    source = copy;
+  }
+  kernel::split_low(source.as<double>(), v->out.as<float>(), v->low, n);
   return v;
 }
 
