@@ -213,8 +213,8 @@ typedef struct nf_executor {
 #define NF_EXECUTOR_INIT \
   { NF_SIZEOF(nf_executor), 0, NULL, NULL }
 /* Receives notes on what the library chose to do; none of them is an error. Level 0, info: SIMD target and threads of
- * the runtime, files used in place, a batch size reduced to the number of rows. Level 1, warning: a file that
- * "table.map" = "on" could not use in place and read into memory instead. */
+ * the runtime, files used in place, a batch size reduced to the number of rows. Level 1, warning: a file that "table.map"
+ * = "on" could not use in place; a column to train on whose values float32 cannot tell apart, and what to do. */
 typedef void (*nf_log_fn)(void *user, int32_t level, const char *utf8);
 
 /* [any; stable 0.1] options (scope "runtime"), allocator, executor and log may each be NULL. Results never depend on the

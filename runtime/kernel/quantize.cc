@@ -24,8 +24,8 @@ double point(const Grid& grid, double at) {
 
 }  // namespace
 
-template <class T>
-double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
+template <class From, class T>
+double dequantize(const Grid& grid, const From* x, const T* u, T* y, int64_t n) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   double log_density = 0;
   for (int64_t j = 0; j < n; ++j) {
@@ -45,15 +45,17 @@ double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n) {
   return log_density;
 }
 
-template <class T>
-void quantize(const Grid& grid, const T* y, T* x, int64_t n) {
+template <class From, class T>
+void quantize(const Grid& grid, const From* y, T* x, int64_t n) {
   for (int64_t j = 0; j < n; ++j)
     x[j] = static_cast<T>(clamped(grid, cell_of(grid, static_cast<double>(y[j]))) * grid.step);
 }
 
 template double dequantize(const Grid&, const float*, const float*, float*, int64_t);
+template double dequantize(const Grid&, const double*, const float*, float*, int64_t);
 template double dequantize(const Grid&, const double*, const double*, double*, int64_t);
 template void quantize(const Grid&, const float*, float*, int64_t);
+template void quantize(const Grid&, const double*, float*, int64_t);
 template void quantize(const Grid&, const double*, double*, int64_t);
 
 }  // namespace libnf::kernel

@@ -16,12 +16,13 @@ struct Grid {
 // to the level. A value within 0.01 step of a level counts as that level. Returns a log-density: 0 if all values are
 // levels, -infinity if one is not (its y is a point of the nearest level's cell, 0 for an infinite value), NaN if one
 // is NaN (its y is NaN). Computed in double and rounded once; in float32 a level i keeps 24 - log2|i| bits of u, and
-// none from 2^23 on.
-template <class T>
-double dequantize(const Grid& grid, const T* x, const T* u, T* y, int64_t n);
+// none from 2^23 on. From and T are
+// float or double; From is not narrower than T.
+template <class From, class T>
+double dequantize(const Grid& grid, const From* x, const T* u, T* y, int64_t n);
 
 // Sets x[j] to the level whose cell contains y[j], or the nearest level if none does. NaN stays NaN.
-template <class T>
-void quantize(const Grid& grid, const T* y, T* x, int64_t n);
+template <class From, class T>
+void quantize(const Grid& grid, const From* y, T* x, int64_t n);
 
 }  // namespace libnf::kernel

@@ -1,8 +1,7 @@
 // Elementwise affine map with parameters shared by all rows.
-//   forward:  z = (x - c) exp(l) + b,    log_det = sum_j l_j
-//   inverse:  x = (z - b) exp(-l) + c,   log_det = -sum_j l_j
-// The center c is a constant, 0 if there is none. It is subtracted first, so that columns far from 0 lose no digits.
-// Accuracy: exp to 1 ULP (Highway), then one multiply and one add, and those of c.
+//   forward:  z = x exp(l) + b,    log_det = sum_j l_j
+//   inverse:  x = (z - b) exp(-l), log_det = -sum_j l_j
+// Accuracy: exp to 1 ULP (Highway), then one multiply and one add.
 #include "runtime/kernel/batch.h"
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/reduce.h"
@@ -17,7 +16,7 @@ namespace libnf {
 namespace {
 
 using kernel::ColumnTerm;
-enum { kX, kLogScale, kShift, kCenter };  // kCenter may be nullptr
+enum { kX, kLogScale, kShift };
 struct AffineAttr {
   bool inverse;
 };
@@ -25,8 +24,7 @@ bool inverse_of(const Node& n) { return n.attr<AffineAttr>().inverse; }
 
 Shapes shape(const Node& n) {
   need_rank(n, kX, 2);
-  for (int i : {kLogScale, kShift, kCenter}) {
-    if (!n.in[i]) continue;
+  for (int i : {kLogScale, kShift}) {
     need_rank(n, i, 1);
     need_extent(n, i, 0, n.in[kX]->out.shape[1]);
   }
@@ -39,19 +37,11 @@ Shapes shape(const Node& n) {
   return s;
 }
 
-// The rows before the shift, (x - c) exp(l), or of the inverse before the center, (z - b) exp(-l).
-template <class T>
-void scaled_rows(const Rows<T>& x, const T* before, const T* factor, const Rows<T>& out) {
-  kernel::affine_rows<T>(kernel::RowMap::inverse, x, shared_row(factor, x.rows, x.cols),
-                         shared_row(before, x.rows, x.cols), out);
-}
-
 template <class T>
 void forward(Tape&, Node& n) {
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out);
   const T* l = n.x<T>(kLogScale);
   const T* b = n.x<T>(kShift);
-  const T* center = n.in[kCenter] ? n.x<T>(kCenter) : nullptr;
   const bool inverse = inverse_of(n);
   T* factor = static_cast<T*>(n.saved);
   kernel::scale<T>(inverse ? -1 : 1, l, factor, x.cols);
@@ -60,16 +50,8 @@ void forward(Tape&, Node& n) {
   kernel::fill<T>(sum, n.extra->y<T>(), x.rows);
   kernel::unary<T>(Unary::exp, 0, factor, factor, x.cols);
   using kernel::RowMap;
-  if (!center) {
-    kernel::affine_rows<T>(inverse ? RowMap::inverse : RowMap::forward, x, shared_row(factor, x.rows, x.cols),
-                           shared_row(b, x.rows, x.cols), y);
-    return;
-  }
-  for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
-    const Rows<T> out = y.rows_from(first, rows);
-    scaled_rows<T>(x.rows_from(first, rows), inverse ? b : center, factor, out);
-    kernel::binary_rows<T>(kernel::Binary::add, out, shared_row(inverse ? center : b, rows, x.cols), out);
-  });
+  kernel::affine_rows<T>(inverse ? RowMap::inverse : RowMap::forward, x, shared_row(factor, x.rows, x.cols),
+                         shared_row(b, x.rows, x.cols), y);
 }
 
 template <class T>
@@ -77,7 +59,6 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
   const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
   const T* factor = static_cast<const T*>(n.saved);
-  const T* center = n.in[kCenter] ? n.x<T>(kCenter) : nullptr;
   const bool inverse = inverse_of(n);
   const auto gx = gy.p && grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
   T* g_scale = grads.wants(kLogScale) ? grads.add(kLogScale).as<T>() : nullptr;
@@ -88,64 +69,34 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
   }
   if (!gy.p) return;
-  const ScratchScope scope(t);
-  T* scaled = center ? t.scratch<T>(rows_of_block(x.cols) * x.cols) : nullptr;
   for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
     const auto factors = shared_row(factor, rows, x.cols);
     const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
     if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
-    if (g_scale && center) {
-      const Rows<T> out = {scaled, rows, x.cols, x.cols};
-      const Rows<T> in = x.rows_from(first, rows);
-      if (inverse)
-        scaled_rows<T>(in, n.x<T>(kShift), factor, out);
-      else
-        kernel::binary_rows<T>(kernel::Binary::sub, in, shared_row(center, rows, x.cols), out);
-      kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, out, factors, g_scale);
-    } else if (g_scale) {
-      kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
-    }
+    if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
     if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
   });
 }
 
-// dz = dx e^l + (x - c) e^l dl + db;  dx = (dz - db) e^-l - (x - c) dl
+// dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl
 OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const Dims& rows = n.out.shape;
   const bool inverse = inverse_of(n);
   Var dl = d[kLogScale], dx = inverse ? minus(t, rows, d[kX], d[kShift]) : d[kX];
   Var factor = unary(t, Unary::exp, scale(t, n.in[kLogScale], inverse ? -1 : 1));
   Var dy = dx ? mul(t, dx, factor) : nullptr;
-  const auto centered = [&](Var v) { return n.in[kCenter] ? sub(t, v, n.in[kCenter]) : v; };
-  if (dl)
-    dy = inverse ? minus(t, rows, dy, mul(t, centered(&n), dl))
-                 : plus(t, rows, dy, mul(t, mul(t, centered(n.in[kX]), factor), dl));
+  if (dl) dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
   if (!inverse) dy = plus(t, rows, dy, d[kShift]);
   return {dy, dl ? spread(t, scale(t, sum(t, dl), inverse ? -1 : 1), n.extra->out.shape) : nullptr};
 }
 
 const Op kAffine = {"affine", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
-// A constant, as centers are.
-Var center_of(Tape& t, Var like) {
-  Var c = t.zeros(like->out.shape);
-  with_dtype(t.dtype(), [&]<class T>() {
-    for (int64_t j = 0; j < c->out.count(); ++j) c->out.as<T>()[j] = static_cast<T>(0.5 * static_cast<double>(j) - 1);
-  });
-  return c;
-}
-
 const OpCase kCases[] = {
     {"affine", {{"nd"}, {"d"}, {"d"}}, [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false).y; }},
     {"affine_inverse",
      {{"nd"}, {"d"}, {"d"}},
      [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true).y; }},
-    {"affine_centered",
-     {{"nd"}, {"d"}, {"d"}},
-     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], false, center_of(t, in[1])).y; }},
-    {"affine_centered_inverse",
-     {{"nd"}, {"d"}, {"d"}},
-     [](Tape& t, const Var* in) { return affine(t, in[0], in[1], in[2], true, center_of(t, in[1])).y; }},
 };
 
 }  // namespace
@@ -153,8 +104,8 @@ const OpCase kCases[] = {
 extern const OpFamily family_affine;
 const OpFamily family_affine = {"affine", kCases, std::size(kCases)};
 
-Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse, Var center) {
-  return mapped(t.record(kAffine, {x, log_scale, shift, center}, AffineAttr{inverse}));
+Mapped affine(Tape& t, Var x, Var log_scale, Var shift, bool inverse) {
+  return mapped(t.record(kAffine, {x, log_scale, shift}, AffineAttr{inverse}));
 }
 
 }  // namespace libnf

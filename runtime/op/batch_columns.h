@@ -37,6 +37,9 @@ struct BatchPart {
 // rows of x are the whole batch.
 Mapped batch_normalize(Tape& t, Var x, BatchPart* part, double eps, bool biased);
 
+// Returns the rows of x with what rounding took from them (Node::low) as doubles in scratch memory, or x->out itself.
+View whole_rows(Tape& t, const Node& x);
+
 // Each adds to `out` its sums over the rows of x that have weight.
 void column_sums(const View& x, const double* weight, double* out);  // [d]: x
 void column_deviations(const View& x, const double* weight, const double* mean,

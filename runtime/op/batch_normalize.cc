@@ -8,6 +8,7 @@
 
 #include "runtime/kernel/batch.h"
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/low.h"
 #include "runtime/op/batch_columns.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -55,8 +56,10 @@ double divisor_of(const Node& n, double rows) {
 
 template <class T>
 void forward(Tape& t, Node& n) {
+  if (t.keeps_low) n.low = t.take_low(n);
   const ScratchScope scope(t);
-  const ColumnStats s = part_of(n) ? part_of(n)->stats : own_stats(t, n.view(0));
+  const View rows = whole_rows(t, *n.in[0]);
+  const ColumnStats s = part_of(n) ? part_of(n)->stats : own_stats(t, rows);
   const auto x = matrix_of<T>(n.view(0)), z = matrix_of<T>(n.out);
   T* rate = static_cast<T*>(n.saved);
   double* r = t.scratch<double>(x.cols);
@@ -67,7 +70,15 @@ void forward(Tape& t, Node& n) {
     rate[j] = static_cast<T>(r[j]);
     log_det -= std::log(v) / 2;
   }
-  kernel::normalize_rows<T>(x, s.mean, r, z);
+  if (rows.dtype == n.out.dtype) {
+    kernel::normalize_rows<T>(x, s.mean, r, z);
+    if (n.low) kernel::fill<float>(0, n.low, n.out.count());
+  } else {
+    const auto wide = matrix_of<double>(rows);
+    kernel::normalize_rows<double>(wide, s.mean, r, wide);
+    float* low = n.low ? n.low : t.scratch<float>(n.out.count());
+    kernel::split_low(wide.p, n.out.as<float>(), low, n.out.count());
+  }
   kernel::fill<T>(static_cast<T>(log_det), n.extra->y<T>(), x.rows);
 }
 
@@ -142,6 +153,14 @@ Mapped batch_normalize(Tape& t, Var x, BatchPart* part, double eps, bool biased)
   Var z = t.record(kBatchNormalize, {x}, BatchNormalizeAttr{part, eps, biased});
   if (part) part->node = z;
   return mapped(z);
+}
+
+View whole_rows(Tape& t, const Node& x) {
+  if (!x.low) return x.out;
+  const int64_t n = x.out.count();
+  double* sums = t.scratch<double>(n);
+  kernel::join_low(x.out.as<float>(), x.low, sums, n);
+  return contiguous_view(sums, DType::f64, x.out.shape);
 }
 
 void column_sums(const View& x, const double* weight, double* out) {

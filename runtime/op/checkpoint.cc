@@ -63,7 +63,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   t.training = a.training;
   t.random = a.random;
   Var* inner = t.scratch<Var>(a.data);
-  for (int i = 0; i < a.data; ++i) inner[i] = n.in[i] ? t.input(n.view(i), grads.wants(i)) : nullptr;
+  for (int i = 0; i < a.data; ++i) inner[i] = n.in[i] ? t.leaf_of(*n.in[i], grads.wants(i)) : nullptr;
   const Node* stop = t.head();
   const Mapped m = a.run(t, a.what, inner);
   const Var y = conform(t, m.y, Layout::rows);

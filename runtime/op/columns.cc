@@ -26,9 +26,15 @@ Shapes gather_shape(const Node& n) {
 }
 
 template <class T>
-void gather_forward(Tape&, Node& n) {
+void gather_forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
   kernel::gather_columns<T>(x, n.attr<GatherAttr>().index, y);
+  if constexpr (std::is_same_v<T, float>) {
+    const float* low = n.in[0]->low;
+    if (!low || !t.keeps_low) return;
+    n.low = t.take_low(n);
+    kernel::gather_columns<T>({low, x.rows, x.cols, x.ld}, n.attr<GatherAttr>().index, {n.low, y.rows, y.cols, y.ld});
+  }
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/low.h"
 #include "runtime/kernel/random.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
@@ -34,31 +35,70 @@ Shapes shape(const Node& n) {
   return s;
 }
 
+// Maps the columns of the index in one row from numbers of type From to numbers of type To. Returns the log-density that
+// dequantizing adds.
+template <class From, class To>
+double map_levels(Tape& t, const GridAttr& a, int64_t row, const From* from, To* u, To* to) {
+  const auto m = static_cast<int64_t>(a.index.size());
+  if (a.inverse) {
+    kernel::quantize(a.grid, from, to, m);
+    return 0;
+  }
+  kernel::uniform_open<To>({t.random.seed, a.stream}, t.random.row_of(row), 1, m, u, m);
+  return kernel::dequantize(a.grid, from, u, to, m);
+}
+
+// f(from, u, to) for every row: `from` are the columns of the index, and what f leaves in `to` is stored in their place.
+template <class From, class To, class Get, class Put>
+void each_row(Tape& t, Node& n, Get&& get, Put&& put) {
+  const auto& a = n.attr<GridAttr>();
+  const auto m = static_cast<int64_t>(a.index.size());
+  const ScratchScope scope(t);
+  From* from = t.scratch<From>(m);
+  To *u = t.scratch<To>(m), *to = t.scratch<To>(m);
+  const double volume = static_cast<double>(m) * std::log(a.grid.cell());
+  for (int64_t r = 0; r < n.out.shape[0]; ++r) {
+    for (int64_t i = 0; i < m; ++i) from[i] = get(r, a.index[static_cast<size_t>(i)]);
+    const double log_det = (a.inverse ? -volume : volume) + map_levels(t, a, r, from, u, to);
+    for (int64_t i = 0; i < m; ++i) put(r, a.index[static_cast<size_t>(i)], to[i]);
+    with_dtype(n.out.dtype, [&]<class T>() { n.extra->y<T>()[r] = static_cast<T>(log_det); });
+  }
+}
+
+// Rows in float32 that carry what rounding took from them, or whose images are to: levels and points are doubles.
+void forward_low(Tape& t, Node& n) {
+  const auto x = matrix_of<float>(n.view(0)), y = matrix_of<float>(n.out);
+  const Rows<const float> low{n.in[0]->low, x.rows, x.cols, x.ld};
+  if (t.keeps_low) n.low = t.take_low(n);
+  const Rows<float> y_low{n.low, y.rows, y.cols, y.ld};
+  if (n.low) {
+    kernel::fill<float>(0, n.low, n.out.count());
+    for (int64_t r = 0; low.p && r < x.rows; ++r) kernel::copy<float>(low.row(r), y_low.row(r), x.cols);
+  }
+  const auto get = [&](int64_t r, int32_t j) {
+    return static_cast<double>(x.row(r)[j]) + (low.p ? static_cast<double>(low.row(r)[j]) : 0);
+  };
+  if (n.low)
+    each_row<double, double>(t, n, get, [&](int64_t r, int32_t j, double v) {
+      kernel::split_low(&v, y.row(r) + j, y_low.row(r) + j, 1);
+    });
+  else
+    each_row<double, float>(t, n, get, [&](int64_t r, int32_t j, float v) { y.row(r)[j] = v; });
+}
+
 template <class T>
 void forward(Tape& t, Node& n) {
   const auto& a = n.attr<GridAttr>();
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
-  const auto m = static_cast<int64_t>(a.index.size());
   T* slope = static_cast<T*>(n.saved);
   kernel::fill<T>(1, slope, x.cols);
   const double moved = t.through_rounding && !a.inverse ? a.grid.cell() / a.grid.step : 0;
   for (const int32_t j : a.index) slope[j] = static_cast<T>(moved);
-  const ScratchScope scope(t);
-  T *from = t.scratch<T>(m), *u = t.scratch<T>(m), *to = t.scratch<T>(m);
-  const double volume = static_cast<double>(m) * std::log(a.grid.cell());
-  for (int64_t r = 0; r < x.rows; ++r) {
-    kernel::copy<T>(x.row(r), y.row(r), x.cols);
-    for (int64_t i = 0; i < m; ++i) from[i] = x.row(r)[a.index[static_cast<size_t>(i)]];
-    double log_det = a.inverse ? -volume : volume;
-    if (a.inverse) {
-      kernel::quantize<T>(a.grid, from, to, m);
-    } else {
-      kernel::uniform_open<T>({t.random.seed, a.stream}, t.random.row_of(r), 1, m, u, m);
-      log_det += kernel::dequantize<T>(a.grid, from, u, to, m);
-    }
-    for (int64_t i = 0; i < m; ++i) y.row(r)[a.index[static_cast<size_t>(i)]] = to[i];
-    n.extra->y<T>()[r] = static_cast<T>(log_det);
-  }
+  for (int64_t r = 0; r < x.rows; ++r) kernel::copy<T>(x.row(r), y.row(r), x.cols);
+  if (std::is_same_v<T, float> && (n.in[0]->low || t.keeps_low)) return forward_low(t, n);
+  each_row<T, T>(
+      t, n, [&](int64_t r, int32_t j) { return x.row(r)[j]; },
+      [&](int64_t r, int32_t j, T v) { y.row(r)[j] = v; });
 }
 
 template <class T>

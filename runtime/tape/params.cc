@@ -1,5 +1,6 @@
 #include "runtime/tape/params.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/kernel/gemm.h"
@@ -76,8 +77,18 @@ void ParamStore::refresh_mirror(size_t slot, void* mirror) const {
 uint64_t ParamStore::hash() const {
   uint64_t h = 0xcbf29ce484222325u;
   for (size_t i = 0; i < slots_.size(); ++i)
-    h = fingerprint(view(i).data, static_cast<size_t>(slots_[i].shape.count() * size_of(dtype_)), h);
+    if (!is_left_out(i))
+      h = fingerprint(view(i).data, static_cast<size_t>(slots_[i].shape.count() * size_of(dtype_)), h);
   return h;
+}
+
+bool ParamStore::is_left_out(size_t slot) const {
+  if (!slots_[slot].left_out) return false;
+  const std::vector<double>& usual = *slots_[slot].when_missing;
+  return with_dtype(dtype_, [&]<class T>() {
+    const T* p = view(slot).as<T>();
+    return std::equal(usual.begin(), usual.end(), p, [](double u, T v) { return static_cast<T>(u) == v; });
+  });
 }
 
 uint64_t fingerprint(const void* data, size_t bytes, uint64_t start) {

@@ -20,6 +20,7 @@ struct ParamSlot {
   DenseFormPtr form = {};     // how callers see it; nullptr: as it is stored
   // Set for a tensor that files of older versions lack: the values that such a file stands for.
   std::shared_ptr<const std::vector<double>> when_missing = {};
+  bool left_out = false;       // files and hash() are without it while it has those values
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
   int64_t mirror_offset = -1;  // offset in the mirror; only trainable matrices have one
 };
@@ -40,6 +41,7 @@ class ParamStore {
   size_t bytes() const { return values_.bytes(); }
   void* data() const { return values_.data(); }
   View view(size_t slot) const;
+  bool is_left_out(size_t slot) const;   // see ParamSlot::left_out
   int64_t find(const std::string& name) const;  // by current or old name; -1: none
 
   // Makes leaves for one tape. `grads` has room for trainable_size() elements; nullptr: no gradients. `mirror`
@@ -48,7 +50,7 @@ class ParamStore {
   void refresh_mirror(size_t slot, void* mirror) const;
   // Takes the numbers of a store with the same slots.
   void copy_from(const ParamStore& other) { std::memcpy(values_.data(), other.values_.data(), values_.bytes()); }
-  uint64_t hash() const;  // of all bits, padding excluded
+  uint64_t hash() const;  // of all bits, padding and tensors that are left out excluded
 
  private:
   DType dtype_;

@@ -79,6 +79,9 @@ struct Node {
   Node* base = nullptr;   // set if this node is a view of base's memory
   Node* extra = nullptr;  // second output
   void* saved = nullptr;
+  // Of rows in float32: what rounding to float32 took from them, in the layout of out; the rows stand for out + low.
+  // nullptr: nothing. Ops that do not know it use out alone, which is what they would have without it.
+  float* low = nullptr;
   const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
   // n_in inputs, nullptr for an absent one. For an alias: the Var it views; for a second output: its node.
   Node** in = nullptr;
@@ -143,6 +146,14 @@ class Tape {
   Var input(const View& view, bool needs_grad);
   Var empty(const Dims& shape);
   Var zeros(const Dims& shape);
+  // A leaf with the values of v, and with what rounding took from them.
+  Var leaf_of(const Node& v, bool needs_grad) {
+    Var leaf = input(v.out, needs_grad);
+    leaf->low = v.low;
+    return leaf;
+  }
+  // Memory for Node::low of a contiguous v.
+  float* take_low(const Node& v) { return scratch<float>(v.out.count()); }
 
   // Records and runs an op. Throws Error{shape} from the op's shape rule.
   Var record(const Op& op, std::initializer_list<Var> inputs) { return run(new_node(0, inputs.size()), op, inputs); }
@@ -197,6 +208,7 @@ class Tape {
   bool recording = true;          // off: values only, no gradients
   bool training = false;          // dropout and batch statistics on
   bool through_rounding = false;  // differentiate dequantization as if it did not round to levels
+  bool keeps_low = false;         // ops that know Node::low give their output one
   bool measuring = false;         // run only to measure memory: values are meaningless, and none of them is an error
   RandomKey random;
   OpCost cost;  // of the ops recorded while measuring

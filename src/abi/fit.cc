@@ -112,6 +112,7 @@ nf_status nf_fit(nf_model* m, const nf_batch* data, const nf_batch* valid, const
     RuntimeState& rt = *state->runtime;
     MappedRows mapped;
     const FitPlan plan = plan_of(data, valid, options, *state->model, mapped, rt);
+    note_coarse_columns(*state, plan.data.x, plan.data.context);
     const TrainerLock lock(*state);
     FitHooks hooks;
     if (on_progress)

@@ -54,6 +54,10 @@ struct ModelState {
   void changed() { generation.fetch_add(1, std::memory_order_relaxed); }
 };
 
+// Writes a warning to the host's log for a column that the model cannot resolve (src/model/spacing.h). x and context may
+// have no data.
+void note_coarse_columns(ModelState& model, const View& x, const View& context);
+
 // The runtime of a handle of the caller, or for NULL a new one with default options.
 std::shared_ptr<RuntimeState> runtime_of(const nf_runtime* rt);
 
@@ -76,6 +80,7 @@ struct nf_trainer {
   std::shared_ptr<libnf::ModelState> model;
   std::unique_ptr<libnf::Trainer> trainer;
   uint64_t generation = 0;                // of the model after this trainer's last write
+  bool looked_at_rows = false;            // note_coarse_columns was called
   mutable std::atomic<bool> busy{false};  // a call is running
   ~nf_trainer();
 };

@@ -7,6 +7,7 @@
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
 #include "src/abi/options.h"
+#include "src/model/spacing.h"
 
 using namespace libnf;
 
@@ -36,6 +37,16 @@ void RuntimeState::note(int32_t level, const char* format, ...) {
   std::vsnprintf(text, sizeof text, format, args);
   va_end(args);
   log(log_user, level, text);
+}
+
+void libnf::note_coarse_columns(ModelState& model, const View& x, const View& context) {
+  RuntimeState& rt = *model.runtime;
+  if (!rt.log) return;
+  for (const auto& [rows, name] : {std::pair{&x, "x"}, std::pair{&context, "ctx"}}) {
+    if (!rows->data) continue;
+    const std::string found = coarse_column(*model.model, *rows, rows == &context, name);
+    if (!found.empty()) rt.note(1, "%s", found.c_str());
+  }
 }
 
 void RuntimeState::add_mapping(std::shared_ptr<const FileBytes> file) {

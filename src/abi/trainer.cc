@@ -1,5 +1,6 @@
 // nf_trainer: steps, the convenience loop, checkpoints.
 #include <chrono>
+#include <utility>
 
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
@@ -124,6 +125,7 @@ nf_step_info one_step(nf_trainer& t, const nf_batch* batch) {
   const auto begin = std::chrono::steady_clock::now();
   const Use use(t);
   const TrainingRows rows = rows_of(t, batch);
+  if (!std::exchange(t.looked_at_rows, true)) note_coarse_columns(*t.model, rows.x, rows.context);
   see_changes(t);
   const Changing changing(t);
   return info_of(t.trainer->step(rows), begin);

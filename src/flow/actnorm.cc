@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "runtime/core/rows.h"
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
@@ -30,6 +31,7 @@ class ActNorm final : public Layer {
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+  LowPart low_part() const override { return LowPart::used; }
 
   ParamId started() const override { return started_; }
   void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
@@ -46,10 +48,18 @@ class ActNorm final : public Layer {
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    Var center = s.param(center_);
+    const Var center = s.param(center_);
+    const auto scaled = [&](Var v) {
+      return affine_low(s.tape, v, s.param(log_scale_), s.param(shift_), nullptr, inverse);
+    };
     // Without far columns, the arithmetic and the bits of version 0.1.
-    if (!s.tape.measuring && all_zero(center)) center = nullptr;
-    return affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse, center);
+    if (!s.tape.measuring && all_zero(center)) return scaled(x);
+    const auto moved = [&](Var v) {
+      return affine_low(s.tape, v, s.tape.zeros(center->out.shape), center, nullptr, !inverse).y;
+    };
+    if (!inverse) return scaled(moved(x));
+    const Mapped y = scaled(x);
+    return {moved(y.y), y.log_det};
   }
   static bool all_zero(Var v) {
     return with_dtype(v->out.dtype, [&]<class T>() {

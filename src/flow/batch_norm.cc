@@ -3,9 +3,10 @@
 // Training takes m and v from the batch, with gradients through them; log_det is that of the map with the statistics
 // held fixed. Scoring and the inverse use running statistics, r <- (1 - momentum) r + momentum batch (with the unbiased
 // variance), initialized from the first rows. An inverted layer uses its running statistics in training too, and does
-// not update them.
+// not update them. In float32 the running mean is the sum of two tensors, as in standardize.
 #include <cmath>
 
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 #include "src/flow/start.h"
@@ -39,12 +40,13 @@ class BatchNorm final : public Layer {
         bias_(c.affine ? d.param("bias", {d.columns()}, Init::zeros()) : -1),
         mean_(d.buffer("running_mean", {d.columns()}, Init::zeros())),
         var_(d.buffer("running_var", {d.columns()}, Init::fill(1), Invariant::nonnegative)),
-        started_(d.buffer("initialized", {1}, Init::zeros(), Invariant::flag, "initialised")) {}
+        started_(d.buffer("initialized", {1}, Init::zeros(), Invariant::flag, "initialised")),
+        mean_low_(d.low_part("running_mean_low", d.columns())) {}
 
   Mapped forward(const Scope& s, Var x, Var) const override {
     Tape& t = s.tape;
     const Mapped y = s.batch ? batch_normalize(t, x, s.batch, config_.eps, config_.variance == Variance::biased)
-                             : libnf::affine(t, x, log_deviation(s), s.param(mean_), true);
+                             : affine_low(t, x, log_deviation(s), s.param(mean_), s.param(mean_low_), true);
     if (!config_.affine) return y;
     const Mapped z = libnf::affine(t, y.y, log_weight(s), s.param(bias_), false);
     return {z.y, add(t, y.log_det, z.log_det)};
@@ -53,10 +55,11 @@ class BatchNorm final : public Layer {
   Mapped inverse(const Scope& s, Var z, Var) const override {
     Tape& t = s.tape;
     const Mapped y = config_.affine ? libnf::affine(t, z, log_weight(s), s.param(bias_), true) : Mapped{z, nullptr};
-    const Mapped x = libnf::affine(t, y.y, log_deviation(s), s.param(mean_), false);
+    const Mapped x = affine_low(t, y.y, log_deviation(s), s.param(mean_), s.param(mean_low_), false);
     return {x.y, y.log_det ? add(t, y.log_det, x.log_det) : x.log_det};
   }
 
+  LowPart low_part() const override { return LowPart::used; }
   ParamId started() const override { return started_; }
   void start(const ParamStore& store, const ColumnStats& in, bool inverted) const override {
     if (!inverted) blend(store, in, 1);
@@ -77,12 +80,14 @@ class BatchNorm final : public Layer {
   }
   void blend(const ParamStore& store, const ColumnStats& in, double share) const {
     const auto mix = [share](double old, double now) { return share == 1 ? now : old + share * (now - old); };
-    update_param(store, mean_, [&](int64_t j, double old) { return mix(old, in.mean[j]); });
+    update_param(store, mean_, mean_low_, [&](int64_t j, double old) {
+      return Spread{mix(old, in.mean[j]), in.spread(j)};
+    });
     update_param(store, var_, [&](int64_t j, double old) { return mix(old, in.variance(j)); });
   }
 
   Config config_;
-  ParamId weight_, bias_, mean_, var_, started_;
+  ParamId weight_, bias_, mean_, var_, started_, mean_low_;
 };
 
 }  // namespace

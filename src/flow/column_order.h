@@ -11,6 +11,7 @@ class ColumnOrder : public Layer {
   explicit ColumnOrder(std::vector<int32_t> order) : order_(std::move(order)), back_(inverse_order(order_)) {}
   Mapped forward(const Scope& s, Var x, Var) const override { return {gather(s, x, order_), nullptr}; }
   Mapped inverse(const Scope& s, Var z, Var) const override { return {gather(s, z, back_), nullptr}; }
+  LowPart low_part() const override { return LowPart::passed; }
 
  private:
   static Var gather(const Scope& s, Var x, const std::vector<int32_t>& order) {

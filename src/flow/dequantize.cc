@@ -44,6 +44,7 @@ class Dequantize final : public Layer {
   Mapped forward(const Scope& s, Var x, Var) const override { return dequantize(s.tape, x, index_, grid_); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return quantize(s.tape, z, index_, grid_); }
   bool exact() const override { return false; }
+  LowPart low_part() const override { return LowPart::used; }
 
  private:
   std::vector<int32_t> index_;

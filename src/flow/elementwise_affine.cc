@@ -1,5 +1,6 @@
 // Elementwise affine map with a learned scale and shift per column:
 //   z_j = x_j exp(l_j) + b_j,  log_det = sum_j l_j;   inverse x_j = (z_j - b_j) exp(-l_j).
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "src/flow/layer.h"
 
@@ -16,10 +17,11 @@ class ElementwiseAffine final : public Layer {
 
   Mapped forward(const Scope& s, Var x, Var) const override { return map(s, x, false); }
   Mapped inverse(const Scope& s, Var z, Var) const override { return map(s, z, true); }
+  LowPart low_part() const override { return LowPart::used; }
 
  private:
   Mapped map(const Scope& s, Var x, bool inverse) const {
-    return affine(s.tape, x, s.param(log_scale_), s.param(shift_), inverse);
+    return affine_low(s.tape, x, s.param(log_scale_), s.param(shift_), nullptr, inverse);
   }
   ParamId log_scale_, shift_;
 };

@@ -19,6 +19,7 @@ class Flatten final : public Layer {
   };
 
   Flatten(const Config&, const Declare&) {}
+  LowPart low_part() const override { return LowPart::passed; }
   Mapped forward(const Scope&, Var x, Var) const override { return {x, nullptr}; }
   Mapped inverse(const Scope&, Var z, Var) const override { return {z, nullptr}; }
 

@@ -11,6 +11,14 @@
 
 namespace libnf {
 
+// What a layer between float64 data and a float32 model does with the part of the rows that rounding takes away
+// (Node::low).
+enum class LowPart : uint8_t {
+  dropped,  // it computes with the rounded rows
+  passed,   // it moves columns, and their low parts with them
+  used,     // it computes with both parts
+};
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -22,6 +30,8 @@ class Layer {
   // Returns false if forward draws random numbers because one row of data stands for many values, as in dequantize. The
   // model's log-density is then a lower bound in expectation, and a chain cannot have the layer inverted.
   virtual bool exact() const { return true; }
+
+  virtual LowPart low_part() const { return LowPart::dropped; }
 
   // Returns the buffer [1] that stays 0 until parameters were initialized from data; -1 if the layer needs no data.
   virtual ParamId started() const { return -1; }

@@ -1,5 +1,7 @@
 // Writes parameters that are computed from data.
 #pragma once
+#include <cmath>
+
 #include "runtime/core/rows.h"
 #include "runtime/tape/params.h"
 #include "src/part/declare.h"
@@ -19,6 +21,33 @@ void update_param(const ParamStore& store, ParamId id, F&& value) {
 template <class F>
 void write_param(const ParamStore& store, ParamId id, F&& value) {
   update_param(store, id, [&](int64_t j, double) { return value(j); });
+}
+
+// A number, and the width of the distribution that it shifts.
+struct Spread {
+  double center, width;
+};
+
+// Sets element j of `high` + `low` to value(j, their old sum).center. In a float32 model `high` is that number rounded,
+// and `low` is 0 as long as it is below 2^-20 of the width: float32 rows are then mapped as they were before there was a
+// `low`.
+template <class F>
+void update_param(const ParamStore& store, ParamId high, ParamId low, F&& value) {
+  const View rest = store.view(static_cast<size_t>(low));
+  with_dtype(rest.dtype, [&]<class T>() {
+    T* p = rest.as<T>();
+    update_param(store, high, [&](int64_t j, double old) {
+      const Spread v = value(j, old + static_cast<double>(p[j]));
+      const double left = v.center - static_cast<double>(static_cast<T>(v.center));
+      p[j] = std::abs(left) > std::ldexp(v.width, -20) ? static_cast<T>(left) : 0;
+      return v.center;
+    });
+  });
+}
+
+template <class F>
+void write_param(const ParamStore& store, ParamId high, ParamId low, F&& value) {
+  update_param(store, high, low, [&](int64_t j, double) { return value(j); });
 }
 
 }  // namespace libnf

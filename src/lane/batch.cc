@@ -24,6 +24,8 @@ bool replace_unweighted(const View& weight, const Block& b) {
       const auto bytes = static_cast<size_t>(v->out.shape[1] * size_of(v->out.dtype));
       char* data = v->out.as<char>();
       std::memcpy(data + static_cast<size_t>(r) * bytes, data + static_cast<size_t>(good) * bytes, bytes);
+      const int64_t cols = v->out.shape[1];
+      if (v->low) std::memcpy(v->low + r * cols, v->low + good * cols, static_cast<size_t>(cols) * sizeof(float));
     }
   }
   return true;
@@ -61,7 +63,7 @@ bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Blo
   t.random = batch.random;
   t.random.first_row += first;
   block->first = first;
-  block->x = load_rows(t, batch.x, first, rows);
+  block->x = load_rows(t, batch.x, first, rows, lane.uses_low() && !batch.latents);
   block->context =
       batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : first, rows) : nullptr;
   block->scores = batch.scores.data ? load_rows(t, batch.scores, first, rows) : nullptr;
@@ -82,12 +84,7 @@ void seed_losses(Lane& lane, const Batch& batch, int64_t first, Var losses, doub
 }
 
 Batch batch_of_zeros(const Density& model, int64_t n, double* zero) {
-  const auto zeros = [&](int64_t columns) {
-    View v = contiguous_view(zero, DType::f64, {n, columns});
-    v.stride[0] = v.stride[1] = 0;
-    return v;
-  };
-  *zero = 0;
+  const auto zeros = [&](int64_t columns) { return zeros_of(zero, {n, columns}); };
   Batch b;
   b.x = zeros(model.columns());
   if (model.context()) b.context = zeros(model.context());
@@ -104,7 +101,7 @@ Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
-  Var x = load_rows(t, batch.x, row, 1);
+  Var x = load_rows(t, batch.x, row, 1, lane.uses_low() && !inverse);
   Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
   Density::Location where = model.first_nonfinite(lane.scope(), x, c, inverse);
   t.recording = t.training = true;

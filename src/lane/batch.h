@@ -17,6 +17,7 @@ struct Batch {
   RandomKey random;                  // seed, step, and the index of the first row
   const int64_t* numbers = nullptr;  // row numbers for messages; nullptr: first_number, first_number + 1, ...
   int64_t first_number = 0;
+  bool latents = false;  // x are latents
 
   int64_t rows() const { return x.data ? x.shape[0] : 0; }
   int64_t number(int64_t r) const { return numbers ? numbers[r] : first_number + r; }

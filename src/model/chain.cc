@@ -135,6 +135,23 @@ void copy(const View& from, const View& to) {
   });
 }
 
+// Two buffers in turn for the low parts of rows near the data.
+class LowTurns {
+ public:
+  LowTurns(const Scope& s, bool inverse, Var from) {
+    if (inverse ? s.wide : from->low != nullptr)
+      for (float*& p : turn_) p = s.tape.take_low(*from);
+  }
+  // Gives y, the copy of `result` after i + 1 layers, what rounding took from `result`.
+  void copy(Var result, Var y, size_t i) const {
+    y->low = result->low ? turn_[i % 2] : nullptr;  // turn_ is nullptr where nothing uses low parts
+    if (y->low) kernel::copy<float>(result->low, y->low, y->out.count());
+  }
+
+ private:
+  float* turn_[2] = {};
+};
+
 // Computes values only. Two buffers alternate, and the arena is rewound after every layer.
 Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
               const Chain::After& after) {
@@ -143,6 +160,7 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
   Mapped all{from, nullptr};
   const Dims shape = from->out.shape;
   Var turn[2] = {t.empty(shape), t.empty(shape)};
+  const LowTurns low(s, inverse, from);
   Var log_det = t.zeros({shape[0]});
   for (size_t i = 0; i < n; ++i) {
     Var y = turn[i % 2];
@@ -155,6 +173,7 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
     if (!whole)
       copy(columns_of(all.y->out, l.columns, shape[1] - l.columns),
            columns_of(y->out, l.columns, shape[1] - l.columns));
+    low.copy(m.y, y, i);
     if (m.log_det)
       with_dtype(t.dtype(),
                  [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
@@ -172,7 +191,15 @@ Mapped recomputed(const Scope& s, std::span<const LayerInstance> layers, bool in
   const auto at = [&](size_t i) -> const LayerInstance& { return layers[inverse ? n - 1 - i : i]; };
   Mapped all{from, nullptr};
   for (size_t i = 0, end; i < n; i = end) {
-    for (end = i + 1; end < n && at(end).count == 0;) ++end;
+    // Layers that take or leave low parts, which a checkpoint does not hand on, are recorded as they are.
+    if (inverse ? s.wide && at(i).near_data : all.y->low != nullptr) {
+      const Mapped m = apply_to_columns(s, at(i), all.y, context, inverse);
+      all.y = m.y;
+      if (m.log_det) all.log_det = all.log_det ? add(s.tape, all.log_det, m.log_det) : m.log_det;
+      end = i + 1;
+      continue;
+    }
+    for (end = i + 1; end < n && at(end).count == 0 && !(inverse && s.wide && at(end).near_data);) ++end;
     const std::span<const LayerInstance> part(&at(inverse ? end - 1 : i), end - i);
     const Mapped m = recorded_segment(s, part, all.y, context, inverse);
     all.y = m.y;
@@ -196,6 +223,21 @@ Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, 
   expand(spec, path, false, {});
   latent_ = expand.event;
   scales_ = expand.scales();
+  mark_near_data();
+}
+
+// Near the data are the layers up to the last one that uses the low part before it is dropped.
+void Chain::mark_near_data() {
+  size_t near = 0;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const LowPart low = layers_[i].layer->low_part();
+    if (low == LowPart::dropped || layers_[i].columns != layers_[0].columns) break;
+    if (low == LowPart::used) near = i + 1;
+  }
+  for (size_t i = 0; i < near; ++i) {
+    layers_[i].near_data = true;
+    layers_[i].hands_on = i + 1 < near;
+  }
 }
 
 bool Chain::exact() const {
@@ -220,13 +262,16 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
   const Dims shape = from->out.shape, column{shape[0]};
   Pushed all{{from, t.zeros(column)}, {d_from ? d_from : t.zeros(shape), t.zeros(column)}};
   Var turn[2] = {t.empty(shape), t.empty(shape)}, d_turn[2] = {t.empty(shape), t.empty(shape)};
+  const LowTurns low(s, inverse, from);
   bool rows_move = d_from != nullptr;
   for (size_t i = 0; i < n; ++i) {
     const TapeScope scope(t);
     const LayerInstance& l = layers_[inverse ? n - 1 - i : i];
     const auto first = [&](Var v) { return columns_of(v->out, 0, l.columns); };
     const auto rest = [&](Var v) { return columns_of(v->out, l.columns, shape[1] - l.columns); };
-    Var x = t.input(first(all.value.y), true), c = context ? t.input(context->out, true) : nullptr;
+    Var x = t.input(first(all.value.y), true);
+    x->low = all.value.y->low;
+    Var c = context ? t.input(context->out, true) : nullptr;
     Motion motions[2];
     size_t moving = 0;
     if (rows_move) motions[moving++] = {x, t.input(first(all.tangent.y), false)};
@@ -242,6 +287,7 @@ Chain::Pushed Chain::push(const Scope& s, bool inverse, Var from, Var d_from, Va
     }
     Var y = turn[i % 2], dy = d_turn[i % 2];
     copy(m.y->out, first(y));
+    low.copy(m.y, y, i);
     copy((d.y ? conform(t, d.y, Layout::rows) : t.zeros(m.y->out.shape))->out, first(dy));
     if (l.columns < shape[1]) {
       copy(rest(all.value.y), rest(y));
@@ -266,12 +312,15 @@ const LayerInstance* Chain::first_nonfinite(const Scope& s, bool inverse, Var fr
   Tape& t = s.tape;
   Var at = t.empty(from->out.shape);
   copy(from->out, at->out);
+  at->low = from->low;
+  const LowTurns low(s, inverse, from);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LayerInstance& l = layers_[inverse ? layers_.size() - 1 - i : i];
     const TapeScope scope(t);
     const Mapped m = apply_layer(s, l, at, context, inverse);
     if (!all_finite(m.y) || (m.log_det && !all_finite(m.log_det))) return &l;
     copy(m.y->out, at->out);
+    low.copy(m.y, at, i);
   }
   return nullptr;
 }

@@ -28,6 +28,8 @@ struct LayerInstance {
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
   const LayerKind* kind = nullptr;
   Dims in, out;         // events on the data side and on the latent side
+  bool near_data = false;       // it and all layers before it keep or use the low part of the rows (LowPart)
+  bool hands_on = false;        // so does the next one, to which it hands the low part of its result
   int64_t columns = 0;  // it acts on this many columns, the first ones; the rest pass through (layers inside a split)
 };
 
@@ -50,6 +52,8 @@ class Chain {
   // mix it again.
   const std::vector<Scale>& scales() const { return scales_; }
   bool exact() const;  // true if every layer is exact
+  // Returns whether layers next to the data use what rounding to float32 takes from the rows (Node::low).
+  bool uses_low() const { return !layers_.empty() && layers_[0].near_data; }
   // Returns the event that the last layer produces.
   const Dims& latent() const { return latent_; }
 
@@ -74,6 +78,7 @@ class Chain {
   const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;
 
  private:
+  void mark_near_data();
   std::vector<LayerInstance> layers_;
   Dims latent_;
   std::vector<Scale> scales_;

@@ -50,6 +50,7 @@ void Density::create_params(const Allocator& allocator, const std::vector<ParamI
   for (const ParamInfo& p : infos) {
     slots.push_back({p.name, p.shape, p.trainable, p.old_name, p.form});
     if (p.added) slots.back().when_missing = std::make_shared<std::vector<double>>(p.init.list);
+    slots.back().left_out = p.left_out;
     invariants_.push_back(p.invariant);
   }
   params_ = std::make_unique<ParamStore>(allocator, spec_.dtype, std::move(slots), max_params);

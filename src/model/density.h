@@ -8,6 +8,7 @@
 
 #include "src/model/chain.h"
 #include "src/model/cost.h"
+#include "src/model/rows.h"
 #include "src/model/spec.h"
 
 namespace libnf {
@@ -26,6 +27,12 @@ class Density {
   virtual const Dims& latent() const = 0;
   int64_t context() const { return spec_.context; }  // columns of the caller's context, 0 = none
   DType dtype() const { return spec_.dtype; }
+  // Returns whether a float32 model uses what rounding takes from rows of data in float64 (Node::low).
+  virtual bool uses_low() const { return false; }
+  // Loads rows of data, x, with their low parts if the model uses them.
+  Var load_x(Tape& t, const View& x, int64_t first, int64_t count) const {
+    return load_rows(t, x, first, count, uses_low());
+  }
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }
   Invariant invariant(size_t slot) const { return invariants_[slot]; }  // invariant of this tensor, checked on load

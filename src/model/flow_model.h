@@ -20,6 +20,7 @@ class FlowModel final : public Density {
   const std::vector<LayerInstance>& layers() const { return chain_->layers(); }
   const Dims& latent() const override { return chain_->latent(); }
   bool exact() const override { return chain_->exact(); }
+  bool uses_low() const override { return dtype() == DType::f32 && chain_->uses_low(); }
   const Base& base() const { return *base_; }
   const FlowModel* flow() const override { return this; }
 

@@ -43,6 +43,7 @@ void write_model(ByteSink& sink, const Density& model, const Notes& notes, const
   std::vector<TensorRef> tensors = extra.tensors;
   const auto& slots = model.params().slots();
   for (size_t i = 0; i < slots.size(); ++i) {
+    if (model.params().is_left_out(i)) continue;
     TensorRef t;
     t.name = slots[i].name;
     t.type = type_of(model.dtype());
@@ -110,8 +111,9 @@ void read_params(const SafeTensors& file, Density& model) {
 LoadedModel read_model(const Allocator& allocator, std::span<const std::byte> bytes) {
   const SafeTensors file = parse_model(bytes);
   LoadedModel loaded;
-  // Caps the parameters at what the file can hold, so an invalid spec cannot make the loader allocate more.
-  const auto held = static_cast<int64_t>(bytes.size() / sizeof(float));
+  // Caps the parameters at what the file can hold, so an invalid spec cannot make the loader allocate more. A tensor that
+  // files leave out is as large as one that they have.
+  const auto held = static_cast<int64_t>(bytes.size() / sizeof(float)) * 2;
   try {
     loaded.model = make_model(allocator, parse_spec(spec_of(file)), 0, held);
   } catch (const Error& e) {

@@ -1,10 +1,13 @@
 #include "src/model/rows.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "runtime/core/rows.h"
+#include "runtime/kernel/low.h"
 #include "runtime/kernel/reduce.h"
 #include "src/io/xxh64.h"
 
@@ -77,6 +80,28 @@ void copy_each_row(const View& from, const View& to) {
   }
 }
 
+// Writes high + low, both in row-major order, to a float64 view.
+void store_sums(const float* high, const float* low, const View& to) {
+  constexpr int64_t kAtOnce = 64;
+  double sums[kAtOnce];
+  const auto store = [&](char* at, int64_t step, int64_t n) {
+    for (int64_t i = 0; i < n; i += kAtOnce) {
+      const int64_t m = std::min(kAtOnce, n - i);
+      kernel::join_low(high, low, sums, m);
+      copy_run<double, double>(static_cast<const char*>(static_cast<const void*>(sums)), 1, at + i * step * size_of(DType::f64), step, m);
+      high += m;
+      low += m;
+    }
+  };
+  char* begin = to.as<char>();
+  if (to.contiguous()) return store(begin, 1, to.count());
+  const RowLayout out(to);
+  const int64_t rows = to.shape[0], cols = to.count() / rows;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < cols; j += out.run())
+      store(begin + (r * to.stride[0] + out.offset(j)) * size_of(DType::f64), out.step(), out.run());
+}
+
 // Returns the same bits for equal numbers (0 for -0) and for all NaN.
 uint64_t canonical_bits(double v) { return std::bit_cast<uint64_t>(v == 0 ? 0.0 : v != v ? std::nan("") : v); }
 
@@ -106,9 +131,49 @@ Var load_rows(Tape& t, const View& from, int64_t first, int64_t count) {
   return v;
 }
 
+Var load_rows(Tape& t, const View& from, int64_t first, int64_t count, bool with_low) {
+  if (!with_low || from.dtype != DType::f64 || t.dtype() != DType::f32) return load_rows(t, from, first, count);
+  const int64_t cols = from.shape[0] ? from.count() / from.shape[0] : 0;
+  Var v = t.empty({count, cols});
+  v->low = t.take_low(*v);
+  const int64_t n = v->out.count();
+  if (n == 0) return v;
+  View source = from;
+  if (from.shape[0] == 1) source.stride[0] = 0;
+  source = rows_of_view(source, first, count);
+  const ScratchScope scope(t);
+  const bool in_place = source.contiguous() && reinterpret_cast<uintptr_t>(source.data) % alignof(double) == 0;
+  if (!in_place || t.measuring) {  // a dry run takes the memory that any view may need
+    const View copy = contiguous_view(t.scratch<double>(n), DType::f64, v->out.shape);
+    copy_rows(source, copy);
+    source = copy;
+  }
+  kernel::split_low(source.as<double>(), v->out.as<float>(), v->low, n);
+  return v;
+}
+
+View zeros_of(double* zero, const Dims& shape) {
+  *zero = 0;
+  View v = contiguous_view(zero, DType::f64, shape);
+  for (int64_t& step : v.stride) step = 0;
+  return v;
+}
+
+Var load_row(Tape& t, const Node& v, int64_t row) {
+  Var one = load_rows(t, v.out, row, 1);
+  if (!v.low) return one;
+  one->low = t.take_low(*one);
+  const int64_t cols = one->out.count();
+  std::memcpy(one->low, v.low + row * cols, static_cast<size_t>(cols) * sizeof(float));
+  return one;
+}
+
 void store_rows(const Var v, const View& to, int64_t first) {
-  if (v->out.count() == 0) return;
-  copy_rows(v->out, rows_of_view(to, first, v->out.shape[0]));
+  const int64_t n = v->out.count();
+  if (n == 0) return;
+  const View part = rows_of_view(to, first, v->out.shape[0]);
+  if (!v->low || to.dtype != DType::f64) return copy_rows(v->out, part);
+  store_sums(v->out.as<float>(), v->low, part);
 }
 
 bool all_finite(Var v) {
@@ -136,7 +201,11 @@ void hash_rows(Var x, Var context, uint64_t* out) {
         if (!v) continue;
         const auto m = matrix_of<T>(v->out);
         const T* row = m.row(m.rows == 1 ? 0 : r);
-        for (int64_t j = 0; j < m.cols; ++j) hash.update_u64(canonical_bits(static_cast<double>(row[j])));
+        const float* low = v->low ? v->low + (row - m.p) : nullptr;
+        for (int64_t j = 0; j < m.cols; ++j) {
+          const double x = static_cast<double>(row[j]);
+          hash.update_u64(canonical_bits(low ? x + static_cast<double>(low[j]) : x));
+        }
       }
       out[r] = hash.digest();
     }

@@ -6,7 +6,14 @@ namespace libnf {
 // Loads rows [first, first + count) of a view [n, ...] as a new Var [count, columns], each row in row-major order of
 // its extents. A view with one row is repeated as often as needed.
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
-// Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] with as many columns.
+// The same with what rounding to the tape's float32 takes from a float64 view (Node::low), if `with_low`.
+Var load_rows(Tape& t, const View& from, int64_t first, int64_t count, bool with_low);
+// Returns a float64 view of zeros, all in one place that the caller has; sets it to 0.
+View zeros_of(double* zero, const Dims& shape);
+// Loads one row of v, with its low part.
+Var load_row(Tape& t, const Node& v, int64_t row);
+// Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] with as many columns. A float64 view
+// gets the low part of v as well.
 void store_rows(const Var v, const View& to, int64_t first);
 // Returns rows [first, first + count) of a view.
 View rows_of_view(const View& v, int64_t first, int64_t count);

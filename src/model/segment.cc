@@ -2,10 +2,13 @@
 
 #include "runtime/op/checkpoint.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/restore.h"
 
 namespace libnf {
 
 Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
+  const Restore keeps(s.tape.keeps_low);
+  s.tape.keeps_low = inverse ? s.wide && l.near_data : x->low && l.hands_on;
   try {
     return inverse == l.inverted ? l.layer->forward(s, x, context) : l.layer->inverse(s, x, context);
   } catch (const Error& e) {  // ops report the row; add the layer

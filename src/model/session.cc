@@ -53,12 +53,15 @@ size_t Session::measure(bool gradients) {
   t.measuring = true;
   std::vector<Node> params(model_.params().slots().size());
   model_.params().bind(params.data(), nullptr, mirror_.data());
-  const Scope s{t, params.data()};
+  Scope s{t, params.data()};
+  s.wide = model_.uses_low();
   const int64_t n = model_.block_rows();
+  double zero;
+  const View zeros = zeros_of(&zero, {n, model_.columns()});
   const auto run = [&](bool inverse, auto&& body) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
-      Var x = t.zeros({n, model_.columns()});
+      Var x = inverse ? t.zeros(zeros.shape) : model_.load_x(t, zeros, 0, n);
       Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
       body(x, c);
       locate_nonfinite(s, inverse, x, c, 0);
@@ -82,8 +85,7 @@ size_t Session::bytes() const {
 }
 
 Density::Location Session::locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
-  const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, row, 1) : nullptr; };
-  Var x = one(from), c = one(context);
+  Var x = load_row(s.tape, *from, row), c = context ? load_rows(s.tape, context->out, row, 1) : nullptr;
   if (!inverse) key_rows(s.tape, x, c);
   return model_.first_nonfinite(s, x, c, inverse);
 }
@@ -146,7 +148,7 @@ const FlowModel& Session::flow(const char* what) const {
 void Session::log_prob(const View& x, const View& context, const View& out) {
   const Entry entry(busy_);
   for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
-    Var xv = load_rows(w.tape, x, first, rows);
+    Var xv = model_.load_x(w.tape, x, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     Var lp = score({w.tape, w.params.data()}, xv, cv);
     check(w, false, xv, cv, lp, first);
@@ -158,8 +160,8 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
   const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
-    const Scope s{w.tape, w.params.data()};
-    Var xv = load_rows(w.tape, from, first, rows);
+    const Scope s = scope(w, to);
+    Var xv = load_from(w.tape, inverse, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     if (!inverse) key_rows(w.tape, xv, cv);
     const Mapped m = inverse ? model.inverse(s, xv, cv) : model.forward(s, xv, cv);
@@ -174,7 +176,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
   const Entry entry(busy_);
   const FlowModel& model = flow("trace");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
-    Var xv = load_rows(w.tape, from, first, rows);
+    Var xv = load_from(w.tape, inverse, from, first, rows);
     Var cv = context_rows(w.tape, context, first, rows);
     store_rows(xv, out(0), first);
     const auto keep = [&](size_t k, Var y, Var det) {
@@ -183,7 +185,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
     };
     if (!inverse) key_rows(w.tape, xv, cv);
     // Passed by reference, so that std::function does not allocate.
-    const Mapped m = model.trace({w.tape, w.params.data()}, xv, cv, inverse, std::ref(keep));
+    const Mapped m = model.trace(scope(w, out(0)), xv, cv, inverse, std::ref(keep));
     check(w, inverse, xv, cv, m.y, first);
     check(w, inverse, xv, cv, m.log_det, first);
   });
@@ -195,7 +197,7 @@ void Session::sample(const Sampling& how, const View& context, const View& out, 
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
     Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
-    const auto drawn = draw({w.tape, w.params.data()}, rows, cv, log_prob.data != nullptr, how.temperature);
+    const auto drawn = draw(scope(w, out), rows, cv, log_prob.data != nullptr, how.temperature);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);
     if (log_prob.data) store_rows(drawn.log_prob, log_prob, first);

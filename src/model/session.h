@@ -82,6 +82,16 @@ class Session {
     Tape tape;
     std::vector<Node> params;
   };
+  // For an inverse whose rows end up in `out`: in float64 they keep what rounding to float32 takes, if layers use that.
+  Scope scope(Worker& w, const View& out) const {
+    Scope s{w.tape, w.params.data()};
+    s.wide = out.dtype == DType::f64 && model_.uses_low();
+    return s;
+  }
+  // Loads data, or with `inverse` latents, which have no low parts.
+  Var load_from(Tape& t, bool inverse, const View& from, int64_t first, int64_t rows) const {
+    return inverse ? load_rows(t, from, first, rows) : model_.load_x(t, from, first, rows);
+  }
   size_t measure(bool gradients);
   void measure_gradients(const Scope& s) const;
   void make_workers(size_t arena_bytes);

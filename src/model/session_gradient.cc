@@ -23,7 +23,7 @@ class Recording {
   Restore<bool> recording_, rounding_;
 };
 
-// Rows as a leaf. A leaf that needs a gradient has a row of its own for every row of the block.
+// Rows of a context or of cotangents as a leaf. A leaf that needs a gradient has a row of its own for every row of the block.
 Var leaf(Tape& t, const View& from, int64_t first, int64_t rows, bool needs_grad) {
   if (!from.data) return nullptr;
   Var v = needs_grad ? load_rows(t, from, first, rows) : context_rows(t, from, first, rows);
@@ -85,12 +85,14 @@ void Session::need_gradients() {
 void Session::measure_gradients(const Scope& s) const {
   Tape& t = s.tape;
   const int64_t n = gradient_rows_, columns = model_.columns(), context = model_.context();
+  double zero;
   const auto run = [&](bool inverse, auto&& body) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
       const Recording recording(t, true);
       const auto rows = [&](int64_t count, int64_t cols) { return cols ? t.zeros({count, cols}) : nullptr; };
-      Var x = rows(n, columns), c = rows(contexts, context);
+      Var x = inverse ? rows(n, columns) : model_.load_x(t, zeros_of(&zero, {n, columns}), 0, n);
+      Var c = rows(contexts, context);
       x->needs_grad = true;
       if (c) c->needs_grad = contexts == n;
       body(x, c, rows);
@@ -154,7 +156,7 @@ Var Session::score_slopes(const Scope& s, Var x, Var context, Slopes* out) const
       const TapeScope scope(t);
       t.random.stream = 0;
       Var c = context ? t.input(context->out, context->needs_grad) : nullptr;
-      const Var now[2] = {t.input(x->out, x->needs_grad), c};
+      const Var now[2] = {t.leaf_of(*x, x->needs_grad), c};
       const T* lp = one(now[0], c)->out.template as<T>();
       for (int64_t r = 0; r < n; ++r) {
         keys[r] += kNextDraw;
@@ -226,7 +228,8 @@ void Session::log_prob_grad(const View& x, const View& context, const View& log_
   need_gradients();
   for_blocks(x.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Tape& t = w.tape;
-    Var xv = leaf(t, x, first, rows, dx.data != nullptr);
+    Var xv = model_.load_x(t, x, first, rows);
+    xv->needs_grad = dx.data != nullptr;
     Var cv = leaf(t, context, first, rows, d_context.data != nullptr);
     Slopes slopes;
     Var lp;
@@ -249,13 +252,14 @@ void Session::vjp(bool inverse, const View& from, const View& context, const Pul
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Tape& t = w.tape;
-    Var xv = leaf(t, from, first, rows, p.d_from.data != nullptr);
+    Var xv = load_from(t, inverse, from, first, rows);
+    xv->needs_grad = p.d_from.data != nullptr;
     Var cv = leaf(t, context, first, rows, p.d_context.data != nullptr);
     Var cot_to = leaf(t, p.cot_to, first, rows, false), cot_log_det = leaf(t, p.cot_log_det, first, rows, false);
     Mapped m;
     {
       const Recording recording(t, p.d_from.data || p.d_context.data);
-      m = pull({t, w.params.data()}, inverse, xv, cv, cot_to, cot_log_det);
+      m = pull(scope(w, p.to), inverse, xv, cv, cot_to, cot_log_det);
     }
     m.log_det = above_minus_zero(t, m.log_det, rows);
     const Slopes slopes{slope(t, xv), slope(t, cv)};
@@ -275,14 +279,14 @@ void Session::jvp(bool inverse, const View& from, const View& context, const Pus
   need_gradients();
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Tape& t = w.tape;
-    Var xv = load_rows(t, from, first, rows);
+    Var xv = load_from(t, inverse, from, first, rows);
     Var cv = p.tan_context.data ? load_rows(t, context, first, rows) : context_rows(t, context, first, rows);
     Var dx = p.tan_from.data ? load_rows(t, p.tan_from, first, rows) : nullptr;
     Var dc = p.tan_context.data ? load_rows(t, p.tan_context, first, rows) : nullptr;
     Chain::Pushed m;
     {
       const Recording recording(t, true);
-      m = push({t, w.params.data()}, inverse, xv, cv, dx, dc);
+      m = push(scope(w, p.to), inverse, xv, cv, dx, dc);
     }
     check(w, inverse, xv, cv, m.value.y, first);
     check(w, inverse, xv, cv, m.value.log_det, first);

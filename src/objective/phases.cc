@@ -78,7 +78,8 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
   take(flow_.chain().part(s, first, last ? flow_.layers().size() : coupled_[k], w.y, w.context, scope_.memory));
   if (!last) {
     w.y = conform(t, w.y, Layout::rows);
-    column_sums(w.y->out, w.parts[k].weight, sums);
+    w.arrived = whole_rows(t, *w.y);
+    column_sums(w.arrived, w.parts[k].weight, sums);
     return;
   }
   if (end(lane, batch, w.first, {w.y, w.log_det}, w.context)) gradient_until(lane, w, t.head(), k, sums);
@@ -127,7 +128,7 @@ Loss Phases::run(Lanes& lanes, const Batch& batch) {
     sums_.finish(lanes.executor(), count, rows_, scope_.collective, shared(k), shared(k) + d,
                  [&](int64_t i, const double* mean, double* out) {
                    const Work& w = work_[static_cast<size_t>(i)];
-                   if (w.active) column_deviations(w.y->out, w.parts[k].weight, mean, out);
+                   if (w.active) column_deviations(w.arrived, w.parts[k].weight, mean, out);
                  });
   }
   for (size_t k = stops; k-- > 0 && trained_before_[k];) {

@@ -38,6 +38,7 @@ struct ParamInfo {
   std::string old_name = {};  // name in files of older versions; "": unchanged
   DenseFormPtr form = {};     // how callers see it; nullptr: as it is stored
   bool added = false;         // files of older versions lack it and mean the values of `init`
+  bool left_out = false;      // files of this version lack it too while it has those values
 };
 
 // Declares the tensors of one layer. Refers to the model's list, so copies and `inside` append to the same list.
@@ -71,6 +72,12 @@ class Declare {
   ParamId added_buffer(const std::string& name, std::vector<double> values, Invariant invariant) const {
     const auto n = static_cast<int64_t>(values.size());
     return add({name, {n}, Init::exactly(std::move(values)), false, invariant, "", nullptr, true});
+  }
+  // An added buffer of zeros, which files have only if some number is not: what rounding to float32 takes from the n
+  // numbers of another buffer, so that both are stored with 48 bits.
+  ParamId low_part(const std::string& name, int64_t n) const {
+    return add({name, {n}, Init::exactly(std::vector<double>(static_cast<size_t>(n))), false, Invariant::none, "", nullptr,
+                true, true});
   }
   // Returns a copy that declares names under "prefix.name.".
   Declare inside(const std::string& name) const {

@@ -12,6 +12,7 @@ struct Scope {
   Tape& tape;
   Node* params;                // indexed by ParamId
   BatchPart* batch = nullptr;  // set when training a layer that couples rows: these rows' part of the batch
+  bool wide = false;           // rows of data that come out of the inverse keep what rounding takes (Node::low)
   Var param(ParamId id) const { return id < 0 ? nullptr : &params[id]; }
 };
 

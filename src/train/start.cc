@@ -21,14 +21,18 @@ bool waits(const FlowModel& model, const LayerInstance& instance) {
   return with_dtype(v.dtype, [&]<class T>() { return *v.as<T>() == 0; });
 }
 
-// Loads rows [first, first + count) of those that take part.
-Var load_chosen(Tape& t, const View& from, const Selection* which, int64_t first, int64_t count) {
-  if (!which || which->all() || from.shape[0] == 1) return load_rows(t, from, from.shape[0] == 1 ? 0 : first, count);
-  Var v = t.empty({count, from.count() / from.shape[0]});
+// Loads rows [first, first + count) of those that take part, with what rounding takes from them if `with_low`.
+Var load_chosen(Tape& t, const View& from, const Selection* which, int64_t first, int64_t count, bool with_low) {
+  if (!which || which->all() || from.shape[0] == 1)
+    return load_rows(t, from, from.shape[0] == 1 ? 0 : first, count, with_low);
+  const Dims shape{count, from.count() / from.shape[0]};
+  const bool wide = with_low && from.dtype == DType::f64;
+  Var v = wide ? nullptr : t.empty(shape);
+  const View chosen = wide ? contiguous_view(t.scratch<double>(shape.count()), DType::f64, shape) : v->out;
   which->each_run(first, first + count, [&](int64_t row, int64_t place, int64_t run) {
-    copy_rows(rows_of_view(from, row, run), rows_of_view(v->out, place - first, run));
+    copy_rows(rows_of_view(from, row, run), rows_of_view(chosen, place - first, run));
   });
-  return v;
+  return wide ? load_rows(t, chosen, 0, count, true) : v;
 }
 
 // The rows as they advance through the chain, in a private copy from the first layer on.
@@ -41,9 +45,15 @@ class PropagatedRows {
     Reader measuring(model, Tape(allocator, model.dtype()));
     Tape& t = measuring.tape;
     const int64_t n = cut.block_rows;
-    Var from = t.zeros({n, model.columns()});
+    double zero;
+    const auto load = [&] {
+      if (model.uses_low()) t.scratch<double>(n * model.columns());
+      return model.load_x(t, zeros_of(&zero, {n, model.columns()}), 0, n);
+    };
+    Var from = load();
+    whole_rows(t, *from);
     Var c = data.context.data ? t.zeros({n, model.context()}) : nullptr;
-    draw(t, t.zeros({n, model.columns()}), c);
+    draw(t, load(), c);
     model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
       lanes_.push_back(
@@ -70,8 +80,8 @@ class PropagatedRows {
       const TapeScope scope(r.tape);
       const int64_t count = std::min(cut_.block_rows, end - first);
       body(r,
-           copy_.data() ? load_rows(r.tape, now_, first, count)
-                        : load_chosen(r.tape, data_.x, data_.which, first, count),
+           copy_.data() ? model_.load_x(r.tape, now_, first, count)
+                        : load_chosen(r.tape, data_.x, data_.which, first, count, model_.uses_low()),
            first);
     }
   }
@@ -82,17 +92,18 @@ class PropagatedRows {
     Buffer fresh;
     if (!copy_.data()) {
       const Dims shape{rows(), model_.columns()};
-      fresh = Buffer(allocator_, static_cast<size_t>(checked_mul(shape.count(), size_of(model_.dtype()))),
+      const DType dtype = model_.uses_low() ? data_.x.dtype : model_.dtype();
+      fresh = Buffer(allocator_, static_cast<size_t>(checked_mul(shape.count(), size_of(dtype))),
                      "rows on their way to a layer that starts from data");
-      now_ = contiguous_view(fresh.data(), model_.dtype(), shape);
+      now_ = contiguous_view(fresh.data(), dtype, shape);
     }
     uint32_t stream = stream_;
     executor_.parallel_for(static_cast<uint32_t>(lanes()), [&](uint32_t i) {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
         const int64_t n = x->out.shape[0];
         Var c = nullptr;
-        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, n);
-        draw(r.tape, copy_.data() ? load_chosen(r.tape, data_.x, data_.which, first, n) : x, c);
+        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, n, false);
+        draw(r.tape, copy_.data() ? load_chosen(r.tape, data_.x, data_.which, first, n, model_.uses_low()) : x, c);
         c = model_.layer_context(r.scope(), c, n);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
         if (first == 0) stream = r.tape.random.stream;
@@ -236,7 +247,9 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   for (const LayerInstance* instance : waiting) {
     propagated.advance(index(instance));
     const auto each_block = [&](int64_t lane, auto&& add) {
-      propagated.blocks(lane, [&](auto&, Var v, int64_t first) { add(v->out, w ? w + first : nullptr); });
+      propagated.blocks(lane, [&](auto& reader, Var v, int64_t first) {
+        add(whole_rows(reader.tape, *v), w ? w + first : nullptr);
+      });
     };
     executor.parallel_for(static_cast<uint32_t>(propagated.lanes()), [&](uint32_t i) {
       double* out = sums.clear(i);

@@ -106,6 +106,7 @@ void Trainer::accumulate(const TrainingRows& rows, const HostCotangents& cotange
   Batch batch = batch_of(rows);
   // Each call of a step draws from a range of rows of its own.
   batch.random.first_row = static_cast<int64_t>(accumulated_ << 32);
+  batch.latents = cotangents.inverse;
   cotangents_.take(cotangents, batch);
   put_back_parameters();
   if (waits_ || couples_rows(model_)) collective_.sum(&batch.counting, 1, DType::f64, "number of rows");

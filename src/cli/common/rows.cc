@@ -4,21 +4,35 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <fstream>
+#include <string_view>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/input.h"
 
 namespace cli {
+namespace {
+// Whether a file is a .npy array of float32 or float16, which float32 holds.
+bool is_float32_array(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char first[128] = {};
+  file.read(first, sizeof first);
+  const std::string_view head(first, static_cast<size_t>(file.gcount()));
+  if (!head.starts_with("\x93NUMPY")) return false;
+  return head.find("f4'") != std::string_view::npos || head.find("f2'") != std::string_view::npos;
+}
+}  // namespace
 
 Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                 const std::string& columns) {
   Settings mine = settings;
-  mine.set("table.dtype", dtype == NF_F64 ? "float64" : "float32");
+  mine.set("table.dtype", dtype == NF_F32 && is_float32_array(path) ? "float32" : "float64");
   if (!columns.empty()) mine.set("table.columns", columns);
   Rows r;
   r.table_ = open_table(runtime, path, mine);
   r.path_ = shown_path(path);
   r.view_ = r.table_.view();
+  r.model_dtype_ = dtype;
   const std::vector<int64_t> shape = r.table_.shape();
   r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
   for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
@@ -52,6 +66,7 @@ Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
     r.view_ = nf::View(r.narrow_, cols);
   }
   r.extents_ = {cols};
+  r.model_dtype_ = dtype;
   return r;
 }
 
@@ -62,6 +77,7 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
     for (int64_t c = 0; c < cols(); ++c) values.push_back(at(r, c));
   Rows out = of(values, cols(), view_.dtype());
   out.extents_ = extents_;
+  out.model_dtype_ = model_dtype_;
   out.names_ = names_;
   out.path_ = path_;
   for (const int64_t r : indices) {
@@ -122,7 +138,7 @@ std::vector<Moments> Rows::moments() const {
 }
 
 uint64_t Rows::fingerprint() const {
-  const bool wide = view_.dtype() == NF_F64;
+  const bool wide = mapped() ? view_.dtype() == NF_F64 : model_dtype_ == NF_F64;
   uint64_t h = static_cast<uint64_t>(count()) * 31 + static_cast<uint64_t>(cols());
   for (const auto& [from, count] : runs())
     for (int64_t r = from; r < from + count; ++r)

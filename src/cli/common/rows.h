@@ -18,7 +18,8 @@ struct Moments {
 class Rows {
  public:
   Rows() = default;
-  // `columns` is "" for all, otherwise as in option "table.columns".
+  // For a model of this dtype: the rows are in float64, because float32 models use what rounding takes from columns far
+  // from 0, unless the file has float32. `columns` is "" for all, otherwise as in option "table.columns".
   static Rows open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                    const std::string& columns = {});
   static Rows of(const std::vector<double>& values, int64_t cols, nf_dtype dtype);  // row-major
@@ -42,7 +43,7 @@ class Rows {
   double at(int64_t row, int64_t column) const { return view_.at(row, column); }
   // For a mapped file, these sample 64 runs of 1,024 rows.
   std::vector<Moments> moments() const;  // of each column
-  uint64_t fingerprint() const;          // of shape and bits, to detect changed data
+  uint64_t fingerprint() const;          // of shape and bits in the model's dtype, to detect changed data
 
  private:
   std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all rows, or a sample
@@ -51,6 +52,7 @@ class Rows {
   std::vector<float> narrow_;  // what view_ shows, unless that is the table
   std::vector<double> wide_;
   nf::View view_;
+  nf_dtype model_dtype_ = NF_F32;
   std::vector<int64_t> extents_;
   std::vector<std::string> names_;
   std::string path_;

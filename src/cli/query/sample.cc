@@ -71,6 +71,18 @@ void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& cont
   } while (from < n);
 }
 
+// Whether some column of the model's rows lies so far from 0 that floats there are more than 2^-12 standard deviations
+// apart.
+bool needs_doubles(nf::Session& session, const Rows& context, int64_t cols) {
+  constexpr int64_t kProbe = 256;
+  std::vector<double> x(static_cast<size_t>(kProbe * cols));
+  session.sample_into(nf::Out(x.data(), kProbe, cols), {}, context ? context.view().slice(0, 1) : nf::View());
+  const Rows rows = Rows::of(x, cols, NF_F64);
+  for (const Moments& m : rows.moments())
+    if (m.std > 0 && std::ldexp(std::abs(m.mean), -23) > std::ldexp(m.std, -12)) return true;
+  return false;
+}
+
 int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
@@ -91,7 +103,7 @@ int sample(const SampleArgs& a) {
   std::vector<bool> integers = integer_columns(model);
   // The densities are those of the rows as drawn.
   if (a.raw || !a.log_prob.empty() || integers.size() != static_cast<size_t>(info.event_size)) integers.clear();
-  if (info.dtype == NF_F64)
+  if (info.dtype == NF_F64 || needs_doubles(session, context, info.event_size))
     draw<double>(a, session, n, context, names.data, integers, info, densities);
   else
     draw<float>(a, session, n, context, names.data, integers, info, densities);
