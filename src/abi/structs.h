@@ -16,6 +16,12 @@ constexpr uint32_t kLargestStruct = 4096;
 // first size in a specialization here.
 template <class T>
 constexpr uint32_t kFirstSize = sizeof(T);
+template <>
+inline constexpr uint32_t kFirstSize<nf_batch> = offsetof(nf_batch, part);
+template <>
+inline constexpr uint32_t kFirstSize<nf_fit_info> = offsetof(nf_fit_info, bad_rows);
+template <>
+inline constexpr uint32_t kFirstSize<nf_step_info> = offsetof(nf_step_info, diverged);
 
 // Requires a non-NULL struct whose struct_size a caller can have. Returns that size.
 template <class T>
