@@ -166,11 +166,10 @@ typedef int32_t (*nf_write_fn)(void *user, const void *bytes, size_t n);
 NF_API const char *nf_options_describe(void) NF_NOEXCEPT;
 /* [any; stable 0.1] Creates an empty set: every option has its default. */
 NF_API NF_MUST_CHECK nf_status nf_options_create(nf_options **out, nf_error *err) NF_NOEXCEPT;
-/* Set one option, "trainer.lr". An unknown key, a wrong type or a value out of bounds is NF_ERR_SPEC; the message names
- * the nearest key or the bounds. A call that is given a key of a scope that it does not read fails with NF_ERR_SPEC: it
- * would have no effect. Integers are exact in 64 bits. nf_options_set parses `value` according to the option's type, for
- * command lines and configuration files. */
-/* [excl; stable 0.1] */
+/* [excl; stable 0.1] Set one option, "trainer.lr". An unknown key, a wrong type or a value out of bounds is
+ * NF_ERR_SPEC; the message names the nearest key or the bounds. A call that is given a key of a scope that it does not
+ * read fails with NF_ERR_SPEC: it would have no effect. Integers are exact in 64 bits. nf_options_set parses `value`
+ * according to the option's type, for command lines and configuration files. */
 NF_API nf_status nf_options_set_i64(nf_options *o, const char *key, int64_t value, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
 NF_API nf_status nf_options_set_f64(nf_options *o, const char *key, double value, nf_error *err) NF_NOEXCEPT;
@@ -336,9 +335,10 @@ typedef struct nf_batch {
   const nf_view *ctx;    /* [n or 1, context_size]; NULL exactly when the model has no context           */
   const nf_view *weight; /* [n], >= 0; NULL: all 1                                                       */
   const nf_view *scores; /* as x: gradients of the target's log-density at x, for objective "fisher"     */
+  const nf_view *part;   /* [n], for nf_fit: 0 = row to train on, 1 = to validate with, others = neither */
 } nf_batch;
 #define NF_BATCH_INIT \
-  { NF_SIZEOF(nf_batch), 0, NULL, NULL, NULL, NULL }
+  { NF_SIZEOF(nf_batch), 0, NULL, NULL, NULL, NULL, NULL }
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 /* [any; stable 0.1] Describes what a spec may contain, as JSON {"layers": [PART, ...], "nets": [PART, ...], "bases":
@@ -357,24 +357,22 @@ NF_API const char *nf_parts_describe(void) NF_NOEXCEPT;
  *
  *   "event"      number of columns of x and z, where 6 and [6] are the same, or [height, width, channels]. Required.
  *   "context"    number of columns of the context, likewise; default 0, no context.
+ *   "prepare_context"  {}: standardizes the context by the training rows before anything sees it. Default none.
  *   "embedding"  {fields...}: a net applied to the context; layers and base see its output instead. Default none.
  *   "dtype"      "float32" (default) or "float64", for parameters and arithmetic.
  *   "kind"       what the model is; default "flow", whose fields these are.
  *   "base"       NAME or {"type": NAME, fields...}; default "normal".
- *   "layers"     the chain from x to z: each entry is a layer {"type": NAME, fields...} or a chain {"layers": [...]}.
- *                Required.
+ *   "layers"     the chain from x to z: a layer {"type": NAME, fields...} or a chain {"layers": [...]} each. Required.
  *   "repeat"     in a layer or chain: number of copies in a row, each with its own parameters; default 1.
  *   "invert"     in a layer, in a chain or at the top level: true swaps forward and inverse; default false.
- *
  * nf_parts_describe lists names and fields; every field has a default. Unknown keys are errors.
  * Errors: SPEC (the message starts with the JSON path), NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_json, size_t spec_len, uint64_t seed,
                                                nf_model **out, nf_error *err) NF_NOEXCEPT;
-/* Read a model or a checkpoint from a file or from memory; options of scope "load". A file larger than
- * "load.max_file_bytes" is NF_ERR_IO with os_errno EFBIG. With "load.verify" the rows stored by nf_model_set_self_test are
- * scored again: NF_ERR_CHECKSUM names the row and both numbers if they differ, or says that the file has no such rows.
- * Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
-/* [any; stable 0.1] */
+/* [any; stable 0.1] Read a model or a checkpoint from a file or from memory; options of scope "load". A file larger
+ * than "load.max_file_bytes" is NF_ERR_IO with os_errno EFBIG. With "load.verify" the rows stored by
+ * nf_model_set_self_test are scored again: NF_ERR_CHECKSUM names the row and both numbers if they differ, or says that
+ * the file has no such rows. Errors: IO, FORMAT, CHECKSUM, VERSION, SPEC, NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_load(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_model **out, nf_error *err) NF_NOEXCEPT;
 /* [any; stable 0.1] */
@@ -515,44 +513,49 @@ typedef struct nf_fit_info {
   int32_t improved;       /* 1: the last validation was the best so far                             */
   int32_t stop;           /* an nf_fit_stop; 0 while the run goes on                                */
   uint64_t step, planned; /* steps applied so far, and in all                                       */
-  uint64_t best_step;     /* step of the best validation, 0 if none had a finite mean so far         */
+  uint64_t best_step;     /* step of the best validation, 0 if none had a row with a density so far  */
   uint64_t steps_per_epoch;
   int64_t train_rows, valid_rows;
-  double loss;  /* of the last step, in nats; see nf_step_info                            */
-  double train; /* mean of -loss over the steps since the last validation                 */
-  double valid,
-      valid_error;      /* weighted mean log_prob of the validation rows and its standard error; -infinity and 0 if a
-                                row has no finite log_prob, NaN before the first validation              */
-  double best;          /* the best `valid` so far, NaN before best_step                          */
-  double lr, grad_norm; /* of the last step                                                       */
-  double seconds;       /* wall time of the run so far                                            */
+  double loss;               /* of the last step, in nats; see nf_step_info                            */
+  double train;              /* mean of -loss over the steps since the last validation                 */
+  double valid;              /* weighted mean log_prob of the validation rows; -infinity if a row has none            */
+  double valid_error;        /* its standard error; 0 at -infinity                                     */
+  double best;               /* `valid` of the best validation so far, NaN before best_step            */
+  double lr, grad_norm;      /* of the last step                                                       */
+  double seconds;            /* wall time of the run so far                                            */
+  int64_t bad_rows, bad_row; /* validation rows without a finite log_prob: how many, and the first or -1 */
+  double valid_rest;         /* weighted mean log_prob of the other validation rows                      */
+  int64_t batch_rows;        /* of the last step                                                         */
+  int64_t merged_rows;       /* too few for "batch_norm" at the end of an epoch: they join the batch before */
+  uint64_t valid_every;      /* steps between validations                                                */
+  uint64_t diverged_at;      /* last step at which "trainer.guard" found the run diverged, or 0          */
+  int32_t went_back;         /* how often the guard went back to the best state                          */
+  int32_t point;             /* in a callback, 1: the checkpoint follows                                 */
 } nf_fit_info;
 #define NF_FIT_INFO_INIT \
-  { NF_SIZEOF(nf_fit_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/* Called after every step, and after every validation once more. Nonzero stops the run: not an error, the best weights are
- * kept. During the call after a validation, the model holds the weights that were validated (the averaged ones, with option
- * "trainer.ema_decay"); the callback may score, save or clone it and set its notes, which are in the checkpoint that
- * follows. */
+  { NF_SIZEOF(nf_fit_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* Called after every step, after every validation once more, and with option "fit.announce" once before the first step.
+ * Nonzero stops the run: not an error, the best weights are kept. Where `point` is 1, the model holds the weights that are
+ * kept (the averaged ones, with "trainer.ema_decay"); the callback may score, save or clone it and set its notes, which
+ * are in the checkpoint that follows. */
 typedef int32_t (*nf_fit_fn)(void *user, const nf_fit_info *info);
 /* [excl; stable 0.2] Trains m on `data` and leaves the weights of the best validation in it, or with option
  * "fit.restore_best" = false the last ones.
- *
  * The rows are split by "fit.split_seed" into "fit.holdout" (default 0.1) for validation and the rest for training, unless
- * `valid` gives the validation rows; with holdout 0 and valid NULL there is no validation and the last weights stay. Rows
- * of weight 0 are left out. No row is copied. Rows of a mapped table of m's runtime (nf_data.h) are split by blocks of
- * "batches.block" rows, in order "blocks" unless another one is set, and at most 100,000 of them are held out by default;
- * "batches.part_begin" and ".part_end" restrict a run to a part of the blocks, whose end is held out.
- *
- * Layers that start from data start from all training rows: put "standardize" first in the spec, and data of any scale can
- * be fitted. Every "fit.valid_every" steps (default: one epoch, but 16 to 64 times in a run) the validation rows are
- * scored; "fit.patience" validations without improvement end the run. With "fit.checkpoint" = PATH the run is saved there
- * after each validation and when the callback stops it. With "fit.resume" it continues from that file, bit for bit, and
- * starts if there is none; a file of a run with other settings or rows is NF_ERR_STATE.
- *
+ * data.part splits them or `valid` gives the validation rows; without any the last weights stay. Rows of weight 0 are left
+ * out. No row is copied. Rows of a mapped table of m's runtime (nf_data.h) are split by blocks of "batches.block" rows, in
+ * order "blocks" unless another one is set, with at most 100,000 held out by default; "batches.part_begin" and ".part_end"
+ * restrict a run to a part of the blocks, whose end is held out.
+ * Layers that start from data start from all training rows: put "standardize" first in the spec to fit data of any scale.
+ * Every "fit.valid_every" steps (default: one epoch, but 16 to 64 times in a run) the validation rows are scored. A
+ * validation with fewer rows without a density is better, and among equals one with a larger mean of the others;
+ * "fit.patience" validations without improvement end the run. With "fit.checkpoint" = PATH the run is saved there after
+ * each validation and when the callback stops it. With "fit.resume" it continues from that file, bit for bit, and starts
+ * if there is none; a file of a run with other settings or rows is NF_ERR_STATE.
  * Scopes read: "fit", "trainer", "batches", "session". valid, options, on_progress and info may be NULL; info receives the
  * end of the run. Errors: as of nf_train_step and nf_trainer_create, where nf_error.row is the row of `data`, or of `valid`
  * if the message says so; UNSUPPORTED (an objective without data), SHAPE (too few rows to split), NUMERIC (a validation row
- * is not finite, or no validation had a finite mean). After an error the model holds the best weights so far. */
+ * is not finite, or none ever had a density). After an error the model holds the best weights so far. */
 NF_API nf_status nf_fit(nf_model *m, const nf_batch *data, const nf_batch *valid, const nf_options *options,
                         nf_fit_fn on_progress, void *user, nf_fit_info *info, nf_error *err) NF_NOEXCEPT;
 /* [shared; stable 0.2] Scores rows as nf_log_prob does, with a session for this one call. Keep a session instead to score
@@ -593,8 +596,7 @@ NF_API nf_status nf_log_prob_row(nf_session *s, const double *x, const double *c
 
 typedef int32_t nf_direction;
 enum nf_direction_value { NF_FORWARD = 0, NF_INVERSE = 1 };
-/* Map x to z, and z to x. log_det may be NULL. */
-/* [excl; stable 0.1] */
+/* [excl; stable 0.1] Map x to z, and z to x. log_det may be NULL. */
 NF_API nf_status nf_forward(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *z, const nf_out *log_det,
                             nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.1] */
@@ -663,9 +665,11 @@ typedef struct nf_step_info {
   double grad_norm;  /* 2-norm of the gradient before clipping                                  */
   double lr;         /* learning rate of this step                                              */
   double seconds;    /* wall time of this call                                                  */
+  int32_t diverged;  /* 1: at this step "trainer.guard" found that the run has diverged         */
+  int32_t went_back; /* how often it went back to the best state so far                         */
 } nf_step_info;
 #define NF_STEP_INFO_INIT \
-  { NF_SIZEOF(nf_step_info), 0, 0, 0, 0, 0, 0, 0 }
+  { NF_SIZEOF(nf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 typedef struct nf_collective { /* data-parallel training over processes; NULL = one process */
   uint32_t struct_size;
   int32_t rank, world;
@@ -695,7 +699,6 @@ NF_API size_t nf_trainer_bytes(const nf_trainer *t) NF_NOEXCEPT;
  * Layers with data-dependent initialization that have not been initialized take it from the first batch, as in
  * nf_model_init_from_data. "batch_norm" needs 2 rows of weight above 0, which count equally in its statistics, and keeps the
  * graph of the whole batch in memory.
- *
  * What a step minimizes is option "trainer.objective"; nf_options_describe says what each objective computes and which
  * streams of the batch and options it has. Objectives without data (those that only draw samples from the model) take a
  * batch whose only stream is ctx, with 1 or "trainer.samples" rows, or NULL. Samples are a function of (seed, step, row): the
@@ -713,15 +716,12 @@ NF_API nf_status nf_trainer_evaluate(nf_trainer *t, const nf_batch *batch, doubl
 
 /* Losses of the host. The host maps rows with a session, computes any loss of the results, and hands in the derivatives of
  * that loss; the trainer adds up gradients of the parameters over any number of calls, then takes a step.
- *
  *   x -> z and log_det (direction NF_FORWARD):  batch.x are data rows, out is dloss/dz,
  *   z -> x and log_det (direction NF_INVERSE):  batch.x are latents,   out is dloss/dx;
- *
  * log_det is dloss/dlog_det [n], and log_prob [n] is dloss/dlog_prob of the data row: of batch.x in NF_FORWARD, of the x that
  * NF_INVERSE gives, through all of its dependence on the parameters. Each may be NULL. A cotangent of log_prob alone with
  * -weight / sum of weights is exactly "nll". A row whose cotangents are all 0 counts as a row of weight 0: it may hold
  * anything.
- *
  * Training is not scoring: dropout is on, as in a step, with other draws in every call; "batch_norm" in NF_FORWARD uses the
  * statistics of the batch of the call, and updates its running ones; the first call in NF_FORWARD initializes layers with
  * data-dependent initialization, so call nf_model_init_from_data before mapping rows with a session. */
@@ -773,10 +773,9 @@ NF_API nf_status nf_trainer_set_lr(nf_trainer *t, const char *group, double lr, 
  * and the average start from the beginning; optimizer moments are kept with their age (keep_moments = 1) or zeroed (0).
  * Accumulated gradients are forgotten; learning rates and initialized layers stay. Errors: ARGUMENT (keep_moments). */
 NF_API nf_status nf_trainer_restart(nf_trainer *t, int32_t keep_moments, nf_error *err) NF_NOEXCEPT;
-/* A checkpoint is a model file that also holds optimizer state, step and schedule state. Restoring it into a trainer with
- * the same spec and options continues with the same bits as if training had never stopped. nf_trainer_save is atomic and
- * durable. */
-/* [excl; stable 0.1] */
+/* [excl; stable 0.1] A checkpoint is a model file that also holds optimizer state, step and schedule state. Restoring
+ * it into a trainer with the same spec and options continues with the same bits as if training had never stopped.
+ * nf_trainer_save is atomic and durable. */
 NF_API nf_status nf_trainer_save(const nf_trainer *t, const char *path, nf_error *err) NF_NOEXCEPT;
 /* [excl; stable 0.2] */
 NF_API nf_status nf_trainer_save_stream(const nf_trainer *t, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;

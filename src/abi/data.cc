@@ -187,6 +187,7 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
     const nf_batch given = read_struct(rows, "rows");
     Batches::Streams s{view_of(given.x, "x"), view_of(given.ctx, "ctx", true), view_of(given.weight, "weight", true),
                        view_of(given.scores, "scores", true)};
+    if (given.part) fail(Code::argument, "rows.part is given, which only nf_fit reads: pass NULL");
     const Dims& shape = s.x.shape;
     if (shape.rank != 2 && shape.rank != 4)
       fail(Code::shape, "x has shape %s, expected [n, columns] or [n, height, width, channels]",
@@ -199,7 +200,8 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
     const BatchOptions o = batch_options(options);
     auto b = std::make_unique<nf_batches>();
     b->runtime = runtime_of(rt);
-    b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed, o.part);
+    b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed,
+                                           Selection(shape[0], o.part), o.part.block, o.smallest);
     b->mapped.watch(*b->runtime, s.x);
     b->mapped.watch(*b->runtime, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)

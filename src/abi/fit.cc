@@ -29,7 +29,7 @@ class TrainerLock {
   ModelState& model_;
 };
 
-Batches::Streams rows_of(const nf_batch* batch, const char* name, const Density& model) {
+Batches::Streams rows_of(const nf_batch* batch, const char* name, const Density& model, View* part) {
   const nf_batch b = read_struct(batch, name);
   if (b.reserved) fail(Code::argument, "%s.reserved is %u, expected 0", name, b.reserved);
   Batches::Streams s{view_of(b.x, "x"), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
@@ -39,6 +39,11 @@ Batches::Streams rows_of(const nf_batch* batch, const char* name, const Density&
   check_context(s.context, n, model.context());
   if (b.weight) need_shape(s.weight, "weight", {n});
   if (b.scores) check_rows(s.scores, "scores", model.event(), n);
+  if (part) *part = view_of(b.part, "part", true);
+  if (b.part) {
+    if (!part) fail(Code::argument, "%s.part is given, but these rows are all validated with: pass NULL", name);
+    need_shape(*part, "part", {n});
+  }
   return s;
 }
 
@@ -47,8 +52,8 @@ FitPlan plan_of(const nf_batch* data, const nf_batch* valid, const nf_options* o
   check_scopes(options, {"fit", "trainer", "batches", "session"}, "nf_fit");
   const auto given = [&](const char* key) { return options && options->values.count(key) > 0; };
   FitPlan plan;
-  plan.data = rows_of(data, "data", model);
-  if (valid) plan.valid = rows_of(valid, "valid", model);
+  plan.data = rows_of(data, "data", model, &plan.part);
+  if (valid) plan.valid = rows_of(valid, "valid", model, nullptr);
   if (plan.valid.scores.data) fail(Code::argument, "valid.scores is given, but validation rows are scored: pass NULL");
   for (const Batches::Streams* s : {&plan.data, &plan.valid})
     for (const View* v : {&s->x, &s->context, &s->weight, &s->scores}) mapped.watch(rt, *v);
@@ -60,6 +65,7 @@ FitPlan plan_of(const nf_batch* data, const nf_batch* valid, const nf_options* o
   plan.batches.order = b.order;
   plan.batches.seed = b.seed;
   plan.batches.part = b.part;
+  plan.batches.smallest = b.smallest;
   const bool part = given("batches.part_begin") || given("batches.part_end");
   if (!part) plan.batches.part.seed = static_cast<uint64_t>(plan.config.split_seed);
   plan.by_blocks = mapped.any() || part;
@@ -92,6 +98,15 @@ nf_fit_info info_of(const FitInfo& i) {
   out.lr = i.lr;
   out.grad_norm = i.grad_norm;
   out.seconds = i.seconds;
+  out.bad_rows = i.bad_rows;
+  out.bad_row = i.bad_row;
+  out.valid_rest = i.valid_rest;
+  out.batch_rows = i.batch_rows;
+  out.merged_rows = i.merged_rows;
+  out.valid_every = i.valid_every;
+  out.diverged_at = i.diverged_at;
+  out.went_back = i.went_back;
+  out.point = i.point;
   return out;
 }
 

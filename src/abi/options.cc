@@ -71,7 +71,7 @@ struct SessionFields : Config {
 };
 
 struct BatchFields : Config {
-  int64_t batch = 256, seed = 0, part_seed = 0;
+  int64_t batch = 256, seed = 0, smallest = 1, part_seed = 0;
   Order order = Order::shuffle;
   Part part;
   void fields(Fields& f) override {
@@ -84,6 +84,10 @@ struct BatchFields : Config {
         order, kOrder);
     f.integer("seed", "seed of the order of the data", seed, 0, kMax);
     f.integer("block", "rows that stay together in order blocks, and in parts", part.block, 1, 1 << 30);
+    f.integer("smallest",
+              "rows that the last batch of an epoch has at least, for models with \"batch_norm\": fewer join the batch "
+              "before it",
+              smallest, 1, 1 << 30);
     f.real("part_begin", "start of the share of the rows that is used, as a fraction of all blocks", part.begin, 0, 1);
     f.real("part_end", "end of the share of the rows that is used, as a fraction of all blocks", part.end, 0, 1);
     f.integer("part_seed", "which blocks are in which share", part_seed, 0, kMax);
@@ -487,7 +491,7 @@ TableOptions table_options(const nf_options* o) {
 BatchOptions batch_options(const nf_options* o) {
   auto c = read<BatchFields>(o, "batches");
   c.part.seed = static_cast<uint64_t>(c.part_seed);
-  return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part};
+  return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part, c.smallest};
 }
 
 }  // namespace libnf

@@ -29,6 +29,7 @@ struct BatchOptions {
   Order order;
   uint64_t seed;
   Part part;
+  int64_t smallest;
 };
 BatchOptions batch_options(const nf_options* o);
 

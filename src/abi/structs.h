@@ -18,6 +18,12 @@ constexpr uint32_t kLargestStruct = 4096;
 template <class T>
 constexpr uint32_t kFirstSize = sizeof(T);
 template <>
+inline constexpr uint32_t kFirstSize<nf_batch> = offsetof(nf_batch, part);
+template <>
+inline constexpr uint32_t kFirstSize<nf_fit_info> = offsetof(nf_fit_info, bad_rows);
+template <>
+inline constexpr uint32_t kFirstSize<nf_step_info> = offsetof(nf_step_info, diverged);
+template <>
 inline constexpr uint32_t kFirstSize<nf_importance_info> = offsetof(nf_importance_info, pareto_k);
 
 // Whether T had this size in some version; a size in between was never compiled.

@@ -63,6 +63,7 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
   const bool data = objective.kind().data;
   const nf_batch b = batch ? read_struct(batch, "batch") : nf_batch NF_BATCH_INIT;
   if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
+  if (b.part) fail(Code::argument, "batch.part is given, which only nf_fit reads: pass NULL");
   const TrainingRows r{view_of(b.x, "x", !data), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
                        view_of(b.scores, "scores", true)};
   if (data) {
@@ -90,6 +91,7 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotang
   if (c.direction != NF_FORWARD && c.direction != NF_INVERSE)
     fail(Code::argument, "cotangents.direction is %d, expected NF_FORWARD (0) or NF_INVERSE (1)", c.direction);
   if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
+  if (b.part) fail(Code::argument, "batch.part is given, which only nf_fit reads: pass NULL");
   if (b.weight || b.scores)
     fail(Code::argument, "batch.%s is given, but cotangents are those of the whole loss: pass NULL",
          b.weight ? "weight" : "scores");
@@ -117,6 +119,8 @@ nf_step_info info_of(const StepResult& r, std::chrono::steady_clock::time_point 
   info.loss_error = r.loss_error;
   info.grad_norm = r.grad_norm;
   info.lr = r.lr;
+  info.diverged = r.diverged;
+  info.went_back = r.went_back;
   info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return info;
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <string>
 
 #include "runtime/core/fault.h"
 
@@ -68,6 +69,18 @@ int sys_fsync(int fd) {
 
 int sys_rename_at(int dir, const char* from, const char* to) {
   return retry("io.rename", [&](bool) { return ::renameat(dir, from, dir, to); });
+}
+
+bool replace_by_link(const char* from, const char* to) {
+  const std::string temporary = std::string(to) + ".tmp";
+  ::unlink(temporary.c_str());
+  if (::linkat(AT_FDCWD, from, AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0) return false;
+  if (::rename(temporary.c_str(), to) == 0) {
+    ::unlink(temporary.c_str());  // rename leaves it when both are the same file already
+    return true;
+  }
+  ::unlink(temporary.c_str());
+  return false;
 }
 
 void* sys_map(int fd, size_t bytes) {

@@ -34,6 +34,8 @@ ssize_t sys_read(int fd, void* data, size_t bytes);         // may be short
 ssize_t sys_write(int fd, const void* data, size_t bytes);  // may be short
 int sys_fsync(int fd);
 int sys_rename_at(int dir, const char* from, const char* to);  // both in `dir`
-void* sys_map(int fd, size_t bytes);                           // read-only and private; nullptr on failure
+// Makes `to` a second name of the file `from`, in place of what it named; false if the file system has no links.
+bool replace_by_link(const char* from, const char* to);
+void* sys_map(int fd, size_t bytes);  // read-only and private; nullptr on failure
 
 }  // namespace libnf

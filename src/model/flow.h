@@ -15,8 +15,15 @@ struct EmbeddingConfig : Config {
   void fields(Fields& f) override;
 };
 
+// What happens to the context before the embedding, layers and base see it.
+struct ContextConfig : Config {
+  bool standardize = true;
+  void fields(Fields& f) override;
+};
+
 struct FlowConfig : Config {
-  std::unique_ptr<EmbeddingConfig> embedding;  // nullptr: layers get the context itself
+  std::unique_ptr<ContextConfig> prepare_context;  // nullptr: nothing
+  std::unique_ptr<EmbeddingConfig> embedding;      // nullptr: layers get the context itself
   OneOf<BaseKind> base{"normal"};
   LayerSpec chain;
   void fields(Fields& f) override;

@@ -17,13 +17,22 @@ FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::m
     embedding_ =
         config.embedding->net.build(Declare(infos, "embedding.", event(), context(), count + 1, "spec.embedding.net"),
                                     int64_t{0}, config.embedding->out);
+  if (config.prepare_context && config.prepare_context->standardize) {
+    const Declare d(infos, "prepare_context.", Dims{context()}, 0, count + 2, "spec.prepare_context");
+    context_params_ = {d.buffer("mean", {context()}, Init::zeros()),
+                       d.buffer("std", {context()}, Init::fill(1), Invariant::positive),
+                       d.buffer("initialized", {1}, Init::zeros(), Invariant::flag)};
+  }
   create_params(b.allocator, infos, b.seed, b.max_params);
   measure_cost(b.allocator);
 }
 
 Var FlowModel::layer_context(const Scope& s, Var context, int64_t n) const {
   if (!context) return nullptr;
-  Var c = embedding_ ? (*embedding_)(s, nullptr, context) : context;
+  Var c = context;
+  if (const ContextParams& p = context_params_; p.mean >= 0)  // the op's inverse is (c - shift) exp(-log_scale)
+    c = affine(s.tape, c, unary(s.tape, Unary::log, s.param(p.std)), s.param(p.mean), true).y;
+  if (embedding_) c = (*embedding_)(s, nullptr, c);
   return c->out.shape[0] == n ? c : repeat_rows(s.tape, c, n);
 }
 
@@ -83,7 +92,7 @@ Var FlowModel::base_quantile(const Scope& s, const double* u, int64_t rows, Var 
 std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const {
   if (context && !all_finite(context)) return kContext;
   context = layer_context(s, context, n);
-  if (context && !all_finite(context)) return "spec.embedding";
+  if (context && !all_finite(context)) return embedding_ ? "spec.embedding" : "spec.prepare_context";
   std::string error = context ? base_->context_error(context) : "";
   if (error.empty() && from && !all_finite(from)) return name;
   return error;

@@ -41,11 +41,18 @@ class FlowModel final : public Density {
   Var base_quantile(const Scope& s, const double* u, int64_t rows, Var context) const;
   // first_nonfinite of these; z may be nullptr.
   Location first_nonfinite_in_base(const Scope& s, Var z, Var context) const;
-  // Returns the context as layers and the base get it, [n, columns]: embedded if the spec has an embedding, and one row
+  // Returns the context as layers and the base get it, [n, columns]: prepared and embedded if the spec says so, and one row
   // repeated for all n.
   Var layer_context(const Scope& s, Var context, int64_t n) const;
 
+  // The map that standardizes the context, (c - mean) / std, which starts from data like a layer. -1: there is none.
+  struct ContextParams {
+    ParamId mean = -1, std = -1, started = -1;
+  };
+  const ContextParams& context_params() const { return context_params_; }
+
  private:
+  ContextParams context_params_;
   std::optional<Chain> chain_;
   std::unique_ptr<Base> base_;
   std::unique_ptr<Net> embedding_;

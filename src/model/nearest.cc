@@ -39,23 +39,85 @@ std::string nearest(std::string_view word, const std::vector<std::string>& names
   return best;
 }
 
-std::string layer_alias(std::string_view word) {
-  static constexpr std::pair<std::string_view, const char*> kAliases[] = {
-      {"maf", "\"masked_autoregressive\""},
-      {"made", "\"masked_autoregressive\""},
-      {"iaf", "\"masked_autoregressive\" with \"invert\": true"},
-      {"realnvp", "\"affine_coupling\""},
-      {"nice", "\"additive_coupling\""},
-      {"glow", "\"plu_linear\""},
-      {"1x1", "\"plu_linear\""},
-      {"conv1x1", "\"plu_linear\""},
+std::string known_as(std::string_view family, std::string_view word) {
+  static constexpr char kMaf[] = "\"masked_autoregressive\"",
+                        kIaf[] = "\"masked_autoregressive\" with \"invert\": true";
+  static constexpr char kNsf[] = "\"spline_coupling\"", kNsfAr[] = "\"spline_autoregressive\"";
+  static constexpr char kRealNvp[] = "\"affine_coupling\"", kNice[] = "\"additive_coupling\"";
+  static constexpr char kConv[] = "\"plu_linear\"", kScale[] = "\"standardize\"", kStudent[] = "\"student_t\"";
+  static constexpr char kNormal[] = "\"normal\"", kMixture[] = "\"gaussian_mixture\"", kFull[] = "\"full_normal\"";
+  static constexpr std::pair<std::string_view, const char*> kLayers[] = {
+      {"maf", kMaf},
+      {"made", kMaf},
+      {"arflow", kMaf},
+      {"affineautoregressive", kMaf},
+      {"maskedaffineautoregressive", kMaf},
+      {"maskedautoregressiveflow", kMaf},
+      {"iaf", kIaf},
+      {"inverseautoregressive", kIaf},
+      {"inverseautoregressiveflow", kIaf},
+      {"realnvp", kRealNvp},
+      {"coupling", kRealNvp},
+      {"couplinglayer", kRealNvp},
+      {"affinecouplingblock", kRealNvp},
+      {"nice", kNice},
+      {"nsf", kNsf},
+      {"nsfc", kNsf},
+      {"rqs", kNsf},
+      {"rqnsf", kNsf},
+      {"rqnsfc", kNsf},
+      {"neuralspline", kNsf},
+      {"neuralsplineflow", kNsf},
+      {"rationalquadratic", kNsf},
+      {"rationalquadraticspline", kNsf},
+      {"nsfar", kNsfAr},
+      {"rqnsfar", kNsfAr},
+      {"glow", kConv},
+      {"1x1", kConv},
+      {"conv1x1", kConv},
+      {"1x1conv", kConv},
+      {"invertible1x1conv", kConv},
+      {"invertible1x1convolution", kConv},
+      {"scaler", kScale},
+      {"standardscaler", kScale},
+      {"zscore", kScale},
+      {"normalization", kScale},
+      {"whitening", kScale},
+      {"bn", "\"batch_norm\""},
+      {"activationnorm", "\"actnorm\""},
+      {"permute", "\"permutation\""},
+      {"randompermutation", "\"shuffle\""},
+      {"flip", "\"reverse\""},
+      {"dequantization", "\"dequantize\""},
+      {"uniformdequantization", "\"dequantize\""},
+      {"lu", "\"lu_linear\""},
+      {"plu", kConv},
+  };
+  static constexpr std::pair<std::string_view, const char*> kBases[] = {
+      {"gaussian", kNormal},
+      {"standardnormal", kNormal},
+      {"stdnormal", kNormal},
+      {"isotropicgaussian", kNormal},
+      {"diaggaussian", "\"diagonal_normal\""},
+      {"diagonalgaussian", "\"diagonal_normal\""},
+      {"multivariatenormal", kFull},
+      {"mvn", kFull},
+      {"t", kStudent},
+      {"studentt", kStudent},
+      {"gmm", kMixture},
+      {"mixture", kMixture},
+      {"mixtureofgaussians", kMixture},
+      {"box", "\"uniform\""},
   };
   std::string plain;
   for (const char c : word)
     if (c != '_' && c != '-' && c != ' ') plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  for (const auto& [alias, layer] : kAliases)
-    if (plain == alias) return layer;
-  return {};
+  const auto find = [&](const auto& names) {
+    for (const auto& [name, here] : names)
+      if (plain == name) return std::string(here);
+    return std::string();
+  };
+  return family == "layer" ? find(kLayers) : family == "base" ? find(kBases) : "";
 }
 
 std::string known_names(const std::vector<std::string>& names, size_t room) {

@@ -60,8 +60,7 @@ const PartKind& find_part(const Family& family, const std::string& path, const s
   if (const PartKind* kind = family.find(name)) return *kind;
   std::vector<std::string> names;
   for (const PartKind* k : family.parts) names.emplace_back(k->name);
-  const std::string alias = family.word == std::string_view("layer") ? layer_alias(name) : "",
-                    near = nearest(name, names);
+  const std::string alias = known_as(family.word, name), near = nearest(name, names);
   const std::string meant = !alias.empty() ? alias : near.empty() ? near : "\"" + near + "\"";
   if (!meant.empty())
     fail(Code::spec, "%s: unknown %s \"%.40s\"; did you mean %s?", path.c_str(), family.word, name.c_str(),

@@ -25,6 +25,7 @@ class Alpha final : public Objective {
   Alpha(const Config& c, const ObjectiveScope& s)
       : Objective(s), power_(1 - c.renyi_alpha), sampler_(s, c.sampler, true) {}
   int64_t samples() const override { return sampler_.rows(); }
+  uint64_t settles() const override { return sampler_.annealed(); }
   size_t bytes() const override { return sampler_.bytes(); }
   Room prepare(int64_t) override { return sampler_.prepare(*target_, 0); }
   void measure(Lane& lane, const Room& room) override { sampler_.measure(lane, room); }

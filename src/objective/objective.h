@@ -47,6 +47,8 @@ class Objective {
   // Returns the number of rows that a step draws from the model.
   virtual int64_t samples() const { return 0; }
   virtual size_t bytes() const { return 0; }
+  // Returns the step until which losses change because the objective does.
+  virtual uint64_t settles() const { return 0; }
 
   // Called first in a step. Throws Error{state} if something is missing: by default, the target of a kind that needs
   // one.

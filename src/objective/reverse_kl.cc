@@ -16,6 +16,7 @@ class ReverseKl final : public Objective {
   };
   ReverseKl(const Config& c, const ObjectiveScope& s) : Objective(s), sampler_(s, c.sampler, false) {}
   int64_t samples() const override { return sampler_.rows(); }
+  uint64_t settles() const override { return sampler_.annealed(); }
   size_t bytes() const override { return sampler_.bytes(); }
   Room prepare(int64_t) override { return sampler_.prepare(*target_, 0); }
   void measure(Lane& lane, const Room& room) override { sampler_.measure(lane, room); }

@@ -25,6 +25,7 @@ class Symmetric final : public Objective {
            "objective \"symmetric\" does not train layers that couple rows (batch_norm): use actnorm");
   }
   int64_t samples() const override { return sampler_.rows(); }
+  uint64_t settles() const override { return sampler_.annealed(); }
   size_t bytes() const override { return data_.bytes() + sampler_.bytes(); }
   Room prepare(int64_t batch) override {
     Room room = sampler_.prepare(*target_, batch);

@@ -30,6 +30,7 @@ class TargetSampler {
   TargetSampler(const ObjectiveScope& scope, const SamplerConfig& config, bool weighs_all);
   int64_t rows() const { return config_.samples; }  // on this rank
   double total() const { return total_; }           // over all ranks
+  uint64_t annealed() const { return static_cast<uint64_t>(config_.anneal_steps); }
   size_t bytes() const { return x_.bytes() + grad_.bytes() + log_p_.bytes() + log_q_.bytes() + coefficient_.bytes(); }
 
   // Makes room for steps whose batch has this many rows in addition to the samples.

@@ -13,7 +13,7 @@ constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63;
 }  // namespace
 
 Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
-                 Selection which, int64_t block)
+                 Selection which, int64_t block, int64_t smallest)
     : source_{rows.x, rows.context, rows.weight, rows.scores},
       which_(std::move(which)),
       rows_(which_.rows()),
@@ -24,17 +24,19 @@ Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch,
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
   if (order != Order::replacement) batch_ = std::min(batch, rows_);
   per_epoch_ = static_cast<uint64_t>((rows_ + batch_ - 1) / batch_);
+  const int64_t rest = order == Order::replacement ? 0 : rows_ % batch_;
+  if (rest > 0 && rest < smallest && rows_ > batch_) merged_ = rest, --per_epoch_;
   for (int i = 0; i < kStreams; ++i) {
     const View& s = source_[i];
     if (!s.data) continue;
     Dims shape = s.shape;
     const bool shared = i == 1 && s.shape[0] == 1;  // one context for all rows
-    shape[0] = shared ? 1 : batch_;
+    shape[0] = shared ? 1 : batch_ + merged_;
     memory_[i] = Buffer(allocator, static_cast<size_t>(checked_mul(shape.count(), size_of(s.dtype))), "a batch");
     out_[i] = contiguous_view(memory_[i].data(), s.dtype, shape);
     if (shared) source_[i].stride[0] = 0;
   }
-  numbers_.resize(static_cast<size_t>(batch_));
+  numbers_.resize(static_cast<size_t>(batch_ + merged_));
 }
 
 // Whole blocks come in random order, a short block last; kWindow neighbors in that order are shuffled together.
@@ -50,7 +52,8 @@ uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
 
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
-  if (order_ != Order::replacement) rows = std::min(batch_, rows_ - static_cast<int64_t>(step % per_epoch_) * batch_);
+  if (order_ != Order::replacement && step % per_epoch_ == per_epoch_ - 1)
+    rows = rows_ - static_cast<int64_t>(per_epoch_ - 1) * batch_;
   for (int i = 0; i < kStreams; ++i)
     if (out_[i].data && !(i == 1 && source_[1].shape[0] == 1)) out_[i].shape[0] = rows;
   const auto n = static_cast<uint64_t>(rows_);

@@ -23,14 +23,16 @@ class Batches {
   struct Streams {
     View x, context, weight, scores;
   };
-  // 1 <= batch. block: the runs of Order::blocks.
+  // 1 <= batch. block: the runs of Order::blocks. When the last batch of an epoch would have fewer than `smallest` rows,
+  // they join the batch before it.
   Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed, Selection which,
-          int64_t block);
+          int64_t block, int64_t smallest = 1);
   Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
           const Part& part = {})
       : Batches(allocator, rows, batch, order, seed, Selection(rows.x.shape[0], part), part.block) {}
   uint64_t per_epoch() const { return per_epoch_; }
   int64_t rows() const { return which_.rows(); }  // number of rows that take part
+  int64_t merged() const { return merged_; }      // rows at the end of an epoch that join the batch before; often 0
   const Selection& which() const { return which_; }
   // Gathers batch number `step` into its own memory: [rows, ...] views with the dtype of their sources.
   void gather(uint64_t step);
@@ -48,7 +50,7 @@ class Batches {
   View out_[kStreams];
   Buffer memory_[kStreams];
   Selection which_;
-  int64_t rows_, batch_, block_;
+  int64_t rows_, batch_, block_, merged_ = 0;
   std::vector<int64_t> numbers_;
   Order order_;
   uint64_t seed_, per_epoch_;

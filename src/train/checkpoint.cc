@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/io/hex_float.h"
 #include "src/io/json.h"
 #include "src/io/number.h"
 
@@ -27,6 +28,9 @@ uint64_t count(const Json& j, const char* key) {
   if (!n) fail(Code::format, "checkpoint: \"%s\" is missing", key);
   return *n;
 }
+
+// Tensors of the state that the guard goes back to, which a checkpoint may lack.
+bool is_kept(const std::string& name) { return name.starts_with("guard."); }
 
 // The state arrays in the file show which options of the optimizer were on.
 void check_options(const SafeTensors& file, const Trainer& trainer) {
@@ -62,8 +66,11 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
     for (const double lr : now.rates) rates.append(hex_number(lr));
     state["rates"] = std::move(rates);
   }
+  state["guard"] = hex_floats(now.divergence.state());
+  if (now.keeps) state["guard_age"] = now.kept_age;
   extra.checkpoint = state.dump();
-  const auto tensors = trainer.state_tensors();
+  auto tensors = trainer.state_tensors();
+  if (!now.keeps) std::erase_if(tensors, [](const auto& t) { return is_kept(t.first); });
   std::vector<std::string> names;
   for (const auto& t : tensors) names.push_back(kOptimizerPrefix + t.first);
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -109,8 +116,17 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
       fail(Code::format, "checkpoint: \"row_work\" or \"block_rows\" is out of range");
   }
   then.cut = cut;
+  if (const Json* guard = state.find("guard")) {
+    Divergence::State numbers;
+    if (!guard->string() || !read_hex_floats(*guard->string(), numbers))
+      fail(Code::format, "checkpoint: \"guard\" is damaged");
+    then.divergence.set_state(numbers);
+  }
+  then.keeps = state.find("guard_age") != nullptr;
+  if (then.keeps) then.kept_age = count(state, "guard_age");
   then = trainer.checked(std::move(then));
-  const auto tensors = trainer.state_tensors();
+  auto tensors = trainer.state_tensors();
+  if (!then.keeps) std::erase_if(tensors, [](const auto& t) { return is_kept(t.first); });
   std::vector<const SafeTensors::Entry*> entries;
   for (const auto& [name, view] : tensors) {
     const SafeTensors::Entry* e = file.find(kOptimizerPrefix + name);

@@ -1,14 +1,17 @@
 #include "src/train/fit.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
 
+#include "src/io/posix.h"
 #include "src/lane/weighted_mean.h"
 #include "src/model/rows.h"
+#include "src/objective/phases.h"
 #include "src/train/fit_state.h"
 #include "src/train/start.h"
 
@@ -34,6 +37,7 @@ class Fit {
   void point();
   void validate();
   void save();
+  void save_as(const std::string& path);
   void finish();
   void restore_best();
   void average(bool on);
@@ -44,7 +48,9 @@ class Fit {
   bool stale() const {
     return plan_.config.patience > 0 && state_.stale >= static_cast<uint64_t>(plan_.config.patience);
   }
-  void report(bool validated);
+  void report(bool validated, bool point);
+  bool has_best() const { return info_.best_step > 0 && !state_.best_elsewhere; }
+  void pointed();
   void changed() const {
     if (hooks_.changed) hooks_.changed();
   }
@@ -76,7 +82,6 @@ class Fit {
   std::unique_ptr<Session> session_;  // to validate with
   std::unique_ptr<Batches> valid_;
   Buffer scores_, best_;  // log_prob of validation rows; parameters of the best validation
-  int64_t bad_row_ = -1;  // the first without a finite density in the last validation
 };
 
 Fit::Fit(const Allocator& allocator, Executor& executor, Density& model, Notes& notes, const FitPlan& plan,
@@ -89,7 +94,7 @@ Fit::Fit(const Allocator& allocator, Executor& executor, Density& model, Notes& 
       hooks_(hooks),
       split_(split_rows(plan)),
       batches_(allocator, plan.data, plan.batches.batch, plan.batches.order, plan.batches.seed, split_.train,
-               plan.batches.part.block) {
+               plan.batches.part.block, std::max<int64_t>(plan.batches.smallest, couples_rows(model) ? 2 : 1)) {
   const ObjectiveKind& kind = plan_.trainer.objective.kind();
   if (!kind.data)
     fail(Code::unsupported, "objective \"%s\" has no rows of data to fit: call nf_train_step for it", kind.name);
@@ -107,6 +112,7 @@ Fit::Fit(const Allocator& allocator, Executor& executor, Density& model, Notes& 
   }
   info_.train_rows = split_.train.rows();
   info_.steps_per_epoch = batches_.per_epoch();
+  info_.merged_rows = batches_.merged();
   plan_steps();
 }
 
@@ -119,21 +125,26 @@ void Fit::plan_steps() {
   const auto share = [&](uint64_t parts) { return (info_.planned + parts - 1) / parts; };
   every_ = static_cast<uint64_t>(c.valid_every);
   if (every_ == 0) every_ = std::max(share(kMaxValidations), std::min(share(kMinValidations), info_.steps_per_epoch));
+  info_.valid_every = every_;
 }
 
 // A run that is resumed goes on where it stopped; any other starts layers that wait for data.
 void Fit::begin() {
   const FitConfig& c = plan_.config;
-  if (c.resume && c.checkpoint.empty())
+  const bool other = !c.resume_from.empty();
+  if (c.resume && c.checkpoint.empty() && !other)
     fail(Code::spec, "\"fit.resume\" needs \"fit.checkpoint\", the file to continue from");
+  if (c.keep_best && c.checkpoint.empty())
+    fail(Code::spec, "\"fit.keep_best\" needs \"fit.checkpoint\", the name of the file to keep");
   std::optional<SavedFit> saved;
-  if (c.resume) saved.emplace(allocator_, c.checkpoint.c_str());
+  if (c.resume || other) saved.emplace(allocator_, other ? c.resume_from.c_str() : c.checkpoint.c_str());
   const bool resumes = saved && saved->exists();
+  if (other && !resumes) fail_os(Code::io, ENOENT, "\"fit.resume_from\": cannot open %.200s", c.resume_from.c_str());
   // Schedules with an end finish with the run; a resumed run keeps the end of its first part.
-  if (plan_.trainer.max_steps == 0)
-    plan_.trainer.max_steps = resumes ? saved->max_steps() : static_cast<int64_t>(info_.planned);
+  if (plan_.trainer.max_steps == 0 && resumes) plan_.trainer.max_steps = saved->max_steps();
+  if (plan_.trainer.max_steps == 0) plan_.trainer.max_steps = static_cast<int64_t>(info_.planned);
   fixed_ = fixed_settings(plan_, split_);
-  if (resumes) saved->check(fixed_);
+  if (resumes) saved->check(fixed_, c.new_settings);
   trainer_ = std::make_unique<Trainer>(allocator_, executor_, model_, plan_.trainer, Collective());
   if (valid_) {
     SessionOptions options = plan_.session;
@@ -180,7 +191,11 @@ void Fit::check_validation_rows() {
 FitInfo Fit::run() {
   begin();
   try {
-    loop();
+    if (plan_.config.announce) report(false, false);
+    if (info_.stop == FitStop::requested)
+      save();
+    else
+      loop();
     finish();
   } catch (...) {
     restore_best();
@@ -197,8 +212,13 @@ void Fit::loop() {
   while (info_.stop == FitStop::none && info_.step < info_.planned) {
     one_step();
     if (!valid_ && info_.step == info_.planned) info_.stop = FitStop::finished;
-    report(false);
-    if (info_.stop == FitStop::requested) {
+    const bool bare = !valid_ && due();  // a point without a validation
+    if (bare) average(true);             // the weights that are kept
+    report(false, bare);
+    if (bare) {
+      average(false);
+      pointed();
+    } else if (info_.stop == FitStop::requested) {
       save();
       return;
     }
@@ -212,6 +232,9 @@ void Fit::one_step() {
   const Batches& b = batches_;
   const StepResult r = trainer_->step({b.x(), b.context(), b.weight(), b.scores(), b.numbers()});
   ++info_.step;
+  info_.batch_rows = b.x().shape[0];
+  info_.went_back = r.went_back;
+  if (r.diverged) info_.diverged_at = r.step;
   state_.loss_sum += r.loss;
   ++state_.loss_count;
   info_.loss = r.loss;
@@ -220,10 +243,11 @@ void Fit::one_step() {
   info_.train = -state_.loss_sum / static_cast<double>(state_.loss_count);
 }
 
-void Fit::report(bool validated) {
+void Fit::report(bool validated, bool point) {
   changed();
   if (!hooks_.progress) return;
   info_.validated = validated;
+  info_.point = point;
   info_.seconds = seconds();
   if (hooks_.progress(info_) && info_.stop == FitStop::none) info_.stop = FitStop::requested;
 }
@@ -237,18 +261,27 @@ void Fit::point() {
       info_.stop = FitStop::finished;
     else if (stale())
       info_.stop = FitStop::patience;
-    report(true);
+    report(true, true);
     average(false);
   }
+  pointed();
+}
+
+void Fit::pointed() {
   state_.validated_at = info_.step;
   state_.loss_sum = 0;
   state_.loss_count = 0;
   save();
+  if (!plan_.config.keep_best || !valid_ || !info_.improved) return;
+  const std::string best = plan_.config.checkpoint + ".best";
+  if (!replace_by_link(plan_.config.checkpoint.c_str(), best.c_str())) save_as(best);
 }
 
 void Fit::validate() {
-  WeightedMean sums;
-  bad_row_ = -1;
+  WeightedMean sums, rest;  // of all rows, and of those with a density
+  bool some = false;
+  info_.bad_rows = 0;
+  info_.bad_row = -1;
   for (uint64_t k = 0; k < valid_->per_epoch(); ++k) {
     gather(*valid_, k);
     const int64_t n = valid_->x().shape[0];
@@ -256,17 +289,30 @@ void Fit::validate() {
     for (int64_t r = 0; r < n; ++r) {
       const double w = valid_->weight().data ? scalar_at(valid_->weight(), r) : 1, lp = scores_.as<double>()[r];
       sums.add(w, lp);
-      if (bad_row_ < 0 && w > 0 && !std::isfinite(lp)) bad_row_ = valid_->numbers()[r];
+      if (w == 0) continue;
+      if (std::isfinite(lp)) {
+        rest.add(w, lp);
+        some = true;
+      } else if (info_.bad_rows++ == 0) {
+        info_.bad_row = valid_->numbers()[r];
+      }
     }
   }
   const MeanError mean = sums.result(Collective());
-  // One row without a density rules these weights out as the best.
-  info_.valid = std::isnan(mean.mean) ? -kInfinity : mean.mean;
-  info_.valid_error = std::isfinite(info_.valid) ? mean.error : 0;
-  trainer_->observe_validation(-info_.valid);
-  info_.improved = info_.valid > (info_.best_step > 0 ? info_.best : -kInfinity);
+  info_.valid = info_.bad_rows > 0 ? -kInfinity : mean.mean;
+  info_.valid_error = info_.bad_rows > 0 ? 0 : mean.error;
+  info_.valid_rest = some ? rest.result(Collective()).mean : std::nan("");
+  trainer_->observe_validation(some ? -info_.valid_rest : kInfinity);
+  // Fewer rows without a density are better than any mean of the others: a few such rows, which no weights give a density,
+  // do not keep a run from having a best.
+  const bool first = info_.best_step == 0;
+  info_.improved = some && (first || info_.bad_rows < state_.best_bad ||
+                            (info_.bad_rows == state_.best_bad && info_.valid_rest > state_.best_rest));
   ++state_.stale;
   if (!info_.improved) return;
+  state_.best_bad = info_.bad_rows;
+  state_.best_rest = info_.valid_rest;
+  state_.best_elsewhere = false;
   info_.best = info_.valid;
   info_.best_step = info_.step;
   state_.stale = 0;
@@ -274,9 +320,12 @@ void Fit::validate() {
 }
 
 void Fit::save() {
-  if (plan_.config.checkpoint.empty()) return;
+  if (!plan_.config.checkpoint.empty()) save_as(plan_.config.checkpoint);
+}
+
+void Fit::save_as(const std::string& path) {
   state_.seconds = seconds();
-  save_fit(plan_.config.checkpoint.c_str(), model_, notes_, *trainer_, best_, fixed_, state_, info_,
+  save_fit(path.c_str(), model_, notes_, *trainer_, best_, fixed_, state_, info_,
            hooks_.extra ? hooks_.extra() : Extra());
 }
 
@@ -285,17 +334,17 @@ void Fit::average(bool on) {
 }
 
 void Fit::restore_best() {
-  if (info_.best_step > 0) std::memcpy(model_.params().data(), best_.data(), best_.bytes());
+  if (has_best()) std::memcpy(model_.params().data(), best_.data(), best_.bytes());
 }
 
 void Fit::finish() {
   info_.seconds = seconds();
   if (valid_ && info_.best_step == 0 && info_.stop != FitStop::requested)
-    fail_at(
-        Code::numeric, {bad_row_, -1},
-        "no validation had a finite log-likelihood, so no weights are the best: in the last one, row %lld%s had none",
-        static_cast<long long>(bad_row_), plan_.valid.x.data ? " of the validation rows" : "");
-  if (plan_.config.restore_best && info_.best_step > 0)
+    fail_at(Code::numeric, {info_.bad_row, -1},
+            "no validation had a finite log-likelihood, so no weights are the best: row %lld%s and all others "
+            "had none",
+            static_cast<long long>(info_.bad_row), plan_.valid.x.data ? " of the validation rows" : "");
+  if (plan_.config.restore_best && has_best())
     restore_best();
   else
     average(true);

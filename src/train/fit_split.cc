@@ -44,6 +44,19 @@ std::vector<int64_t> weighted_rows(const Batches::Streams& data) {
   return rows;
 }
 
+FitSplit split_by_part(const FitPlan& plan) {
+  std::vector<int64_t> train, valid;
+  for (const int64_t r : weighted_rows(plan.data)) {
+    const double part = scalar_at(plan.part, r);
+    if (part == 0) train.push_back(r);
+    if (part == 1) valid.push_back(r);
+  }
+  if (train.empty()) fail(Code::shape, "data.part leaves no row of weight above 0 to train on: part 0 is empty");
+  FitSplit split{Selection(std::move(train)), {}};
+  if (!valid.empty()) split.valid = Selection(std::move(valid));
+  return split;
+}
+
 }  // namespace
 
 void FitConfig::fields(Fields& f) {
@@ -59,12 +72,18 @@ void FitConfig::fields(Fields& f) {
   f.text("checkpoint", "file that the state of the run is saved in after every validation, and when it stops",
          checkpoint, 1 << 20);
   f.flag("resume", "continue from the checkpoint, if there is one", resume);
+  f.text("resume_from", "file to continue from, if it is not the checkpoint", resume_from, 1 << 20);
+  f.flag("new_settings", "when resuming, the options of the trainer may differ from those of the first part",
+         new_settings);
+  f.flag("keep_best", "also keep the checkpoint of the best validation, as CHECKPOINT.best", keep_best);
+  f.flag("announce", "call the callback once before the first step, when the length of the run is known", announce);
   f.flag("restore_best", "leave the weights of the best validation in the model, instead of the last ones",
          restore_best);
 }
 
 FitSplit split_rows(const FitPlan& plan) {
   const double holdout = plan.valid.x.data ? 0 : plan.config.holdout;
+  if (plan.part.data) return split_by_part(plan);
   if (plan.by_blocks) return split_blocks(plan, holdout);
   const int64_t n = plan.data.x.shape[0];
   if (holdout == 0 && !plan.data.weight.data) return {Selection(n), {}};

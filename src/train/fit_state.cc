@@ -63,12 +63,20 @@ uint64_t whole(const Json& j, const char* key) {
   return *n;
 }
 
+// Options that a trainer did not have when the checkpoint was made had their defaults.
+Json with_defaults(const Json& was) {
+  TrainerConfig defaults;
+  Json all = written(defaults);
+  for (const auto& [key, value] : *was.object()) all[key] = value;
+  return all;
+}
+
 void compare(const Json& was, const Json& is, const std::string& path) {
   for (const auto& [key, value] : *is.object()) {
     const Json* old = was.find(key);
     const std::string name = path.empty() ? key : path + "." + key;
     if (old && old->object() && value.object()) {
-      compare(*old, value, name);
+      compare(name == "trainer" ? with_defaults(*old) : *old, value, name);
     } else if (!old || *old != value) {
       fail(Code::state, "the checkpoint is of another run: %s is %s and was %s", name.c_str(), shown(value).c_str(),
            old ? shown(*old).c_str() : "not known");
@@ -85,6 +93,7 @@ Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
                   {"seed", plan.batches.seed},   {"block", part.block},
                   {"part_begin", part.begin},    {"part_end", part.end},
                   {"part_seed", part.seed}};
+  if (plan.batches.smallest != 1) batches["smallest"] = plan.batches.smallest;
   Json j = {{"trainer", written(trainer)},
             {"batches", std::move(batches)},
             {"fit.split_seed", plan.config.split_seed},
@@ -95,18 +104,27 @@ Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
                                                               : 0},
             {"hash of the data", fingerprint_of(plan.data)}};
   if (plan.valid.x.data) j["hash of the validation rows"] = fingerprint_of(plan.valid);
+  if (plan.part.data) j["hash of the parts"] = fingerprint_of({plan.part, {}, {}, {}});
   return j;
 }
 
 Json written_state(const FitState& s, const FitInfo& i) {
   const double numbers[] = {s.loss_sum, s.seconds, i.loss, i.train, i.valid, i.valid_error, i.best, i.lr, i.grad_norm};
+  const double rest[] = {i.valid_rest, s.best_rest};
   return {{"step", i.step},
           {"best_step", i.best_step},
           {"loss_count", s.loss_count},
           {"stale", s.stale},
           {"validated_at", s.validated_at},
           {"improved", i.improved},
-          {"numbers", hex_floats(numbers)}};
+          {"numbers", hex_floats(numbers)},
+          {"bad_rows", i.bad_rows},
+          {"diverged_at", i.diverged_at},
+          {"went_back", i.went_back},
+          {"bad_row", i.bad_row},
+          {"best_bad", s.best_bad},
+          {"best_elsewhere", s.best_elsewhere},
+          {"rest", hex_floats(rest)}};
 }
 
 void save_fit(const char* path, const Density& model, const Notes& notes, const Trainer& trainer, const Buffer& best,
@@ -115,7 +133,7 @@ void save_fit(const char* path, const Density& model, const Notes& notes, const 
   const ParamStore& params = model.params();
   std::vector<std::string> names;
   for (const ParamSlot& slot : params.slots()) names.push_back(kBest + slot.name);
-  for (size_t i = 0; i < names.size() && info.best_step > 0; ++i) {
+  for (size_t i = 0; i < names.size() && info.best_step > 0 && !state.best_elsewhere; ++i) {
     const View v = params.view(i);
     const auto offset = static_cast<const char*>(v.data) - static_cast<const char*>(params.data());
     extra.tensors.push_back({names[i],
@@ -137,14 +155,46 @@ SavedFit::SavedFit(const Allocator& allocator, const char* path) {
   }
   const SafeTensors file = parse_model(bytes_.bytes());
   const std::string* text = file.metadata(kFitKey);
-  if (!text) fail(Code::state, "%.200s is not the checkpoint of a run of nf_fit", path);
+  if (!text) {
+    read_earlier(file.metadata("note.run"), path);
+    return;
+  }
   json_ = parse_json(*text, kFitKey, Code::format, size_t{16} << 20, 16);
   if (!json_.object() || !member(json_, "fixed").object() || !member(json_, "state").object())
     fail(Code::format, "checkpoint: \"%s\" is damaged", kFitKey);
   exists_ = true;
 }
 
-void SavedFit::check(const Json& fixed) const { compare(member(json_, "fixed"), fixed, ""); }
+// Takes the state from the note "run" of an earlier `nf train`, which checked settings and rows itself.
+void SavedFit::read_earlier(const std::string* note, const char* path) {
+  const Json run = note ? parse_json(*note, "note \"run\"", Code::format, size_t{16} << 20, 16) : Json();
+  const Json* command = run.find("command");
+  if (!run.object() || (command && *command != "train"))
+    fail(Code::state, "%.200s is not the checkpoint of a run of nf_fit", path);
+  const auto number = [&](const char* key) { return member(run, key).number().value_or(std::nan("")); };
+  FitState s;
+  FitInfo i;
+  i.step = whole(run, "step");
+  s.loss_sum = number("loss_sum");
+  s.loss_count = whole(run, "loss_count");
+  s.stale = whole(run, "stale");
+  s.seconds = number("seconds");
+  s.validated_at = s.loss_count == 0 ? i.step : 0;
+  i.best = s.best_rest = number("best");
+  i.best_step = std::isfinite(i.best) ? whole(run, "best_step") : 0;
+  s.best_elsewhere = i.best_step > 0;
+  i.loss = i.train = i.valid = i.valid_error = std::nan("");
+  json_ = {{"fixed", Json::Object()}, {"state", written_state(s, i)}};
+  exists_ = true;
+}
+
+void SavedFit::check(const Json& fixed, bool new_settings) const {
+  const Json& was = member(json_, "fixed");
+  if (was.object()->empty()) return;  // an earlier nf train
+  Json is = fixed;
+  if (new_settings && was.find("trainer")) is["trainer"] = *was.find("trainer");
+  compare(was, is, "");
+}
 
 int64_t SavedFit::max_steps() const {
   const Json* trainer = member(json_, "fixed").find("trainer");
@@ -169,10 +219,25 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   if (!numbers || !read_hex_floats(*numbers, n)) fail(Code::format, "checkpoint: \"%s.numbers\" is damaged", kFitKey);
   s.loss_sum = n[0], s.seconds = n[1], i.loss = n[2], i.train = n[3], i.valid = n[4], i.valid_error = n[5],
   i.best = n[6], i.lr = n[7], i.grad_norm = n[8];
+  s.best_rest = i.best;
+  if (const Json* rest = j.find("rest")) {
+    double r[2];
+    const Json* bad_row = j.find("bad_row");
+    const bool* elsewhere = member(j, "best_elsewhere").boolean();
+    if (!rest->string() || !read_hex_floats(*rest->string(), r) || !bad_row || !bad_row->int64() || !elsewhere)
+      fail(Code::format, "checkpoint: \"%s\" is damaged", kFitKey);
+    i.valid_rest = r[0], s.best_rest = r[1];
+    i.bad_rows = static_cast<int64_t>(whole(j, "bad_rows"));
+    i.bad_row = *bad_row->int64();
+    s.best_bad = static_cast<int64_t>(whole(j, "best_bad"));
+    i.diverged_at = whole(j, "diverged_at");
+    i.went_back = static_cast<int32_t>(whole(j, "went_back"));
+    s.best_elsewhere = *elsewhere;
+  }
   const SafeTensors file = parse_model(bytes_.bytes());
   const ParamStore& params = model.params();
   std::vector<const SafeTensors::Entry*> entries;
-  for (size_t k = 0; k < params.slots().size() && i.best_step > 0; ++k) {
+  for (size_t k = 0; k < params.slots().size() && i.best_step > 0 && !s.best_elsewhere; ++k) {
     const View v = params.view(k);
     const SafeTensors::Entry* e = file.find(kBest + params.slots()[k].name);
     if (!e || e->bytes != static_cast<size_t>(v.count() * size_of(v.dtype)))

@@ -14,12 +14,13 @@
 namespace libnf {
 namespace {
 
-bool waits(const FlowModel& model, const LayerInstance& instance) {
-  const ParamId flag = instance.layer->started();
+bool waits(const FlowModel& model, ParamId flag) {
   if (flag < 0) return false;
   const View v = model.params().view(static_cast<size_t>(flag));
   return with_dtype(v.dtype, [&]<class T>() { return *v.as<T>() == 0; });
 }
+
+bool waits(const FlowModel& model, const LayerInstance& instance) { return waits(model, instance.layer->started()); }
 
 // Loads rows [first, first + count) of those that take part, with what rounding takes from them if `with_low`.
 Var load_chosen(Tape& t, const View& from, const Selection* which, int64_t first, int64_t count, bool with_low) {
@@ -205,15 +206,75 @@ class Rollback {
   Buffer old_;
 };
 
+// Standardizes the context by the rows that take part; puts everything back on destruction, unless `done` is set.
+class ContextStart {
+ public:
+  ContextStart(const FlowModel& model, const StartRows& data, double rows, const Collective& collective)
+      : model_(model), started_(waits(model, model.context_params().started) && data.context.data) {
+    if (!started_) return;
+    const int64_t c = model.context(), n = data.which ? data.which->rows() : data.x.shape[0];
+    const bool shared = data.context.shape[0] == 1;  // one row for all: it is only centered
+    std::vector<double> row(static_cast<size_t>(c)), mean(row.size()), squares(row.size());
+    const auto each_row = [&](auto&& add) {
+      for (int64_t r = 0; r < n; ++r) {
+        const int64_t at = data.which ? data.which->row_of(r) : r;
+        if (data.weight.data && !(scalar_at(data.weight, at) > 0)) continue;
+        copy_rows(rows_of_view(data.context, shared ? 0 : at, 1), contiguous_view(row.data(), DType::f64, {1, c}));
+        for (int64_t j = 0; j < c; ++j) {
+          const double v = row[static_cast<size_t>(j)];
+          if (std::isfinite(v)) {
+            add(static_cast<size_t>(j), v);
+            continue;
+          }
+          const auto number = static_cast<long long>(data.numbers ? data.numbers[at] : at);
+          fail_at(Code::numeric, {number, -1},
+                  "row %lld of the context is not finite, so spec.prepare_context cannot "
+                  "start from data",
+                  number);
+        }
+      }
+    };
+    each_row([&](size_t j, double v) { mean[j] += v; });
+    collective.sum(mean.data(), c, DType::f64, "means of the context");
+    for (double& m : mean) m /= rows;
+    each_row([&](size_t j, double v) { squares[j] += (v - mean[j]) * (v - mean[j]); });
+    collective.sum(squares.data(), c, DType::f64, "spreads of the context");
+    const FlowModel::ContextParams& p = model.context_params();
+    write_param(model.params(), p.mean, [&](int64_t j) { return mean[static_cast<size_t>(j)]; });
+    write_param(model.params(), p.std, [&](int64_t j) {
+      const double m = mean[static_cast<size_t>(j)], s = std::sqrt(squares[static_cast<size_t>(j)] / (rows - 1));
+      return s > 1e-12 * std::abs(m) && s > 0 ? s : 1;  // a constant column is only centered
+    });
+    write_param(model.params(), p.started, [](int64_t) { return 1; });
+  }
+  ~ContextStart() {
+    if (!started_ || done) return;
+    const FlowModel::ContextParams& p = model_.context_params();
+    write_param(model_.params(), p.mean, [](int64_t) { return 0; });
+    write_param(model_.params(), p.std, [](int64_t) { return 1; });
+    write_param(model_.params(), p.started, [](int64_t) { return 0; });
+  }
+  ContextStart(const ContextStart&) = delete;
+  ContextStart& operator=(const ContextStart&) = delete;
+  bool done = false;
+
+ private:
+  const FlowModel& model_;
+  const bool started_;
+};
+
 }  // namespace
 
 bool waits_for_data(const FlowModel& model) {
+  if (waits(model, model.context_params().started)) return true;
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) return true;
   return false;
 }
 
 void keep_initial(const FlowModel& model) {
+  if (const ParamId flag = model.context_params().started; waits(model, flag))
+    write_param(model.params(), flag, [](int64_t) { return 1; });
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) write_param(model.params(), s.layer->started(), [](int64_t) { return 1; });
 }
@@ -223,7 +284,8 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   std::vector<const LayerInstance*> waiting;
   for (const LayerInstance& s : model.layers())
     if (waits(model, s)) waiting.push_back(&s);
-  if (waiting.empty()) return;
+  const bool context = waits(model, model.context_params().started);
+  if (waiting.empty() && !context) return;
   const auto index = [&](const LayerInstance* s) { return static_cast<size_t>(s - model.layers().data()); };
   const int64_t n = data.which ? data.which->rows() : data.x.shape[0], d = model.columns();
   const View& weight = data.weight;
@@ -238,8 +300,13 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   collective.sum(&rows, 1, DType::f64, "number of rows");
   if (rows < 2)
     fail(Code::argument, "%s starts from the data and needs at least 2 rows for that, got %g",
-         waiting[0]->where.c_str(), rows);
+         waiting.empty() ? "spec.prepare_context" : waiting[0]->where.c_str(), rows);
 
+  ContextStart context_start(model, data, rows, collective);
+  if (waiting.empty()) {
+    context_start.done = true;
+    return;
+  }
   Rollback rollback(allocator, model, waiting);
   PropagatedRows propagated(allocator, executor, model, cut, data, index(waiting.back()));
   const LaneSums sums(allocator, d);
@@ -247,9 +314,8 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   for (const LayerInstance* instance : waiting) {
     propagated.advance(index(instance));
     const auto each_block = [&](int64_t lane, auto&& add) {
-      propagated.blocks(lane, [&](auto& reader, Var v, int64_t first) {
-        add(whole_rows(reader.tape, *v), w ? w + first : nullptr);
-      });
+      propagated.blocks(
+          lane, [&](auto& reader, Var v, int64_t first) { add(whole_rows(reader.tape, *v), w ? w + first : nullptr); });
     };
     executor.parallel_for(static_cast<uint32_t>(propagated.lanes()), [&](uint32_t i) {
       double* out = sums.clear(i);
@@ -264,7 +330,7 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
     instance->layer->start(model.params(), {rows, instance->columns, mean, mean + d}, instance->inverted);
     write_param(model.params(), instance->layer->started(), [](int64_t) { return 1; });
   }
-  rollback.done = true;
+  rollback.done = context_start.done = true;
 }
 
 }  // namespace libnf

@@ -36,6 +36,11 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
   run_.objective = kind.build(config_.objective.config(), scope(kind));
   objective_ = run_.objective.get();
   if (objective_->samples() == 0) fit_lanes(run_, 1);  // others need their target first
+  if (goes_back()) {
+    size_t bytes = model_.params().bytes();
+    for (const auto& [name, v] : update_.state()) bytes += static_cast<size_t>(v.count() * size_of(v.dtype));
+    kept_ = Buffer(allocator_, bytes, "the state that the guard goes back to");
+  }
   parameters_changed();
 }
 
@@ -59,6 +64,20 @@ void Trainer::put_back_parameters() {
 }
 
 StepResult Trainer::step(const TrainingRows& rows) {
+  if (!goes_back()) return try_step(rows);
+  for (bool again = false;; again = true) {
+    try {
+      StepResult result = try_step(rows);
+      result.diverged |= again;
+      return result;
+    } catch (const Error& e) {
+      if (e.code() != Code::numeric || !can_go_back()) throw;
+    }
+    go_back();
+  }
+}
+
+StepResult Trainer::try_step(const TrainingRows& rows) {
   if (accumulated_)
     fail(Code::state,
          "gradients of %llu call%s of nf_trainer_accumulate wait: nf_trainer_apply or nf_trainer_discard "
@@ -85,13 +104,23 @@ StepResult Trainer::step(const TrainingRows& rows) {
 
 // Applies the step, once its gradient is known to be finite.
 StepResult Trainer::update(void* gradient, double norm, const Loss& loss) {
-  const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_);
+  const double lr = learning_rate(config_.schedule, config_.optimizer.lr, step_, plateau_) * divergence_.factor();
+  if (goes_back() && !keeps_) keep();
   ++step_;
   update_.apply(gradient, step_, step_ + older_steps_, lr);
   parameters_changed();
   if (waits_) keep_initial(*model_.flow());  // there was no data to initialize from
   waits_ = false;
-  return {step_, loss.value, loss.error, norm, lr};
+  at_kept_ = false;
+  StepResult result{step_, loss.value, loss.error, norm, lr};
+  const GuardConfig& guard = config_.guard;
+  if (guard.guard != Guard::off && step_ > objective_->settles())
+    result.diverged = divergence_.see(loss.value, norm, guard.guard_steps);
+  if (result.diverged && can_go_back()) go_back();
+  constexpr uint64_t kKeepEvery = 50;
+  if (goes_back() && step_ % kKeepEvery == 0 && divergence_.fell()) keep();
+  result.went_back = divergence_.returns();
+  return result;
 }
 
 // ---- gradients of the host ----------------------------------------------------------------------------------------
@@ -228,7 +257,7 @@ void Trainer::fit_lanes(Run& run, int64_t batch) {
 }
 
 size_t Trainer::bytes() const {
-  size_t n = mirror_.bytes() + update_.bytes() + lanes_.bytes() + cotangents_.bytes();
+  size_t n = mirror_.bytes() + update_.bytes() + lanes_.bytes() + cotangents_.bytes() + kept_.bytes();
   for (const Run* run : {&run_, &evaluation_, &host_[0], &host_[1]})
     if (run->objective) n += run->objective->bytes();
   return n;

@@ -14,6 +14,8 @@ namespace libnf {
 struct StepResult {
   uint64_t step;
   double loss, loss_error, grad_norm, lr;
+  bool diverged = false;  // at this step the guard found that the run has diverged
+  int32_t went_back = 0;  // how often it went back to the best state so far
 };
 
 // Rows of the caller's memory. Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no
@@ -31,7 +33,8 @@ class Trainer {
           const Collective& collective);
 
   // Layers that wait for data are initialized from the first batch. Throws Error{state} if the objective needs a target
-  // and there is none, or while accumulated gradients wait.
+  // and there is none, or while accumulated gradients wait. With guard "back", a step that is not finite is tried again
+  // from the best state.
   StepResult step(const TrainingRows& rows);
   StepResult step(const View& x, const View& context, const View& weight, const View& scores = {}) {
     return step({x, context, weight, scores});
@@ -72,9 +75,13 @@ class Trainer {
     BatchCut cut;
     std::vector<double> rates;  // of groups, the rest last; empty: those of the options
     std::string groups_json;    // option "groups" with these rates
+    Divergence divergence;
+    uint64_t kept_age = 0;  // steps that the moments of the kept state have seen
+    bool keeps = false;     // there is a kept state
   };
   State state() const;
-  std::vector<std::pair<std::string, View>> state_tensors() const { return update_.state(); }
+  // Optimizer state, and the state that the guard goes back to.
+  std::vector<std::pair<std::string, View>> state_tensors() const;
   std::string groups() const { return update_.describe(); }
   // Prepares a state for restore_state. Throws Error{argument} for rates that set_lr would refuse.
   State checked(State state) const;
@@ -107,6 +114,11 @@ class Trainer {
   void put_back_parameters();
   Loss evaluate_samples(const Batch& batch);
   StepResult update(void* gradient, double norm, const Loss& loss);
+  StepResult try_step(const TrainingRows& rows);
+  bool goes_back() const { return config_.guard.guard == Guard::back; }
+  bool can_go_back() const;
+  void keep();
+  void go_back();
   static std::vector<double> rates_of(const TrainerConfig& config);
   void check_rates(const std::vector<double>& rates) const;
   std::string groups_with(const std::vector<double>& rates) const;
@@ -129,6 +141,12 @@ class Trainer {
   Lanes lanes_;
   size_t tape_bytes_ = 0;  // size of the current tapes
   CotangentRows cotangents_;
+  Divergence divergence_;
+  Buffer
+      kept_;  // all parameters, then state_tensors of the optimizer, at the best state; empty unless the guard goes back
+  uint64_t kept_age_ = 0;
+  bool keeps_ = false;              // kept_ has a state
+  bool at_kept_ = false;            // no step was applied since the state was kept or restored
   Run run_;                         // of steps
   Run evaluation_;                  // of evaluate, if steps cannot do that
   Run host_[2];                     // of host losses: forward, inverse

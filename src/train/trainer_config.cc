@@ -69,6 +69,7 @@ void TrainerConfig::fields(Fields& f) {
   schedule.fields(f);
   clip.fields(f);
   ema.fields(f);
+  guard.fields(f);
   f.text("groups",
          "groups of parameters with their own settings, a list in JSON: [{\"match\": \"base.*\", \"lr\": 1e-4}, "
          "{\"match\": \"layers.0.*\", \"freeze\": true}]; a parameter belongs to the first group that matches its "

@@ -4,6 +4,7 @@
 #include "src/objective/objective.h"
 #include "src/part/part_config.h"
 #include "src/train/clip.h"
+#include "src/train/divergence.h"
 #include "src/train/ema.h"
 #include "src/train/groups.h"
 #include "src/train/optimizer.h"
@@ -26,6 +27,7 @@ struct TrainerConfig : Config {
   ScheduleConfig schedule;
   ClipConfig clip;
   EmaConfig ema;
+  GuardConfig guard;
   ObjectiveConfig objective;
   std::vector<GroupConfig> groups;
   std::string groups_json;  // the text that `groups` was read from

@@ -1,5 +1,6 @@
 // What changes a trainer between steps: learning rates, starting over, checkpoints.
 #include <cmath>
+#include <cstring>
 
 #include "src/io/json.h"
 #include "src/train/trainer.h"
@@ -82,11 +83,60 @@ void Trainer::restart(bool keep_moments) {
   }
   step_ = 0;
   plateau_ = {};
+  divergence_ = {};
+  keeps_ = false;
+  parameters_changed();
+}
+
+// ---- the state that the guard goes back to --------------------------------------------------------------------------
+
+std::vector<std::pair<std::string, View>> Trainer::state_tensors() const {
+  auto all = update_.state();
+  if (!kept_.data()) return all;
+  const size_t count = all.size();
+  char* at = kept_.as<char>();
+  const auto add = [&](const std::string& name, int64_t numbers) {
+    all.emplace_back("guard." + name, contiguous_view(at, model_.dtype(), {numbers}));
+    at += numbers * size_of(model_.dtype());
+  };
+  add("parameters", static_cast<int64_t>(model_.params().bytes()) / size_of(model_.dtype()));
+  for (size_t i = 0; i < count; ++i) add(std::string(all[i].first), all[i].second.count());
+  return all;
+}
+
+bool Trainer::can_go_back() const {
+  return keeps_ && !at_kept_ && collective_.world == 1 && divergence_.returns() < Divergence::kMostReturns;
+}
+
+void Trainer::keep() {
+  char* to = kept_.as<char>();
+  const auto copy = [&](const void* from, size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+    to += bytes;
+  };
+  copy(model_.params().data(), model_.params().bytes());
+  for (const auto& [name, v] : update_.state()) copy(v.data, static_cast<size_t>(v.count() * size_of(v.dtype)));
+  kept_age_ = step_ + older_steps_;
+  keeps_ = at_kept_ = true;
+}
+
+// Steps are counted on, so that the next batches are new ones, but the moments are as old as they were.
+void Trainer::go_back() {
+  const char* from = kept_.as<char>();
+  const auto copy = [&](void* to, size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+    from += bytes;
+  };
+  copy(model_.params().data(), model_.params().bytes());
+  for (const auto& [name, v] : update_.state()) copy(v.data, static_cast<size_t>(v.count() * size_of(v.dtype)));
+  older_steps_ = kept_age_ - step_;  // modulo 2^64, as their sum
+  at_kept_ = true;
+  divergence_.went_back(config_.guard.guard_decay);
   parameters_changed();
 }
 
 Trainer::State Trainer::state() const {
-  State s{step_, older_steps_, plateau_, cut_, {}, {}};
+  State s{step_, older_steps_, plateau_, cut_, {}, {}, divergence_, kept_age_, keeps_};
   if (rates_set_) s.rates = rates_of(config_);
   return s;
 }
@@ -108,6 +158,10 @@ void Trainer::restore_state(State s) {
   step_ = s.step;
   older_steps_ = s.older_steps;
   plateau_ = s.plateau;
+  divergence_ = s.divergence;
+  kept_age_ = s.kept_age;
+  keeps_ = s.keeps && kept_.data();
+  at_kept_ = false;
   averaged_ = false;
   discard();
   parameters_changed();

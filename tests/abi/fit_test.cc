@@ -247,5 +247,68 @@ TEST(Fit, KeepsToTheMemoryLimit) {
   EXPECT_TRUE(failed(NF_ERR_NOMEM, fit(small.get(), Batch(x.view()), nullptr, {}, nullptr, &e), e));
 }
 
+TEST(Fit, PartsOfTheHost) {
+  const Model m = model(nullptr);
+  Tensor x = banana(100), part({100}), wrong({99});
+  for (size_t r = 0; r < 100; ++r) part.v[r] = r < 70 ? 0.0f : r < 90 ? 1.0f : 2.0f;
+  nf_batch rows = NF_BATCH_INIT;
+  rows.x = x.view(), rows.part = part.view();
+  nf_fit_info info = NF_FIT_INFO_INIT;
+  Seen seen;
+  Err e;
+  ASSERT_TRUE(ok(fit(m.get(), &rows, nullptr, {{"fit.steps", "4"}, {"fit.announce", "true"}}, &info, &e, &seen), e));
+  EXPECT_EQ(info.train_rows, 70);
+  EXPECT_EQ(info.valid_rows, 20);
+  EXPECT_EQ(info.batch_rows, 70);
+  EXPECT_EQ(info.valid_every, 1u);
+  EXPECT_EQ(info.bad_row, -1);
+  EXPECT_EQ(seen.events.front().step, 0u);
+  EXPECT_EQ(seen.events.front().planned, 4u);
+  EXPECT_EQ(seen.events[2].point, 1);
+  // Other calls, and rows that are all of one part, have no use for it.
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT, fit(m.get(), &rows, &rows, {}, nullptr, &e), e, "valid.part is given"));
+  rows.part = wrong.view();
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, fit(m.get(), &rows, nullptr, {}, nullptr, &e), e, "part"));
+  rows.part = part.view();
+  {
+    const Trainer t = trainer(m.get());
+    EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_train_step(t.get(), &rows, nullptr, &e), e, "only nf_fit reads"));
+    double loss = 0;
+    EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_trainer_evaluate(t.get(), &rows, &loss, nullptr, &e), e, "only nf_fit"));
+  }
+  nf_batches* batches = nullptr;
+  EXPECT_TRUE(
+      failed(NF_ERR_ARGUMENT, nf_batches_create(nullptr, &rows, nullptr, &batches, &e), e, "only nf_fit reads"));
+  std::fill(part.v.begin(), part.v.end(), 1.0f);
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, fit(m.get(), &rows, nullptr, {}, nullptr, &e), e, "no row"));
+}
+
+TEST(Fit, TheGuardIsSeenInSteps) {
+  const Model m = model(nullptr);
+  Tensor x = banana(100);
+  const Trainer t = trainer(m.get(), options({{"trainer.guard", "back"}, {"trainer.guard_steps", "5"}}).get());
+  nf_step_info info = NF_STEP_INFO_INIT;
+  Err e;
+  for (int k = 0; k < 60; ++k) ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &info, &e), e));
+  EXPECT_EQ(info.diverged, 0);
+  nf_tensor_info tensor = NF_TENSOR_INFO_INIT;
+  for (int64_t i = 0; nf_model_tensor(m.get(), i, &tensor, nullptr) == NF_OK; ++i) {
+    std::vector<int64_t> shape(tensor.shape, tensor.shape + tensor.ndim);
+    Tensor far(shape);
+    std::fill(far.v.begin(), far.v.end(), 30.0f);
+    if (!tensor.trainable) continue;
+    ASSERT_TRUE(ok(nf_model_set_tensor(m.get(), tensor.name, far.view(), &e), e));
+  }
+  int diverged = 0;
+  for (int k = 0; k < 20 && !info.went_back; ++k) {
+    ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &info, &e), e));
+    diverged += info.diverged;
+  }
+  EXPECT_EQ(info.went_back, 1);
+  EXPECT_EQ(diverged, 1);
+  ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(x.view()), &info, &e), e));
+  EXPECT_LT(info.loss, 100) << "back where it was";
+}
+
 }  // namespace
 }  // namespace abi_test

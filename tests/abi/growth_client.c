@@ -151,8 +151,7 @@ int main(int argc, char **argv) {
   ASK("nf_collective", collective, nf_trainer_create(model, NULL, &collective, &trainer, &err));
 
   SOIL(model_info), SOIL(layer_info), SOIL(tensor_info), SOIL(target_info), SOIL(importance_info), SOIL(score_info),
-  SOIL(coverage_info),
-      SOIL(metropolis_info);
+      SOIL(coverage_info), SOIL(metropolis_info);
   expect("nf_model_info", nf_model_get_info(model, &model_info, NULL), &err);
   WRITTEN("nf_model_info", model_info);
   expect("nf_layer_info", nf_model_layer(model, 0, &layer_info, NULL), &err);

@@ -50,13 +50,14 @@ AT(nf_out, data, 16);
 AT(nf_out, shape, 24);
 AT(nf_out, strides, 88);
 
-SIZE(nf_batch, 40);
+SIZE(nf_batch, 48);
 AT(nf_batch, struct_size, 0);
 AT(nf_batch, reserved, 4);
 AT(nf_batch, x, 8);
 AT(nf_batch, ctx, 16);
 AT(nf_batch, weight, 24);
 AT(nf_batch, scores, 32);
+AT(nf_batch, part, 40);
 
 SIZE(nf_model_info, 200);
 AT(nf_model_info, struct_size, 0);
@@ -96,7 +97,7 @@ AT(nf_tensor_info, reserved, 20);
 AT(nf_tensor_info, name, 24);
 AT(nf_tensor_info, shape, 32);
 
-SIZE(nf_fit_info, 128);
+SIZE(nf_fit_info, 192);
 AT(nf_fit_info, struct_size, 0);
 AT(nf_fit_info, validated, 4);
 AT(nf_fit_info, improved, 8);
@@ -115,6 +116,15 @@ AT(nf_fit_info, best, 96);
 AT(nf_fit_info, lr, 104);
 AT(nf_fit_info, grad_norm, 112);
 AT(nf_fit_info, seconds, 120);
+AT(nf_fit_info, bad_rows, 128);
+AT(nf_fit_info, bad_row, 136);
+AT(nf_fit_info, valid_rest, 144);
+AT(nf_fit_info, batch_rows, 152);
+AT(nf_fit_info, merged_rows, 160);
+AT(nf_fit_info, valid_every, 168);
+AT(nf_fit_info, diverged_at, 176);
+AT(nf_fit_info, went_back, 184);
+AT(nf_fit_info, point, 188);
 
 SIZE(nf_sampling, 40);
 AT(nf_sampling, struct_size, 0);
@@ -124,7 +134,7 @@ AT(nf_sampling, first_index, 16);
 AT(nf_sampling, repeat, 24);
 AT(nf_sampling, temperature, 32);
 
-SIZE(nf_step_info, 56);
+SIZE(nf_step_info, 64);
 AT(nf_step_info, struct_size, 0);
 AT(nf_step_info, reserved, 4);
 AT(nf_step_info, step, 8);
@@ -133,6 +143,8 @@ AT(nf_step_info, loss_error, 24);
 AT(nf_step_info, grad_norm, 32);
 AT(nf_step_info, lr, 40);
 AT(nf_step_info, seconds, 48);
+AT(nf_step_info, diverged, 56);
+AT(nf_step_info, went_back, 60);
 
 SIZE(nf_collective, 32);
 AT(nf_collective, struct_size, 0);

@@ -36,6 +36,7 @@ struct Slot {
   size_t bytes = 0;                     // for structs: the size
   void (*release)(void*) = nullptr;     // for out_handle: frees the result
   bool any_shape = false;               // for views: any shape is valid
+  size_t first = 0;                     // for structs that have grown: the first size
 };
 
 struct Row {
@@ -93,8 +94,16 @@ inline Slot view(const char* name, Kind kind, Tensor& t, nf_status on_null = NF_
   return {name, kind, bits_of(static_cast<nf_view*>(&t.view())), on_null, sizeof(nf_view), nullptr, any_shape};
 }
 template <class T>
+inline constexpr size_t kFirstBytes = 0;
+template <>
+inline constexpr size_t kFirstBytes<nf_batch> = offsetof(nf_batch, part);
+template <>
+inline constexpr size_t kFirstBytes<nf_fit_info> = offsetof(nf_fit_info, bad_rows);
+template <>
+inline constexpr size_t kFirstBytes<nf_step_info> = offsetof(nf_step_info, diverged);
+template <class T>
 Slot record(const char* name, Kind kind, T* p, nf_status on_null = NF_ERR_ARGUMENT) {
-  return {name, kind, bits_of(p), on_null, sizeof(T)};
+  return {name, kind, bits_of(p), on_null, sizeof(T), nullptr, false, kFirstBytes<T>};
 }
 template <auto F, class T>
 void release(void* p) {

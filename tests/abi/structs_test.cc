@@ -23,10 +23,18 @@ struct Entry {
   std::function<nf_status(void* p, nf_error* e)> call;
 };
 
+// Sizes of structs that have grown since.
+template <class T>
+constexpr size_t kFirst = sizeof(T);
+template <>
+constexpr size_t kFirst<nf_batch> = offsetof(nf_batch, part);
+template <>
+constexpr size_t kFirst<nf_step_info> = offsetof(nf_step_info, diverged);
+
 template <class T, class Call>
 Entry entry(const char* name, bool written, const T& good, Call call) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(&good);
-  return {name, written, {bytes, bytes + sizeof good}, sizeof good, [call](void* p, nf_error* e) {
+  return {name, written, {bytes, bytes + sizeof good}, kFirst<T>, [call](void* p, nf_error* e) {
             return call(static_cast<T*>(p), e);
           }};
 }

@@ -301,12 +301,13 @@ struct Batch {
     if (b.ctx) ctx = View(*b.ctx);
     if (b.weight) weight = View(*b.weight);
     if (b.scores) scores = View(*b.scores);
+    if (b.part) part = View(*b.part);
   }
   bool none() const noexcept { return x.none() && ctx.none() && weight.none() && scores.none(); }
   // For calling nf.h directly; points to the views of this object.
   nf_batch raw() const noexcept {
     nf_batch b = NF_BATCH_INIT;
-    b.x = x.raw(), b.ctx = ctx.raw(), b.weight = weight.raw(), b.scores = scores.raw();
+    b.x = x.raw(), b.ctx = ctx.raw(), b.weight = weight.raw(), b.scores = scores.raw(), b.part = part.raw();
     return b;
   }
 
@@ -314,6 +315,7 @@ struct Batch {
   View ctx;     // [n or 1, context_size], for models with a context
   View weight;  // [n]
   View scores;  // as x: gradients of the target's log-density, for objective "fisher"
+  View part;    // [n], for fit: 0 = row to train on, 1 = to validate with, others = neither
 };
 
 NF_HPP_END

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "src/cli/fit_target/plan.h"
-#include "src/cli/run/loop.h"
+#include "src/cli/run/result.h"
 
 namespace cli {
 

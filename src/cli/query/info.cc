@@ -60,7 +60,7 @@ std::string event_of(const Json& event) {
     shape += (shape.empty() ? "" : " x ") + shown(n);
     columns *= n.get<int64_t>();
   }
-  const std::string text = counted(columns, "column");
+  std::string text = counted(columns, "column");
   return event.size() == 1 ? text : shape + ", " + text;
 }
 
@@ -90,9 +90,10 @@ std::string base_of(const Json& spec) {
   return base.value("type", "") + (fields.empty() ? "" : ": " + fields);
 }
 
-// "3 columns, embedded as 8: hidden [32]"
+// "3 columns, standardized, embedded as 8: hidden [32]"
 std::string context_of(const Json& spec, int64_t columns) {
-  const std::string text = counted(columns, "column");
+  std::string text = counted(columns, "column");
+  if (spec.contains("prepare_context") && spec["prepare_context"].value("standardize", false)) text += ", standardized";
   if (!spec.contains("embedding")) return text;
   Json embedding = spec["embedding"];
   const std::string width = shown(embedding["out"]);

@@ -7,6 +7,7 @@
 #include "src/cli/common/failure.h"
 #include "src/cli/common/settings.h"
 #include "src/cli/common/text.h"
+#include "src/cli/run/presets.h"
 
 namespace cli {
 namespace {
@@ -87,6 +88,21 @@ std::string heading_of(const std::string& registry) {
   return registry;
 }
 
+// What the library suggests for a name of a paper or of another library; "" for other words.
+std::string known_as(const std::string& name) {
+  for (const Json& spec : {Json{{"event", 2}, {"layers", {{{"type", name}}}}},
+                           Json{{"event", 2}, {"layers", Json::array()}, {"base", name}}}) {
+    try {
+      (void)nf::Model(spec.dump(), 0);
+    } catch (const nf::Exception& e) {
+      const std::string message = e.what(), question = "did you mean ";
+      const size_t at = message.find(question), end = message.rfind('?');
+      if (at != std::string::npos && end > at) return message.substr(at + question.size(), end - at - question.size());
+    }
+  }
+  return {};
+}
+
 // All parts, those of one registry, or one part: with `name` "spec" or "embedding" what these may hold.
 Json chosen_by(const std::string& name) {
   const Json& all = description();
@@ -103,12 +119,52 @@ Json chosen_by(const std::string& name) {
     }
   }
   if (!chosen.empty()) return chosen;
-  const std::string near = nearest(name, names);
+  names.emplace_back("presets");
+  std::string meant = known_as(name);
+  if (const std::string near = nearest(name, names); meant.empty() && !near.empty()) meant = "'" + near + "'";
   throw Failure("no part is called '" + name + "'",
-                near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?", kUsage);
+                meant.empty() ? "there are " + join(names, ", ") : "did you mean " + meant + "?", kUsage);
+}
+
+// The models of `nf train NAME`, each with its spec at a few sizes of data if it is the only one.
+int list_presets(const std::string& name, bool json) {
+  const Screen screen(stdout);
+  constexpr DataSize kSizes[] = {{1'000, 6, 0}, {100'000, 6, 0}};
+  Json all = Json::array();
+  for (const PresetDoc& p : presets()) {
+    if (name != "presets" && name != p.name) continue;
+    Json specs = Json::array();
+    for (const DataSize& size : kSizes)
+      specs.push_back(
+          {{"rows", size.rows}, {"columns", size.columns}, {"spec", Json::parse(preset_spec(p.name, size))}});
+    all.push_back({{"name", p.name}, {"doc", p.doc}, {"specs", specs}});
+  }
+  if (json) {
+    std::printf("%s\n", Json{{"presets", all}}.dump(2).c_str());
+    return kOk;
+  }
+  std::printf("%s\n\n", screen.dim("Presets: nf train NAME --data FILE -o MODEL").c_str());
+  for (const Json& p : all) {
+    std::printf("%s  %s\n", screen.bold(p["name"].get<std::string>()).c_str(),
+                wrapped(p["doc"], p["name"].get<std::string>().size() + 2, width_of(screen)).c_str());
+    for (const Json& s : name == "presets" ? Json::array() : p["specs"])
+      std::printf(
+          "  %s\n  %s\n",
+          screen.dim(text("%s x %s:", counted(s["rows"], "row").c_str(), counted(s["columns"], "column").c_str()))
+              .c_str(),
+          s["spec"].dump().c_str());
+    std::printf("\n");
+  }
+  std::printf("%s\n",
+              wrapped("A preset is sized by the rows and columns of the data, and standardizes them. --set changes "
+                      "its fields; `nf info --spec MODEL` prints the spec that was trained.",
+                      0, width_of(screen))
+                  .c_str());
+  return kOk;
 }
 
 int parts(const std::string& name, bool json) {
+  if (name == "presets" || is_preset(name)) return list_presets(name, json);
   Json chosen = chosen_by(name);
   if (json) {
     if (!name.empty())  // both are always there, for readers of older versions
@@ -187,10 +243,10 @@ void add_parts(CLI::App& app, Action& action) {
   auto a = std::make_shared<Args>();
   CLI::App* cmd = app.add_subcommand("parts", "List what specs are made of: layers, nets, bases, targets");
   cmd->alias("layers");
-  cmd->add_option("NAME", a->name, "only this part, or these: layers, nets, bases, ...");
+  cmd->add_option("NAME", a->name, "only this part, or these: layers, nets, bases, ..., presets");
   cmd->add_flag("--json", a->json, "print JSON");
   cmd->footer(
-      "Examples:\n  nf parts\n  nf parts affine_coupling\n  nf parts nets\n"
+      "Examples:\n  nf parts\n  nf parts affine_coupling\n  nf parts nets\n  nf parts presets\n"
       "  nf parts --json | jq '.layers[].name'");
   cmd->callback([a, &action] { action = [a] { return parts(a->name, a->json); }; });
 }

@@ -84,13 +84,16 @@ void Progress::line(const CurvePoint& p, const std::string& facts) {
 }
 
 void Progress::validation(const CurvePoint& p, bool best) {
-  validated_ = std::isfinite(p.valid);
-  valid_ = p.valid;
+  const bool some_bad = p.bad_rows > 0;
+  const double shown = some_bad ? p.rest : p.valid;
+  validated_ = std::isfinite(shown);
+  valid_ = shown;
   if (quiet_) return;
   if (screen_.terminal()) return draw();
   if (!headed_) note("mean log-likelihood in nats per row, higher is better; * = best so far, saved");
   headed_ = true;
-  const std::string valid = text("%.4f", p.valid);
+  std::string valid = text("%.4f", shown);
+  if (some_bad) valid += " (" + grouped(p.bad_rows) + (p.bad_rows == 1 ? " row" : " rows") + " at -inf)";
   const bool star = best && valid != starred_;  // an improvement that the printed digits do not show has no star
   if (star) starred_ = valid;
   line(p,

@@ -27,10 +27,11 @@ Json written(double v) { return std::isnan(v) ? Json("nan") : Json(v); }
 void write_state(nf::Model& model, const RunState& s) {
   Json curve = Json::array();
   for (const CurvePoint& p : s.curve) curve.push_back({p.step, written(p.train), written(p.valid), p.lr, p.seconds});
-  const Json note = {
+  Json note = {
       {"command", s.command},     {"fixed", s.fixed},       {"options", s.options},       {"step", s.step},
       {"planned", s.planned},     {"loss_sum", s.loss_sum}, {"loss_count", s.loss_count}, {"best", written(s.best)},
       {"best_step", s.best_step}, {"stale", s.stale},       {"seconds", s.seconds},       {"curve", curve}};
+  if (s.best_bad > 0) note["best_bad"] = s.best_bad, note["best_rest"] = written(s.best_rest);
   model.set_note(kNote, note.dump());
 }
 
@@ -50,6 +51,8 @@ RunState read_state(const nf::Model& model, const std::string& path) {
     s.loss_count = j.at("loss_count");
     s.best = number(j.at("best"));
     s.best_step = j.at("best_step");
+    s.best_bad = j.value("best_bad", int64_t{0});
+    s.best_rest = s.best_bad > 0 ? number(j.at("best_rest")) : s.best;
     s.stale = j.at("stale");
     s.seconds = j.at("seconds");
     for (const Json& p : j.at("curve"))

@@ -12,10 +12,13 @@
 namespace cli {
 
 // One validation. Log-likelihoods are means in nats per row; `train` covers the batches since the previous point (-loss
-// for nf fit-target). `valid` is NaN without validation rows.
+// for nf fit-target). `valid` is NaN without validation rows, and -infinity if a row has no density; `rest` is the mean of
+// the other rows.
 struct CurvePoint {
   uint64_t step = 0;
   double train = 0, valid = 0, lr = 0, seconds = 0;
+  double rest = std::numeric_limits<double>::quiet_NaN();
+  int64_t bad_rows = 0;  // validation rows without a density
 };
 
 struct RunState {
@@ -26,7 +29,9 @@ struct RunState {
   uint64_t step = 0, planned = 0;              // steps done, steps in total
   double loss_sum = 0;                         // of the batches since the last point
   uint64_t loss_count = 0;
-  double best = -std::numeric_limits<double>::infinity();  // validation log-likelihood
+  double best = -std::numeric_limits<double>::infinity();       // validation log-likelihood
+  double best_rest = std::numeric_limits<double>::quiet_NaN();  // of the validation rows that have a density
+  int64_t best_bad = 0;                                         // number of the others
   uint64_t best_step = 0;
   uint64_t stale = 0;  // validations since the best
   double seconds = 0;  // of all parts

@@ -106,7 +106,8 @@ void warn_of_circles(const Json& spec) {
 bool base_is_box(const nf::Model& model) { return base_of(Json::parse(model.spec())) == kBox; }
 
 std::string nonfinite_advice(const nf::Model& model, const std::string& message) {
-  if (message.find("holds NaN or infinity") != std::string::npos)
+  const auto says = [&](const char* words) { return message.find(words) != std::string::npos; };
+  if (says("holds NaN or infinity") || says("is not finite, and would be validated with"))
     return "--missing drop leaves such rows out; or fill them in";
   if (message.find(kAtBase) == std::string::npos || !base_is_box(model))
     return "try a lower --lr, --clip-norm 5, or --standardize";

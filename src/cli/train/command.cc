@@ -8,6 +8,8 @@
 #include "src/cli/common/commands.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/run/chart.h"
+#include "src/cli/run/presets.h"
+#include "src/cli/run/resume.h"
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
 #include "src/cli/train/run.h"
@@ -17,12 +19,11 @@ namespace cli {
 namespace {
 using Json = nlohmann::ordered_json;
 
-void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) {
+void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, const Screen& screen) {
   const nf::ModelInfo info = plan.model.info();
   std::printf("%s  %s in %s, %s\n", screen.bold("model").c_str(), counted(info.param_count, "parameter").c_str(),
               counted(info.layer_count, "layer").c_str(), info.dtype == NF_F64 ? "float64" : "float32");
-  const int64_t elsewhere = plan.large ? plan.valid.streamed + plan.test.streamed : 0;
-  std::printf("%s   %s x %s", screen.bold("data").c_str(), counted(plan.train.x.count() - elsewhere, "row").c_str(),
+  std::printf("%s   %s x %s", screen.bold("data").c_str(), counted(sizes.train_rows, "row").c_str(),
               counted(plan.train.x.cols(), "column").c_str());
   if (info.context_size) std::printf(" + %s of context", grouped(info.context_size).c_str());
   if (plan.large) std::printf(", used in place in the file");
@@ -30,9 +31,9 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) 
   const std::string seed = std::to_string(plan.split_seed), by = plan.large ? "blocks drawn by seed " : "by seed ";
   if (plan.held_out > 0)
     std::printf("%s  %s, held out: %.3g %% of the data, %s%s\n", screen.bold("valid").c_str(),
-                counted(plan.valid.count(), "row").c_str(), 100 * plan.held_out, by.c_str(), seed.c_str());
-  else if (plan.valid)
-    std::printf("%s  %s of %s\n", screen.bold("valid").c_str(), counted(plan.valid.count(), "row").c_str(),
+                counted(sizes.valid_rows, "row").c_str(), 100 * plan.held_out, by.c_str(), seed.c_str());
+  else if (plan.validates)
+    std::printf("%s  %s of %s\n", screen.bold("valid").c_str(), counted(sizes.valid_rows, "row").c_str(),
                 a.valid.data.c_str());
   else
     std::printf("%s  no validation rows: the last model is kept\n", screen.bold("valid").c_str());
@@ -40,17 +41,21 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) 
     std::printf("%s   %s, held out %s%s\n", screen.bold("test").c_str(), counted(plan.test.count(), "row").c_str(),
                 by.c_str(), seed.c_str());
   if (plan.replaces && !a.resume) std::printf("%s    replaces %s\n", screen.bold("out").c_str(), a.output.c_str());
-  if (a.resume && plan.state.step >= plan.steps) {
+  if (sizes.merged_rows)
+    std::printf("%s  the last %s of an epoch %s the batch before: batch_norm needs at least 2 rows\n",
+                screen.bold("batch").c_str(), counted(sizes.merged_rows, "row").c_str(),
+                sizes.merged_rows == 1 ? "joins" : "join");
+  if (a.resume && plan.state.step >= sizes.steps) {
     std::printf("%s    nothing left to do: all %s are done; give a larger --steps to continue\n",
                 screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.state.step), "step").c_str());
     std::fflush(stdout);
     return;
   }
-  std::printf("%s    %s", screen.bold("run").c_str(), counted(static_cast<int64_t>(plan.steps), "step").c_str());
-  if (plan.per_epoch)
-    std::printf(" (%.3g epochs of %s)", static_cast<double>(plan.steps) / static_cast<double>(plan.per_epoch),
-                grouped(static_cast<int64_t>(plan.per_epoch)).c_str());
-  std::printf(", validation every %s", grouped(static_cast<int64_t>(plan.valid_every)).c_str());
+  std::printf("%s    %s", screen.bold("run").c_str(), counted(static_cast<int64_t>(sizes.steps), "step").c_str());
+  if (sizes.per_epoch)
+    std::printf(" (%.3g epochs of %s)", static_cast<double>(sizes.steps) / static_cast<double>(sizes.per_epoch),
+                grouped(static_cast<int64_t>(sizes.per_epoch)).c_str());
+  std::printf(", validation every %s", grouped(static_cast<int64_t>(sizes.valid_every)).c_str());
   if (a.resume)
     std::printf("; resumed at step %s%s", grouped(static_cast<int64_t>(plan.state.step)).c_str(),
                 a.resume_best ? ", the best so far" : "");
@@ -61,6 +66,7 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Screen& screen) 
 Json summary_of(const RunState& s, const Summary* test) {
   Json j = {{"steps", s.step}, {"best_step", s.best_step}};
   if (std::isfinite(s.best)) j["valid_log_likelihood"] = s.best;
+  if (s.best_bad > 0) j["valid_log_likelihood_of_others"] = s.best_rest, j["valid_nonfinite"] = s.best_bad;
   if (test)
     j["test_log_likelihood"] = test->mean, j["test_two_standard_errors"] = test->two_errors,
     j["test_rows"] = test->rows, j["test_nonfinite"] = test->nonfinite;
@@ -75,9 +81,11 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
               duration(s.seconds).c_str());
   if (r.rows_per_second > 0) std::printf(", %s rows/s", grouped(static_cast<int64_t>(r.rows_per_second)).c_str());
   std::printf("%s\n", r.stopped_early ? ", stopped early: validation no longer improved" : "");
-  if (plan.valid)
-    std::printf("%s   validation log-likelihood %s nats at step %s\n", screen.bold("best").c_str(),
-                screen.good(text("%.4f", s.best)).c_str(), grouped(static_cast<int64_t>(s.best_step)).c_str());
+  if (plan.validates)
+    std::printf("%s   validation log-likelihood %s nats at step %s%s\n", screen.bold("best").c_str(),
+                screen.good(text("%.4f", s.best_bad > 0 ? s.best_rest : s.best)).c_str(),
+                grouped(static_cast<int64_t>(s.best_step)).c_str(),
+                s.best_bad > 0 ? (", without " + counted(s.best_bad, "row") + " at -infinity").c_str() : "");
   if (test) {
     std::printf("%s   log-likelihood %s nats (2 standard errors, %s)\n", screen.bold("test").c_str(),
                 screen.good(mean_and_errors(*test)).c_str(), counted(test->rows - test->nonfinite, "row").c_str());
@@ -87,7 +95,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   }
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   std::printf("%s  %s%s: resume with more --steps, or delete when finished\n", screen.bold("state").c_str(),
-              a.checkpoint.c_str(), s.best_step && plan.valid ? " and .best" : "");
+              a.checkpoint.c_str(), s.best_step && plan.validates ? " and .best" : "");
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
   const bool contextual = plan.model.info().context_size > 0;
   std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
@@ -136,10 +144,11 @@ void set_groups(TrainArgs& a) {
 int train(TrainArgs a) {
   set_groups(a);
   const Screen screen(stdout);
-  TrainPlan plan = plan_training(a, screen);
+  TrainPlan plan = plan_training(a);
   const bool verbose = !a.quiet && !a.json;
-  const RunResult r = run_training(a, plan, screen, [&] {
-    if (verbose) introduce(a, plan, screen);
+  const RunResult r = run_training(a, plan, screen, [&](const Sizes& sizes) {
+    if (!a.resume) set_aside(plan.runtime, *a.settings, a.checkpoint, verbose, screen);
+    if (verbose) introduce(a, plan, sizes, screen);
   });
   if (!a.curve.empty()) write_train_curve(r.state.curve, a.curve);
   if (r.interrupted) {
@@ -181,7 +190,17 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
       ->group(group);
   cmd.add_flag(
          "--standardize,--standardise", a.standardize,
-         "start the model with a layer that maps every column to mean 0 and standard deviation 1 on the training rows")
+         "start the model with a layer that maps every column to mean 0 and standard deviation 1 on the training rows, "
+         "and prepare a context likewise; by default where the columns need it")
+      ->group(group);
+  cmd.add_flag("--no-standardize,--no-standardise", a.no_standardize, "leave data and context as they are")
+      ->excludes("--standardize")
+      ->group(group);
+  cmd.add_option("--weights", a.weights,
+                 "weights of the rows in training and validation: a column of --data, by name or index from 0, or a "
+                 "file with one "
+                 "number per row")
+      ->type_name("COLUMN|FILE")
       ->group(group);
   cmd.add_option("--holdout", a.holdout,
                  "fraction of --data to validate with if there is no --valid (0.1); 0 for no validation")
@@ -255,7 +274,12 @@ void add_run(CLI::App& cmd, TrainArgs& a) {
 void add_train(CLI::App& app, Action& action) {
   auto a = std::make_shared<TrainArgs>();
   CLI::App* cmd = app.add_subcommand("train", "Fit a model to data; keep the one that is best on validation rows");
-  cmd->add_option("SPEC", a->spec, "model spec: a JSON file, - for standard input, or the JSON itself")->required();
+  std::vector<std::string> names;
+  for (const PresetDoc& p : presets()) names.emplace_back(p.name);
+  cmd->add_option("SPEC", a->spec,
+                  "model: " + join(names, ", ") +
+                      " (`nf parts presets`), or a spec: a JSON file, - for standard input, or the JSON itself")
+      ->required();
   add_data(*cmd, *a);
   add_run(*cmd, *a);
   a->settings =
@@ -270,6 +294,7 @@ void add_train(CLI::App& app, Action& action) {
       "\"event\" and \"context\" may be omitted from the spec; the data sets them, a .npy of images [n, height, width, "
       "channels] to [height, width, channels]. Ctrl-C saves a checkpoint; --resume continues from it.\n\n"
       "Examples:\n"
+      "  nf train auto --data table.csv -o model.safetensors\n"
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"
       "  nf train spec.json --data table.csv --columns height,weight --context-columns age -o people.safetensors\n"

@@ -1,25 +1,24 @@
 // See plan.h.
 #include "src/cli/train/plan.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/output.h"
+#include "src/cli/run/presets.h"
 #include "src/cli/run/resume.h"
 #include "src/cli/run/set.h"
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
+#include "src/cli/train/scale.h"
 #include "src/cli/train/split.h"
 #include "src/cli/train/warn_data.h"
+#include "src/cli/train/weights.h"
 
 namespace cli {
 namespace {
 namespace fs = std::filesystem;
-constexpr uint64_t kSteps = 4000;
-constexpr uint64_t kMinValidations = 16, kMaxValidations = 64;
 
 // ---- paths ------------------------------------------------------------------------------------
 
@@ -31,7 +30,8 @@ void check_paths(const TrainArgs& a, const nf::Runtime& runtime) {
        {"--test", a.test.data},
        {"--context-data", a.train.context},
        {"--valid-context", a.valid.context},
-       {"--test-context", a.test.context}},
+       {"--test-context", a.test.context},
+       {"--weights", a.weights}},
       {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}, {"--split-out", a.split_out}});
   if (!a.split_out.empty()) check_output(a.split_out);
   if (a.force) return;
@@ -42,51 +42,16 @@ void check_paths(const TrainArgs& a, const nf::Runtime& runtime) {
 
 // ---- data -------------------------------------------------------------------------------------
 
-std::string some_of(std::vector<std::string> words, const char* between) {
-  const size_t more = words.size() > 8 ? words.size() - 8 : 0;
-  words.resize(words.size() - more);
-  return join(words, between) + (more ? text(" and %zu more", more) : std::string());
-}
-
-// Warns of columns that are far from mean 0 and standard deviation 1: a fresh model is near the identity onto a
-// standard normal, so other scales cost many steps or diverge. Also warns of constant columns, whose likelihood has no
-// bound.
-void warn_of_columns(const Rows& rows, bool scaled) {
-  std::vector<std::string> scaled_oddly, constant;
-  const std::vector<Moments> all = rows.moments();
-  for (size_t c = 0; c < all.size(); ++c) {
-    const double mean = all[c].mean, spread = all[c].std;
-    if (spread >= 0.1 && spread <= 10 && std::abs(mean) <= 3 * spread) continue;
-    if (!std::isfinite(mean) || !std::isfinite(spread)) continue;  // training refuses such rows
-    const std::string name = rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : rows.names()[c];
-    if (spread > 0)
-      scaled_oddly.push_back(name + text(" has mean %.3g, std %.3g", mean, spread));
-    else if (rows.count() > 1)
-      constant.push_back(name + text(" (%.6g)", mean));
-  }
-  const char* plural = constant.size() == 1 ? "" : "s";
-  if (!constant.empty())
-    std::fprintf(
-        stderr,
-        "nf: warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
-        "--columns\n",
-        plural, some_of(std::move(constant), ", ").c_str());
-  if (scaled_oddly.empty() || scaled) return;
-  std::fprintf(stderr, "nf: warning: %s; a fresh model expects about 0 and 1: add --standardize\n",
-               some_of(std::move(scaled_oddly), "; ").c_str());
-}
-
-// Initializes data-dependent layers from all training rows.
-void init_from_data(TrainPlan& plan) { plan.model.init_from_data(plan.train.x.view(), plan.train.context.view()); }
-
 void open_all(TrainArgs& args, TrainPlan& plan, nf_dtype dtype) {
-  for (DataPaths* p : {&args.valid, &args.test}) {
-    p->columns = args.train.columns;
-    p->context_columns = args.train.context_columns;
-  }
   plan.train = open_data(plan.runtime, args.train, *args.settings, dtype);
   check_names(plan.train, args.train.data);
   const ColumnNames names{plan.train.x.names(), plan.train.context.names()};
+  for (DataPaths* p : {&args.valid, &args.test}) {
+    // All columns but the weights are found by name where they have names: another file may lack the weights.
+    const bool by_name = !args.weight_column.empty() && !args.columns_given && !names.data.empty();
+    p->columns = by_name ? "" : args.train.columns;
+    p->context_columns = args.train.context_columns;
+  }
   if (!args.valid.data.empty()) plan.valid = open_data(plan.runtime, args.valid, *args.settings, dtype, names);
   if (!args.test.data.empty()) plan.test = open_data(plan.runtime, args.test, *args.settings, dtype, names);
 }
@@ -99,23 +64,12 @@ std::vector<int64_t> event_of(const TrainPlan& plan) {
   return {info.event, info.event + info.event_ndim};
 }
 
-// Reports errors for the spec as typed, because the layer that --standardize inserts would shift the paths in messages.
-nf::Model create_model(const TrainPlan& plan, const std::string& spec, const std::string& typed) {
-  try {
-    return nf::Model(plan.runtime, spec, plan.seed);
-  } catch (const nf::Exception& e) {
-    if (e.status() == NF_ERR_SPEC && !is_standardized(typed))
-      nf::Model(plan.runtime, complete_spec(typed, event_of(plan), plan.train.context.cols()), plan.seed);
-    throw;
-  }
-}
-
 // ---- resume -----------------------------------------------------------------------------------
 
 void adopt(TrainArgs& args, const RunState& state) {
   Settings& s = *args.settings;
   // From the best validation, the length of a run may change, and its schedule with it.
-  if (args.resume_best && args.steps && !s.has("trainer.max_steps"))
+  if (args.resume_best && args.steps && args.steps != state.planned && !s.has("trainer.max_steps"))
     s.set("trainer.max_steps", std::to_string(args.steps));
   adopt_options(s, state, args.resume_best ? Resume::best : Resume::exact_or_best);
   const auto fixed = [&](const char* flag) {
@@ -152,34 +106,66 @@ std::map<std::string, std::string> fingerprints(const TrainArgs& args, const Tra
   const auto add = [&](const char* flag, const Rows& rows) {
     if (rows) fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint()));
   };
-  add("--data", plan.train.x);
-  add("--context-data", plan.train.context);
+  // Of the rows in a part, as nf before 0.3 did.
+  const auto add_part = [&](const char* flag, const Rows& rows, float part) {
+    if (!rows) return;
+    std::vector<int64_t> which;
+    for (size_t r = 0; r < plan.parts.size(); ++r)
+      if (plan.parts[r] == part) which.push_back(static_cast<int64_t>(r));
+    if (plan.parts.empty() || rows.count() == 1) return add(flag, rows);
+    add(flag, rows.pick(which));
+  };
+  add_part("--data", plan.train.x, 0);
+  add_part("--context-data", plan.train.context, 0);
+  if (!plan.parts.empty() && plan.held_out > 0) {
+    add_part("--valid", plan.train.x, 1);
+    add_part("--valid-context", plan.train.context, 1);
+  }
   add("--valid", plan.valid.x);
   add("--valid-context", plan.valid.context);
+  add("--weights", plan.train_weight);
+  add("--weights of --valid", plan.valid_weight);
   return fixed;
 }
 
-void count_steps(TrainArgs& args, TrainPlan& plan) {
-  plan.per_epoch = make_batches(args, plan).per_epoch();
-  const double wanted = args.epochs * static_cast<double>(plan.per_epoch);
-  plan.steps = args.steps        ? args.steps
-               : args.epochs > 0 ? static_cast<uint64_t>(std::ceil(std::min(wanted, 1e15)))
-                                 : kSteps;
-  const auto share = [&](uint64_t parts) { return (plan.steps + parts - 1) / parts; };
-  plan.valid_every = args.valid_every;
-  if (!plan.valid_every)
-    plan.valid_every = std::max(share(kMaxValidations), std::min(share(kMinValidations), plan.per_epoch));
-  // Schedules with an end finish with the run; a resumed run keeps the end of its first part.
-  if (!args.settings->has("trainer.max_steps")) args.settings->set("trainer.max_steps", std::to_string(plan.steps));
+// Tells nf::fit what the arguments ask for.
+void set_fit_options(const TrainArgs& args, const TrainPlan& plan) {
+  Settings& s = *args.settings;
+  const auto set = [&](const char* key, uint64_t value) {
+    if (value) s.set(key, std::to_string(value));
+  };
+  set("fit.steps", args.steps);
+  if (args.epochs > 0 && !args.steps) s.set("fit.epochs", plain_number(args.epochs));
+  set("fit.valid_every", args.valid_every);
+  set("fit.patience", args.patience);
+  set("fit.split_seed", plan.split_seed);
+  s.set("fit.holdout", plain_number(plan.large ? plan.held_out : 0));  // rows in memory are split by `parts`
+  s.set("fit.checkpoint", args.checkpoint);
+  s.set("fit.announce", "true");
+  if (plan.validates) s.set("fit.keep_best", "true");
+  if (!args.resume) return;
+  s.set("fit.resume_from", args.resumed());
+  if (args.resume_best) s.set("fit.new_settings", "true");
+}
+
+nf::Batch batch_of(const Data& data, const Rows& weight, std::vector<double>& copy) {
+  nf::Batch b(data.x.view(), data.context.view());
+  if (!weight) return b;
+  copy = weight.view().to_vector<double>();
+  b.weight = nf::View(copy);
+  return b;
 }
 }  // namespace
 
-nf::Batches make_batches(const TrainArgs& args, const TrainPlan& plan) {
-  return nf::Batches(plan.runtime, {plan.train.x.view(), plan.train.context.view()},
-                     args.settings->options({"batches"}));
+nf::Batch TrainPlan::train_rows() {
+  nf::Batch b = batch_of(train, train_weight, weights_[0]);
+  if (!parts.empty()) b.part = nf::View(parts);
+  return b;
 }
 
-TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
+nf::Batch TrainPlan::valid_rows() { return valid.x ? batch_of(valid, valid_weight, weights_[1]) : nf::Batch(); }
+
+TrainPlan plan_training(TrainArgs& args) {
   args.resume |= args.resume_best;
   if (args.steps && args.epochs > 0)
     throw Failure("--steps and --epochs both set the length of the run: give one of them", {}, kUsage);
@@ -188,17 +174,40 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   plan.runtime = args.settings->runtime();
   check_paths(args, plan.runtime);
   plan.replaces = fs::exists(args.output);
-  const std::string typed = override_spec(read_spec(args.spec), args.overrides);
-  std::string spec = args.standardize ? standardize_spec(typed) : typed;
+  const bool preset = is_preset(args.spec);
+  if (preset && !args.no_standardize) args.standardize = true;
+  std::string typed = override_spec(preset ? preset_spec(args.spec, {}) : read_spec(args.spec), args.overrides);
   if (args.resume) {
     plan.model = load_checkpoint(args, plan);
     adopt(args, plan.state);
   }
   plan.seed = args.settings->integer("trainer.seed", 0);
   plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
-  open_all(args, plan, spec_dtype(spec));
-  spec = complete_spec(spec, event_of(plan), plan.train.context.cols());
-  nf::Model fresh = create_model(plan, spec, typed);
+  set_weight_column(args, plan.runtime);
+  open_all(args, plan, spec_dtype(typed));
+  if (preset) {
+    const DataSize size{plan.train.x.count(), plan.train.x.cols(), plan.train.context.cols()};
+    if (plan.train.x.extents().size() != 1)
+      throw Failure(args.spec + " is for tables, but " + args.train.data + " has images", "write a spec: `nf parts`",
+                    kUsage);
+    typed = override_spec(preset_spec(args.spec, size), args.overrides);
+    // A resumed run has adopted the options of its first part; patience is in none of them.
+    const PresetRun run = preset_settings(args.spec, size, *args.settings);
+    if (!args.steps && args.epochs == 0) args.steps = run.steps;
+    if (!args.patience && args.holdout != 0) args.patience = run.patience;
+  }
+  const auto complete = [&](const std::string& spec) {
+    return complete_spec(spec, event_of(plan), plan.train.context.cols());
+  };
+  const ScaledSpec scaled = scaled_spec(args, plan, typed);
+  nf::Model fresh(nullptr);
+  try {
+    fresh = nf::Model(plan.runtime, complete(scaled.spec), plan.seed);
+  } catch (const nf::Exception& e) {
+    // An added layer shifts the paths in messages, so report what is wrong with the spec as typed.
+    if (e.status() == NF_ERR_SPEC) nf::Model(plan.runtime, complete(typed), plan.seed);
+    throw;
+  }
   if (args.resume) check_same_spec(fresh, plan.model, args.resumed());
   if (!args.resume) plan.model = std::move(fresh);
 
@@ -206,25 +215,21 @@ TrainPlan plan_training(TrainArgs& args, const Screen& screen) {
   check_data(plan.train, args.train, info.event_size, info.context_size);
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
-  if (!args.quiet) {
-    warn_of_columns(plan.train.x, is_standardized(spec) || base_is_box(plan.model));
-    warn_of_model(plan.model);
-  }
+  open_weights(args, plan);
+  for (const std::string& note : scaled.notes)
+    if (!args.quiet) std::fprintf(stderr, "nf: %s\n", note.c_str());
+  if (!args.quiet) warn_of_model(plan.model);
   examine_columns(plan.train.x, plan.model, args.quiet);
   split_rows(args, plan);
-  if (args.patience && !plan.valid)
+  plan.validates = plan.held_out > 0 || plan.valid.x;
+  if (args.patience && !plan.validates)
     throw Failure("--patience needs validation rows, but there are none", "give --valid FILE or a --holdout above 0",
                   kUsage);
-  if (!args.resume) init_from_data(plan);
   const std::map<std::string, std::string> fixed = fingerprints(args, plan);
   if (args.resume) check_same(plan.state, fixed);
-  count_steps(args, plan);
-  if (!args.resume) {
-    remember_options(*args.settings, plan.state);
-    set_aside(plan.runtime, *args.settings, args.checkpoint, !args.quiet && !args.json, screen);
-  }
+  set_fit_options(args, plan);
+  if (!args.resume || args.resume_best) remember_options(*args.settings, plan.state);
   plan.state.fixed = fixed;
-  plan.state.planned = plan.steps;
   set_column_names(plan.model, {plan.train.x.names(), plan.train.context.names()});
   return plan;
 }

@@ -19,9 +19,12 @@ struct TrainArgs {
   DataPaths train, valid, test;
   double holdout = -1;  // -1: not given
   std::string split, split_seed, split_out;
+  std::string weights, weight_column;  // as given; "" where it is a file
+  bool columns_given = false;          // train.columns is the user's list
   uint64_t steps = 0, valid_every = 0, patience = 0;
   double epochs = 0;
-  bool standardize = false, resume = false, resume_best = false, force = false, quiet = false, json = false;
+  bool standardize = false, no_standardize = false, resume = false, resume_best = false, force = false, quiet = false,
+       json = false;
   std::string best_state() const { return checkpoint + ".best"; }  // the checkpoint of the best validation
   std::string resumed() const { return resume_best ? best_state() : checkpoint; }
   std::shared_ptr<Settings> settings;
@@ -29,19 +32,27 @@ struct TrainArgs {
 
 struct TrainPlan {
   nf::Runtime runtime{nullptr};
-  Data train, valid, test;  // valid and test may be empty
+  Data train;        // with the rows that are held out of it
+  Data valid, test;  // valid: of its own file; both may be empty
+  Rows train_weight, valid_weight;
   nf::Model model{nullptr};
   RunState state;
-  double held_out = 0;        // fraction of --data used for validation
-  bool large = false;         // --data is used in place, possibly larger than memory
-  bool replaces = false;      // -o existed already
-  std::vector<int8_t> parts;  // of each row of --data: 0 train, 1 valid, 2 test
+  double held_out = 0;       // fraction of --data used for validation
+  bool validates = false;    // there are validation rows
+  bool large = false;        // --data is used in place, possibly larger than memory
+  bool replaces = false;     // -o existed already
+  std::vector<float> parts;  // of each row of --data: 0 train, 1 valid, 2 test; empty: all train, or split by blocks
   uint64_t seed = 0, split_seed = 0;
-  uint64_t per_epoch = 0, steps = 0, valid_every = 0;
+  // What nf::fit takes; borrows this object.
+  nf::Batch train_rows();
+  nf::Batch valid_rows();
+
+ private:
+  std::vector<double> weights_[2];
 };
 
-// Reads, checks and splits the data; builds the model, or loads it from the checkpoint with --resume.
-TrainPlan plan_training(TrainArgs& args, const Screen& screen);
-nf::Batches make_batches(const TrainArgs& args, const TrainPlan& plan);
+// Reads, checks and splits the data; builds the model, or loads it from the checkpoint with --resume; sets the options of
+// nf::fit.
+TrainPlan plan_training(TrainArgs& args);
 
 }  // namespace cli

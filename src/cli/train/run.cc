@@ -2,16 +2,17 @@
 #include "src/cli/train/run.h"
 
 #include <cmath>
-#include <filesystem>
-#include <optional>
+#include <cstdio>
 #include <span>
 
 #include "src/cli/common/failure.h"
+#include "src/cli/run/interrupts.h"
+#include "src/cli/run/progress.h"
 #include "src/cli/run/warn_model.h"
 
 namespace cli {
 namespace {
-// Returns advice if a row had no density at the first step because it is outside the domain of one of these layers.
+// Returns advice if a row had no density because it is outside the domain of one of these layers.
 std::string domain_advice(const std::string& message, const std::string& spec) {
   const std::pair<const char*, const char*> forward[] = {
       {"(logit", "logit takes only numbers in [0, 1]"},
@@ -36,92 +37,139 @@ std::string domain_advice(const std::string& message, const std::string& spec) {
   return advice.empty() && spec.find("\"invert\"") != std::string::npos ? find(inverted) : advice;
 }
 
-class TrainLoop : public RunLoop {
+// A run of nf::fit: shows its progress, keeps the best model at -o, and keeps what a resumed command needs in a note of the
+// checkpoints.
+class TrainRun {
  public:
-  TrainLoop(const TrainArgs& args, TrainPlan& plan, const Screen& screen)
-      : RunLoop(plan.model, *args.settings, plan.state, args.checkpoint, plan.valid_every, screen,
-                args.quiet || args.json),
-        args_(args),
-        plan_(plan),
-        batches_(make_batches(args, plan)) {
-    if (args.resume) trainer().restore(args.resumed());
-    if (plan.valid) session_.emplace(plan.model, args.settings->options({"session"}));
+  TrainRun(const TrainArgs& args, TrainPlan& plan, const Screen& screen,
+           const std::function<void(const Sizes&)>& on_ready)
+      : args_(args), plan_(plan), screen_(screen), on_ready_(on_ready), state_(plan.state) {}
+
+  RunResult run() {
+    nf::FitInfo last = NF_FIT_INFO_INIT;
+    try {
+      last = as_usage([&] {
+        return nf::fit(
+            plan_.model, plan_.train_rows(), args_.settings->options({"fit", "trainer", "batches", "session"}),
+            [&](const nf::FitInfo& i) { return on_progress(i); }, plan_.valid_rows());
+      });
+    } catch (const nf::Exception& e) {
+      if (e.status() != NF_ERR_NUMERIC) throw;
+      const std::string message = e.what();  // names the step
+      const std::string where = message.starts_with("no validation had") ? kAtBase : message;
+      const std::string domain = state_.step == 0 ? domain_advice(message, plan_.model.spec()) : std::string();
+      const bool validation = message.find("validat") != std::string::npos && plan_.valid.x;
+      throw Failure(with_place(message, e.row(), validation ? plan_.valid.x : plan_.train.x, e.row()),
+                    (domain.empty() ? nonfinite_advice(plan_.model, where) : domain) +
+                        (state_.best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
+    }
+    RunResult result;
+    result.interrupted = last.stop == NF_STOP_REQUESTED;
+    result.stopped_early = last.stop == NF_STOP_PATIENCE;
+    result.rows_per_second = progress_->rows_per_second();
+    result.state = state_;
+    return result;
   }
 
  private:
-  bool stale() const override {
-    return args_.patience > 0 && state().stale >= args_.patience && state().step < state().planned;
-  }
-
-  nf::StepInfo step(int64_t* rows) override {
-    const nf::Batch batch = batches_.at(state().step);
-    *rows = batch.x.rows();
-    try {
-      return trainer().step(batch);
-    } catch (const nf::Exception& e) {
-      if (e.status() != NF_ERR_NUMERIC) throw;
-      const std::string domain = state().step == 0 ? domain_advice(e.what(), plan_.model.spec()) : std::string();
-      const int64_t row = e.row() < 0 ? -1 : batches_.row(e.row());
-      throw Failure(with_place(e.what(), e.row(), plan_.train.x, row),  // the message names the step
-                    (domain.empty() ? nonfinite_advice(plan_.model, e.what()) : domain) +
-                        (state().best_step ? "; " + args_.output + " holds the best model so far" : std::string()));
+  bool on_progress(const nf::FitInfo& i) {
+    if (!progress_) {
+      state_.planned = i.planned;
+      on_ready_({i.train_rows, i.valid_rows, i.planned, i.steps_per_epoch, i.valid_every, i.merged_rows});
+      progress_.emplace(screen_, args_.quiet || args_.json, state_.step, state_.planned);
+    } else {
+      if (!i.validated) step(i);
+      if (i.point) point(i);
     }
+    if (!Interrupts::requested() || i.step >= i.planned || i.stop) return true;
+    remember(i);
+    return false;
   }
 
-  // Returns the mean over all rows; a row without a finite density rules the model out as the best.
-  double validation_mean() {
-    const std::vector<double> values = log_probs(*session_, plan_.valid);
-    double sum = 0;
-    for (double v : values) sum += v;
-    const double mean = sum / static_cast<double>(values.size());
-    return std::isnan(mean) ? -std::numeric_limits<double>::infinity() : mean;
+  void step(const nf::FitInfo& i) {
+    state_.step = i.step;
+    state_.loss_sum += i.loss;
+    ++state_.loss_count;
+    progress_->step(i.step, i.loss, i.batch_rows);
+    if (i.diverged_at == i.step && !args_.quiet)
+      warn_of_divergence(i.step, i.loss, i.went_back, args_.settings->get("trainer.guard", "") == "back");
   }
 
-  void point(CurvePoint& p) override {
-    if (session_) {
-      p.valid = validation_mean();
-      p.seconds = seconds();
-      trainer().observe(-p.valid);  // for schedule "plateau"
-    }
-    RunState& s = state();
-    best_ = session_ && p.valid > s.best;
-    ++s.stale;
-    if (best_ || !session_) {
-      s.best = p.valid;
-      s.best_step = s.step;
-      s.stale = 0;
+  // A validation, or where there are no validation rows a point of the curve.
+  void point(const nf::FitInfo& i) {
+    CurvePoint p;
+    p.step = i.step;
+    p.train = i.train;
+    p.valid = i.validated ? i.valid : std::nan("");
+    p.rest = i.validated ? i.valid_rest : std::nan("");
+    p.bad_rows = i.bad_rows;
+    p.lr = i.lr;
+    p.seconds = i.seconds;
+    state_.loss_sum = 0;
+    state_.loss_count = 0;
+    if (i.bad_rows > 0 && !warned_) warn_of_bad_rows(i);
+    const bool best = i.validated && i.improved;
+    ++state_.stale;
+    if (best || !i.validated) {
+      state_.best = p.valid;
+      state_.best_rest = p.rest;
+      state_.best_bad = p.bad_rows;
+      state_.best_step = i.step;
+      state_.stale = 0;
       plan_.model.remove_note("run");  // only for checkpoints
       plan_.model.save(args_.output);
     }
-    progress().validation(p, best_);
+    progress_->validation(p, best);
+    state_.curve.push_back(p);
+    remember(i);
   }
 
-  // Links the checkpoint just written under a second name; later checkpoints replace the first name, not the file.
-  void saved() override {
-    namespace fs = std::filesystem;
-    if (!best_) return;
-    const std::string to = args_.best_state(), temporary = to + ".tmp";
-    std::error_code error;
-    fs::remove(temporary, error);
-    fs::create_hard_link(args_.checkpoint, temporary, error);
-    if (error) fs::copy_file(args_.checkpoint, temporary, error);  // the file system has no links
-    if (!error) fs::rename(temporary, to, error);
-    if (error) throw Failure("cannot write " + to + ": " + error.message());
+  void remember(const nf::FitInfo& i) {
+    state_.seconds = i.seconds;
+    write_state(plan_.model, state_);
+  }
+
+  // Names the first row without a density, where it is lost, and what helps.
+  void warn_of_bad_rows(const nf::FitInfo& i) {
+    warned_ = true;
+    if (args_.quiet) return;
+    const bool own = !args_.valid.data.empty();
+    const Data& data = own ? plan_.valid : plan_.train;
+    std::string why;
+    try {
+      nf::Options options = args_.settings->options({"session"});
+      options.set("session.nonfinite", "error");
+      nf::Session session(plan_.model, options);
+      const nf::View context = data.context.view();
+      session.log_prob<double>(data.x.view().slice(i.bad_row, 1),
+                               context.none() || context.rows() == 1 ? context : context.slice(i.bad_row, 1));
+    } catch (const nf::Exception& e) {
+      why = e.what();
+    }
+    const std::string domain = domain_advice(why, plan_.model.spec());
+    std::fprintf(
+        stderr,
+        "nf: warning: %s of %s no density, so their mean log-likelihood is -infinity; the best model is the one "
+        "with the fewest such rows, and among those the best on the others. The first is %s: %s\n",
+        counted(i.bad_rows, "validation row").c_str(),
+        (grouped(i.valid_rows) + (i.bad_rows == 1 ? " has" : " have")).c_str(), data.x.place(i.bad_row).c_str(),
+        (domain.empty() ? nonfinite_advice(plan_.model, why.empty() ? kAtBase : why) : domain).c_str());
   }
 
   const TrainArgs& args_;
   TrainPlan& plan_;
-  nf::Batches batches_;
-  std::optional<nf::Session> session_;
-  bool best_ = false;  // the last validation was the best
+  const Screen& screen_;
+  const std::function<void(const Sizes&)>& on_ready_;
+  RunState state_;
+  std::optional<Progress> progress_;  // once the run is about to start
+  const Interrupts interrupts_;
+  bool warned_ = false;
 };
 }  // namespace
 
 RunResult run_training(const TrainArgs& args, TrainPlan& plan, const Screen& screen,
-                       const std::function<void()>& on_ready) {
-  TrainLoop loop(args, plan, screen);
-  on_ready();
-  return loop.run();
+                       const std::function<void(const Sizes&)>& on_ready) {
+  return TrainRun(args, plan, screen, on_ready).run();
 }
 
 }  // namespace cli

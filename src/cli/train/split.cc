@@ -41,6 +41,7 @@ Shares shares_of(TrainArgs& args, const TrainPlan& plan) {
   return {1 - args.holdout, args.holdout, 0};
 }
 
+// A shared context of one row stays one.
 Rows pick(const Rows& rows, const std::vector<int64_t>& which) {
   const int64_t only[] = {0};
   return !rows ? Rows() : rows.count() == 1 ? rows.pick(only) : rows.pick(which);
@@ -59,42 +60,37 @@ void split_memory(const TrainArgs& args, const Shares& s, TrainPlan& plan) {
     throw Failure(flag + " of " + counted(n, "row") + " leaves nothing to " + nothing,
                   "give --valid FILE, or --holdout 0 to train without validation");
   const auto parts = draw_parts(n, valid, test, plan.split_seed);
-  const Data all = std::move(plan.train);
-  Data* to[] = {&plan.train, &plan.valid, &plan.test};
-  for (size_t i = 0; i < 3; ++i) {
-    if (parts[i].empty()) continue;
-    to[i]->x = pick(all.x, parts[i]);
-    to[i]->context = pick(all.context, parts[i]);
+  if (test > 0) {
+    plan.test.x = pick(plan.train.x, parts[2]);
+    plan.test.context = pick(plan.train.context, parts[2]);
   }
   plan.parts.assign(static_cast<size_t>(n), 0);
   for (size_t i = 1; i < 3; ++i)
-    for (const int64_t r : parts[i]) plan.parts[static_cast<size_t>(r)] = static_cast<int8_t>(i);
+    for (const int64_t r : parts[i]) plan.parts[static_cast<size_t>(r)] = static_cast<float>(i);
 }
 
-// Splits a mapped file by options of nf::Batches.
+// Splits a mapped file by blocks: nf::fit holds validation rows out at the end of the part that a run uses, and the test
+// rows are the blocks after it.
 void split_blocks(TrainArgs& args, const Shares& s, TrainPlan& plan) {
   Settings& own = *args.settings;
+  for (const char* key : {"batches.part_begin", "batches.part_end", "batches.part_seed"}) own.drop(key);
+  if (s.test == 0) return;
   const auto part = [&](Settings& to, double begin, double end) {
     to.set("batches.part_begin", plain_number(begin));
     to.set("batches.part_end", plain_number(std::min(end, 1.0)));
     to.set("batches.part_seed", std::to_string(plan.split_seed));
   };
-  const auto stream = [&](Data& to, double begin, double end) {
-    if (begin >= end) return;
-    Settings mine = own;
-    part(mine, begin, end);
-    mine.set("batches.order", "sequential");
-    mine.set("batches.batch", std::to_string(kStreamed));
-    to.stream.emplace(plan.runtime, nf::Batch(plan.train.x.view(), plan.train.context.view()),
-                      mine.options({"batches"}));
-    for (uint64_t k = to.stream->per_epoch(), at = 0; at < k; at += std::max<uint64_t>(k - 1, 1)) {
-      const int64_t rows = to.stream->at(at).x.rows();  // all batches except the last are as long as the first
-      to.streamed += at == 0 && k > 1 ? static_cast<int64_t>(k - 1) * rows : rows;
-    }
-  };
-  stream(plan.valid, s.train, s.train + s.valid);
-  stream(plan.test, s.train + s.valid, 1);
-  part(own, 0, s.train);
+  Settings mine = own;
+  part(mine, s.train + s.valid, 1);
+  part(own, 0, s.train + s.valid);
+  mine.set("batches.order", "sequential");
+  mine.set("batches.batch", std::to_string(kStreamed));
+  std::optional<nf::Batches>& stream = plan.test.stream;
+  stream.emplace(plan.runtime, nf::Batch(plan.train.x.view(), plan.train.context.view()), mine.options({"batches"}));
+  for (uint64_t k = stream->per_epoch(), at = 0; at < k; at += std::max<uint64_t>(k - 1, 1)) {
+    const int64_t rows = stream->at(at).x.rows();  // all batches except the last are as long as the first
+    plan.test.streamed += at == 0 && k > 1 ? static_cast<int64_t>(k - 1) * rows : rows;
+  }
 }
 }  // namespace
 
@@ -153,9 +149,6 @@ void split_rows(TrainArgs& args, TrainPlan& plan) {
   if (!args.split_out.empty()) write_parts(plan, args.split_out);
 }
 
-void write_parts(const TrainPlan& plan, const std::string& path) {
-  const std::vector<float> numbers(plan.parts.begin(), plan.parts.end());
-  write_rows(numbers, path, {"part"});
-}
+void write_parts(const TrainPlan& plan, const std::string& path) { write_rows(plan.parts, path, {"part"}); }
 
 }  // namespace cli

@@ -18,7 +18,7 @@ Shares parse_shares(const std::string& words);  // "0.8,0.1,0.1"
 // Returns the row numbers of the three parts, each ascending: draws `valid` of n rows, then `test`.
 std::array<std::vector<int64_t>, 3> draw_parts(int64_t n, int64_t valid, int64_t test, uint64_t seed);
 
-// Moves held-out rows from plan.train to plan.valid and plan.test.
+// Sets plan.parts, and plan.test to its rows; of a mapped file the options that split it.
 void split_rows(TrainArgs& args, TrainPlan& plan);
 
 // Writes one number per row of --data: 0 training, 1 validation, 2 test.

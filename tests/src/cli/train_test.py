@@ -104,7 +104,7 @@ def standardize_takes_raw_columns():
     raw = [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(600)]
     write_csv('raw.csv', raw, ['year', 'share'])
     write_csv('test.csv', [[2000 + 300 * a, 1e-4 * b] for a, b in rows_of(200, seed=2)], ['year', 'share'])
-    assert '--standardize' in train(data='raw.csv').stderr, 'the warning names the fix'
+    assert 'drop --no-standardize' in train('--no-standardize', data='raw.csv').stderr, 'the warning names the fix'
     out = train('--standardize', '--test', 'test.csv', '--lr', '0.01', '--json', data='raw.csv', steps=300)
     assert 'a fresh model expects' not in out.stderr, out.stderr
     # The density is that of the raw columns, so the scales only shift it by their logarithms.
@@ -348,14 +348,14 @@ def shipped_specs_are_valid():
 def warns_of_badly_scaled_columns():
     rows = [[x, 100 + x, 50 * y, 7.0, 0.01 * y] for x, y in rows_of(300)]
     write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
-    lines = [line for line in train(data='t.csv', steps=1).stderr.splitlines() if 'a fresh model expects' in line]
+    lines = [line for line in train('--no-standardize', data='t.csv', steps=1).stderr.splitlines() if 'a fresh model expects' in line]
     assert len(lines) == 1 and 'fine' not in lines[0], lines
-    for word in ('far has mean 100, std 0.938;', 'wide has mean', 'narrow has mean', 'expects about 0 and 1: add --standardize'):
+    for word in ('far has mean 100, std 0.938;', 'wide has mean', 'narrow has mean', 'expects about 0 and 1: drop --no-standardize'):
         assert word in lines[0], (word, lines)
     for more in ((), ('--standardize',)):
         err = train(*more, data='t.csv', steps=1).stderr
         assert 'constant column: constant (7);' in err, err
-        assert ('a fresh model expects' in err) == (not more), err
+        assert 'a fresh model expects' not in err and ('standardized first' in err) == (not more), err
     write_npy('train.npy', rows_of(300))
     assert train(steps=1).stderr == ''
 

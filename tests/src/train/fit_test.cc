@@ -352,7 +352,9 @@ TEST(Fit, RowsWithoutADensityAreNamed) {
   for (double& v : far.x) v = 0.5;
   far.x[3 * 2] = 100;
   f.plan.valid = {far.xs(), far.contexts(), {}, {}};
-  EXPECT_ERROR(f.run(), Code::numeric, "row 2 of the validation rows had none");
+  EXPECT_EQ(f.run().bad_row, 2);
+  for (double& v : far.x) v = 100;
+  EXPECT_ERROR(f.run(), Code::numeric, "row 0 of the validation rows and all others had none");
   for (const FitInfo& e : f.events) {
     if (e.validated) {
       EXPECT_EQ(e.valid, -INFINITY);
