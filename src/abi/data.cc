@@ -219,6 +219,7 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error
     struct_size(batch, "batch");
     b->mapped.check();
     b->batches->gather(step);
+    b->held = b->batches->x().shape[0];
     b->mapped.read(b->batches->x().shape[0]);
     const auto lend = [](const View& v, nf_view* to) -> const nf_view* {
       *to = borrowed(v);
@@ -234,7 +235,7 @@ nf_status nf_batches_get(nf_batches* b, uint64_t step, nf_batch* batch, nf_error
 }
 
 int64_t nf_batches_row(const nf_batches* b, int64_t index) NF_NOEXCEPT {
-  if (!b || index < 0 || !b->batches->x().data || index >= b->batches->x().shape[0]) return -1;
+  if (!b || index < 0 || index >= b->held) return -1;
   return b->batches->numbers()[index];
 }
 

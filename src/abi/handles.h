@@ -92,5 +92,6 @@ struct nf_batches {
   std::shared_ptr<libnf::RuntimeState> runtime;
   std::unique_ptr<libnf::Batches> batches;
   nf_view x, ctx, weight, scores;  // the last batch
+  int64_t held = 0;                // its rows; 0 before the first
   libnf::MappedRows mapped;
 };

@@ -265,7 +265,7 @@ std::vector<Row> World::table_of_rows() {
           {the_model, view("log_prob", Kind::in_view, weight, kRequired, true)}),
       row("nf_model_score_quantile", nf_model_score_quantile, {the_model, real("p", 0.5), plain("score", &score)}),
       row("nf_model_score_rank", nf_model_score_rank,
-          {the_model, view("log_prob", Kind::in_view, weight), view("rank", Kind::out_view, rows)}),
+          {the_model, view("log_prob", Kind::in_view, weight, kRequired, true), view("rank", Kind::out_view, rows)}),
       row("nf_table_view", nf_table_view, {plain("table", table.get()), record("out", Kind::filled_view, &filled)}),
       row("nf_table_save", nf_table_save,
           {view("view", Kind::in_view, x, kRequired, true), plain("path", csv.c_str()),

@@ -91,13 +91,36 @@ class Misuse : public Counted {
 
 TEST_F(Misuse, TheTableIsCompleteAndItsCallsSucceed) {
   std::ifstream in(NF_SYMBOLS);
-  const std::set<std::string> no_status = {
-      "nf_version",         "nf_version_string",    "nf_status_name",        "nf_options_describe", "nf_parts_describe",
-      "nf_model_spec",      "nf_model_hash",        "nf_model_generation",   "nf_model_note",       "nf_model_note_key",
-      "nf_session_bytes",   "nf_trainer_bytes",     "nf_trainer_step_count", "nf_table_column",     "nf_options_free",
-      "nf_runtime_free",    "nf_batches_per_epoch", "nf_model_free",         "nf_session_free",     "nf_trainer_free",
-      "nf_table_free",      "nf_batches_free",      "nf_table_is_mapped",    "nf_table_shape",      "nf_target_free",
-      "nf_targets_describe"};
+  const std::set<std::string> no_status = {"nf_version",
+                                           "nf_version_string",
+                                           "nf_status_name",
+                                           "nf_options_describe",
+                                           "nf_parts_describe",
+                                           "nf_model_spec",
+                                           "nf_model_hash",
+                                           "nf_model_generation",
+                                           "nf_model_note",
+                                           "nf_model_note_key",
+                                           "nf_session_bytes",
+                                           "nf_trainer_bytes",
+                                           "nf_trainer_step_count",
+                                           "nf_table_column",
+                                           "nf_options_free",
+                                           "nf_runtime_free",
+                                           "nf_batches_per_epoch",
+                                           "nf_model_free",
+                                           "nf_session_free",
+                                           "nf_trainer_free",
+                                           "nf_table_free",
+                                           "nf_batches_free",
+                                           "nf_table_is_mapped",
+                                           "nf_table_shape",
+                                           "nf_target_free",
+                                           "nf_targets_describe",
+                                           "nf_batches_row",
+                                           "nf_table_row",
+                                           "nf_table_line",
+                                           "nf_table_row_id"};
   std::set<std::string> listed, here = no_status;
   for (std::string line; std::getline(in, line);)
     if (!line.empty() && line[0] != '#') listed.insert(line);
