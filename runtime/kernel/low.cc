@@ -65,8 +65,7 @@ void AffineSpan(Span x, Span before, const double* factor, Span after, float* y,
     const auto zero = hn::Zero(d);
     const auto xl = LoadOrZero(d, x.low, i), bl = LoadOrZero(d, before.low, i), al = LoadOrZero(d, after.low, i);
     const auto moved = hn::Sub(hn::Add(LoadAs(d, x.high + i), xl), hn::Add(LoadOrZero(d, before.high, i), bl));
-    const auto exact =
-        hn::Add(hn::Mul(moved, hn::LoadU(d, factor + i)), hn::Add(LoadOrZero(d, after.high, i), al));
+    const auto exact = hn::Add(hn::Mul(moved, hn::LoadU(d, factor + i)), hn::Add(LoadOrZero(d, after.high, i), al));
     const auto plain = hn::And(hn::Eq(xl, zero), hn::And(hn::Eq(bl, zero), hn::Eq(al, zero)));
     StoreHighLow(d, hn::IfThenElse(plain, LoadAs(d, y + i), exact), exact, y + i, y_low ? y_low + i : nullptr);
   });

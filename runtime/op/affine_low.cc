@@ -123,8 +123,7 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   Var dl = d[kLogScale], dx = inverse ? minus(t, rows, d[kX], d[kShift]) : d[kX];
   Var factor = unary(t, Unary::exp, scale(t, n.in[kLogScale], inverse ? -1 : 1));
   Var dy = dx ? mul(t, dx, factor) : nullptr;
-  if (dl)
-    dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
+  if (dl) dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
   if (!inverse) dy = plus(t, rows, dy, d[kShift]);
   return {dy, dl ? spread(t, scale(t, sum(t, dl), inverse ? -1 : 1), n.extra->out.shape) : nullptr};
 }

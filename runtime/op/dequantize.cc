@@ -79,9 +79,8 @@ void forward_low(Tape& t, Node& n) {
     return static_cast<double>(x.row(r)[j]) + (low.p ? static_cast<double>(low.row(r)[j]) : 0);
   };
   if (n.low)
-    each_row<double, double>(t, n, get, [&](int64_t r, int32_t j, double v) {
-      kernel::split_low(&v, y.row(r) + j, y_low.row(r) + j, 1);
-    });
+    each_row<double, double>(
+        t, n, get, [&](int64_t r, int32_t j, double v) { kernel::split_low(&v, y.row(r) + j, y_low.row(r) + j, 1); });
   else
     each_row<double, float>(t, n, get, [&](int64_t r, int32_t j, float v) { y.row(r)[j] = v; });
 }
@@ -97,8 +96,7 @@ void forward(Tape& t, Node& n) {
   for (int64_t r = 0; r < x.rows; ++r) kernel::copy<T>(x.row(r), y.row(r), x.cols);
   if (std::is_same_v<T, float> && (n.in[0]->low || t.keeps_low)) return forward_low(t, n);
   each_row<T, T>(
-      t, n, [&](int64_t r, int32_t j) { return x.row(r)[j]; },
-      [&](int64_t r, int32_t j, T v) { y.row(r)[j] = v; });
+      t, n, [&](int64_t r, int32_t j) { return x.row(r)[j]; }, [&](int64_t r, int32_t j, T v) { y.row(r)[j] = v; });
 }
 
 template <class T>

@@ -41,7 +41,7 @@ class ParamStore {
   size_t bytes() const { return values_.bytes(); }
   void* data() const { return values_.data(); }
   View view(size_t slot) const;
-  bool is_left_out(size_t slot) const;   // see ParamSlot::left_out
+  bool is_left_out(size_t slot) const;          // see ParamSlot::left_out
   int64_t find(const std::string& name) const;  // by current or old name; -1: none
 
   // Makes leaves for one tape. `grads` has room for trainable_size() elements; nullptr: no gradients. `mirror`

@@ -27,9 +27,9 @@ struct LayerInstance {
   std::string name;              // what the names of its tensors start with: "layers.3"
   std::string where;             // "spec.layers[0].layers[1] (affine_coupling, repetition 3)"
   const LayerKind* kind = nullptr;
-  Dims in, out;         // events on the data side and on the latent side
-  bool near_data = false;       // it and all layers before it keep or use the low part of the rows (LowPart)
-  bool hands_on = false;        // so does the next one, to which it hands the low part of its result
+  Dims in, out;            // events on the data side and on the latent side
+  bool near_data = false;  // it and all layers before it keep or use the low part of the rows (LowPart)
+  bool hands_on = false;   // so does the next one, to which it hands the low part of its result
   int64_t columns = 0;  // it acts on this many columns, the first ones; the rest pass through (layers inside a split)
 };
 

@@ -88,7 +88,8 @@ void store_sums(const float* high, const float* low, const View& to) {
     for (int64_t i = 0; i < n; i += kAtOnce) {
       const int64_t m = std::min(kAtOnce, n - i);
       kernel::join_low(high, low, sums, m);
-      copy_run<double, double>(static_cast<const char*>(static_cast<const void*>(sums)), 1, at + i * step * size_of(DType::f64), step, m);
+      copy_run<double, double>(static_cast<const char*>(static_cast<const void*>(sums)), 1,
+                               at + i * step * size_of(DType::f64), step, m);
       high += m;
       low += m;
     }

@@ -52,9 +52,10 @@ std::string coarse_column(const Density& model, const View& rows, bool is_contex
     if (bits == 24 && narrow_model) advice += std::string(advice.empty() ? "" : ", or ") + "use \"dtype\": \"float64\"";
     if (bits > 24 || is_context) advice += std::string(advice.empty() ? "" : ", or ") + "subtract a constant first";
     char text[400];
-    std::snprintf(text, sizeof text,
-                  "column %zu of %s has values near %.6g that spread over %.3g, but numbers there are %.3g apart in %s: %s",
-                  j, name, e.mean, spread, step, bits == 24 ? "float32" : "float64", advice.c_str());
+    std::snprintf(
+        text, sizeof text,
+        "column %zu of %s has values near %.6g that spread over %.3g, but numbers there are %.3g apart in %s: %s", j,
+        name, e.mean, spread, step, bits == 24 ? "float32" : "float64", advice.c_str());
     return text;
   }
   return "";

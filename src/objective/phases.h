@@ -39,7 +39,7 @@ class Phases : public RowObjective {
     bool active = false;
     int64_t first = 0, rows = 0;
     Var y = nullptr, log_det = nullptr, context = nullptr;
-    View arrived;  // y at a coupled layer, with its low part
+    View arrived;                  // y at a coupled layer, with its low part
     std::vector<BatchPart> parts;  // one per coupled layer
   };
   void begin(Lane& lane, Work& w, const Batch& batch) const;

@@ -76,8 +76,15 @@ class Declare {
   // An added buffer of zeros, which files have only if some number is not: what rounding to float32 takes from the n
   // numbers of another buffer, so that both are stored with 48 bits.
   ParamId low_part(const std::string& name, int64_t n) const {
-    return add({name, {n}, Init::exactly(std::vector<double>(static_cast<size_t>(n))), false, Invariant::none, "", nullptr,
-                true, true});
+    return add({name,
+                {n},
+                Init::exactly(std::vector<double>(static_cast<size_t>(n))),
+                false,
+                Invariant::none,
+                "",
+                nullptr,
+                true,
+                true});
   }
   // Returns a copy that declares names under "prefix.name.".
   Declare inside(const std::string& name) const {

@@ -247,9 +247,8 @@ void start_from_data(const Allocator& allocator, Executor& executor, const FlowM
   for (const LayerInstance* instance : waiting) {
     propagated.advance(index(instance));
     const auto each_block = [&](int64_t lane, auto&& add) {
-      propagated.blocks(lane, [&](auto& reader, Var v, int64_t first) {
-        add(whole_rows(reader.tape, *v), w ? w + first : nullptr);
-      });
+      propagated.blocks(
+          lane, [&](auto& reader, Var v, int64_t first) { add(whole_rows(reader.tape, *v), w ? w + first : nullptr); });
     };
     executor.parallel_for(static_cast<uint32_t>(propagated.lanes()), [&](uint32_t i) {
       double* out = sums.clear(i);

@@ -79,8 +79,8 @@ struct Answers {
 
 Answers ask(nf_model* m, const Doubles& x) {
   const size_t n = x.size() / 2;
-  Answers a{Doubles(n), Doubles(2 * n), Doubles(2 * n), Doubles(n), Doubles(2 * n), Doubles(n),
-            Doubles(2 * n), Doubles(2 * n), Doubles(2 * n)};
+  Answers a{Doubles(n), Doubles(2 * n), Doubles(2 * n), Doubles(n),    Doubles(2 * n),
+            Doubles(n), Doubles(2 * n), Doubles(2 * n), Doubles(2 * n)};
   const Session s = session(m);
   Err e;
   const nf_view rows = rows_of(x);
@@ -97,7 +97,8 @@ Answers ask(nf_model* m, const Doubles& x) {
   EXPECT_TRUE(ok(nf_forward(s.get(), &rows, nullptr, &z, &log_det, &e), e));
   const nf_view latents = rows_of(a.z);
   EXPECT_TRUE(ok(nf_inverse(s.get(), &latents, nullptr, &back, &back_log_det, &e), e));
-  EXPECT_TRUE(ok(nf_jvp(s.get(), NF_FORWARD, &rows, nullptr, &cot, nullptr, nullptr, nullptr, &pushed, nullptr, &e), e));
+  EXPECT_TRUE(
+      ok(nf_jvp(s.get(), NF_FORWARD, &rows, nullptr, &cot, nullptr, nullptr, nullptr, &pushed, nullptr, &e), e));
   Doubles to(2 * n);
   nf_out same = out_of(to);
   EXPECT_TRUE(ok(nf_vjp(s.get(), NF_FORWARD, &rows, nullptr, &cot, nullptr, &same, nullptr, &pulled, nullptr, &e), e));
@@ -105,7 +106,8 @@ Answers ask(nf_model* m, const Doubles& x) {
   EXPECT_TRUE(
       ok(nf_vjp(s.get(), NF_INVERSE, &latents, nullptr, &cot, nullptr, &same, nullptr, &pulled_back, nullptr, &e), e));
   EXPECT_EQ(to, a.back);
-  EXPECT_TRUE(ok(nf_jvp(s.get(), NF_INVERSE, &latents, nullptr, &cot, nullptr, &same, nullptr, nullptr, nullptr, &e), e));
+  EXPECT_TRUE(
+      ok(nf_jvp(s.get(), NF_INVERSE, &latents, nullptr, &cot, nullptr, &same, nullptr, nullptr, nullptr, &e), e));
   EXPECT_EQ(to, a.back);
   return a;
 }
@@ -143,13 +145,14 @@ void agrees_with_float64(const std::string& layers, const Doubles& x, int steps)
 TEST(FarRows, LayersNextToTheDataAgreeWithFloat64) {
   const Doubles x = times(300);
   const std::string then = std::string(", ") + kCoupling;
-  for (const char* first : {R"({"type": "standardize"})", R"({"type": "batch_norm"})",
-                            R"({"type": "reverse"}, {"type": "standardize"})",
-                            R"({"type": "standardize"}, {"type": "shuffle"}, {"type": "actnorm"})"})
+  for (const char* first :
+       {R"({"type": "standardize"})", R"({"type": "batch_norm"})", R"({"type": "reverse"}, {"type": "standardize"})",
+        R"({"type": "standardize"}, {"type": "shuffle"}, {"type": "actnorm"})"})
     agrees_with_float64(first + then, x, 20);
   // A learned scale of rows as far from 0 as these cannot be trained, in any dtype.
-  for (const char* first : {R"({"type": "actnorm"})", R"({"type": "actnorm", "invert": true})",
-                            R"({"layers": [{"type": "elementwise_affine"}, {"type": "flatten"}]}, {"type": "standardize"})"})
+  for (const char* first :
+       {R"({"type": "actnorm"})", R"({"type": "actnorm", "invert": true})",
+        R"({"layers": [{"type": "elementwise_affine"}, {"type": "flatten"}]}, {"type": "standardize"})"})
     agrees_with_float64(first + then, x, 0);
 }
 
@@ -349,7 +352,8 @@ TEST(FarRows, CoarseColumnsAreNamed) {
   EXPECT_NE(warnings(spec_of(reverse, kFloat64), narrow_rows).find("pass them as float64\n"), std::string::npos);
   Doubles nanoseconds = x;  // too far for 48 bits
   for (size_t i = 0; i < x.size(); i += 2) nanoseconds[i] = (x[i] - kCenter) * 1e2 + 1.6e18;
-  EXPECT_NE(warnings(spec_of(standardize), rows_of(nanoseconds)).find("subtract a constant first\n"), std::string::npos);
+  EXPECT_NE(warnings(spec_of(standardize), rows_of(nanoseconds)).find("subtract a constant first\n"),
+            std::string::npos);
   const nf_view context = nf_rows_f64(x.data(), 50, 4);
   const Doubles plain = normals(100, 2);
   const nf_view plain_rows = rows_of(plain);

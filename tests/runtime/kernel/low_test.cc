@@ -61,12 +61,14 @@ TEST(LowKernel, AffineIsThatOfDoubles) {
       kernel::split_low(before.data(), bh.data(), bl.data(), cols);
       kernel::split_low(after.data(), ah.data(), al.data(), cols);
       const auto shared = [&](const Floats& v) { return shared_row(v.data(), rows, cols); };
-      const kernel::HighLow in{rows_of(xh, cols), rows_of(xl, cols)}, b{shared(bh), shared(bl)}, a{shared(ah), shared(al)};
+      const kernel::HighLow in{rows_of(xh, cols), rows_of(xl, cols)}, b{shared(bh), shared(bl)},
+          a{shared(ah), shared(al)};
       kernel::affine_low(in, b, factor.data(), a, {y.data(), rows, cols, cols}, y_low.data());
       for (size_t i = 0; i < n; ++i) {
         const double want = (x[i] - before[i % d]) * factor[i % d] + after[i % d];
         EXPECT_NEAR(static_cast<double>(y[i]), want, std::ldexp(std::abs(want), -23));
-        EXPECT_NEAR(static_cast<double>(y[i]) + static_cast<double>(y_low[i]), want, 1e-4 + std::ldexp(std::abs(want), -45));
+        EXPECT_NEAR(static_cast<double>(y[i]) + static_cast<double>(y_low[i]), want,
+                    1e-4 + std::ldexp(std::abs(want), -45));
       }
       // Without low parts y stays as it is, and y_low is what it lacks.
       const kernel::HighLow plain{rows_of(xh, cols), {}}, plain_b{shared(bh), {}}, none{};

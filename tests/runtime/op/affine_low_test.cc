@@ -79,7 +79,8 @@ TEST(AffineLow, ZerosChangeNoBit) {
   for (const bool inverse : {false, true}) {
     Tape t(system_allocator(), DType::f32);
     Var x = t.empty({kRows, kCols}), l = t.empty({kCols}), b = t.empty({kCols}), b_low = t.zeros({kCols});
-    for (size_t i = 0; i < static_cast<size_t>(kRows * kCols); ++i) x->y<float>()[i] = static_cast<float>(x_at(i) - 4e5);
+    for (size_t i = 0; i < static_cast<size_t>(kRows * kCols); ++i)
+      x->y<float>()[i] = static_cast<float>(x_at(i) - 4e5);
     for (size_t j = 0; j < static_cast<size_t>(kCols); ++j) {
       l->y<float>()[j] = log_scale_at(j);
       b->y<float>()[j] = 0.3f * static_cast<float>(j);
@@ -94,8 +95,9 @@ TEST(AffineLow, ZerosChangeNoBit) {
       const View g = t.grad(*m.y);
       for (int64_t i = 0; i < g.count(); ++i) g.as<float>()[i] = static_cast<float>(std::cos(static_cast<double>(i)));
       t.backward(stop);
-      return std::vector<Doubles>{list_of<float>(m.y->out), list_of<float>(m.log_det->out), list_of<float>(t.grad_out(*x)),
-                                  list_of<float>(t.grad_out(*l)), list_of<float>(t.grad_out(*b))};
+      return std::vector<Doubles>{list_of<float>(m.y->out), list_of<float>(m.log_det->out),
+                                  list_of<float>(t.grad_out(*x)), list_of<float>(t.grad_out(*l)),
+                                  list_of<float>(t.grad_out(*b))};
     };
     EXPECT_EQ(result(true), result(false));
   }
