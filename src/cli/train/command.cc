@@ -195,7 +195,8 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
       ->excludes("--standardize")
       ->group(group);
   cmd.add_option("--weights", a.weights,
-                 "weights of the rows in training and validation: a column of --data, by name or index from 0, or a file with one "
+                 "weights of the rows in training and validation: a column of --data, by name or index from 0, or a "
+                 "file with one "
                  "number per row")
       ->type_name("COLUMN|FILE")
       ->group(group);
