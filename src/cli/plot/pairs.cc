@@ -20,7 +20,8 @@ class Corner {
   Corner(const PlotArgs& a, const Scene& scene, const std::vector<int64_t>& columns)
       : scene_(scene),
         columns_(columns),
-        samples_(scene.sample(scene.rows_have_contexts() ? scene.data().rows : std::max(a.points, kSamples))),
+        samples_(scene.sample(scene.rows_have_contexts() ? scene.data().rows
+                                                         : std::max(a.points, samples_within(kSamples, scene.cols())))),
         points_(scene.has_data() ? scene.data() : Matrix{std::min(a.points, samples_.rows), samples_.cols, {}}),
         side_(a.size) {
     if (!scene.has_data())

@@ -80,6 +80,10 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
 // Returns the columns to show: `wanted`, or the first `most`.
 std::vector<int64_t> columns_of(const Scene& scene, const std::string& wanted, int64_t most);
 
+// Returns how many samples to draw of a model that are not shown one by one: `most`, or fewer of wide models, so that they
+// take at most 128 MB.
+int64_t samples_within(int64_t most, int64_t cols);
+
 // Returns a range with nearly all of the values and a margin.
 Range range_of(std::vector<double> values);
 Range either(const Range& a, const Range& b);

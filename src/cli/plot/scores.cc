@@ -67,7 +67,8 @@ class Scorer {
     if (!with_samples) return out;
     // One sample for each row's context, or some for the only one.
     const nf::View context = data.context.view();
-    const int64_t n = data.context && data.context.count() > 1 ? data.context.count() : kSamples;
+    const int64_t n =
+        data.context && data.context.count() > 1 ? data.context.count() : samples_within(kSamples, info.event_size);
     const std::vector<double> drawn = session_.sample<double>(n, args_.seed, context);
     out.samples = session_.log_prob<double>(nf::View(drawn.data(), n, info.event_size), context);
     return out;

@@ -60,6 +60,11 @@ std::vector<int64_t> columns_of(const Scene& scene, const std::string& wanted, i
   return all;
 }
 
+int64_t samples_within(int64_t most, int64_t cols) {
+  constexpr int64_t kNumbers = int64_t{1} << 24;
+  return std::clamp<int64_t>(kNumbers / cols, 1, most);
+}
+
 Range range_of(std::vector<double> values) {
   // Differences of larger numbers overflow.
   constexpr double kTail = 0.0025, kRoom = 0.12, kLargest = 4e307;

@@ -43,8 +43,8 @@ def csv_and_float64():
     assert len(set(drawn)) > 990 and abs(statistics.fmean(drawn) - 1.6e9) < 6, drawn[:5]
     assert abs(statistics.stdev(drawn) - 30) < 4
     with open('s.csv', encoding='utf-8') as f:
-        lines = f.read().splitlines()[1:] if not f.seek(0) else []
-    assert [float(line.split(',')[0]) for line in lines[-1000:]] == list(drawn)
+        lines = f.read().splitlines()[-1000:]
+    assert [float(line.split(',')[0]) for line in lines] == list(drawn)
     # What nf wrote, nf reads.
     got = json.loads(nf('score m.safetensors --data s.csv --json').stdout)
     assert abs(got['mean'] - ENTROPY) < 0.15, got

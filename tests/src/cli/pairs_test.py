@@ -3,7 +3,7 @@ import re
 
 import harness
 from harness import case, fails, nf, rows_of, train, write_csv, write_npy
-from picture import count, extent, ink, is_blue, is_orange, margins_are_white, panels, read_png
+from picture import all_panels, count, extent, is_blue, is_orange, margins_are_white, read_png
 
 SHIFT = '{"layers": [{"type": "elementwise_affine"}]}'
 
@@ -11,17 +11,6 @@ SHIFT = '{"layers": [{"type": "elementwise_affine"}]}'
 def five():
     write_csv('five.csv', rows_of(500, cols=5), ['a', 'b', 'c', 'd', 'e'])
     train(data='five.csv')
-
-
-def all_panels(rows, side):
-    """Left and top of each panel, row by row."""
-    found, y = [], 0
-    gray = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
-    while y < len(rows) - side:
-        starts = [x for x in range(1, len(rows[0]) - side) if all(gray[y][x:x + side]) and not gray[y][x - 1]]
-        found += [(x, y) for x in starts]
-        y += side + 2 if starts else 1  # not the line along the bottom
-    return found
 
 
 @case

@@ -60,14 +60,36 @@ def extent(rows, x0, y0, side, is_point):
     return [(max(s[i] for s in spots) - min(s[i] for s in spots)) / side for i in (0, 1)]
 
 
+def lines(rows, side):
+    """Returns for each row of pixels where lines of at least `side` pale pixels start, such as the top of a frame."""
+    kinds = {}  # pictures have few colors
+    found = []
+    for row in rows:
+        gray = bytes(kinds.setdefault(p, max(p) - min(p) < 40 and p[0] < 160) for p in row)
+        at, starts = gray.find(bytes([1]) * side), []
+        while at >= 0:
+            starts.append(at)
+            at = gray.find(bytes([1]) * side, gray.find(b'\0', at) if b'\0' in gray[at:] else len(gray))
+        found.append(starts)
+    return found
+
+
 def panels(rows, side):
-    """Returns left and top of each panel, found by the line of at least `side` pale pixels along its top."""
-    gray = [[max(p) - min(p) < 40 and p[0] < 160 for p in row] for row in rows]
-    for y, row in enumerate(gray):
-        starts = [x for x in range(len(row) - side) if all(row[x:x + side]) and not row[x - 1]]
+    """Returns the corners of the frames of the first row of panels, one pixel left and above of the panel itself."""
+    for y, starts in enumerate(lines(rows, side)):
         if starts:
             return [(x, y) for x in starts]
     raise AssertionError('no frame')
+
+
+def all_panels(rows, side):
+    """Returns the corner of the frame of each panel, row by row."""
+    found, next_y = [], 0
+    for y, starts in enumerate(lines(rows, side)):
+        if starts and y >= next_y:
+            found += [(x, y) for x in starts]
+            next_y = y + side + 2  # not the line along the bottom
+    return found
 
 
 def is_blue(p):

@@ -1,7 +1,7 @@
 """nf plot scores: bars of the rows' log-likelihoods, the model's own samples as a line, the threshold where it belongs."""
 import harness
 from harness import case, fails, nf, rows_of, train, write_csv, write_npy
-from picture import count, ink, is_blue, is_orange, margins_are_white, panels, read_png
+from picture import count, is_blue, is_orange, margins_are_white, panels, read_png
 
 IDENTITY = '{"layers": [{"type": "reverse"}]}'  # the model is the standard normal
 UNIT = '{"base": {"type": "uniform"}, "layers": [{"type": "elementwise_affine"}]}'  # the density outside of a square is 0

@@ -239,7 +239,13 @@ TEST(Start, StandardizeKeepsDigitsOfColumnsFarFromZero) {
   Var x = t.empty({500, 3});
   for (size_t k = 0; k < d.x.size(); ++k) x->out.as<float>()[k] = static_cast<float>(d.x[k]);
   const Mapped z = m.forward({t, nodes.data()}, x, t.zeros({500, 1}));
-  const double mean = *m.params().view(0).as<float>(), std = *m.params().view(1).as<float>();
+  const auto number = [&](const char* name) {
+    return static_cast<double>(*m.params().view(static_cast<size_t>(m.params().find(name))).as<float>());
+  };
+  const double mean = number("layers.0.mean") + number("layers.0.mean_low"), std = number("layers.0.std");
+  double exact = 0;
+  for (size_t k = 0; k < d.x.size(); k += 3) exact += d.x[k] / 500;
+  EXPECT_NEAR(mean, exact, 1e-9 * exact);
   for (size_t k = 0; k < d.x.size(); k += 3)
     EXPECT_NEAR(z.y->out.as<float>()[k], (d.x[k] - mean) / std, 1e-6) << "row " << k / 3;
   EXPECT_EQ(values_of<float>(m.inverse({t, nodes.data()}, z.y, t.zeros({500, 1})).y->out), values_of<float>(x->out));
