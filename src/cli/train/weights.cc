@@ -11,9 +11,9 @@
 
 namespace cli {
 namespace {
-bool is_column(const TrainArgs& args) {
+bool is_column(const TrainArgs& args, const TableFacts& file) {
   const std::string& w = args.weights;
-  const std::vector<std::string> header = header_of(args.train.data, *args.settings);
+  const std::vector<std::string>& header = file.names;
   if (std::find(header.begin(), header.end(), w) != header.end()) return true;
   std::error_code ignored;
   return w.find_first_not_of("0123456789") == std::string::npos && !std::filesystem::exists(w, ignored);
@@ -29,7 +29,7 @@ void check(const Rows& weights, const Rows& data, const std::string& of) {
   for (int64_t r = 0; r < weights.count(); ++r) {
     const double w = weights.at(r, 0);
     if (!(w >= 0) || std::isinf(w))
-      throw Failure(text("--weights: %s: the weight of row %lld is %g", of.c_str(), static_cast<long long>(r), w),
+      throw Failure(text("--weights: %s: the weight in %s is %g", of.c_str(), weights.place(r).c_str(), w),
                     "weights are finite and not negative; rows of weight 0 are left out");
     some |= w > 0;
   }
@@ -38,14 +38,16 @@ void check(const Rows& weights, const Rows& data, const std::string& of) {
 }  // namespace
 
 void set_weight_column(TrainArgs& args, const nf::Runtime& runtime) {
-  if (args.weights.empty() || !is_column(args)) return;
+  if (args.weights.empty()) return;
+  const TableFacts file = describe_file(runtime, args.train.data, *args.settings);
+  if (!is_column(args, file)) return;
   args.weight_column = args.weights;
   DataPaths& data = args.train;
   std::string taken = args.weight_column;
   if (!data.context_columns.empty() && data.context.empty()) taken += "," + data.context_columns;
   args.columns_given = !data.columns.empty();
-  if (!args.columns_given) data.columns = other_columns(runtime, data.data, *args.settings, taken);
-  check_disjoint(data.data, *args.settings, data.columns, args.weight_column);
+  if (!args.columns_given) data.columns = other_columns(data.data, file, taken, args.settings->get("table.id", ""));
+  check_disjoint(data.data, file, data.columns, args.weight_column);
 }
 
 void open_weights(const TrainArgs& args, TrainPlan& plan) {
@@ -61,7 +63,7 @@ void open_weights(const TrainArgs& args, TrainPlan& plan) {
   plan.train_weight = apart ? Rows::open(plan.runtime, args.weights, *args.settings, NF_F64) : column(args.train.data);
   check(plan.train_weight, plan.train.x, apart ? args.weights : "column " + args.weights);
   if (apart || args.valid.data.empty()) return;
-  const std::vector<std::string> header = header_of(args.valid.data, *args.settings);
+  const std::vector<std::string> header = describe_file(plan.runtime, args.valid.data, *args.settings).names;
   if (!header.empty() && std::find(header.begin(), header.end(), args.weight_column) == header.end()) return;
   plan.valid_weight = column(args.valid.data);
   check(plan.valid_weight, plan.valid.x, args.valid.data + ", column " + args.weights);

@@ -113,7 +113,7 @@ def bad_weights():
     write_npy('w.npy', [[1.0, 2.0]] * 50)
     fails(*run, 'w.npy', says=('w.npy has 2 columns', 'one weight per row'))
     write_npy('w.npy', [[1.0]] * 20 + [[-1.0]] + [[1.0]] * 29)
-    fails(*run, 'w.npy', says='the weight of row 20 is -1')
+    fails(*run, 'w.npy', says='the weight in row 20 (counted from 0) of w.npy is -1')
     write_npy('w.npy', [[0.0]] * 50)
     fails(*run, 'w.npy', says='all weights are 0')
     fails(*run, 'x', '--columns', 'x,y', says='column x')
