@@ -6,6 +6,7 @@
 // Gradient, exact: with S = gQ Q^T - Q gQ^T and P Y + Y P = S,  gA = P^(-1) gQ (I - Q^T Q) + Y Q.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "runtime/kernel/binary.h"
 #include "runtime/kernel/gemm.h"
@@ -145,16 +146,47 @@ Var set_product(Tape& t, Var b, Var a, int64_t m, bool transposed) {
   return reshape(t, product, {sets, m * product->out.shape[1]});
 }
 
-double distance_from_unit(Tape& t, Var gram, int64_t m) {
+// The distance of the gram matrix of one set from the identity.
+double distance_from_unit(Tape& t, Var gram, int64_t m, int64_t set) {
   return with_dtype(t.dtype(), [&]<class T>() {
+    const T* g = gram->y<T>() + set * m * m;
     double off = 0;
-    for (int64_t k = 0; k < gram->out.count(); ++k) {
-      const int64_t at = k % (m * m);
-      off = std::max(off, std::abs(static_cast<double>(gram->y<T>()[k]) - (at / m == at % m ? 1 : 0)));
-    }
+    for (int64_t k = 0; k < m * m; ++k)
+      off = std::max(off, std::abs(static_cast<double>(g[k]) - (k / m == k % m ? 1 : 0)));
     return off;
   });
 }
+
+// The sets that take another step of the iteration: each takes three after it came close to its limit, whatever the
+// others need, so that its bits are its own.
+class Unsettled {
+ public:
+  Unsettled(Tape& t, int64_t sets, int64_t m, double settled)
+      : tape_(t), m_(m), settled_(settled), left_(t.scratch<int32_t>(sets), static_cast<size_t>(sets)) {
+    std::fill(left_.begin(), left_.end(), kAfter);
+  }
+  // Returns 1 for sets that take this step and 0 for others [sets, 1], or nullptr if there are none.
+  Var next(Var gram) {
+    Var taken = tape_.zeros({static_cast<int64_t>(left_.size()), 1});
+    bool any = tape_.measuring;
+    with_dtype(tape_.dtype(), [&]<class T>() {
+      for (size_t k = 0; k < left_.size(); ++k) {
+        if (left_[k] == 0) continue;
+        any = true;
+        taken->y<T>()[k] = 1;
+        if (distance_from_unit(tape_, gram, m_, static_cast<int64_t>(k)) < settled_) --left_[k];
+      }
+    });
+    return any ? taken : nullptr;
+  }
+
+ private:
+  static constexpr int32_t kAfter = 3;
+  Tape& tape_;
+  int64_t m_;
+  double settled_;
+  std::span<int32_t> left_;
+};
 
 // Differentiates the iteration Q <- Q + (I - Q Q^T)/2 Q from A/|A|, recorded until it converges. A step multiplies
 // small singular values by 3/2, and near convergence it squares the error, including that of derivatives.
@@ -165,10 +197,13 @@ OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
   const double settled = t.dtype() == DType::f64 ? 1e-6 : 1e-3;
   Var a = reshape(t, n.in[0], {e.sets, e.m * e.d});
   Var q = mul(t, a, as_column(t, unary(t, Unary::rsqrt, row_dot(t, a, a))));
-  for (int step = 0, left = 3; step < kMost && left > 0; ++step) {
+  Unsettled unsettled(t, e.sets, e.m, settled);
+  for (int step = 0; step < kMost; ++step) {
     Var gram = set_product(t, q, q, e.m, true);
-    if (!t.measuring && distance_from_unit(t, gram, e.m) < settled) --left;
-    q = sub(t, scale(t, q, 1.5), scale(t, set_product(t, gram, q, e.m, false), 0.5));
+    Var taken = unsettled.next(gram);
+    if (!taken) break;
+    Var change = scale(t, sub(t, q, set_product(t, gram, q, e.m, false)), 0.5);
+    q = add(t, q, mul(t, change, taken));
   }
   return d.of(reshape(t, q, n.out.shape));
 }

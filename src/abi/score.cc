@@ -16,7 +16,10 @@ nf_status nf_score_mean(const nf_view* log_prob, const nf_view* weight, nf_score
     const View lp = view_of(log_prob, "log_prob"), w = view_of(weight, "weight", true);
     need_shape(lp, "log_prob", {-1});
     const int64_t n = lp.shape[0];
-    if (weight) need_shape(w, "weight", {n});
+    if (weight && (w.shape.rank != 1 || w.shape[0] != n))
+      fail(Code::shape, "weight has %lld number%s in %d dimension%s, but log_prob has %lld rows",
+           static_cast<long long>(w.count()), w.count() == 1 ? "" : "s", w.shape.rank, w.shape.rank == 1 ? "" : "s",
+           static_cast<long long>(n));
     struct_size(info, "info");
     if (n < 1) fail(Code::argument, "log_prob has 0 rows, expected at least 1");
     ScoreMean mean;

@@ -25,6 +25,12 @@ bool has_nan(const T* p, int64_t n) {
   return std::any_of(p, p + n, [](T v) { return std::isnan(v); });
 }
 
+// No row has such a log density: it comes from numbers that overflow on the way.
+template <class T>
+bool undefined(T log_prob) {
+  return std::isnan(log_prob) || log_prob == std::numeric_limits<T>::infinity();
+}
+
 template <class T>
 void settle(const Scope& s, const Density& model, Var rows, Var context, T* log_prob) {
   const int64_t n = rows->out.shape[0];
@@ -36,12 +42,12 @@ void settle(const Scope& s, const Density& model, Var rows, Var context, T* log_
     if (n > 0) valid(0);
     return;
   }
-  if (!has_nan(log_prob, n) || !all_parameters_finite(model.params())) return;
+  if (std::none_of(log_prob, log_prob + n, undefined<T>) || !all_parameters_finite(model.params())) return;
   const bool shared = context && context->out.shape[0] == 1;  // checked once
   if (shared && !valid(0)) return;
   const auto m = matrix_of<T>(rows->out);
   for (int64_t r = 0; r < n; ++r)
-    if (std::isnan(log_prob[r]) && !has_nan(m.row(r), m.cols) && (shared || valid(r)))
+    if (undefined(log_prob[r]) && !has_nan(m.row(r), m.cols) && (shared || valid(r)))
       log_prob[r] = -std::numeric_limits<T>::infinity();
 }
 

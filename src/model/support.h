@@ -2,8 +2,8 @@
 //
 // Outside the domain of a layer (the logarithm of a negative number), or so far out that a number on the way from data to
 // the base overflows, the density of a row is 0 and its log_prob -infinity. The arithmetic gives NaN there, for example
-// infinity - infinity where a log-determinant and a base density both diverge. This is where NaN of that cause becomes
-// -infinity, and the only place. A NaN stays when it has, or may have, another cause:
+// infinity - infinity where a log-determinant and a base density both diverge, or +infinity where only one overflows. This is
+// where both become -infinity, and the only place. They stay when they have, or may have, another cause:
 //   - the row holds NaN,
 //   - its context holds NaN or infinity, or a label that the base does not know,
 //   - a parameter or a buffer of the model is NaN or infinite.

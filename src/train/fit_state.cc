@@ -240,7 +240,8 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   for (size_t k = 0; k < params.slots().size() && i.best_step > 0 && !s.best_elsewhere; ++k) {
     const View v = params.view(k);
     const SafeTensors::Entry* e = file.find(kBest + params.slots()[k].name);
-    if (!e || e->bytes != static_cast<size_t>(v.count() * size_of(v.dtype)))
+    const bool older = !e && params.slots()[k].when_missing;
+    if (!older && (!e || e->bytes != static_cast<size_t>(v.count() * size_of(v.dtype))))
       fail(Code::format, "checkpoint: the best weights of \"%s\" are missing or have another size",
            params.slots()[k].name.c_str());
     entries.push_back(e);
@@ -248,8 +249,15 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
   read_checkpoint(bytes_.bytes(), model, notes, trainer);
   if (i.step != trainer.steps()) fail(Code::format, "checkpoint: its run and its trainer are at different steps");
   for (size_t k = 0; k < entries.size(); ++k) {
-    const auto offset = static_cast<const char*>(params.view(k).data) - static_cast<const char*>(params.data());
-    if (entries[k]->bytes) std::memcpy(best.as<char>() + offset, entries[k]->data, entries[k]->bytes);
+    const View v = params.view(k);
+    const auto offset = static_cast<const char*>(v.data) - static_cast<const char*>(params.data());
+    if (!entries[k])
+      with_dtype(v.dtype, [&]<class T>() {
+        T* to = static_cast<T*>(static_cast<void*>(best.as<char>() + offset));
+        for (const double x : *params.slots()[k].when_missing) *to++ = static_cast<T>(x);
+      });
+    else if (entries[k]->bytes)
+      std::memcpy(best.as<char>() + offset, entries[k]->data, entries[k]->bytes);
   }
   state = s;
   info = i;

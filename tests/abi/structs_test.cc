@@ -137,11 +137,12 @@ class Structs : public Counted {
                 EXPECT_EQ(nf_trainer_discard(t.get(), nullptr), NF_OK);
                 return status;
               }),
-        entry("nf_fit_info", true, nf_fit_info NF_FIT_INFO_INIT,
-              [this](nf_fit_info* p, nf_error* e) {
-                const Options o = options({{"fit.steps", "1"}});
-                return nf_fit(free_model.get(), Batch(x.view()), nullptr, o.get(), nullptr, nullptr, p, e);
-              }),
+        grown(entry("nf_fit_info", true, nf_fit_info NF_FIT_INFO_INIT,
+                    [this](nf_fit_info* p, nf_error* e) {
+                      const Options o = options({{"fit.steps", "1"}});
+                      return nf_fit(free_model.get(), Batch(x.view()), nullptr, o.get(), nullptr, nullptr, p, e);
+                    }),
+              offsetof(nf_fit_info, bad_rows)),
         entry("nf_view", true, nf_view NF_VIEW_INIT,
               [this](nf_view* p, nf_error* e) { return nf_table_view(table.get(), p, e); }),
         entry("nf_batch", true, nf_batch NF_BATCH_INIT,

@@ -103,7 +103,10 @@ void RandomFields::optional_object(const char* name, const char* doc, Config& va
 
 void RandomFields::one_of(const char*, const char*, PartConfig& value) {
   if (skips_) return;
-  const auto parts = value.family().parts;
+  std::vector<const PartKind*> parts(value.family().parts.begin(), value.family().parts.end());
+  // Convolutional nets have suites of their own (tests/src/net/conv_net_test.cc): with random parameters they amplify so
+  // much that half of the rows of a spline coupling are beyond what float32 inverts.
+  std::erase_if(parts, [](const auto* part) { return std::string_view(part->name).find("conv") != std::string::npos; });
   value.choose(*parts[static_cast<size_t>(below(static_cast<int64_t>(parts.size())))]);
   value.config().fields(*this);
 }

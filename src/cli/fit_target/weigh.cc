@@ -102,12 +102,11 @@ void report_weights(const FitArgs& a, const FitPlan& plan, const Weighed& w, con
     std::fprintf(stderr, "nf: warning: one sample has %.0f %% of the total weight: these numbers are unreliable\n",
                  100 * found.largest_share);
   if (found.pareto_k > found.pareto_k_limit)
-    std::fprintf(
-        stderr,
-        "nf: warning: Pareto k is %.2f, above %.2f: the weights have so heavy a tail that log Z, its error and "
-        "ess are unreliable\n      the model is too narrow somewhere: try more --steps or --samples, or "
-        "--objective symmetric\n",
-        found.pareto_k, found.pareto_k_limit);
+    std::fprintf(stderr,
+                 "nf: warning: Pareto k is %.2f, above %.2f: the weights have so heavy a tail that log Z and ess are "
+                 "unreliable\n      the model is too narrow somewhere: try more --steps or --samples, or "
+                 "--objective symmetric\n",
+                 found.pareto_k, found.pareto_k_limit);
   if (!missed.empty())
     std::fprintf(
         stderr,

@@ -91,6 +91,7 @@ void add_scores(CLI::App& plot, Action& action) {
       ->type_name("A,B,..");
   cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
   a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  a->settings->set("table.missing", "keep");  // unless given, as in other pictures
   cmd->footer(
       "The orange line are the log-likelihoods of the model's own samples: rows that look like them follow it. A "
       "triangle\n"

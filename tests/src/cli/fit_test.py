@@ -32,7 +32,7 @@ def rows_without_a_density_are_named_and_a_model_is_kept():
     done = train(*run, spec=logit, data='t.npy', steps=60)
     lines = [line for line in done.stderr.splitlines() if 'no density' in line]
     assert len(lines) == 1, done.stderr
-    for word in ('1 validation row of 200 has no density', 'row 123 of v.npy', 'logit takes only numbers in [0, 1]'):
+    for word in ('1 validation row of 200 has no density', 'row 123 (counted from 0) of v.npy', 'logit takes only numbers in [0, 1]'):
         assert word in lines[0], lines[0]
     assert '--lr' not in lines[0], 'the learning rate has nothing to do with it'
     assert '(1 row at -inf)' in done.stdout and 'without 1 row at -infinity' in done.stdout, done.stdout
@@ -53,7 +53,7 @@ def rows_without_a_density_are_named_and_a_model_is_kept():
         with open('p.csv') as f:
             if f.read().split()[1 + 37] == '1':
                 break
-    assert 'row 37 of t.npy' in done.stderr, done.stderr
+    assert 'row 37 (counted from 0) of t.npy' in done.stderr, done.stderr
 
 
 @case
