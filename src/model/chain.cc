@@ -223,15 +223,16 @@ Chain::Chain(const LayerSpec& spec, const std::string& path, const Dims& event, 
   expand(spec, path, false, {});
   latent_ = expand.event;
   scales_ = expand.scales();
-  mark_near_data();
+  mark_near_data(event.count());
 }
 
-// Near the data are the layers up to the last one that uses the low part before it is dropped.
-void Chain::mark_near_data() {
+// Near the data are the layers up to the last one that uses the low part before it is dropped. Layers inside a split, which
+// act on some columns of the rows, are not.
+void Chain::mark_near_data(int64_t columns) {
   size_t near = 0;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const LowPart low = layers_[i].layer->low_part();
-    if (low == LowPart::dropped || layers_[i].columns != layers_[0].columns) break;
+    if (low == LowPart::dropped || layers_[i].columns != columns) break;
     if (low == LowPart::used) near = i + 1;
   }
   for (size_t i = 0; i < near; ++i) {

@@ -78,7 +78,7 @@ class Chain {
   const LayerInstance* first_nonfinite(const Scope& s, bool inverse, Var from, Var context) const;
 
  private:
-  void mark_near_data();
+  void mark_near_data(int64_t columns);
   std::vector<LayerInstance> layers_;
   Dims latent_;
   std::vector<Scale> scales_;
