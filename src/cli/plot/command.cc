@@ -75,9 +75,10 @@ void add_scores(CLI::App& plot, Action& action) {
   cmd->add_option("--data", a->data, "rows to score, .npy or .csv")->required()->type_name("FILE");
   add_output(*cmd, *a, ".png");
   cmd->add_option("--threshold", a->threshold, "where to draw the threshold, in nats")->type_name("NATS");
-  cmd->add_option(
-         "--quantile", a->quantile,
-         "draw it at this quantile of the rows of --reference, or of those shown: 0.01 for one in a hundred below")
+  cmd->add_option("--quantile", a->quantile,
+                  "draw it at this quantile of the rows of --reference, of the training rows (models of nf train know "
+                  "their scores), "
+                  "or of those shown: 0.01 for one in a hundred below")
       ->type_name("SHARE");
   cmd->add_option("--reference", a->reference, "rows for --quantile, such as those the model was trained on")
       ->type_name("FILE");

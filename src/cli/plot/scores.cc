@@ -55,7 +55,11 @@ class Scorer {
         session_(model_, a.settings->options({"session"})) {}
 
   Scored all() { return scored(args_.data, true); }
-  std::vector<double> of(const std::string& path) { return scored(path, false).rows; }
+  // Of the rows of --reference, else of the training rows where the model knows their scores, else of those shown.
+  double quantile(const std::vector<double>& shown, double share) {
+    if (!args_.reference.empty()) return quantile_of(scored(args_.reference, false).rows, share);
+    return model_.has_note("score_quantiles") ? nf::score_quantile(model_, share) : quantile_of(shown, share);
+  }
 
  private:
   Scored scored(const std::string& path, bool with_samples) {
@@ -109,7 +113,7 @@ int plot_scores(const PlotArgs& a) {
   Scorer scorer(a);
   const Scored scores = scorer.all();
   double threshold = a.threshold.value_or(std::numeric_limits<double>::quiet_NaN());
-  if (a.quantile) threshold = quantile_of(a.reference.empty() ? scores.rows : scorer.of(a.reference), *a.quantile);
+  if (a.quantile) threshold = scorer.quantile(scores.rows, *a.quantile);
   const bool marked = a.threshold || a.quantile;
 
   Range x = window_of(scores);

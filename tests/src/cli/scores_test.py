@@ -54,7 +54,10 @@ def the_threshold_is_a_line_where_it_belongs():
     assert 'threshold  -6 nats; below it 270 of 1,000 rows (27 %)' in said, said
     further, said = line('--threshold', -3)
     assert further > at
+    # Of the training rows, whose scores the model knows: a tenth of a standard normal is below -log(2 pi) - 2.303.
     low, said = line('--quantile', 0.1)
+    assert abs(float(said.split('threshold')[1].split()[0]) + 4.14) < 0.15, said
+    low, said = line('--quantile', 0.1, '--reference', 'r.npy')
     assert '100 of 1,000 rows (10 %)' in said, said
     assert low < at
     # A threshold outside of the scores widens the window.
