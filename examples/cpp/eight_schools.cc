@@ -4,8 +4,10 @@
 // with the ten unknowns x = (mu, log tau, e_1 .. e_8). A spline flow is fitted to the posterior by reverse KL.
 // Importance weights correct its errors and give the evidence and the effective sample size; a Markov chain with
 // proposals from the flow checks the means. Needs only nf.hpp and -lnf.
-//   c++ -std=c++17 -O2 -Iinclude examples/cpp/eight_schools.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o
-//   build/eight_schools build/eight_schools build/eight_schools.safetensors
+// clang-format off
+//   c++ -std=c++17 -O2 -Iinclude examples/cpp/eight_schools.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o build/schools
+//   build/schools build/schools.safetensors
+// clang-format on
 #include <cmath>
 #include <cstdio>
 #include <exception>

@@ -5,9 +5,10 @@
 // |z + pulled-back score|^2, which needs no other evaluations of p. This is the method of nutpie
 // (https://github.com/pymc-devs/nutpie). The program compares it with NUTS that adapts one scale per column, by effective
 // samples per gradient of log p, and checks means that are known. Needs only nf.hpp and -lnf.
-//   c++ -std=c++17 -O2 -Iinclude -I. examples/cpp/flow_nuts.cc -Lbuild/src -lnf -pthread -Wl,-rpath,$PWD/build/src -o
-//   build/flow_nuts
-//   build/flow_nuts build/flow_nuts.safetensors          # schools and funnel; or name one: schools, funnel, neal, quick
+// clang-format off
+//   c++ -std=c++17 -O2 -Iinclude -I. examples/cpp/flow_nuts.cc -Lbuild/src -lnf -pthread -Wl,-rpath,$PWD/build/src -o build/nuts
+//   build/nuts build/nuts.safetensors          # schools and funnel; or name one: schools, funnel, neal, quick
+// clang-format on
 #include <algorithm>
 #include <cstdio>
 #include <exception>

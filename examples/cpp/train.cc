@@ -1,6 +1,8 @@
-// Using libnf from C++: trains a RealNVP on a banana, saves and loads it, scores and samples. Needs only nf.hpp and
-//   -lnf. c++ -std=c++17 -O2 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o
-//   build/train_cpp build/train_cpp build/banana.safetensors
+// Using libnf from C++: trains a RealNVP on a banana, saves and loads it, scores and samples. Needs only nf.hpp and -lnf.
+// clang-format off
+//   c++ -std=c++17 -O2 -Iinclude examples/cpp/train.cc -Lbuild/src -lnf -Wl,-rpath,$PWD/build/src -o build/train_cpp
+//   build/train_cpp build/banana.safetensors
+// clang-format on
 #include <cmath>
 #include <cstdio>
 #include <exception>

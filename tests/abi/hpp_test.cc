@@ -297,6 +297,12 @@ TEST_F(Hpp, Flow) {
   const std::vector<float> after = flow.log_prob(x);
   for (size_t i = 0; i < after.size(); ++i) gain += after[i] - before[i];
   EXPECT_GT(gain / 300, 0.1);
+  // The host's own parts.
+  nf::Batch parts(nf::View(x, 2));
+  std::vector<float> part(300);
+  for (size_t i = 0; i < 150; ++i) part[i] = 1;
+  parts.part = nf::View(part);
+  EXPECT_EQ(flow.fit(parts, {{"fit.steps", 2}}).valid_rows, 150);
   int calls = 0;
   EXPECT_EQ(flow.fit(x, {}, [&](const nf::FitInfo& i) { return ++calls, i.step < 3; }).stop, NF_STOP_REQUESTED);
   EXPECT_THROW(flow.fit(x, {}, [](const nf::FitInfo&) -> bool { throw std::out_of_range("mine"); }), std::out_of_range);

@@ -57,7 +57,11 @@ class Flow {
     // An error shows in the call that follows.
     return detail::invoke(nf_model_get_info, model_.get(), &i) ? rows : rows.as_rows(i.event_size);
   }
-  Batch shaped(const Batch &b) const { return {shaped(b.x), b.ctx, b.weight, shaped(b.scores)}; }
+  Batch shaped(Batch b) const {
+    b.x = shaped(b.x);
+    b.scores = shaped(b.scores);
+    return b;
+  }
   Model model_;
 };
 

@@ -303,7 +303,7 @@ struct Batch {
     if (b.scores) scores = View(*b.scores);
     if (b.part) part = View(*b.part);
   }
-  bool none() const noexcept { return x.none() && ctx.none() && weight.none() && scores.none(); }
+  bool none() const noexcept { return x.none() && ctx.none() && weight.none() && scores.none() && part.none(); }
   // For calling nf.h directly; points to the views of this object.
   nf_batch raw() const noexcept {
     nf_batch b = NF_BATCH_INIT;

@@ -61,7 +61,8 @@ std::string read_spec(const std::string& source) {
   if (source == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
   const auto refuse = [&](const char* what) {
     throw Failure(text("cannot %s spec '%s': %s", what, source.c_str(), std::strerror(errno)),
-                  "SPEC is a JSON file, '-' for standard input, or the JSON itself");
+                  "SPEC is a JSON file, '-' for standard input, or the JSON itself; `nf train` also takes a preset: "
+                  "auto, realnvp, maf or nsf");
   };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(source.c_str(), "rb"), std::fclose);
   if (!file) refuse("open");

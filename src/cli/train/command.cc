@@ -52,9 +52,12 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, co
     return;
   }
   std::printf("%s    %s", screen.bold("run").c_str(), counted(static_cast<int64_t>(sizes.steps), "step").c_str());
-  if (sizes.per_epoch)
-    std::printf(" (%.3g epochs of %s)", static_cast<double>(sizes.steps) / static_cast<double>(sizes.per_epoch),
+  if (sizes.per_epoch) {
+    const double epochs = static_cast<double>(sizes.steps) / static_cast<double>(sizes.per_epoch);
+    std::printf(" (%s epochs of %s)",
+                (epochs < 100 ? text("%.3g", epochs) : grouped(static_cast<int64_t>(epochs))).c_str(),
                 grouped(static_cast<int64_t>(sizes.per_epoch)).c_str());
+  }
   std::printf(", validation every %s", grouped(static_cast<int64_t>(sizes.valid_every)).c_str());
   if (a.resume)
     std::printf("; resumed at step %s%s", grouped(static_cast<int64_t>(plan.state.step)).c_str(),
