@@ -18,8 +18,8 @@ struct HighLow {
   Rows<const float> high, low;
 };
 
-// Computes ((x - before) factor + after), with one row of before, factor and after for all rows, and rounds it to y, except where no low part differs from zero: there y stays as
-// it is, as the loops in float32 left it. y_low (nullptr: not asked for), with the layout of y, becomes what rounding took.
+// Computes ((x - before) factor + after), with one row of before, factor and after for all rows, and rounds it to y,
+// except where no low part differs from zero: there y stays as it is, as the loops in float32 left it. y_low (nullptr: not asked for), with the layout of y, becomes what rounding took.
 void affine_low(const HighLow& x, const HighLow& before, const double* factor, const HighLow& after, Rows<float> y,
                 float* y_low);
 

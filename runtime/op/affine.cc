@@ -7,16 +7,57 @@
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/affine_grad.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/tangent.h"
 
 namespace libnf {
-namespace {
 
 using kernel::ColumnTerm;
+namespace {
 enum { kX, kLogScale, kShift };
+}  // namespace
+
+template <class T>
+void affine_vjp(Tape& t, Node& n, const InputGrads& grads, bool inverse) {
+  const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
+  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
+  const T* factor = static_cast<const T*>(n.saved);
+  const auto gx = gy.p && grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
+  T* g_scale = grads.wants(kLogScale) ? grads.add(kLogScale).as<T>() : nullptr;
+  T* g_shift = grads.wants(kShift) ? grads.add(kShift).as<T>() : nullptr;
+  if (const T* gl = gl_view.as<T>(); gl && g_scale) {
+    T sum;
+    kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
+    kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
+  }
+  if (!gy.p) return;
+  for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
+    const auto factors = shared_row(factor, rows, x.cols);
+    const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
+    if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
+    if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
+    if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
+  });
+}
+template void affine_vjp<float>(Tape&, Node&, const InputGrads&, bool);
+template void affine_vjp<double>(Tape&, Node&, const InputGrads&, bool);
+
+// dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl
+OutputTangents affine_tangent(Tape& t, Node& n, const InputTangents& d, bool inverse) {
+  const Dims& rows = n.out.shape;
+  Var dl = d[kLogScale], dx = inverse ? minus(t, rows, d[kX], d[kShift]) : d[kX];
+  Var factor = unary(t, Unary::exp, scale(t, n.in[kLogScale], inverse ? -1 : 1));
+  Var dy = dx ? mul(t, dx, factor) : nullptr;
+  if (dl) dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
+  if (!inverse) dy = plus(t, rows, dy, d[kShift]);
+  return {dy, dl ? spread(t, scale(t, sum(t, dl), inverse ? -1 : 1), n.extra->out.shape) : nullptr};
+}
+
+namespace {
+
 struct AffineAttr {
   bool inverse;
 };
@@ -56,39 +97,10 @@ void forward(Tape&, Node& n) {
 
 template <class T>
 void vjp(Tape& t, Node& n, const InputGrads& grads) {
-  const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
-  const auto x = matrix_of<T>(n.view(kX)), y = matrix_of<T>(n.out), gy = matrix_of<T>(gy_view);
-  const T* factor = static_cast<const T*>(n.saved);
-  const bool inverse = inverse_of(n);
-  const auto gx = gy.p && grads.wants(kX) ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
-  T* g_scale = grads.wants(kLogScale) ? grads.add(kLogScale).as<T>() : nullptr;
-  T* g_shift = grads.wants(kShift) ? grads.add(kShift).as<T>() : nullptr;
-  if (const T* gl = gl_view.as<T>(); gl && g_scale) {
-    T sum;
-    kernel::row_sum<T>(gl, x.rows, 1, x.rows, &sum);
-    kernel::binary_scalar<T>(kernel::Binary::add, g_scale, inverse ? -sum : sum, g_scale, x.cols);
-  }
-  if (!gy.p) return;
-  for_row_blocks(x.rows, x.cols, [&](int64_t first, int64_t rows) {
-    const auto factors = shared_row(factor, rows, x.cols);
-    const Rows<T> g = gy.rows_from(first, rows), from = (inverse ? y : x).rows_from(first, rows);
-    if (gx.p) kernel::update_rows<T>(kernel::RowUpdate::fused, g, factors, gx.rows_from(first, rows));
-    if (g_scale) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::product, g, from, factors, g_scale);
-    if (g_shift) kernel::column_terms<T>(inverse ? ColumnTerm::minus : ColumnTerm::value, g, factors, {}, g_shift);
-  });
+  affine_vjp<T>(t, n, grads, inverse_of(n));
 }
 
-// dz = dx e^l + (x e^l) dl + db;  dx = (dz - db) e^-l - x dl
-OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) {
-  const Dims& rows = n.out.shape;
-  const bool inverse = inverse_of(n);
-  Var dl = d[kLogScale], dx = inverse ? minus(t, rows, d[kX], d[kShift]) : d[kX];
-  Var factor = unary(t, Unary::exp, scale(t, n.in[kLogScale], inverse ? -1 : 1));
-  Var dy = dx ? mul(t, dx, factor) : nullptr;
-  if (dl) dy = inverse ? minus(t, rows, dy, mul(t, &n, dl)) : plus(t, rows, dy, mul(t, mul(t, n.in[kX], factor), dl));
-  if (!inverse) dy = plus(t, rows, dy, d[kShift]);
-  return {dy, dl ? spread(t, scale(t, sum(t, dl), inverse ? -1 : 1), n.extra->out.shape) : nullptr};
-}
+OutputTangents tangent(Tape& t, Node& n, const InputTangents& d) { return affine_tangent(t, n, d, inverse_of(n)); }
 
 const Op kAffine = {"affine", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
