@@ -128,6 +128,6 @@ class Split final : public Layer {
 NF_PART(Layer, split, Split,
         "factors out columns with a prior learned from the others, which continue through the layers inside",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6; Kingma & Dhariwal 2018, Glow, section 3",
-        Domain::real, Domain::real, Split::other_side, Split::layers, Split::kept, Split::rest);
+        Domain::real, Domain::real, OnImages::whole, Split::other_side, Split::layers, Split::kept, Split::rest);
 
 }  // namespace libnf
