@@ -9,17 +9,19 @@ namespace {
 
 constexpr double kTolerance = 1e-2;  // fraction of a step; larger than the float32 rounding of a level such as 7/255
 
-double clamped(const Grid& grid, double level) {
-  if (grid.levels == 0) return level;
-  return level < 0 ? 0 : std::min(level, static_cast<double>(grid.levels - 1));  // std::min keeps a NaN level
+double clamped(int64_t levels, double level) {
+  if (levels == 0) return level;
+  return level < 0 ? 0 : std::min(level, static_cast<double>(levels - 1));  // std::min keeps a NaN level
 }
 
+int64_t cells_of(const Grid& grid) { return grid.levels / grid.merge; }
+
 double cell_of(const Grid& grid, double y) {
-  return std::floor(grid.levels > 0 ? y * static_cast<double>(grid.levels) : y / grid.step);
+  return std::floor(grid.levels > 0 ? y * static_cast<double>(cells_of(grid)) : y / grid.step);
 }
 
 double point(const Grid& grid, double at) {
-  return grid.levels > 0 ? at / static_cast<double>(grid.levels) : at * grid.step;
+  return grid.levels > 0 ? at / static_cast<double>(cells_of(grid)) : at * grid.step;
 }
 
 }  // namespace
@@ -30,12 +32,13 @@ double dequantize(const Grid& grid, const From* x, const T* u, T* y, int64_t n) 
   double log_density = 0;
   for (int64_t j = 0; j < n; ++j) {
     const double at = static_cast<double>(x[j]) / grid.step;
-    double level = clamped(grid, std::round(at));
+    double level = clamped(grid.levels, std::round(at));
     if (at != at)
       log_density = at;
     else if (!(std::abs(at - level) <= kTolerance))
       log_density -= kInfinity;  // a NaN stays NaN
     if (std::isinf(level)) level = 0;
+    if (grid.merge > 1) level = std::floor(level / static_cast<double>(grid.merge));
     // If rounding leaves the cell, takes its middle, or the level itself where float32 has no fractions.
     y[j] = static_cast<T>(point(grid, level + static_cast<double>(u[j])));
     if (cell_of(grid, static_cast<double>(y[j])) == level) continue;
@@ -47,8 +50,9 @@ double dequantize(const Grid& grid, const From* x, const T* u, T* y, int64_t n) 
 
 template <class From, class T>
 void quantize(const Grid& grid, const From* y, T* x, int64_t n) {
+  const double step = static_cast<double>(grid.merge) * grid.step;
   for (int64_t j = 0; j < n; ++j)
-    x[j] = static_cast<T>(clamped(grid, cell_of(grid, static_cast<double>(y[j]))) * grid.step);
+    x[j] = static_cast<T>(clamped(cells_of(grid), cell_of(grid, static_cast<double>(y[j]))) * step);
 }
 
 template double dequantize(const Grid&, const float*, const float*, float*, int64_t);

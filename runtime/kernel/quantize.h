@@ -5,11 +5,13 @@
 namespace libnf::kernel {
 
 // levels = 0: level i is any integer, with the cell [i step, (i + 1) step). levels = k > 0: i in [0, k), with the cell
-// [i / k, (i + 1) / k).
+// [i / k, (i + 1) / k). merge = m > 1, for k a multiple of m: levels i, ..., i + m - 1, i a multiple of m, are one with
+// the cell [i / k, (i + m) / k), and its level is i.
 struct Grid {
   double step = 1;
   int64_t levels = 0;
-  double cell() const { return levels > 0 ? 1 / static_cast<double>(levels) : step; }
+  int64_t merge = 1;
+  double cell() const { return levels > 0 ? static_cast<double>(merge) / static_cast<double>(levels) : step; }
 };
 
 // Sets y[j] to the point of the cell of x[j] at the fraction u[j] in (0, 1) from its lower end; quantize() maps it back

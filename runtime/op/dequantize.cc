@@ -2,7 +2,7 @@
 // columns of an index; log_det = their number times log |cell|, or -infinity if some x_j is not a level.
 // quantize: x_j = the level whose cell contains y_j. Both are constant in those columns, so gradients flow only through
 // the other columns, which pass unchanged. With Tape::through_rounding, dequantize is differentiated as if x_j moved
-// together with its cell: dy_j/dx_j = |cell| / step. runtime/kernel/quantize.h defines cells.
+// together with its cell: dy_j/dx_j = |cell| / (merge step). runtime/kernel/quantize.h defines cells.
 #include "runtime/op/dequantize.h"
 
 #include <cmath>
@@ -91,7 +91,8 @@ void forward(Tape& t, Node& n) {
   const auto x = matrix_of<T>(n.view(0)), y = matrix_of<T>(n.out);
   T* slope = static_cast<T*>(n.saved);
   kernel::fill<T>(1, slope, x.cols);
-  const double moved = t.through_rounding && !a.inverse ? a.grid.cell() / a.grid.step : 0;
+  const double moved =
+      t.through_rounding && !a.inverse ? a.grid.cell() / (static_cast<double>(a.grid.merge) * a.grid.step) : 0;
   for (const int32_t j : a.index) slope[j] = static_cast<T>(moved);
   for (int64_t r = 0; r < x.rows; ++r) kernel::copy<T>(x.row(r), y.row(r), x.cols);
   if (std::is_same_v<T, float> && (n.in[0]->low || t.keeps_low)) return forward_low(t, n);
@@ -132,6 +133,11 @@ const OpCase kCases[] = {
      {{"n3", Domain::integer}},
      [](Tape& t, const Var* in) {
        return draw(t, in[0], kTwo, {1, 8});
+     }},
+    {"dequantize_merged",
+     {{"n3", Domain::integer}},
+     [](Tape& t, const Var* in) {
+       return draw(t, in[0], kTwo, {1, 8, 4});
      }},
     // All values are in one cell, because x jumps between cells.
     {"quantize",

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string_view>
 
 #include "src/model/model_file.h"
 #include "tests/support/layer_suite.h"
@@ -41,6 +42,10 @@ void pull_back(FlowCase<T>& f, Domain from, Domain to, Rows2& in, int64_t share,
   for (int64_t r = 0; r < in.rows; ++r)
     if (r % 5 < share) std::copy_n(&x[static_cast<size_t>(r * d)], d, &in.x[static_cast<size_t>(r * d)]);
 }
+
+// Whether forward's log_det depends on the noise it drew, which a level that comes back does not have; the inverse returns
+// the log volume of its cell. tests/src/model/noise_test.cc has the probabilities of levels.
+bool draws_unevenly(const LayerKind& kind) { return std::string_view(kind.name) == "variational_dequantize"; }
 
 // Checks x -> y -> x. An error of y relative to the largest column of its row is inevitable, and the inverse amplifies
 // it. The amplification is measured with six perturbations of y: of size `delta` relative to that column, for all
@@ -103,6 +108,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     ++checked;
     const double error = distance(&back.y[at], &in.x[at], d);
     ASSERT_TRUE(error <= tolerance * scale) << "row " << r << " comes back " << error << " off, scale " << scale;
+    if (draws_unevenly(kind)) continue;
     ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <= tolerance * scale_det)
         << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
   }

@@ -274,5 +274,94 @@ TEST(NoiseSpec, RefusesWhatHasNoMeaning) {
   refused(R"({"event": [2], "layers": [{"type": "dequantize", "step": 0}]})", "spec.layers[0].step");
 }
 
+TEST(NoiseBound, LevelsCanBeMerged) {
+  const char* spec = R"({"event": [2], "dtype": "float64", "base": "uniform", "layers": [
+      {"type": "dequantize", "levels": 12, "merge": 4, "step": 0.5}]})";
+  FlowModel m(system_allocator(), parse_spec(spec), 0);
+  Executor one(1);
+  Session s(system_allocator(), one, m, NonFinite::propagate);
+  Values x, want;
+  for (int i = 0; i < 12; ++i) {
+    x.insert(x.end(), {0.5 * i, 0.5 * (11 - i)});
+    want.insert(want.end(), {0.5 * (i / 4 * 4), 0.5 * ((11 - i) / 4 * 4)});
+  }
+  Values z(x.size()), back(x.size()), there(12), here(12);
+  s.map(false, rows(x, 2), View{}, rows(z, 2), column(there));
+  s.map(true, rows(z, 2), View{}, rows(back, 2), column(here));
+  for (size_t k = 0; k < x.size(); ++k) EXPECT_EQ(std::floor(3 * z[k]), want[k] / 2) << k;
+  EXPECT_EQ(back, want);
+  for (size_t r = 0; r < 12; ++r) {
+    EXPECT_NEAR(there[r], -2 * std::log(3), 1e-12);
+    EXPECT_NEAR(here[r], 2 * std::log(3), 1e-12);
+  }
+  EXPECT_EQ(score(s, {6, 0}, 2)[0], -kInfinity) << "the levels end at 5.5";
+  EXPECT_EQ(score(s, {0.25, 0}, 2)[0], -kInfinity);
+  const auto refused = [](const char* layer, const char* says) {
+    EXPECT_ERROR(
+        FlowModel(system_allocator(),
+                  parse_spec(R"({"event": [2], "layers": [{"type": "dequantize", )" + std::string(layer) + "}]}"), 0),
+        Code::spec, says);
+  };
+  refused(R"("levels": 8, "merge": 3)", "spec.layers[0].merge: 3 does not divide 8 levels");
+  refused(R"("merge": 2)", "spec.layers[0].merge: 2 does not divide an unlimited number of levels");
+}
+
+// With nets that are constants the noise's flow is known: y = (logit(u) + t) s and v = a + (1 - 2 a) sigmoid(y), column by
+// column. So u, and with it log |dv/du|, follows from z.
+TEST(VariationalNoise, LogDetIsThatOfItsFlow) {
+  FlowCase<double> f(parse_spec(R"({"event": [1, 2, 1], "dtype": "float64", "layers": [{"type":
+      "variational_dequantize", "levels": 3, "step": 2, "couplings": 2, "scale": "exp",
+      "net": {"type": "mlp", "hidden": []}}]})"));
+  f.fill_params(0);
+  const double shift[] = {0.4, -0.7}, raw[] = {-0.5, 0.3};
+  for (size_t k = 0; k < 2; ++k) {
+    const std::string name = "layers.0.couplings." + std::to_string(k) + ".net.output.bias";
+    double* bias = f.param(static_cast<size_t>(f.model().params().find(name)));
+    bias[0] = shift[k];
+    bias[1] = raw[k];
+  }
+  const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
+  const double a = std::ldexp(3.0, -51), w = 1 - 2 * a;
+  Values x;
+  for (int i = 0; i < 90; ++i) x.insert(x.end(), {2.0 * (i / 3 % 3), 2.0 * (i % 3)});
+  const MappedValues z = f.map(false, {90, x, {}});
+  for (size_t r = 0; r < 90; ++r) {
+    double want = -2 * std::log(3);
+    for (size_t j = 0; j < 2; ++j) {
+      const double p = (3 * z.y[2 * r + j] - x[2 * r + j] / 2 - a) / w, y = std::log(p / (1 - p)), s = std::exp(raw[j]);
+      const double u = sigmoid(y / s - shift[j]);
+      want += std::log(w * p * (1 - p) * s / (u * (1 - u)));
+    }
+    EXPECT_NEAR(z.log_det[r], want, 1e-6) << r;
+  }
+  EXPECT_EQ(f.map(true, {90, z.y, {}}).y, x);
+  const Values bad = f.log_prob({5, {1, 0, 6, 0, -2, 0, kInfinity, 0, NAN, 0}, {}});
+  for (size_t r = 0; r < 4; ++r) EXPECT_EQ(bad[r], -kInfinity) << r;
+  EXPECT_TRUE(std::isnan(bad[4]));
+}
+
+// The noise of a new layer is uniform; levels of 8 bits come back exactly in float32, whatever the noise.
+TEST(VariationalNoise, StaysInItsCells) {
+  for (const double spread : {0.0, 0.5, 3.0}) {
+    FlowCase<float> f(parse_spec(R"({"event": [4, 4, 2], "layers": [{"type": "variational_dequantize",
+                                     "net": {"type": "conv", "hidden": [6]}}]})"));
+    if (spread > 0) f.randomize(2, spread);
+    Values x;
+    for (int i = 0; i < 32 * 64; ++i) x.push_back(i * 37 % 256);
+    const MappedValues z = f.map(false, {64, x, {}});
+    EXPECT_EQ(f.map(true, {64, z.y, {}}).y, x) << spread;
+    if (spread > 0) continue;
+    double sum = 0, squares = 0;
+    for (size_t k = 0; k < x.size(); ++k) {
+      const double v = 256 * z.y[k] - x[k];
+      sum += v;
+      squares += v * v;
+    }
+    EXPECT_NEAR(sum / static_cast<double>(x.size()), 0.5, 0.03);
+    EXPECT_NEAR(squares / static_cast<double>(x.size()), 1.0 / 3, 0.03);
+    for (const double v : z.log_det) EXPECT_NEAR(v, -32 * std::log(256), 0.05);
+  }
+}
+
 }  // namespace
 }  // namespace libnf::test
