@@ -115,6 +115,7 @@ TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
     std::ifstream in(file.path());
     std::stringstream text;
     text << in.rdbuf();
+    if (parse_spec(text.str()).event.rank == 3) continue;  // images: tests/src/model/image_specs_test.cc
     FlowCase<double> f(variant(text.str(), DType::f64, false));
     f.randomize(1, 0.05);
     std::mt19937_64 random(2);

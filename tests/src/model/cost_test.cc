@@ -73,6 +73,7 @@ TEST(BlockRows, OfShippedSpecsFollowWidthAlone) {
     std::stringstream text;
     text << std::ifstream(file.path()).rdbuf();
     const FlowModel m = model(text.str());
+    if (m.event().rank == 3) continue;  // convolutions: blocks of a few images
     EXPECT_EQ(m.block_rows(), block_rows(m.params(), m.columns(), {})) << file.path();
     ++count;
   }

@@ -199,6 +199,7 @@ void shipped_specs() {
     text << in.rdbuf();
     Json json = parse_json(text.str(), "spec", Code::spec, 1 << 20, 64);
     if (!json.find("event")) json["event"] = Json(6);
+    if (parse_spec(json.dump()).event.rank == 3) continue;  // images: image_specs_test.cc
     SCOPED_TRACE(std::string(name_of(dtype_of<T>)) + " " + file.path().filename().string());
     FlowCase<T> f(variant(json.dump(), dtype_of<T>, false), 1);
     f.randomize(2, 0.1);
