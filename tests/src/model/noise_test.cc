@@ -306,8 +306,8 @@ TEST(NoiseBound, LevelsCanBeMerged) {
   refused(R"("merge": 2)", "spec.layers[0].merge: 2 does not divide an unlimited number of levels");
 }
 
-// With nets that are constants the noise's flow is known: y = (logit(u) + t) s and v = a + (1 - 2 a) sigmoid(y), column by
-// column. So u, and with it log |dv/du|, follows from z.
+// With nets that are linear in the levels the noise's flow is known: y = (logit(u) + t) s and v = a + (1 - 2 a) sigmoid(y),
+// column by column. So u, and with it log |dv/du|, follows from z.
 TEST(VariationalNoise, LogDetIsThatOfItsFlow) {
   FlowCase<double> f(parse_spec(R"({"event": [1, 2, 1], "dtype": "float64", "layers": [{"type":
       "variational_dequantize", "levels": 3, "step": 2, "couplings": 2, "scale": "exp",
@@ -315,10 +315,17 @@ TEST(VariationalNoise, LogDetIsThatOfItsFlow) {
   f.fill_params(0);
   const double shift[] = {0.4, -0.7}, raw[] = {-0.5, 0.3};
   for (size_t k = 0; k < 2; ++k) {
-    const std::string name = "layers.0.couplings." + std::to_string(k) + ".net.output.bias";
-    double* bias = f.param(static_cast<size_t>(f.model().params().find(name)));
+    const auto tensor = [&](const std::string& name) {
+      return f.param(static_cast<size_t>(
+          f.model().params().find("layers.0.couplings." + std::to_string(k) + ".net.output." + name)));
+    };
+    double* bias = tensor("bias");
     bias[0] = shift[k];
     bias[1] = raw[k];
+    // [inputs, outputs]: the noise that passes, then the levels, from -1 to 1.
+    double* weight = tensor("weight");
+    weight[1 * 2] = 0.5;
+    weight[2 * 2] = -0.25;
   }
   const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
   const double a = std::ldexp(3.0, -51), w = 1 - 2 * a;
@@ -329,7 +336,7 @@ TEST(VariationalNoise, LogDetIsThatOfItsFlow) {
     double want = -2 * std::log(3);
     for (size_t j = 0; j < 2; ++j) {
       const double p = (3 * z.y[2 * r + j] - x[2 * r + j] / 2 - a) / w, y = std::log(p / (1 - p)), s = std::exp(raw[j]);
-      const double u = sigmoid(y / s - shift[j]);
+      const double t = shift[j] + 0.5 * (x[2 * r] / 2 - 1) - 0.25 * (x[2 * r + 1] / 2 - 1), u = sigmoid(y / s - t);
       want += std::log(w * p * (1 - p) * s / (u * (1 - u)));
     }
     EXPECT_NEAR(z.log_det[r], want, 1e-6) << r;
