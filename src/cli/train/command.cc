@@ -102,6 +102,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
   const bool contextual = plan.model.info().context_size > 0;
   std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
+  rows += a.settings->as_flags("table");
   if (!a.train.columns.empty()) rows += " --columns " + shell_word(a.train.columns);
   if (!a.train.context_columns.empty())
     rows += " --context-columns " + shell_word(a.train.context_columns);
