@@ -1,5 +1,6 @@
 #include "src/model/flow_model.h"
 
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/repeat_rows.h"
 #include "src/model/rows.h"
@@ -21,7 +22,7 @@ FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::m
     const Declare d(infos, "prepare_context.", Dims{context()}, 0, count + 2, "spec.prepare_context");
     context_params_ = {d.buffer("mean", {context()}, Init::zeros()),
                        d.buffer("std", {context()}, Init::fill(1), Invariant::positive),
-                       d.buffer("initialized", {1}, Init::zeros(), Invariant::flag)};
+                       d.buffer("initialized", {1}, Init::zeros(), Invariant::flag), d.low_part("mean_low", context())};
   }
   create_params(b.allocator, infos, b.seed, b.max_params);
   measure_cost(b.allocator);
@@ -31,7 +32,7 @@ Var FlowModel::layer_context(const Scope& s, Var context, int64_t n) const {
   if (!context) return nullptr;
   Var c = context;
   if (const ContextParams& p = context_params_; p.mean >= 0)  // the op's inverse is (c - shift) exp(-log_scale)
-    c = affine(s.tape, c, unary(s.tape, Unary::log, s.param(p.std)), s.param(p.mean), true).y;
+    c = affine_low(s.tape, c, unary(s.tape, Unary::log, s.param(p.std)), s.param(p.mean), s.param(p.mean_low), true).y;
   if (embedding_) c = (*embedding_)(s, nullptr, c);
   return c->out.shape[0] == n ? c : repeat_rows(s.tape, c, n);
 }
