@@ -1,6 +1,7 @@
 #include "src/model/chain.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
@@ -130,6 +131,10 @@ View columns_of(View v, int64_t first, int64_t count) {
 }
 
 void copy(const View& from, const View& to) {
+  if (from.contiguous() && to.contiguous()) {
+    std::memcpy(to.data, from.data, static_cast<size_t>(from.count() * size_of(from.dtype)));
+    return;
+  }
   with_dtype(from.dtype, [&]<class T>() {
     for_runs<const T, T>(from, to, [](const T* a, T* b, int64_t n) { kernel::copy(a, b, n); });
   });
