@@ -365,8 +365,8 @@ NF_API const char *nf_parts_describe(void) NF_NOEXCEPT;
  *   "layers"     the chain from x to z: a layer {"type": NAME, fields...} or a chain {"layers": [...]} each. Required.
  *   "repeat"     in a layer or chain: number of copies in a row, each with its own parameters; default 1.
  *   "invert"     in a layer, in a chain or at the top level: true swaps forward and inverse; default false.
- * nf_parts_describe lists names and fields; every field has a default. Unknown keys are errors.
- * Errors: SPEC (the message starts with the JSON path), NOMEM. */
+ *   "per_pixel"  in a layer of an image: act on the channels of each pixel alike; nf_parts_describe has its default.
+ * nf_parts_describe lists names and fields. Unknown keys are errors. Errors: SPEC (begins with the JSON path), NOMEM. */
 NF_API NF_MUST_CHECK nf_status nf_model_create(nf_runtime *rt, const char *spec_json, size_t spec_len, uint64_t seed,
                                                nf_model **out, nf_error *err) NF_NOEXCEPT;
 /* [any; stable 0.1] Read a model or a checkpoint from a file or from memory; options of scope "load". A file larger

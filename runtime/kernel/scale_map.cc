@@ -40,6 +40,14 @@ struct SigmoidMap {
     l = Log(d, s);
   }
 };
+struct PlainSigmoidMap {
+  NF_SCALE {
+    const V v = hn::Add(raw, Const(d, 2)), minus = hn::Neg(v);
+    s = Sigmoid(d, v);
+    raw = Sigmoid(d, minus);
+    l = hn::Neg(Softplus::F(d, minus, Const(d, 1)));
+  }
+};
 struct SoftplusOpenMap {
   NF_SCALE {
     const V p = Sigmoid(d, raw);
@@ -106,6 +114,8 @@ void ScaleMapOf(ScaleMap map, T cap, const T* raw, T* s, T* log_s, T* slope, siz
       return Loop<SoftExpMap>(cap, raw, s, log_s, slope, n);
     case ScaleMap::softplus_open:
       return Loop<SoftplusOpenMap>(cap, raw, s, log_s, slope, n);
+    case ScaleMap::plain_sigmoid:
+      return Loop<PlainSigmoidMap>(cap, raw, s, log_s, slope, n);
   }
 }
 void ScaleMapF32(ScaleMap map, float cap, const float* raw, float* s, float* log_s, float* slope, size_t n) {

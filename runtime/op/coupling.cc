@@ -1,5 +1,6 @@
 // Coupling maps, given the output h of a conditioner.
 //   affine (Dinh et al. 2017, eq. 7-8):   z_j = x_j s_j + t_j,  log_det = sum_j log s_j,  s = ScaleMap(raw)
+//     shift first (Kingma & Dhariwal 2018, table 1):  z_j = (x_j + t_j) s_j
 //   additive (Dinh et al. 2015, eq. 9):   z_j = x_j + h_j
 // Scale maps and their accuracy are in kernel/scale_map.h; the log-det row sum runs over m in a fixed order. Raw values
 // of any size give a finite scale, except for `exp`.
@@ -25,7 +26,7 @@ struct AffineAttr {
   int64_t m;
   double cap;
   ScaleMap map;
-  bool inverse;
+  bool inverse, shift_first;
 };
 struct AdditiveAttr {
   const int32_t* index;  // borrowed, m columns
@@ -73,8 +74,17 @@ void affine_forward(Tape& t, Node& n) {
     kernel::scale_map<T>(a.map, static_cast<T>(a.cap), slope.p, s.p, log_s, slope.p, rows * m);
     kernel::row_sum<T>(log_s, m, rows, m, log_det + first);
     kernel::copy_rows<T>(xb, yb);
-    kernel::affine_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, picked.read(xb, copy), s,
-                           hb.columns_from(0, m), picked.write(yb, copy));
+    const auto from = picked.read(xb, copy), shift = hb.columns_from(0, m);
+    const auto to = picked.write(yb, copy);
+    if (!a.shift_first) {
+      kernel::affine_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, from, s, shift, to);
+    } else if (a.inverse) {
+      kernel::binary_rows<T>(Binary::div, from, s, to);
+      kernel::binary_rows<T>(Binary::sub, to, shift, to);
+    } else {
+      kernel::binary_rows<T>(Binary::add, from, shift, to);
+      kernel::binary_rows<T>(Binary::mul, to, s, to);
+    }
     picked.written(yb, copy);
   });
   if (a.inverse) kernel::scale<T>(-1, log_det, log_det, x.rows);
@@ -82,6 +92,9 @@ void affine_forward(Tape& t, Node& n) {
 
 // z = x s + t:     gx = gz s,  gt = gz,     graw = (gz x s + gl) slope
 // x = (z - t)/s:   gz = gx/s,  gt = -gx/s,  graw = -(gx x + gl) slope
+// shift first, with u = x + t:
+// z = u s:         gx = gz s,  gt = gz s,   graw = (gz u s + gl) slope
+// x = z/s - t:     gz = gx/s,  gt = -gx,    graw = -(gx u + gl) slope
 template <class T>
 void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const View gy_view = t.grad_out(n), gl_view = t.grad_out(*n.extra);
@@ -95,6 +108,8 @@ void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
   const auto gx = grads.wants(kX) && gy.p ? matrix_of<T>(grads.add(kX)) : Rows<T>{};
   const ScratchScope scope(t);
   T *g_copy = t.scratch<T>(picked.scratch()), *copy = t.scratch<T>(picked.scratch());
+  const auto h = a.shift_first ? matrix_of<T>(n.view(kH)) : Rows<T>{};
+  T* sum = a.shift_first ? t.scratch<T>(picked.scratch()) : nullptr;
   if (!gy.p) kernel::fill<T>(0, g_copy, m);
   picked.blocks(x.rows, [&](int64_t first, int64_t rows) {
     const Rows<T> s = {all_s + first * m, rows, m, m}, slope = {all_slopes + first * m, rows, m, m};
@@ -102,12 +117,18 @@ void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
     const auto g = gy.p ? picked.read(gyb, g_copy) : shared_row(g_copy, rows, m);
     if (gh.p) {
       const auto gt = gh.rows_from(first, rows).columns_from(0, m), graw = gh.rows_from(first, rows).columns_from(m, m);
-      if (a.inverse)
-        kernel::update_rows<T>(RowUpdate::minus, g, s, gt);
+      Rows<const T> u = picked.read(x.rows_from(first, rows), copy);
+      if (a.shift_first) {
+        const Rows<T> moved = {sum, rows, m, m};
+        kernel::binary_rows<T>(Binary::add, u, h.rows_from(first, rows).columns_from(0, m), moved);
+        u = moved;
+      }
+      if (a.inverse == a.shift_first)
+        a.inverse ? kernel::binary_rows<T>(Binary::sub, gt, g, gt) : kernel::binary_rows<T>(Binary::add, gt, g, gt);
       else
-        kernel::binary_rows<T>(Binary::add, gt, g, gt);
-      kernel::log_scale_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, g,
-                                picked.read(x.rows_from(first, rows), copy), s, gl ? gl + first : nullptr, slope, graw);
+        kernel::update_rows<T>(a.inverse ? RowUpdate::minus : RowUpdate::fused, g, s, gt);
+      kernel::log_scale_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, g, u, s, gl ? gl + first : nullptr, slope,
+                                graw);
     }
     if (!gx.p) return;
     kernel::binary_rows<T>(a.inverse ? Binary::div : Binary::mul, g, s, Rows<T>{copy, rows, m, m});
@@ -116,20 +137,27 @@ void affine_vjp(Tape& t, Node& n, const InputGrads& grads) {
 }
 
 // On columns `index`: dz = (dx + x dl) s + dt;  dx = (dz - dt) / s - x dl,  with dl the tangent of log s.
+// Shift first:        dz = (dx + dt + (x + t) dl) s;  dx = dz / s - (x + t) dl - dt.
 OutputTangents affine_tangent(Tape& t, Node& n, const InputTangents& d) {
   const auto& a = n.attr<AffineAttr>();
   const Dims rows = {n.out.shape[0], a.m};
   const auto pick = [&](Var v) { return v ? gather_columns(t, v, a.index, a.m) : nullptr; };
   const ScaleVars scale = scale_map(t, a.map, a.cap, slice_columns(t, n.in[kH], a.m, a.m));
   Var dl = d.of(scale.log_s), dt = d[kH] ? slice_columns(t, d[kH], 0, a.m) : nullptr, du = pick(d[kX]);
+  const auto data_side = [&] {
+    Var u = pick(a.inverse ? &n : n.in[kX]);
+    return a.shift_first ? add(t, u, slice_columns(t, n.in[kH], 0, a.m)) : u;
+  };
   if (a.inverse) {
-    du = minus(t, rows, du, dt);
+    if (!a.shift_first) du = minus(t, rows, du, dt);
     if (du) du = div(t, du, scale.s);
-    if (dl) du = minus(t, rows, du, mul(t, pick(&n), dl));
+    if (dl) du = minus(t, rows, du, mul(t, data_side(), dl));
+    if (a.shift_first) du = minus(t, rows, du, dt);
   } else {
-    if (dl) du = plus(t, rows, du, mul(t, pick(n.in[kX]), dl));
+    if (a.shift_first) du = plus(t, rows, du, dt);
+    if (dl) du = plus(t, rows, du, mul(t, data_side(), dl));
     if (du) du = mul(t, du, scale.s);
-    du = plus(t, rows, du, dt);
+    if (!a.shift_first) du = plus(t, rows, du, dt);
   }
   if (!du) return nullptr;
   return {replace_columns(t, or_zeros(t, d[kX], n.out.shape), a.index, a.m, du),
@@ -195,9 +223,9 @@ const Op kAdditive = {"additive_coupling",       Layout::rows,          additive
 
 constexpr int32_t kOdd[] = {1, 3};
 
-template <ScaleMap kMap, bool kInverse>
+template <ScaleMap kMap, bool kInverse, bool kShiftFirst = false>
 Var affine_case(Tape& t, const Var* in) {
-  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse).y;
+  return affine_coupling(t, in[0], in[1], kOdd, 2, kMap, 2.0, kInverse, kShiftFirst).y;
 }
 
 const OpCase kCases[] = {
@@ -212,6 +240,11 @@ const OpCase kCases[] = {
     {"affine_coupling_soft_exp", {{"n5"}, {"n4", Domain::nonzero}}, affine_case<ScaleMap::soft_exp, false>},
     {"affine_coupling_soft_exp_inverse", {{"n5"}, {"n4", Domain::nonzero}}, affine_case<ScaleMap::soft_exp, true>},
     {"affine_coupling_softplus_open", {{"n5"}, {"n4"}}, affine_case<ScaleMap::softplus_open, false>},
+    {"affine_coupling_plain_sigmoid", {{"n5"}, {"n4"}}, affine_case<ScaleMap::plain_sigmoid, false>},
+    {"affine_coupling_shift_first", {{"n5"}, {"n4"}}, affine_case<ScaleMap::bounded_exp, false, true>},
+    {"affine_coupling_shift_first_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::bounded_exp, true, true>},
+    {"affine_coupling_glow", {{"n5"}, {"n4"}}, affine_case<ScaleMap::plain_sigmoid, false, true>},
+    {"affine_coupling_glow_inverse", {{"n5"}, {"n4"}}, affine_case<ScaleMap::plain_sigmoid, true, true>},
     {"additive_coupling",
      {{"n5"}, {"n2"}},
      [](Tape& t, const Var* in) { return additive_coupling(t, in[0], in[1], kOdd, 2, false); }},
@@ -225,8 +258,9 @@ const OpCase kCases[] = {
 extern const OpFamily family_coupling;
 const OpFamily family_coupling = {"coupling", kCases, std::size(kCases)};
 
-Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse) {
-  return mapped(t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse}));
+Mapped affine_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, ScaleMap map, double cap, bool inverse,
+                       bool shift_first) {
+  return mapped(t.record(kAffine, {x, h}, AffineAttr{index, m, cap, map, inverse, shift_first}));
 }
 
 Var additive_coupling(Tape& t, Var x, Var h, const int32_t* index, int64_t m, bool inverse) {

@@ -23,6 +23,9 @@ ScaleVars scale_map(Tape& t, ScaleMap map, double cap, Var raw) {
     case ScaleMap::soft_exp:
       log_s = scale(t, unary(t, Unary::softsign, scale(t, raw, 1 / kLog1000)), kLog1000);
       break;
+    case ScaleMap::plain_sigmoid:
+      log_s = scale(t, unary(t, Unary::softplus, scale(t, add_scalar(t, raw, 2), -1), 1), -1);
+      break;
     case ScaleMap::softplus_open:
       s = add_scalar(t, unary(t, Unary::softplus, raw, 1), kLeastScale);
       break;

@@ -74,6 +74,6 @@ class ActNorm final : public Layer {
 
 NF_PART(Layer, actnorm, ActNorm,
         "scales and shifts every column; initialized so that the first data come out standardized",
-        "Kingma & Dhariwal 2018, Glow, section 3.1");
+        "Kingma & Dhariwal 2018, Glow, section 3.1", Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -76,6 +76,7 @@ class Affine final : public Layer {
 
 NF_PART(
     Layer, affine, Affine, "full affine map: a learned triangular matrix with an optional low-rank perturbation",
-    "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle");
+    "Dillon et al. 2017, TensorFlow distributions (Affine bijector), with the perturbation relative to the triangle",
+    Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

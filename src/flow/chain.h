@@ -1,6 +1,7 @@
 // A chain of layers as written in a spec.
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "src/flow/layer.h"
@@ -16,6 +17,7 @@ struct LayerSpec {
   std::vector<LayerSpec> layers;    // of the chain
   int64_t repeat = 1;
   bool invert = false;
+  std::optional<bool> per_pixel;  // of the layer; none: as its kind says (LayerKind::on_images)
 };
 
 }  // namespace libnf

@@ -29,6 +29,7 @@ class ElementwiseAffine final : public Layer {
 }  // namespace
 
 NF_PART(Layer, elementwise_affine, ElementwiseAffine, "scales and shifts every column by learned constants",
-        "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without data-dependent initialization)");
+        "Kingma & Dhariwal 2018, Glow, table 1 (actnorm without data-dependent initialization)", Domain::real,
+        Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -43,6 +43,7 @@ class Flatten final : public Layer {
 
 }  // namespace
 
-NF_PART(Layer, flatten, Flatten, "turns the event into a vector", "", Domain::real, Domain::real, Flatten::other_side);
+NF_PART(Layer, flatten, Flatten, "turns the event into a vector", "", Domain::real, Domain::real, OnImages::whole,
+        Flatten::other_side);
 
 }  // namespace libnf

@@ -35,6 +35,7 @@ class Householder final : public Layer {
 }  // namespace
 
 NF_PART(Layer, householder, Householder, "learned rotation by a sequence of reflections",
-        "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow");
+        "Tomczak & Welling 2016, Improving variational auto-encoders using Householder flow", Domain::real,
+        Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -6,6 +6,7 @@
 
 #include "runtime/op/family.h"
 #include "runtime/tape/params.h"
+#include "src/part/fields.h"
 #include "src/part/registry.h"
 #include "src/part/scope.h"
 
@@ -17,6 +18,12 @@ enum class LowPart : uint8_t {
   dropped,  // it computes with the rounded rows
   passed,   // it moves columns, and their low parts with them
   used,     // it computes with both parts
+};
+
+// What a layer acts on where its event is [height, width, channels], unless the spec says otherwise with "per_pixel".
+enum class OnImages : uint8_t {
+  whole,      // all columns of a row, as on a vector, or the image as the layer sees it
+  per_pixel,  // the channels of each pixel, with the same parameters everywhere (src/flow/per_pixel.h)
 };
 
 class Layer {
@@ -49,6 +56,7 @@ struct LayerKind : PartKind {
   std::unique_ptr<Layer> (*build)(const Config& config, const Declare& declare);
   Domain domain = Domain::real;  // of x; tests and fuzzing draw x from it
   Domain image = Domain::real;   // of z, likewise
+  OnImages on_images = OnImages::whole;
   // Returns the event on the other side of a layer that changes it: that of z given d.event of x, or with `inverted`
   // that of x given d.event of z. The number of columns never changes. nullptr: the same event on both sides.
   Dims (*other_side)(const Config& config, const Declare& d, bool inverted) = nullptr;
@@ -57,6 +65,13 @@ struct LayerKind : PartKind {
   const std::vector<LayerSpec>& (*inner)(const Config& config) = nullptr;
   Dims (*kept)(const Config& config, const Declare& d) = nullptr;
   Dims (*rest)(const Config& config, const Declare& d) = nullptr;
+
+  void facts(Fields& f) const {  // for the description of the part
+    bool per_pixel = on_images == OnImages::per_pixel;
+    f.flag("per_pixel",
+           "of an event [height, width, channels], acts on the channels of each pixel unless \"per_pixel\" is false",
+           per_pixel);
+  }
 };
 
 }  // namespace libnf

@@ -41,6 +41,6 @@ class Linear final : public Layer {
 }  // namespace
 
 NF_PART(Layer, linear, Linear, "learned matrix without constraints; its determinant by LU",
-        "Kingma & Dhariwal 2018, Glow, eq. 9");
+        "Kingma & Dhariwal 2018, Glow, eq. 9", Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

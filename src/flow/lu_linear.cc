@@ -62,6 +62,7 @@ class LuLinear final : public Layer {
 }  // namespace
 
 NF_PART(Layer, lu_linear, LuLinear, "learned matrix L U of triangular factors",
-        "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows");
+        "Oliva et al. 2018, Transformation autoregressive networks; Durkan et al. 2019, Neural spline flows",
+        Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -14,6 +14,7 @@ struct MaskConfig {
   MaskKind kind = MaskKind::halves;
   bool swap = false;
   int64_t seed = 0;
+  int64_t count = 0;
   void fields(Fields& f);
 };
 
@@ -25,6 +26,7 @@ struct MaskConfig {
 //   channel       the second half of the channels of every pixel, the larger one when their number is odd
 //   checkerboard  all channels of pixels whose row + column is even
 // A vector counts as one pixel for channel, and as a row of one-channel pixels for checkerboard.
+// `count` changes how many columns or channels halves, random and channel transform; they are the last ones then, too.
 // `swap` exchanges the roles. If there is only one column, channel or pixel, all columns are transformed, swapped or
 // not; the net then sees only the context, if any.
 struct Mask {

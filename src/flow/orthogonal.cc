@@ -35,6 +35,7 @@ class Orthogonal final : public Layer {
 }  // namespace
 
 NF_PART(Layer, orthogonal, Orthogonal, "fixed random rotation",
-        "Mezzadri 2007, How to generate random matrices from the classical compact groups");
+        "Mezzadri 2007, How to generate random matrices from the classical compact groups", Domain::real, Domain::real,
+        OnImages::per_pixel);
 
 }  // namespace libnf

@@ -37,6 +37,7 @@ class Permutation final : public ColumnOrder {
 
 }  // namespace
 
-NF_PART(Layer, permutation, Permutation, "puts the columns into a given order", "Dinh et al. 2017, section 3.5");
+NF_PART(Layer, permutation, Permutation, "puts the columns into a given order", "Dinh et al. 2017, section 3.5",
+        Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

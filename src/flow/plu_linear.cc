@@ -112,6 +112,6 @@ class PluLinear final : public Layer {
 }  // namespace
 
 NF_PART(Layer, plu_linear, PluLinear, "learned matrix P L U with a fixed permutation P (an invertible 1x1 convolution)",
-        "Kingma & Dhariwal 2018, Glow, eq. 10-11");
+        "Kingma & Dhariwal 2018, Glow, eq. 10-11", Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -19,6 +19,7 @@ class Reverse final : public ColumnOrder {
 
 }  // namespace
 
-NF_PART(Layer, reverse, Reverse, "reverses the order of the columns", "Papamakarios et al. 2017, MAF, section 3.2");
+NF_PART(Layer, reverse, Reverse, "reverses the order of the columns", "Papamakarios et al. 2017, MAF, section 3.2",
+        Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

@@ -19,6 +19,6 @@ class Shuffle final : public ColumnOrder {
 }  // namespace
 
 NF_PART(Layer, shuffle, Shuffle, "puts the columns into a fixed random order",
-        "Durkan et al. 2019, Neural spline flows, section 3");
+        "Durkan et al. 2019, Neural spline flows, section 3", Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

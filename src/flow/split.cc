@@ -12,9 +12,11 @@
 // (src/model/chain.h), so code for plain layers handles them unchanged. This layer itself only maps r and reorders the
 // columns.
 #include <algorithm>
+#include <optional>
 
 #include "runtime/op/ops.h"
 #include "src/flow/chain.h"
+#include "src/flow/scale.h"
 #include "src/net/net.h"
 #include "src/part/order.h"
 
@@ -28,13 +30,11 @@ class Split final : public Layer {
   struct Config final : libnf::Config {
     int64_t keep = 0;
     Prior prior = Prior::learned;
-    ScaleMap scale = ScaleMap::bounded_exp;
-    double cap = 3;
+    ScaleConfig scale;
     NetChoice net;
     std::vector<LayerSpec> layers;
     void fields(Fields& f) override {
       static constexpr const char* kPriors[] = {"learned", "fixed"};
-      static constexpr const char* kMaps[] = {"bounded_exp", "exp", "sigmoid", "softplus"};
       f.integer("keep",
                 "columns, or channels of [height, width, channels], that continue through the layers inside; 0 = half, "
                 "rounded up",
@@ -42,24 +42,21 @@ class Split final : public Layer {
       f.choice("prior", "prior of the other columns: mean and scale from a net of those that continue, or none", prior,
                kPriors);
       f.relevant(prior == Prior::learned, "\"prior\": \"fixed\"");
-      f.choice("scale",
-               "map from the net's raw output a to the standard deviation: exp(cap tanh(a/cap)), exp(a), "
-               "sigmoid(a+2)+1e-3, min(softplus(a)+1e-3, 3)",
-               scale, kMaps);
-      f.real("cap", "bound on |log scale| of bounded_exp", cap, 1e-3, 20);
+      scale.fields(f, "standard deviation");
       f.one_of("net", "net of the columns that continue", net);
       f.relevant(true);
       f.chain("layers", "layers that the continuing columns pass through", layers);
     }
   };
 
-  Split(const Config& c, const Declare& d)
-      : kept_(kept(c, d).count()), order_(order(c, d)), scale_(c.scale), cap_(c.cap) {
-    for (int64_t j = kept_; j < d.columns(); ++j) rest_.push_back(static_cast<int32_t>(j));
+  Split(const Config& c, const Declare& d) : kept_(kept(c, d).count()), order_(order(c, d)) {
+    std::vector<int32_t> rest;
+    for (int64_t j = kept_; j < d.columns(); ++j) rest.push_back(static_cast<int32_t>(j));
     moves_ = !std::is_sorted(order_.begin(), order_.end());
     back_ = inverse_order(order_);
-    if (c.prior == Prior::learned && !rest_.empty())
-      net_ = c.net.build_at(d.part("net"), places(d), kept_, 2 * static_cast<int64_t>(rest_.size()));
+    if (c.prior != Prior::learned || rest.empty()) return;
+    prior_.emplace(c.scale, d, std::move(rest), places(d).out);
+    net_ = c.net.build_at(d.part("net"), places(d), kept_, 2 * prior_->count());
   }
 
   Mapped forward(const Scope& s, Var x, Var context) const override {
@@ -101,7 +98,7 @@ class Split final : public Layer {
   // The op's inverse divides by the scale, which is this layer's forward direction.
   Mapped prior(const Scope& s, Var x, Var context, bool forward) const {
     Var h = (*net_)(s, slice_columns(s.tape, x, 0, kept_), context);
-    return affine_coupling(s.tape, x, h, rest_.data(), static_cast<int64_t>(rest_.size()), scale_, cap_, forward);
+    return (*prior_)(s, x, h, forward);
   }
 
   // The net reads the kept columns and has outputs for the others, where they stand in x.
@@ -120,10 +117,9 @@ class Split final : public Layer {
   }
 
   int64_t kept_;
-  std::vector<int32_t> order_, back_, rest_;
+  std::vector<int32_t> order_, back_;
   bool moves_ = false;
-  ScaleMap scale_;
-  double cap_;
+  std::optional<AffineColumns> prior_;
   std::unique_ptr<Net> net_;
 };
 
@@ -132,6 +128,6 @@ class Split final : public Layer {
 NF_PART(Layer, split, Split,
         "factors out columns with a prior learned from the others, which continue through the layers inside",
         "Dinh et al. 2017, Density estimation using Real NVP, section 3.6; Kingma & Dhariwal 2018, Glow, section 3",
-        Domain::real, Domain::real, Split::other_side, Split::layers, Split::kept, Split::rest);
+        Domain::real, Domain::real, OnImages::whole, Split::other_side, Split::layers, Split::kept, Split::rest);
 
 }  // namespace libnf

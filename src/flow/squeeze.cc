@@ -6,7 +6,6 @@
 // divide.
 // Inverted (depth to space), channels are split: a is the largest divisor of their number that is at most f, and b that
 // of the quotient. A pair is exactly undone by the same pair.
-// and b of what remains. A pair undoes exactly what the same pair does.
 #include "src/flow/column_order.h"
 
 namespace libnf {
@@ -67,7 +66,7 @@ class Squeeze final : public ColumnOrder {
 }  // namespace
 
 NF_PART(Layer, squeeze, Squeeze, "turns blocks of pixels into channels of fewer pixels (space to depth)",
-        "Dinh et al. 2017, Density estimation using Real NVP, section 3.6", Domain::real, Domain::real,
+        "Dinh et al. 2017, Density estimation using Real NVP, section 3.6", Domain::real, Domain::real, OnImages::whole,
         Squeeze::other_side);
 
 }  // namespace libnf

@@ -48,6 +48,6 @@ class Standardize final : public Layer {
 }  // namespace
 
 NF_PART(Layer, standardize, Standardize, "columns to mean 0 and standard deviation 1, as fitted on the training data",
-        "elementwise affine map with constants of the data");
+        "elementwise affine map with constants of the data", Domain::real, Domain::real, OnImages::per_pixel);
 
 }  // namespace libnf

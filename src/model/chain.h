@@ -30,6 +30,7 @@ struct LayerInstance {
   Dims in, out;            // events on the data side and on the latent side
   bool near_data = false;  // it and all layers before it keep or use the low part of the rows (LowPart)
   bool hands_on = false;   // so does the next one, to which it hands the low part of its result
+  bool per_pixel = false;  // it acts on the channels of each pixel of `in`
   int64_t columns = 0;  // it acts on this many columns, the first ones; the rest pass through (layers inside a split)
 };
 

@@ -19,7 +19,8 @@ std::string describe_model(const Density& model) {
                    {"inverted", l.inverted},
                    {"event", extents(l.in)},
                    {"latent", extents(l.out)},
-                   {"columns", l.columns}});
+                   {"columns", l.columns},
+                   {"per_pixel", l.per_pixel}});
   if (const FlowModel* flow = model.flow())
     for (const Scale& s : flow->chain().scales())
       scales.append(

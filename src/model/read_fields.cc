@@ -47,6 +47,9 @@ LayerSpec read_layer(const Json& j, const std::string& path) {
   if (!type->string()) fail(Code::spec, "%s.type: %s is not a name", path.c_str(), shown(*type).c_str());
   s.kind = static_cast<const LayerKind*>(&find_part(Registry<LayerKind>::family(), path + ".type", *type->string()));
   s.config = s.kind->config();
+  bool per_pixel = false;
+  read.flag("per_pixel", "", per_pixel);
+  if (j.find("per_pixel")) s.per_pixel = per_pixel;
   s.config->fields(read);
   if (chain && !read.knows("layers"))
     fail(Code::spec, "%s: a layer has either \"type\" or \"layers\", not both", path.c_str());

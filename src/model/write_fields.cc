@@ -10,6 +10,7 @@ Json layer_json(LayerSpec& s) {
   if (s.kind) j["type"] = s.kind->name;
   if (s.repeat != 1) j["repeat"] = s.repeat;
   if (s.invert) j["invert"] = true;
+  if (s.per_pixel) j["per_pixel"] = *s.per_pixel;
   if (s.kind) return written(*s.config, std::move(j));
   WriteFields(j).chain("layers", "", s.layers);
   return j;

@@ -150,6 +150,14 @@ MappedGradients FlowCase<T>::tangents(const Rows2& in, const Toward& toward, con
 }
 
 template <class T>
+MappedGradients FlowCase<T>::log_prob_gradients(const Rows2& in, const Values& cot, Memory memory) {
+  return differentiate(in, nullptr, {{}, cot}, [&](const Scope& s, Var x, Var c) {
+    begin(false, x, c);
+    return Mapped{nullptr, model_->log_prob(s, x, c, memory)};
+  });
+}
+
+template <class T>
 MappedGradients FlowCase<T>::log_prob_tangents(const Rows2& in, const Toward& toward, const MappedValues& cot,
                                                Memory memory) {
   return differentiate(in, &toward, cot, [&](const Scope& s, Var x, Var c) {

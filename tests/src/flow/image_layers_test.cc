@@ -1,6 +1,7 @@
 // Layers that depend on the shape of an event: squeeze, flatten and the masks of couplings.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "src/flow/mask.h"
@@ -119,9 +120,9 @@ TEST(Flatten, TurnsAnImageIntoAVectorAndBack) {
   EXPECT_ERROR(model_of("[4]", R"([{"type": "flatten", "shape": [2, 2]}])"), Code::spec, "shape: two numbers");
 }
 
-std::string mask_of(MaskKind kind, const Dims& event, bool swap) {
+std::string mask_of(MaskKind kind, const Dims& event, bool swap, int64_t count = 0) {
   std::vector<ParamInfo> none;
-  const Mask mask({kind, swap, 0}, Declare(none, "", event, 0, 0));
+  const Mask mask({kind, swap, 0, count}, Declare(none, "", event, 0, 0));
   std::string s(static_cast<size_t>(event.count()), '?');
   for (const int32_t i : mask.pass) s[static_cast<size_t>(i)] = '.';
   for (const int32_t i : mask.transform) s[static_cast<size_t>(i)] = 'x';
@@ -153,6 +154,32 @@ TEST(Mask, ByChannelAndByPixel) {
     EXPECT_EQ(mask_of(c.kind, c.event, false), c.plain) << to_string(c.event);
     EXPECT_EQ(mask_of(c.kind, c.event, true), c.swapped) << to_string(c.event);
   }
+}
+
+TEST(Mask, OfAnyShare) {
+  const struct {
+    MaskKind kind;
+    Dims event;
+    int64_t count;
+    const char *plain, *swapped;
+  } cases[] = {
+      {MaskKind::channel, {1, 2, 3}, 1, "..x..x", "xx.xx."}, {MaskKind::channel, {1, 2, 3}, 2, ".xx.xx", "x..x.."},
+      {MaskKind::channel, {1, 2, 2}, 2, "xxxx", "xxxx"},     {MaskKind::channel, {5}, 1, "....x", "xxxx."},
+      {MaskKind::halves, {5}, 4, ".xxxx", "x...."},          {MaskKind::random, {3}, 3, "xxx", "xxx"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(mask_of(c.kind, c.event, false, c.count), c.plain) << to_string(c.event);
+    EXPECT_EQ(mask_of(c.kind, c.event, true, c.count), c.swapped) << to_string(c.event);
+  }
+  const std::string drawn = mask_of(MaskKind::random, {9}, false, 2);
+  EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 'x'), 2);
+  const auto refused = [](const char* fields, const char* says) {
+    EXPECT_ERROR(model_of("[2, 2, 3]", R"([{"type": "affine_coupling", )" + std::string(fields) + "}]"), Code::spec,
+                 says);
+  };
+  refused(R"("mask": "channel", "mask_count": 4)", "spec.layers[0].mask_count: 4 of 3 channels");
+  refused(R"("mask_count": 13)", "spec.layers[0].mask_count: 13 of 12 columns");
+  refused(R"("mask": "checkerboard", "mask_count": 1)", "mask_count: 1 has no effect with \"mask\": \"checkerboard\"");
 }
 
 // Couplings see pixels as the layers before arranged them.
