@@ -65,7 +65,7 @@ bool is_preset(const std::string& spec) {
 }
 
 std::string preset_spec(const std::string& name, const DataSize& size) {
-  if (name == "auto") return auto_recipe(size.rows, size.validates).spec;
+  if (name == "auto") return auto_recipe(size.rows, size.columns, size.validates).spec;
   Json spec = Json::object();
   spec["layers"] = name == "realnvp" ? realnvp(size) : name == "maf" ? maf(size) : nsf(size);
   return spec.dump(2);
@@ -73,7 +73,7 @@ std::string preset_spec(const std::string& name, const DataSize& size) {
 
 PresetRun preset_settings(const std::string& name, const DataSize& size, Settings& settings) {
   if (name == "auto") {
-    const AutoRecipe recipe = auto_recipe(size.rows, size.validates);
+    const AutoRecipe recipe = auto_recipe(size.rows, size.columns, size.validates);
     for (const auto& [key, value] : recipe.options)
       if (!settings.has(key)) settings.set(key, value);
     return {recipe.steps, 0, recipe.valid_every, recipe.all_rows};

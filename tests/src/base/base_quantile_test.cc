@@ -63,10 +63,11 @@ std::string name_of(const BaseSetup& b) {
   return static_cast<const FlowConfig&>(*spec.config).base.part().name;
 }
 bool has_scale(const BaseSetup& b) {
-  return name_of(b) != "uniform" &&
+  return name_of(b) != "uniform" && name_of(b) != "flow_mixture" &&
          (name_of(b) != "gaussian_mixture" || std::string(b.json).find("\"components\": 1") != std::string::npos);
 }
 bool independent(const BaseSetup& b, int64_t columns) {
+  if (name_of(b) == "flow_mixture") return false;
   return columns == 1 || (name_of(b) != "full_normal" && (name_of(b) != "gaussian_mixture" || has_scale(b)));
 }
 Values uniforms(int64_t n, uint64_t seed) {

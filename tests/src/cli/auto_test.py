@@ -17,7 +17,9 @@ def layers_of(path):
         for layer in layers:
             walk(layer['layers']) if 'layers' in layer else found.append(layer['type'])
 
-    walk(info(path)['spec']['layers'])
+    spec = info(path)['spec']
+    walk(spec['layers'])
+    walk(spec['base'].get('layers', []))
     return found
 
 
