@@ -193,7 +193,6 @@ class FlowMixture final : public Base {
   void choose(Tape& t, kernel::RandomKey key, int64_t rows, int32_t* index) const {
     const ScratchScope scope(t);
     double* u = t.scratch<double>(rows);
-    if (t.measuring) return;
     kernel::uniform01<double>(key, t.random.first_row, rows, 1, u, 1);
     const auto count = static_cast<double>(members_.size());
     for (int64_t r = 0; r < rows; ++r) {
