@@ -52,7 +52,7 @@ Mapped FlowModel::trace(const Scope& s, Var from, Var context, bool inverse, con
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
   Var c = layer_context(s, context, x->out.shape[0]);
   const Mapped m = chain_->run(s, false, x, c, memory);
-  Var lp = base_->log_prob(s, m.y, c);
+  Var lp = s.tape.training ? base_->fitted_log_prob(s, m.y, c) : base_->log_prob(s, m.y, c);
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
@@ -86,8 +86,8 @@ Var FlowModel::base_sample(const Scope& s, int64_t rows, Var context, double tem
 Var FlowModel::base_quantile(const Scope& s, const double* u, int64_t rows, Var context) const {
   if (Var z = base_->quantile(s, u, rows, layer_context(s, context, rows))) return z;
   if (s.tape.measuring) return nullptr;
-  fail(Code::unsupported, "the base \"%s\" has no quantiles column by column: its columns depend on each other",
-       base_name_.c_str());
+  fail(Code::unsupported, "the base \"%s\" has no quantiles%s", base_name_.c_str(),
+       latent().count() == 1 ? "" : " column by column: its columns depend on each other");
 }
 
 std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const {
