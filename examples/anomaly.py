@@ -6,12 +6,14 @@
 
 A set is an .npz with rows X and labels y (1: outlier); https://github.com/Minqi824/ADBench has them. At most --rows rows
 are used, drawn by seed. Detectors see all rows and no labels. Prints the area under the ROC curve and the average
-precision per set and their means. Needs numpy; the peers need `pip install scikit-learn pyod` and are left out without.
+precision per set and their means, and the seconds and CPU seconds of the flow. Needs numpy; the peers need
+`pip install scikit-learn pyod` and are left out without.
 """
 import argparse
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,12 @@ def load(path, rows, seed):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(x))[:rows])
         x, y = x[chosen], y[chosen]
     return x, y
+
+
+def seconds():
+    """Returns the time now and the CPU time of finished child processes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return np.array([time.perf_counter(), used.ru_utime + used.ru_stime])
 
 
 def flow(x, seed, threads):
@@ -91,7 +99,7 @@ def main():
                    key=lambda f: (int(f.stem.split("_")[0]) if f.stem.split("_")[0].isdigit() else 0, f.stem))
     if not files:
         sys.exit(f"no sets in {DATA}: set NF_DATA_DIR to a folder whose adbench/ has them")
-    results = {}  # name of a set -> name of a detector -> list of (auc, ap, seconds)
+    results = {}  # name of a set -> name of a detector -> list of (auc, ap, seconds, CPU seconds)
     names = None
     for file in files:
         runs = {}
@@ -100,25 +108,25 @@ def main():
             detectors.update({} if args.no_peers else peers(seed))
             if names is None:
                 names = list(detectors)
-                print(f"{'AUROC, AP':24s}" + "".join(f"{n:>14s}" for n in names) + "  seconds")
+                print(f"{'AUROC, AP':24s}" + "".join(f"{n:>14s}" for n in names) + "  seconds  CPU s")
             x, y = load(file, args.rows, seed)
             if not 0 < y.sum() < len(y):
                 print(f"{file.stem}: all rows drawn with seed {seed} have the same label", file=sys.stderr)
                 continue
             for name, detector in detectors.items():
-                start = time.perf_counter()
+                start = seconds()
                 score = detector(x)
-                runs.setdefault(name, []).append((*measures(y, score), time.perf_counter() - start))
+                runs.setdefault(name, []).append((*measures(y, score), *(seconds() - start)))
         if not runs:
             continue
         results[file.stem] = runs
         mean = {n: np.mean(r, axis=0) for n, r in runs.items()}
         print(f"{file.stem:24s}" + "".join(f"  {mean[n][0]:.4f} {mean[n][1]:.3f}"[:14].rjust(14) for n in names) +
-              f"  {mean['nf auto'][2]:7.1f}", flush=True)
+              f"  {mean['nf auto'][2]:7.1f}  {mean['nf auto'][3]:5.1f}", flush=True)
     means = {n: np.mean([np.mean(r[n], axis=0) for r in results.values()], axis=0) for n in names}
-    longest = max(max(s for _, _, s in r["nf auto"]) for r in results.values())
+    longest = np.max([np.max(r["nf auto"], axis=0) for r in results.values()], axis=0)
     print(f"{f'mean of {len(results)} sets':24s}" + "".join(f"  {means[n][0]:.4f} {means[n][1]:.3f}".rjust(14) for n in names) +
-          f"  {longest:7.1f} at most")
+          f"  {longest[2]:7.1f}  {longest[3]:5.1f} at most")
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(results, indent=1))
 

@@ -32,7 +32,7 @@ def ranks_outliers_among_the_rows_it_is_fitted_to():
     rows += [[1e3 * (t := rng.choice([-2, 2])), -t + rng.gauss(0, 0.2), 1, 7] for _ in range(15)]
     write_npy('train.npy', rows)
     summary = json.loads(auto('--json').stdout)
-    assert summary['steps'] == 250 and summary['best_step'] == 250, summary
+    assert summary['steps'] == 500 and summary['best_step'] == 500, summary
     assert 'noise' in layers_of('m.safetensors'), layers_of('m.safetensors')
     nf('score', 'm.safetensors', '--data', 'train.npy', '-o', 's.npy')
     scores = read_npy('s.npy')[1]
