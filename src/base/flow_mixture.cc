@@ -17,6 +17,7 @@
 #include "runtime/op/ops.h"
 #include "src/base/base.h"
 #include "src/flow/chain.h"
+#include "src/flow/per_pixel.h"
 #include "src/part/part_config.h"
 
 namespace libnf {
@@ -76,7 +77,7 @@ class ExpandMember {
     const std::string name = s.kind->name;
     if (s.kind->inner || s.kind->other_side)
       d.reject("type", ("\"" + name + "\" is for the layers of the model: those of a mixture keep the event").c_str());
-    auto layer = s.kind->build(*s.config, d);
+    auto layer = acts_per_pixel(s, d.event) ? per_pixel(*s.kind, *s.config, d) : s.kind->build(*s.config, d);
     if (layer->started() >= 0 || layer->couples_rows() || !layer->exact())
       d.reject("type",
                ("\"" + name +

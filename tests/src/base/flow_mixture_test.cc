@@ -172,6 +172,25 @@ TEST(FlowMixture, RefusesWhatAMemberCannotHave) {
   EXPECT_ERROR(build(R"("fit": "both")"), Code::spec, "is not one of \"each\", \"together\"");
 }
 
+// Layers act on the channels of each pixel of an image, as in the layers of a model: one member is the same model.
+TEST(FlowMixture, HasLayersOfImages) {
+  const auto spec = [](const std::string& layers, const std::string& base) {
+    return parse_spec(R"({"dtype": "float64", "event": [2, 3, 2], "layers": )" + layers + R"(, "base": )" + base + "}");
+  };
+  const std::string layers = R"([{"type": "elementwise_affine"}, {"type": "reverse"}, {"type": "linear"}])";
+  FlowCase<double> f(spec("[]", R"({"type": "flow_mixture", "members": 1, "layers": )" + layers + "}"));
+  FlowCase<double> g(spec(layers, "\"normal\""));
+  f.randomize(2, 0.4);
+  g.randomize(2, 0.4);
+  ASSERT_EQ(f.model().params().slots().size(), g.model().params().slots().size());
+  for (size_t i = 0; i < g.model().params().slots().size(); ++i) {
+    EXPECT_EQ(f.model().params().slots()[i].name, "base.0." + g.model().params().slots()[i].name);
+    EXPECT_EQ(f.model().params().slots()[i].shape, g.model().params().slots()[i].shape);
+  }
+  const Rows2 in = some_rows(9, 12);
+  EXPECT_TRUE(same_bits(f.log_prob(in), g.log_prob(in)));
+}
+
 // A mixture of mixtures is one; nothing is in it twice.
 TEST(FlowMixture, Nests) {
   FlowCase<double> f(spec_of(R"({"type": "flow_mixture", "members": 2, "base": )" + mixture("together", 2) + "}"));

@@ -53,6 +53,18 @@ def fits_for_held_out_rows_when_they_are_asked_for():
 
 
 @case
+def has_fewer_and_simpler_members_in_wide_tables():
+    def members(columns):
+        write_npy('wide.npy', rows_of(30, cols=columns))
+        auto('--steps', '2', data='wide.npy', output='w.safetensors')
+        return info('w.safetensors')['spec']['base']['members'], 'masked_autoregressive' in layers_of('w.safetensors')
+
+    assert members(3) == (4, True), members(3)
+    assert members(400) == (2, True), members(400)
+    assert members(801) == (1, False), members(801)
+
+
+@case
 def settings_of_the_user_go_first():
     write_csv('t.csv', rows_of(100), ['a', 'b'])
     out = auto('--steps', '7', '--set', 'noise.std=0.5', '--set', 'base=normal', '--batch', '50', data='t.csv').stdout
