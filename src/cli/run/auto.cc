@@ -60,7 +60,7 @@ AutoRecipe fewer_rows() {
   const Json reverse = {{"type", "reverse"}}, norm = {{"type", "batch_norm"}};
   const Json net = {{"type", "mlp"}, {"hidden", {256, 256}}, {"dropout", 0.3}};
   const Json spline = {{"type", "spline_autoregressive"}, {"bins", 4}, {"bound", 4}, {"net", net}};
-  return {four_times(Json::array({reverse, spline, norm})), settings("128", "0.0006", "0.998"), 3'000};
+  return {four_times(Json::array({reverse, spline, norm})), settings("128", "0.0006", "0.998"), 6'000};
 }
 }  // namespace
 

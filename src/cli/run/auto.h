@@ -17,8 +17,9 @@ struct AutoRecipe {
 // validates: whether the user asked for validation rows (--valid, --holdout, --split).
 //
 // Up to 20,000 rows without validation are taken to be rows to rank, possibly with outliers among them: a mixture of small
-// flows, a short run on all rows, noise that smooths the density, and bases with heavy tails. Otherwise the held-out likelihood
-// counts: autoregressive splines, sized by rows, and the best of the run is kept.
+// flows, fewer of them where there are many columns, a short run on all rows, noise that smooths the density, and bases with
+// heavy tails. Otherwise the held-out likelihood counts: autoregressive splines, sized by rows, and the best of the run is
+// kept.
 AutoRecipe auto_recipe(int64_t rows, int64_t columns, bool validates);
 
 }  // namespace cli
