@@ -67,10 +67,10 @@ def has_fewer_and_simpler_members_in_wide_tables():
 @case
 def settings_of_the_user_go_first():
     write_csv('t.csv', rows_of(100), ['a', 'b'])
-    out = auto('--steps', '7', '--set', 'noise.std=0.5', '--set', 'base=normal', '--batch', '50', data='t.csv').stdout
+    out = auto('--steps', '7', '--set', 'std=0.5', '--set', 'base.base=normal', '--batch', '50', data='t.csv').stdout
     assert '7 steps (3.5 epochs' in out, out
     spec = info('m.safetensors')['spec']
-    assert spec['base'] in ('normal', {'type': 'normal'}), spec['base']
+    assert spec['base']['base'] == {'type': 'normal'} and spec['base']['layers'][0]['std'] == 0.5, spec['base']
 
 
 @case
@@ -95,11 +95,11 @@ def a_file_of_that_name_is_a_spec():
 
 
 @case
-def takes_one_column_and_one_row_and_refuses_nothing_else_quietly():
+def takes_one_column_and_refuses_one_row_and_missing_values():
     write_npy('one.npy', [[1.0], [2.0], [4.0]])
     auto(data='one.npy')
     write_npy('row.npy', [[1.0, 2.0, 3.0]])
-    auto(data='row.npy', output='r.safetensors')
+    fails('train', 'auto', '--data', 'row.npy', '-o', 'r.safetensors', says='needs at least 2 rows for that, got 1')
     write_npy('bad.npy', [[1.0, 2.0], [float('nan'), 0.0]])
     fails('train', 'auto', '--data', 'bad.npy', '-o', 'b.safetensors', says='row 1')
 
