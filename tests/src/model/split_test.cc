@@ -148,7 +148,7 @@ TEST(Split, ListsTheScales) {
   EXPECT_EQ(*j.find("log_prob")->string(), "exact");
   EXPECT_EQ((*j.find("layers")->array())[3].dump(),
             R"x({"name":"layers.3","where":"spec.layers[1].layers[1] (split)","type":"split","inverted":false,)x"
-            R"x("event":[1,1,8],"latent":[8],"columns":8})x");
+            R"x("event":[1,1,8],"latent":[8],"columns":8,"per_pixel":false})x");
   EXPECT_EQ((*j.find("scales")->array())[2].dump(),
             R"x({"where":"spec.layers[1] (split)","first_column":8,"columns":8,"event":[2,2,2]})x");
   EXPECT_EQ(*parse_json(describe_model(model_of("[1]", R"({"type": "dequantize"})")), "", Code::format, 1 << 20, 32)
