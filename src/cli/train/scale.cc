@@ -49,7 +49,7 @@ std::string base_of(const Json& spec) {
 // What can be done about the scale of the data.
 enum class Scale { add, warn, fine };
 
-Scale data_scale(const TrainPlan& plan, const std::string& typed, const Json& spec) {
+Scale data_scale(const std::string& typed, const Json& spec) {
   if (is_standardized(typed) || base_of(spec) == "uniform") return Scale::fine;
   const std::string first = first_type(spec);
   if (first == "actnorm" || first == "batch_norm" || first == "standardize") return Scale::fine;
@@ -63,7 +63,7 @@ bool is_image(const TrainPlan& plan) { return plan.train.x.extents().size() > 1;
 
 // What an image model needs that begins with raw pixels; "" if a layer bounds or dequantizes them.
 std::string image_advice(const TrainPlan& plan, const std::string& typed, const Json& spec) {
-  if (data_scale(plan, typed, spec) == Scale::fine || is_bounded(spec)) return {};
+  if (data_scale(typed, spec) == Scale::fine || is_bounded(spec)) return {};
   double largest = 0;
   for (const Moments& m : plan.train.x.moments()) largest = std::max(largest, std::abs(m.mean) + m.std);
   if (largest <= 3) return {};
@@ -89,7 +89,7 @@ std::string scaled_data(const TrainArgs& args, const TrainPlan& plan, const std:
   }
   const std::vector<std::string> odd = odd_columns(plan.train.x).scaled;
   if (odd.empty()) return typed;
-  const Scale scale = data_scale(plan, typed, json);
+  const Scale scale = data_scale(typed, json);
   if (scale == Scale::fine) return typed;
   const std::string columns = some_of(odd, "; ");
   if (scale == Scale::add && !args.no_standardize) {
