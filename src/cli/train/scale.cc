@@ -148,8 +148,9 @@ ScaledSpec scaled_spec(const TrainArgs& args, const TrainPlan& plan, const std::
   const Json json = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
   ScaledSpec out{typed, {}};
   if (!json.is_object()) return out;  // the library says what is wrong
-  const std::vector<std::string> constant = odd_columns(plan.train.x).constant;
-  if (!constant.empty() && !is_image(plan))
+  const std::vector<std::string> constant =
+      is_image(plan) ? std::vector<std::string>{} : odd_columns(plan.train.x).constant;
+  if (!constant.empty())
     out.notes.push_back(
         text("warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
              "--columns",
