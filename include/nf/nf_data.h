@@ -12,8 +12,9 @@ typedef struct nf_batches nf_batches; /* mini-batches of rows, a pure function o
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 /* [any; stable 0.1] Reads a whole table: .npy of rank 1 to 4 and any real dtype, .npz (option "table.array" says which
- * array), or text with one row per line; any of them may be compressed with gzip, and `path` may be a pipe, which is read
- * to its end. Of a text, the separator is found from the first lines or is "table.separator" (, ; | tab, or space for any
+ * array), IDX (the format of MNIST; its images have one channel), or text with one row per line; any of them may be
+ * compressed with gzip, and `path` may be a pipe, which is read to its end. Of a text, the separator is found from the
+ * first lines or is "table.separator" (, ; | tab, or space for any
  * blanks); "table.decimal" = "," reads decimal commas. The first line holds names if it has no number in it ("table.header"
  * = "detect"); a line that could be both is NF_ERR_FORMAT, and "present" or "absent" decide. "table.columns" selects
  * columns by index or name, "table.where" rows by the values of columns, "table.id" a column that names the rows.
@@ -30,7 +31,8 @@ NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, c
 NF_API NF_MUST_CHECK nf_status nf_table_parse(nf_runtime *rt, const void *bytes, size_t size, const char *name,
                                               const nf_options *options, nf_table **out, nf_error *err) NF_NOEXCEPT;
 /* [any; experimental 0.2] Writes what a file holds as JSON, found out from its first lines without reading the numbers:
- * {"format": "csv" | "npy" | "npz", "columns": N}, and for text also "separator", "header" (boolean), "names" and "numeric"
+ * {"format": "csv" | "npy" | "npz" | "idx", "columns": N}, and for text also "separator", "header" (boolean), "names"
+ * and "numeric"
  * (per column, whether the first lines hold numbers). The file is at `path`, or with `bytes` its content is in memory and
  * `path` only names it (NULL: not at all). Options and errors: those of nf_table_open; a pipe cannot be described. */
 NF_API nf_status nf_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size,

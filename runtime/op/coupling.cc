@@ -74,7 +74,8 @@ void affine_forward(Tape& t, Node& n) {
     kernel::scale_map<T>(a.map, static_cast<T>(a.cap), slope.p, s.p, log_s, slope.p, rows * m);
     kernel::row_sum<T>(log_s, m, rows, m, log_det + first);
     kernel::copy_rows<T>(xb, yb);
-    const auto from = picked.read(xb, copy), shift = hb.columns_from(0, m);
+    const auto from = picked.read(xb, copy);
+    const auto shift = hb.columns_from(0, m);
     const auto to = picked.write(yb, copy);
     if (!a.shift_first) {
       kernel::affine_rows<T>(a.inverse ? RowMap::divide : RowMap::forward, from, s, shift, to);

@@ -44,9 +44,10 @@ Shapes shape(const Node& n) {
 template <class T>
 void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
               int64_t ldb, const Rows<T>& c, Into into, const T* bias = nullptr, const kernel::Finish<T>& finish = {}) {
+  const int64_t room = kernel::gemm_scratch<T>(m, n, k);
+  if (room == 0) return kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish);
   const ScratchScope scope(t);
-  T* scratch = t.scratch<T>(kernel::gemm_scratch<T>(m, n, k));
-  kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish, scratch);
+  kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish, t.scratch<T>(room));
 }
 
 template <class T>

@@ -14,6 +14,9 @@ class Base {
   virtual ~Base() = default;
   // Returns the log-densities [n] of the rows of z [n, event]; context [n, context] or nullptr.
   virtual Var log_prob(const Scope& s, Var z, Var context) const = 0;
+  // Returns what training by the likelihood of rows of data maximizes the mean of [n]: log_prob, unless the base is a
+  // mixture whose members are fitted on their own.
+  virtual Var fitted_log_prob(const Scope& s, Var z, Var context) const { return log_prob(s, z, context); }
   // Draws rows tape.random.first_row ... with seed tape.random.seed. Differentiable in the parameters and the context,
   // so gradients of expectations over samples are unbiased.
   virtual Var sample(const Scope& s, int64_t rows, Var context) const = 0;

@@ -34,8 +34,7 @@ std::string nearest_flag(const std::string& word, const std::vector<std::string>
   if (!near.empty() || !word.starts_with("--")) return near;
   std::string name = word.substr(2);
   std::replace(name.begin(), name.end(), '-', '_');
-  std::string flag = "--" + nearest_option(name);
-  std::replace(flag.begin(), flag.end(), '_', '-');
+  const std::string flag = flag_of(nearest_option(name));
   return std::find(known.begin(), known.end(), flag) == known.end() ? std::string() : flag;
 }
 
@@ -96,9 +95,7 @@ int run(int argc, char** argv) {
   add_help(app, action);
   app.footer(
       "A first model, from a CSV file with a header:\n"
-      "  nf train '{\"layers\": [{\"repeat\": 6, \"layers\": [{\"type\": \"affine_coupling\"}, {\"type\": "
-      "\"reverse\"}]}]}' \\\n"
-      "           --data train.csv -o model.safetensors\n"
+      "  nf train auto --data train.csv -o model.safetensors\n"
       "  nf score model.safetensors --data test.csv\n"
       "  nf sample model.safetensors -n 1000 -o samples.csv\n"
       "  nf check model.safetensors --data test.csv\n\n"

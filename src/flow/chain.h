@@ -20,4 +20,10 @@ struct LayerSpec {
   std::optional<bool> per_pixel;  // of the layer; none: as its kind says (LayerKind::on_images)
 };
 
+// Returns whether the layer acts on the channels of each pixel of its event. A vector, and an image of one pixel, is one
+// pixel: the layer is then the same either way.
+inline bool acts_per_pixel(const LayerSpec& s, const Dims& event) {
+  return event.rank == 3 && event[0] * event[1] > 1 && s.per_pixel.value_or(s.kind->on_images == OnImages::per_pixel);
+}
+
 }  // namespace libnf

@@ -28,9 +28,4 @@ void GrowingBytes::append(const void* data, size_t bytes) {
   if (bytes) std::memcpy(grow(bytes), data, bytes);
 }
 
-void GrowingBytes::repeat(size_t distance, size_t bytes) {
-  uint8_t* to = grow(bytes);
-  for (size_t i = 0; i < bytes; ++i, ++to) *to = to[-static_cast<ptrdiff_t>(distance)];
-}
-
 }  // namespace libnf

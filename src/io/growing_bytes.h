@@ -16,10 +16,9 @@ class GrowingBytes {
       : allocator_(allocator), limit_(limit), what_(what) {}
   void reserve(size_t bytes);
   void append(const void* data, size_t bytes);
-  // Appends `bytes` copies of what is `distance` bytes back, which may overlap.
-  void repeat(size_t distance, size_t bytes);
   uint8_t* grow(size_t bytes);  // room for as many bytes at the end, which then count
   void shrink(size_t bytes) { size_ -= bytes; }
+  const Allocator& allocator() const { return allocator_; }
   size_t size() const { return size_; }
   std::span<const std::byte> bytes() const { return {buffer_.as<std::byte>(), size_}; }
   Buffer take() { return std::move(buffer_); }

@@ -1,5 +1,4 @@
-// Decompresses DEFLATE data (RFC 1951), as in .gz files (RFC 1952) and zip archives. Own code, because libnf depends on
-// nothing but the C and C++ runtimes; about half as fast as zlib.
+// Decompresses DEFLATE data (RFC 1951), as in .gz files (RFC 1952) and zip archives, by zlib with memory of an allocator.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +9,7 @@
 namespace libnf {
 
 // Decompresses one DEFLATE stream and appends it to `out`. Returns the number of bytes of `in` that it took. Error{format}
-// for damaged data.
+// for damaged data, Error{nomem}.
 size_t inflate(std::span<const std::byte> in, GrowingBytes& out, const char* source);
 
 bool is_gzip(std::span<const std::byte> file);  // checks the magic bytes

@@ -109,9 +109,10 @@ auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, cons
   if (is_gzip(bytes)) {
     GrowingBytes content(allocator, options.max_bytes, source);
     gunzip(bytes, content, source);
-    return read(content.bytes(), source, is_npy(content.bytes()) ? "npy" : "csv");
+    bytes = content.bytes();
+    return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv");
   }
-  return read(bytes, source, is_npy(bytes) ? "npy" : "csv");
+  return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv");
 }
 
 void read_csv_table(const Allocator& allocator, std::span<const std::byte> bytes, const TableOptions& options,
@@ -152,7 +153,7 @@ Table parse_table(const Allocator& allocator, std::span<const std::byte> bytes, 
                   [&](std::span<const std::byte> content, const char* what, const char*) {
                     Table t;
                     t.dtype = options.dtype;
-                    if (is_npy(content))
+                    if (array_format(content))
                       read_npy_table(allocator, content, options, what, &t);
                     else
                       read_csv_table(allocator, content, options, what, &t);
@@ -179,8 +180,8 @@ TableFacts describe_table(const Allocator& allocator, std::span<const std::byte>
                   [&](std::span<const std::byte> content, const char* what, const char* format) {
                     TableFacts f;
                     f.format = format;
-                    if (is_npy(content)) {
-                      f.columns = parse_npy_header(content, what).row_elements();
+                    if (array_format(content)) {
+                      f.columns = parse_array_header(content, what).row_elements();
                       return f;
                     }
                     refuse_known_formats(text_of(content), what);

@@ -1,5 +1,5 @@
-// Loads and saves a data file as rows x columns of numbers: .npy, .npz (recognized by content) or CSV, also compressed
-// with gzip, from a path, a pipe or memory.
+// Loads and saves a data file as rows x columns of numbers: .npy, .npz, IDX (recognized by content) or CSV, also
+// compressed with gzip, from a path, a pipe or memory.
 // An array of another rank becomes a table whose rows are extent 0; its own shape is kept as well.
 // A .npy of little-endian floats can be used in place, in its own dtype, from a file that may exceed the memory.
 #pragma once
@@ -50,7 +50,7 @@ Table parse_table(const Allocator& allocator, std::span<const std::byte> bytes, 
 
 // What a file holds, found out from its first rows.
 struct TableFacts {
-  const char* format = "csv";  // or "npy", "npz"
+  const char* format = "csv";  // or "npy", "npz", "idx"
   char separator = 0;          // of a CSV file
   bool header = false;
   std::vector<std::string> names;  // with a header

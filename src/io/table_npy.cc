@@ -1,4 +1,4 @@
-// Tables of .npy arrays: column selection, conditions on rows, missing values; see table.h.
+// Tables of .npy and IDX arrays: column selection, conditions on rows, missing values; see table.h.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -16,7 +16,7 @@ long long ll(int64_t v) { return v; }
 
 int64_t npy_column(const ColumnRef& c, int64_t width, const char* source) {
   if (c.index < 0)
-    fail(Code::argument, "%s: no column %s: a .npy array has no column names; select by index", source,
+    fail(Code::argument, "%s: no column %s: an array has no column names; select by index", source,
          quote_text(c.name).c_str());
   if (c.index >= width)
     fail(Code::argument, "%s: column index %lld is out of range: the array has %lld column%s, counted from 0", source,
@@ -108,7 +108,7 @@ std::vector<int64_t> npy_columns(std::span<const ColumnRef> columns, int64_t wid
 
 void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
                     const char* source, Table* t) {
-  const NpyHeader h = parse_npy_header(file, source);
+  const NpyHeader h = parse_array_header(file, source);
   const auto data = npy_data(file, h, source);
   if (t->dtype == DType::f64)
     select<double>(allocator, h, data, options.csv, source, t);

@@ -4,10 +4,19 @@
 #include <span>
 #include <vector>
 
+#include "src/io/idx.h"
 #include "src/io/npy.h"
 #include "src/io/table.h"
 
 namespace libnf {
+
+// An array of numbers, in the words of messages and of describe_table: "npy" or "idx"; nullptr for a text.
+inline const char* array_format(std::span<const std::byte> file) {
+  return is_npy(file) ? "npy" : is_idx(file) ? "idx" : nullptr;
+}
+inline NpyHeader parse_array_header(std::span<const std::byte> file, const char* source) {
+  return is_idx(file) ? parse_idx_header(file, source) : parse_npy_header(file, source);
+}
 
 // Reads an array into `t`; t->dtype is set.
 void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,

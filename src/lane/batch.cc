@@ -63,9 +63,9 @@ bool load_block(Lane& lane, const Batch& batch, int64_t first, int64_t rows, Blo
   t.random = batch.random;
   t.random.first_row += first;
   block->first = first;
-  block->x = load_rows(t, batch.x, first, rows, lane.uses_low() && !batch.latents);
-  block->context =
-      batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : first, rows) : nullptr;
+  const Density& model = lane.model();
+  block->x = batch.latents ? load_rows(t, batch.x, first, rows) : model.load_x(t, batch.x, first, rows);
+  block->context = model.load_context(t, batch.context, first, rows);
   block->scores = batch.scores.data ? load_rows(t, batch.scores, first, rows) : nullptr;
   return !batch.weight.data || replace_unweighted(batch.weight, *block);
 }
@@ -101,8 +101,8 @@ Density::Location row_nonfinite_at(Lane& lane, const Density& model, const Batch
   Tape& t = lane.tape();
   const TapeScope scope(t);
   t.recording = t.training = false;
-  Var x = load_rows(t, batch.x, row, 1, lane.uses_low() && !inverse);
-  Var c = batch.context.data ? load_rows(t, batch.context, batch.context.shape[0] == 1 ? 0 : row, 1) : nullptr;
+  Var x = inverse ? load_rows(t, batch.x, row, 1) : model.load_x(t, batch.x, row, 1);
+  Var c = model.load_context(t, batch.context, row, 1);
   Density::Location where = model.first_nonfinite(lane.scope(), x, c, inverse);
   t.recording = t.training = true;
   return where;

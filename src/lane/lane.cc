@@ -9,7 +9,7 @@ Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const
     : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
              "a lane's gradient"),
       params_(model.params().slots().size()),
-      uses_low_(model.uses_low()) {
+      model_(model) {
   model.params().bind(params_.data(), grads_.data() ? grads_.data() : this, mirror);
   for (size_t i = 0; i < trained.size(); ++i) params_[i].needs_grad &= trained[i];
 }

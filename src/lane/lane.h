@@ -29,7 +29,7 @@ class Lane {
   Scope constants() { return {tape(), constants_.data()}; }
   void need_constants(const ParamStore& store, void* mirror);
   int64_t index() const { return index_; }
-  bool uses_low() const { return uses_low_; }  // Density::uses_low
+  const Density& model() const { return model_; }
   // Return this lane's share of n rows, [begin(n), end(n)).
   int64_t begin(int64_t n) const { return lane_begin(n, index_, count_); }
   int64_t end(int64_t n) const { return lane_begin(n, index_ + 1, count_); }
@@ -51,7 +51,7 @@ class Lane {
   std::vector<Node> params_, constants_;
   LaneTape* tape_ = nullptr;
   int64_t index_ = 0, count_ = 1;
-  bool uses_low_;
+  const Density& model_;
 };
 
 // The lanes of a trainer and the tapes they share.

@@ -1,6 +1,7 @@
 #include "src/model/chain.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/core/rows.h"
 #include "runtime/kernel/binary.h"
@@ -102,7 +103,7 @@ class ExpandChain {
     if (l.out.count() != l.columns)
       fail(Code::internal, "%s makes %s of an event %s", l.where.c_str(), to_string(l.out).c_str(),
            to_string(l.in).c_str());
-    l.per_pixel = acts_per_pixel(s);
+    l.per_pixel = acts_per_pixel(s, event);
     const Declare sides = inverted ? d.between(l.out, l.in) : d.between(l.in, l.out);
     l.layer = l.per_pixel ? per_pixel(*s.kind, *s.config, sides) : s.kind->build(*s.config, sides);
     if (inverted && !l.layer->exact())
@@ -115,11 +116,6 @@ class ExpandChain {
     // Columns that were factored out but are mixed again are not a scale of their own.
     while (!factored_.empty() && factored_.back().first < l.columns) factored_.pop_back();
     layers_.push_back(std::move(l));
-  }
-
-  // A vector, and an image of one pixel, is one pixel: the layer is then the same either way.
-  bool acts_per_pixel(const LayerSpec& s) const {
-    return event.rank == 3 && event[0] * event[1] > 1 && s.per_pixel.value_or(s.kind->on_images == OnImages::per_pixel);
   }
 
   const int64_t context_;
@@ -138,6 +134,10 @@ View columns_of(View v, int64_t first, int64_t count) {
 }
 
 void copy(const View& from, const View& to) {
+  if (from.contiguous() && to.contiguous()) {
+    std::memcpy(to.data, from.data, static_cast<size_t>(from.count() * size_of(from.dtype)));
+    return;
+  }
   with_dtype(from.dtype, [&]<class T>() {
     for_runs<const T, T>(from, to, [](const T* a, T* b, int64_t n) { kernel::copy(a, b, n); });
   });

@@ -29,9 +29,16 @@ class Density {
   DType dtype() const { return spec_.dtype; }
   // Returns whether a float32 model uses what rounding takes from rows of data in float64 (Node::low).
   virtual bool uses_low() const { return false; }
+  // Returns whether it uses that of contexts.
+  virtual bool uses_context_low() const { return false; }
   // Loads rows of data, x, with their low parts if the model uses them.
   Var load_x(Tape& t, const View& x, int64_t first, int64_t count) const {
     return load_rows(t, x, first, count, uses_low());
+  }
+  // Loads as many rows of context, likewise; nullptr where there is none. A single row stands for all and is repeated.
+  Var load_context(Tape& t, const View& context, int64_t first, int64_t count) const {
+    if (!context.data) return nullptr;
+    return load_rows(t, context, context.shape[0] == 1 ? 0 : first, count, uses_context_low());
   }
   ParamStore& params() { return *params_; }
   const ParamStore& params() const { return *params_; }

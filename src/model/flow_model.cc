@@ -1,5 +1,6 @@
 #include "src/model/flow_model.h"
 
+#include "runtime/op/affine_low.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/repeat_rows.h"
 #include "src/model/rows.h"
@@ -21,7 +22,7 @@ FlowModel::FlowModel(const Config& config, const ModelBuild& b) : Density(std::m
     const Declare d(infos, "prepare_context.", Dims{context()}, 0, count + 2, "spec.prepare_context");
     context_params_ = {d.buffer("mean", {context()}, Init::zeros()),
                        d.buffer("std", {context()}, Init::fill(1), Invariant::positive),
-                       d.buffer("initialized", {1}, Init::zeros(), Invariant::flag)};
+                       d.buffer("initialized", {1}, Init::zeros(), Invariant::flag), d.low_part("mean_low", context())};
   }
   create_params(b.allocator, infos, b.seed, b.max_params);
   measure_cost(b.allocator);
@@ -31,7 +32,7 @@ Var FlowModel::layer_context(const Scope& s, Var context, int64_t n) const {
   if (!context) return nullptr;
   Var c = context;
   if (const ContextParams& p = context_params_; p.mean >= 0)  // the op's inverse is (c - shift) exp(-log_scale)
-    c = affine(s.tape, c, unary(s.tape, Unary::log, s.param(p.std)), s.param(p.mean), true).y;
+    c = affine_low(s.tape, c, unary(s.tape, Unary::log, s.param(p.std)), s.param(p.mean), s.param(p.mean_low), true).y;
   if (embedding_) c = (*embedding_)(s, nullptr, c);
   return c->out.shape[0] == n ? c : repeat_rows(s.tape, c, n);
 }
@@ -51,7 +52,7 @@ Mapped FlowModel::trace(const Scope& s, Var from, Var context, bool inverse, con
 Var FlowModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const {
   Var c = layer_context(s, context, x->out.shape[0]);
   const Mapped m = chain_->run(s, false, x, c, memory);
-  Var lp = base_->log_prob(s, m.y, c);
+  Var lp = s.tape.training ? base_->fitted_log_prob(s, m.y, c) : base_->log_prob(s, m.y, c);
   return m.log_det ? add(s.tape, lp, m.log_det) : lp;
 }
 
@@ -85,8 +86,8 @@ Var FlowModel::base_sample(const Scope& s, int64_t rows, Var context, double tem
 Var FlowModel::base_quantile(const Scope& s, const double* u, int64_t rows, Var context) const {
   if (Var z = base_->quantile(s, u, rows, layer_context(s, context, rows))) return z;
   if (s.tape.measuring) return nullptr;
-  fail(Code::unsupported, "the base \"%s\" has no quantiles column by column: its columns depend on each other",
-       base_name_.c_str());
+  fail(Code::unsupported, "the base \"%s\" has no quantiles%s", base_name_.c_str(),
+       latent().count() == 1 ? "" : " column by column: its columns depend on each other");
 }
 
 std::string FlowModel::before_layers(const Scope& s, Var from, Var& context, int64_t n, const char* name) const {

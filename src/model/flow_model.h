@@ -21,6 +21,7 @@ class FlowModel final : public Density {
   const Dims& latent() const override { return chain_->latent(); }
   bool exact() const override { return chain_->exact(); }
   bool uses_low() const override { return dtype() == DType::f32 && chain_->uses_low(); }
+  bool uses_context_low() const override { return dtype() == DType::f32 && context_params_.mean >= 0; }
   const Base& base() const { return *base_; }
   const FlowModel* flow() const override { return this; }
 
@@ -47,7 +48,7 @@ class FlowModel final : public Density {
 
   // The map that standardizes the context, (c - mean) / std, which starts from data like a layer. -1: there is none.
   struct ContextParams {
-    ParamId mean = -1, std = -1, started = -1;
+    ParamId mean = -1, std = -1, started = -1, mean_low = -1;
   };
   const ContextParams& context_params() const { return context_params_; }
 

@@ -165,7 +165,7 @@ Var load_row(Tape& t, const Node& v, int64_t row) {
   if (!v.low) return one;
   one->low = t.take_low(*one);
   const int64_t cols = one->out.count();
-  std::memcpy(one->low, v.low + row * cols, static_cast<size_t>(cols) * sizeof(float));
+  std::memcpy(one->low, v.low + (v.out.shape[0] == 1 ? 0 : row) * cols, static_cast<size_t>(cols) * sizeof(float));
   return one;
 }
 

@@ -8,9 +8,22 @@ namespace libnf {
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count);
 // The same with what rounding to the tape's float32 takes from a float64 view (Node::low), if `with_low`.
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count, bool with_low);
+// Loads `count` rows that copy(to) writes, one after the other, from views like `from` into `to` [count, columns].
+template <class Copy>
+Var gather_rows(Tape& t, const View& from, int64_t count, bool with_low, Copy&& copy) {
+  const Dims shape{count, from.count() / from.shape[0]};
+  if (!with_low || !(from.dtype == DType::f64 || t.measuring)) {
+    Var v = t.empty(shape);
+    copy(v->out);
+    return v;
+  }
+  const View wide = contiguous_view(t.scratch<double>(shape.count()), DType::f64, shape);
+  copy(wide);
+  return load_rows(t, wide, 0, count, true);
+}
 // Returns a float64 view of zeros, all in one place that the caller has; sets it to 0.
 View zeros_of(double* zero, const Dims& shape);
-// Loads one row of v, with its low part.
+// Loads one row of v, with its low part. A v with one row stands for all of them.
 Var load_row(Tape& t, const Node& v, int64_t row);
 // Writes v [count, d] or [count] into rows [first, first + count) of `to`, [n, ...] with as many columns. A float64 view
 // gets the low part of v as well.

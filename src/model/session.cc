@@ -62,7 +62,7 @@ size_t Session::measure(bool gradients) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
       Var x = inverse ? t.zeros(zeros.shape) : model_.load_x(t, zeros, 0, n);
-      Var c = model_.context() ? t.zeros({contexts, model_.context()}) : nullptr;
+      Var c = measured_context(t, contexts);
       body(x, c);
       locate_nonfinite(s, inverse, x, c, 0);
       if (!c) return;
@@ -78,6 +78,15 @@ size_t Session::measure(bool gradients) {
   return t.arena().high_water();
 }
 
+// Takes the memory that any context of so many rows takes.
+Var Session::measured_context(Tape& t, int64_t rows) const {
+  if (!model_.context()) return nullptr;
+  double zero;
+  const View zeros = zeros_of(&zero, {std::max<int64_t>(rows, 2), model_.context()});
+  return rows == 1 ? context_rows(model_, t, rows_of_view(zeros, 0, 1), 0, 1)
+                   : repeated_rows(model_, t, zeros, 0, rows, 2);
+}
+
 size_t Session::bytes() const {
   size_t n = mirror_.bytes();
   for (const auto& w : workers_) n += w->tape.arena().capacity();
@@ -85,7 +94,7 @@ size_t Session::bytes() const {
 }
 
 Density::Location Session::locate_nonfinite(const Scope& s, bool inverse, Var from, Var context, int64_t row) const {
-  Var x = load_row(s.tape, *from, row), c = context ? load_rows(s.tape, context->out, row, 1) : nullptr;
+  Var x = load_row(s.tape, *from, row), c = context ? load_row(s.tape, *context, row) : nullptr;
   if (!inverse) key_rows(s.tape, x, c);
   return model_.first_nonfinite(s, x, c, inverse);
 }
@@ -149,7 +158,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
   const Entry entry(busy_);
   for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = model_.load_x(w.tape, x, first, rows);
-    Var cv = context_rows(w.tape, context, first, rows);
+    Var cv = context_rows(model_, w.tape, context, first, rows);
     Var lp = score({w.tape, w.params.data()}, xv, cv);
     check(w, false, xv, cv, lp, first);
     store_rows(lp, out, first);
@@ -162,7 +171,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s = scope(w, to);
     Var xv = load_from(w.tape, inverse, from, first, rows);
-    Var cv = context_rows(w.tape, context, first, rows);
+    Var cv = context_rows(model_, w.tape, context, first, rows);
     if (!inverse) key_rows(w.tape, xv, cv);
     const Mapped m = inverse ? model.inverse(s, xv, cv) : model.forward(s, xv, cv);
     check(w, inverse, xv, cv, m.y, first);
@@ -177,7 +186,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
   const FlowModel& model = flow("trace");
   for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_from(w.tape, inverse, from, first, rows);
-    Var cv = context_rows(w.tape, context, first, rows);
+    Var cv = context_rows(model_, w.tape, context, first, rows);
     store_rows(xv, out(0), first);
     const auto keep = [&](size_t k, Var y, Var det) {
       store_rows(y, out(k), first);
@@ -196,7 +205,7 @@ void Session::sample(const Sampling& how, const View& context, const View& out, 
   for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
-    Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
+    Var cv = repeated_rows(model_, w.tape, context, first, rows, how.repeat);
     const auto drawn = draw(scope(w, out), rows, cv, log_prob.data != nullptr, how.temperature);
     check(w, true, drawn.z, cv, drawn.x, first);
     store_rows(drawn.x, out, first);

@@ -93,6 +93,7 @@ class Session {
     return inverse ? load_rows(t, from, first, rows) : model_.load_x(t, from, first, rows);
   }
   size_t measure(bool gradients);
+  Var measured_context(Tape& t, int64_t rows) const;
   void measure_gradients(const Scope& s) const;
   void make_workers(size_t arena_bytes);
   // Calls body(worker, first row, rows) for every block of n rows; a block has at most `most` rows.

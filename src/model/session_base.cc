@@ -13,7 +13,7 @@ void Session::check_base(Worker& w, Var z, Var context, Var result, int64_t firs
     const auto m = matrix_of<T>(result->out);
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
-    const auto one = [&](Var v) { return v ? load_rows(w.tape, v->out, r, 1) : nullptr; };
+    const auto one = [&](Var v) { return v ? load_row(w.tape, *v, r) : nullptr; };
     const auto at = model_.flow()->first_nonfinite_in_base({w.tape, w.params.data()}, one(z), one(context));
     fail_at(Code::numeric, {first + r, -1}, "row %lld is not finite; first at %s", static_cast<long long>(first + r),
             at.where.c_str());
@@ -28,7 +28,7 @@ void Session::measure_base(const Scope& s, int64_t rows, Var z, Var context) con
   std::fill_n(u, n, 0.5);
   flow->base_quantile(s, u, rows, context);
   flow->base_log_prob(s, z, context);
-  const auto one = [&](Var v) { return v ? load_rows(s.tape, v->out, 0, 1) : nullptr; };
+  const auto one = [&](Var v) { return v ? load_row(s.tape, *v, 0) : nullptr; };
   flow->first_nonfinite_in_base(s, one(z), one(context));
 }
 
@@ -37,7 +37,7 @@ void Session::base_log_prob(const View& z, const View& context, const View& out)
   const FlowModel& model = flow("base");
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var zv = load_rows(w.tape, z, first, rows);
-    Var cv = context_rows(w.tape, context, first, rows);
+    Var cv = context_rows(model_, w.tape, context, first, rows);
     const Scope s{w.tape, w.params.data()};
     Var lp = model.base_log_prob(s, zv, cv);
     settle_density_zero(s, model_, zv, cv, lp);
@@ -52,7 +52,7 @@ void Session::base_sample(const Sampling& how, const View& context, const View& 
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
-    Var cv = repeated_rows(w.tape, context, first, rows, how.repeat);
+    Var cv = repeated_rows(model_, w.tape, context, first, rows, how.repeat);
     Var drawn = model.base_sample({w.tape, w.params.data()}, rows, cv, how.temperature);
     check_base(w, nullptr, cv, drawn, first);
     store_rows(drawn, z, first);
@@ -81,7 +81,7 @@ void Session::base_quantile(const View& u, const View& context, const View& z) {
   }
   for_blocks(n, block, [&](Worker& w, int64_t first, int64_t rows) {
     const double* v = load(w.tape, first, rows);
-    Var cv = context_rows(w.tape, context, first, rows);
+    Var cv = context_rows(model_, w.tape, context, first, rows);
     Var zv = model.base_quantile({w.tape, w.params.data()}, v, rows, cv);
     check_base(w, nullptr, cv, zv, first);
     store_rows(zv, z, first);

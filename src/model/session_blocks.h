@@ -13,18 +13,18 @@ inline constexpr uint64_t kNextDraw =
     0x9e3779b97f4a7c15;  // any odd number: keys of the draws of a row are all different
 
 // Keeps a single shared context as one row, so that the embedding runs once instead of once per data row.
-inline Var context_rows(Tape& t, const View& context, int64_t first, int64_t rows) {
-  if (!context.data) return nullptr;
-  return context.shape[0] == 1 ? load_rows(t, context, 0, 1) : load_rows(t, context, first, rows);
+inline Var context_rows(const Density& model, Tape& t, const View& context, int64_t first, int64_t rows) {
+  return model.load_context(t, context, first, context.data && context.shape[0] == 1 ? 1 : rows);
 }
 
 // Row (first + r) / repeat of the context for every row r.
-inline Var repeated_rows(Tape& t, const View& context, int64_t first, int64_t rows, int64_t repeat) {
-  if (repeat == 1 || !context.data || context.shape[0] == 1) return context_rows(t, context, first, rows);
-  Var out = t.empty({rows, context.shape[1]});
-  for (int64_t r = 0; r < rows; ++r)
-    copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(out->out, r, 1));
-  return out;
+inline Var repeated_rows(const Density& model, Tape& t, const View& context, int64_t first, int64_t rows,
+                         int64_t repeat) {
+  if (repeat == 1 || !context.data || context.shape[0] == 1) return context_rows(model, t, context, first, rows);
+  return gather_rows(t, context, rows, model.uses_context_low(), [&](const View& to) {
+    for (int64_t r = 0; r < rows; ++r)
+      copy_rows(rows_of_view(context, (first + r) / repeat, 1), rows_of_view(to, r, 1));
+  });
 }
 
 // exp(highest) sum is the sum of exp(v) over the numbers so far.

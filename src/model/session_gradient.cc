@@ -23,12 +23,15 @@ class Recording {
   Restore<bool> recording_, rounding_;
 };
 
-// Rows of a context or of cotangents as a leaf. A leaf that needs a gradient has a row of its own for every row of the block.
-Var leaf(Tape& t, const View& from, int64_t first, int64_t rows, bool needs_grad) {
-  if (!from.data) return nullptr;
-  Var v = needs_grad ? load_rows(t, from, first, rows) : context_rows(t, from, first, rows);
-  v->needs_grad = needs_grad;
+// A context as a leaf. One that needs a gradient has a row of its own for every row of the block.
+Var leaf(const Density& model, Tape& t, const View& context, int64_t first, int64_t rows, bool needs_grad) {
+  Var v = needs_grad ? model.load_context(t, context, first, rows) : context_rows(model, t, context, first, rows);
+  if (v) v->needs_grad = needs_grad;
   return v;
+}
+
+Var load_given(Tape& t, const View& from, int64_t first, int64_t rows) {
+  return from.data ? load_rows(t, from, first, rows) : nullptr;
 }
 
 // Begins the gradient of v with these numbers, or with ones.
@@ -92,7 +95,7 @@ void Session::measure_gradients(const Scope& s) const {
       const Recording recording(t, true);
       const auto rows = [&](int64_t count, int64_t cols) { return cols ? t.zeros({count, cols}) : nullptr; };
       Var x = inverse ? rows(n, columns) : model_.load_x(t, zeros_of(&zero, {n, columns}), 0, n);
-      Var c = rows(contexts, context);
+      Var c = measured_context(t, contexts);
       x->needs_grad = true;
       if (c) c->needs_grad = contexts == n;
       body(x, c, rows);
@@ -155,7 +158,7 @@ Var Session::score_slopes(const Scope& s, Var x, Var context, Slopes* out) const
     for (int64_t k = 0; k < options_.samples; ++k) {
       const TapeScope scope(t);
       t.random.stream = 0;
-      Var c = context ? t.input(context->out, context->needs_grad) : nullptr;
+      Var c = context ? t.leaf_of(*context, context->needs_grad) : nullptr;
       const Var now[2] = {t.leaf_of(*x, x->needs_grad), c};
       const T* lp = one(now[0], c)->out.template as<T>();
       for (int64_t r = 0; r < n; ++r) {
@@ -230,7 +233,7 @@ void Session::log_prob_grad(const View& x, const View& context, const View& log_
     Tape& t = w.tape;
     Var xv = model_.load_x(t, x, first, rows);
     xv->needs_grad = dx.data != nullptr;
-    Var cv = leaf(t, context, first, rows, d_context.data != nullptr);
+    Var cv = leaf(model_, t, context, first, rows, d_context.data != nullptr);
     Slopes slopes;
     Var lp;
     {
@@ -254,8 +257,8 @@ void Session::vjp(bool inverse, const View& from, const View& context, const Pul
     Tape& t = w.tape;
     Var xv = load_from(t, inverse, from, first, rows);
     xv->needs_grad = p.d_from.data != nullptr;
-    Var cv = leaf(t, context, first, rows, p.d_context.data != nullptr);
-    Var cot_to = leaf(t, p.cot_to, first, rows, false), cot_log_det = leaf(t, p.cot_log_det, first, rows, false);
+    Var cv = leaf(model_, t, context, first, rows, p.d_context.data != nullptr);
+    Var cot_to = load_given(t, p.cot_to, first, rows), cot_log_det = load_given(t, p.cot_log_det, first, rows);
     Mapped m;
     {
       const Recording recording(t, p.d_from.data || p.d_context.data);
@@ -280,9 +283,9 @@ void Session::jvp(bool inverse, const View& from, const View& context, const Pus
   for_blocks(from.shape[0], gradient_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Tape& t = w.tape;
     Var xv = load_from(t, inverse, from, first, rows);
-    Var cv = p.tan_context.data ? load_rows(t, context, first, rows) : context_rows(t, context, first, rows);
-    Var dx = p.tan_from.data ? load_rows(t, p.tan_from, first, rows) : nullptr;
-    Var dc = p.tan_context.data ? load_rows(t, p.tan_context, first, rows) : nullptr;
+    Var cv = p.tan_context.data ? model_.load_context(t, context, first, rows)
+                                : context_rows(model_, t, context, first, rows);
+    Var dx = load_given(t, p.tan_from, first, rows), dc = load_given(t, p.tan_context, first, rows);
     Chain::Pushed m;
     {
       const Recording recording(t, true);

@@ -36,7 +36,7 @@ std::string coarse_column(const Density& model, const View& rows, bool is_contex
       e.largest = std::max(e.largest, std::abs(row[j]));
     }
   }
-  const bool low = model.uses_low() && !is_context;
+  const bool low = is_context ? model.uses_context_low() : model.uses_low();
   const bool narrow_rows = rows.dtype == DType::f32, narrow_model = model.dtype() == DType::f32 && !low;
   const int bits = narrow_rows || narrow_model ? 24 : low ? 48 : 53;
   for (size_t j = 0; j < row.size(); ++j) {
@@ -47,10 +47,12 @@ std::string coarse_column(const Density& model, const View& rows, bool is_contex
     if (!(step > std::ldexp(spread, -10))) continue;
     std::string advice;
     if (bits == 24 && narrow_rows) advice = "pass them as float64";
-    if (bits == 24 && narrow_model && !is_context)
-      advice += std::string(advice.empty() ? "" : " and ") + "begin the layers with \"standardize\"";
+    if (bits == 24 && narrow_model)
+      advice +=
+          std::string(advice.empty() ? "" : " and ") +
+          (is_context ? "set \"prepare_context\": {\"standardize\": true}" : "begin the layers with \"standardize\"");
     if (bits == 24 && narrow_model) advice += std::string(advice.empty() ? "" : ", or ") + "use \"dtype\": \"float64\"";
-    if (bits > 24 || is_context) advice += std::string(advice.empty() ? "" : ", or ") + "subtract a constant first";
+    if (bits > 24) advice += std::string(advice.empty() ? "" : ", or ") + "subtract a constant first";
     char text[400];
     std::snprintf(
         text, sizeof text,

@@ -86,7 +86,8 @@ void Phases::forward(Lane& lane, Work& w, const Batch& batch, size_t k, double* 
 }
 
 Var Phases::log_prob_of(const Scope& s, const Mapped& results, Var context) const {
-  Var lp = flow_.base().log_prob(s, results.y, context);
+  const Base& base = flow_.base();
+  Var lp = s.tape.training ? base.fitted_log_prob(s, results.y, context) : base.log_prob(s, results.y, context);
   return results.log_det ? add(s.tape, lp, results.log_det) : lp;
 }
 

@@ -115,7 +115,7 @@ void TargetSampler::set_random(Tape& t, int64_t first) const {
 }
 
 Var TargetSampler::context_rows(Tape& t, int64_t first, int64_t rows) const {
-  return context_.data ? load_rows(t, context_, context_.shape[0] == 1 ? 0 : first, rows) : nullptr;
+  return model_.load_context(t, context_, first, rows);
 }
 
 void TargetSampler::evaluate(int64_t first, int64_t rows) {

@@ -98,6 +98,13 @@ class Declare {
     d.path_ += "." + name;
     return d;
   }
+  // Returns a copy for a part that the list `path` of this configuration holds: "layers[1]". Names start with `name`.
+  Declare entry(const std::string& name, const std::string& path, uint64_t number) const {
+    Declare d = inside(name);
+    d.path_ += "." + path;
+    d.ordinal = number;
+    return d;
+  }
   // Returns a copy for a layer that maps rows of `from` to rows of `to`.
   Declare between(const Dims& from, const Dims& to) const {
     Declare d = *this;

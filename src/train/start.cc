@@ -26,14 +26,11 @@ bool waits(const FlowModel& model, const LayerInstance& instance) { return waits
 Var load_chosen(Tape& t, const View& from, const Selection* which, int64_t first, int64_t count, bool with_low) {
   if (!which || which->all() || from.shape[0] == 1)
     return load_rows(t, from, from.shape[0] == 1 ? 0 : first, count, with_low);
-  const Dims shape{count, from.count() / from.shape[0]};
-  const bool wide = with_low && from.dtype == DType::f64;
-  Var v = wide ? nullptr : t.empty(shape);
-  const View chosen = wide ? contiguous_view(t.scratch<double>(shape.count()), DType::f64, shape) : v->out;
-  which->each_run(first, first + count, [&](int64_t row, int64_t place, int64_t run) {
-    copy_rows(rows_of_view(from, row, run), rows_of_view(chosen, place - first, run));
+  return gather_rows(t, from, count, with_low, [&](const View& to) {
+    which->each_run(first, first + count, [&](int64_t row, int64_t place, int64_t run) {
+      copy_rows(rows_of_view(from, row, run), rows_of_view(to, place - first, run));
+    });
   });
-  return wide ? load_rows(t, chosen, 0, count, true) : v;
 }
 
 // The rows as they advance through the chain, in a private copy from the first layer on.
@@ -53,7 +50,11 @@ class PropagatedRows {
     };
     Var from = load();
     whole_rows(t, *from);
-    Var c = data.context.data ? t.zeros({n, model.context()}) : nullptr;
+    Var c = nullptr;
+    if (data.context.data) {
+      if (model.uses_context_low()) t.scratch<double>(n * model.context());
+      c = model.load_context(t, zeros_of(&zero, {n, model.context()}), 0, n);
+    }
     draw(t, load(), c);
     model.chain().part(measuring.scope(), 0, last, from, model.layer_context(measuring.scope(), c, n), Memory::full);
     for (int64_t i = 0; i < lanes(); ++i)
@@ -103,7 +104,8 @@ class PropagatedRows {
       blocks(i, [&](Reader& r, Var x, int64_t first) {
         const int64_t n = x->out.shape[0];
         Var c = nullptr;
-        if (data_.context.data) c = load_chosen(r.tape, data_.context, data_.which, first, n, false);
+        if (data_.context.data)
+          c = load_chosen(r.tape, data_.context, data_.which, first, n, model_.uses_context_low());
         draw(r.tape, copy_.data() ? load_chosen(r.tape, data_.x, data_.which, first, n, model_.uses_low()) : x, c);
         c = model_.layer_context(r.scope(), c, n);
         store_rows(model_.chain().part(r.scope(), at_, to, x, c, Memory::full).y, now_, first);
@@ -240,17 +242,20 @@ class ContextStart {
     each_row([&](size_t j, double v) { squares[j] += (v - mean[j]) * (v - mean[j]); });
     collective.sum(squares.data(), c, DType::f64, "spreads of the context");
     const FlowModel::ContextParams& p = model.context_params();
-    write_param(model.params(), p.mean, [&](int64_t j) { return mean[static_cast<size_t>(j)]; });
-    write_param(model.params(), p.std, [&](int64_t j) {
+    const auto spread = [&](int64_t j) {
       const double m = mean[static_cast<size_t>(j)], s = std::sqrt(squares[static_cast<size_t>(j)] / (rows - 1));
       return s > 1e-12 * std::abs(m) && s > 0 ? s : 1;  // a constant column is only centered
+    };
+    write_param(model.params(), p.mean, p.mean_low, [&](int64_t j) {
+      return Spread{mean[static_cast<size_t>(j)], spread(j)};
     });
+    write_param(model.params(), p.std, spread);
     write_param(model.params(), p.started, [](int64_t) { return 1; });
   }
   ~ContextStart() {
     if (!started_ || done) return;
     const FlowModel::ContextParams& p = model_.context_params();
-    write_param(model_.params(), p.mean, [](int64_t) { return 0; });
+    write_param(model_.params(), p.mean, p.mean_low, [](int64_t) { return Spread{0, 1}; });
     write_param(model_.params(), p.std, [](int64_t) { return 1; });
     write_param(model_.params(), p.started, [](int64_t) { return 0; });
   }

@@ -1,4 +1,4 @@
-// Rows far from 0 (times in seconds, 1.6e9 with a standard deviation of 30, which float32 rounds to multiples of 128)
+// Rows far from 0 (times in seconds, about 1.6e9 with a standard deviation of 30, which float32 rounds to multiples of 128)
 // through float32 models whose first layers use what rounding takes from float64 views: every call agrees with the same
 // model in float64. Rows that float32 can represent have the bits that they have in a float32 view.
 #include <set>
@@ -10,7 +10,7 @@ namespace {
 
 using Doubles = std::vector<double>;
 constexpr int64_t kRows = 4000;
-constexpr double kCenter = 1.6e9, kSpread = 30;
+constexpr double kCenter = 1.6e9 + 50, kSpread = 30;
 
 Doubles normals(int64_t n, uint64_t seed) {
   Doubles out(static_cast<size_t>(n));
@@ -45,9 +45,9 @@ nf_view rows_of(const Doubles& x) { return nf_rows_f64(x.data(), static_cast<int
 nf_out out_of(Doubles& x) { return nf_out_rows_f64(x.data(), static_cast<int64_t>(x.size()) / 2, 2); }
 nf_out out_column(Doubles& x) { return nf_out_vec_f64(x.data(), static_cast<int64_t>(x.size())); }
 
-// The same layers and numbers in float64.
-Model in_float64(nf_model* narrow, const std::string& layers) {
-  Model wide = model(nullptr, spec_of(layers, kFloat64));
+// The model of this spec with the numbers of `narrow`.
+Model in_float64(nf_model* narrow, const std::string& wide_spec) {
+  Model wide = model(nullptr, wide_spec);
   Err e;
   for (int64_t i = 0; i < info(narrow).tensor_count; ++i) {
     nf_tensor_info t = NF_TENSOR_INFO_INIT;
@@ -129,7 +129,7 @@ testing::AssertionResult near_rows(const Doubles& got, const Doubles& want) {
 
 void agrees_with_float64(const std::string& layers, const Doubles& x, int steps) {
   SCOPED_TRACE(layers);
-  const Model narrow = trained(layers, x, steps), wide = in_float64(narrow.get(), layers);
+  const Model narrow = trained(layers, x, steps), wide = in_float64(narrow.get(), spec_of(layers, kFloat64));
   const Answers got = ask(narrow.get(), x), want = ask(wide.get(), x);
   EXPECT_TRUE(near(got.log_prob, want.log_prob, 1e-4, "log_prob"));
   EXPECT_TRUE(near(got.dx, want.dx, 1e-4, "dx"));
@@ -315,6 +315,124 @@ TEST(FarRows, Files) {
   EXPECT_EQ(file_of(near_zero.get()).find("mean_low"), std::string::npos);
 }
 
+// ---- contexts ---------------------------------------------------------------------------------------------------
+
+// A model of plain rows whose context is a far time and a plain number.
+std::string context_spec(const char* more = "") {
+  return std::string(R"({"event": [2], "context": [2], "prepare_context": {"standardize": true}, "layers": [)") +
+         R"({"type": "affine_coupling", "hidden": [8]}, {"type": "reverse"}, {"type": "affine_coupling", "hidden": [8]}])" +
+         more + "}";
+}
+
+// Rows y of which the first column follows the context's first.
+Doubles followers(const Doubles& context) {
+  Doubles y = normals(static_cast<int64_t>(context.size()), 7);
+  for (size_t i = 0; i < y.size(); i += 2) y[i] = 0.3 * y[i] + (context[i] - kCenter) / kSpread;
+  return y;
+}
+
+// What a model makes of rows and contexts; sampled: two samples per context.
+struct ContextAnswers {
+  Doubles log_prob, d_context, z, pushed, pulled, sampled, base, one;
+};
+
+ContextAnswers ask_contexts(nf_model* m, const Doubles& y, const Doubles& context) {
+  const size_t n = y.size() / 2;
+  ContextAnswers a{Doubles(n),     Doubles(2 * n), Doubles(2 * n), Doubles(2 * n),
+                   Doubles(2 * n), Doubles(4 * n), Doubles(n),     Doubles(n)};
+  const Session s = session(m);
+  Err e;
+  const nf_view rows = rows_of(y), c = rows_of(context), first = nf_rows_f64(context.data(), 1, 2);
+  const Doubles ones(2 * n, 1), tangents(2 * n, kSpread);
+  const nf_view cot = rows_of(ones), tan = rows_of(tangents);
+  const nf_out lp = out_column(a.log_prob), dc = out_of(a.d_context), z = out_of(a.z), pushed = out_of(a.pushed),
+               pulled = out_of(a.pulled), sampled = out_of(a.sampled), one = out_column(a.one),
+               base = out_column(a.base);
+  EXPECT_TRUE(ok(nf_log_prob_grad(s.get(), &rows, &c, &lp, nullptr, &dc, &e), e));
+  Doubles again(n);
+  const nf_out lp2 = out_column(again);
+  EXPECT_TRUE(ok(nf_log_prob(s.get(), &rows, &c, &lp2, &e), e));
+  EXPECT_EQ(again, a.log_prob);
+  EXPECT_TRUE(ok(nf_forward(s.get(), &rows, &c, &z, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_base_log_prob(s.get(), &rows, &c, &base, &e), e));
+  EXPECT_TRUE(ok(nf_jvp(s.get(), NF_FORWARD, &rows, &c, nullptr, &tan, nullptr, nullptr, &pushed, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_vjp(s.get(), NF_FORWARD, &rows, &c, &cot, nullptr, nullptr, nullptr, nullptr, &pulled, &e), e));
+  EXPECT_TRUE(ok(nf_sample(s.get(), Sampling(5, 0, 2), &c, &sampled, nullptr, &e), e));
+  EXPECT_TRUE(ok(nf_log_prob(s.get(), &rows, &first, &one, &e), e));  // one context for all rows
+  return a;
+}
+
+// Samples of float64 come from other random bits, so they are compared with what they follow.
+TEST(FarContexts, AgreeWithFloat64) {
+  const Doubles context = times(300), y = followers(context);
+  const Model narrow = model(nullptr, context_spec());
+  Err e;
+  const nf_view rows = rows_of(y), c = rows_of(context);
+  const Trainer t = trainer(narrow.get(), options({{"trainer.lr", "1e-2"}}).get());
+  for (int k = 0; k < 100; ++k) ASSERT_TRUE(ok(nf_train_step(t.get(), Batch(&rows, &c), nullptr, &e), e));
+  const Model wide = in_float64(narrow.get(), context_spec(kFloat64));
+  const ContextAnswers got = ask_contexts(narrow.get(), y, context), want = ask_contexts(wide.get(), y, context);
+  EXPECT_TRUE(near(got.log_prob, want.log_prob, 1e-4, "log_prob"));
+  EXPECT_TRUE(near(got.d_context, want.d_context, 1e-4, "d_context"));
+  EXPECT_TRUE(near(got.z, want.z, 1e-4, "z"));
+  EXPECT_TRUE(near(got.pushed, want.pushed, 1e-4, "jvp"));
+  EXPECT_TRUE(near(got.pulled, want.pulled, 1e-4, "vjp"));
+  EXPECT_TRUE(near(got.one, want.one, 1e-4, "log_prob of one context"));
+  double squares = 0;
+  for (size_t i = 0; i < 600; ++i) {  // sample i has context i / 2, whose time it follows
+    const double away = got.sampled[2 * i] - (context[i / 2 * 2] - kCenter) / kSpread;
+    squares += away * away / 600;
+  }
+  EXPECT_LT(std::sqrt(squares), 0.6) << "a sample follows its context";
+  EXPECT_GT(std::sqrt(squares), 0.1);
+}
+
+TEST(FarContexts, StepsAgreeWithFloat64) {
+  const Doubles context = times(500), y = followers(context);
+  const nf_view rows = rows_of(y), c = rows_of(context);
+  Doubles weights(500, 1);
+  for (size_t r = 0; r < 500; r += 3) weights[r] = 0;
+  const nf_view weight = nf_vec_f64(weights.data(), 500);
+  Err e;
+  for (const nf_view* w : {static_cast<const nf_view*>(nullptr), &weight}) {
+    // Both start from the same numbers: initial ones do not depend on the dtype but for rounding.
+    const Model narrow = model(nullptr, context_spec()), wide = model(nullptr, context_spec(kFloat64));
+    const Trainer a = trainer(narrow.get()), b = trainer(wide.get());
+    for (int k = 0; k < 30; ++k) {
+      nf_step_info got = NF_STEP_INFO_INIT, want = NF_STEP_INFO_INIT;
+      ASSERT_TRUE(ok(nf_train_step(a.get(), Batch(&rows, &c, w), &got, &e), e));
+      ASSERT_TRUE(ok(nf_train_step(b.get(), Batch(&rows, &c, w), &want, &e), e));
+      EXPECT_NEAR(got.loss, want.loss, 1e-3) << "step " << k;
+    }
+  }
+}
+
+// A layer that starts from data behind the context sees it exactly; a single context for all rows is centered to 0.
+TEST(FarContexts, StartAndFiles) {
+  const Doubles context = times(300), y = followers(context);
+  const nf_view rows = rows_of(y), c = rows_of(context);
+  const std::string layers =
+      R"("layers": [{"type": "affine_coupling", "hidden": [8], "init": "random"}, {"type": "actnorm"}, {"type": "reverse"}])";
+  const auto spec = [&](const char* more) {
+    return R"({"event": [2], "context": [2], "prepare_context": {"standardize": true}, )" + layers + more + "}";
+  };
+  Err e;
+  const Model narrow = model(nullptr, spec("")), wide = model(nullptr, spec(kFloat64));
+  for (nf_model* m : {narrow.get(), wide.get()}) ASSERT_TRUE(ok(nf_model_init_from_data(m, &rows, &c, &e), e));
+  EXPECT_TRUE(near(ask_contexts(narrow.get(), y, context).z, ask_contexts(wide.get(), y, context).z, 1e-4, "z"));
+  const std::string bytes = file_of(narrow.get());
+  EXPECT_NE(bytes.find("prepare_context.mean_low"), std::string::npos);
+  nf_model* loaded = nullptr;
+  ASSERT_TRUE(ok(nf_model_load_memory(nullptr, bytes.data(), bytes.size(), nullptr, &loaded, &e), e));
+  const Model back(loaded);
+  EXPECT_EQ(ask_contexts(back.get(), y, context).log_prob, ask_contexts(narrow.get(), y, context).log_prob);
+  const Model plain = model(nullptr, spec(""));
+  const Doubles near_zero = normals(600, 3);
+  const nf_view near_view = rows_of(near_zero);
+  ASSERT_TRUE(ok(nf_model_init_from_data(plain.get(), &rows, &near_view, &e), e));
+  EXPECT_EQ(file_of(plain.get()).find("mean_low"), std::string::npos);
+}
+
 // ---- warnings --------------------------------------------------------------------------------------------------
 
 // The warnings of one training step.
@@ -357,9 +475,17 @@ TEST(FarRows, CoarseColumnsAreNamed) {
   const nf_view context = nf_rows_f64(x.data(), 50, 4);
   const Doubles plain = normals(100, 2);
   const nf_view plain_rows = rows_of(plain);
-  EXPECT_NE(warnings(R"({"event": [2], "context": [4], "layers": [{"type": "affine_coupling"}]})", plain_rows, &context)
-                .find("column 0 of ctx"),
-            std::string::npos);
+  const auto of_context = [&](const char* more) {
+    return warnings(
+        std::string(R"({"event": [2], "context": [4], "layers": [{"type": "affine_coupling"}])") + more + "}",
+        plain_rows, &context);
+  };
+  const std::string text = of_context("");
+  EXPECT_EQ(text.find("column 0 of ctx"), 0u) << text;
+  EXPECT_NE(text.find("set \"prepare_context\": {\"standardize\": true}, or use \"dtype\": \"float64\"\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(of_context(R"(, "prepare_context": {"standardize": true})"), "");
   EXPECT_EQ(warnings(spec_of(reverse), plain_rows), "");
 }
 

@@ -134,7 +134,7 @@ def main():
         pc = run(['pkg-config', '--print-requires', '--print-requires-private', 'nf'], env=whole.env).stdout
         case('nf.pc requires nothing', pc == '', pc)
         for arguments in (['--cflags'], ['--libs'], ['--cflags', '--static'], ['--libs', '--static']):
-            allowed = r'-I\S+/include|-L\S+|-lnf|-pthread' + (r'|-lstdc\+\+|-lm' if '--static' in arguments else '')
+            allowed = r'-I\S+/include|-L\S+|-lnf|-pthread' + (r'|-lstdc\+\+|-lm|-lz' if '--static' in arguments else '')
             flags = whole.flags(*arguments)
             case('pkg-config ' + ' '.join(arguments), all(re.fullmatch(allowed, f) for f in flags), flags)
 

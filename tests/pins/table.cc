@@ -53,7 +53,7 @@ void Table::check_names(std::vector<std::string> names) {
   const auto twice = std::adjacent_find(names.begin(), names.end());
   EXPECT_TRUE(twice == names.end()) << *twice << " is the name of two cases";
   for (auto& [target, cases] : lines_)
-    std::erase_if(cases, [&](const auto& line) {
+    std::erase_if(cases, [&, &target = target](const auto& line) {  // clang 14 captures no structured bindings
       const bool known = std::binary_search(names.begin(), names.end(), line.first);
       EXPECT_TRUE(known || writing_) << target << " " << line.first << ": unknown case";
       return writing_ && !known;

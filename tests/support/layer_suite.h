@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <ostream>
 #include <string>
 
@@ -17,7 +18,11 @@ inline void PrintTo(const LayerKind* kind, std::ostream* os) { *os << kind->name
 
 namespace libnf::test {
 
-inline constexpr uint64_t kConfigs = 50;  // random configurations per layer
+// Random configurations per layer; fewer under sanitizers and Valgrind, which take 10 to 50 times as long (./dev).
+inline uint64_t configs() {
+  const char* fewer = std::getenv("NF_TEST_CONFIGS");
+  return fewer ? std::strtoull(fewer, nullptr, 10) : 50;
+}
 inline constexpr int64_t kColumns[] = {1, 2, 3, 5, 8};
 inline const Dims kImages[] = {{1, 1, 1}, {3, 1, 1}, {2, 2, 2}, {1, 2, 3}, {3, 2, 1}};
 

@@ -11,7 +11,7 @@ namespace cli {
 
 // What a data file holds, found out from its first lines.
 struct TableFacts {
-  std::string format;  // "csv", "npy" or "npz"
+  std::string format;  // "csv", "npy", "npz" or "idx"
   bool header = false;
   std::vector<std::string> names;  // with a header
   std::vector<bool> numeric;       // per column of a text

@@ -79,6 +79,12 @@ std::string nearest_option(const std::string& word) {
 
 std::string name_of(const std::string& key) { return key.substr(key.find('.') + 1); }
 
+std::string flag_of(const std::string& key) {
+  std::string flag = "--" + name_of(key);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
 std::string scope_of(const std::string& key) {
   const size_t dot = key.find('.');
   return dot == std::string::npos ? std::string() : key.substr(0, dot);
@@ -124,6 +130,13 @@ nf::Options Settings::options(std::initializer_list<std::string_view> scopes) co
   return options;
 }
 
+std::string Settings::as_flags(std::string_view scope) const {
+  std::string out;
+  for (const auto& [key, value] : values_)
+    if (scope_of(key) == scope) out += " " + flag_of(key) + " " + shell_word(value);
+  return out;
+}
+
 nf::Runtime Settings::runtime() const {
   const nf_log_fn warn = [](void*, int32_t level, const char* words) {
     if (level > 0) std::fprintf(stderr, "nf: warning: %s\n", words);
@@ -151,8 +164,7 @@ std::shared_ptr<Settings> Settings::flags(CLI::App& app, const std::vector<std::
   all.insert(all.end(), more.begin(), more.end());
   for (const std::string& scope : scopes)
     for (const OptionDoc& d : option_docs()) {
-      std::string flag = "--" + d.name;
-      std::replace(flag.begin(), flag.end(), '_', '-');
+      const std::string flag = flag_of(d.name);
       if (d.scope != scope || !has_flag(d) || contains(hidden, d.name) || app.get_option_no_throw(flag)) continue;
       std::string help = d.doc;
       if (!d.bounds.empty()) help += ", " + d.bounds;

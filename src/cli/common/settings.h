@@ -31,6 +31,8 @@ std::string nearest_option(const std::string& word);
 std::string name_of(const std::string& key);
 // The scope of a key, "trainer" for "trainer.lr"; "" without one.
 std::string scope_of(const std::string& key);
+// "--clip-norm" for "trainer.clip_norm" or "clip_norm".
+std::string flag_of(const std::string& key);
 // The keys that a name stands for in some scopes: both seeds for "seed". A key stands for itself, and so does a name that
 // none of them has. --threads is the runtime's.
 std::vector<std::string> keys_of(const std::string& name, const std::vector<std::string>& scopes);
@@ -54,6 +56,8 @@ class Settings {
   // Those of some scopes, which is what a call of the library takes.
   nf::Options options(std::initializer_list<std::string_view> scopes) const;
   nf::Runtime runtime() const;
+  // Those of a scope as a shell reads them, " --missing drop --decimal ,": for the commands that a message proposes.
+  std::string as_flags(std::string_view scope) const;
 
   // Adds to `app` a flag per option of the scopes, except the names in `hidden`, and --option key=value, which also sets
   // those of `more` scopes. A flag sets the options of its name in all of these scopes.

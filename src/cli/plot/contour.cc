@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace cli {
 namespace {
@@ -20,17 +21,37 @@ void smooth(std::vector<double>& grid, size_t side) {
         grid[first + k * step] = (2 * line[k] + (k ? line[k - 1] : 0) + (k + 1 < side ? line[k + 1] : 0)) / 4;
     }
 }
+
+// The slope of the line of least squares through the points that count; 0 where all have one x.
+template <class F>
+double slope_of(std::span<const double> x, std::span<const double> y, const F& counts) {
+  double n = 0, mean_x = 0, mean_y = 0, xx = 0, xy = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (counts(i)) ++n, mean_x += x[i], mean_y += y[i];
+  mean_x /= std::max(n, 1.0), mean_y /= std::max(n, 1.0);
+  for (size_t i = 0; i < x.size(); ++i)
+    if (counts(i)) xx += (x[i] - mean_x) * (x[i] - mean_x), xy += (x[i] - mean_x) * (y[i] - mean_y);
+  return xx > 0 ? xy / xx : 0;
+}
 }  // namespace
 
 Cloud cloud_of(std::span<const double> x, std::span<const double> y, const Range& range_x, const Range& range_y) {
   // Cells get smaller as points get more numerous, but never smaller than the smoothing can fill.
   const auto side = static_cast<size_t>(std::clamp(std::pow(static_cast<double>(x.size()), 0.4), 12.0, 64.0));
-  Cloud c{side, range_x, range_y, std::vector<double>(side * side), static_cast<double>(x.size())};
+  const auto inside = [&](size_t i) { return range_x.holds(x[i]) && range_y.holds(y[i]); };
+  Cloud c{side, range_x, {}, slope_of(x, y, inside), std::vector<double>(side * side), static_cast<double>(x.size())};
+  const auto rest = [&](size_t i) { return y[i] - c.slope * x[i]; };
+  c.rest = {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  for (size_t i = 0; i < x.size(); ++i)
+    if (inside(i)) c.rest = {std::min(c.rest.low, rest(i)), std::max(c.rest.high, rest(i))};
+  const double room = 0.05 * (c.rest.high - c.rest.low);
+  if (!(room > 0)) return c;
+  c.rest = {c.rest.low - room, c.rest.high + room};
   const auto cell = [&](double v, const Range& r) {
     return std::min(static_cast<size_t>((v - r.low) / r.extent() * static_cast<double>(side)), side - 1);
   };
   for (size_t i = 0; i < x.size(); ++i)
-    if (range_x.holds(x[i]) && range_y.holds(y[i])) ++c.density[cell(y[i], range_y) * side + cell(x[i], range_x)];
+    if (inside(i)) ++c.density[cell(rest(i), c.rest) * side + cell(x[i], range_x)];
   smooth(c.density, side);
   return c;
 }
@@ -55,7 +76,8 @@ std::vector<Segment> contour(const Cloud& c, double level) {
   };
   const auto spot = [&](double row, double column) {
     const auto n = static_cast<double>(c.side);
-    return Spot{c.x.low + (column + 0.5) / n * c.x.extent(), c.y.low + (row + 0.5) / n * c.y.extent()};
+    const double x = c.x.low + (column + 0.5) / n * c.x.extent();
+    return Spot{x, c.slope * x + c.rest.low + (row + 0.5) / n * c.rest.extent()};
   };
   std::vector<Segment> out;
   const auto last = static_cast<int64_t>(c.side);

@@ -7,10 +7,12 @@
 
 namespace cli {
 
-// Counts of points on a grid over the ranges, smoothed over neighbors, row by row from y.low.
+// Counts of points on a grid over x and over the rest y - slope x, which has no correlation with x: neighbors, over which
+// counts are smoothed, lie along a narrow cloud, not across. Row by row from rest.low.
 struct Cloud {
   size_t side = 0;
-  Range x, y;
+  Range x, rest;
+  double slope = 0;
   std::vector<double> density;
   double total = 0;  // of all points, those outside of the ranges included
 };

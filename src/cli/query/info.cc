@@ -30,12 +30,27 @@ void add(std::string& list, const std::string& words) {
   if (!words.empty()) list += (list.empty() ? "" : ", ") + words;
 }
 
+// "[noise, 2 x [affine_coupling, reverse]]"
+std::string types_of(const Json& layers) {
+  std::string out;
+  for (const Json& layer : layers) {
+    const int64_t repeat = layer.value("repeat", int64_t{1});
+    add(out, (repeat > 1 ? std::to_string(repeat) + " x " : "") +
+                 (layer.contains("type") ? layer["type"].get<std::string>() : types_of(layer["layers"])));
+  }
+  return "[" + out + "]";
+}
+
 // Lists the fields that differ from their defaults, those of nested parts too: "net residual, hidden [128], scale exp".
 std::string fields_of(const Json& value, const Json& fields) {
   std::string out;
   for (const Json& f : fields) {
     const std::string key = f["name"];
     if (!value.contains(key) || value[key] == f["default"]) continue;
+    if (f["type"] == "chain") {
+      add(out, key + " " + types_of(value[key]));
+      continue;
+    }
     if (f["type"] != "part" || !value[key].is_object()) {
       add(out, key + " " + shown(value[key]));
       continue;

@@ -6,12 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "src/cli/common/failure.h"
+#include "src/cli/run/auto.h"
 
 namespace cli {
 namespace {
 using Json = nlohmann::ordered_json;
-constexpr int64_t kManyRows = 20'000;  // from here on splines are better than affine maps, and affordable
-constexpr int64_t kManyColumns = 64;   // above, splines have too many parameters per layer
 
 // Units of hidden layers: more where there are rows to fit them with.
 int64_t width_for(const DataSize& s) {
@@ -45,12 +44,13 @@ Json nsf(const DataSize& s) {
   return Json::array({repeated(5, {{{"type", "shuffle"}}, {{"type", "lu_linear"}}, spline}), {{"type", "lu_linear"}}});
 }
 
-bool prefers_splines(const DataSize& s) { return s.columns == 1 || (s.rows >= kManyRows && s.columns <= kManyColumns); }
 }  // namespace
 
 const std::vector<PresetDoc>& presets() {
   static const std::vector<PresetDoc> all = {
-      {"auto", "picks realnvp or nsf by rows and columns, on a Student-t base for outliers, and the length of the run"},
+      {"auto",
+       "a smooth fit of all rows that ranks outliers; of more than 20,000 rows, or with --valid, --holdout or --split, "
+       "autoregressive splines for the likelihood of held-out rows"},
       {"realnvp", "affine couplings; fast in both directions"},
       {"maf", "masked autoregressive; scores fast, samples column by column"},
       {"nsf", "rational-quadratic spline couplings between linear maps; the most accurate with many rows"},
@@ -65,14 +65,19 @@ bool is_preset(const std::string& spec) {
 }
 
 std::string preset_spec(const std::string& name, const DataSize& size) {
+  if (name == "auto") return auto_recipe(size.rows, size.columns, size.validates).spec;
   Json spec = Json::object();
-  if (name == "auto") spec["base"] = {{"type", "student_t"}};
-  const std::string kind = name != "auto" ? name : prefers_splines(size) ? "nsf" : "realnvp";
-  spec["layers"] = kind == "realnvp" ? realnvp(size) : kind == "maf" ? maf(size) : nsf(size);
+  spec["layers"] = name == "realnvp" ? realnvp(size) : name == "maf" ? maf(size) : nsf(size);
   return spec.dump(2);
 }
 
 PresetRun preset_settings(const std::string& name, const DataSize& size, Settings& settings) {
+  if (name == "auto") {
+    const AutoRecipe recipe = auto_recipe(size.rows, size.columns, size.validates);
+    for (const auto& [key, value] : recipe.options)
+      if (!settings.has(key)) settings.set(key, value);
+    return {recipe.steps, 0, recipe.valid_every, recipe.all_rows};
+  }
   const int64_t batch = size.rows < 2'000 ? 64 : size.rows < 20'000 ? 128 : size.rows < 200'000 ? 256 : 512;
   const std::pair<const char*, std::string> usual[] = {{"batches.batch", std::to_string(batch)},
                                                        {"trainer.lr", "0.001"},
@@ -81,9 +86,7 @@ PresetRun preset_settings(const std::string& name, const DataSize& size, Setting
   // Another schedule has other options, and another optimizer other rates: those are the user's to set together.
   for (const auto& [key, value] : usual)
     if (!settings.has(key)) settings.set(key, value);
-  if (name != "auto") return {};
-  const auto epoch = static_cast<uint64_t>((size.rows + batch - 1) / batch);
-  return {std::clamp<uint64_t>(100 * epoch, 1'000, 20'000), 10};
+  return {};
 }
 
 }  // namespace cli

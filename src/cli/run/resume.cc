@@ -1,7 +1,6 @@
 // See resume.h.
 #include "src/cli/run/resume.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -31,12 +30,6 @@ bool shapes_the_run(const std::string& key) {
 
 // From the best validation, training options such as the learning rate may change; the data and its order may not.
 bool may_change(const std::string& key) { return !scope_of(key).empty() && scope_of(key) != "batches"; }
-
-std::string flag_of(const std::string& key) {
-  std::string flag = "--" + name_of(key);
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
-}
 
 struct Difference {
   std::string path, was, is;

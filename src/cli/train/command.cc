@@ -102,6 +102,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
   const bool contextual = plan.model.info().context_size > 0;
   std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
+  rows += a.settings->as_flags("table");
   if (!a.train.columns.empty()) rows += " --columns " + shell_word(a.train.columns);
   if (!a.train.context_columns.empty())
     rows += " --context-columns " + shell_word(a.train.context_columns);
@@ -297,7 +298,9 @@ void add_train(CLI::App& app, Action& action) {
       "\"event\" and \"context\" may be omitted from the spec; the data sets them, a .npy of images [n, height, width, "
       "channels] to [height, width, channels]. Ctrl-C saves a checkpoint; --resume continues from it.\n\n"
       "Examples:\n"
-      "  nf train auto --data table.csv -o model.safetensors\n"
+      "  nf train auto --data table.csv -o model.safetensors            # then, for the anomalies among the rows:\n"
+      "  nf score model.safetensors --data table.csv --quantile 0.01 -o scores.csv\n"
+      "  nf plot scores model.safetensors --data table.csv --quantile 0.01 -o scores.png\n"
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"
       "  nf train spec.json --data table.csv --columns height,weight --context-columns age -o people.safetensors\n"

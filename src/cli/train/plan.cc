@@ -186,7 +186,8 @@ TrainPlan plan_training(TrainArgs& args) {
   set_weight_column(args, plan.runtime);
   open_all(args, plan, spec_dtype(typed));
   if (preset) {
-    const DataSize size{plan.train.x.count(), plan.train.x.cols(), plan.train.context.cols()};
+    const bool validates = !args.valid.data.empty() || !args.split.empty() || args.holdout > 0;
+    const DataSize size{plan.train.x.count(), plan.train.x.cols(), plan.train.context.cols(), validates};
     if (plan.train.x.extents().size() != 1)
       throw Failure(args.spec + " is for tables, but " + args.train.data + " has images", "write a spec: `nf parts`",
                     kUsage);
@@ -194,6 +195,8 @@ TrainPlan plan_training(TrainArgs& args) {
     // A resumed run has adopted the options of its first part; patience is in none of them.
     const PresetRun run = preset_settings(args.spec, size, *args.settings);
     if (!args.steps && args.epochs == 0) args.steps = run.steps;
+    if (!args.valid_every) args.valid_every = run.valid_every;
+    if (run.all_rows) args.holdout = 0;
     if (!args.patience && args.holdout != 0) args.patience = run.patience;
   }
   const auto complete = [&](const std::string& spec) {

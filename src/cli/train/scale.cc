@@ -1,6 +1,7 @@
 // See scale.h.
 #include "src/cli/train/scale.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -48,14 +49,30 @@ std::string base_of(const Json& spec) {
 // What can be done about the scale of the data.
 enum class Scale { add, warn, fine };
 
-Scale data_scale(const TrainPlan& plan, const std::string& typed, const Json& spec) {
+Scale data_scale(const std::string& typed, const Json& spec) {
   if (is_standardized(typed) || base_of(spec) == "uniform") return Scale::fine;
   const std::string first = first_type(spec);
   if (first == "actnorm" || first == "batch_norm" || first == "standardize") return Scale::fine;
-  return is_bounded(spec) || plan.train.x.extents().size() != 1 ? Scale::warn : Scale::add;
+  return is_bounded(spec) ? Scale::warn : Scale::add;
 }
 
 using Notes = std::vector<std::string>;
+
+// Pixels are not judged column by column: many are constant, and all have one scale.
+bool is_image(const TrainPlan& plan) { return plan.train.x.extents().size() > 1; }
+
+// What an image model needs that begins with raw pixels; "" if a layer bounds or dequantizes them.
+std::string image_advice(const TrainPlan& plan, const std::string& typed, const Json& spec) {
+  if (data_scale(typed, spec) == Scale::fine || is_bounded(spec)) return {};
+  double largest = 0;
+  for (const Moments& m : plan.train.x.moments()) largest = std::max(largest, std::abs(m.mean) + m.std);
+  if (largest <= 3) return {};
+  return text(
+      "warning: the pixels of %s have values of about %.3g; a fresh model expects about 0 and 1, and whole "
+      "numbers have no density: begin the layers with {\"type\": \"dequantize\", \"levels\": 256}, {\"type\": "
+      "\"logit\"}",
+      plan.train.x.path().c_str(), largest);
+}
 
 std::string add_context(const std::string& spec) {
   Json json = Json::parse(spec);
@@ -66,9 +83,13 @@ std::string add_context(const std::string& spec) {
 std::string scaled_data(const TrainArgs& args, const TrainPlan& plan, const std::string& typed, const Json& json,
                         Notes& notes) {
   if (args.standardize) return standardize_spec(typed);
+  if (is_image(plan)) {
+    if (const std::string advice = image_advice(plan, typed, json); !advice.empty()) notes.push_back(advice);
+    return typed;
+  }
   const std::vector<std::string> odd = odd_columns(plan.train.x).scaled;
   if (odd.empty()) return typed;
-  const Scale scale = data_scale(plan, typed, json);
+  const Scale scale = data_scale(typed, json);
   if (scale == Scale::fine) return typed;
   const std::string columns = some_of(odd, "; ");
   if (scale == Scale::add && !args.no_standardize) {
@@ -127,7 +148,9 @@ ScaledSpec scaled_spec(const TrainArgs& args, const TrainPlan& plan, const std::
   const Json json = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
   ScaledSpec out{typed, {}};
   if (!json.is_object()) return out;  // the library says what is wrong
-  if (const std::vector<std::string> constant = odd_columns(plan.train.x).constant; !constant.empty())
+  const std::vector<std::string> constant =
+      is_image(plan) ? std::vector<std::string>{} : odd_columns(plan.train.x).constant;
+  if (!constant.empty())
     out.notes.push_back(
         text("warning: constant column%s: %s; a constant has no density and an unbounded likelihood: drop it with "
              "--columns",

@@ -121,7 +121,7 @@ void check_names(const Data& data, const std::string& path) {
 void examine_columns(const Rows& rows, nf::Model& model, bool quiet) {
   const std::vector<ColumnKind> kinds = column_kinds(rows);
   set_column_kinds(model, kinds);
-  if (quiet) return;
+  if (quiet || rows.extents().size() > 1) return;  // pixels: see scale.cc
   warn_of_indices(rows, kinds);
   warn_of_repeats(rows, kinds, model);
 }

@@ -1,4 +1,5 @@
-"""Events of any shape on the command line: .npy files of images, splits, and columns of counts."""
+"""Events of any shape on the command line: .npy and IDX files of images, splits, and columns of counts."""
+import gzip
 import json
 import math
 import random
@@ -81,6 +82,29 @@ def images_set_the_event():
     assert info('m.safetensors')['model']['event'] == [4, 4, 1]
     nf('score m.safetensors --data x.npy -o lp.npy')
     assert read_npy('lp.npy')[0] == (300,)
+
+
+@case
+def idx_images_train_score_and_sample():
+    draw = random.Random(5)
+    pixels = bytes(min(255, max(0, int(draw.gauss(200 if r % 2 else 60, 20)))) if c else 0 for r in range(200) for c in range(20))
+    with gzip.open('images.gz', 'wb') as f:
+        f.write(bytes((0, 0, 8, 3)) + struct.pack('>3I', 200, 5, 4) + pixels)
+    layers = [{'type': 'dequantize', 'levels': 256}, {'type': 'logit'},
+              {'type': 'affine_coupling', 'mask': 'checkerboard', 'net': {'type': 'conv', 'hidden': [4, 4]}}]
+    done = nf('train', json.dumps({'layers': layers}), '--data', 'images.gz', '--steps', 20, '--batch', 32, '-o', 'm.safetensors')
+    assert 'warning' not in done.stderr, done.stderr  # the first pixel is 0 in all images, which is not a fault of images
+    assert info('m.safetensors')['model']['event'] == [5, 4, 1]
+    nf('train', json.dumps({'layers': layers}), '--data', 'images.gz', '--steps', 25, '--batch', 32, '-o', 'm.safetensors', '--resume')
+    assert json.loads(nf('score m.safetensors --data images.gz --json').stdout)['nonfinite'] == 0
+    nf('sample m.safetensors -n 3 -o s.npy')
+    shape, values = read_npy('s.npy')
+    assert shape == (3, 5, 4, 1) and all(v == int(v) and 0 <= v <= 255 for v in values), values
+    done = nf('train', json.dumps({'layers': layers[2:]}), '--data', 'images.gz', '--steps', 2, '-o', 'v.safetensors')
+    assert done.stderr.count('warning') == 1 and 'the pixels of images.gz have values of about 208' in done.stderr, done.stderr
+    with open('cut.idx', 'wb') as f:
+        f.write(bytes((0, 0, 8, 3)) + struct.pack('>3I', 200, 5, 4) + pixels[:-1])
+    fails('score', 'm.safetensors', '--data', 'cut.idx', says=('cut.idx', 'truncated'))
 
 
 def poisson(draw):

@@ -47,6 +47,21 @@ def lines_follow_the_model_not_the_data():
 
 
 @case
+def lines_around_a_narrow_cloud_are_narrow():
+    rows = [[x, 3 * x + 0.1 * y] for x, y in rows_of(2000)]
+    write_csv('narrow.csv', rows, ['a', 'b'])
+    train('--standardize', '--lr', '0.03', data='narrow.csv', spec='{"layers": [{"type": "lu_linear"}]}', steps=400, output='c.safetensors')
+    nf('plot pairs c.safetensors --data narrow.csv --size 200 -o p.png')
+    picture = read_png('p.png')[2]
+    x, y = all_panels(picture, 200)[1]
+    heights = []
+    for i in range(90, 110):
+        orange = [j for j in range(2, 198) if is_orange(picture[y + j][x + i])]
+        heights.append(max(orange) - min(orange) if orange else 200)
+    assert max(heights) <= 6, heights
+
+
+@case
 def without_data_and_more_columns_than_fit():
     write_npy('eight.npy', rows_of(200, cols=8))
     train(data='eight.npy')

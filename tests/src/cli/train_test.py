@@ -73,6 +73,12 @@ def holds_out_a_tenth_and_says_so():
     assert 'replaces' not in out, out
     assert '\nstate  m.safetensors.checkpoint and .best: resume with more --steps, or delete' in out, out
     assert '\nnext\n  nf check m.safetensors --data train.npy\n  nf score' in out, out
+    with open('semicolons.csv', 'w') as f:
+        f.write('a;b\n' + ''.join(f'{i % 7},5;{i % 11},25\n' for i in range(300)) + '1,5;\n')
+    out = nf('train', SPEC, '--data', 'semicolons.csv', '--decimal', ',', '--missing', 'drop', '--steps', '2', '-o', 'c.safetensors').stdout
+    follow = [line.split()[1:] for line in out.split('\nnext\n')[1].splitlines()[:2]]
+    assert follow[1] == ['score', 'c.safetensors', '--data', 'semicolons.csv', '--decimal', ',', '--missing', 'drop'], out
+    nf(*follow[1])
     out = train('--holdout', '0.2', '--seed', '7').stdout
     assert '400 rows' in out and 'valid  100 rows, held out: 20 % of the data, by seed 7\n' in out, out
     assert 'out    replaces m.safetensors\n' in out, out

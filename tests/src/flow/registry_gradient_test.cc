@@ -103,7 +103,7 @@ class LayerGradient : public LayerSuite {
 };
 
 TEST_P(LayerGradient, AgreesWithDifferences) {
-  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
+  for (uint64_t i = 0; i < configs() && !HasFailure(); ++i)
     for (const Dims& event : events(i)) {
       const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
       const std::string spec = random_spec(kind(), 40000 + 100 * i + static_cast<uint64_t>(d), event, context);

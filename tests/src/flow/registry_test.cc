@@ -116,7 +116,7 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
 }
 
 TEST_P(LayerSuite, Inverts) {
-  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
+  for (uint64_t i = 0; i < configs() && !HasFailure(); ++i)
     for (const Dims& event : events(i)) {
       const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
       const uint64_t seed = 100 * i + static_cast<uint64_t>(d);
@@ -166,7 +166,7 @@ TEST_P(LayerSuite, LogDetIsThatOfTheJacobian) {
   if (draws(kind())) GTEST_SKIP() << "constant within a level: src/model/noise_test.cc has the probabilities";
   constexpr int64_t rows = 4;
   int64_t sharp = 0, all = 0;
-  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i)
+  for (uint64_t i = 0; i < configs() && !HasFailure(); ++i)
     for (const Dims& event : events(i)) {
       const int64_t d = event.count(), context = (static_cast<int64_t>(i) + d) % 2 ? 3 : 0;
       if (d == 8) continue;  // slow, and shows nothing that 5 does not
@@ -286,7 +286,7 @@ void rows_are_independent(const std::string& spec, bool inverted, Domain domain,
 }
 
 TEST_P(LayerSuite, RowsAreIndependent) {
-  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i) {
+  for (uint64_t i = 0; i < configs() && !HasFailure(); ++i) {
     const int64_t context = i / 5 % 2 ? 3 : 0;
     const std::string spec = random_spec(kind(), 20000 + i, some_event(i), context);
     const bool inverted = directions(spec)[i / 10 % directions(spec).size()];
@@ -325,7 +325,7 @@ TEST_P(LayerSuite, TakesEveryEvent) {
 }
 
 TEST_P(LayerSuite, SeedsAndFilesReproduceIt) {
-  for (uint64_t i = 0; i < kConfigs && !HasFailure(); ++i) {
+  for (uint64_t i = 0; i < configs() && !HasFailure(); ++i) {
     const int64_t context = i / 5 % 2 ? 3 : 0;
     const std::string spec = random_spec(kind(), 30000 + i, some_event(i), context);
     const bool inverted = directions(spec)[i / 10 % directions(spec).size()];

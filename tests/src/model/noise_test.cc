@@ -347,6 +347,27 @@ TEST(VariationalNoise, LogDetIsThatOfItsFlow) {
   EXPECT_TRUE(std::isnan(bad[4]));
 }
 
+// exp(log_det) of a row averages to the volume of its cells over the draws, whatever the noise's flow: an integral over
+// each cell. The couplings stretch, so that the average has a finite variance.
+TEST(VariationalNoise, AveragesToTheVolumeOfTheCells) {
+  FlowCase<double> f(parse_spec(R"({"event": [1, 2, 1], "dtype": "float64", "layers": [{"type":
+      "variational_dequantize", "levels": 3, "couplings": 2, "scale": "exp", "net": {"type": "mlp", "hidden": []}}]})"));
+  f.randomize(4, 0.15);
+  const int64_t n = 100000;
+  for (const double level : {0.0, 2.0}) {
+    Values x(static_cast<size_t>(2 * n), level);
+    double sum = 0, squares = 0;
+    for (const double v : f.map(false, {n, x, {}}).log_det) {
+      const double weight = 9 * std::exp(v);
+      sum += weight;
+      squares += weight * weight;
+    }
+    const double mean = sum / static_cast<double>(n), variance = squares / static_cast<double>(n) - mean * mean;
+    EXPECT_GT(variance, 1e-3) << "every row drew the same noise, or the noise is uniform";
+    EXPECT_NEAR(mean, 1, 4 * std::sqrt(variance / static_cast<double>(n)));
+  }
+}
+
 // The noise of a new layer is uniform; levels of 8 bits come back exactly in float32, whatever the noise.
 TEST(VariationalNoise, StaysInItsCells) {
   for (const double spread : {0.0, 0.5, 3.0}) {

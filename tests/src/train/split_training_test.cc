@@ -14,7 +14,7 @@ namespace {
 
 // Every kind of layer with special handling in training, inside splits of [2, 2, 2].
 constexpr char kSpec[] = R"({"event": [2, 2, 2], "dtype": "float64", "layers": [
-  {"type": "actnorm"},
+  {"type": "actnorm", "per_pixel": false},
   {"type": "split", "net": {"type": "mlp", "hidden": [8], "dropout": 0.2}, "layers": [
     {"type": "batch_norm"}, {"type": "affine_coupling", "net": {"type": "mlp", "hidden": [8]}}, {"type": "actnorm"},
     {"type": "squeeze"}, {"type": "split", "layers": [{"type": "batch_norm"}, {"type": "actnorm", "invert": true}]},
@@ -77,12 +77,20 @@ TEST(SplitTraining, LayersInsideStartFromTheirColumns) {
   m.params().bind(nodes.data(), nullptr, nullptr);
   const auto started = [&](size_t layer) {
     const Var y = m.chain().part({t, nodes.data()}, 0, layer + 1, t.input(data.view, false), nullptr, Memory::full).y;
-    for (int64_t j = 0; j < m.layers()[layer].columns; ++j) {
+    // A layer that acts per pixel normalizes all pixels of a channel together.
+    const LayerInstance& l = m.layers()[layer];
+    const int64_t columns = l.columns, channels = l.per_pixel ? l.in[2] : columns, n = 500 * columns / channels;
+    for (int64_t c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
-      for (int64_t r = 0; r < 500; ++r) sum += y->out.as<double>()[8 * r + j];
-      for (int64_t r = 0; r < 500; ++r) squares += std::pow(y->out.as<double>()[8 * r + j] - sum / 500, 2);
-      EXPECT_NEAR(sum / 500, 0, 1e-9) << m.layers()[layer].where << " column " << j;
-      EXPECT_NEAR(squares / 499, 1, 2e-5) << m.layers()[layer].where << " column " << j;
+      const auto each = [&](auto&& body) {
+        for (int64_t r = 0; r < 500; ++r)
+          for (int64_t j = c; j < columns; j += channels) body(y->out.as<double>()[8 * r + j]);
+      };
+      each([&](double v) { sum += v; });
+      const double mean = sum / static_cast<double>(n);
+      each([&](double v) { squares += (v - mean) * (v - mean); });
+      EXPECT_NEAR(mean, 0, 1e-9) << l.where << " channel " << c;
+      EXPECT_NEAR(squares / static_cast<double>(n - 1), 1, 2e-5) << l.where << " channel " << c;
     }
   };
   for (size_t i = 0; i < m.layers().size(); ++i)
