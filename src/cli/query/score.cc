@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "src/cli/common/bits.h"
 #include "src/cli/common/commands.h"
 #include "src/cli/common/evaluate.h"
 #include "src/cli/common/failure.h"
@@ -67,17 +68,22 @@ std::string threshold_words(const ScoreArgs& a, const Unusual& u) {
                      : text("threshold %.4f, the %g quantile of the training rows", u.threshold, a.quantile);
 }
 
-void print(const Summary& s, const std::optional<Unusual>& u, const ScoreArgs& a, const Screen& screen) {
+void print(const Summary& s, const std::optional<Unusual>& u, const ScoreArgs& a, const nf::Model& model,
+           const Screen& screen) {
+  const int64_t draws = std::stoll(a.settings->get("session.score_samples", "1"));
   if (a.json) {
     nlohmann::ordered_json j = {
         {"rows", s.rows}, {"nonfinite", s.nonfinite}, {"mean", s.mean}, {"two_standard_errors", s.two_errors},
         {"min", s.min},   {"median", s.median},       {"max", s.max}};
+    if (const auto bits = bits_per_dim(model, s.mean)) j["bits_per_dim"] = *bits, j["score_samples"] = draws;
     if (u) j["threshold"] = u->threshold, j["anomalies"] = u->count;
     std::printf("%s\n", j.dump().c_str());
     return;
   }
   std::printf("log-likelihood  %s nats per row (mean of %s, 2 standard errors)\n",
               screen.bold(mean_and_errors(s)).c_str(), counted(s.rows - s.nonfinite, "row").c_str());
+  if (const std::string bits = bits_words(model, s.mean, draws); !bits.empty())
+    std::printf("mean            %s\n", bits.c_str());
   std::printf("min, median, max  %.4f, %.4f, %.4f\n", s.min, s.median, s.max);
   if (u)
     std::printf("anomalies  %s of %s (%.3g %%), below %s\n", grouped(u->count).c_str(), counted(s.rows, "row").c_str(),
@@ -143,7 +149,7 @@ int score(const ScoreArgs& a) {
 
   // Do not print the summary if the rows go to standard output.
   const bool rows_on_stdout = a.output == "-";
-  if (!rows_on_stdout) print(s, unusual, a, Screen(stdout));
+  if (!rows_on_stdout) print(s, unusual, a, model, Screen(stdout));
   if (s.nonfinite)
     std::fprintf(stderr,
                  "nf: warning: %s of %s have no finite log-likelihood (%s); the statistics exclude them\n"

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "src/cli/common/bits.h"
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
 #include "src/cli/common/failure.h"
@@ -66,13 +67,20 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, co
   std::fflush(stdout);
 }
 
-Json summary_of(const RunState& s, const Summary* test) {
+// Draws of the noise per row, in validation and for test rows.
+int64_t draws_of(const TrainArgs& a) { return std::stoll(a.settings->get("session.score_samples", "1")); }
+
+Json summary_of(const TrainArgs& a, const nf::Model& model, const RunState& s, const Summary* test) {
   Json j = {{"steps", s.step}, {"best_step", s.best_step}};
   if (std::isfinite(s.best)) j["valid_log_likelihood"] = s.best;
+  if (const auto bits = bits_per_dim(model, s.best); bits && std::isfinite(s.best))
+    j["valid_bits_per_dim"] = *bits, j["score_samples"] = draws_of(a);
   if (s.best_bad > 0) j["valid_log_likelihood_of_others"] = s.best_rest, j["valid_nonfinite"] = s.best_bad;
   if (test)
     j["test_log_likelihood"] = test->mean, j["test_two_standard_errors"] = test->two_errors,
     j["test_rows"] = test->rows, j["test_nonfinite"] = test->nonfinite;
+  if (const auto bits = test ? bits_per_dim(model, test->mean) : std::nullopt)
+    j["test_bits_per_dim"] = *bits, j["score_samples"] = draws_of(a);
   return j;
 }
 
@@ -84,14 +92,21 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
               duration(s.seconds).c_str());
   if (r.rows_per_second > 0) std::printf(", %s rows/s", grouped(static_cast<int64_t>(r.rows_per_second)).c_str());
   std::printf("%s\n", r.stopped_early ? ", stopped early: validation no longer improved" : "");
-  if (plan.validates)
+  const auto print_bits = [&](double nats) {
+    const std::string bits = bits_words(plan.model, nats, draws_of(a));
+    if (!bits.empty()) std::printf("       %s\n", bits.c_str());
+  };
+  if (plan.validates) {
     std::printf("%s   validation log-likelihood %s nats at step %s%s\n", screen.bold("best").c_str(),
                 screen.good(text("%.4f", s.best_bad > 0 ? s.best_rest : s.best)).c_str(),
                 grouped(static_cast<int64_t>(s.best_step)).c_str(),
                 s.best_bad > 0 ? (", without " + counted(s.best_bad, "row") + " at -infinity").c_str() : "");
+    print_bits(s.best_bad > 0 ? s.best_rest : s.best);
+  }
   if (test) {
     std::printf("%s   log-likelihood %s nats (2 standard errors, %s)\n", screen.bold("test").c_str(),
                 screen.good(mean_and_errors(*test)).c_str(), counted(test->rows - test->nonfinite, "row").c_str());
+    print_bits(test->mean);
     if (test->nonfinite)
       std::fprintf(stderr, "nf: warning: %s no finite log-likelihood\n",
                    (counted(test->nonfinite, "test row") + (test->nonfinite == 1 ? " has" : " have")).c_str());
@@ -124,7 +139,7 @@ std::unique_ptr<Summary> finish(const TrainArgs& a, TrainPlan& plan, const RunSt
     test = std::make_unique<Summary>(summarize(log_probs(session, plan.test)));
   }
   keep_scores(a, plan, state, best);
-  best.set_note("training", summary_of(state, test.get()).dump());
+  best.set_note("training", summary_of(a, best, state, test.get()).dump());
   best.save(a.output);
   return test;
 }
@@ -156,7 +171,7 @@ int train(TrainArgs a) {
   });
   if (!a.curve.empty()) write_train_curve(r.state.curve, a.curve);
   if (r.interrupted) {
-    Json j = summary_of(r.state, nullptr);
+    Json j = summary_of(a, plan.model, r.state, nullptr);
     j["interrupted"] = true;
     if (a.json) std::printf("%s\n", j.dump().c_str());
     return report_interrupt(r.state, a.checkpoint, "");
@@ -164,7 +179,7 @@ int train(TrainArgs a) {
   const std::unique_ptr<Summary> test = finish(a, plan, r.state);
   if (verbose) report(a, plan, r, test.get(), screen);
   if (a.json) {
-    Json j = summary_of(r.state, test.get());
+    Json j = summary_of(a, plan.model, r.state, test.get());
     j["seconds"] = r.state.seconds;
     j["rows_per_second"] = r.rows_per_second;
     j["stopped_early"] = r.stopped_early;

@@ -155,5 +155,32 @@ def counts_are_dequantized():
     assert all(v == int(v) for v in values[::2]), values
 
 
+@case
+def images_of_levels_report_bits():
+    draw = random.Random(3)
+    write_npy('x.npy', [[float(draw.choice((0, 1, 6, 7))) for _ in range(16)] for _ in range(400)])
+    layers = [{'type': 'dequantize', 'levels': 8}, {'type': 'squeeze'}, {'type': 'actnorm'}, {'type': 'plu_linear'},
+              {'type': 'affine_coupling', 'mask': 'channel', 'net': {'type': 'conv', 'hidden': [8]}}]
+    spec = json.dumps({'event': [4, 4, 1], 'layers': layers})
+    done = nf('train', spec, '--data', 'x.npy', '--steps', 30, '--batch', 64, '--lr', '1e-2', '-o', 'm.safetensors').stdout
+    assert 'bits/dim (S = 1 draw of the noise per image)' in done, done
+    for samples, words in ((1, 'S = 1 draw of'), (5, 'S = 5 draws of')):
+        flags = ('score', 'm.safetensors', '--data', 'x.npy', '--score-samples', samples)
+        scored = json.loads(nf(*flags, '--json').stdout)
+        assert math.isclose(scored['bits_per_dim'], -scored['mean'] / (16 * math.log(2)), rel_tol=1e-12), scored
+        assert scored['score_samples'] == samples and 1.5 < scored['bits_per_dim'] < 4, scored
+        text = nf(*flags).stdout
+        assert f'{scored["bits_per_dim"]:.4f} bits/dim (' + words in text, text
+    training = info('m.safetensors')['notes']['training']
+    assert math.isclose(training['valid_bits_per_dim'], -training['valid_log_likelihood'] / (16 * math.log(2))), training
+    assert training['score_samples'] == 1 and 'valid_bits_per_dim' in nf('info m.safetensors').stdout
+    # A density of pixels, or of columns that are no image, has no bits of its own.
+    for event, first in (([4, 4, 1], []), ([16], layers[:1]), ([4, 4, 1], [{**layers[0], 'columns': [0]}])):
+        spec = json.dumps({'event': event, 'layers': [*first, {'type': 'actnorm'}]})
+        nf('train', spec, '--data', 'x.npy', '--steps', 2, '-o', 'n.safetensors')
+        assert 'bits_per_dim' not in json.loads(nf('score n.safetensors --data x.npy --json').stdout)
+        assert 'bits' not in nf('score n.safetensors --data x.npy').stdout
+
+
 if __name__ == '__main__':
     main(__doc__)
