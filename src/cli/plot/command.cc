@@ -5,6 +5,7 @@
 
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
+#include "src/cli/plot/images.h"
 
 namespace cli {
 namespace {
@@ -175,6 +176,52 @@ void add_target(CLI::App& plot, Action& action) {
     };
   });
 }
+void add_images(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<ImagesArgs>();
+  const std::map<std::string, Show> shows{{"samples", Show::samples},
+                                          {"temperature", Show::temperature},
+                                          {"scales", Show::scales},
+                                          {"interpolate", Show::interpolate},
+                                          {"reconstruct", Show::reconstruct}};
+  CLI::App* cmd =
+      plot.add_subcommand("images", "Draw a sheet of small images: samples, temperatures, scales, between two");
+  cmd->add_option("MODEL", a->model, "a model of images, or a checkpoint (.safetensors)")->required();
+  cmd->add_option("--show", a->show, "what the sheet shows (samples)")
+      ->transform(CLI::CheckedTransformer(shows, CLI::ignore_case).description(""))
+      ->type_name("samples|temperature|scales|interpolate|reconstruct");
+  cmd->add_option("--data", a->data, "images for scales, interpolate and reconstruct, .npy or IDX")->type_name("FILE");
+  cmd->add_option("--context", a->context, "for conditional models: one row for each row of the sheet, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--context-columns", a->context_columns, "context columns of that file, by name or index from 0")
+      ->type_name("A,B,..");
+  cmd->add_option("-o,--output", a->output, "picture file to write (.png)")->required()->type_name("FILE");
+  cmd->add_option("--columns", a->count, "images in a row (10)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000}))
+      ->type_name("N");
+  cmd->add_option("--rows", a->rows, "rows of the sheet (8, or one per context)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000}))
+      ->type_name("N");
+  cmd->add_option("--zoom", a->zoom, "picture pixels per pixel of an image (about 64 pixels for an image)")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
+  cmd->add_option("--temperature", a->temperature,
+                  "factor of the latents' deviation from their mean; below 1: more usual images (1)")
+      ->check(above_zero())
+      ->type_name("T");
+  cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
+  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  cmd->footer(
+      "samples      drawn from the model\n"
+      "temperature  the same samples from T = 0, the most usual image, to 1\n"
+      "scales       images of --data with more and more of their latents drawn anew, the finest details first\n"
+      "interpolate  the way from one image of --data to the next through the latents\n"
+      "reconstruct  images of --data, and what comes back of their latents\n\n"
+      "Examples:\n"
+      "  nf plot images mnist.safetensors -o samples.png\n"
+      "  nf plot images mnist.safetensors --show temperature --columns 12 -o temperatures.png\n"
+      "  nf plot images mnist.safetensors --show interpolate --data t10k-images-idx3-ubyte.gz -o between.png");
+  cmd->callback([a, &action] { action = [a] { return plot_images(*a); }; });
+}
 }  // namespace
 
 void add_plot(CLI::App& app, Action& action) {
@@ -223,6 +270,7 @@ void add_plot(CLI::App& app, Action& action) {
               plot_flow, flow)
       ->footer("Examples:\n  nf plot flow moons.safetensors -o flow.gif");
   add_curve(*plot, action);
+  add_images(*plot, action);
   add_sheet(*plot, action);
   add_target(*plot, action);
   plot->footer(
@@ -233,6 +281,7 @@ void add_plot(CLI::App& app, Action& action) {
       "  nf plot scores power.safetensors --data new.npy --quantile 0.01 --reference power.npy -o scores.png\n"
       "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
       "  nf plot flow moons.safetensors -o flow.gif\n"
+      "  nf plot images mnist.safetensors -o images.png\n"
       "  nf plot curve moons.csv -o curve.png\n\n"
       "`nf plot PICTURE --help` has more on each.");
   plot->callback([plot, &action] {

@@ -1,5 +1,6 @@
 // Shared by the pictures of `nf plot`: arguments, a model with the rows to show next to it, ranges, output.
 #pragma once
+#include <cstdio>
 #include <nf/nf.hpp>
 #include <optional>
 #include <string>
@@ -106,7 +107,7 @@ void report_outside(std::initializer_list<Outside> all);
 
 // Failure unless the path ends in `extension` and its folder is writable.
 void check_picture(const std::string& path, const char* extension);
-void save(const Canvas& canvas, const std::string& path);
+void save(const Canvas& canvas, const std::string& path, std::FILE* says = stdout);
 void note_font();  // on standard error, if the machine has none
 
 int plot_density(const PlotArgs& args);

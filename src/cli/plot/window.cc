@@ -136,9 +136,9 @@ void note_font() {
                "      install one, such as fonts-dejavu-core\n");
 }
 
-void save(const Canvas& canvas, const std::string& path) {
+void save(const Canvas& canvas, const std::string& path, std::FILE* says) {
   write_file(path, canvas.png());
-  std::printf("picture  %s  (%d x %d)\n", path.c_str(), canvas.width(), canvas.height());
+  std::fprintf(says, "picture  %s  (%d x %d)\n", path.c_str(), canvas.width(), canvas.height());
   note_font();
 }
 

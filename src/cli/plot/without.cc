@@ -1,4 +1,5 @@
 // In place of the pictures if nf is built without cairo.
+#include "src/cli/plot/images.h"
 #include "src/cli/plot/plot.h"
 
 namespace cli {
@@ -19,6 +20,9 @@ int plot_layers(const PlotArgs&) { return refuse(); }
 int plot_flow(const PlotArgs&) { return refuse(); }
 int plot_curve(const PlotArgs&) { return refuse(); }
 int plot_target(const PlotArgs&, const std::string&, const std::vector<std::string>&) { return refuse(); }
+int plot_images(const ImagesArgs&) { return refuse(); }
+void check_picture(const std::string&, const char*) { refuse(); }
+void save_grid(const nf::Model&, std::span<const double>, const std::string&, std::FILE*) { refuse(); }
 int plot_sheet(const PlotArgs&, const std::vector<std::string>&, const std::vector<std::string>&) { return refuse(); }
 
 }  // namespace cli

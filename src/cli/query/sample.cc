@@ -10,17 +10,21 @@
 #include "src/cli/common/failure.h"
 #include "src/cli/common/output.h"
 #include "src/cli/common/text.h"
+#include "src/cli/plot/images.h"
+#include "src/cli/plot/plot.h"
 
 namespace cli {
 namespace {
-constexpr int64_t kChunkNumbers = int64_t{1} << 20;
+constexpr int64_t kChunkNumbers = int64_t{1} << 20, kMostImages = 4096;
 
 struct SampleArgs {
-  std::string model, output, log_prob;
+  std::string model, output, log_prob, grid;
   DataPaths paths;
   int64_t count = -1;
   uint64_t seed = 0, first = 0;
+  double temperature = 1;
   bool raw = false;
+  bool rows_wanted() const { return grid.empty() || !output.empty(); }
   std::shared_ptr<Settings> settings;
 };
 
@@ -54,7 +58,7 @@ void round_integers(T* x, int64_t rows, const std::vector<bool>& integers) {
 template <class T>
 void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& context,
           const std::vector<std::string>& names, const std::vector<bool>& integers, const nf::ModelInfo& info,
-          std::vector<double>& densities) {
+          std::vector<double>& densities, std::vector<double>& images) {
   const int64_t cols = info.event_size;
   const int64_t chunk = to_stdout(a.output) ? std::max<int64_t>(1, std::min(n, kChunkNumbers / cols)) : n;
   std::vector<T> x(static_cast<size_t>(chunk * cols));
@@ -63,10 +67,12 @@ void draw(const SampleArgs& a, nf::Session& session, int64_t n, const Rows& cont
     const int64_t rows = std::min(chunk, n - from);
     const nf::View ctx = context.count() > 1 ? context.view().slice(from, rows) : context.view();
     const nf::Out out(x.data(), rows, cols);
-    session.sample_into(out, {a.seed, a.first + static_cast<uint64_t>(from)}, ctx,
+    session.sample_into(out, {a.seed, a.first + static_cast<uint64_t>(from), 1, a.temperature}, ctx,
                         densities.empty() ? nf::Out() : nf::Out(densities).slice(from, rows));
     round_integers(x.data(), rows, integers);
-    write_rows(rows_of(info, x.data(), rows, a.output), a.output, from == 0 ? names : std::vector<std::string>());
+    if (!a.grid.empty()) images.insert(images.end(), x.begin(), x.begin() + static_cast<std::ptrdiff_t>(rows * cols));
+    if (a.rows_wanted())
+      write_rows(rows_of(info, x.data(), rows, a.output), a.output, from == 0 ? names : std::vector<std::string>());
     from += rows;
   } while (from < n);
 }
@@ -86,6 +92,7 @@ bool needs_doubles(nf::Session& session, const Rows& context, int64_t cols) {
 int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
+  if (!a.grid.empty()) check_picture(a.grid, ".png");
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
@@ -96,18 +103,25 @@ int sample(const SampleArgs& a) {
         "the model's context has " + counted(info.context_size, "column") + ", but " +
             (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
         info.context_size ? "give --context FILE with one row per sample, or one for all" : "drop --context");
+  if (!a.grid.empty() && info.event_ndim != 3)
+    throw Failure(
+        "--grid: " + a.model + " is a model of rows of " + counted(info.event_size, "number") + ", not of images",
+        "`nf plot samples` and `nf plot pairs` draw rows");
   if (names.data.size() != static_cast<size_t>(info.event_size)) names.data.clear();
   nf::Session session(model, a.settings->options({"session"}));
   const int64_t n = count_of(a, context);
-  std::vector<double> densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
+  if (!a.grid.empty() && n > kMostImages)
+    throw Failure("--grid: " + grouped(n) + " images are more than a picture shows", "-n 64", kUsage);
+  std::vector<double> images, densities(a.log_prob.empty() ? 0 : static_cast<size_t>(n));
   std::vector<bool> integers = integer_columns(model);
   // The densities are those of the rows as drawn.
   if (a.raw || !a.log_prob.empty() || integers.size() != static_cast<size_t>(info.event_size)) integers.clear();
   if (info.dtype == NF_F64 || needs_doubles(session, context, info.event_size))
-    draw<double>(a, session, n, context, names.data, integers, info, densities);
+    draw<double>(a, session, n, context, names.data, integers, info, densities, images);
   else
-    draw<float>(a, session, n, context, names.data, integers, info, densities);
+    draw<float>(a, session, n, context, names.data, integers, info, densities, images);
   if (!a.log_prob.empty()) write_rows(densities, a.log_prob, {"log_prob"});
+  if (!a.grid.empty()) save_grid(model, images, a.grid, a.rows_wanted() && to_stdout(a.output) ? stderr : stdout);
   return kOk;
 }
 }  // namespace
@@ -128,6 +142,12 @@ void add_sample(CLI::App& app, Action& action) {
   cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");
+  cmd->add_option("--temperature", a->temperature,
+                  "factor of the latents' deviation from their mean; below 1: more usual rows (1)")
+      ->check(above_zero())
+      ->type_name("T");
+  cmd->add_option("--grid", a->grid, "draw the samples of an image model as a sheet (.png); rows only with -o")
+      ->type_name("FILE");
   cmd->add_flag(
       "--raw", a->raw,
       "do not round columns that held integers in training (implied by --log-prob, which is of rows as drawn)");
@@ -138,6 +158,7 @@ void add_sample(CLI::App& app, Action& action) {
       "Examples:\n"
       "  nf sample power.safetensors -n 1000 -o samples.npy --log-prob densities.npy\n"
       "  nf sample power.safetensors -n 5                      # print CSV\n"
+      "  nf sample mnist.safetensors -n 64 --temperature 0.8 --grid samples.png\n"
       "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv");
   cmd->callback([a, &action] { action = [a] { return sample(*a); }; });
 }

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "src/cli/common/bits.h"
 #include "src/cli/common/commands.h"
 #include "src/cli/common/evaluate.h"
 #include "src/cli/common/failure.h"
+#include "src/cli/common/image_model.h"
 #include "src/cli/common/output.h"
 #include "src/cli/common/text.h"
 

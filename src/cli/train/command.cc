@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "src/cli/common/bits.h"
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
 #include "src/cli/common/failure.h"
+#include "src/cli/common/image_model.h"
 #include "src/cli/run/chart.h"
 #include "src/cli/run/presets.h"
 #include "src/cli/run/resume.h"

@@ -11,15 +11,12 @@ from harness import case, fails, info, main, nf, read_npy, write_npy
 def write_images(path, n, h, w, c):
     """Writes n images of two smooth kinds as [n, h, w, c]."""
     draw = random.Random(4)
-    flat = []
+    images = []
     for _ in range(n):
         level = draw.choice((-1, 1))
-        flat += [level + draw.gauss(0, 0.3) for _ in range(h * w * c)]
-    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {h}, {w}, {c}), }}"
-    head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
-    with open(path, 'wb') as f:
-        f.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + struct.pack(f'<{len(flat)}f', *flat))
-    return flat
+        images.append([level + draw.gauss(0, 0.3) for _ in range(h * w * c)])
+    write_npy(path, images, event=[h, w, c])
+    return [v for image in images for v in image]
 
 
 GLOW = json.dumps({'event': [4, 4, 1], 'layers': [

@@ -60,9 +60,10 @@ def rows_of(count, seed=1, cols=2):
     return [row[:cols] for row in out]
 
 
-def write_npy(path, rows, dtype='f'):
-    cols = len(rows[0])
-    head = f"{{'descr': '<{'f4' if dtype == 'f' else 'f8'}', 'fortran_order': False, 'shape': ({len(rows)}, {cols}), }}"
+def write_npy(path, rows, dtype='f', event=None):
+    """`event`: extents of a row, if it is not flat."""
+    shape = (len(rows), *(event or [len(rows[0])]))
+    head = f"{{'descr': '<{'f4' if dtype == 'f' else 'f8'}', 'fortran_order': False, 'shape': {shape}, }}"
     head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
     flat = [v for row in rows for v in row]
     with open(path, 'wb') as f:

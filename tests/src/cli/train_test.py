@@ -341,12 +341,14 @@ def shipped_specs_are_valid():
     for name in sorted(os.listdir(folder)):
         with open(os.path.join(folder, name)) as f:
             spec = json.load(f)
-        cols = spec['event'][0]
+        cols = math.prod(spec['event'])
         rows = rows_of(100, cols=cols)
-        if 'low' in spec['base']:  # a box, for angles
+        if 'low' in spec.get('base', {}):  # a box, for angles
             rows = [[math.remainder(v, 2 * math.pi) for v in r] for r in rows]
-        write_npy('t.npy', rows)
-        train(spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
+        if len(spec['event']) == 3:  # of levels
+            rows = [[float(int(40 * abs(v)) % 256) for v in r] for r in rows[:4]]
+        write_npy('t.npy', rows, event=spec['event'])
+        train('--holdout', 0, spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
         assert info(name + '.safetensors')['event_size'] == cols
 
 
