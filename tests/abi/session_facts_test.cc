@@ -280,7 +280,8 @@ TEST(Options, ForeignScopesAreRefused) {
                                                       {"session.threads", "1"},   {"trainer.lr", "0.001"},
                                                       {"table.dtype", "float32"}, {"batches.batch", "4"},
                                                       {"metropolis.thin", "1"}};
-  for (const auto& [key, value] : keys) {
+  for (const auto& pair : keys) {
+    const char *key = pair.first, *value = pair.second;  // clang 14 captures no structured binding
     const Options o = options({{key, value}});
     const std::string scope = std::string(key).substr(0, std::string(key).find('.'));
     const auto expect = [&](const char* reads, nf_status status) {
