@@ -171,6 +171,7 @@ void legend_row(Canvas& canvas, Spot at, std::span<const Axes::Entry> entries) {
 void Axes::mark_above(double x, Color color) { mark(canvas_, {spot(x, 0).x, box_.y0 + 1}, 0, -1, color); }
 void Axes::mark_below(double x, Color color) { mark(canvas_, {spot(x, 0).x, box_.y1 - 1}, 0, 1, color); }
 void Axes::mark_left(Color color) { mark(canvas_, {box_.x0 + 1, box_.y1 - 9}, -1, 0, color); }
+void Axes::mark_right(Color color) { mark(canvas_, {box_.x1 - 1, box_.y1 - 9}, 1, 0, color); }
 
 void color_bar(Canvas& canvas, const Box& box, const ColorBar& bar) {
   const double arrow = box.width() * 0.7, middle = (box.x0 + box.x1) / 2;

@@ -46,6 +46,7 @@ class Axes {
   void mark_above(double x, Color color);
   void mark_below(double x, Color color);
   void mark_left(Color color);  // at the bottom
+  void mark_right(Color color);
 
  private:
   Ticks ticks_x() const;  // as many as fit with their numbers

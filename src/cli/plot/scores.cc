@@ -28,16 +28,18 @@ struct Scored {
   std::vector<double> rows, samples;
 };
 
-// The range of both. Low scores have no bound, so the window ends where the larger half would be a thin line.
+// The range of both. A few scores can be as low as they like, or as high where the density has a spike, so the window ends
+// where most scores would be in a thin line.
 Range window_of(const Scored& s) {
-  constexpr double kDeepest = 10;  // times the distance from the top to the median
+  constexpr double kHighest = 6, kDeepest = 6;  // times the distances from the median to the top tenth, and to the top
   Range x{0, 0};
   double median = 0;
   bool any = false;
   for (const std::vector<double>* scores : {&s.rows, &s.samples}) {
     if (std::none_of(scores->begin(), scores->end(), [](double v) { return std::isfinite(v); })) continue;
-    const Range one = range_of(*scores);
-    const double middle = std::max(quantile_of(*scores, 0.5), one.low);
+    Range one = range_of(*scores);
+    const double middle = std::max(quantile_of(*scores, 0.5), one.low), upper = quantile_of(*scores, 0.9);
+    if (upper > middle) one.high = std::min(one.high, upper + kHighest * (upper - middle));
     x = any ? either(x, one) : one;
     median = any ? std::min(median, middle) : middle;
     any = true;
@@ -145,12 +147,14 @@ int plot_scores(const PlotArgs& a) {
 
   const auto rows = static_cast<int64_t>(scores.rows.size());
   const int64_t low_rows = std::count_if(scores.rows.begin(), scores.rows.end(), [&](double v) { return v < x.low; }),
+                high_rows = std::count_if(scores.rows.begin(), scores.rows.end(), [&](double v) { return v > x.high; }),
                 outside = outside_of(scores.rows, x),
                 impossible =
                     std::count(scores.rows.begin(), scores.rows.end(), -std::numeric_limits<double>::infinity()),
                 undefined =
                     std::count_if(scores.rows.begin(), scores.rows.end(), [](double v) { return std::isnan(v); });
   if (low_rows) axes.mark_left(kBlue);
+  if (high_rows) axes.mark_right(kBlue);
   axes.frame();
   axes.title(marked ? share_of(below(scores.rows, threshold), rows) + " below the threshold"
                     : "Log-likelihood of " + counted(rows, "row"));

@@ -86,6 +86,21 @@ def impossible_rows_are_counted():
 
 
 @case
+def one_extreme_row_leaves_the_others_visible():
+    # The density of z = cbrt(x) has a spike at 0.
+    write_npy('train.npy', rows_of(300))
+    train(spec='{"layers": [{"type": "cbrt"}]}', steps=1)
+    for extreme, left in (([1e-300, 1e-300], False), ([1e9, 1e9], True)):
+        write_npy('x.npy', [*rows_of(99), extreme])
+        done, rows, x, y = draw('--data', 'x.npy')
+        assert 'outside the window  1 of 100 rows' in done.stdout, done.stdout
+        columns = sum(count(rows, x + i, y, x + i + 1, y + 175, is_blue) > 0 for i in range(12, 288))
+        assert columns > 45, (extreme, columns)
+        at = x + 1 if left else x + 290
+        assert count(rows, at, y + 165, at + 9, y + 178, is_blue) > 20, f'no triangle for {extreme}'
+
+
+@case
 def odd_tables():
     normal()
     write_npy('row.npy', [[0.5, 0.5]])

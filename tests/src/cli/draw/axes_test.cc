@@ -94,11 +94,14 @@ TEST(Axes, MarksPointOutOfTheBox) {
   axes.mark_above(0.5, kBlack);
   axes.mark_below(0.25, kBlack);
   axes.mark_left(kBlack);
+  axes.mark_right(kBlack);
   EXPECT_LT(c.at(115, 36).g, 0.1);
   EXPECT_GT(c.at(111, 31).g, 0.9);  // narrow at the tip
   EXPECT_LT(c.at(82, 153).g, 0.1);
   EXPECT_LT(c.at(56, 151).g, 0.1);
+  EXPECT_LT(c.at(174, 151).g, 0.1);
   EXPECT_EQ(ink(c, {0, 0, 50, 200}), 0);
+  EXPECT_EQ(ink(c, {180, 0, 200, 200}), 0);
   EXPECT_EQ(ink(c, {0, 160, 200, 200}), 0);
   EXPECT_EQ(ink(c, {0, 0, 200, 30}), 0);
 }
