@@ -657,8 +657,7 @@ NF_API void nf_session_free(nf_session *s) NF_NOEXCEPT;
 
 /* ---- training: the host owns the loop ------------------------------------------------------------------------- */
 typedef struct nf_step_info {
-  uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t struct_size, reserved;
   uint64_t step;     /* steps applied so far                                                    */
   double loss;       /* the objective before the step, in nats; for "nll" the weighted mean of -log_prob */
   double loss_error; /* standard error of `loss` for objectives that draw samples, otherwise 0  */
@@ -667,9 +666,12 @@ typedef struct nf_step_info {
   double seconds;    /* wall time of this call                                                  */
   int32_t diverged;  /* 1: at this step "trainer.guard" found that the run has diverged         */
   int32_t went_back; /* how often it went back to the best state so far                         */
+  double drift;      /* "trainer.memory" = "invert": largest error of a rebuilt input, relative to its largest number */
+  int32_t drift_layer,
+      kept_inputs; /* the layer it belongs to; how many layers have drifted too far, and keep theirs  */
 } nf_step_info;
 #define NF_STEP_INFO_INIT \
-  { NF_SIZEOF(nf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { NF_SIZEOF(nf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 typedef struct nf_collective { /* data-parallel training over processes; NULL = one process */
   uint32_t struct_size;
   int32_t rank, world;

@@ -133,6 +133,16 @@ struct OpCost {
   int64_t kept = 0;  // elements of outputs, and of memory that ops save for their gradients
 };
 
+// How far an input that was rebuilt for a gradient is from what it was (runtime/op/reversible.h).
+struct Drift {
+  double worst = 0;   // error relative to the largest number of the input
+  int64_t place = 0;  // what Places calls the map whose input it is
+  // Of two that are equally bad takes the lower place, so that the order in which they are seen does not matter.
+  void see(const Drift& d) {
+    if (d.worst > worst || (d.worst == worst && d.place < place)) *this = d;
+  }
+};
+
 class Tape {
  public:
   Tape(const Allocator& allocator, DType dtype) : arena_(allocator), dtype_(dtype) {}  // measuring
@@ -211,6 +221,7 @@ class Tape {
   bool keeps_low = false;         // ops that know Node::low give their output one
   bool measuring = false;         // run only to measure memory: values are meaningless, and none of them is an error
   RandomKey random;
+  Drift drift;  // the worst since somebody reset it
   OpCost cost;  // of the ops recorded while measuring
   // Called by ops that do more work than one operation per element.
   void count_products(int64_t multiply_adds) { cost.work += multiply_adds; }

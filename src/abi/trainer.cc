@@ -121,6 +121,9 @@ nf_step_info info_of(const StepResult& r, std::chrono::steady_clock::time_point 
   info.lr = r.lr;
   info.diverged = r.diverged;
   info.went_back = r.went_back;
+  info.drift = r.drift.worst;
+  info.drift_layer = static_cast<int32_t>(r.drift.place);
+  info.kept_inputs = static_cast<int32_t>(r.kept_inputs);
   info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return info;
 }

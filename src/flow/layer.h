@@ -38,6 +38,10 @@ class Layer {
   // model's log-density is then a lower bound in expectation, and a chain cannot have the layer inverted.
   virtual bool exact() const { return true; }
 
+  // Returns whether the inverse gives x back from what forward made of it in training, with the same random numbers, so that
+  // Memory::invert need not keep x.
+  virtual bool rebuilds() const { return exact(); }
+
   virtual LowPart low_part() const { return LowPart::dropped; }
 
   // Returns the buffer [1] that stays 0 until parameters were initialized from data; -1 if the layer needs no data.

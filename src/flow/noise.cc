@@ -35,6 +35,7 @@ class Noise final : public Layer {
     return {add(t, x, e), nullptr};
   }
   Mapped inverse(const Scope&, Var z, Var) const override { return {z, nullptr}; }
+  bool rebuilds() const override { return std_ == 0; }
 
  private:
   template <class T>

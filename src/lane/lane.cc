@@ -5,11 +5,13 @@
 
 namespace libnf {
 
-Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained)
+Lane::Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained,
+           const char* kept_inputs)
     : grads_(allocator, static_cast<size_t>(model.params().trainable_size() * size_of(model.dtype())),
              "a lane's gradient"),
       params_(model.params().slots().size()),
-      model_(model) {
+      model_(model),
+      kept_inputs_(kept_inputs) {
   model.params().bind(params_.data(), grads_.data() ? grads_.data() : this, mirror);
   for (size_t i = 0; i < trained.size(); ++i) params_[i].needs_grad &= trained[i];
 }
@@ -35,7 +37,7 @@ void Lane::end_step(const ParamStore& store) {
 }
 
 Lane Lanes::make(bool constants) const {
-  Lane lane(allocator_, model_, mirror_, trained_);
+  Lane lane(allocator_, model_, mirror_, trained_, kept_inputs_);
   if (constants) lane.need_constants(model_.params(), mirror_);
   return lane;
 }
@@ -56,6 +58,13 @@ void Lanes::begin_step(int64_t count, bool training) {
   count_ = count;
   training_ = training;
   std::fill(begun_.begin(), begun_.end(), 0);
+  for (const auto& t : tapes_) t->tape.drift = {};
+}
+
+Drift Lanes::drift() const {
+  Drift all;
+  for (const auto& t : tapes_) all.see(t->tape.drift);
+  return all;
 }
 
 void Lanes::enter(int64_t lane, size_t tape) {

@@ -20,13 +20,15 @@ struct LaneTape {
 
 class Lane {
  public:
-  // trained[i]: whether parameter i gets a gradient (if it is trainable at all). An empty list means all do.
-  Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained);
+  // trained[i]: whether parameter i gets a gradient (if it is trainable at all). An empty list means all do. kept_inputs:
+  // Scope::kept_inputs.
+  Lane(const Allocator& allocator, const Density& model, void* mirror, const std::vector<bool>& trained,
+       const char* kept_inputs);
 
   Tape& tape() const { return tape_->tape; }
-  Scope scope() { return {tape(), params_.data()}; }
+  Scope scope() { return {tape(), params_.data(), nullptr, false, kept_inputs_}; }
   // Returns a scope whose parameters have no gradient. Requires need_constants().
-  Scope constants() { return {tape(), constants_.data()}; }
+  Scope constants() { return {tape(), constants_.data(), nullptr, false, kept_inputs_}; }
   void need_constants(const ParamStore& store, void* mirror);
   int64_t index() const { return index_; }
   const Density& model() const { return model_; }
@@ -52,6 +54,7 @@ class Lane {
   LaneTape* tape_ = nullptr;
   int64_t index_ = 0, count_ = 1;
   const Density& model_;
+  const char* kept_inputs_;
 };
 
 // The lanes of a trainer and the tapes they share.
@@ -59,8 +62,13 @@ class Lanes {
  public:
   // All arguments must outlive the object.
   Lanes(const Allocator& allocator, Executor& executor, const Density& model, void* mirror,
-        const std::vector<bool>& trained)
-      : allocator_(allocator), executor_(executor), model_(model), mirror_(mirror), trained_(trained) {}
+        const std::vector<bool>& trained, const char* kept_inputs)
+      : allocator_(allocator),
+        executor_(executor),
+        model_(model),
+        mirror_(mirror),
+        trained_(trained),
+        kept_inputs_(kept_inputs) {}
   // Makes room for `count` lanes, and adds tapes of `tape_bytes` if there are too few. keeps_graphs: every lane has its
   // own tape, which keeps its content between the sections of a step; otherwise there is one tape per thread.
   // constants: lanes have Lane::constants().
@@ -79,6 +87,8 @@ class Lanes {
   template <class F>
   void each(F&& body);
   void end_step();
+  // Returns the worst drift of the step.
+  Drift drift() const;
   // Returns a lane with an empty tape, for diagnosing a failed step. Ends the step.
   Lane& empty_lane();
   size_t bytes() const;
@@ -90,6 +100,7 @@ class Lanes {
   const Density& model_;
   void* mirror_;
   const std::vector<bool>& trained_;
+  const char* kept_inputs_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<LaneTape>> tapes_;
   std::vector<char> begun_;  // per lane: whether it began this step

@@ -193,8 +193,10 @@ Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool invers
   return all;
 }
 
-// Records segments of layers as single nodes: a layer with parameters and the layers without parameters after it.
-Mapped recomputed(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context) {
+// Records segments of layers as single nodes. With Memory::recompute a segment is a layer with parameters and the layers
+// without parameters after it, with Memory::invert as many layers as can be rebuilt.
+Mapped in_segments(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
+                   Memory memory) {
   const size_t n = layers.size();
   const auto at = [&](size_t i) -> const LayerInstance& { return layers[inverse ? n - 1 - i : i]; };
   Mapped all{from, nullptr};
@@ -207,9 +209,16 @@ Mapped recomputed(const Scope& s, std::span<const LayerInstance> layers, bool in
       end = i + 1;
       continue;
     }
-    for (end = i + 1; end < n && at(end).count == 0 && !(inverse && s.wide && at(end).near_data);) ++end;
+    const bool rebuilds = memory == Memory::invert && at(i).layer->rebuilds();
+    const auto joins = [&](const LayerInstance& l) {
+      if (inverse && s.wide && l.near_data) return false;
+      const bool can = memory == Memory::invert && l.layer->rebuilds();
+      return rebuilds ? can && !(s.kept_inputs && s.kept_inputs[l.index]) : l.count == 0 && !can;
+    };
+    for (end = i + 1; end < n && joins(at(end));) ++end;
     const std::span<const LayerInstance> part(&at(inverse ? end - 1 : i), end - i);
-    const Mapped m = recorded_segment(s, part, all.y, context, inverse);
+    const Mapped m = rebuilds && part.size() > 1 ? rebuilt_segment(s, part, all.y, context, inverse)
+                                                 : recorded_segment(s, part, all.y, context, inverse);
     all.y = m.y;
     all.log_det = all.log_det ? add(s.tape, all.log_det, m.log_det) : m.log_det;
   }
@@ -220,7 +229,7 @@ Mapped run_layers(const Scope& s, std::span<const LayerInstance> layers, bool in
                   Memory memory) {
   if (!s.tape.recording) return values(s, layers, inverse, from, context, {});
   return memory == Memory::full ? apply_layers(s, layers, from, context, inverse)
-                                : recomputed(s, layers, inverse, from, context);
+                                : in_segments(s, layers, inverse, from, context, memory);
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ namespace libnf {
 enum class Memory : uint8_t {
   full,       // everything
   recompute,  // only inputs of layers; a layer runs again when its gradient is needed
+  invert,     // the last output; inputs of layers are rebuilt from outputs (runtime/op/reversible.h), but for those of
+              // layers that cannot (Layer::rebuilds) and those that Scope::kept_inputs says
 };
 
 // One layer of the chain after nesting, repeats and inversion are expanded.

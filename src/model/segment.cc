@@ -3,8 +3,22 @@
 #include "runtime/op/checkpoint.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/restore.h"
+#include "runtime/op/reversible.h"
 
 namespace libnf {
+namespace {
+
+std::span<const Var> params_of(const Scope& s, std::span<const LayerInstance> layers) {
+  int64_t most = 0;
+  for (const LayerInstance& l : layers) most += l.count;
+  Var* params = s.tape.scratch<Var>(most);
+  size_t count = 0;
+  for (const LayerInstance& l : layers)
+    for (ParamId i = l.first; i < l.first + l.count; ++i) params[count++] = &s.params[i];
+  return {params, count};
+}
+
+}  // namespace
 
 Mapped apply_to_columns(const Scope& s, const LayerInstance& l, Var x, Var context, bool inverse) {
   const Restore keeps(s.tape.keeps_low);
@@ -51,14 +65,24 @@ Mapped recorded_segment(const Scope& s, std::span<const LayerInstance> layers, V
       return apply_layers({t, params}, layers, data[0], data[1], inverse);
     }
   };
-  int64_t most = 0;
-  for (const LayerInstance& l : layers) most += l.count;
-  Var* params = s.tape.scratch<Var>(most);
-  size_t count = 0;
-  for (const LayerInstance& l : layers)
-    for (ParamId i = l.first; i < l.first + l.count; ++i) params[count++] = &s.params[i];
   const Var data[] = {x, context};
-  return checkpoint(s.tape, x->out.shape, data, {params, count}, Run{layers, s.params, inverse});
+  return checkpoint(s.tape, x->out.shape, data, params_of(s, layers), Run{layers, s.params, inverse});
+}
+
+Mapped rebuilt_segment(const Scope& s, std::span<const LayerInstance> layers, Var x, Var context, bool inverse) {
+  struct Map {
+    std::span<const LayerInstance> layers;
+    Node* params;
+    bool inverse;
+    Mapped operator()(Tape& t, int64_t k, bool back, Var from, Var c) const {
+      const auto n = static_cast<int64_t>(layers.size());
+      return apply_layer({t, params}, layers[static_cast<size_t>(inverse ? n - 1 - k : k)], from, c, inverse != back);
+    }
+  };
+  const auto n = static_cast<int64_t>(layers.size());
+  const int64_t first = layers.front().index;
+  return reversible(s.tape, n, inverse ? Places{first + n - 1, -1} : Places{first, 1}, x, context, params_of(s, layers),
+                    Map{layers, s.params, inverse});
 }
 
 }  // namespace libnf

@@ -66,6 +66,11 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
     for (const double lr : now.rates) rates.append(hex_number(lr));
     state["rates"] = std::move(rates);
   }
+  if (!now.kept_inputs.empty()) {
+    Json layers = Json::Array();
+    for (const int64_t layer : now.kept_inputs) layers.append(layer);
+    state["kept_inputs"] = std::move(layers);
+  }
   state["guard"] = hex_floats(now.divergence.state());
   if (now.keeps) state["guard_age"] = now.kept_age;
   extra.checkpoint = state.dump();
@@ -121,6 +126,14 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
     if (!guard->string() || !read_hex_floats(*guard->string(), numbers))
       fail(Code::format, "checkpoint: \"guard\" is damaged");
     then.divergence.set_state(numbers);
+  }
+  if (const Json* layers = state.find("kept_inputs")) {
+    if (!layers->array()) fail(Code::format, "checkpoint: \"kept_inputs\" is not a list");
+    for (const Json& layer : *layers->array()) {
+      const auto index = layer.uint64();
+      if (!index || *index > kMaxLayers) fail(Code::format, "checkpoint: \"kept_inputs\" is damaged");
+      then.kept_inputs.push_back(static_cast<int64_t>(*index));
+    }
   }
   then.keeps = state.find("guard_age") != nullptr;
   if (then.keeps) then.kept_age = count(state, "guard_age");

@@ -23,7 +23,8 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
       mirror_(allocator, static_cast<size_t>(model.params().mirror_size() * size_of(model.dtype())),
               "transposed weights"),
       update_(allocator, executor, model, config.groups, config.rest(), config.ema),
-      lanes_(allocator_, executor, model, mirror_.data(), update_.trained()),
+      kept_inputs_(model.flow() ? model.flow()->layers().size() : 0),
+      lanes_(allocator_, executor, model, mirror_.data(), update_.trained(), kept_inputs_.data()),
       cotangents_(allocator_, model_) {
   check(config_.optimizer);
   for (const GroupConfig& g : config_.groups) check(g.optimizer);
@@ -88,10 +89,7 @@ StepResult Trainer::try_step(const TrainingRows& rows) {
   put_back_parameters();
   weigh(batch);
   start(batch);
-  fit_lanes(run_, batch.rows());
-  lanes_.begin_step(cut_.lanes(std::max(batch.rows(), objective_->samples())), true);
-  const Loss loss = objective_->run(lanes_, batch);
-  if (!std::isfinite(loss.value)) objective_->report(lanes_.empty_lane(), batch, step_ + 1);
+  const Loss loss = run(run_, batch, std::max(batch.rows(), objective_->samples()));
   lanes_.end_step();
   const double norm = update_.sum(lanes_, collective_);
   if (!std::isfinite(norm))
@@ -113,6 +111,8 @@ StepResult Trainer::update(void* gradient, double norm, const Loss& loss) {
   waits_ = false;
   at_kept_ = false;
   StepResult result{step_, loss.value, loss.error, norm, lr};
+  result.drift = drift_;
+  result.kept_inputs = static_cast<size_t>(std::count(kept_inputs_.begin(), kept_inputs_.end(), 1));
   const GuardConfig& guard = config_.guard;
   if (guard.guard != Guard::off && step_ > objective_->settles())
     result.diverged = divergence_.see(loss.value, norm, guard.guard_steps);
@@ -140,11 +140,8 @@ void Trainer::accumulate(const TrainingRows& rows, const HostCotangents& cotange
   put_back_parameters();
   if (waits_ || couples_rows(model_)) collective_.sum(&batch.counting, 1, DType::f64, "number of rows");
   if (!cotangents.inverse) start(batch);
-  fit_lanes(run, batch.rows());
   update_.reserve_kept();
-  lanes_.begin_step(cut_.lanes(batch.rows()), true);
-  const Loss loss = run.objective->run(lanes_, batch);
-  if (!std::isfinite(loss.value)) run.objective->report(lanes_.empty_lane(), batch, step_ + 1);
+  this->run(run, batch, batch.rows());
   lanes_.end_step();
   update_.keep(lanes_, accumulated_ == 0);
   ++accumulated_;
@@ -235,6 +232,32 @@ void Trainer::start(const Batch& batch) {
   parameters_changed();
 }
 
+// Runs the objective on as many lanes as `rows` get. With Memory::invert runs it again while inputs are rebuilt too badly.
+Loss Trainer::run(Run& run, const Batch& batch, int64_t rows) {
+  do {
+    fit_lanes(run, batch.rows());
+    lanes_.begin_step(cut_.lanes(rows), true);
+    const Loss loss = run.objective->run(lanes_, batch);
+    if (!std::isfinite(loss.value)) run.objective->report(lanes_.empty_lane(), batch, step_ + 1);
+    drift_ = lanes_.drift();
+    if (config_.memory != Memory::invert || !keep_drifting()) return loss;
+  } while (true);
+}
+
+// Keeps the input that drifted most, if that is too far, from now on. Returns whether some rank keeps another one.
+bool Trainer::keep_drifting() {
+  const double most = config_.drift > 0 ? config_.drift : model_.dtype() == DType::f64 ? 1e-9 : 1e-4;
+  double kept = 0;
+  if (!(drift_.worst <= most)) kept_inputs_[static_cast<size_t>(drift_.place)] = kept = 1;
+  collective_.sum(&kept, 1, DType::f64, "inputs that are kept");
+  if (kept > 0) measure_again();
+  return kept > 0;
+}
+
+void Trainer::measure_again() {
+  for (Run* run : {&run_, &evaluation_, &host_[0], &host_[1]}) run->room = {};
+}
+
 // Makes sure that tapes have room for a batch of this many rows, by measuring one lane on a tape that grows.
 void Trainer::fit_lanes(Run& run, int64_t batch) {
   Objective& objective = *run.objective;
@@ -268,6 +291,13 @@ void Trainer::parameters_changed() {
   const auto count = static_cast<uint32_t>(model_.params().slots().size());
   if (mirror_.data())
     executor_.parallel_for(count, [&](uint32_t i) { model_.params().refresh_mirror(i, mirror_.data()); });
+}
+
+std::vector<int64_t> Trainer::kept_inputs() const {
+  std::vector<int64_t> list;
+  for (size_t i = 0; i < kept_inputs_.size(); ++i)
+    if (kept_inputs_[i]) list.push_back(static_cast<int64_t>(i));
+  return list;
 }
 
 void Trainer::use_average(bool on) {

@@ -14,8 +14,10 @@ namespace libnf {
 struct StepResult {
   uint64_t step;
   double loss, loss_error, grad_norm, lr;
-  bool diverged = false;  // at this step the guard found that the run has diverged
-  int32_t went_back = 0;  // how often it went back to the best state so far
+  bool diverged = false;   // at this step the guard found that the run has diverged
+  int32_t went_back = 0;   // how often it went back to the best state so far
+  Drift drift = {};        // of inputs that Memory::invert rebuilt; the place is the layer
+  size_t kept_inputs = 0;  // layers whose inputs it keeps
 };
 
 // Rows of the caller's memory. Shapes are checked by the caller: x [n, event], n >= 1; context [n or 1, context] or no
@@ -76,8 +78,9 @@ class Trainer {
     std::vector<double> rates;  // of groups, the rest last; empty: those of the options
     std::string groups_json;    // option "groups" with these rates
     Divergence divergence;
-    uint64_t kept_age = 0;  // steps that the moments of the kept state have seen
-    bool keeps = false;     // there is a kept state
+    uint64_t kept_age = 0;             // steps that the moments of the kept state have seen
+    bool keeps = false;                // there is a kept state
+    std::vector<int64_t> kept_inputs;  // layers whose inputs Memory::invert keeps, because they drifted
   };
   State state() const;
   // Optimizer state, and the state that the guard goes back to.
@@ -92,6 +95,8 @@ class Trainer {
   void use_average(bool on);
   bool averaged() const { return averaged_; }
   bool has_average() const { return update_.has_average(); }
+  // Returns the layers whose inputs are kept because they could not be rebuilt (Memory::invert).
+  std::vector<int64_t> kept_inputs() const;
   const PlateauState& plateau() const { return plateau_; }
   void observe_validation(double loss) {
     if (config_.schedule.kind == ScheduleKind::plateau) observe(config_.schedule, plateau_, loss);
@@ -109,6 +114,9 @@ class Trainer {
     return {kind, allocator_, model_, config_.memory, collective_, cut_};
   }
   void weigh(Batch& batch) const;
+  Loss run(Run& run, const Batch& batch, int64_t lanes);
+  bool keep_drifting();
+  void measure_again();
   void start(const Batch& batch);
   void fit_lanes(Run& run, int64_t batch);
   void put_back_parameters();
@@ -138,6 +146,8 @@ class Trainer {
   bool waits_ = true;       // some layer may not be initialized from data yet
   Buffer mirror_;           // transposed weights
   Update update_;
+  std::vector<char> kept_inputs_;  // per layer, for Memory::invert
+  Drift drift_;                    // of the last run
   Lanes lanes_;
   size_t tape_bytes_ = 0;  // size of the current tapes
   CotangentRows cotangents_;

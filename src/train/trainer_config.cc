@@ -63,7 +63,7 @@ ObjectiveConfig& ObjectiveConfig::operator=(const ObjectiveConfig& other) {
 
 void TrainerConfig::fields(Fields& f) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  static constexpr const char* kMemory[] = {"full", "recompute"};
+  static constexpr const char* kMemory[] = {"full", "recompute", "invert"};
   f.one_of("objective", "what a step minimizes", objective);
   optimizer.fields(f);
   schedule.fields(f);
@@ -76,8 +76,15 @@ void TrainerConfig::fields(Fields& f) {
          "name; options that a group omits are those of the trainer; fields: match, freeze, and every option of "
          "optimizers and clipping",
          groups_json, kMaxGroupBytes);
-  f.choice("memory", "what the forward pass keeps for gradients: everything, or inputs of layers only", memory,
-           kMemory);
+  f.choice("memory",
+           "what the forward pass keeps for gradients: everything, or inputs of layers only, or the last output, from "
+           "which inputs are rebuilt layer by layer",
+           memory, kMemory);
+  f.real(
+      "drift",
+      "with memory invert: a layer's input is kept after all once it was rebuilt with a larger error, relative to its "
+      "largest number; 0 = 1e-4, or 1e-9 in float64",
+      drift, 0, 1);
   f.integer("seed", "seed of dropout, samples and the order of the data", seed, 0, kMax);
   f.integer("max_steps", "length of the run, used by schedules that end", max_steps, 0, kMax);
 }

@@ -32,6 +32,7 @@ struct TrainerConfig : Config {
   std::vector<GroupConfig> groups;
   std::string groups_json;  // the text that `groups` was read from
   Memory memory = Memory::full;
+  double drift = 0;       // of Memory::invert
   int64_t seed = 0;       // seed of dropout and of samples
   int64_t max_steps = 0;  // length of the run, for schedules that end
 

@@ -136,12 +136,16 @@ void Trainer::go_back() {
 }
 
 Trainer::State Trainer::state() const {
-  State s{step_, older_steps_, plateau_, cut_, {}, {}, divergence_, kept_age_, keeps_};
+  State s{step_, older_steps_, plateau_, cut_, {}, {}, divergence_, kept_age_, keeps_, kept_inputs()};
   if (rates_set_) s.rates = rates_of(config_);
   return s;
 }
 
 Trainer::State Trainer::checked(State s) const {
+  for (const int64_t layer : s.kept_inputs)
+    if (layer < 0 || layer >= static_cast<int64_t>(kept_inputs_.size()))
+      fail(Code::argument, "layer %lld keeps its input, of %zu layers", static_cast<long long>(layer),
+           kept_inputs_.size());
   const std::vector<double> rates = s.rates.empty() ? rates_of(options_) : s.rates;
   if (!s.rates.empty()) check_rates(rates);
   s.groups_json = s.rates.empty() ? options_.groups_json : groups_with(rates);
@@ -152,8 +156,9 @@ void Trainer::restore_state(State s) {
   if (rates_set_ || !s.rates.empty())
     set_rates(s.rates.empty() ? rates_of(options_) : s.rates, std::move(s.groups_json));
   rates_set_ = !s.rates.empty();
-  if (s.cut != cut_)
-    for (Run* run : {&run_, &evaluation_, &host_[0], &host_[1]}) run->room = {};  // to be measured again
+  if (s.cut != cut_ || s.kept_inputs != kept_inputs()) measure_again();
+  std::fill(kept_inputs_.begin(), kept_inputs_.end(), 0);
+  for (const int64_t layer : s.kept_inputs) kept_inputs_[static_cast<size_t>(layer)] = 1;
   cut_ = s.cut;
   step_ = s.step;
   older_steps_ = s.older_steps;

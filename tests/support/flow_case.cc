@@ -65,6 +65,7 @@ Values FlowCase<T>::read(Var v, int64_t count) {
 template <class T>
 void FlowCase<T>::begin(bool inverse, Var x, Var context) {
   tape_.random = {};
+  tape_.drift = {};
   if (inverse || !by_content || model_->exact()) return;
   auto* keys = tape_.template scratch<uint64_t>(x->out.shape[0]);
   hash_rows(x, context, keys);

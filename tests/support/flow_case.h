@@ -47,6 +47,8 @@ class FlowCase {
   // Fills every trainable tensor with normal numbers of this standard deviation, representable in float32.
   void randomize(uint64_t seed, double std);
   void fill_params(double value);
+  // Of the last gradients with Memory::invert.
+  const Drift& drift() const { return tape_.drift; }
   T* param(size_t slot) { return model_->params().view(slot).template as<T>(); }
 
   // Numbers that the model draws from data to latent depend on the content of a row, as in a session, rather than on its

@@ -117,7 +117,7 @@ Pass train_pass(const FlowModel& m, Memory memory, int64_t n) {
   return p;
 }
 
-TEST(FlowModel, RecomputeGivesTheSameGradients) {
+TEST(FlowModel, RecomputeAndInvertGiveTheSameGradients) {
   const std::string with_dropout = R"({"event": 4, "dtype": "float64", "layers": [{"repeat": 3, "layers": [
     {"type": "affine_coupling", "hidden": [16], "dropout": 0.4}, {"type": "reverse"},
     {"type": "affine_coupling", "net": "residual", "hidden": [8], "dropout": 0.2, "invert": true}]}]})";
@@ -126,8 +126,11 @@ TEST(FlowModel, RecomputeGivesTheSameGradients) {
     f.randomize(4, 0.3);
     const Pass full = train_pass<double>(f.model(), Memory::full, 20);
     const Pass again = train_pass<double>(f.model(), Memory::recompute, 20);
+    const Pass rebuilt = train_pass<double>(f.model(), Memory::invert, 20);
     for (size_t i = 0; i < full.grads.size(); ++i) {
       EXPECT_TRUE(same(again.grads[i], full.grads[i], 1e-12 * largest(full.grads[i])))
+          << f.model().params().slots()[i].name;
+      EXPECT_TRUE(same(rebuilt.grads[i], full.grads[i], 1e-9 * largest(full.grads[i])))
           << f.model().params().slots()[i].name;
       EXPECT_GT(largest(full.grads[i]), 0);
     }
@@ -140,6 +143,19 @@ TEST(FlowModel, RecomputeTakesAFractionOfTheMemory) {
   const size_t full = train_pass<float>(f.model(), Memory::full, 64).bytes;
   const size_t again = train_pass<float>(f.model(), Memory::recompute, 64).bytes;
   EXPECT_LE(5 * again, full) << "full " << full << " bytes, recompute " << again;
+}
+
+// Whatever the depth, training keeps the activations of one layer.
+TEST(FlowModel, InvertTakesTheMemoryOfOneLayer) {
+  const auto bytes = [](int steps, Memory memory) {
+    FlowCase<float> f(parse_spec(R"({"event": 16, "layers": [{"repeat": )" + std::to_string(steps) + R"(, "layers": [
+      {"type": "actnorm"}, {"type": "plu_linear"}, {"type": "affine_coupling", "hidden": [128, 128]}]}]})"));
+    return train_pass<float>(f.model(), memory, 256).bytes;
+  };
+  const size_t shallow = bytes(8, Memory::invert), deep = bytes(64, Memory::invert);
+  EXPECT_LE(deep, shallow + shallow / 4) << "8 steps " << shallow << " bytes, 64 steps " << deep;
+  EXPECT_LE(20 * deep, bytes(64, Memory::full));
+  EXPECT_LE(3 * deep, bytes(64, Memory::recompute));
 }
 
 // A layer whose first parameter is not trained must not lose the gradients of the others.
