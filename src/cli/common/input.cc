@@ -13,12 +13,14 @@
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/file_kind.h"
+#include "src/cli/common/pictures.h"
 
 namespace cli {
 namespace {
 
-// Returns the content of a pipe, socket or terminal, or nullptr for a file.
+// Returns the content of a pipe, socket or terminal, or that of pictures as a .npy; nullptr for a file of a table.
 const std::string* read_once(const std::string& path) {
+  if (holds_pictures(path)) return &read_pictures(path).npy;
   static std::map<std::string, std::string> contents;
   std::error_code ignored;
   if (path != "-") {

@@ -9,6 +9,7 @@
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/input.h"
+#include "src/cli/common/pictures.h"
 
 namespace cli {
 namespace {
@@ -37,7 +38,10 @@ Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Setti
   r.extents_ = shape.size() == 4 ? std::vector<int64_t>(shape.begin() + 1, shape.end()) : std::vector{r.cols()};
   for (int64_t c = 0; c < r.cols(); ++c) r.names_.push_back(r.table_.column(c));
   if (std::all_of(r.names_.begin(), r.names_.end(), [](const std::string& s) { return s.empty(); })) r.names_.clear();
-  for (int64_t i = 0; i < r.count() && !settings.get("table.id", "").empty(); ++i) r.ids_.push_back(r.table_.row_id(i));
+  const bool named = !settings.get("table.id", "").empty(), pictures = !named && holds_pictures(path);
+  for (int64_t i = 0; named && i < r.count(); ++i) r.ids_.push_back(r.table_.row_id(i));
+  for (int64_t i = 0; pictures && i < r.count(); ++i)
+    r.ids_.push_back(read_pictures(path).names[static_cast<size_t>(r.table_.row(i))]);
   if (r.count() == 0)
     throw Failure(r.path_ + " has no rows" +
                   (settings.get("table.where", "").empty() ? "" : " with " + settings.get("table.where", "")));

@@ -36,8 +36,9 @@ class Rows {
   const std::vector<std::string>& names() const { return names_; }  // one per column, or empty
   // Names a row for messages: "line 125 of x.csv", or "row 123 (counted from 0) of x.npy".
   std::string place(int64_t row) const;
-  int64_t number(int64_t row) const;                                                   // of a row in its file, from 0
-  const std::string& id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }  // with option "table.id"
+  int64_t number(int64_t row) const;              // of a row in its file, from 0
+  bool has_ids() const { return !ids_.empty(); }  // with option "table.id", or of pictures
+  const std::string& id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   const std::string& path() const { return path_; }
   const nf::View& view() const { return view_; }
   double at(int64_t row, int64_t column) const { return view_.at(row, column); }

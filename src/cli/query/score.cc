@@ -103,7 +103,8 @@ std::string cell(const std::string& words) {
 std::string number_cell(double v) { return std::isnan(v) ? "nan" : plain_number(v); }
 
 void write(const ScoreArgs& a, const Data& data, const std::vector<double>& values, const std::optional<Unusual>& u) {
-  const std::string id = a.settings->get("table.id", "");
+  std::string id = a.settings->get("table.id", "");
+  if (id.empty() && data.x.has_ids() && !a.output.ends_with(".npy")) id = "file";
   std::vector<std::string> names = {"log_prob"};
   if (u && !u->rank.empty()) names.push_back("percentile");
   if (u) names.push_back("anomaly");

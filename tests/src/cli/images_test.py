@@ -1,9 +1,12 @@
 """nf plot images and nf sample --grid: what is on the sheets, pixel by pixel."""
 import json
 import math
+import os
+import struct
+import zlib
 
 import harness
-from harness import case, fails, nf, read_npy, rows_of, train, write_csv, write_npy
+from harness import case, fails, info, nf, read_npy, rows_of, train, write_csv, write_npy
 from picture import ink, read_png
 
 EDGE, GAP = 10, 2
@@ -117,6 +120,44 @@ def contexts_have_a_row_each():
     fails('plot', 'images', 'm.safetensors', '-o', 'p.png', says='context', hint='--context')
     fails('plot', 'images', 'm.safetensors', '--context', 'labels.csv', '--rows', 4, '-o', 'p.png', code=2, says=('--rows', '3 rows'))
     fails('plot', 'images', 'm.safetensors', '--data', 'x.npy', '--context', 'labels.csv', '-o', 'p.png', says='labels.csv')
+
+
+def write_png(path, gray, size=4):
+    def chunk(kind, body):
+        return struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
+    lines = b''.join(b'\0' + bytes(gray[i:i + size]) for i in range(0, len(gray), size))
+    with open(path, 'wb') as f:
+        f.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', size, len(gray) // size, 8, 0, 0, 0, 0)) +
+                chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b''))
+
+
+@case
+def folders_of_pictures_are_data():
+    os.mkdir('digits')
+    images = [[int(v) for v in image(k)] for k in range(40)]
+    for k, pixels in enumerate(images):
+        write_png(f'digits/{k:02}.png', pixels)
+    spec = json.loads(SPEC)
+    del spec['event']  # a picture says what it is
+    nf('train', json.dumps(spec), '--data', 'digits', '--steps', 3, '--batch', 16, '-o', 'p.safetensors')
+    model()  # of the same numbers in a .npy
+    assert info('p.safetensors')['hash'] == info('m.safetensors')['hash']
+    nf('score m.safetensors --data digits -o scores.csv')
+    with open('scores.csv') as f:
+        lines = f.read().splitlines()
+    assert lines[0] == '"file",log_prob' and len(lines) == 41 and lines[8].startswith('"07.png",'), lines[:9]
+    nf('score m.safetensors --data x.npy -o again.npy')
+    scores = [float(line.split(',')[1]) for line in lines[1:]]
+    assert all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(scores, read_npy('again.npy')[1]))
+    nf('score m.safetensors --data digits/05.png')
+    nf('plot images m.safetensors --show reconstruct --data digits -o r.png')
+    write_png('digits/40.png', [0] * 12)
+    fails('score', 'm.safetensors', '--data', 'digits', says=('digits/40.png', '3 x 4 x 1', '00.png has 4 x 4 x 1'), hint='one size')
+    with open('digits/40.png', 'wb') as f:
+        f.write(b'\x89PNG\r\n\x1a\n rest')
+    fails('score', 'm.safetensors', '--data', 'digits', says='digits/40.png: damaged or unusual PNG')
+    os.mkdir('empty')
+    fails('score', 'm.safetensors', '--data', 'empty', says='without .png files')
 
 
 @case
