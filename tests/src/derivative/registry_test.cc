@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "tests/src/base/base_case.h"
@@ -108,11 +109,14 @@ TEST(BaseDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
 }
 
 TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
-  int count = 0;
-  for (const auto& file : std::filesystem::directory_iterator(NF_SPEC_DIR)) {
-    if (file.path().extension() != ".json") continue;
-    SCOPED_TRACE(file.path().filename().string());
-    std::ifstream in(file.path());
+  std::set<std::filesystem::path> files;
+  for (const auto& file : std::filesystem::directory_iterator(NF_SPEC_DIR))
+    if (file.path().extension() == ".json") files.insert(file.path());
+  int count = 0, all = 0;
+  for (const std::filesystem::path& file : files) {
+    if (all++ % 3 && configs() < 50) continue;  // under sanitizers and Valgrind, as with random configurations
+    SCOPED_TRACE(file.filename().string());
+    std::ifstream in(file);
     std::stringstream text;
     text << in.rdbuf();
     if (parse_spec(text.str()).event.rank == 3) continue;  // images: tests/src/model/image_specs_test.cc
@@ -131,7 +135,7 @@ TEST(ShippedSpecDerivative, AgreeWithDifferencesAndAreAdjointAndIndependent) {
     EXPECT_TRUE(rows_independent<float>(single.model(), x, z, 5));
     ++count;
   }
-  EXPECT_GT(count, 10);
+  EXPECT_GT(count, configs() < 50 ? 3 : 10);
 }
 
 }  // namespace
