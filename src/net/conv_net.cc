@@ -90,13 +90,17 @@ Var ConvNet::apply(const Scope& s, const Conv& c, Var x, Var residual, const Act
   return conv2d(s.tape, x, s.param(c.weight), s.param(c.bias), c.geometry, residual, act);
 }
 
-Var ConvNet::apply_first(const Scope& s, const Conv& c, Var x, Var context, const Activation& act) const {
+Var ConvNet::image(const Scope& s, Var x, Var context) const {
   Tape& t = s.tape;
   if (!x) x = t.zeros({context->out.shape[0], 0});
-  if (gaps_) {
-    const Dims none = {x->out.shape[0], 1};
-    x = gather_columns(t, concat_columns(t, x, t.zeros(none)), in_.data(), static_cast<int64_t>(in_.size()));
-  }
+  if (!gaps_) return x;
+  const Dims none = {x->out.shape[0], 1};
+  return gather_columns(t, concat_columns(t, x, t.zeros(none)), in_.data(), static_cast<int64_t>(in_.size()));
+}
+
+Var ConvNet::apply_first(const Scope& s, const Conv& c, Var x, Var context, const Activation& act) const {
+  Tape& t = s.tape;
+  x = image(s, x, context);
   Var added = nullptr;
   if (c.context >= 0) {
     added = matmul(t, context, s.param(c.context));

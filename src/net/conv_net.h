@@ -44,11 +44,15 @@ class ConvNet : public Net {
 
   // Returns act(conv(x) + b + residual); the images are rows.
   static Var apply(const Scope& s, const Conv& c, Var x, Var residual = nullptr, const Activation& act = {});
+  // Returns the net's inputs as an image [n, height * width * in_channels].
+  Var image(const Scope& s, Var x, Var context) const;
   // Returns the first convolution of the net's inputs and context.
   Var apply_first(const Scope& s, const Conv& c, Var x, Var context, const Activation& act = {}) const;
   // Returns the net's outputs from the numbers for every pixel.
   Var outputs(const Scope& s, Var y) const;
 
+  int64_t height() const { return height_; }
+  int64_t image_width() const { return width_; }
   int64_t in_channels() const { return in_channels_; }
   int64_t out_channels() const { return out_channels_; }
 

@@ -23,7 +23,8 @@ bool DenseNetConfig::modulates(const Declare& d, int64_t in) const {
 }
 
 void activation_field(Fields& f, ActivationKind& activation) {
-  static constexpr const char* kActivations[] = {"relu", "tanh", "elu", "leaky_relu", "silu", "gelu", "softplus"};
+  static constexpr const char* kActivations[] = {"relu", "tanh", "elu",  "leaky_relu", "silu",     "gelu",   "softplus",
+                                                 "selu", "celu", "mish", "softsign",   "hardtanh", "sigmoid"};
   f.choice("activation", "activation function of the net", activation, kActivations);
 }
 
@@ -43,6 +44,18 @@ Activation activation_of(ActivationKind kind) {
       return {false, Unary::gelu, 0};
     case ActivationKind::softplus:
       return {false, Unary::softplus, 1};
+    case ActivationKind::selu:
+      return {false, Unary::selu, 0};
+    case ActivationKind::celu:
+      return {false, Unary::celu, 1};
+    case ActivationKind::mish:
+      return {false, Unary::mish, 0};
+    case ActivationKind::softsign:
+      return {false, Unary::softsign, 0};
+    case ActivationKind::hardtanh:
+      return {false, Unary::hardtanh, 1};
+    case ActivationKind::sigmoid:
+      return {false, Unary::sigmoid, 0};
   }
   return {};
 }

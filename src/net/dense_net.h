@@ -13,7 +13,21 @@
 namespace libnf {
 
 enum class ContextBy : uint8_t { concatenate, film };
-enum class ActivationKind : uint8_t { relu, tanh, elu, leaky_relu, silu, gelu, softplus };
+enum class ActivationKind : uint8_t {
+  relu,
+  tanh,
+  elu,
+  leaky_relu,
+  silu,
+  gelu,
+  softplus,
+  selu,
+  celu,
+  mish,
+  softsign,
+  hardtanh,
+  sigmoid
+};
 
 struct DenseNetConfig : NetConfig {
   std::vector<int64_t> hidden = {64, 64};

@@ -348,7 +348,9 @@ def shipped_specs_are_valid():
         if len(spec['event']) == 3:  # of levels
             rows = [[float(int(40 * abs(v)) % 256) for v in r] for r in rows[:4]]
         write_npy('t.npy', rows, event=spec['event'])
-        train('--holdout', 0, spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
+        write_npy('c.npy', [[float(r % 10)] for r in range(len(rows))])
+        context = ('--context-data', 'c.npy') if spec.get('context') else ()
+        train('--holdout', 0, *context, spec=os.path.join(folder, name), data='t.npy', steps=1, output=name + '.safetensors')
         assert info(name + '.safetensors')['event_size'] == cols
 
 

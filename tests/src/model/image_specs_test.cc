@@ -16,7 +16,15 @@ namespace {
 
 using SpecJson = nlohmann::ordered_json;
 
-constexpr const char* kSpecs[] = {"mnist_simple", "mnist_multiscale", "glow_mnist", "glow_cifar", "realnvp_mnist"};
+constexpr const char* kSpecs[] = {"mnist_simple",  "mnist_multiscale",       "glow_mnist", "glow_cifar",
+                                  "realnvp_mnist", "glow_conditional_mnist", "jet_mnist",  "nsf_image"};
+
+// Labels, where a model has a context.
+Values labels(const FlowModel& m, int64_t rows) {
+  Values c;
+  for (int64_t i = 0; i < rows * m.context(); ++i) c.push_back(static_cast<double>(i % 10));
+  return c;
+}
 
 SpecJson read_spec(const std::string& name) {
   std::ifstream in(std::string(NF_SPEC_DIR) + "/" + name + ".json");
@@ -72,8 +80,9 @@ TEST(ImageSpecs, InvertInFloat32) {
       const int64_t n = 2, d = f.model().columns();
       Values x = images(n, d);
       for (double& v : x) v = (v + 0.5) / 256;
-      const MappedValues z = f.map(false, {n, x, {}});
-      const MappedValues back = f.map(true, {n, z.y, {}});
+      const Values c = labels(f.model(), n);
+      const MappedValues z = f.map(false, {n, x, c});
+      const MappedValues back = f.map(true, {n, z.y, c});
       double error = 0;
       for (size_t k = 0; k < x.size(); ++k) error = std::max(error, std::abs(back.y[k] - x[k]));
       EXPECT_LT(error, 1e-4);
@@ -86,7 +95,7 @@ TEST(ImageSpecs, InvertInFloat32) {
 
 // Levels come back exactly, and what a session samples it scores the same again.
 TEST(ImageSpecs, LevelsComeBackAndSamplesScoreTheSame) {
-  for (const char* name : {"mnist_simple", "mnist_multiscale", "glow_mnist"}) {
+  for (const char* name : {"mnist_simple", "mnist_multiscale", "glow_mnist", "jet_mnist"}) {
     SCOPED_TRACE(name);
     FlowCase<float> f(parse_spec(read_spec(name).dump()));
     f.randomize(3, 0.02);

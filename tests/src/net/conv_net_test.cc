@@ -226,6 +226,111 @@ TEST(ConvNet, GatedIsTheFormula) {
   }
 }
 
+// Normalizes each run of `units` numbers, with the parameters under `name`.
+Values norm_of(const Holder& h, const std::string& name, Values v, size_t units) {
+  for (size_t at = 0; at < v.size(); at += units) {
+    double mean = 0, var = 0;
+    for (size_t i = 0; i < units; ++i) mean += v[at + i] / static_cast<double>(units);
+    for (size_t i = 0; i < units; ++i) var += (v[at + i] - mean) * (v[at + i] - mean) / static_cast<double>(units);
+    for (size_t i = 0; i < units; ++i)
+      v[at + i] = (v[at + i] - mean) / std::sqrt(var + 1e-5) * h.data(name + ".weight")[i] + h.data(name + ".bias")[i];
+  }
+  return v;
+}
+
+// The same linear map of each run of `in` numbers.
+Values map_of(const Holder& h, const std::string& name, const Values& v, size_t in, size_t out) {
+  const double *w = h.data(name + ".weight"), *b = h.data(name + ".bias");
+  Values y;
+  for (size_t at = 0; at < v.size(); at += in)
+    for (size_t o = 0; o < out; ++o) {
+      y.push_back(b[o]);
+      for (size_t i = 0; i < in; ++i) y.back() += v[at + i] * w[i * out + o];
+    }
+  return y;
+}
+
+double gelu_of(double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2))); }
+
+// 3 x 4 pixels in patches of 2 x 2: the lower ones are half padding.
+TEST(ConvNet, VitIsTheFormula) {
+  constexpr size_t units = 4, heads = 2, size = 2, patch = 2, tokens = 4, wide = 3 * units;
+  for (const Case& c : kCases)
+    for (const bool geglu : {false, true})
+      for (const bool causal : {false, true}) {
+        SCOPED_TRACE(static_cast<int>(c.kind));
+        Checked net(
+            std::string(R"({"type": "vit", "hidden": [4], "heads": 2, "patch": 2, "blocks": 2, "expansion": 3, )") +
+                (geglu ? R"("mlp": "geglu", )" : "") + R"("causal": )" + (causal ? "true}" : "false}"),
+            c);
+        const Holder& h = net.holder;
+        const size_t out =
+            static_cast<size_t>(h.params->view(static_cast<size_t>(h.params->find("output.bias"))).count());
+        net.check([&](const Values& x, const double* context) {
+          const size_t in = x.size() / kPixels;
+          // Calls f(token, row and column in its patch, pixel) for all pixels.
+          const auto each_pixel = [&](const auto& f) {
+            for (size_t y = 0; y < kHeight; ++y)
+              for (size_t z = 0; z < kWidth; ++z)
+                f(y / patch * 2 + z / patch, y % patch * patch + z % patch, y * kWidth + z);
+          };
+          Values a(tokens * units);
+          for (size_t k = 0; k < a.size(); ++k) {
+            a[k] = h.data("input.bias")[k % units] + h.data("input.position")[k];
+            for (size_t i = 0; i < kContext; ++i) a[k] += context[i] * h.data("input.context")[i * units + k % units];
+          }
+          each_pixel([&](size_t token, size_t place, size_t pixel) {
+            for (size_t i = 0; i < in; ++i)
+              for (size_t u = 0; u < units; ++u)
+                a[token * units + u] += x[pixel * in + i] * h.data("input.weight")[(place * in + i) * units + u];
+          });
+          for (const std::string block : {"blocks.0.", "blocks.1."}) {
+            const Values n = norm_of(h, block + "attention.norm", a, units);
+            const Values q = map_of(h, block + "attention.query", n, units, units),
+                         k = map_of(h, block + "attention.key", n, units, units),
+                         v = map_of(h, block + "attention.value", n, units, units);
+            Values mixed(tokens * units);
+            for (size_t head = 0; head < heads; ++head)
+              for (size_t i = 0; i < tokens; ++i) {
+                Values p;
+                double sum = 0;
+                for (size_t j = 0; j < (causal ? i + 1 : tokens); ++j) {
+                  double s = 0;
+                  for (size_t e = 0; e < size; ++e)
+                    s += q[i * units + head * size + e] * k[j * units + head * size + e];
+                  p.push_back(std::exp(s / std::sqrt(static_cast<double>(size))));
+                  sum += p.back();
+                }
+                for (size_t j = 0; j < p.size(); ++j)
+                  for (size_t e = 0; e < size; ++e)
+                    mixed[i * units + head * size + e] += p[j] / sum * v[j * units + head * size + e];
+              }
+            const Values joined = map_of(h, block + "attention.output", mixed, units, units);
+            for (size_t i = 0; i < a.size(); ++i) a[i] += joined[i];
+            const Values m = norm_of(h, block + "mlp.norm", a, units);
+            Values b = map_of(h, block + "mlp.hidden", m, units, wide);
+            for (double& e : b) e = gelu_of(e);
+            if (geglu) {
+              const Values gate = map_of(h, block + "mlp.gate", m, units, wide);
+              for (size_t i = 0; i < b.size(); ++i) b[i] *= gate[i];
+            }
+            const Values narrow = map_of(h, block + "mlp.output", b, wide, units);
+            for (size_t i = 0; i < a.size(); ++i) a[i] += narrow[i];
+          }
+          const Values n = norm_of(h, "norm", a, units);
+          Values y(kPixels * out);
+          each_pixel([&](size_t token, size_t place, size_t pixel) {
+            for (size_t o = 0; o < out; ++o) {
+              y[pixel * out + o] = h.data("output.bias")[o];
+              for (size_t u = 0; u < units; ++u)
+                y[pixel * out + o] += n[token * units + u] * h.data("output.weight")[(place * out + o) * units + u];
+            }
+          });
+          return y;
+        });
+      }
+}
+
 // nflows' ConvResidualNet, float64. Weights there are [out, in, h, w], images [n, c, h, w].
 TEST(ConvNet, ResidualMatchesGolden) {
   const Golden g = Golden::load("09_net_conv_residual");
@@ -295,13 +400,14 @@ TEST(ConvNet, ResidualMatchesGolden) {
 // A new coupling changes nothing, and one with any parameters inverts and does not couple rows.
 TEST(ConvNet, Couplings) {
   std::mt19937_64 random(4);
-  for (const std::string net : {"conv", "gated_conv", "residual_conv"}) {
+  for (const std::string net : {R"("conv")", R"("gated_conv")", R"("residual_conv")", R"("vit", "heads": 2)",
+                                R"("vit", "heads": 3, "patch": 3, "mlp": "geglu", "causal": true)"}) {
     for (const std::string mask : {"channel", "checkerboard"}) {
       for (const std::string layer : {"additive_coupling", "spline_coupling", "affine_coupling"}) {
         SCOPED_TRACE(net + " " + mask + " " + layer);
         FlowCase<double> f(
             parse_spec(R"({"event": [4, 5, 2], "context": 3, "dtype": "float64", "layers": [{"type": ")" + layer +
-                       R"(", "mask": ")" + mask + R"(", "net": {"type": ")" + net + R"(", "hidden": [6]}}]})"));
+                       R"(", "mask": ")" + mask + R"(", "net": {"type": )" + net + R"(, "hidden": [6]}}]})"));
         const Rows2 in = draw_mild(Domain::real, 4, 40, 3, random);
         const MappedValues fresh = f.map(false, in);
         for (size_t k = 0; k < in.x.size(); ++k) EXPECT_NEAR(fresh.y[k], in.x[k], 1e-12);
