@@ -613,12 +613,11 @@ NF_API nf_status nf_trace(nf_session *s, nf_direction direction, const nf_view *
 
 /* Which samples, for nf_sample. A struct with all fields 0 asks for the first samples of stream 0. */
 typedef struct nf_sampling {
-  uint32_t struct_size;
-  uint32_t reserved;    /* 0                                                                              */
-  uint64_t seed;        /* the stream                                                                     */
-  uint64_t first_index; /* samples first_index .. first_index + n - 1 of it                               */
-  int64_t repeat;       /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
-  double temperature;   /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
+  uint32_t struct_size, reserved; /* reserved: 0 */
+  uint64_t seed;                  /* the stream                                                                     */
+  uint64_t first_index;           /* samples first_index .. first_index + n - 1 of it                               */
+  int64_t repeat;                 /* 0 or 1: sample i has context row i. m: samples i m .. i m + m - 1 have row i   */
+  double temperature; /* factor of the base's deviation from its mean (Kingma & Dhariwal 2018); 0 = 1. Bases without
                            a location and a scale refuse others than 1: NF_ERR_UNSUPPORTED                               */
 } nf_sampling;
 #define NF_SAMPLING_INIT \
@@ -667,8 +666,8 @@ typedef struct nf_step_info {
   int32_t diverged;  /* 1: at this step "trainer.guard" found that the run has diverged         */
   int32_t went_back; /* how often it went back to the best state so far                         */
   double drift;      /* "trainer.memory" = "invert": largest error of a rebuilt input, relative to its largest number */
-  int32_t drift_layer,
-      kept_inputs; /* the layer it belongs to; how many layers have drifted too far, and keep theirs  */
+  int32_t drift_layer; /* the layer that it is the input of                                     */
+  int32_t kept_inputs; /* how many layers have drifted too far, and keep their inputs           */
 } nf_step_info;
 #define NF_STEP_INFO_INIT \
   { NF_SIZEOF(nf_step_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

@@ -134,7 +134,7 @@ AT(nf_sampling, first_index, 16);
 AT(nf_sampling, repeat, 24);
 AT(nf_sampling, temperature, 32);
 
-SIZE(nf_step_info, 64);
+SIZE(nf_step_info, 80);
 AT(nf_step_info, struct_size, 0);
 AT(nf_step_info, reserved, 4);
 AT(nf_step_info, step, 8);
@@ -145,6 +145,9 @@ AT(nf_step_info, lr, 40);
 AT(nf_step_info, seconds, 48);
 AT(nf_step_info, diverged, 56);
 AT(nf_step_info, went_back, 60);
+AT(nf_step_info, drift, 64);
+AT(nf_step_info, drift_layer, 72);
+AT(nf_step_info, kept_inputs, 76);
 
 SIZE(nf_collective, 32);
 AT(nf_collective, struct_size, 0);
