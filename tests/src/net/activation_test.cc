@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "tests/support/golden.h"
+#include "tests/support/flow_case.h"
 #include "tests/support/net_config.h"
 
 namespace libnf::test {
