@@ -50,6 +50,7 @@ std::span<const std::byte> bytes_of(const void* bytes, size_t size) {
 
 std::string written(const TableFacts& f) {
   Json j = {{"format", f.format}, {"columns", f.columns}};
+  if (!f.dtype.empty()) j["dtype"] = f.dtype;
   if (f.separator) {
     j["separator"] = std::string(1, f.separator);
     j["header"] = f.header;

@@ -131,6 +131,12 @@ void read_csv_table(const Allocator& allocator, std::span<const std::byte> bytes
   if (m.dropped) t->first_dropped = "line " + std::to_string(m.first_dropped_line);
 }
 
+std::string dtype_name(const NpyHeader& h) {
+  if (h.kind == NpyHeader::Kind::boolean) return "bool";
+  const char* kind = h.kind == NpyHeader::Kind::real ? "float" : h.kind == NpyHeader::Kind::signed_int ? "int" : "uint";
+  return kind + std::to_string(8 * h.item_bytes);
+}
+
 void refuse_wrong_name(const char* path, std::span<const std::byte> bytes, const char* source) {
   const bool archive = is_zip(bytes) || is_gzip(bytes);
   if (std::string_view(path).ends_with(".npy") && !is_npy(bytes) && !archive)
@@ -181,7 +187,9 @@ TableFacts describe_table(const Allocator& allocator, std::span<const std::byte>
                     TableFacts f;
                     f.format = format;
                     if (array_format(content)) {
-                      f.columns = parse_array_header(content, what).row_elements();
+                      const NpyHeader h = parse_array_header(content, what);
+                      f.columns = h.row_elements();
+                      f.dtype = dtype_name(h);
                       return f;
                     }
                     refuse_known_formats(text_of(content), what);

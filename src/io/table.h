@@ -56,6 +56,7 @@ struct TableFacts {
   std::vector<std::string> names;  // with a header
   std::vector<char> numeric;       // per column
   int64_t columns = 0;
+  std::string dtype;  // of the elements of an array: "uint8", "float32", "bool", ...
 };
 TableFacts describe_table(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
                           const TableOptions& options);

@@ -82,7 +82,7 @@ TEST_F(Tables, Describe) {
   text.clear();
   ASSERT_TRUE(ok(nf_table_save(banana(10).view(), (dir / "x.npy").c_str(), nullptr, &e), e));
   ASSERT_TRUE(ok(nf_table_describe(rt.get(), (dir / "x.npy").c_str(), nullptr, 0, nullptr, append, &text, &e), e));
-  EXPECT_EQ(text, R"({"format":"npy","columns":2})");
+  EXPECT_EQ(text, R"({"format":"npy","columns":2,"dtype":"float32"})");
   EXPECT_TRUE(failed(NF_ERR_FORMAT, nf_table_describe(rt.get(), "f", "0,1\n2,3\n", 8, nullptr, append, &text, &e), e,
                      "f: is line 1"));
   EXPECT_TRUE(

@@ -83,8 +83,9 @@ Settings all_rows(const Settings& settings, bool other_file, bool keep) {
   return mine;
 }
 
-Settings with_header(Settings settings, const TableFacts& file) {
+Settings as_described(Settings settings, const TableFacts& file) {
   if (file.format == "csv") settings.set("table.header", file.header ? "present" : "absent");
+  if (file.fits_float32()) settings.set("table.dtype", "float32");
   return settings;
 }
 
@@ -124,13 +125,13 @@ Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Sett
   if (file.empty() || (!apart && paths.context_columns.empty() && names.context.empty())) return {};
   const TableFacts facts = describe_file(runtime, file, settings, names.context);
   const std::string columns = match_columns(file, facts, names.context, paths.context_columns, "--context-columns");
-  return apart || !columns.empty() ? Rows::open(runtime, file, with_header(settings, facts), dtype, columns) : Rows();
+  return apart || !columns.empty() ? Rows::open(runtime, file, as_described(settings, facts), dtype, columns) : Rows();
 }
 
 Rows open_rows(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                const ColumnNames& names) {
   const TableFacts facts = describe_file(runtime, paths.data, settings, names.data);
-  return Rows::open(runtime, paths.data, with_header(settings, facts), dtype,
+  return Rows::open(runtime, paths.data, as_described(settings, facts), dtype,
                     match_columns(paths.data, facts, names.data, paths.columns, "--columns"));
 }
 
@@ -148,7 +149,7 @@ Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Setting
   const bool drop = with_context && settings.get("table.missing", "") == "drop";
   const bool apart = !paths.context.empty();
   const bool selects = apart && !settings.get("table.where", "").empty();
-  d.x = Rows::open(runtime, paths.data, with_header(all_rows(settings, false, drop), facts), dtype, columns);
+  d.x = Rows::open(runtime, paths.data, as_described(all_rows(settings, false, drop), facts), dtype, columns);
   d.context = open_context(runtime, paths, all_rows(settings, apart, drop), dtype, names);
   if (selects && d.context.count() > 1) d.context = d.context.pick_like(d.x);
   if (drop && d.context) drop_missing(d);

@@ -61,6 +61,7 @@ TableFacts parse_facts(const std::string& text) {
   TableFacts f;
   f.format = j.at("format");
   f.columns = j.at("columns");
+  f.dtype = j.value("dtype", "");
   f.header = j.value("header", false);
   if (j.contains("names")) f.names = j.at("names").get<std::vector<std::string>>();
   if (j.contains("numeric")) f.numeric = j.at("numeric").get<std::vector<bool>>();
@@ -73,6 +74,12 @@ TableFacts describe(const nf::Runtime& runtime, const std::string& path, const S
                            : nf::Table::describe(runtime, path, settings.options({"table"})));
 }
 }  // namespace
+
+bool TableFacts::fits_float32() const {
+  for (const char* name : {"bool", "int8", "uint8", "float16", "float32"})
+    if (dtype == name) return true;
+  return false;
+}
 
 std::string shown_path(const std::string& path) { return path == "-" ? "standard input" : path; }
 

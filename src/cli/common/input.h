@@ -16,6 +16,8 @@ struct TableFacts {
   std::vector<std::string> names;  // with a header
   std::vector<bool> numeric;       // per column of a text
   int64_t columns = 0;
+  std::string dtype;          // of an array
+  bool fits_float32() const;  // whether float32 holds its numbers, with digits to spare if they are integers
 };
 // With `known` names, those of a model, a first line that has all of them is a header, whatever it looks like.
 TableFacts describe_file(const nf::Runtime& runtime, const std::string& path, const Settings& settings,

@@ -4,30 +4,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <fstream>
-#include <string_view>
 
 #include "src/cli/common/failure.h"
 #include "src/cli/common/input.h"
 #include "src/cli/common/pictures.h"
 
 namespace cli {
-namespace {
-// Whether a file is a .npy array of float32 or float16, which float32 holds.
-bool is_float32_array(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  char first[128] = {};
-  file.read(first, sizeof first);
-  const std::string_view head(first, static_cast<size_t>(file.gcount()));
-  if (!head.starts_with("\x93NUMPY")) return false;
-  return head.find("f4'") != std::string_view::npos || head.find("f2'") != std::string_view::npos;
-}
-}  // namespace
 
 Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                 const std::string& columns) {
   Settings mine = settings;
-  mine.set("table.dtype", dtype == NF_F32 && is_float32_array(path) ? "float32" : "float64");
+  if (dtype != NF_F32 || !settings.has("table.dtype")) mine.set("table.dtype", "float64");
   if (!columns.empty()) mine.set("table.columns", columns);
   Rows r;
   r.table_ = open_table(runtime, path, mine);
@@ -75,11 +62,14 @@ Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
 }
 
 Rows Rows::pick(std::span<const int64_t> indices) const {
-  std::vector<double> values;  // which hold every float
-  values.reserve(indices.size() * static_cast<size_t>(cols()));
-  for (const int64_t r : indices)
-    for (int64_t c = 0; c < cols(); ++c) values.push_back(at(r, c));
-  Rows out = of(values, cols(), view_.dtype());
+  Rows out;
+  const auto gather = [&]<class T>(std::vector<T>& values) {
+    values.reserve(indices.size() * static_cast<size_t>(cols()));
+    for (const int64_t r : indices)
+      for (int64_t c = 0; c < cols(); ++c) values.push_back(static_cast<T>(at(r, c)));
+    out.view_ = nf::View(values, cols());
+  };
+  view_.dtype() == NF_F32 ? gather(out.narrow_) : gather(out.wide_);
   out.extents_ = extents_;
   out.model_dtype_ = model_dtype_;
   out.names_ = names_;

@@ -19,7 +19,7 @@ class Rows {
  public:
   Rows() = default;
   // For a model of this dtype: the rows are in float64, because float32 models use what rounding takes from columns far
-  // from 0, unless the file has float32. `columns` is "" for all, otherwise as in option "table.columns".
+  // from 0, unless the option "table.dtype" says that float32 holds them. `columns` is "" for all, otherwise as in option "table.columns".
   static Rows open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                    const std::string& columns = {});
   static Rows of(const std::vector<double>& values, int64_t cols, nf_dtype dtype);  // row-major

@@ -41,6 +41,7 @@ TEST(Idx, ImagesHaveOneChannel) {
   const TableFacts facts = describe_table(system_allocator(), bytes_of(file), "f", {});
   EXPECT_STREQ(facts.format, "idx");
   EXPECT_EQ(facts.columns, 6);
+  EXPECT_EQ(facts.dtype, "uint8");
   TableOptions some;
   some.csv.columns = {{5, ""}, {0, ""}};
   const Table two = parse_table(system_allocator(), bytes_of(file), "f", some);
