@@ -6,6 +6,7 @@
 
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
+#include "src/cli/common/description.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/common/fit_notes.h"
 #include "src/cli/common/text.h"
@@ -137,6 +138,10 @@ int check(const CheckArgs& a) {
     std::printf(
         "\n%s\n",
         screen.bad(text("FAIL: %d of %zu checks failed; do not rely on this model", failed, findings.size())).c_str());
+    if (is_smoothed(model))
+      std::printf(
+          "The model was trained with noise, which makes its density broader than the data on purpose: it ranks "
+          "rows.\n");
   } else if (odd) {
     std::printf("\n%s\n", screen
                               .bold(text("look: nothing failed, but %s a closer look",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "src/cli/common/failure.h"
@@ -93,6 +94,11 @@ int64_t index_of(const ColumnWord& word, const TableFacts& file) {
 
 std::string match_columns(const std::string& path, const TableFacts& file, const std::vector<std::string>& names,
                           const std::string& given, const char* flag) {
+  const bool named = std::any_of(names.begin(), names.end(), [](const std::string& n) { return !n.empty(); });
+  if (named && file.format == "csv" && file.names.empty() && given.empty() &&
+      file.columns == static_cast<int64_t>(names.size()) && file.columns > 1)
+    std::fprintf(stderr, "nf: note: %s has no names of columns; they are taken in the model's order: %s\n",
+                 shown_path(path).c_str(), some(names).c_str());
   if (names.empty() || file.names.empty()) return given;
   std::vector<int64_t> indices;
   if (given.empty()) {

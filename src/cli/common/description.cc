@@ -41,4 +41,14 @@ const Json* find_field(const Json& fields, const std::string& name) {
 
 Json description_of(const nf::Model& model) { return Json::parse(model.describe()); }
 
+namespace {
+bool has_noise(const Json& at) {
+  if (at.is_object() && at.value("type", Json()) == "noise" && at.value("std", 0.0) > 0) return true;
+  if (!at.is_structured()) return false;
+  return std::any_of(at.begin(), at.end(), has_noise);
+}
+}  // namespace
+
+bool is_smoothed(const nf::Model& model) { return has_noise(Json::parse(model.spec())); }
+
 }  // namespace cli

@@ -17,5 +17,7 @@ const nlohmann::ordered_json* find_part(const std::string& registry, const std::
 const nlohmann::ordered_json* find_field(const nlohmann::ordered_json& fields, const std::string& name);
 // Shapes, layers and scales of a model, and whether its log_prob is exact (nf::Model::describe).
 nlohmann::ordered_json description_of(const nf::Model& model);
+// Whether a layer adds noise in training: the density is then broader than the data on purpose, to rank rows.
+bool is_smoothed(const nf::Model& model);
 
 }  // namespace cli

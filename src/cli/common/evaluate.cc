@@ -14,6 +14,13 @@
 namespace cli {
 namespace {
 std::string size_hint(const Data& data, int64_t event) {
+  if (const std::vector<int64_t>& e = data.x.extents(); e.size() == 3) {
+    const auto listed = [&](const char* between) {
+      return std::to_string(e[0]) + between + std::to_string(e[1]) + between + std::to_string(e[2]);
+    };
+    return "the images are " + listed(" x ") + " (height, width, channels); for training, use --set event=[" +
+           listed(",") + "]";
+  }
   std::string hint = "select columns with --columns; for training, drop \"event\" from the spec or use --set event=" +
                      std::to_string(data.x.cols());
   if (!data.x.names().empty()) hint += "; the file has: " + join(data.x.names(), ", ");

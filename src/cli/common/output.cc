@@ -38,6 +38,15 @@ void print_file(const std::string& path) {
 }
 }  // namespace
 
+void keep_inputs(const std::vector<Named>& inputs, const std::vector<Named>& outputs) {
+  std::error_code ignored;
+  for (const auto& [flag, path] : outputs)
+    for (const auto& [name, input] : inputs)
+      if (!path.empty() && !input.empty() && path != "-" && (path == input || fs::equivalent(path, input, ignored)))
+        throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite",
+                      {}, kUsage);
+}
+
 bool to_stdout(const std::string& path) { return path.empty() || path == "-"; }
 
 void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names) {

@@ -3,11 +3,17 @@
 #pragma once
 #include <nf/nf.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cli {
 
 bool to_stdout(const std::string& path);
+
+// A flag and its path, "" if not given.
+using Named = std::pair<const char*, std::string>;
+// Failure if an output is the same file as an input, which it would overwrite.
+void keep_inputs(const std::vector<Named>& inputs, const std::vector<Named>& outputs);
 
 // All rows, of rank 1 or 2, or 4 for images in a .npy. Without column `names` CSV has no header.
 void write_rows(const nf::View& rows, const std::string& path, const std::vector<std::string>& names = {});

@@ -5,6 +5,7 @@
 
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
+#include "src/cli/common/output.h"
 #include "src/cli/plot/images.h"
 
 namespace cli {
@@ -15,6 +16,8 @@ constexpr int64_t kMaxPoints = 1000000;
 using Draw = int (*)(const PlotArgs&);
 
 void check(const PlotArgs& a) {
+  keep_inputs({{"MODEL", a.model}, {"--data", a.data}, {"--context", a.context}, {"--reference", a.reference}},
+              {{"-o", a.output}});
   if (a.size < kMinSize || a.size > kMaxSize)
     throw Failure("--size " + std::to_string(a.size) + ": expected 120 to 2000 pixels", {}, kUsage);
   if (a.points < 1 || a.points > kMaxPoints)
@@ -186,8 +189,11 @@ void add_images(CLI::App& plot, Action& action) {
   CLI::App* cmd =
       plot.add_subcommand("images", "Draw a sheet of small images: samples, temperatures, scales, between two");
   cmd->add_option("MODEL", a->model, "a model of images, or a checkpoint (.safetensors)")->required();
-  cmd->add_option("--show", a->show, "what the sheet shows (samples)")
-      ->transform(CLI::CheckedTransformer(shows, CLI::ignore_case).description(""))
+  const auto show = std::make_shared<std::string>("samples");
+  std::vector<std::string> words;
+  for (const auto& s : shows) words.push_back(s.first);
+  cmd->add_option("--show", *show, "what the sheet shows (samples)")
+      ->check(CLI::IsMember(words))
       ->type_name("samples|temperature|scales|interpolate|reconstruct");
   cmd->add_option("--data", a->data, "images for scales, interpolate and reconstruct, .npy or IDX")->type_name("FILE");
   cmd->add_option("--context", a->context, "for conditional models: one row for each row of the sheet, or one for all")
@@ -220,7 +226,13 @@ void add_images(CLI::App& plot, Action& action) {
       "  nf plot images mnist.safetensors -o samples.png\n"
       "  nf plot images mnist.safetensors --show temperature --columns 12 -o temperatures.png\n"
       "  nf plot images mnist.safetensors --show interpolate --data t10k-images-idx3-ubyte.gz -o between.png");
-  cmd->callback([a, &action] { action = [a] { return plot_images(*a); }; });
+  cmd->callback([a, show, shows, &action] {
+    a->show = shows.at(*show);
+    action = [a] {
+      keep_inputs({{"MODEL", a->model}, {"--data", a->data}, {"--context", a->context}}, {{"-o", a->output}});
+      return plot_images(*a);
+    };
+  });
 }
 }  // namespace
 

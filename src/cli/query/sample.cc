@@ -6,6 +6,7 @@
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/column_kinds.h"
 #include "src/cli/common/commands.h"
+#include "src/cli/common/description.h"
 #include "src/cli/common/evaluate.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/common/output.h"
@@ -93,6 +94,8 @@ int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
   if (!a.grid.empty()) check_picture(a.grid, ".png");
+  keep_inputs({{"MODEL", a.model}, {"--context", a.paths.context}},
+              {{"-o", a.output}, {"--log-prob", a.log_prob}, {"--grid", a.grid}});
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
@@ -108,6 +111,11 @@ int sample(const SampleArgs& a) {
         "--grid: " + a.model + " is a model of rows of " + counted(info.event_size, "number") + ", not of images",
         "`nf plot samples` and `nf plot pairs` draw rows");
   if (names.data.size() != static_cast<size_t>(info.event_size)) names.data.clear();
+  if (is_smoothed(model))
+    std::fprintf(
+        stderr,
+        "nf: note: the model was trained with noise, to rank rows: its samples are wider than the data; for samples, "
+        "train a density (nf train auto --holdout 0.1, or nsf)\n");
   nf::Session session(model, a.settings->options({"session"}));
   const int64_t n = count_of(a, context);
   if (!a.grid.empty() && n > kMostImages)

@@ -55,7 +55,8 @@ std::optional<Unusual> find_unusual(const ScoreArgs& a, const nf::Model& model, 
   const bool known = model.has_note("score_quantiles");
   if (a.quantile >= 0 && !known)
     throw Failure(a.model + " has no scores of its training rows, so --quantile has no meaning",
-                  "train it again with this version, or give --threshold in nats");
+                  "a run that was interrupted has none until --resume ends it, and models of older versions have none: "
+                  "finish or repeat the training, or give --threshold in nats");
   Unusual u;
   u.threshold = a.threshold ? *a.threshold : static_cast<double>(nf::score_quantile(model, a.quantile));
   if (known) u.rank = nf::score_rank(model, values);
@@ -134,8 +135,12 @@ void write(const ScoreArgs& a, const Data& data, const std::vector<double>& valu
 
 int score(const ScoreArgs& a) {
   if (!a.output.empty()) check_output(a.output);
+  keep_inputs({{"MODEL", a.model}, {"--data", a.paths.data}, {"--context", a.paths.context}}, {{"-o", a.output}});
   if (a.quantile >= 0 && a.threshold)
     throw Failure("--quantile and --threshold both set what is unusual: give one of them", {}, kUsage);
+  if (a.quantile != -1 && !(a.quantile > 0 && a.quantile < 1))
+    throw Failure("--quantile " + plain_number(a.quantile) + ": expected a share between 0 and 1",
+                  "--quantile 0.01 for rows as rare as one training row in a hundred", kUsage);
   if (a.settings->has("table.id") && a.output.ends_with(".npy"))
     throw Failure("--id needs a .csv output: ids are texts", "-o scores.csv, or - for standard output", kUsage);
   const nf::Runtime runtime = a.settings->runtime();
@@ -183,7 +188,6 @@ void add_score(CLI::App& app, Action& action) {
          "--quantile", a->quantile,
          "call rows anomalies whose score is below this quantile of the training rows' scores: 0.01 is as rare as "
          "one training row in a hundred")
-      ->check(CLI::Range(0.0, 1.0))
       ->type_name("P")
       ->group("Anomalies");
   cmd->add_option("--threshold", a->threshold, "call rows anomalies whose log-likelihood is below this, in nats")

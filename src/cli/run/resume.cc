@@ -71,10 +71,7 @@ void check_destinations(const std::vector<Named>& inputs, const std::vector<Name
     if (path.empty()) continue;
     if (!fs::path(path).has_filename() || fs::is_directory(path, ignored))
       throw Failure(std::string(flag) + " " + path + " is a folder", "give the name of a file in it");
-    for (const auto& [name, input] : inputs)
-      if (!input.empty() && (path == input || fs::equivalent(path, input, ignored)))
-        throw Failure(std::string(flag) + " " + path + " is the same file as " + name + ", which it would overwrite",
-                      {}, kUsage);
+    keep_inputs(inputs, {outputs[i]});
     for (size_t k = 0; k < i; ++k)
       if (path == outputs[k].second)
         throw Failure(std::string(outputs[k].first) + " and " + flag + " name the same file", {}, kUsage);

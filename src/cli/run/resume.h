@@ -5,14 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "src/cli/common/output.h"
 #include "src/cli/common/settings.h"
 #include "src/cli/common/text.h"
 #include "src/cli/run/state.h"
 
 namespace cli {
 
-// ---- files: a flag and its path, "" if not given --------------------------------------
-using Named = std::pair<const char*, std::string>;
+// ---- files ----------------------------------------------------------------------------
 // Refuses outputs that would overwrite an input or each other, and outputs whose folder is missing or not writable.
 void check_destinations(const std::vector<Named>& inputs, const std::vector<Named>& outputs);
 // Refuses to overwrite a file that is not a model.

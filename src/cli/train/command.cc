@@ -6,6 +6,7 @@
 
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
+#include "src/cli/common/description.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/common/image_model.h"
 #include "src/cli/run/chart.h"
@@ -123,6 +124,14 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
     rows += " --context-columns " + shell_word(a.train.context_columns);
   else if (contextual)
     rows += " --context CONTEXT.npy";
+  if (is_smoothed(plan.model)) {  // nf check would object to the noise
+    std::string drawn = rows;
+    if (const size_t at = drawn.find(" --columns "); at != std::string::npos) drawn.replace(at, 10, " --data-columns");
+    std::printf(
+        "\nnext\n  nf score %s --quantile 0.01 -o scores.csv\n  nf plot scores %s --quantile 0.01 -o scores.png\n",
+        rows.c_str(), drawn.c_str());
+    return;
+  }
   std::printf("\nnext\n  nf check %s\n  nf score %s\n  nf sample %s -n 1000%s -o samples.csv\n", rows.c_str(),
               rows.c_str(), shell_word(a.output).c_str(), contextual ? " --context CONTEXT.npy" : "");
 }

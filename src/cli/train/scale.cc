@@ -26,6 +26,7 @@ bool is_bounded(const Json& layer) {
   if (layer.value("tails", "") == "circular" || layer.contains("circular") || layer.contains("interval")) return true;
   const Json* part = layer.contains("type") ? find_part("layers", layer["type"]) : nullptr;
   if (!part) return false;
+  if (part->at("name") == "dequantize" && layer.value("levels", int64_t{0}) == 0) return false;  // it keeps the scale
   for (const char* name : {"logit", "circular_shift", "dequantize", "exp", "softplus", "sigmoid", "tanh", "softclip"})
     if (part->at("name") == name) return true;
   return false;

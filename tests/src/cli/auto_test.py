@@ -1,6 +1,7 @@
 """nf train auto: the spec and settings that follow from the size of the data, and what of them the user can change."""
 import json
 import random
+import shlex
 
 import harness
 from harness import case, fails, info, nf, read_npy, rows_of, write_csv, write_npy
@@ -38,6 +39,23 @@ def ranks_outliers_among_the_rows_it_is_fitted_to():
     scores = read_npy('s.npy')[1]
     above = sum(scores[i] > scores[j] for i in range(300) for j in range(300, 315))
     assert above > 0.97 * 300 * 15, above / (300 * 15)
+
+
+@case
+def says_what_a_ranking_model_is_for():
+    write_csv('t.csv', [[*row, 3 * row[0]] for row in rows_of(300)], ['speed', 'n children', 'c'])
+    said = auto('--columns', 'speed,n children', '--steps', 20, data='t.csv').stdout
+    commands = [line.strip() for line in said.split('next\n')[1].splitlines()]
+    assert [c.split()[1] for c in commands] == ['score', 'plot'], commands
+    for command in commands:  # as they are printed
+        nf(*shlex.split(command)[1:])
+    with open('scores.csv') as f:
+        assert f.readline().strip() == 'log_prob,percentile,anomaly'
+    assert 'its samples are wider than the data' in nf('sample m.safetensors -n 5').stderr
+    checked = nf('check', 'm.safetensors', '--data', 't.csv', code=None).stdout
+    assert 'FAIL' not in checked or 'it ranks rows' in checked, checked
+    auto('--columns', 'speed,n children', '--steps', 20, '--holdout', 0.2, data='t.csv', output='d.safetensors')
+    assert nf('sample d.safetensors -n 5').stderr == ''
 
 
 @case

@@ -174,6 +174,7 @@ def wrong_use():
     fails('sample', 'm.safetensors', '-n', 4, '--temperature', -1, code=2, says='--temperature')
     write_npy('small.npy', [[0.0] * 9] * 4, event=[3, 3, 1])
     fails('plot', 'images', 'm.safetensors', '--show', 'reconstruct', '--data', 'small.npy', '-o', 'p.png', says=('small.npy', '9'))
+    fails('train', SPEC, '--data', 'small.npy', '-o', 's', says='9 columns', hint='the images are 3 x 3 x 1 (height, width, channels); for training, use --set event=[3,3,1]')
     write_npy('one.npy', [image(0)], event=[4, 4, 1])
     fails('plot', 'images', 'm.safetensors', '--show', 'interpolate', '--data', 'one.npy', '-o', 'p.png', says='one image')
     write_npy('train.npy', rows_of(100))

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 
 import harness
-from harness import NF, SPEC, case, environment, info, nf, read_npy, rows_of, train, write_csv, write_npy
+from harness import NF, SPEC, case, environment, fails, info, nf, read_npy, rows_of, train, write_csv, write_npy
 
 
 def model(*more, cols=2, **kw):
@@ -262,13 +262,50 @@ def help_and_version_have_two_spellings():
 def help_fits_120_columns():
     for command in ('', 'train', 'fit-target', 'targets', 'score', 'sample', 'check', 'info', 'parts', 'layers', 'options', 'toy', 'help',
                     'plot', 'plot density', 'plot samples', 'plot pairs', 'plot scores', 'plot layers', 'plot flow', 'plot curve',
-                    'plot sheet', 'plot target'):
+                    'plot sheet', 'plot target', 'plot images'):
         text = nf(f'{command} --help').stdout
         long = [line for line in text.splitlines() if len(line) > 120]
         assert not long, (command, long)
     lines = nf('train --help').stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith('  --resume-best'))
     assert lines[at + 1].startswith(' ' * 34 + lines[at + 1].strip()[0]), lines[at:at + 2]
+
+
+@case
+def inputs_are_never_overwritten():
+    model()
+    write_csv('x.csv', rows_of(50), ['a', 'b'])
+    write_npy('x.npy', rows_of(50))
+    for name in ('x.csv', 'x.npy'):
+        with open(name, 'rb') as f:
+            before = f.read()
+        for path in (name, './' + name):
+            fails('score', 'm.safetensors', '--data', name, '-o', path, code=2, says=('-o', '--data', 'overwrite'))
+        with open(name, 'rb') as f:
+            assert f.read() == before
+    write_csv('c.csv', [[r[0]] for r in rows_of(200)], ['c'])
+    write_csv('t.csv', rows_of(200, cols=2), ['a', 'b'])
+    nf('train', SPEC, '--data', 't.csv', '--context-data', 'c.csv', '--steps', 2, '-o', 'k.safetensors')
+    fails('sample', 'k.safetensors', '--context', 'c.csv', '-o', 'c.csv', code=2, says=('-o', '--context', 'overwrite'))
+    fails('sample', 'k.safetensors', '--context', 'c.csv', '-o', 's.csv', '--log-prob', 'c.csv', code=2, says=('--log-prob', 'overwrite'))
+
+
+@case
+def a_quantile_is_a_share():
+    model()
+    write_npy('x.npy', rows_of(50))
+    for share in (0, 1, 5, -0.5, 'nan'):
+        fails('score', 'm.safetensors', '--data', 'x.npy', '--quantile', share, code=2, says='between 0 and 1', hint='0.01')
+
+
+@case
+def columns_without_names_are_taken_in_order():
+    write_csv('n.csv', rows_of(200), ['speed', 'height'])
+    train(data='n.csv', steps=2)
+    write_csv('bare.csv', rows_of(50))
+    said = nf('score m.safetensors --data bare.csv').stderr
+    assert "bare.csv has no names of columns; they are taken in the model's order: speed, height" in said, said
+    assert nf('score m.safetensors --data n.csv').stderr == ''
 
 
 @case

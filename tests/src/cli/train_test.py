@@ -355,6 +355,29 @@ def shipped_specs_are_valid():
 
 
 @case
+def counts_that_are_dequantized_are_standardized():
+    rows = [[float(i % 7), 1000 + 300 * y] for i, (x, y) in enumerate(rows_of(300))]
+    write_csv('n.csv', rows, ['children', 'pressure'])
+    spec = {'event': 2, 'layers': [{'type': 'dequantize', 'columns': [0]}, *json.loads(SPEC)['layers']]}
+    err = train(data='n.csv', spec=json.dumps(spec), steps=1).stderr
+    assert 'the data is standardized first' in err and 'warning' not in err, err
+    assert [l.get('type') for l in info('m.safetensors')['spec']['layers']][:2] == ['dequantize', 'standardize']
+    # Levels that are mapped to (0, 1) have no scale of their own.
+    spec['layers'][0] = {'type': 'dequantize', 'levels': 7, 'columns': [0]}
+    assert 'standardized first' not in train(data='n.csv', spec=json.dumps(spec), steps=1).stderr
+
+
+@case
+def an_index_with_gaps_is_an_index():
+    rows = [[float(i), *row] for i, row in enumerate(rows_of(300)) if i not in (5, 77, 78)]
+    write_csv('n.csv', rows, ['id', 'x', 'y'])
+    assert 'column 0 (id) of n.csv looks like an index' in train(data='n.csv', steps=1).stderr
+    sparse = [[float(i * i), *row] for i, row in enumerate(rows_of(300))]
+    write_csv('s.csv', sparse, ['id', 'x', 'y'])
+    assert 'looks like an index' not in train(data='s.csv', steps=1).stderr
+
+
+@case
 def warns_of_badly_scaled_columns():
     rows = [[x, 100 + x, 50 * y, 7.0, 0.01 * y] for x, y in rows_of(300)]
     write_csv('t.csv', rows, ['fine', 'far', 'wide', 'constant', 'narrow'])
