@@ -4,6 +4,7 @@
 #include "runtime/op/checkpoint.h"
 
 #include "runtime/kernel/binary.h"
+#include "runtime/op/add_runs.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -27,11 +28,6 @@ Shapes shape(const Node& n) {
   s.extra = {s.out.rank ? s.out[0] : 1};
   s.has_extra = true;
   return s;
-}
-
-template <class T>
-void add_runs(const View& from, const View& to) {
-  for_runs<const T, T>(from, to, [](const T* x, T* y, int64_t k) { kernel::accumulate(x, y, k); });
 }
 
 template <class T>

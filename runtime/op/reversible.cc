@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/op/add_runs.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
@@ -47,11 +48,6 @@ template <class T>
 void copy_rows_of(const View& from, T* to, const Dims& shape) {
   for_runs<const T, T>(from, contiguous_view(to, dtype_of<T>, shape),
                        [](const T* x, T* y, int64_t k) { kernel::copy(x, y, k); });
-}
-
-template <class T>
-void add_runs(const View& from, const View& to) {
-  for_runs<const T, T>(from, to, [](const T* x, T* y, int64_t k) { kernel::accumulate(x, y, k); });
 }
 
 // y = f_k(x) or its inverse, values only, in contiguous memory. Adds to log_det unless it is nullptr.
