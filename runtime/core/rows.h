@@ -55,13 +55,19 @@ Rows<T> runs_of(const View& v) {
   return {v.as<T>(), v.shape[0], v.shape.rank > 1 ? v.shape[1] : 1, v.stride[0]};
 }
 
+// The rest of matrix_of, apart from it so that the usual case is inlined.
+template <class T>
+Rows<T> matrix_of_other_rank(const View& v) {
+  if (v.shape.rank == 1) return {v.as<T>(), v.shape[0], 1, v.stride[0]};
+  const int64_t cols = v.shape.last();
+  return {v.as<T>(), cols ? v.count() / cols : 0, cols, cols};
+}
+
 // Returns the view as a matrix [product of leading extents, last extent]; rank 1 is a column of scalars [n, 1].
 template <class T>
 Rows<T> matrix_of(const View& v) {
-  if (v.shape.rank == 1) return {v.as<T>(), v.shape[0], 1, v.stride[0]};
   if (v.shape.rank == 2) return {v.as<T>(), v.shape[0], v.shape[1], v.shape[0] > 1 ? v.stride[0] : v.shape[1]};
-  const int64_t cols = v.shape.last();
-  return {v.as<T>(), cols ? v.count() / cols : 0, cols, cols};
+  return matrix_of_other_rank<T>(v);
 }
 
 // Returns the view as a matrix [product of leading extents, last extent]; rank 1 is one row, rank 0 a row of one

@@ -1,7 +1,7 @@
 // Shapes and borrowed tensors. A View owns nothing and is trivially copyable.
 #pragma once
+#include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 
 #include "runtime/core/checked.h"
@@ -22,10 +22,9 @@ struct Dims {
   int64_t d[kMaxRank] = {0, 0, 0, 0};
 
   Dims() = default;
-  Dims(std::initializer_list<int64_t> extents) {
-    if (extents.size() > kMaxRank) fail(Code::shape, "rank %zu is above the limit of %d", extents.size(), kMaxRank);
-    for (int64_t e : extents) d[rank++] = e;
-  }
+  // One argument per extent, as an initializer list would be read back in a loop: this runs once per node.
+  template <std::signed_integral... E>
+  requires(sizeof...(E) <= kMaxRank) Dims(E... extents) : rank{sizeof...(E)}, d{extents...} {}
   int64_t operator[](int i) const { return d[i]; }
   int64_t& operator[](int i) { return d[i]; }
   int64_t last() const { return rank ? d[rank - 1] : 1; }

@@ -18,11 +18,12 @@ template <class T>
 void copy_rows(Input<T> x, Rows<T> y) {
   const auto bytes = static_cast<size_t>(y.cols) * sizeof(T);
   if (y.rows == 0 || y.cols == 0) return;
-  if (x.ld == y.cols && y.ld == y.cols) {
-    std::memmove(y.p, x.p, static_cast<size_t>(y.rows) * bytes);
-  } else if (y.cols < 8) {  // a call would cost more than the row
+  const bool packed = x.ld == y.cols && y.ld == y.cols;
+  if (y.cols < 8 && (y.rows == 1 || !packed)) {  // a call would cost more than the row
     for (int64_t r = 0; r < y.rows; ++r)
       for (int64_t c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[c];
+  } else if (packed) {
+    std::memmove(y.p, x.p, static_cast<size_t>(y.rows) * bytes);
   } else {
     for (int64_t r = 0; r < y.rows; ++r) std::memmove(y.row(r), x.row(r), bytes);
   }

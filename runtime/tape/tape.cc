@@ -68,7 +68,11 @@ Var Tape::input(const View& view, bool needs_grad) {
   return n;
 }
 
-Var Tape::empty(const Dims& shape) { return input(contiguous_view(new_data(shape), dtype_, shape), false); }
+Var Tape::empty(const Dims& shape) {
+  Node* n = new_node(0, 0);
+  pack(n->out, new_data(shape), shape);
+  return n;
+}
 
 Var Tape::zeros(const Dims& shape) {
   Var v = empty(shape);
@@ -87,7 +91,7 @@ Var Tape::run(Node* n, const Op& op, std::span<const Var> inputs) {
   pack(n->out, new_data(s.out), s.out);
   if (s.has_extra) {
     n->extra = new_node(0, 1);
-    n->extra->out = contiguous_view(new_data(s.extra), dtype_, s.extra);
+    pack(n->extra->out, new_data(s.extra), s.extra);
     n->extra->needs_grad = n->needs_grad;
     n->extra->in[0] = n;
   }

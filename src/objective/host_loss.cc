@@ -147,7 +147,7 @@ void CotangentRows::take(const HostCotangents& c, Batch& batch) {
 }
 
 CotangentRows::Zeros::Zeros(CotangentRows& c) : rows_(c), given_(c.given_) {
-  const auto zeros = [&](std::initializer_list<int64_t> shape) {
+  const auto zeros = [&](const Dims& shape) {
     View v = contiguous_view(&zero_, DType::f64, shape);
     v.stride[0] = v.stride[1] = 0;
     return v;
