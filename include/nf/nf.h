@@ -43,8 +43,7 @@
  *       threads).
  *   R4  X_create returns an owned handle. X_free returns void, and X_free(NULL) is a no-op. A handle keeps alive the
  *       handles it was created from, so they can be freed in any order.
- *   R5  const char* and const T* returned by getters are borrowed: valid until the next non-const call on the handle.
- *       Strings are UTF-8 and NUL-terminated.
+ *   R5  const char* (UTF-8) and const T* of getters are borrowed: valid until the next non-const call on the handle.
  *   R6  The thread class is in brackets. [any]: callable from any thread at any time. [shared]: several threads may
  *       call it on the same handle at once. [excl]: the caller must serialize calls on a handle. X_free is always
  *       [excl]. A session or trainer that is entered by a second thread during a call answers NF_ERR_STATE.
@@ -52,6 +51,7 @@
  *       the thread that entered libnf, except allocators and executors, which must be callable from any thread.
  *   R8  libnf never prints, aborts, exits, installs signal handlers, changes the caller's FP mode or locale, reads
  *       environment variables, registers atexit handlers, or starts threads other than those of nf_runtime_create.
+ *       (Built with OpenBLAS, that library reads OPENBLAS_* when it is loaded, and maps memory past nf_allocator.)
  *   R9  Public structs start with struct_size, the size of the struct in the header that the caller was compiled with;
  *       every NF_X_INIT macro sets it. Structs grow at the end, and 0 in a new field means what was before. A smaller
  *       struct than the library's is read as if the missing fields were 0, and only what fits is written. A larger
@@ -107,7 +107,7 @@ extern "C" {
 #define NF_VERSION (NF_VERSION_MAJOR * 10000 + NF_VERSION_MINOR * 100 + NF_VERSION_PATCH)
 /* [any; stable 0.1] Version of the loaded library; compare it with NF_VERSION of the header. */
 NF_API uint32_t nf_version(void) NF_NOEXCEPT;
-/* [any; stable 0.1] Version and SIMD target for logs and bug reports: "0.2.0 (simd AVX3)". */
+/* [any; stable 0.1] For logs and bug reports: "0.2.0 (simd AVX3, products OpenBLAS 0.3.21 SkylakeX)", or "own". */
 NF_API const char *nf_version_string(void) NF_NOEXCEPT;
 
 /* ---- status -------------------------------------------------------------------------------------------------- */

@@ -3,8 +3,11 @@
 #pragma once
 
 // Other targets cost build time and library size without benefit for float kernels. NF_FEW_TARGETS (for sanitizers,
-// whose builds are slow) keeps only AVX2 and the fallback.
-#ifdef NF_FEW_TARGETS
+// whose builds are slow) keeps only AVX2 and the fallback; NF_SSE4_ONLY (for Valgrind, which does not know all moves
+// between AVX registers that assemblers write) SSE4 and the fallback.
+#if defined(NF_SSE4_ONLY)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)
+#elif defined(NF_FEW_TARGETS)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_DL)
 #else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/blas.h"
 #include "runtime/kernel/columns.h"
 #include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
@@ -48,6 +49,14 @@ void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_ro
   const ScratchScope scope(t);
   T* scratch = t.scratch<T>(kernel::gemm_scratch<T>(m, n, k));
   kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish, scratch);
+}
+
+// For gradients of weights: C = A^T B.
+template <class T>
+void multiply_turned(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, T* c,
+                     int64_t ldc, Into into) {
+  if (!kernel::blas_product<T>(m, n, k, a, 1, lda, b, ldb, c, ldc, into))
+    multiply<T>(t, m, n, k, a, 1, lda, b, ldb, c, ldc, into);
 }
 
 // How patches are cut: taps per product, and positions per block.
@@ -199,7 +208,7 @@ void weight_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const T* y, i
   Into into = accumulate ? Into::accumulate : Into::overwrite;
   x += g * a, y += g * b;
   if (m.identity() || n * positions == 0)
-    return multiply<T>(t, taps * a, b, n * positions, x, 1, s.a, y, s.b, gw, ldw, into);
+    return multiply_turned<T>(t, taps * a, b, n * positions, x, s.a, y, s.b, gw, ldw, into);
   const Cut cut(taps, a, sizeof(T));
   T* patches = t.scratch<T>(std::min(n * positions, cut.positions) * cut.taps * a);
   for_blocks(n, positions, cut.positions, [&](int64_t image, int64_t images, int64_t first, int64_t count) {
@@ -208,8 +217,8 @@ void weight_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const T* y, i
       for (int64_t i = 0; i < images; ++i)
         kernel::gather_patches<T>(m, {first, count, tap, tap_end, a, s.a}, x + (image + i) * m.pixels() * s.a,
                                   patches + i * count * width);
-      multiply<T>(t, width, b, images * count, patches, 1, width, y + (image * positions + first) * s.b, s.b,
-                  gw + tap * a * ldw, ldw, into);
+      multiply_turned<T>(t, width, b, images * count, patches, width, y + (image * positions + first) * s.b, s.b,
+                         gw + tap * a * ldw, ldw, into);
     }
     into = Into::accumulate;
   });

@@ -2,6 +2,7 @@
 // matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy: one FMA
 // chain per element (runtime/kernel/gemm.h).
 #include "runtime/kernel/binary.h"
+#include "runtime/kernel/blas.h"
 #include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
@@ -95,7 +96,9 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
   if (grads.wants(kW)) {
     bool fresh;
     const auto gw = matrix_of<T>(grads.write(kW, &fresh));
-    multiply<T>(t, w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw, fresh ? Into::overwrite : Into::accumulate);
+    const Into into = fresh ? Into::overwrite : Into::accumulate;
+    if (!kernel::blas_product<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld, into))
+      multiply<T>(t, w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw, into);
   }
   if (grads.wants(kB)) kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, grads.add(kB).as<T>());
   if (grads.wants(kResidual)) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "runtime/kernel/blas.h"
 #include "runtime/kernel/gemm.h"
 #include "src/abi/guard.h"
 #include "src/abi/handles.h"
@@ -112,10 +113,10 @@ uint32_t nf_version(void) NF_NOEXCEPT { return NF_VERSION; }
 
 const char* nf_version_string(void) NF_NOEXCEPT {
   struct Text {
-    char s[64];
+    char s[160];
     Text() {
-      std::snprintf(s, sizeof s, "%d.%d.%d (simd %s)", NF_VERSION_MAJOR, NF_VERSION_MINOR, NF_VERSION_PATCH,
-                    kernel::simd_target());
+      std::snprintf(s, sizeof s, "%d.%d.%d (simd %s, products %s)", NF_VERSION_MAJOR, NF_VERSION_MINOR,
+                    NF_VERSION_PATCH, kernel::simd_target(), kernel::product_engine().c_str());
     }
   };
   static const Text text;

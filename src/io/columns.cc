@@ -156,8 +156,14 @@ int64_t find_column(const ColumnRef& column, const std::vector<std::string>& nam
   const std::string shown = quote_text(column.name);
   if (names.empty())
     fail(Code::argument, "%s: no column %s: the file has no header; select columns by index", source, shown.c_str());
-  if (same != 1)
-    fail(Code::argument, "%s: %s column is named %s", source, same ? "more than one" : "no", shown.c_str());
+  if (same > 1) fail(Code::argument, "%s: more than one column is named %s", source, shown.c_str());
+  if (same == 0) {
+    constexpr size_t kShown = 8;
+    std::string others;
+    for (size_t i = 0; i < std::min(names.size(), kShown); ++i) others += (i ? ", " : "") + quote_text(names[i]);
+    if (names.size() > kShown) others += " and " + std::to_string(names.size() - kShown) + " more";
+    fail(Code::argument, "%s: no column is named %s; there are %s", source, shown.c_str(), others.c_str());
+  }
   return std::find(names.begin(), names.end(), column.name) - names.begin();
 }
 

@@ -2,6 +2,7 @@
 // continues with the bits of the run that wrote it. README.md says how the files were made and how to add one.
 #include <filesystem>
 
+#include "runtime/kernel/blas.h"
 #include "tests/files/fixtures.h"
 #include "tests/pins/table.h"
 
@@ -50,6 +51,7 @@ abi_test::Model load(nf_runtime* rt, const std::string& path) {
 
 class Files : public testing::TestWithParam<std::tuple<int64_t, PinCase>> {
  protected:
+  Files() { kernel::allow_blas(false); }  // the table is of our own products
   void SetUp() override {
     if (!table().writing() && !table().knows(target()))
       GTEST_SKIP() << "files.txt has no lines of SIMD target " << target();

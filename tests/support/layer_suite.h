@@ -2,10 +2,10 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <ostream>
 #include <string>
 
+#include "tests/support/brief.h"
 #include "tests/support/flow_case.h"
 #include "tests/support/random_config.h"
 
@@ -18,11 +18,6 @@ inline void PrintTo(const LayerKind* kind, std::ostream* os) { *os << kind->name
 
 namespace libnf::test {
 
-// Random configurations per layer; fewer under sanitizers and Valgrind, which take 10 to 50 times as long (./dev).
-inline uint64_t configs() {
-  const char* fewer = std::getenv("NF_TEST_CONFIGS");
-  return fewer ? std::strtoull(fewer, nullptr, 10) : 50;
-}
 inline constexpr int64_t kColumns[] = {1, 2, 3, 5, 8};
 inline const Dims kImages[] = {{1, 1, 1}, {3, 1, 1}, {2, 2, 2}, {1, 2, 3}, {3, 2, 1}};
 

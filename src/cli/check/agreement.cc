@@ -63,7 +63,10 @@ std::string chance_words(double p) { return p < 1e-6 ? "p < 1e-6" : text("p = %.
 std::string quantile_words(std::vector<double> v) {
   std::sort(v.begin(), v.end());
   const auto at = [&](double q) { return v[static_cast<size_t>(q * static_cast<double>(v.size() - 1))]; };
-  return text("%.4g, %.4g, %.4g", at(0.05), at(0.5), at(0.95));
+  // Enough digits to tell the quantiles apart, where they lie far from 0.
+  const double spread = at(0.95) - at(0.05), size = std::max(std::abs(at(0.05)), std::abs(at(0.95)));
+  const int digits = spread > 0 ? std::clamp(4 + static_cast<int>(std::log10(size / spread)), 4, 15) : 4;
+  return text("%.*g, %.*g, %.*g", digits, at(0.05), digits, at(0.5), digits, at(0.95));
 }
 
 std::string name_of(const CheckedModel& s, size_t column) {

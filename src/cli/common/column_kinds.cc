@@ -18,6 +18,26 @@ bool multiple_of(double v, double step) {
   return std::abs(q - std::nearbyint(q)) < 0.01 && std::abs(q) < 1e6;  // 0.01: what the layer dequantize accepts
 }
 
+// 99, 999, ..., and the same below 0, -9 and -1 included.
+bool is_code(double v) {
+  for (double nines = 9; nines < 1e7; nines = 10 * nines + 9)
+    if (v == -nines || (v == nines && nines > 9)) return true;
+  return v == -1;
+}
+
+// Looks for a code among sorted values: farther from the others than they lie apart, and more than once.
+void find_code(const std::vector<double>& sorted, ColumnKind& k) {
+  const auto of = [&](double code, bool lowest) {
+    const auto [from, to] = std::equal_range(sorted.begin(), sorted.end(), code);
+    if (!is_code(code) || to - from < 2 || to - from == static_cast<int64_t>(sorted.size())) return;
+    const double nearest = lowest ? *to : *(from - 1), farthest = lowest ? sorted.back() : sorted.front();
+    if (nearest != farthest && std::abs(nearest - code) > std::abs(farthest - nearest))
+      k.code = code, k.coded = to - from;
+  };
+  of(sorted.front(), true);
+  of(sorted.back(), false);
+}
+
 ColumnKind kind_of(const std::vector<double>& values, bool consecutive) {
   ColumnKind k;
   const auto n = static_cast<int64_t>(values.size());
@@ -28,6 +48,7 @@ ColumnKind kind_of(const std::vector<double>& values, bool consecutive) {
   k.counts = k.counts && values.back() - values.front() <= 1.1 * static_cast<double>(n);
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
+  if (n >= kFewRows) find_code(sorted, k);
   k.distinct = std::unique(sorted.begin(), sorted.end()) - sorted.begin();
   k.repeats = n >= kFewRows && k.distinct > 1 && k.distinct * (k.whole ? 2 : kOften) <= n;
   for (const double step : {1.0, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001})

@@ -16,6 +16,9 @@ struct ColumnKind {
   bool counts = false;   // value i is the first one + i: an index
   int64_t distinct = 0;  // different values among the rows that were examined
   double step = 0;       // all values are multiples of it (1, 0.5, 0.1, ...); 0: of none of these
+  // A value that seems to stand for a missing one: nines, and far outside of the others. With the rows that have it.
+  double code = 0;
+  int64_t coded = 0;
 };
 // Of each column. Large files are sampled.
 std::vector<ColumnKind> column_kinds(const Rows& rows);

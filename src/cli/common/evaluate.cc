@@ -2,8 +2,10 @@
 #include "src/cli/common/evaluate.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "src/cli/common/context_columns.h"
 #include "src/cli/common/failure.h"
@@ -90,6 +92,20 @@ Settings all_rows(const Settings& settings, bool other_file, bool keep) {
   return mine;
 }
 
+// The numbers of "0.5" or "1,-2", unless there is a file of that name; empty: it is a path.
+std::vector<double> numbers_in(const std::string& word) {
+  std::error_code ignored;
+  std::vector<double> numbers;
+  for (const char *at = word.data(), *end = at + word.size(); at != end;) {
+    double v = 0;
+    const auto [stop, error] = std::from_chars(at, end, v);
+    if (error != std::errc() || (stop != end && *stop != ',') || stop + 1 == end) return {};
+    numbers.push_back(v);
+    at = stop == end ? stop : stop + 1;
+  }
+  return std::filesystem::exists(word, ignored) ? std::vector<double>{} : numbers;
+}
+
 Settings as_described(Settings settings, const TableFacts& file) {
   if (file.format == "csv") settings.set("table.header", file.header ? "present" : "absent");
   if (file.fits_float32()) settings.set("table.dtype", "float32");
@@ -130,6 +146,8 @@ Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Sett
   const bool apart = !paths.context.empty();
   const std::string& file = apart ? paths.context : paths.data;
   if (file.empty() || (!apart && paths.context_columns.empty() && names.context.empty())) return {};
+  if (const std::vector<double> row = numbers_in(paths.context); !row.empty())
+    return Rows::of(row, static_cast<int64_t>(row.size()), dtype);
   const TableFacts facts = describe_file(runtime, file, settings, names.context);
   const std::string columns = match_columns(file, facts, names.context, paths.context_columns, "--context-columns");
   return apart || !columns.empty() ? Rows::open(runtime, file, as_described(settings, facts), dtype, columns) : Rows();

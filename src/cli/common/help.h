@@ -7,6 +7,6 @@
 namespace cli {
 
 std::shared_ptr<CLI::FormatterBase> help_format();
-std::string version_text();  // "nf 0.1.0 (simd AVX3)"
+std::string version_text();  // "nf 0.1.0 (simd AVX3, products own)"
 
 }  // namespace cli

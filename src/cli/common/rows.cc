@@ -40,6 +40,8 @@ int64_t Rows::number(int64_t row) const {
   return table_ ? table_.row(row) : row;
 }
 
+bool Rows::has_gaps() const { return count() > 0 && number(count() - 1) != count() - 1; }
+
 std::string Rows::place(int64_t row) const {
   const int64_t line = !lines_.empty() ? lines_[static_cast<size_t>(row)] : table_ ? table_.line(row) : 0;
   const std::string where =

@@ -37,6 +37,7 @@ class Rows {
   // Names a row for messages: "line 125 of x.csv", or "row 123 (counted from 0) of x.npy".
   std::string place(int64_t row) const;
   int64_t number(int64_t row) const;              // of a row in its file, from 0
+  bool has_gaps() const;                          // rows of the file are left out, so row i is not the file's row i
   bool has_ids() const { return !ids_.empty(); }  // with option "table.id", or of pictures
   const std::string& id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   const std::string& path() const { return path_; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "src/cli/common/columns.h"
 #include "src/cli/common/output.h"
 #include "src/cli/common/text.h"
 #include "src/cli/draw/file.h"
@@ -32,10 +33,7 @@ int64_t find_column(const std::vector<std::string>& names, const std::string& wo
 
 std::vector<int64_t> find_all(const std::vector<std::string>& names, const std::string& wanted) {
   std::vector<int64_t> found;
-  for (size_t at = 0, end = 0; end < wanted.size(); at = end + 1) {
-    end = std::min(wanted.find(',', at), wanted.size());
-    found.push_back(find_column(names, wanted.substr(at, end - at), wanted));
-  }
+  for (const ColumnWord& word : split_columns(wanted)) found.push_back(find_column(names, word.text, wanted));
   return found;
 }
 }  // namespace
@@ -47,10 +45,10 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
     throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", but this picture shows two",
                   "select them with --columns A,B, by name or index from 0: " + join(names, ", "));
   }
-  if (std::count(wanted.begin(), wanted.end(), ',') != 1)
-    throw Failure("--columns " + wanted + ": expected two columns, as in --columns 0,1", {}, kUsage);
   const std::vector<int64_t> found = find_all(names, wanted);
-  return {found.at(0), found.at(1)};
+  if (found.size() != 2)
+    throw Failure("--columns " + wanted + ": expected two columns, as in --columns 0,1", {}, kUsage);
+  return {found[0], found[1]};
 }
 
 std::vector<int64_t> columns_of(const Scene& scene, const std::string& wanted, int64_t most) {

@@ -105,7 +105,9 @@ int sample(const SampleArgs& a) {
     throw Failure(
         "the model's context has " + counted(info.context_size, "column") + ", but " +
             (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
-        info.context_size ? "give --context FILE with one row per sample, or one for all" : "drop --context");
+        info.context_size
+            ? "give --context FILE with one row per sample or one for all, or the row itself: --context 0.5,2"
+            : "drop --context");
   if (!a.grid.empty() && info.event_ndim != 3)
     throw Failure(
         "--grid: " + a.model + " is a model of rows of " + counted(info.event_size, "number") + ", not of images",
@@ -143,8 +145,9 @@ void add_sample(CLI::App& app, Action& action) {
   cmd->add_option("--first", a->first, "index of the first sample in the stream (0)")
       ->check(at_least(0))
       ->type_name("K");
-  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per sample, or one for all")
-      ->type_name("FILE");
+  cmd->add_option("--context,--context-data", a->paths.context,
+                  "context rows: one per sample, or one for all, which may be the numbers themselves")
+      ->type_name("FILE|A,B,..");
   cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")
       ->type_name("A,B,..");
   cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
@@ -167,7 +170,8 @@ void add_sample(CLI::App& app, Action& action) {
       "  nf sample power.safetensors -n 1000 -o samples.npy --log-prob densities.npy\n"
       "  nf sample power.safetensors -n 5                      # print CSV\n"
       "  nf sample mnist.safetensors -n 64 --temperature 0.8 --grid samples.png\n"
-      "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv");
+      "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv\n"
+      "  nf sample digits.safetensors --context 7 -n 16 --grid sevens.png");
   cmd->callback([a, &action] { action = [a] { return sample(*a); }; });
 }
 

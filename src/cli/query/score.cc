@@ -45,9 +45,9 @@ std::string of_nonfinite(const std::vector<double>& values, const Data& data) {
 // Scores below `threshold` are unusual. `rank` is the part of the training rows with a lower score, per row.
 struct Unusual {
   double threshold = 0;
-  std::vector<double> rank;  // empty if the model has no scores of training rows
-  int64_t count = 0;
-  bool is(double score) const { return !(score >= threshold); }
+  std::vector<double> rank;                                  // empty if the model has no scores of training rows
+  int64_t count = 0, judged = 0;                             // judged: rows whose score is not NaN
+  bool is(double score) const { return score < threshold; }  // not NaN, which says nothing about the row
 };
 
 std::optional<Unusual> find_unusual(const ScoreArgs& a, const nf::Model& model, const std::vector<double>& values) {
@@ -61,6 +61,7 @@ std::optional<Unusual> find_unusual(const ScoreArgs& a, const nf::Model& model, 
   u.threshold = a.threshold ? *a.threshold : static_cast<double>(nf::score_quantile(model, a.quantile));
   if (known) u.rank = nf::score_rank(model, values);
   u.count = std::count_if(values.begin(), values.end(), [&](double v) { return u.is(v); });
+  u.judged = std::count_if(values.begin(), values.end(), [](double v) { return !std::isnan(v); });
   return u;
 }
 
@@ -87,8 +88,9 @@ void print(const Summary& s, const std::optional<Unusual>& u, const ScoreArgs& a
     std::printf("mean            %s\n", bits.c_str());
   std::printf("min, median, max  %.4f, %.4f, %.4f\n", s.min, s.median, s.max);
   if (u)
-    std::printf("anomalies  %s of %s (%.3g %%), below %s\n", grouped(u->count).c_str(), counted(s.rows, "row").c_str(),
-                100.0 * static_cast<double>(u->count) / static_cast<double>(std::max<int64_t>(s.rows, 1)),
+    std::printf("anomalies  %s of %s (%.3g %%), below %s\n", grouped(u->count).c_str(),
+                counted(u->judged, "row").c_str(),
+                100.0 * static_cast<double>(u->count) / static_cast<double>(std::max<int64_t>(u->judged, 1)),
                 threshold_words(a, *u).c_str());
 }
 
@@ -104,15 +106,21 @@ std::string cell(const std::string& words) {
 std::string number_cell(double v) { return std::isnan(v) ? "nan" : plain_number(v); }
 
 void write(const ScoreArgs& a, const Data& data, const std::vector<double>& values, const std::optional<Unusual>& u) {
+  const bool npy = a.output.ends_with(".npy"), gaps = data.x.has_gaps();
   std::string id = a.settings->get("table.id", "");
-  if (id.empty() && data.x.has_ids() && !a.output.ends_with(".npy")) id = "file";
+  if (id.empty() && data.x.has_ids() && !npy) id = "file";
+  if (id.empty() && gaps && !npy) id = "row";
+  if (gaps && npy)
+    std::fprintf(stderr,
+                 "nf: note: %s has a score for %s of %s only, because others were left out; a .csv has their numbers\n",
+                 a.output.c_str(), counted(data.x.count(), "row").c_str(), data.x.path().c_str());
   std::vector<std::string> names = {"log_prob"};
   if (u && !u->rank.empty()) names.push_back("percentile");
   if (u) names.push_back("anomaly");
   const auto cells_of = [&](size_t r) {
     std::vector<double> cells = {values[r]};
     if (u && !u->rank.empty()) cells.push_back(100 * u->rank[r]);
-    if (u) cells.push_back(u->is(values[r]));
+    if (u) cells.push_back(std::isnan(values[r]) ? values[r] : u->is(values[r]));
     return cells;
   };
   if (id.empty()) {
@@ -122,11 +130,12 @@ void write(const ScoreArgs& a, const Data& data, const std::vector<double>& valu
     const nf::View rows(all.data(), static_cast<int64_t>(values.size()), static_cast<int64_t>(names.size()));
     return write_rows(u ? rows : nf::View(all), a.output, names);
   }
-  std::string lines = cell(id);
+  std::string lines = data.x.has_ids() ? cell(id) : id;
   for (const std::string& name : names) lines += "," + name;
   lines += "\n";
   for (size_t r = 0; r < values.size(); ++r) {
-    lines += cell(data.x.id(static_cast<int64_t>(r)));
+    const auto row = static_cast<int64_t>(r);
+    lines += data.x.has_ids() ? cell(data.x.id(row)) : std::to_string(data.x.number(row));
     for (const double v : cells_of(r)) lines += "," + number_cell(v);
     lines += "\n";
   }
@@ -176,8 +185,9 @@ void add_score(CLI::App& app, Action& action) {
   cmd->add_option("--data", a->paths.data, "rows to score: .npy, .npz or CSV, also .gz; - for standard input")
       ->required()
       ->type_name("FILE");
-  cmd->add_option("--context,--context-data", a->paths.context, "context rows: one per data row, or one for all")
-      ->type_name("FILE");
+  cmd->add_option("--context,--context-data", a->paths.context,
+                  "context rows: one per data row, or one for all, which may be the numbers themselves")
+      ->type_name("FILE|A,B,..");
   cmd->add_option("--columns", a->paths.columns, "data columns of the data file")->type_name("A,B,..");
   cmd->add_option("--context-columns", a->paths.context_columns,
                   "context columns of the data file (or of --context); all others are data unless --columns is given")

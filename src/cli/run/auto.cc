@@ -56,17 +56,21 @@ AutoRecipe many_rows() {
   return {four_times(Json::array({linear, spline, reverse})), settings("512", "0.002", "0.999"), 10'000};
 }
 
-AutoRecipe fewer_rows() {
+// Below 1,000 rows half the width and two thirds of the steps take a quarter of the time and lose nothing on glass and
+// Pima, where wide nets are at their best early.
+AutoRecipe fewer_rows(int64_t rows) {
+  const int64_t width = rows < 1'000 ? 128 : 256;
   const Json reverse = {{"type", "reverse"}}, norm = {{"type", "batch_norm"}};
-  const Json net = {{"type", "mlp"}, {"hidden", {256, 256}}, {"dropout", 0.3}};
+  const Json net = {{"type", "mlp"}, {"hidden", {width, width}}, {"dropout", 0.3}};
   const Json spline = {{"type", "spline_autoregressive"}, {"bins", 4}, {"bound", 4}, {"net", net}};
-  return {four_times(Json::array({reverse, spline, norm})), settings("128", "0.0006", "0.998"), 6'000};
+  return {four_times(Json::array({reverse, spline, norm})), settings("128", "0.0006", "0.998"),
+          rows < 1'000 ? 4'000u : 6'000u};
 }
 }  // namespace
 
 AutoRecipe auto_recipe(int64_t rows, int64_t columns, bool validates) {
   if (rows <= kFewRows && !validates) return ranking(columns);
-  return rows >= kManyRows ? many_rows() : fewer_rows();
+  return rows >= kManyRows ? many_rows() : fewer_rows(rows);
 }
 
 }  // namespace cli

@@ -53,6 +53,18 @@ size_t preparing_layers(const Json& layers) {
   return logit ? n + 1 : n;
 }
 
+// Returns the list of layers, whose front is the data end: a whole chain that is inverted or repeated becomes one of them.
+Json& front_of(Json& spec) {
+  Json chain = {{"layers", spec["layers"]}};
+  for (const char* key : {"invert", "repeat"})
+    if (spec.contains(key)) {
+      chain[key] = spec[key];
+      spec.erase(key);
+    }
+  if (chain.size() > 1) spec["layers"] = Json::array({chain});
+  return spec["layers"];
+}
+
 bool is_auto(const Json& spec, const char* key) { return spec.contains(key) && spec[key] == "auto"; }
 }  // namespace
 
@@ -76,17 +88,7 @@ std::string read_spec(const std::string& source) {
 std::string standardize_spec(const std::string& original) {
   Json json = parse(original);
   if (!json.is_object() || !json.contains("layers") || !json["layers"].is_array()) return original;
-  // The whole chain may be inverted or repeated: the layer goes in front of all that.
-  if (json.contains("invert") || json.contains("repeat")) {
-    Json chain = {{"layers", json["layers"]}};
-    for (const char* key : {"invert", "repeat"})
-      if (json.contains(key)) {
-        chain[key] = json[key];
-        json.erase(key);
-      }
-    json["layers"] = Json::array({chain});
-  }
-  Json& layers = json["layers"];
+  Json& layers = front_of(json);
   const size_t at = preparing_layers(layers);
   if (contains_layer(Json(layers.begin() + static_cast<std::ptrdiff_t>(at), layers.end()), kDequantize))
     throw Failure("--standardize would rescale the data in front of \"dequantize\", which needs the levels as they are",
@@ -104,6 +106,20 @@ bool is_standardized(const std::string& spec) {
   const Json& layers = json["layers"];
   const size_t at = preparing_layers(layers);
   return !json.value("invert", false) && at < layers.size() && is_layer(layers[at], kStandardize);
+}
+
+bool is_dequantized(const std::string& spec) {
+  const Json json = parse(spec);
+  return json.is_object() && json.contains("layers") && contains_layer(json["layers"], kDequantize);
+}
+
+std::string spec_behind(const std::string& layers, const std::string& spec) {
+  Json json = parse(spec);
+  const Json first = parse(layers);
+  if (first.empty() || !json.is_object() || !json.contains("layers") || !json["layers"].is_array()) return spec;
+  Json& all = front_of(json);
+  all.insert(all.begin(), first.begin(), first.end());
+  return json.dump(2);
 }
 
 std::string complete_spec(const std::string& original, const std::vector<int64_t>& event, int64_t context) {

@@ -14,6 +14,10 @@ std::string read_spec(const std::string& source);
 // make levels continuous ("dequantize", and "logit" after it). Failure if a "dequantize" comes later than that.
 std::string standardize_spec(const std::string& spec);
 bool is_standardized(const std::string& spec);
+bool is_dequantized(const std::string& spec);  // has a layer "dequantize"
+
+// Puts a JSON list of layers at the data end of the chain.
+std::string spec_behind(const std::string& layers, const std::string& spec);
 
 // Inserts "event" and "context" where they are missing or "auto": the extents of an event and the columns of a context. A
 // spec that names both comes back byte for byte, and one that is not a JSON object too: the library says what is wrong.

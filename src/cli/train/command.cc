@@ -224,6 +224,11 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   cmd.add_flag("--no-standardize,--no-standardise", a.no_standardize, "leave data and context as they are")
       ->excludes("--standardize")
       ->group(group);
+  cmd.add_option("--dequantize", a.dequantize,
+                 "spread the numbers of these columns, which repeat, over their steps, with a layer in front of the "
+                 "model; auto: all columns whose numbers repeat")
+      ->type_name("A,B,..|auto")
+      ->group(group);
   cmd.add_option("--weights", a.weights,
                  "weights of the rows in training and validation: a column of --data, by name or index from 0, or a "
                  "file with one "
@@ -243,7 +248,9 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
       ->type_name("S")
       ->group(group);
   cmd.add_option("--split-out", a.split_out,
-                 "write the part of each row of --data, .npy or .csv: 0 train, 1 valid, 2 test")
+                 "write the part of each row of --data, .npy or .csv: 0 train, 1 valid, 2 test; after the row's "
+                 "number, counted "
+                 "from 0, if rows are left out")
       ->type_name("FILE")
       ->group(group);
 }

@@ -11,6 +11,7 @@
 #include "src/cli/run/set.h"
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
+#include "src/cli/train/dequantize.h"
 #include "src/cli/train/scale.h"
 #include "src/cli/train/split.h"
 #include "src/cli/train/warn_data.h"
@@ -202,6 +203,11 @@ TrainPlan plan_training(TrainArgs& args) {
   const auto complete = [&](const std::string& spec) {
     return complete_spec(spec, event_of(plan), plan.train.context.cols());
   };
+  const std::vector<ColumnKind> kinds = column_kinds(plan.train.x);
+  if (args.resume)
+    typed = dequantized_like(plan.model.spec(), typed);
+  else if (!args.dequantize.empty())
+    typed = dequantized_spec(typed, args.dequantize, plan.train.x, kinds);
   const ScaledSpec scaled = scaled_spec(args, plan, typed);
   nf::Model fresh(nullptr);
   try {
@@ -222,8 +228,8 @@ TrainPlan plan_training(TrainArgs& args) {
   for (const std::string& note : scaled.notes)
     if (!args.quiet) std::fprintf(stderr, "nf: %s\n", note.c_str());
   if (!args.quiet) warn_of_model(plan.model);
-  examine_columns(plan.train.x, plan.model, args.quiet);
   split_rows(args, plan);
+  examine_columns(plan.train.x, kinds, plan.model, args.quiet);
   plan.validates = plan.held_out > 0 || plan.valid.x;
   if (args.patience && !plan.validates)
     throw Failure("--patience needs validation rows, but there are none", "give --valid FILE or a --holdout above 0",

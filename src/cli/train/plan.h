@@ -20,6 +20,7 @@ struct TrainArgs {
   double holdout = -1;  // -1: not given
   std::string split, split_seed, split_out;
   std::string weights, weight_column;  // as given; "" where it is a file
+  std::string dequantize;              // columns, or "auto"
   bool columns_given = false;          // train.columns is the user's list
   uint64_t steps = 0, valid_every = 0, patience = 0;
   double epochs = 0;

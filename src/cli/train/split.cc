@@ -149,6 +149,15 @@ void split_rows(TrainArgs& args, TrainPlan& plan) {
   if (!args.split_out.empty()) write_parts(plan, args.split_out);
 }
 
-void write_parts(const TrainPlan& plan, const std::string& path) { write_rows(plan.parts, path, {"part"}); }
+void write_parts(const TrainPlan& plan, const std::string& path) {
+  const Rows& x = plan.train.x;
+  if (!x.has_gaps()) return write_rows(plan.parts, path, {"part"});
+  std::vector<double> cells;
+  for (int64_t r = 0; r < x.count(); ++r) {
+    cells.push_back(static_cast<double>(x.number(r)));
+    cells.push_back(plan.parts[static_cast<size_t>(r)]);
+  }
+  write_rows(nf::View(cells, 2), path, {"row", "part"});
+}
 
 }  // namespace cli

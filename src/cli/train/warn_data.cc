@@ -1,20 +1,20 @@
 // See warn_data.h.
 #include "src/cli/train/warn_data.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <set>
 
-#include "src/cli/common/column_kinds.h"
+#include "src/cli/common/description.h"
 #include "src/cli/common/failure.h"
 #include "src/cli/common/input.h"
 #include "src/cli/common/text.h"
+#include "src/cli/run/spec.h"
+#include "src/cli/train/dequantize.h"
+#include "src/cli/train/redundant.h"
 
 namespace cli {
 namespace {
-using Json = nlohmann::ordered_json;
-
 std::string name_of(const Rows& rows, size_t c) {
   return rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : rows.names()[c];
 }
@@ -29,25 +29,15 @@ std::string column_word(const std::string& name) {
   return out + "\"";
 }
 
+// The column as --columns takes it.
+std::string word_of(const Rows& rows, size_t c) {
+  return rows.names().empty() || rows.names()[c].empty() ? std::to_string(c) : column_word(rows.names()[c]);
+}
+
 std::string some_of(std::vector<std::string> words) {
   const size_t more = words.size() > 8 ? words.size() - 8 : 0;
   words.resize(words.size() - more);
   return join(words, ", ") + (more ? text(" and %zu more", more) : std::string());
-}
-
-// The columns that layers of a spec dequantize; all of them if `all`.
-struct Dequantized {
-  bool all = false;
-  std::set<int64_t> columns;
-};
-void find_dequantized(const Json& at, Dequantized& found) {
-  if (at.value("type", "") == "dequantize") {
-    const Json columns = at.value("columns", Json::array());
-    found.all |= columns.empty();
-    for (const Json& c : columns) found.columns.insert(c.get<int64_t>());
-  }
-  if (at.contains("layers"))
-    for (const Json& layer : at["layers"]) find_dequantized(layer, found);
 }
 
 // Warns of columns that look like an index of the rows.
@@ -59,7 +49,7 @@ void warn_of_indices(const Rows& rows, const std::vector<ColumnKind>& kinds) {
     if (unnamed || kinds[c].counts)
       found.push_back(text("column %zu", c) + (name.empty() ? " without a name" : " (" + name + ")"));
     else
-      others.push_back(rows.names().empty() ? std::to_string(c) : column_word(name));
+      others.push_back(word_of(rows, c));
   }
   if (found.empty() || others.empty()) return;
   const bool many = others.size() > 12;
@@ -71,34 +61,67 @@ void warn_of_indices(const Rows& rows, const std::vector<ColumnKind>& kinds) {
 
 // Warns of numbers that repeat, on which a density can rise without bound.
 void warn_of_repeats(const Rows& rows, const std::vector<ColumnKind>& kinds, const nf::Model& model) {
-  Dequantized done;
-  find_dequantized(Json::parse(model.spec()), done);
-  if (done.all) return;
-  std::vector<std::string> found;
-  std::map<double, Json> layers;  // by step
+  const std::vector<bool> done = dequantized_columns(model.spec(), kinds.size());
+  std::vector<std::string> found, fix;
   for (size_t c = 0; c < kinds.size(); ++c) {
     const ColumnKind& k = kinds[c];
-    if (!k.repeats || k.counts || done.columns.count(static_cast<int64_t>(c))) continue;
+    if (!k.repeats || k.counts || done[c]) continue;
     found.push_back(name_of(rows, c) + " (" + grouped(k.distinct) + " different " +
                     (k.whole ? "whole numbers" : "values") + ")");
-    if (k.step > 0) layers.try_emplace(k.step, Json::array()).first->second.push_back(c);
+    if (k.step > 0) fix.push_back(word_of(rows, c));
   }
   if (found.empty()) return;
-  std::vector<std::string> fixes;
-  for (const auto& [step, columns] : layers) {
-    Json layer = {{"type", "dequantize"}};
-    if (step != 1) layer["step"] = step;
-    if (columns.size() < kinds.size()) layer["columns"] = columns;
-    fixes.push_back(columns.size() > 16 ? std::string("{\"type\": \"dequantize\", \"columns\": [..]}") : layer.dump());
+  const std::string list = fix.size() > 8 ? "auto" : join(fix, ",");
+  const std::string spread = fix.empty() || is_dequantized(model.spec())
+                                 ? std::string()
+                                 : "--dequantize " + shell_word(list) + " spreads them over their steps, ";
+  std::fprintf(stderr,
+               "nf: warning: column%s %s: numbers that repeat have a density without bound, so their log-likelihood "
+               "means little; %s--columns leaves them out\n",
+               found.size() == 1 ? "" : "s", some_of(found).c_str(), spread.c_str());
+}
+
+// Warns of numbers that seem to stand for missing ones.
+void warn_of_codes(const Rows& rows, const std::vector<ColumnKind>& kinds) {
+  for (size_t c = 0; c < kinds.size(); ++c) {
+    const ColumnKind& k = kinds[c];
+    if (k.coded == 0) continue;
+    const std::string value = plain_number(k.code), name = name_of(rows, c);
+    std::fprintf(stderr,
+                 "nf: warning: column %s is %s in %s, far from its other values: if that stands for a missing value, "
+                 "leave such rows out with --where %s\n",
+                 name.c_str(), value.c_str(), counted(k.coded, "row").c_str(),
+                 shell_word(word_of(rows, c) + " != " + value).c_str());
   }
-  const char* plural = found.size() == 1 ? "" : "s";
+}
+
+// Warns of columns that are linear functions of others.
+void warn_of_redundant(const Rows& rows) {
+  constexpr size_t kShown = 3;
+  const std::vector<Redundant> found = redundant_columns(rows);
+  std::vector<std::string> words;
+  for (const Redundant& r : found) {
+    if (words.size() == kShown) break;
+    std::vector<std::string> of;
+    for (const int64_t c : r.of) of.push_back(name_of(rows, static_cast<size_t>(c)));
+    words.push_back("column " + name_of(rows, static_cast<size_t>(r.column)) + " is a linear function of " +
+                    (of.empty() ? "those before it" : join(of, ", ")));
+  }
+  if (found.empty()) return;
+  const std::string more =
+      found.size() > kShown ? text("; and so are %zu more columns", found.size() - kShown) : std::string();
+  std::fprintf(stderr,
+               "nf: warning: %s%s: such rows lie on a plane, where a density has no bound, and their log-likelihood "
+               "means little; --columns leaves columns out\n",
+               join(words, "; ").c_str(), more.c_str());
+}
+
+void warn_of_few(const Rows& rows) {
+  constexpr int64_t kFew = 20;
+  if (rows.count() >= std::max(kFew, 2 * rows.cols())) return;
   std::fprintf(
-      stderr,
-      "nf: warning: column%s %s: the density of numbers that repeat has no upper bound, so their log-likelihood "
-      "means little; %s%s\n",
-      plural, some_of(found).c_str(),
-      fixes.empty() ? "" : ("start the layers of the spec with " + some_of(fixes) + ", or ").c_str(),
-      "leave them out with --columns");
+      stderr, "nf: warning: %s %s few for %s: the model will know these rows better than where they come from\n",
+      counted(rows.count(), "row").c_str(), rows.count() == 1 ? "is" : "are", counted(rows.cols(), "column").c_str());
 }
 }  // namespace
 
@@ -118,12 +141,15 @@ void check_names(const Data& data, const std::string& path) {
   check(data.context, "context");
 }
 
-void examine_columns(const Rows& rows, nf::Model& model, bool quiet) {
-  const std::vector<ColumnKind> kinds = column_kinds(rows);
+void examine_columns(const Rows& rows, const std::vector<ColumnKind>& kinds, nf::Model& model, bool quiet) {
   set_column_kinds(model, kinds);
   if (quiet || rows.extents().size() > 1) return;  // pixels: see scale.cc
+  warn_of_few(rows);
   warn_of_indices(rows, kinds);
+  warn_of_codes(rows, kinds);
+  if (is_smoothed(model)) return;  // noise bounds the density
   warn_of_repeats(rows, kinds, model);
+  warn_of_redundant(rows);
 }
 
 }  // namespace cli

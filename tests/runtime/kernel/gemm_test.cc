@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/runtime/kernel/every_target.h"
+#include "tests/support/brief.h"
 
 namespace libnf::kernel {
 namespace {
@@ -233,6 +234,7 @@ TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
         const Problem<T> p(m, n, k, trans, pad), other(m, n, 1, false, 5);
         for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})
           for (bool finished : {false, true}) {
+            if (test::brief() && finished != (into == Into::bias)) continue;
             const Finish<T> finish = finished ? Finish<T>{other.c.data(), other.ldc(), true} : Finish<T>{};
             const auto want = p.run(into, finish), got = p.run(into, finish, true);
             ASSERT_EQ(0, std::memcmp(want.data(), got.data(), want.size() * sizeof(T))) << m << "x" << n << "x" << k;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "tests/runtime/kernel/every_target.h"
+#include "tests/support/long_double.h"
 
 namespace libnf::test {
 namespace {
@@ -25,6 +26,7 @@ TEST(Philox, KnownAnswers) {
 
 // Recomputes each distribution from one block of words.
 TEST(Philox, DistributionsAreMadeOfTheStatedWords) {
+  NEED_LONG_DOUBLE();
   const int64_t rows = 300, cols = 5, first = (int64_t{7} << 32) - 100;
   on_every_target([&](int64_t) {
     std::vector<double> u(rows * cols), open(rows * cols), z(rows * cols), coin(rows * cols);

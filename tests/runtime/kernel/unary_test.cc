@@ -9,6 +9,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/runtime/kernel/unary_reference.h"
+#include "tests/support/long_double.h"
 
 namespace libnf::test {
 namespace {
@@ -80,6 +81,7 @@ using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(UnaryKernel, Types);
 
 TYPED_TEST(UnaryKernel, StaysWithinTheStatedError) {
+  NEED_LONG_DOUBLE();
   using T = TypeParam;
   const std::vector<T> x = points<T>();
   const int64_t n = static_cast<int64_t>(x.size());

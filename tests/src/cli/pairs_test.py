@@ -75,6 +75,16 @@ def without_data_and_more_columns_than_fit():
 
 
 @case
+def names_with_commas_are_quoted_as_everywhere():
+    write_csv('q.csv', rows_of(100, cols=3), ['"a, b"', 'c d', 'e'])
+    train(data='q.csv')
+    nf('plot', 'pairs', 'm.safetensors', '--data', 'q.csv', '--columns', '"a, b",c d', '--size', 120, '-o', 'p.png')
+    assert len(all_panels(read_png('p.png')[2], 120)) == 3
+    nf('plot', 'samples', 'm.safetensors', '--data', 'q.csv', '--columns', '"c d","a, b"', '-o', 'p.png')
+    fails('plot', 'samples', 'm.safetensors', '--columns', '"a, b"', '-o', 'p.png', says='expected two columns', code=2)
+
+
+@case
 def odd_tables():
     # One column, one row, constant columns, long and strange names.
     write_csv('one.csv', [[row[0]] for row in rows_of(300)], ['speed'])

@@ -205,22 +205,21 @@ void shipped_specs() {
     f.randomize(2, 0.1);
     expect_density_at_edges<T>(f.model(), 3);
     SessionCase<T> s(f.model());
-    constexpr int64_t kSamples = 512;
+    const int64_t draws = brief() ? 64 : 512;
     for (const double temperature : {1.0, 3.0}) {
       const std::string base = parse_json(f.model().canonical(), "spec", Code::spec, 1 << 20, 64).find("base")->dump();
       if (temperature != 1 && base.find("uniform") != std::string::npos) continue;
-      Rows2 drawn{kSamples, Values(static_cast<size_t>(kSamples * f.model().columns())), {}};
+      Rows2 drawn{draws, Values(static_cast<size_t>(draws * f.model().columns())), {}};
       std::mt19937_64 random(7);
-      Values context = draw_normal(kSamples * f.model().context(), random);
+      Values context = draw_normal(draws * f.model().context(), random);
       drawn.context = context;
       Session::Sampling how;
       how.seed = 5;
       how.temperature = temperature;
       s.session().sample(
-          how,
-          f.model().context() ? contiguous_view(context.data(), DType::f64, {kSamples, f.model().context()}) : View{},
-          contiguous_view(drawn.x.data(), DType::f64, {kSamples, f.model().columns()}), View{});
-      EXPECT_GT(expect_density(s.log_prob(drawn), drawn), kSamples * 9 / 10) << "at temperature " << temperature;
+          how, f.model().context() ? contiguous_view(context.data(), DType::f64, {draws, f.model().context()}) : View{},
+          contiguous_view(drawn.x.data(), DType::f64, {draws, f.model().columns()}), View{});
+      EXPECT_GT(expect_density(s.log_prob(drawn), drawn), draws * 9 / 10) << "at temperature " << temperature;
     }
   }
 }
