@@ -184,7 +184,6 @@ class FlowMixture final : public Base {
     for (int64_t k = 0; k < count; ++k) {
       const TapeScope scope(t);
       Var one = conform(t, f(members_[static_cast<size_t>(k)]), Layout::rows);
-      if (t.measuring) continue;
       with_dtype(t.dtype(), [&]<class T>() {
         kernel::copy_rows<T>(matrix_of<T>(one->out), matrix_of<T>(all->out).columns_from(k * width, width));
       });

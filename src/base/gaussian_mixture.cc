@@ -3,6 +3,7 @@
 // Sampling chooses a component. Its gradient, including that of the weights, is implicit (runtime/op/mixture.cc).
 #include <cmath>
 
+#include "runtime/kernel/binary.h"
 #include "runtime/kernel/quantile.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/op/mixture.h"
@@ -64,7 +65,7 @@ class GaussianMixture final : public Base {
     const int64_t k_all = components_;
     const ScratchScope scope(t);
     double *weight = t.scratch<double>(k_all), *mean = t.scratch<double>(k_all), *deviation = t.scratch<double>(k_all);
-    if (t.measuring) return;
+    if (t.measuring) return kernel::fill<T>(T(0), z->out.as<T>(), z->out.count());
     T* out = z->out.as<T>();
     for (int64_t r = 0; r < loc.rows; ++r)
       for (int64_t j = 0; j < event_; ++j) {

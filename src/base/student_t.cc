@@ -3,6 +3,7 @@
 //   z = loc + exp(log_scale) sqrt(nu (v^(-2/nu) - 1)) cos(2 pi w), v and w uniform: exact, and smooth in nu
 #include <cmath>
 
+#include "runtime/kernel/binary.h"
 #include "runtime/kernel/quantile.h"
 #include "runtime/op/location_scale.h"
 #include "runtime/op/per_row.h"
@@ -53,7 +54,7 @@ class StudentT final : public Base {
     const ScratchScope scope(t);
     // Those of shared degrees of freedom are made once.
     StudentQuantile* shared = log_dof.ld == 0 ? t.scratch<StudentQuantile>(log_dof.cols) : nullptr;
-    if (t.measuring) return;
+    if (t.measuring) return kernel::fill<T>(T(0), z->out.as<T>(), z->out.count());
     for (int64_t c = 0; shared && c < log_dof.cols; ++c) shared[c] = make(log_dof.p[c]);
     T* out = z->out.as<T>();
     for (int64_t r = 0; r < log_dof.rows; ++r)

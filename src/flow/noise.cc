@@ -7,6 +7,7 @@
 // data at all scales. Scoring, sampling and the inverse have no noise, so the density of a row is a function of the row.
 #include <cmath>
 
+#include "runtime/kernel/binary.h"
 #include "runtime/kernel/random.h"
 #include "runtime/op/dropout.h"
 #include "runtime/op/ops.h"
@@ -42,7 +43,7 @@ class Noise final : public Layer {
   void draw(Tape& t, kernel::RandomKey key, int64_t columns, const View& e) const {
     const ScratchScope scope(t);
     T* drawn = t.scratch<T>(columns + 1);
-    if (t.measuring) return;
+    if (t.measuring) return kernel::fill<T>(T(0), e.as<T>(), e.count());
     for (int64_t r = 0; r < e.shape[0]; ++r) {
       kernel::normal(key, t.random.row_of(r), 1, columns + 1, drawn, columns + 1);
       const T scale = static_cast<T>(std_ * std::exp(spread_ * static_cast<double>(drawn[columns])));

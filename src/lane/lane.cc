@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
+
+#include "runtime/core/rows.h"
+#include "runtime/kernel/binary.h"
 
 namespace libnf {
 
@@ -36,6 +40,23 @@ void Lane::end_step(const ParamStore& store) {
       std::memset(n.grad, 0, static_cast<size_t>(n.out.count() * size_of(store.dtype())));
 }
 
+void Lane::add(const Lane& other, DType dtype) {
+  with_dtype(dtype, [&]<class T>() {
+    for (size_t i = 0; i < params_.size(); ++i)
+      if (params_[i].needs_grad)
+        kernel::accumulate(static_cast<const T*>(other.params_[i].grad), static_cast<T*>(params_[i].grad),
+                           params_[i].out.count());
+  });
+}
+
+bool Lanes::Turns::wait(int64_t lane) const {
+  while (added.load(std::memory_order_acquire) != lane) {
+    if (failed.load(std::memory_order_relaxed)) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 Lane Lanes::make(bool constants) const {
   Lane lane(allocator_, model_, mirror_, trained_, kept_inputs_);
   if (constants) lane.need_constants(model_.params(), mirror_);
@@ -43,12 +64,15 @@ Lane Lanes::make(bool constants) const {
 }
 
 void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
+  constexpr int64_t kMany = int64_t{1} << 22;  // numbers in all gradients that are worth no waiting
   keeps_graphs_ = keeps_graphs;
-  while (static_cast<int64_t>(lanes_.size()) < count) lanes_.push_back(std::make_unique<Lane>(make(constants)));
+  const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
+  shares_ = !keeps_graphs && count > tapes + 1 && count * model_.params().trainable_size() > kMany;
+  const int64_t lanes = shares_ ? tapes + 1 : count;
+  while (static_cast<int64_t>(lanes_.size()) < lanes) lanes_.push_back(std::make_unique<Lane>(make(constants)));
   for (auto& lane : lanes_)
     if (constants) lane->need_constants(model_.params(), mirror_);
   begun_.resize(lanes_.size());
-  const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
   most_tapes_ = std::max(most_tapes_, tapes);
   while (static_cast<int64_t>(tapes_.size()) < most_tapes_)
     tapes_.push_back(std::make_unique<LaneTape>(Tape(allocator_, model_.dtype(), tape_bytes)));
@@ -79,6 +103,7 @@ void Lanes::enter(int64_t lane, size_t tape) {
 }
 
 void Lanes::end_step() {
+  if (shares_) return;  // each lane has
   for (int64_t i = 0; i < count_; ++i) (*this)[i].end_step(model_.params());
 }
 

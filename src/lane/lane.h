@@ -1,5 +1,6 @@
 // A lane processes its share of a batch on one thread and accumulates its own gradient. Gradients of lanes are summed
-// in lane order, so results do not depend on the number of threads.
+// in lane order, so results do not depend on the number of threads. Where one gradient per lane would take much memory,
+// there is one per thread, and every lane adds its gradient to the sum when its turn comes.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -47,6 +48,8 @@ class Lane {
   void continue_step(LaneTape& on) { tape_ = &on; }
   // Sets to zero the gradient of parameters that the step did not touch.
   void end_step(const ParamStore& store);
+  // Adds the gradient of another lane, which has ended its step.
+  void add(const Lane& other, DType dtype);
 
  private:
   Buffer grads_;
@@ -83,10 +86,13 @@ class Lanes {
   void* gradient() { return lanes_[0]->grads<void>(); }
   int64_t count() const { return count_; }
   Lane& operator[](int64_t i) { return *lanes_[static_cast<size_t>(i)]; }
-  // Runs one section of a step: body(lane) for every lane, on any threads.
+  // Runs one section of a step: body(lane) for every lane, on any threads. Unless lanes keep their graphs, a step has one
+  // section.
   template <class F>
   void each(F&& body);
   void end_step();
+  // Returns how many of the first lanes have a part of the gradient: all, or only lane 0, which has the sum already.
+  int64_t gradients() const { return shares_ ? 1 : count_; }
   // Returns the worst drift of the step.
   Drift drift() const;
   // Returns a lane with an empty tape, for diagnosing a failed step. Ends the step.
@@ -94,6 +100,16 @@ class Lanes {
   size_t bytes() const;
 
  private:
+  // The order in which lanes add their gradients to that of lane 0.
+  struct Turns {
+    std::atomic<int64_t> next{0}, added{0};
+    std::atomic<bool> failed{false};
+    // Waits until all lanes before `lane` are added. Returns false if one of them never will be. They have begun already,
+    // because lanes begin in order, so this waits only for lanes that run.
+    bool wait(int64_t lane) const;
+  };
+  template <class F>
+  void each_in_turn(F&& body);
   void enter(int64_t lane, size_t tape);
   const Allocator& allocator_;
   Executor& executor_;
@@ -105,6 +121,7 @@ class Lanes {
   std::vector<std::unique_ptr<LaneTape>> tapes_;
   std::vector<char> begun_;  // per lane: whether it began this step
   bool keeps_graphs_ = false, training_ = true;
+  bool shares_ = false;  // a gradient per thread
   int64_t count_ = 0;
   int64_t most_tapes_ = 0;  // that any step needed, made at once after drop_tapes()
 };
@@ -118,12 +135,38 @@ void Lanes::each(F&& body) {
     });
     return;
   }
+  if (shares_) return each_in_turn(body);
   std::atomic<int64_t> next{0};
   const auto tapes = std::min<int64_t>(count_, static_cast<int64_t>(tapes_.size()));
   executor_.parallel_for(static_cast<uint32_t>(tapes), [&](uint32_t tape) {
     for (int64_t i; (i = next.fetch_add(1)) < count_;) {
       enter(i, tape);
       body(*lanes_[static_cast<size_t>(i)]);
+    }
+  });
+}
+
+// Lane 0 has the sum; any other lane borrows the gradient of its thread.
+template <class F>
+void Lanes::each_in_turn(F&& body) {
+  Turns turns;
+  const auto tapes = std::min<int64_t>(count_, static_cast<int64_t>(std::min(tapes_.size(), lanes_.size() - 1)));
+  executor_.parallel_for(static_cast<uint32_t>(tapes), [&](uint32_t tape) {
+    for (int64_t i; (i = turns.next.fetch_add(1)) < count_;) {
+      Lane& lane = *lanes_[i == 0 ? 0 : 1 + tape];
+      tapes_[tape]->tape.training = training_;
+      lane.begin_step(*tapes_[tape], i, count_);
+      try {
+        body(lane);
+      } catch (...) {
+        turns.failed = true;
+        throw;
+      }
+      if (!training_) continue;  // evaluation has no gradient
+      lane.end_step(model_.params());
+      if (!turns.wait(i)) return;
+      if (i > 0) lanes_[0]->add(lane, model_.dtype());
+      turns.added.store(i + 1, std::memory_order_release);
     }
   });
 }

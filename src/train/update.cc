@@ -55,7 +55,7 @@ double Update::sum(Lanes& lanes, const Collective& collective) {
   with_dtype(model_.dtype(), [&]<class T>() {
     T* const total = lanes[0].grads<T>();
     each_chunk([&](const Chunk& c, uint32_t i) {
-      for (int64_t l = 1; l < lanes.count(); ++l)
+      for (int64_t l = 1; l < lanes.gradients(); ++l)
         kernel::accumulate(lanes[l].grads<T>() + c.begin, total + c.begin, c.end - c.begin);
       if (collective.world == 1)  // while it is in the cache
         sums_.as<double>()[i] = kernel::sum_squares(total + c.begin, c.end - c.begin);
@@ -88,7 +88,8 @@ void Update::keep(Lanes& lanes, bool first) {
     T *const total = lanes[0].grads<T>(), *const kept = kept_.as<T>();
     each_chunk([&](const Chunk& c, uint32_t) {
       const int64_t n = c.end - c.begin;
-      for (int64_t l = 1; l < lanes.count(); ++l) kernel::accumulate(lanes[l].grads<T>() + c.begin, total + c.begin, n);
+      for (int64_t l = 1; l < lanes.gradients(); ++l)
+        kernel::accumulate(lanes[l].grads<T>() + c.begin, total + c.begin, n);
       if (first)
         kernel::copy(total + c.begin, kept + c.begin, n);
       else

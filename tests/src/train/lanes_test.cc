@@ -114,5 +114,67 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
   EXPECT_NE(third.hash(), want) << "another cut gives another order of sums";
 }
 
+// Gradients of many lanes of a large model are summed as they come, one per thread, and in lane order, so the bits are
+// those of eight threads, where each lane has its own.
+constexpr char kLarge[] = R"({"event": 3, "context": 1, "layers": [
+  {"type": "affine_coupling", "hidden": [900, 900]}, {"type": "reverse"}]})";
+
+TEST(Lanes, LargeGradientsAreOnePerThread) {
+  Data data(1024);
+  uint64_t want = 0;
+  for (const uint32_t threads : {8u, 1u, 2u, 3u, 5u}) {
+    Training run(kLarge, adam(), threads);
+    ASSERT_EQ(run.trainer.cut().lanes(1024), 8);
+    run.steps(data, 3, 1024);
+    if (!want) want = run.hash();
+    EXPECT_EQ(run.hash(), want) << threads << " threads";
+    const size_t gradient = static_cast<size_t>(run.model.params().trainable_size()) * sizeof(float);
+    if (threads > 2) continue;
+    EXPECT_LT(run.trainer.bytes(), 8 * gradient) << "everything is less than a gradient for each lane alone";
+  }
+}
+
+TEST(Lanes, ALaneThatFailsKeepsNobodyWaiting) {
+  for (const uint32_t threads : {1u, 2u, 3u}) {
+    const Allocator allocator = system_allocator();
+    const FlowModel model(allocator, parse_spec(kLarge), 5);
+    Executor executor(threads);
+    std::vector<char> mirror(static_cast<size_t>(model.params().mirror_size()) * sizeof(float));
+    const std::vector<bool> all;
+    Lanes lanes(allocator, executor, model, mirror.data(), all, nullptr);
+    for (const int64_t bad : {0, 3, 7, 8}) {
+      lanes.fit(8, 1 << 16, false, false);
+      lanes.begin_step(8, true);
+      const auto step = [&] {
+        lanes.each([&](Lane& lane) {
+          if (lane.index() == bad) fail(Code::numeric, "lane %d fails", static_cast<int>(bad));
+        });
+      };
+      if (bad < 8)
+        EXPECT_ERROR(step(), Code::numeric, "fails");
+      else
+        EXPECT_NO_THROW(step());
+    }
+    ASSERT_EQ(lanes.gradients(), 1);
+  }
+}
+
+TEST(Lanes, ARowThatIsNotFiniteIsNamed) {
+  for (const int64_t bad : {0, 200, 1023})
+    for (const uint32_t threads : {1u, 2u, 3u}) {
+      Data data(1024);
+      Training run(kLarge, adam(), threads);
+      run.steps(data, 1, 1024);
+      const uint64_t before = run.hash();
+      double& number = data.x[static_cast<size_t>(3 * bad)];
+      number = std::nan("");
+      const std::string row = "row " + std::to_string(bad);
+      EXPECT_ERROR(run.steps(data, 1, 1024), Code::numeric, row.c_str());
+      EXPECT_EQ(run.hash(), before);
+      number = 0;
+      EXPECT_NO_THROW(run.steps(data, 1, 1024));
+    }
+}
+
 }  // namespace
 }  // namespace libnf::test
