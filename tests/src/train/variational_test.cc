@@ -98,6 +98,7 @@ struct Case {
   bool host;
   Memory memory;
 };
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }  // not by its bytes, some of which are padding
 
 class Objectives : public testing::TestWithParam<Case> {};
 
