@@ -114,7 +114,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     ConvInto<T> to;
     to.y = grads.write(kX, &fresh).template as<T>();
     to.into = fresh ? Into::overwrite : Into::accumulate;
-    conv_apply<T>(t, p, !transposed, rows, g, n.x<T>(kW), to);
+    conv_apply<T>(t, p, !transposed, rows, g, n.x<T>(kW), to, static_cast<const T*>(n.in[kW]->mirror));
   }
   if (grads.wants(kW)) {
     T* gw = grads.write(kW, &fresh).template as<T>();

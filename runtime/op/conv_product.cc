@@ -96,9 +96,11 @@ struct Weights {
 //   scatter, forward      [group_in, taps flipped, group_out]
 //   scatter, transposed   [group_out, taps, group_in]
 template <class T>
-Weights<T> arrange(Tape& t, const ConvPlan& c, bool transposed, bool gather, const T* w) {
+Weights<T> arrange(Tape& t, const ConvPlan& c, bool transposed, bool gather, const T* w, const T* mirror) {
   const int64_t taps = c.map.taps(), in = c.group_in(), out = c.group_out(), size = taps * in * out;
   if (gather && !transposed) return {w, c.out, out};
+  // With one tap both forms of the transpose are the same.
+  if (mirror && c.groups == 1 && transposed && (gather || taps == 1)) return {mirror, in, size};
   T* all = t.scratch<T>(c.groups * size);
   for (int64_t g = 0; g < c.groups; ++g) {
     T* to = all + g * size;
@@ -227,7 +229,8 @@ void weight_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const T* y, i
 }  // namespace
 
 template <class T>
-void conv_apply(Tape& t, const ConvPlan& c, bool transposed, int64_t n, const T* x, const T* w, const ConvInto<T>& to) {
+void conv_apply(Tape& t, const ConvPlan& c, bool transposed, int64_t n, const T* x, const T* w, const ConvInto<T>& to,
+                const T* mirror) {
   const ScratchScope scope(t);
   const int64_t taps = c.map.taps(), in = transposed ? c.group_out() : c.group_in(),
                 out = transposed ? c.group_in() : c.group_out();
@@ -238,7 +241,7 @@ void conv_apply(Tape& t, const ConvPlan& c, bool transposed, int64_t n, const T*
     gather = (transposed ? pixels : positions) * gather_work(taps, in, out) <=
              (transposed ? positions : pixels) * scatter_work(taps, in, out);
   const PatchMap map = gather != transposed ? c.map : opposite(c.map);
-  const Weights<T> weights = arrange(t, c, transposed, gather, w);
+  const Weights<T> weights = arrange(t, c, transposed, gather, w, mirror);
   const Side<T> side{map, c.groups, transposed ? c.out : c.in, transposed ? c.in : c.out};
   if (gather)
     gather_form(t, side, n, x, weights, to);
@@ -275,8 +278,9 @@ void conv_weights(Tape& t, const ConvPlan& c, int64_t n, const T* x, const T* g,
   }
 }
 
-#define NF_DEFINE(T)                                                                                          \
-  template void conv_apply<T>(Tape&, const ConvPlan&, bool, int64_t, const T*, const T*, const ConvInto<T>&); \
+#define NF_DEFINE(T)                                                                                         \
+  template void conv_apply<T>(Tape&, const ConvPlan&, bool, int64_t, const T*, const T*, const ConvInto<T>&, \
+                              const T*);                                                                     \
   template void conv_weights<T>(Tape&, const ConvPlan&, int64_t, const T*, const T*, T*, bool);
 NF_DEFINE(float)
 NF_DEFINE(double)

@@ -34,10 +34,11 @@ struct ConvInto {
   bool relu = false;
 };
 
-// Computes positions [n, out_h, out_w, out] from images x, or, transposed, images from positions x.
+// Computes positions [n, out_h, out_w, out] from images x, or, transposed, images from positions x. `mirror`: nullptr, or
+// the weights of a plan of one group as ParamStore mirrors them, which saves turning them.
 template <class T>
 void conv_apply(Tape& t, const ConvPlan& plan, bool transposed, int64_t n, const T* x, const T* w,
-                const ConvInto<T>& to);
+                const ConvInto<T>& to, const T* mirror = nullptr);
 
 // Computes or adds to the gradient of the weights, from images x and the gradient g of positions.
 template <class T>

@@ -26,7 +26,7 @@ ParamStore::ParamStore(const Allocator& allocator, DType dtype, std::vector<Para
              static_cast<long long>(max_elements), s.name.c_str(), to_string(s.shape).c_str());
       if (!trainable) continue;
       count_ += n;
-      if (s.shape.rank == 2 && n > 0) {
+      if ((s.shape.rank == 2 || s.shape.rank == 4) && n > 0) {
         s.mirror_offset = mirror_;
         mirror_ += padded(n);
       }
@@ -67,9 +67,13 @@ void ParamStore::bind(Node* nodes, void* grads, void* mirror) const {
 void ParamStore::refresh_mirror(size_t slot, void* mirror) const {
   const ParamSlot& s = slots_[slot];
   if (s.mirror_offset < 0) return;
+  const bool conv = s.shape.rank == 4;
+  const int64_t taps = conv ? s.shape[0] * s.shape[1] : 1;
+  const int64_t rows = s.shape[conv ? 2 : 0], cols = s.shape[conv ? 3 : 1];
   const auto run = [&]<class T>() {
-    kernel::transpose(s.shape[0], s.shape[1], values_.as<T>() + s.offset, s.shape[1],
-                      static_cast<T*>(mirror) + s.mirror_offset, s.shape[0]);
+    const T* from = values_.as<T>() + s.offset;
+    for (int64_t k = taps; k-- > 0; from += rows * cols)
+      kernel::transpose(rows, cols, from, cols, static_cast<T*>(mirror) + s.mirror_offset + k * rows * cols, rows);
   };
   dtype_ == DType::f64 ? run.template operator()<double>() : run.template operator()<float>();
 }

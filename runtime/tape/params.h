@@ -22,7 +22,7 @@ struct ParamSlot {
   std::shared_ptr<const std::vector<double>> when_missing = {};
   bool left_out = false;       // files and hash() are without it while it has those values
   int64_t offset = 0;          // elements from the start of the buffer; a multiple of 16
-  int64_t mirror_offset = -1;  // offset in the mirror; only trainable matrices have one
+  int64_t mirror_offset = -1;  // offset in the mirror; only trainable matrices and weights of convolutions have one
 };
 
 class ParamStore {
@@ -45,7 +45,8 @@ class ParamStore {
   int64_t find(const std::string& name) const;  // by current or old name; -1: none
 
   // Makes leaves for one tape. `grads` has room for trainable_size() elements; nullptr: no gradients. `mirror`
-  // (nullptr: none) holds the transposed matrices that refresh_mirror writes.
+  // (nullptr: none) holds what gradients multiply with, which refresh_mirror writes: transposed matrices, and for weights
+  // [height, width, in, out] the taps from last to first, each transposed.
   void bind(Node* nodes, void* grads, void* mirror) const;
   void refresh_mirror(size_t slot, void* mirror) const;
   // Takes the numbers of a store with the same slots.

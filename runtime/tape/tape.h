@@ -82,7 +82,7 @@ struct Node {
   // Of rows in float32: what rounding to float32 took from them, in the layout of out; the rows stand for out + low.
   // nullptr: nothing. Ops that do not know it use out alone, which is what they would have without it.
   float* low = nullptr;
-  const void* mirror = nullptr;  // parameters: the transposed matrix, kept by the store
+  const void* mirror = nullptr;  // parameters: transposed, kept by the store (ParamStore::bind)
   // n_in inputs, nullptr for an absent one. For an alias: the Var it views; for a second output: its node.
   Node** in = nullptr;
   uint64_t order = 0;       // position among the nodes of the tape; inputs of a node have a lower one

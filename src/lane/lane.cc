@@ -64,10 +64,9 @@ Lane Lanes::make(bool constants) const {
 }
 
 void Lanes::fit(int64_t count, size_t tape_bytes, bool keeps_graphs, bool constants) {
-  constexpr int64_t kMany = int64_t{1} << 22;  // numbers in all gradients that are worth no waiting
   keeps_graphs_ = keeps_graphs;
   const int64_t tapes = keeps_graphs ? count : std::min<int64_t>(count, executor_.concurrency());
-  shares_ = !keeps_graphs && count > tapes + 1 && count * model_.params().trainable_size() > kMany;
+  shares_ = !keeps_graphs && count > tapes + 1 && count * model_.params().trainable_size() > most_numbers_;
   const int64_t lanes = shares_ ? tapes + 1 : count;
   while (static_cast<int64_t>(lanes_.size()) < lanes) lanes_.push_back(std::make_unique<Lane>(make(constants)));
   for (auto& lane : lanes_)

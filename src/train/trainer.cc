@@ -24,7 +24,7 @@ Trainer::Trainer(const Allocator& allocator, Executor& executor, Density& model,
               "transposed weights"),
       update_(allocator, executor, model, config.groups, config.rest(), config.ema),
       kept_inputs_(model.flow() ? model.flow()->layers().size() : 0),
-      lanes_(allocator_, executor, model, mirror_.data(), update_.trained(), kept_inputs_.data()),
+      lanes_(allocator_, executor, model, mirror_.data(), update_.trained(), kept_inputs_.data(), config.memory),
       cotangents_(allocator_, model_) {
   check(config_.optimizer);
   for (const GroupConfig& g : config_.groups) check(g.optimizer);

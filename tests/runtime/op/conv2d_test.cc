@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/op/ops.h"
+#include "runtime/tape/params.h"
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/support/brief.h"
 #include "tests/support/expect_error.h"
@@ -256,6 +257,41 @@ TEST(Conv2d, BadGeometriesAreErrors) {
   huge.top = huge.bottom = huge.left = huge.right = int64_t{1} << 24;
   EXPECT_ERROR(conv2d(t, x, leaf(t, data, {1, 1, 1, 4096}), nullptr, huge), Code::nomem, "size overflow");
   EXPECT_ERROR(conv2d_transposed(t, x, w, b, c), Code::shape, "conv2d_transposed: input 0 has shape [2, 16]");
+}
+
+// The weights of a store are mirrored for gradients, which have the same bits as without.
+template <class T>
+void mirrored(int64_t in, int64_t out, int64_t kernel) {
+  SCOPED_TRACE(std::to_string(in) + " to " + std::to_string(out) + ", kernel " + std::to_string(kernel));
+  constexpr int64_t n = 3, size = 6;
+  std::mt19937_64 random(7);
+  ParamStore store(system_allocator(), dtype_of<T>, {{"w", {kernel, kernel, in, out}, true}});
+  auto w = normal<T>(kernel * kernel * in * out, random), x = normal<T>(n * size * size * in, random),
+       cot = normal<T>(n * size * size * out, random);
+  std::copy(w.begin(), w.end(), static_cast<T*>(store.data()));
+  std::vector<T> mirror(static_cast<size_t>(store.mirror_size()), T(-7));
+  store.refresh_mirror(0, mirror.data());
+  const auto gradient = [&](void* m) {
+    Node weights;
+    store.bind(&weights, nullptr, m);
+    EXPECT_EQ(weights.mirror, m);
+    Tape t(system_allocator(), dtype_of<T>);
+    Var v = t.input(contiguous_view(x.data(), dtype_of<T>, {n, size, size, in}), true);
+    Var y = conv2d(t, v, &weights, nullptr, Conv2d::same(size, size, kernel, kernel));
+    std::memcpy(t.grad(*y).data, cot.data(), cot.size() * sizeof(T));
+    t.backward();
+    const T* g = t.grad(*v).template as<T>();
+    return std::vector<T>(g, g + x.size());
+  };
+  EXPECT_EQ(gradient(mirror.data()), gradient(nullptr));
+}
+
+TEST(Conv2d, MirroredWeightsGiveTheSameBits) {
+  for (const int64_t kernel : {1, 3})
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{5, 40}, {40, 5}, {16, 16}, {1, 1}}) {
+      mirrored<float>(in, out, kernel);
+      mirrored<double>(in, out, kernel);
+    }
 }
 
 }  // namespace

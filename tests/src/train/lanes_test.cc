@@ -119,11 +119,17 @@ TEST(Lanes, ManyLanesAndTheirCheckpoints) {
 constexpr char kLarge[] = R"({"event": 3, "context": 1, "layers": [
   {"type": "affine_coupling", "hidden": [900, 900]}, {"type": "reverse"}]})";
 
+TrainerConfig saving() {
+  TrainerConfig c = adam();
+  c.memory = Memory::recompute;
+  return c;
+}
+
 TEST(Lanes, LargeGradientsAreOnePerThread) {
   Data data(1024);
   uint64_t want = 0;
   for (const uint32_t threads : {8u, 1u, 2u, 3u, 5u}) {
-    Training run(kLarge, adam(), threads);
+    Training run(kLarge, saving(), threads);
     ASSERT_EQ(run.trainer.cut().lanes(1024), 8);
     run.steps(data, 3, 1024);
     if (!want) want = run.hash();
@@ -141,7 +147,7 @@ TEST(Lanes, ALaneThatFailsKeepsNobodyWaiting) {
     Executor executor(threads);
     std::vector<char> mirror(static_cast<size_t>(model.params().mirror_size()) * sizeof(float));
     const std::vector<bool> all;
-    Lanes lanes(allocator, executor, model, mirror.data(), all, nullptr);
+    Lanes lanes(allocator, executor, model, mirror.data(), all, nullptr, Memory::invert);
     for (const int64_t bad : {0, 3, 7, 8}) {
       lanes.fit(8, 1 << 16, false, false);
       lanes.begin_step(8, true);
@@ -163,7 +169,7 @@ TEST(Lanes, ARowThatIsNotFiniteIsNamed) {
   for (const int64_t bad : {0, 200, 1023})
     for (const uint32_t threads : {1u, 2u, 3u}) {
       Data data(1024);
-      Training run(kLarge, adam(), threads);
+      Training run(kLarge, saving(), threads);
       run.steps(data, 1, 1024);
       const uint64_t before = run.hash();
       double& number = data.x[static_cast<size_t>(3 * bad)];
