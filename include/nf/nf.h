@@ -43,7 +43,7 @@
  *       threads).
  *   R4  X_create returns an owned handle. X_free returns void, and X_free(NULL) is a no-op. A handle keeps alive the
  *       handles it was created from, so they can be freed in any order.
- *   R5  const char* (UTF-8) and const T* of getters are borrowed: valid until the next non-const call on the handle.
+ *   R5  const char* (UTF-8, NUL-terminated) and const T* of getters are valid until the next non-const call on the handle.
  *   R6  The thread class is in brackets. [any]: callable from any thread at any time. [shared]: several threads may
  *       call it on the same handle at once. [excl]: the caller must serialize calls on a handle. X_free is always
  *       [excl]. A session or trainer that is entered by a second thread during a call answers NF_ERR_STATE.

@@ -32,8 +32,9 @@ NF_API NF_MUST_CHECK nf_status nf_table_parse(nf_runtime *rt, const void *bytes,
                                               const nf_options *options, nf_table **out, nf_error *err) NF_NOEXCEPT;
 /* [any; experimental 0.2] Writes what a file holds as JSON, found out from its first lines without reading the numbers:
  * {"format": "csv" | "npy" | "npz" | "idx", "columns": N}, for arrays "dtype" ("uint8", "float32", "bool", ...), and for
- * text "separator", "header" (boolean), "names" and "numeric" (per column, whether the first lines hold numbers). The file is at `path`, or with `bytes` its content is in memory and
- * `path` only names it (NULL: not at all). Options and errors: those of nf_table_open; a pipe cannot be described. */
+ * text "separator", "header" (boolean), "names" and "numeric" (per column, whether the first lines hold numbers). The
+ * file is at `path`, or with `bytes` its content is in memory and `path` only names it (NULL: not at all). Options and
+ * errors: those of nf_table_open; a pipe cannot be described. */
 NF_API nf_status nf_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size,
                                    const nf_options *options, nf_write_fn write, void *user, nf_error *err) NF_NOEXCEPT;
 /* [shared; experimental 0.2] Which row of the file row `index` of the table is, counted from 0 without the header: the same

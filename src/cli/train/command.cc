@@ -224,9 +224,10 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   cmd.add_flag("--no-standardize,--no-standardise", a.no_standardize, "leave data and context as they are")
       ->excludes("--standardize")
       ->group(group);
-  cmd.add_option("--dequantize", a.dequantize,
-                 "spread the numbers of these columns, which repeat, over their steps, with a layer in front of the "
-                 "model; auto: all columns whose numbers repeat")
+  cmd.add_option(
+         "--dequantize", a.dequantize,
+         "spread repeated numbers of these columns over their steps with a layer in front of the model; by name, or "
+         "by index among the data columns; auto: all columns with repeated numbers")
       ->type_name("A,B,..|auto")
       ->group(group);
   cmd.add_option("--weights", a.weights,

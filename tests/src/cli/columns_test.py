@@ -91,8 +91,7 @@ def rows_left_out_do_not_shift_the_others():
     kept = nf('score m.safetensors --data t.csv --missing keep -o -').stdout.split()[1:]
     assert [x[1] for x in lines[1:]] == [kept[i] for i in complete]
     done = nf('score m.safetensors --data t.csv --missing drop -o s.npy')
-    assert 's.npy has a score for 88 rows of t.csv only' not in done.stderr or len(complete) == 88
-    assert f'a score for {len(complete)} rows' in done.stderr and read_npy('s.npy')[0] == (len(complete),)
+    assert f's.npy has a score for {len(complete)} rows of t.csv only' in done.stderr and read_npy('s.npy')[0] == (len(complete),)
     # A row without a score is no anomaly.
     got = json.loads(nf('score m.safetensors --data t.csv --missing keep --threshold 1e9 -o s.csv --json').stdout)
     assert got['anomalies'] == len(complete), got
