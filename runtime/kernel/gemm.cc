@@ -43,6 +43,7 @@ constexpr int64_t kBlockK = 256;        // rows of B in a block of k, at most
 constexpr int64_t kStackBytes = 32768;  // size of the copy of a panel of B on the stack
 constexpr int64_t kBlockBytes = 2048;   // bytes per row of a block of B in scratch memory
 constexpr int64_t kPanelBytes = 512;    // bytes per row of a panel, two vectors, on any target
+constexpr int64_t kShortK = 64;         // one block of k, without scratch memory, on any target
 }  // namespace libnf::kernel
 #endif
 
@@ -523,7 +524,7 @@ HWY_NOINLINE void Wide(int64_t m, int64_t n, Operands<T> o) {
 
 template <bool OneChain, class T>
 HWY_INLINE void Gemm(int64_t m, int64_t n, const Operands<T>& o) {
-  if (!Narrow<OneChain>(m, n, o)) return Wide(m, n, o);
+  if (!Narrow<OneChain>(m, n, o)) return o.k <= kShortK ? Panels(o, m, n) : Wide(m, n, o);
   if (o.finish.add || o.finish.relu) FinishNarrow(m, n, o);
 }
 

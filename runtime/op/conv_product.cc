@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "runtime/kernel/binary.h"
-#include "runtime/kernel/blas.h"
 #include "runtime/kernel/columns.h"
 #include "runtime/kernel/rows.h"
 #include "runtime/kernel/unary.h"
+#include "runtime/op/product.h"
 
 namespace libnf {
 namespace {
@@ -40,23 +40,6 @@ int64_t lanes_of(int64_t width) { return (width + kLanes - 1) / kLanes * kLanes;
 int64_t gather_work(int64_t taps, int64_t in, int64_t out) { return taps * in * (lanes_of(out) + kGatherWork); }
 int64_t scatter_work(int64_t taps, int64_t in, int64_t out) {
   return in * lanes_of(taps * out) + kScatterWork * taps * out;
-}
-
-template <class T>
-void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
-              int64_t ldb, T* c, int64_t ldc, Into into, const T* bias = nullptr,
-              const kernel::Finish<T>& finish = {}) {
-  const ScratchScope scope(t);
-  T* scratch = t.scratch<T>(kernel::gemm_scratch<T>(m, n, k));
-  kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c, ldc, into, bias, finish, scratch);
-}
-
-// For gradients of weights: C = A^T B.
-template <class T>
-void multiply_turned(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, T* c,
-                     int64_t ldc, Into into) {
-  if (!kernel::blas_product<T>(m, n, k, a, 1, lda, b, ldb, c, ldc, into))
-    multiply<T>(t, m, n, k, a, 1, lda, b, ldb, c, ldc, into);
 }
 
 // How patches are cut: taps per product, and positions per block.
@@ -141,8 +124,9 @@ void gather_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const Weights
       if (to.add) finish.add = to.add + at, finish.ld_add = s.b;
       finish.relu = to.relu;
     }
-    multiply<T>(t, rows, b, (tap_end - tap) * a, in, lda, 1, w.p + g * w.step + tap * a * w.ld, w.ld, to.y + at, s.b,
-                tap ? Into::accumulate : to.into, to.bias ? to.bias + g * b : nullptr, finish);
+    multiply<T>(t, rows, b, (tap_end - tap) * a, in, lda, 1, w.p + g * w.step + tap * a * w.ld, w.ld,
+                Rows<T>{to.y + at, rows, b, s.b}, tap ? Into::accumulate : to.into, to.bias ? to.bias + g * b : nullptr,
+                finish);
   };
   if (m.identity()) {
     for (int64_t g = 0; g < s.groups; ++g) product(0, n * positions, g, 0, 1, x + g * a, s.a);
@@ -190,7 +174,7 @@ void scatter_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const Weight
       for (int64_t tap = 0; tap < taps; tap += cut.taps) {
         const int64_t tap_end = std::min(taps, tap + cut.taps), width = (tap_end - tap) * b;
         multiply<T>(t, images * count, width, a, x + (image * positions + first) * s.a + g * a, s.a, 1,
-                    w.p + g * w.step + tap * b, w.ld, patches, width, Into::overwrite);
+                    w.p + g * w.step + tap * b, w.ld, Rows<T>{patches, images * count, width, width}, Into::overwrite);
         for (int64_t i = 0; i < images; ++i)
           kernel::scatter_patches<T>(m, {first, count, tap, tap_end, b, s.b}, patches + i * count * width,
                                      to.y + (image + i) * m.pixels() * s.b + g * b);
@@ -210,7 +194,8 @@ void weight_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const T* y, i
   Into into = accumulate ? Into::accumulate : Into::overwrite;
   x += g * a, y += g * b;
   if (m.identity() || n * positions == 0)
-    return multiply_turned<T>(t, taps * a, b, n * positions, x, s.a, y, s.b, gw, ldw, into);
+    return multiply_turned<T>(t, {x, n * positions, taps * a, s.a}, {y, n * positions, b, s.b}, {gw, taps * a, b, ldw},
+                              into);
   const Cut cut(taps, a, sizeof(T));
   T* patches = t.scratch<T>(std::min(n * positions, cut.positions) * cut.taps * a);
   for_blocks(n, positions, cut.positions, [&](int64_t image, int64_t images, int64_t first, int64_t count) {
@@ -219,8 +204,9 @@ void weight_form(Tape& t, const Side<T>& s, int64_t n, const T* x, const T* y, i
       for (int64_t i = 0; i < images; ++i)
         kernel::gather_patches<T>(m, {first, count, tap, tap_end, a, s.a}, x + (image + i) * m.pixels() * s.a,
                                   patches + i * count * width);
-      multiply_turned<T>(t, width, b, images * count, patches, width, y + (image * positions + first) * s.b, s.b,
-                         gw + tap * a * ldw, ldw, into);
+      multiply_turned<T>(t, {patches, images * count, width, width},
+                         {y + (image * positions + first) * s.b, images * count, b, s.b},
+                         {gw + tap * a * ldw, width, b, ldw}, into);
     }
     into = Into::accumulate;
   });

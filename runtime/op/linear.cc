@@ -2,13 +2,12 @@
 // matrices. Gradients, with g = gy act'(y): dx = g W^T, dW = x^T g, db = column sums of g, dr = g. Accuracy: one FMA
 // chain per element (runtime/kernel/gemm.h).
 #include "runtime/kernel/binary.h"
-#include "runtime/kernel/blas.h"
-#include "runtime/kernel/gemm.h"
 #include "runtime/kernel/reduce.h"
 #include "runtime/kernel/unary.h"
 #include "runtime/op/family.h"
 #include "runtime/op/layout.h"
 #include "runtime/op/ops.h"
+#include "runtime/op/product.h"
 #include "runtime/op/tangent.h"
 
 namespace libnf {
@@ -39,16 +38,6 @@ Shapes shape(const Node& n) {
   Shapes s;
   s.out = {rows, out};
   return s;
-}
-
-// Computes a product, with scratch memory from the tape if it is large enough to use any.
-template <class T>
-void multiply(Tape& t, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
-              int64_t ldb, const Rows<T>& c, Into into, const T* bias = nullptr, const kernel::Finish<T>& finish = {}) {
-  const int64_t room = kernel::gemm_scratch<T>(m, n, k);
-  if (room == 0) return kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish);
-  const ScratchScope scope(t);
-  kernel::gemm<T>(m, n, k, a, a_row, a_col, b, ldb, c.p, c.ld, into, bias, finish, t.scratch<T>(room));
 }
 
 template <class T>
@@ -97,8 +86,7 @@ void vjp(Tape& t, Node& n, const InputGrads& grads) {
     bool fresh;
     const auto gw = matrix_of<T>(grads.write(kW, &fresh));
     const Into into = fresh ? Into::overwrite : Into::accumulate;
-    if (!kernel::blas_product<T>(w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw.p, gw.ld, into))
-      multiply<T>(t, w.rows, w.cols, x.rows, x.p, 1, x.ld, gy.p, gy.ld, gw, into);
+    multiply_turned<T>(t, x, gy, gw, into);
   }
   if (grads.wants(kB)) kernel::col_sum_add(gy.p, gy.ld, gy.rows, gy.cols, grads.add(kB).as<T>());
   if (grads.wants(kResidual)) {

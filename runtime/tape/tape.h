@@ -208,6 +208,7 @@ class Tape {
     Node* head;
   };
   Mark mark() const { return {arena_.mark(), head_}; }
+  size_t taken_since(const Mark& m) const { return arena_.mark().top - m.arena.top; }  // bytes
   void rewind(const Mark& m) {
     arena_.rewind(m.arena);
     head_ = m.head;

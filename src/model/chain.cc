@@ -150,7 +150,7 @@ class LowTurns {
     if (inverse ? s.wide : from->low != nullptr)
       for (float*& p : turn_) p = s.tape.take_low(*from);
   }
-  // Gives y, the copy of `result` after i + 1 layers, what rounding took from `result`.
+  // Gives y, a copy of `result`, what rounding took from `result`. Turns i and i + 1 use different buffers.
   void copy(Var result, Var y, size_t i) const {
     y->low = result->low ? turn_[i % 2] : nullptr;  // turn_ is nullptr where nothing uses low parts
     if (y->low) kernel::copy<float>(result->low, y->low, y->out.count());
@@ -160,34 +160,46 @@ class LowTurns {
   float* turn_[2] = {};
 };
 
-// Computes values only. Two buffers alternate, and the arena is rewound after every layer.
+// What layers may leave in the arena before it is rewound: for less, copying the rows out would cost more than it frees.
+constexpr size_t kWorthRewinding = 16 << 10;
+
+// Computes values only. When layers have left enough in the arena, the rows move to one of two buffers in turn, and the
+// arena is rewound.
 Mapped values(const Scope& s, std::span<const LayerInstance> layers, bool inverse, Var from, Var context,
               const Chain::After& after) {
   Tape& t = s.tape;
   const size_t n = layers.size();
   Mapped all{from, nullptr};
   const Dims shape = from->out.shape;
-  Var turn[2] = {t.empty(shape), t.empty(shape)};
+  Var buffer[2] = {t.empty(shape), t.empty(shape)};
   const LowTurns low(s, inverse, from);
   Var log_det = t.zeros({shape[0]});
-  for (size_t i = 0; i < n; ++i) {
-    Var y = turn[i % 2];
-    const Tape::Mark mark = t.mark();
+  // A block of fewer rows may leave more than the measured one, which is rewound more often.
+  if (t.measuring) t.scratch<char>(kWorthRewinding);
+  const Tape::Mark mark = t.mark();
+  for (size_t i = 0, turn = 0; i < n; ++i) {
     const LayerInstance& l = layers[inverse ? n - 1 - i : i];
     const bool whole = l.columns == shape[1];
     Var x = whole ? all.y : slice_columns(t, all.y, 0, l.columns);
     const Mapped m = apply_to_columns(s, l, x, context, inverse);
+    if (m.log_det)
+      with_dtype(t.dtype(),
+                 [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
+    if (whole && m.y->out.contiguous() && t.taken_since(mark) <= kWorthRewinding) {
+      all.y = m.y;
+      if (after) after(i + 1, all.y, m.log_det);
+      continue;
+    }
+    Var y = buffer[turn];
     copy(m.y->out, columns_of(y->out, 0, l.columns));
     if (!whole)
       copy(columns_of(all.y->out, l.columns, shape[1] - l.columns),
            columns_of(y->out, l.columns, shape[1] - l.columns));
-    low.copy(m.y, y, i);
-    if (m.log_det)
-      with_dtype(t.dtype(),
-                 [&]<class T>() { kernel::accumulate<T>(m.log_det->out.as<T>(), log_det->out.as<T>(), shape[0]); });
+    low.copy(m.y, y, turn);
     all.y = y;
     if (after) after(i + 1, y, m.log_det);
     t.rewind(mark);
+    turn ^= 1;
   }
   all.log_det = log_det;
   return all;
