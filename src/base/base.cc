@@ -9,8 +9,11 @@ namespace libnf {
 Var standard_normal(Tape& t, int64_t rows, int64_t event) {
   Var z = t.empty({rows, event});
   const kernel::RandomKey key{t.random.seed, t.random.stream++};
-  with_dtype(t.dtype(),
-             [&]<class T>() { kernel::normal(key, t.random.first_row, rows, event, z->out.as<T>(), event); });
+  with_dtype(t.dtype(), [&]<class T>() {
+    if (!t.random.row_keys) return kernel::normal(key, t.random.first_row, rows, event, z->out.as<T>(), event);
+    for (int64_t r = 0; r < rows; ++r)
+      kernel::normal(key, t.random.row_of(r), 1, event, z->out.as<T>() + r * event, event);
+  });
   return z;
 }
 

@@ -14,6 +14,7 @@
 namespace libnf {
 
 class FlowModel;
+class VaeModel;
 
 class Density {
  public:
@@ -83,6 +84,8 @@ class Density {
   // Returns the model as a chain of layers between data and latents, or nullptr if it is not one. Without it there is
   // no forward, inverse or trace, and no layer that is initialized from data.
   virtual const FlowModel* flow() const { return nullptr; }
+  // Returns the model as a variational autoencoder, or nullptr if it is none.
+  virtual const VaeModel* vae() const { return nullptr; }
 
  protected:
   explicit Density(ModelSpec spec) : spec_(std::move(spec)), canonical_(write_spec(spec_)) {}

@@ -60,6 +60,7 @@ void FlowConfig::fields(Fields& f) {
 
 NF_PART(Model, flow, FlowModel,
         "layers between data and latents, and a base distribution: log_prob by change of variables",
-        "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 5", check);
+        "Rezende & Mohamed 2015, Variational inference with normalizing flows, eq. 5", check, "layers",
+        "a list of layers");
 
 }  // namespace libnf

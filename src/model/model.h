@@ -20,6 +20,9 @@ struct ModelKind : PartKind {
   std::unique_ptr<Density> (*build)(const Config& config, const ModelBuild& build);
   // Throws Error{spec} for fields that contradict each other.
   void (*check)(const ModelSpec& spec) = nullptr;
+  // A field without a default, and what is expected there.
+  const char* required = nullptr;
+  const char* expected = nullptr;
 };
 
 std::unique_ptr<Density> make_model(const Allocator& allocator, ModelSpec spec, uint64_t seed,

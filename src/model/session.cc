@@ -61,7 +61,7 @@ size_t Session::measure(bool gradients) {
   const auto run = [&](bool inverse, auto&& body) {
     for (const int64_t contexts : {n, int64_t{1}}) {
       const TapeScope scope(t);
-      Var x = inverse ? t.zeros(zeros.shape) : model_.load_x(t, zeros, 0, n);
+      Var x = inverse ? t.zeros({n, model_.latent().count()}) : model_.load_x(t, zeros, 0, n);
       Var c = measured_context(t, contexts);
       body(x, c);
       locate_nonfinite(s, inverse, x, c, 0);

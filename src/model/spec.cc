@@ -74,7 +74,8 @@ ModelSpec parse_spec(std::string_view text) {
   s.fields(read);
   read.finish({});
   check_event(root.find("event"), s.event);
-  if (!root.find("layers")) fail(Code::spec, "spec.layers is missing: expected a list of layers");
+  if (const char* field = s.kind->required; field && !root.find(field))
+    fail(Code::spec, "spec.%s is missing: expected %s", field, s.kind->expected);
   if (s.kind->check) s.kind->check(s);
   return s;
 }

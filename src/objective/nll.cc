@@ -12,6 +12,10 @@ Var Nll::losses(Lane& lane, const Block& b) {
 namespace {
 
 std::unique_ptr<Objective> build(const Config&, const ObjectiveScope& scope) {
+  if (scope.model.vae()) {  // the same bound, with less noise
+    const ObjectiveKind& elbo = *Registry<ObjectiveKind>::find("elbo");
+    return elbo.build(*elbo.config(), scope);
+  }
   if (couples_rows(scope.model)) return std::make_unique<Phases>(scope);
   return std::make_unique<Nll>(scope);
 }

@@ -27,6 +27,12 @@ Json dequantization(const Json& layers) {
 
 Json dequantization_of(const nf::Model& model) {
   const Json spec = Json::parse(model.spec());
+  if (spec.contains("likelihood")) {  // a variational autoencoder: of levels if it has any
+    const Json& likelihood = spec["likelihood"];
+    return spec.value("event", Json::array()).size() == 3 && likelihood.is_object() && likelihood.contains("levels")
+               ? likelihood
+               : Json();
+  }
   if (spec.value("event", Json::array()).size() != 3 || spec.value("invert", false)) return {};
   return dequantization(spec["layers"]);
 }
@@ -41,8 +47,9 @@ std::optional<double> bits_per_dim(const nf::Model& model, double nats) {
 std::string bits_words(const nf::Model& model, double nats, int64_t draws) {
   const auto bits = bits_per_dim(model, nats);
   if (!bits) return "";
-  return text("%.4f bits/dim (S = %lld %s of the noise per image)", *bits, static_cast<long long>(draws),
-              draws == 1 ? "draw" : "draws");
+  const bool latent = Json::parse(model.spec()).contains("likelihood");
+  return text("%.4f bits/dim (S = %lld %s of %s per image)", *bits, static_cast<long long>(draws),
+              draws == 1 ? "draw" : "draws", latent ? "z" : "the noise");
 }
 
 PixelRange pixel_range(const nf::Model& model, std::span<const double> shown) {

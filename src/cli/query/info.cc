@@ -126,27 +126,53 @@ int64_t trainable_under(const std::vector<nf::Tensor>& tensors, const std::strin
   return n;
 }
 
-// Prints one line per layer after repeats are expanded, in forward order, numbered as in the tensor names. An inverted
-// chain is printed backwards.
+// Prints one line per layer after repeats are expanded, in forward order, numbered as in the tensor names, which start
+// with `prefix`. An inverted chain is printed backwards.
 void print_layer(const Screen& screen, const Json& layer, bool inverted, const std::vector<nf::Tensor>& tensors,
-                 int64_t& index) {
+                 const std::string& prefix, int64_t& index) {
   inverted ^= layer.value("invert", false);
   for (int64_t k = 0, repeat = layer.value("repeat", int64_t{1}); k < repeat; ++k) {
     const auto inside = [&] {
       const Json& layers = layer["layers"];
       for (size_t i = 0; i < layers.size(); ++i)
-        print_layer(screen, layers[inverted ? layers.size() - 1 - i : i], inverted, tensors, index);
+        print_layer(screen, layers[inverted ? layers.size() - 1 - i : i], inverted, tensors, prefix, index);
     };
     // Layers inside another one (split) follow it, or if inverted precede it.
     if (layer.contains("layers") && (inverted || !layer.contains("type"))) inside();
     if (!layer.contains("type")) continue;
-    const std::string name = "layers." + std::to_string(index++);
+    const std::string name = prefix + "layers." + std::to_string(index++);
     const std::string type = layer.value("type", "") + (inverted ? " (inverted)" : "");
     std::printf("  %-10s %-20s %12s  %s\n", name.c_str(), type.c_str(),
                 grouped(trainable_under(tensors, name + ".")).c_str(),
                 screen.dim(wrapped(fields_of_part("layers", layer), 47, std::max<size_t>(screen.width(), 80))).c_str());
     if (layer.contains("layers") && !inverted) inside();
   }
+}
+
+// "mlp: hidden [512, 256]"
+std::string part_words(const std::string& registry, const Json& value) {
+  if (!value.is_object()) return shown(value);
+  const std::string fields = fields_of_part(registry, value);
+  return value.value("type", "") + (fields.empty() ? "" : ": " + fields);
+}
+
+// The parts of a variational autoencoder.
+void print_vae(const Json& spec, const std::vector<nf::Tensor>& tensors) {
+  const auto line = [&](const char* name, const std::string& words) {
+    const int64_t n = trainable_under(tensors, std::string(name) + ".");
+    std::printf("  %-10s  %s%s\n", name, words.c_str(), n ? (", " + grouped(n) + " parameters").c_str() : "");
+  };
+  const Json &posterior = spec["posterior"], &prior = spec["prior"];
+  line("encoder", part_words("nets", spec["encoder"]));
+  const auto features = posterior.value("features", int64_t{0});
+  line("posterior", "normal" + (posterior["layers"].empty() ? "" : ", then " + types_of(posterior["layers"])) +
+                        (features ? ", which see " + counted(features, "feature") + " of the encoder" : ""));
+  const auto pseudo = prior.value("pseudo_inputs", int64_t{0});
+  line("prior", pseudo ? "mixture of " + counted(pseudo, "pseudo-input")
+                       : part_words("bases", prior["base"]) +
+                             (prior["layers"].empty() ? "" : ", behind " + types_of(prior["layers"])));
+  line("decoder", part_words("nets", spec["decoder"]));
+  line("likelihood", part_words("likelihoods", spec["likelihood"]));
 }
 
 void print_json(const nf::Model& model, const nf::ModelInfo& info, const std::vector<nf::Tensor>& tensors) {
@@ -195,22 +221,33 @@ int info(const InfoArgs& a) {
   std::printf("  event       %s of %s\n", event_of(described["event"]).c_str(),
               info.dtype == NF_F64 ? "float64" : "float32");
   if (info.context_size) std::printf("  context     %s\n", context_of(spec, info.context_size).c_str());
-  std::printf("  base        %s\n", base_of(spec).c_str());
+  const bool vae = described["kind"] == "vae";
+  if (vae) {
+    std::printf("  latent      %s\n", counted(info.latent_size, "column").c_str());
+    print_vae(spec, tensors);
+  } else {
+    std::printf("  base        %s\n", base_of(spec).c_str());
+  }
   if (described["log_prob"] == "bound") std::printf("  log_prob    a lower bound, of draws made while scoring\n");
   const Json& scales = described["scales"];
   for (size_t i = 0; i < scales.size() && scales.size() > 1; ++i)
     std::printf("  %-10s  latent columns from %s: %s%s\n", i == 0 ? "scales" : "",
                 shown(scales[i]["first_column"]).c_str(), event_of(scales[i]["event"]).c_str(),
                 scales[i]["where"] == "" ? "" : (", of " + scales[i]["where"].get<std::string>()).c_str());
-  std::printf("  parameters  %s in %s\n", grouped(info.param_count).c_str(),
-              counted(info.layer_count, "layer").c_str());
+  std::printf("  parameters  %s%s\n", grouped(info.param_count).c_str(),
+              vae ? "" : (" in " + counted(info.layer_count, "layer")).c_str());
   std::printf("  hash        %s\n", hex(model.hash()).c_str());
   for (const std::string& key : model.note_keys())
     std::printf("  %-10s  %s\n", key.c_str(),
                 wrapped(shown_note(model.note(key)), 14, std::max<size_t>(screen.width(), 80)).c_str());
   std::printf("\n");
   int64_t index = 0;
-  print_layer(screen, spec, false, tensors, index);
+  if (!vae) {
+    print_layer(screen, spec, false, tensors, "", index);
+    return kOk;
+  }
+  for (const char* chain : {"posterior", "prior"})
+    print_layer(screen, spec[chain], (index = 0) != 0, tensors, std::string(chain) + ".", index);
   return kOk;
 }
 }  // namespace

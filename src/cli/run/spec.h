@@ -23,6 +23,8 @@ std::string spec_behind(const std::string& layers, const std::string& spec);
 // spec that names both comes back byte for byte, and one that is not a JSON object too: the library says what is wrong.
 std::string complete_spec(const std::string& spec, const std::vector<int64_t>& event, int64_t context);
 
+std::string spec_kind(const std::string& spec);  // "flow" unless it says something else
+
 // NF_F32 or NF_F64: what the data should be read as.
 nf_dtype spec_dtype(const std::string& spec);
 

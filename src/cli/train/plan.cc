@@ -200,6 +200,8 @@ TrainPlan plan_training(TrainArgs& args) {
     if (run.all_rows) args.holdout = 0;
     if (!args.patience && args.holdout != 0) args.patience = run.patience;
   }
+  if (spec_kind(typed) == "vae" && !args.settings->has("trainer.objective"))
+    args.settings->set("trainer.objective", "elbo");
   const auto complete = [&](const std::string& spec) {
     return complete_spec(spec, event_of(plan), plan.train.context.cols());
   };

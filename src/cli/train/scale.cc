@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/cli/common/description.h"
+#include "src/cli/common/failure.h"
 #include "src/cli/run/spec.h"
 
 namespace cli {
@@ -149,6 +150,12 @@ ScaledSpec scaled_spec(const TrainArgs& args, const TrainPlan& plan, const std::
   const Json json = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
   ScaledSpec out{typed, {}};
   if (!json.is_object()) return out;  // the library says what is wrong
+  if (const std::string kind = spec_kind(typed); kind != "flow") {
+    if (args.standardize)
+      throw Failure("--standardize adds a layer to a model of kind \"flow\", but this one is of kind \"" + kind + "\"",
+                    "standardize the file", kUsage);
+    return out;
+  }
   const std::vector<std::string> constant =
       is_image(plan) ? std::vector<std::string>{} : odd_columns(plan.train.x).constant;
   if (!constant.empty())
