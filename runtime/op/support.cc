@@ -28,7 +28,11 @@ OutputTangents tangent(Tape&, Node&, const InputTangents&) { return {}; }
 const Op kSupport = {"row_support", Layout::rows, shape, NF_BOTH(forward), NF_BOTH(vjp), tangent};
 
 const OpCase kCases[] = {
-    {"row_support", {{"nd"}}, [](Tape& t, const Var* in) { return row_support(t, in[0], {-100, 100}); }},
+    {"row_support",
+     {{"nd"}},
+     [](Tape& t, const Var* in) {
+       return row_support(t, in[0], {-100, 100});
+     }},
     {"row_support_levels",
      {{"nd", Domain::integer, false}},
      [](Tape& t, const Var* in) {

@@ -39,7 +39,8 @@ class DiscretizedLogistic final : public LevelsLikelihood {
     Var all = nullptr;  // [n, K D]
     for (int64_t k = 0; k < components_; ++k) {
       Var l = log_scale(t, h, k), inverse = unary(t, Unary::exp, scale(t, l, -1));
-      Var a = mul(t, sub(t, scale(t, level, 1 / levels), location(t, h, k)), inverse), d = scale(t, inverse, 1 / levels);
+      Var a = mul(t, sub(t, scale(t, level, 1 / levels), location(t, h, k)), inverse),
+          d = scale(t, inverse, 1 / levels);
       Var below = unary(t, Unary::log_sigmoid, add(t, a, d)), above = unary(t, Unary::log_sigmoid, scale(t, a, -1));
       Var width = unary(t, Unary::log, scale(t, unary(t, Unary::expm1, scale(t, d, -1)), -1));
       Var lp = add(t, mul(t, not_last, below), mul(t, not_first, add(t, above, mul(t, not_last, width))));
@@ -88,9 +89,7 @@ class DiscretizedLogistic final : public LevelsLikelihood {
   Var log_scale(Tape& t, Var h, int64_t k) const {
     return add_scalar(t, slice_columns(t, h, (2 * k + 1) * columns_, columns_), kStart);
   }
-  Var logits(Tape& t, Var h) const {
-    return slice_columns(t, h, 2 * components_ * columns_, components_ * columns_);
-  }
+  Var logits(Tape& t, Var h) const { return slice_columns(t, h, 2 * components_ * columns_, components_ * columns_); }
   // [n, K D] -> [n, D, K]
   Var by_column(Tape& t, Var v) const {
     return contiguous(t, permute(t, reshape(t, contiguous(t, v), {v->out.shape[0], components_, columns_}), {0, 2, 1}));

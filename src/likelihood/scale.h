@@ -14,7 +14,8 @@ struct LikelihoodScaleConfig : Config {
   double scale = 1;
   void fields(Fields& f) override {
     static constexpr const char* kSources[] = {"fixed", "learned", "decoder"};
-    f.choice("scale_from", "where scales come from: fixed, one learned number per column, or one per column and row from the decoder",
+    f.choice("scale_from",
+             "where scales come from: fixed, one learned number per column, or one per column and row from the decoder",
              source, kSources);
     f.real("scale", "the fixed scale, or the initial one", scale, 1e-6, 1e6);
   }

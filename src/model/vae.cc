@@ -13,7 +13,8 @@ void check(const ModelSpec& s) {
   if (vae.prior.pseudo_inputs > 0 && s.context > 0)
     fail(Code::spec, "spec.prior.pseudo_inputs: they have no context, but the model has one of %lld columns",
          static_cast<long long>(s.context));
-  if (vae.prior.pseudo_inputs > 0 && (vae.prior.base.part().name != std::string_view("normal") || !vae.prior.chain.layers.empty()))
+  if (vae.prior.pseudo_inputs > 0 &&
+      (vae.prior.base.part().name != std::string_view("normal") || !vae.prior.chain.layers.empty()))
     fail(Code::spec, "spec.prior.pseudo_inputs: they are the whole prior; leave out its \"base\" and \"layers\"");
 }
 

@@ -42,8 +42,8 @@ VaeModel::VaeModel(const Config& c, const ModelBuild& b)
   likelihood_name_ = c.likelihood.part().name;
   standard_normal_prior_ = prior_name_ == "normal" && prior_chain_->layers().empty() && c.prior.pseudo_inputs == 0;
   if (c.prior.pseudo_inputs > 0)
-    pseudo_inputs_ =
-        declare("prior", latent_, 0, 4).param("pseudo_inputs", {c.prior.pseudo_inputs, event().count()}, Init::gaussian(0.1));
+    pseudo_inputs_ = declare("prior", latent_, 0, 4)
+                         .param("pseudo_inputs", {c.prior.pseudo_inputs, event().count()}, Init::gaussian(0.1));
   create_params(b.allocator, infos, b.seed, b.max_params);
   measure_cost(b.allocator);
 }
@@ -58,7 +58,9 @@ VaeModel::Encoded VaeModel::encode_scaled(const Scope& s, Var x, Var context) co
   Var h = (*encoder_)(s, x, context);
   Var features = features_ ? slice_columns(t, h, 2 * d, features_) : nullptr;
   return {slice_columns(t, h, 0, d), scale(t, slice_columns(t, h, d, d), 0.5),
-          !features ? context : context ? concat_columns(t, context, features) : features};
+          !features ? context
+          : context ? concat_columns(t, context, features)
+                    : features};
 }
 
 VaeModel::Encoded VaeModel::encode(const Scope& s, Var x, Var context) const {
@@ -66,8 +68,11 @@ VaeModel::Encoded VaeModel::encode(const Scope& s, Var x, Var context) const {
 }
 
 VaeModel::Drawn VaeModel::draw(const Scope& s, const Encoded& e, Memory memory, bool constant_q) const {
+  return move(s, e, standard_normal(s.tape, e.mean->out.shape[0], latent_.count()), memory, constant_q);
+}
+
+VaeModel::Drawn VaeModel::move(const Scope& s, const Encoded& e, Var eps, Memory memory, bool constant_q) const {
   Tape& t = s.tape;
-  Var eps = standard_normal(t, e.mean->out.shape[0], latent_.count());
   Var z_0 = add(t, e.mean, mul(t, eps, unary(t, Unary::exp, e.log_scale)));
   Var log_q = constant_q ? normal_log_prob(t, z_0, t.input(e.mean->out, false), t.input(e.log_scale->out, false))
                          : sub(t, normal_log_prob(t, eps), sum_last(t, e.log_scale));

@@ -27,13 +27,15 @@ class VaeModel final : public Density {
     Var mean, log_scale, context;
   };
   Encoded encode(const Scope& s, Var x, Var context) const;
-  // Draws z_0 with the tape's key, one row for each row that was encoded.
+  // Draws of z, one row for each row that was encoded.
   struct Drawn {
     Var z_0, z, log_q;
   };
-  // constant_q: log_q has gradients through z_0 only, not through mean and log_scale directly (Roeder et al. 2017, eq. 7).
+  // Draws with the tape's key. constant_q: log_q has gradients through z_0 only, not through mean and log_scale directly (Roeder et al. 2017, eq. 7).
   // Only for posteriors without layers.
   Drawn draw(const Scope& s, const Encoded& e, Memory memory = Memory::full, bool constant_q = false) const;
+  // The same for given eps [n, latent].
+  Drawn move(const Scope& s, const Encoded& e, Var eps, Memory memory = Memory::full, bool constant_q = false) const;
   Var log_prior(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
   // The outputs of the decoder, and log p(x | z) given them.
   Var decode(const Scope& s, Var z, Var context) const;

@@ -58,8 +58,7 @@ class Elbo final : public RowObjective {
            "prior \"normal\" have, with \"kl\": \"analytic\"",
            c.free_bits);
     if (c.sticking_the_landing && (analytic_ || !vae_.posterior().layers().empty()))
-      fail(Code::spec,
-           "\"sticking_the_landing\" is for a posterior without layers and \"kl\": \"monte_carlo\"");
+      fail(Code::spec, "\"sticking_the_landing\" is for a posterior without layers and \"kl\": \"monte_carlo\"");
     if (c.cycle_steps > 0 && c.cycle_steps < c.warmup_steps)
       fail(Code::spec, "\"beta_cycle_steps\": %lld is less than the %lld steps in which beta rises",
            static_cast<long long>(c.cycle_steps), static_cast<long long>(c.warmup_steps));
@@ -74,8 +73,7 @@ class Elbo final : public RowObjective {
     const VaeModel::Encoded e = vae_.encode(s, b.x, b.context);
     Var sum = nullptr;  // of what is to be maximized, over draws
     for (int64_t k = 0; k < c_.samples; ++k) {
-      const VaeModel::Drawn d =
-          vae_.draw(s, e, scope_.memory, c_.sticking_the_landing && t.training);
+      const VaeModel::Drawn d = vae_.draw(s, e, scope_.memory, c_.sticking_the_landing && t.training);
       Var lp = vae_.log_likelihood(s, b.x, vae_.decode(s, d.z, b.context));
       if (!analytic_)
         lp = sub(t, lp, scale(t, sub(t, d.log_q, vae_.log_prior(s, d.z, b.context, scope_.memory)), beta));

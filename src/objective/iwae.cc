@@ -17,7 +17,8 @@ class Iwae final : public RowObjective {
     int64_t samples = 5;
     void fields(Fields& f) override { f.integer("draws", "draws of z per row", samples, 1, 10000); }
   };
-  Iwae(const Config& c, const ObjectiveScope& s) : RowObjective(s), samples_(c.samples), vae_(vae_of(s.model, "iwae")) {}
+  Iwae(const Config& c, const ObjectiveScope& s)
+      : RowObjective(s), samples_(c.samples), vae_(vae_of(s.model, "iwae")) {}
 
   Var losses(Lane& lane, const Block& b) override {
     Tape& t = lane.tape();
@@ -39,7 +40,8 @@ class Iwae final : public RowObjective {
 
 }  // namespace
 
-NF_PART(Objective, iwae, Iwae, "minus the importance-weighted bound of a variational autoencoder, of several draws per row",
+NF_PART(Objective, iwae, Iwae,
+        "minus the importance-weighted bound of a variational autoencoder, of several draws per row",
         "Burda et al. 2016, Importance weighted autoencoders, eq. 8", true, false, false);
 
 }  // namespace libnf

@@ -139,7 +139,8 @@ std::string complete_spec(const std::string& original, const std::vector<int64_t
 
 std::string spec_kind(const std::string& spec) {
   const Json json = parse(spec);
-  return json.is_object() && json.contains("kind") && json["kind"].is_string() ? json["kind"].get<std::string>() : "flow";
+  return json.is_object() && json.contains("kind") && json["kind"].is_string() ? json["kind"].get<std::string>()
+                                                                               : "flow";
 }
 
 nf_dtype spec_dtype(const std::string& spec) {

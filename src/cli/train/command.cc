@@ -318,11 +318,10 @@ void add_train(CLI::App& app, Action& action) {
       ->required();
   add_data(*cmd, *a);
   add_run(*cmd, *a);
-  a->settings =
-      Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
-                      {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed",
-                       // used by nf fit-target
-                       "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
+  a->settings = Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
+                                {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed",
+                                 // used by nf fit-target
+                                 "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
   Settings::flag(*cmd, a->settings, "--plateau-patience", "trainer.patience", "integer",
                  "schedule plateau: validations without improvement before the rate is reduced (10)",
                  "Options of the trainer");

@@ -55,8 +55,9 @@ std::string dequantized_spec(const std::string& spec, const std::string& list, c
   if (is_dequantized(spec))
     throw Failure("--dequantize: the spec has a layer \"dequantize\" already", "drop one of the two", kUsage);
   if (spec_kind(spec) != "flow")
-    throw Failure("--dequantize adds a layer to a model of kind \"flow\", but this one is of kind \"" + spec_kind(spec) + "\"",
-                  "choose a likelihood of levels", kUsage);
+    throw Failure(
+        "--dequantize adds a layer to a model of kind \"flow\", but this one is of kind \"" + spec_kind(spec) + "\"",
+        "choose a likelihood of levels", kUsage);
   std::map<double, Json> by_step;
   for (const int64_t c : chosen(list, rows, kinds)) {
     const double step = kinds[static_cast<size_t>(c)].step;
