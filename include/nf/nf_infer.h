@@ -68,10 +68,12 @@ NF_API nf_status nf_score_mean(const nf_view *log_prob, const nf_view *weight, n
                                nf_error *err) NF_NOEXCEPT;
 
 /* ---- the base distribution of a session's model, over latents z ------------------------------------------------ */
+/* Of a variational autoencoder it is the prior. */
 /* [excl; experimental 0.2] log-density [n] of the base at z. */
 NF_API nf_status nf_base_log_prob(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *log_prob,
                                   nf_error *err) NF_NOEXCEPT;
-/* [excl; experimental 0.2] The latents of the samples that nf_sample draws: nf_inverse maps them to those rows. */
+/* [excl; experimental 0.2] The latents of the samples that nf_sample draws: nf_inverse maps them to those rows, and nf_decode
+ * gives the means of those rows. */
 NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_view *ctx, const nf_out *z,
                                 nf_error *err) NF_NOEXCEPT;
 /* [excl; experimental 0.2] Maps u in (0, 1) [n, latent_size] column by column through the inverse distribution function of
@@ -80,6 +82,21 @@ NF_API nf_status nf_base_sample(nf_session *s, const nf_sampling *how, const nf_
  * nothing is written then). */
 NF_API nf_status nf_base_quantile(nf_session *s, const nf_view *u, const nf_view *ctx, const nf_out *z,
                                   nf_error *err) NF_NOEXCEPT;
+
+/* ---- latents of a variational autoencoder (a model of "kind": "vae") --------------------------------------------- */
+/* [excl; experimental 0.2] Encodes rows x: the mean and the log variance, [n, latent_size], of z_0 given x, and a draw z of
+ * the posterior with log_q [n], its log-density. Outs may be NULL. The draw is the first of those of nf_log_prob, a function
+ * of "session.score_seed" and of the row. Errors: UNSUPPORTED (the model is of another kind), and those of nf_log_prob. */
+NF_API nf_status nf_encode(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *mean,
+                           const nf_out *log_var, const nf_out *z, const nf_out *log_q, nf_error *err) NF_NOEXCEPT;
+/* [excl; experimental 0.2] The draw of nf_encode on its way through the posterior's layers: out [K + 1, n, latent_size] with
+ * out[0] = z_0 and out[K] = z, and log_det [K, n], which may be NULL. K is "posterior_layers" of nf_model_describe. */
+NF_API nf_status nf_posterior_trace(nf_session *s, const nf_view *x, const nf_view *ctx, const nf_out *out,
+                                    const nf_out *log_det, nf_error *err) NF_NOEXCEPT;
+/* [excl; experimental 0.2] Decodes latents z [n, latent_size]: the mean of x given z. nf_sample draws z from the prior and x
+ * given z. Errors: UNSUPPORTED (the model is of another kind). */
+NF_API nf_status nf_decode(nf_session *s, const nf_view *z, const nf_view *ctx, const nf_out *x,
+                           nf_error *err) NF_NOEXCEPT;
 
 /* ---- importance sampling --------------------------------------------------------------------------------------- */
 /* The weights of samples of the model, w = p/q, say nothing about places where the model has no samples. If it is too narrow

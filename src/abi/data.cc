@@ -1,5 +1,6 @@
 // nf_table and nf_batches: rows of numbers from files, and mini-batches of them.
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -244,7 +245,9 @@ nf_status nf_batches_source(nf_batches* b, nf_source* out, nf_error* err) NF_NOE
   return guard(err, [&] {
     need(b, "batches");
     struct_size(out, "out");
-    nf_source source = NF_SOURCE_INIT;
+    static constexpr nf_source kEmpty = NF_SOURCE_INIT;
+    nf_source source;
+    std::memcpy(&source, &kEmpty, sizeof source);  // with its padding, which a caller may compare
     source.user = b;
     source.next = next_batch;
     write_struct(out, source);

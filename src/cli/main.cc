@@ -86,6 +86,8 @@ int run(int argc, char** argv) {
   add_targets(app, action);
   add_score(app, action);
   add_sample(app, action);
+  add_encode(app, action);
+  add_decode(app, action);
   add_check(app, action);
   add_info(app, action);
   add_parts(app, action);

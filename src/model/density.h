@@ -51,6 +51,11 @@ class Density {
   // Returns log-densities [n] in nats of rows x [n, event]. The context is [n, context], or [1, context] for all rows,
   // or nullptr for a model without context.
   virtual Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const = 0;
+  // What log_prob computes once for all draws of the same rows, if it draws, and log_prob given it; nullptr: nothing.
+  virtual Var prepared(const Scope& /*s*/, Var /*x*/, Var /*context*/) const { return nullptr; }
+  virtual Var log_prob_of(const Scope& s, Var x, Var context, Var /*prepared*/) const {
+    return log_prob(s, x, context);
+  }
   // Draws samples number t.random.first_row ... of seed t.random.seed, with the latents z they come from, and their
   // log_prob [n] on request. temperature: a factor of the latents' deviation from the base's mean. Error{unsupported}
   // names a base without a scale.

@@ -2,6 +2,7 @@
 
 #include "src/io/json.h"
 #include "src/model/flow_model.h"
+#include "src/model/vae_model.h"
 
 namespace libnf {
 namespace {
@@ -25,15 +26,17 @@ std::string describe_model(const Density& model) {
     for (const Scale& s : flow->chain().scales())
       scales.append(
           {{"where", s.where}, {"first_column", s.first}, {"columns", s.event.count()}, {"event", extents(s.event)}});
-  return Json{{"kind", model.spec().kind->name},
-              {"event", extents(model.event())},
-              {"latent", extents(model.latent())},
-              {"context", Json::Array{model.context()}},
-              {"dtype", name_of(model.dtype())},
-              {"log_prob", model.exact() ? "exact" : "bound"},
-              {"layers", layers},
-              {"scales", scales}}
-      .dump();
+  Json all{{"kind", model.spec().kind->name},
+           {"event", extents(model.event())},
+           {"latent", extents(model.latent())},
+           {"context", Json::Array{model.context()}},
+           {"dtype", name_of(model.dtype())},
+           {"log_prob", model.exact() ? "exact" : "bound"},
+           {"layers", layers},
+           {"scales", scales}};
+  if (const VaeModel* vae = model.vae())
+    all["posterior_layers"] = static_cast<int64_t>(vae->posterior().layers().size());
+  return all.dump();
 }
 
 }  // namespace libnf

@@ -70,6 +70,7 @@ size_t Session::measure(bool gradients) {
   };
   run(false, [&](Var x, Var c) { score(s, x, c); });
   if (const FlowModel* flow = model_.flow()) run(true, [&](Var x, Var c) { flow->inverse(s, x, c); });
+  run(false, [&](Var x, Var c) { measure_latents(s, x, t.zeros({n, model_.latent().count()}), c); });
   run(true, [&](Var x, Var c) {
     draw(s, n, c, true, model_.flow() ? 2 : 1);
     measure_base(s, n, x, c);
@@ -117,8 +118,9 @@ uint64_t* Session::key_rows(Tape& t, Var x, Var context) const {
 Var Session::score(const Scope& s, Var x, Var context) const {
   Tape& t = s.tape;
   uint64_t* keys = key_rows(t, x, context);
+  Var once = model_.prepared(s, x, context);
   const auto one = [&] {
-    Var lp = model_.log_prob(s, x, context);
+    Var lp = once ? model_.log_prob_of(s, x, context, once) : model_.log_prob(s, x, context);
     settle_density_zero(s, model_, x, context, lp);
     return lp;
   };
@@ -151,7 +153,8 @@ Density::Sampled Session::draw(const Scope& s, int64_t rows, Var context, bool w
 
 const FlowModel& Session::flow(const char* what) const {
   if (const FlowModel* flow = model_.flow()) return *flow;
-  fail(Code::unsupported, "the model has no %s: it is not a chain of layers between data and latents", what);
+  fail(Code::unsupported, "the model has no %s: it is not a chain of layers between data and latents%s", what,
+       model_.vae() ? "; for a variational autoencoder there are nf_encode and nf_decode" : "");
 }
 
 void Session::log_prob(const View& x, const View& context, const View& out) {

@@ -59,6 +59,15 @@ class Session {
   void base_sample(const Sampling& how, const View& context, const View& z);
   void base_quantile(const View& u, const View& context, const View& z);
 
+  // Latents of a variational autoencoder (session_latent.cc). Error{unsupported}: the model is none. Outs without data are
+  // not asked for. The draw is the first of those of log_prob. trace: out(0) is z_0, as of trace().
+  struct Encoding {
+    View mean, log_var, z, log_q;
+  };
+  void encode(const View& x, const View& context, const Encoding& out);
+  void posterior_trace(const View& x, const View& context, const Plane& out, const Plane& log_det);
+  void decode(const View& z, const View& context, const View& out);
+
   // Derivatives by rows and contexts (session_gradient.cc). Where something has no data it is not asked for, or zero.
   // Gradients by the context are per row, [n, context], also for one context of all. Error{unsupported}: the model is no
   // chain of layers. The first of these calls takes the memory for all of them, unless options.gradients did; where that
@@ -103,6 +112,9 @@ class Session {
   void check(Worker& w, bool inverse, Var from, Var context, Var result, int64_t first);
   // The same of something that the base makes of z (may be nullptr) and the context.
   void check_base(Worker& w, Var z, Var context, Var result, int64_t first) const;
+  void measure_latents(const Scope& s, Var x, Var z, Var context) const;
+  void trace_posterior(const Scope& s, Var x, Var context, const Chain::After& after) const;
+  const VaeModel& vae(const char* what) const;
   void measure_base(const Scope& s, int64_t rows, Var z, Var context) const;
   // Makes the random numbers of the tape depend on the content of these rows, and starts with draw 0.
   uint64_t* key_rows(Tape& t, Var x, Var context) const;

@@ -4,6 +4,7 @@
 #include "src/model/flow_model.h"
 #include "src/model/session_blocks.h"
 #include "src/model/support.h"
+#include "src/model/vae_model.h"
 
 namespace libnf {
 
@@ -14,9 +15,11 @@ void Session::check_base(Worker& w, Var z, Var context, Var result, int64_t firs
     const int64_t r = kernel::first_nonfinite_row<T>(m.p, m.ld, m.rows, m.cols);
     if (r < 0) return;
     const auto one = [&](Var v) { return v ? load_row(w.tape, *v, r) : nullptr; };
-    const auto at = model_.flow()->first_nonfinite_in_base({w.tape, w.params.data()}, one(z), one(context));
+    const std::string where =
+        model_.flow() ? model_.flow()->first_nonfinite_in_base({w.tape, w.params.data()}, one(z), one(context)).where
+                      : "spec.prior";
     fail_at(Code::numeric, {first + r, -1}, "row %lld is not finite; first at %s", static_cast<long long>(first + r),
-            at.where.c_str());
+            where.c_str());
   });
 }
 
@@ -34,12 +37,13 @@ void Session::measure_base(const Scope& s, int64_t rows, Var z, Var context) con
 
 void Session::base_log_prob(const View& z, const View& context, const View& out) {
   const Entry entry(busy_);
-  const FlowModel& model = flow("base");
+  const VaeModel* const vae = model_.vae();
+  const FlowModel* const model = vae ? nullptr : &flow("base");
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     Var zv = load_rows(w.tape, z, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
     const Scope s{w.tape, w.params.data()};
-    Var lp = model.base_log_prob(s, zv, cv);
+    Var lp = vae ? vae->log_prior(s, zv, cv) : model->base_log_prob(s, zv, cv);
     settle_density_zero(s, model_, zv, cv, lp);
     check_base(w, zv, cv, lp, first);
     store_rows(lp, out, first);
@@ -48,12 +52,15 @@ void Session::base_log_prob(const View& z, const View& context, const View& out)
 
 void Session::base_sample(const Sampling& how, const View& context, const View& z) {
   const Entry entry(busy_);
-  const FlowModel& model = flow("base");
+  const VaeModel* const vae = model_.vae();
+  const FlowModel* const model = vae ? nullptr : &flow("base");
   for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
     Var cv = repeated_rows(model_, w.tape, context, first, rows, how.repeat);
-    Var drawn = model.base_sample({w.tape, w.params.data()}, rows, cv, how.temperature);
+    const Scope s{w.tape, w.params.data()};
+    Var drawn =
+        vae ? vae->sample_prior(s, rows, cv, how.temperature) : model->base_sample(s, rows, cv, how.temperature);
     check_base(w, nullptr, cv, drawn, first);
     store_rows(drawn, z, first);
   });

@@ -52,10 +52,10 @@ Var VaeModel::with_rows(const Scope& s, Var context, int64_t n) const {
   return context && context->out.shape[0] != n ? repeat_rows(s.tape, context, n) : context;
 }
 
-VaeModel::Encoded VaeModel::encode_scaled(const Scope& s, Var x, Var context) const {
+// The parts of the encoder's outputs.
+VaeModel::Encoded VaeModel::encoded(const Scope& s, Var h, Var context) const {
   Tape& t = s.tape;
   const int64_t d = latent_.count();
-  Var h = (*encoder_)(s, x, context);
   Var features = features_ ? slice_columns(t, h, 2 * d, features_) : nullptr;
   return {slice_columns(t, h, 0, d), scale(t, slice_columns(t, h, d, d), 0.5),
           !features ? context
@@ -63,17 +63,29 @@ VaeModel::Encoded VaeModel::encode_scaled(const Scope& s, Var x, Var context) co
                     : features};
 }
 
+Var VaeModel::prepared(const Scope& s, Var x, Var context) const {
+  return (*encoder_)(s, likelihood_->scaled(s, x), with_rows(s, context, x->out.shape[0]));
+}
+
 VaeModel::Encoded VaeModel::encode(const Scope& s, Var x, Var context) const {
-  return encode_scaled(s, likelihood_->scaled(s, x), with_rows(s, context, x->out.shape[0]));
+  return encoded(s, prepared(s, x, context), with_rows(s, context, x->out.shape[0]));
 }
 
 VaeModel::Drawn VaeModel::draw(const Scope& s, const Encoded& e, Memory memory, bool constant_q) const {
-  return move(s, e, standard_normal(s.tape, e.mean->out.shape[0], latent_.count()), memory, constant_q);
+  return move(s, e, noise(s, e), memory, constant_q);
+}
+
+Var VaeModel::noise(const Scope& s, const Encoded& e) const {
+  return standard_normal(s.tape, e.mean->out.shape[0], latent_.count());
+}
+
+Var VaeModel::start(const Scope& s, const Encoded& e, Var eps) const {
+  return add(s.tape, e.mean, mul(s.tape, eps, unary(s.tape, Unary::exp, e.log_scale)));
 }
 
 VaeModel::Drawn VaeModel::move(const Scope& s, const Encoded& e, Var eps, Memory memory, bool constant_q) const {
   Tape& t = s.tape;
-  Var z_0 = add(t, e.mean, mul(t, eps, unary(t, Unary::exp, e.log_scale)));
+  Var z_0 = start(s, e, eps);
   Var log_q = constant_q ? normal_log_prob(t, z_0, t.input(e.mean->out, false), t.input(e.log_scale->out, false))
                          : sub(t, normal_log_prob(t, eps), sum_last(t, e.log_scale));
   const Mapped m = chain_->run(s, false, z_0, e.context, memory);
@@ -83,7 +95,7 @@ VaeModel::Drawn VaeModel::move(const Scope& s, const Encoded& e, Var eps, Memory
 VaeModel::Mixture VaeModel::pseudo_posteriors(const Scope& s) const {
   Tape& t = s.tape;
   Var u = s.param(pseudo_inputs_);
-  const Encoded e = encode_scaled(s, u, nullptr);
+  const Encoded e = encoded(s, (*encoder_)(s, u, nullptr), nullptr);
   return {t.zeros({u->out.shape[0]}), contiguous(t, e.mean), contiguous(t, e.log_scale)};
 }
 
@@ -121,8 +133,11 @@ Var VaeModel::log_prob(const Scope& s, Var x, Var context, Memory memory) const 
   return log_weight(s, x, context, draw(s, encode(s, x, context), memory), memory);
 }
 
-VaeModel::Sampled VaeModel::sample(const Scope& s, int64_t rows, Var context, bool, Memory memory,
-                                   double temperature) const {
+Var VaeModel::log_prob_of(const Scope& s, Var x, Var context, Var prepared) const {
+  return log_weight(s, x, context, draw(s, encoded(s, prepared, with_rows(s, context, x->out.shape[0]))));
+}
+
+Var VaeModel::sample_prior(const Scope& s, int64_t rows, Var context, double temperature, Memory memory) const {
   Tape& t = s.tape;
   Var c = with_rows(s, context, rows), u;
   if (pseudo_inputs_ >= 0) {
@@ -138,8 +153,13 @@ VaeModel::Sampled VaeModel::sample(const Scope& s, int64_t rows, Var context, bo
            pseudo_inputs_ >= 0 ? "pseudo_inputs" : prior_name_.c_str(), temperature);
     u = moved;
   }
-  Var z = prior_chain_->run(s, true, u, c, memory).y;
-  return {likelihood_->sample(s, decode(s, z, c)), nullptr, z};
+  return prior_chain_->run(s, true, u, c, memory).y;
+}
+
+VaeModel::Sampled VaeModel::sample(const Scope& s, int64_t rows, Var context, bool, Memory memory,
+                                   double temperature) const {
+  Var z = sample_prior(s, rows, context, temperature, memory);
+  return {likelihood_->sample(s, decode(s, z, context)), nullptr, z};
 }
 
 bool VaeModel::valid_context(const Scope& s, Var context) const {

@@ -36,7 +36,10 @@ class VaeModel final : public Density {
   Drawn draw(const Scope& s, const Encoded& e, Memory memory = Memory::full, bool constant_q = false) const;
   // The same for given eps [n, latent].
   Drawn move(const Scope& s, const Encoded& e, Var eps, Memory memory = Memory::full, bool constant_q = false) const;
+  Var start(const Scope& s, const Encoded& e) const { return start(s, e, noise(s, e)); }  // z_0 of draw()
   Var log_prior(const Scope& s, Var z, Var context, Memory memory = Memory::full) const;
+  Var sample_prior(const Scope& s, int64_t rows, Var context, double temperature = 1,
+                   Memory memory = Memory::full) const;
   // The outputs of the decoder, and log p(x | z) given them.
   Var decode(const Scope& s, Var z, Var context) const;
   Var log_likelihood(const Scope& s, Var x, Var decoded) const { return likelihood_->log_prob(s, x, decoded); }
@@ -50,13 +53,17 @@ class VaeModel final : public Density {
   const Likelihood& likelihood() const { return *likelihood_; }
 
   Var log_prob(const Scope& s, Var x, Var context, Memory memory = Memory::full) const override;
+  Var prepared(const Scope& s, Var x, Var context) const override;  // what the encoder gives
+  Var log_prob_of(const Scope& s, Var x, Var context, Var prepared) const override;
   Sampled sample(const Scope& s, int64_t rows, Var context, bool with_log_prob, Memory memory = Memory::full,
                  double temperature = 1) const override;
   Location first_nonfinite(const Scope& s, Var from, Var context, bool inverse = false) const override;
   bool valid_context(const Scope& s, Var context) const override;
 
  private:
-  Encoded encode_scaled(const Scope& s, Var x, Var context) const;
+  Encoded encoded(const Scope& s, Var h, Var context) const;
+  Var noise(const Scope& s, const Encoded& e) const;
+  Var start(const Scope& s, const Encoded& e, Var eps) const;
   Var with_rows(const Scope& s, Var context, int64_t n) const;
   struct Mixture {
     Var logits, loc, log_scale;

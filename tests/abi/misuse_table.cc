@@ -55,6 +55,9 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   batch.x = batch_x.view(), batch.ctx = ctx.view();
   trained = model(rt.get(), kContextSpec);
   s = session(m.get());
+  autoencoder = model(rt.get(), R"({"kind": "vae", "event": 2, "context": 1, "latent": 2, "likelihood": "gaussian",
+      "posterior": {"layers": [{"type": "planar"}]}})");
+  latents = session(autoencoder.get());
   t = trainer(trained.get(), options({{"trainer.ema_decay", "0.9"}}).get());
   file = bytes_of(m.get());
   std::ofstream(model_path, std::ios::binary)
@@ -86,7 +89,8 @@ World::World(Runtime runtime) : rt(std::move(runtime)) {
   EXPECT_TRUE(ok(nf_trainer_set_target(fitter.get(), target.get(), &e), e));
   allocator = {sizeof(allocator), nullptr, take, drop};
   executor = {sizeof(executor), 2, nullptr, serial};
-  collective = {sizeof(collective), 0, 1, nullptr, same};
+  collective.struct_size = sizeof(collective);  // field by field: its padding stays zero, and bytes are compared
+  collective.world = 1, collective.allreduce_sum = same;
   // The last tensor; any name and shape works if the view has the tensor's shape.
   EXPECT_TRUE(ok(nf_model_tensor(m.get(), abi_test::info(m.get()).tensor_count - 1, &tensor, &e), e));
   tensor_name = tensor.name ? tensor.name : "";
@@ -176,6 +180,15 @@ std::vector<Row> World::table_of_rows() {
           {the_session, record("how", Kind::in_struct, &sampling, kNullable), in_ctx, view("z", Kind::out_view, z)}),
       row("nf_base_quantile", nf_base_quantile,
           {the_session, view("u", Kind::in_view, x), in_ctx, view("z", Kind::out_view, z)}),
+      row("nf_encode", nf_encode,
+          {plain("session", latents.get()), view("x", Kind::in_view, x), in_ctx,
+           view("mean", Kind::out_view, z, kNullable), view("log_var", Kind::out_view, values, kNullable),
+           view("z", Kind::out_view, gradient, kNullable), view("log_q", Kind::out_view, rows, kNullable)}),
+      row("nf_posterior_trace", nf_posterior_trace,
+          {plain("session", latents.get()), view("x", Kind::in_view, x), in_ctx, view("out", Kind::out_view, z_states),
+           view("log_det", Kind::out_view, z_dets, kNullable)}),
+      row("nf_decode", nf_decode,
+          {plain("session", latents.get()), view("z", Kind::in_view, x), in_ctx, view("x", Kind::out_view, z)}),
       row("nf_trainer_create", nf_trainer_create,
           {the_model, any_bag, record("collective", Kind::in_struct, &collective, kNullable),
            made_by(release<nf_trainer_free, nf_trainer>)}),

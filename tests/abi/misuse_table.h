@@ -117,11 +117,13 @@ struct World {
   Options o = options(), none = options();
   Model m, trained;
   Session s;
+  Model autoencoder;
+  Session latents;
   Trainer t;
   Table table;
   Batches b;
   Tensor x{{4, 2}, 0.5f}, ctx{{4, 1}, 0.25f}, weight{{4}, 1.0f}, z{{4, 2}}, rows{{4}}, bias{{1}}, batch_x{{4, 2}},
-      states{{1}}, dets{{1}};
+      states{{1}}, dets{{1}}, z_states{{2, 4, 2}}, z_dets{{1, 4}};
   std::vector<unsigned char> file;
   std::string model_path = dir / "m.safetensors", checkpoint = dir / "c.safetensors", csv = dir / "t.csv", tensor_name;
   nf_allocator allocator{};

@@ -88,9 +88,10 @@ class Structs : public Counted {
     batch.x = x.view();
     nf_sampling how = NF_SAMPLING_INIT;
     how.seed = 5;
-    nf_collective alone = NF_COLLECTIVE_INIT;
+    // Static where there is padding, which is then zero: bytes are compared.
+    static nf_collective alone = NF_COLLECTIVE_INIT;
     alone.world = 1, alone.allreduce_sum = sum;
-    nf_source source = NF_SOURCE_INIT;
+    static nf_source source = NF_SOURCE_INIT;
     source.user = x.view().operator->();
     source.next = next;
     nf_cotangents cotangents = NF_COTANGENTS_INIT;

@@ -128,6 +128,36 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
     return detail::done(detail::invoke(nf_trace, get(), raw(d), from.raw(), ctx.raw(), out.raw(), log_det.raw()));
   }
 
+  // Of a variational autoencoder: mean and log variance of z_0 given x, and a draw z of the posterior with its
+  // log-density. Outs that are none are not written.
+  Returned<void> encode_into(const Out &mean, const Out &log_var, const Out &z, const Out &log_q, const View &x,
+                             const View &ctx = {}) {
+    return detail::done(
+        detail::invoke(nf_encode, get(), x.raw(), ctx.raw(), mean.raw(), log_var.raw(), z.raw(), log_q.raw()));
+  }
+  // The means of z_0 given x, [n, latent_size].
+  template <class T = float>
+  Returned<std::vector<T>> encode(const View &x, const View &ctx = {}) {
+    std::vector<T> mean(detail::elements(x.rows(), latent_size_));
+    const Error e = detail::invoke(nf_encode, get(), x.raw(), ctx.raw(), Out(mean.data(), x.rows(), latent_size_).raw(),
+                                   nullptr, nullptr, nullptr);
+    return detail::done(e, std::move(mean));
+  }
+  // The draw of the posterior and what its layers make of it, [K + 1, n, latent_size]; log_det [K, n].
+  Returned<void> posterior_trace_into(const Out &out, const Out &log_det, const View &x, const View &ctx = {}) {
+    return detail::done(detail::invoke(nf_posterior_trace, get(), x.raw(), ctx.raw(), out.raw(), log_det.raw()));
+  }
+  // The means of x given latents z, [n, event_size].
+  template <class T = float>
+  Returned<std::vector<T>> decode(const View &z, const View &ctx = {}) {
+    std::vector<T> x(detail::elements(z.rows(), event_size_));
+    const Error e = detail::invoke(nf_decode, get(), z.raw(), ctx.raw(), Out(x.data(), z.rows(), event_size_).raw());
+    return detail::done(e, std::move(x));
+  }
+  Returned<void> decode_into(const Out &x, const View &z, const View &ctx = {}) {
+    return detail::done(detail::invoke(nf_decode, get(), z.raw(), ctx.raw(), x.raw()));
+  }
+
   // n samples: sample(n, seed), or sample(n, {seed, first}). log_prob [n] is the model's log-density at them.
   template <class T = float>
   Returned<std::vector<T>> sample(int64_t n, const Sampling &how = {}, const View &ctx = {}, const Out &log_prob = {}) {

@@ -12,6 +12,8 @@ void add_fit_target(CLI::App& app, Action& action);
 void add_targets(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
+void add_encode(CLI::App& app, Action& action);
+void add_decode(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_parts(CLI::App& app, Action& action);

@@ -22,6 +22,9 @@ struct Summary {
 // Loads a model; errors always name the file.
 nf::Model load_model(const nf::Runtime& runtime, const std::string& path, const Settings& settings);
 
+// Whether it is a variational autoencoder, which is encoded and decoded and has no maps.
+inline bool is_vae(const nf::ModelInfo& info) { return !info.has_layers && info.latent_size > 0; }
+
 Summary summarize(std::vector<double> values);
 std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
 

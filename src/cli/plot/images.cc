@@ -57,6 +57,7 @@ class Gallery {
   }
 
   const nf::Model& model() const { return model_; }
+  bool is_vae() const { return cli::is_vae(info_); }
   const ImageShape& shape() const { return shape_; }
   int64_t contexts() const { return context_.count(); }
 
@@ -70,7 +71,10 @@ class Gallery {
 
   // Samples first .. first + n - 1 of the stream. `context`: the row of the contexts they have, if there are several.
   std::vector<double> samples(int64_t n, int64_t first, double temperature, int64_t context = 0) {
-    return session_.sample<double>(n, {args_.seed, static_cast<uint64_t>(first), 1, temperature}, one_context(context));
+    const nf::Sampling how{args_.seed, static_cast<uint64_t>(first), 1, temperature};
+    if (!is_vae()) return session_.sample<double>(n, how, one_context(context));
+    // The means of the pixels, which look like images; samples of them are noisy.
+    return to_images(session_.base_sample<double>(n, how, one_context(context)), n, one_context(context));
   }
   std::vector<double> latents_of_samples(int64_t n, double temperature) {
     return session_.base_sample<double>(n, {args_.seed, 0, 1, temperature}, one_context(0));
@@ -78,10 +82,12 @@ class Gallery {
 
   // The contexts are those of the first n images of the data.
   std::vector<double> to_latents(const Matrix& x) {
+    if (is_vae()) return session_.encode<double>(x.view(), contexts_of(x.rows));
     return session_.forward<double>(x.view(), {}, contexts_of(x.rows));
   }
   std::vector<double> to_images(const std::vector<double>& z, int64_t n, const nf::View& contexts) {
-    return session_.inverse<double>(nf::View(z.data(), n, info_.latent_size), {}, contexts);
+    const nf::View latents(z.data(), n, info_.latent_size);
+    return is_vae() ? session_.decode<double>(latents, contexts) : session_.inverse<double>(latents, {}, contexts);
   }
   nf::View contexts_of(int64_t n) const { return context_.count() > 1 ? context_.view().slice(0, n) : context_.view(); }
   nf::View one_context(int64_t row) const {
