@@ -88,6 +88,11 @@ std::string fields_of_part(const std::string& registry, const Json& value) {
 // numbers and the nested parts.
 std::string shown_note(const std::string& note) {
   const Json json = Json::parse(note, nullptr, false);
+  if (json.is_array() && json.size() > 24) {  // of images, one entry per pixel
+    Json first = Json::array();
+    for (size_t i = 0; i < 8; ++i) first.push_back(json[i]);
+    return shown(first) + " ... " + std::to_string(json.size()) + " in all; --json has them";
+  }
   if (json.is_array()) return shown(json);
   if (!json.is_object()) return note;
   std::string out;

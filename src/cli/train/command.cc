@@ -24,7 +24,8 @@ using Json = nlohmann::ordered_json;
 void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, const Screen& screen) {
   const nf::ModelInfo info = plan.model.info();
   std::printf("%s  %s in %s, %s\n", screen.bold("model").c_str(), counted(info.param_count, "parameter").c_str(),
-              counted(info.layer_count, "layer").c_str(), info.dtype == NF_F64 ? "float64" : "float32");
+              (is_vae(info) ? "a variational autoencoder" : counted(info.layer_count, "layer")).c_str(),
+              info.dtype == NF_F64 ? "float64" : "float32");
   std::printf("%s   %s x %s", screen.bold("data").c_str(), counted(sizes.train_rows, "row").c_str(),
               counted(plan.train.x.cols(), "column").c_str());
   if (info.context_size) std::printf(" + %s of context", grouped(info.context_size).c_str());
