@@ -107,7 +107,7 @@ struct MetropolisFields : Config {
 
 struct TableFields : Config {
   MapFile map = MapFile::automatic;
-  enum class Type : uint8_t { f32, f64 } dtype = Type::f32;
+  enum class Type : uint8_t { f32, f64, u8 } dtype = Type::f32;
   CsvOptions::Header header = CsvOptions::Header::detect;
   Missing missing = Missing::error;
   std::string columns, separator, decimal = ".", where, id, array;
@@ -115,7 +115,7 @@ struct TableFields : Config {
   void fields(Fields& f) override {
     static constexpr const char* kMissing[] = {"error", "drop", "keep"};
     static constexpr const char* kMap[] = {"auto", "on", "off"};
-    static constexpr const char* kDtype[] = {"float32", "float64"};
+    static constexpr const char* kDtype[] = {"float32", "float64", "uint8"};
     static constexpr const char* kHeader[] = {"detect", "present", "absent"};
     f.choice("map", "use the rows of a .npy in place in its file: from 1 GiB, always or never", map, kMap);
     f.choice("dtype", "type of the numbers in memory", dtype, kDtype);
@@ -471,7 +471,7 @@ MetropolisConfig metropolis_options(const nf_options* o) {
 TableOptions table_options(const nf_options* o) {
   const auto c = read<TableFields>(o, "table");
   TableOptions t;
-  t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : DType::f64;
+  t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : c.dtype == TableFields::Type::f64 ? DType::f64 : DType::u8;
   t.map = c.map;
   t.csv.header = c.header;
   t.csv.separator = mark_of(c.separator, "separator", ",;|\t ");

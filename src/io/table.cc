@@ -118,6 +118,8 @@ auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, cons
 void read_csv_table(const Allocator& allocator, std::span<const std::byte> bytes, const TableOptions& options,
                     const char* source, Table* t) {
   refuse_known_formats(text_of(bytes), source);
+  if (t->dtype == DType::u8)
+    fail(Code::argument, "%s: it is a text, and dtype \"uint8\" is for arrays of bytes: use \"float32\"", source);
   CsvMatrix m = t->dtype == DType::f64 ? read_csv<double>(allocator, text_of(bytes), options.csv, source)
                                        : read_csv<float>(allocator, text_of(bytes), options.csv, source);
   t->data = std::move(m.data);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
 
 #include "runtime/core/checked.h"
 #include "runtime/core/status.h"
@@ -64,10 +65,12 @@ void select(const Allocator& allocator, const NpyHeader& h, std::span<const std:
   t->data = Buffer(allocator, static_cast<size_t>(checked_mul(checked_mul(rows, t->cols), sizeof(T))), "a table");
   if (from.empty() && where.empty() && o.missing != Missing::drop) {
     read_npy_rows(h, data, 0, rows, t->data.as<T>());
-    const int64_t bad = o.missing == Missing::keep || h.kind != NpyHeader::Kind::real
-                            ? -1
-                            : kernel::first_nonfinite_row(t->data.as<T>(), t->cols, rows, t->cols);
-    if (bad >= 0) fail_at(h, data, bad, t->data.as<T>() + bad * t->cols, from, t->cols, source);
+    if constexpr (!std::is_same_v<T, uint8_t>) {
+      const int64_t bad = o.missing == Missing::keep || h.kind != NpyHeader::Kind::real
+                              ? -1
+                              : kernel::first_nonfinite_row(t->data.as<T>(), t->cols, rows, t->cols);
+      if (bad >= 0) fail_at(h, data, bad, t->data.as<T>() + bad * t->cols, from, t->cols, source);
+    }
     t->rows = rows;
     return;
   }
@@ -110,7 +113,11 @@ void read_npy_table(const Allocator& allocator, std::span<const std::byte> file,
                     const char* source, Table* t) {
   const NpyHeader h = parse_array_header(file, source);
   const auto data = npy_data(file, h, source);
-  if (t->dtype == DType::f64)
+  if (t->dtype == DType::u8 && !h.holds_bytes())
+    fail(Code::argument, "%s: its numbers are not bytes, so dtype cannot be \"uint8\": use \"float32\"", source);
+  if (t->dtype == DType::u8)
+    select<uint8_t>(allocator, h, data, options.csv, source, t);
+  else if (t->dtype == DType::f64)
     select<double>(allocator, h, data, options.csv, source, t);
   else
     select<float>(allocator, h, data, options.csv, source, t);

@@ -187,6 +187,7 @@ void Fit::check_validation_rows() {
     }
   }
 }
+        if (v.dtype == DType::u8) return true;
 
 FitInfo Fit::run() {
   begin();
