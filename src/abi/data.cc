@@ -199,10 +199,14 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
       fail(Code::shape, "scores has shape %s, but x has %s", to_string(s.scores.shape).c_str(),
            to_string(shape).c_str());
     const BatchOptions o = batch_options(options);
+    if (o.flip && shape.rank != 4)
+      fail(Code::shape, "\"batches.flip\" mirrors images, but x has shape %s, expected [n, height, width, channels]",
+           to_string(shape).c_str());
+    const Dims image = o.flip ? Dims{shape[1], shape[2], shape[3]} : Dims();
     auto b = std::make_unique<nf_batches>();
     b->runtime = runtime_of(rt);
     b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed,
-                                           Selection(shape[0], o.part), o.part.block, o.smallest);
+                                           Selection(shape[0], o.part), o.part.block, o.smallest, image);
     b->mapped.watch(*b->runtime, s.x);
     b->mapped.watch(*b->runtime, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)

@@ -227,5 +227,94 @@ TEST(Bytes, TablesKeepThem) {
     EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_open(nullptr, (dir / name).c_str(), o.get(), &table, &e), e, name));
 }
 
+// ---- images that are mirrored --------------------------------------------------------------------------------------
+
+TEST(Flip, MirrorsHalfOfTheImagesOfABatch) {
+  const Rows x(64, 12, 4);
+  const int64_t shape[4] = {64, 2, 3, 2};
+  const nf_view v = nf_array(NF_U8, x.bytes.data(), 4, shape), flat = x.u8();
+  nf_batches* b = nullptr;
+  Err e;
+  const Options o = options({{"batches.batch", "16"}, {"batches.flip", "true"}});
+  EXPECT_TRUE(failed(NF_ERR_SHAPE, nf_batches_create(nullptr, Batch(&flat), o.get(), &b, &e), e, "batches.flip"));
+  ASSERT_TRUE(ok(nf_batches_create(nullptr, Batch(&v), o.get(), &b, &e), e));
+  const Batches batches(b);
+  int mirrored[2] = {0, 0};
+  std::vector<int> epochs[2];
+  for (uint64_t k = 0; k < 8; ++k) {
+    nf_batch out = NF_BATCH_INIT;
+    ASSERT_TRUE(ok(nf_batches_get(b, k, &out, &e), e));
+    for (int64_t r = 0; r < 16; ++r) {
+      const uint8_t* got = static_cast<const uint8_t*>(out.x->data) + r * 12;
+      const uint8_t* was = x.bytes.data() + nf_batches_row(b, r) * 12;
+      uint8_t other[12];
+      for (int y = 0; y < 2; ++y)
+        for (int w = 0; w < 3; ++w)
+          for (int c = 0; c < 2; ++c) other[(y * 3 + w) * 2 + c] = was[(y * 3 + 2 - w) * 2 + c];
+      const bool flipped = memcmp(got, other, 12) == 0;
+      EXPECT_TRUE(flipped || memcmp(got, was, 12) == 0);
+      mirrored[k / 4] += flipped;
+      if (flipped) epochs[k / 4].push_back(static_cast<int>(nf_batches_row(b, r)));
+    }
+  }
+  for (auto& rows : epochs) std::sort(rows.begin(), rows.end());
+  EXPECT_NEAR(mirrored[0], 32, 14);
+  EXPECT_NEAR(mirrored[1], 32, 14);
+  EXPECT_NE(epochs[0], epochs[1]) << "drawn anew in each epoch";
+}
+
+std::string spec_of(const char* event) {
+  return std::string(R"({"event": )") + event +
+         R"(, "layers": [{"type": "actnorm"}, {"type": "squeeze"}, {"type": "affine_coupling", "mask": "channel", "hidden": [8]}]})";
+}
+
+uint64_t fitted(const nf_view& x, const char* threads, const char* flip, const char* stop,
+                const std::string& checkpoint, nf_status* status = nullptr) {
+  const Options ro = options({{"runtime.threads", threads}});
+  const Runtime rt = runtime(nullptr, ro.get());
+  const Model m = model(rt.get(), spec_of("[4, 4, 1]"));
+  const Options o = options({{"fit.steps", stop},
+                             {"trainer.max_steps", "12"},
+                             {"batches.batch", "16"},
+                             {"batches.flip", flip},
+                             {"fit.valid_every", "3"},
+                             {"fit.restore_best", "false"},
+                             {"fit.checkpoint", checkpoint.c_str()},
+                             {"fit.resume", "true"}});
+  Err e;
+  const nf_status s = nf_fit(m.get(), Batch(&x), nullptr, o.get(), nullptr, nullptr, nullptr, &e);
+  if (status)
+    *status = s;
+  else
+    EXPECT_TRUE(ok(s, e));
+  return nf_model_hash(m.get());
+}
+
+TEST(Flip, FitsAreTheSameForAnyThreadsShapeAndResume) {
+  const TempDir dir;
+  const Rows x(80, 16, 6);
+  const int64_t shape[4] = {80, 4, 4, 1};
+  const nf_view flat = x.u8(), images = nf_array(NF_F32, x.floats.data(), 4, shape);
+  const uint64_t whole = fitted(flat, "1", "true", "12", dir / "a");
+  EXPECT_NE(whole, fitted(flat, "1", "false", "12", dir / "plain"));
+  EXPECT_EQ(whole, fitted(images, "3", "true", "12", dir / "b"));
+  fitted(flat, "2", "true", "6", dir / "c");
+  nf_status status = NF_OK;
+  fitted(flat, "2", "false", "12", dir / "c", &status);
+  EXPECT_EQ(status, NF_ERR_STATE) << "the run mirrored images";
+  EXPECT_EQ(whole, fitted(flat, "2", "true", "12", dir / "c"));
+}
+
+TEST(Flip, IsRefusedForVectors) {
+  const Rows x(80, 16, 6);
+  const nf_view v = x.u8();
+  const Model m = model(nullptr, kVectors);
+  Err e;
+  EXPECT_TRUE(failed(
+      NF_ERR_SPEC,
+      nf_fit(m.get(), Batch(&v), nullptr, options({{"batches.flip", "true"}}).get(), nullptr, nullptr, nullptr, &e), e,
+      "the model's event is [16]"));
+}
+
 }  // namespace
 }  // namespace abi_test
