@@ -110,6 +110,7 @@ Settings as_described(Settings settings, const TableFacts& file) {
   if (file.format == "csv") settings.set("table.header", file.header ? "present" : "absent");
   if (file.fits_float32()) settings.set("table.dtype", "float32");
   return settings;
+  if (file.dtype == "uint8") settings.set("table.dtype", "uint8");
 }
 
 bool finite(const Rows& rows, int64_t r) {

@@ -114,7 +114,7 @@ std::map<std::string, std::string> fingerprints(const TrainArgs& args, const Tra
     for (size_t r = 0; r < plan.parts.size(); ++r)
       if (plan.parts[r] == part) which.push_back(static_cast<int64_t>(r));
     if (plan.parts.empty() || rows.count() == 1) return add(flag, rows);
-    add(flag, rows.pick(which));
+    fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint(which)));
   };
   add_part("--data", plan.train.x, 0);
   add_part("--context-data", plan.train.context, 0);
