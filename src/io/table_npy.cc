@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "runtime/core/checked.h"
@@ -107,6 +108,23 @@ std::vector<int64_t> npy_columns(std::span<const ColumnRef> columns, int64_t wid
   std::vector<int64_t> from;
   for (const ColumnRef& c : columns) from.push_back(npy_column(c, width, source));
   return from;
+}
+
+bool take_bytes(GrowingBytes& array, const TableOptions& options, const char* source, Table* t) {
+  const CsvOptions& o = options.csv;
+  if (options.dtype != DType::u8 || !o.columns.empty() || !o.where.empty() || o.id) return false;
+  const NpyHeader h = parse_array_header(array.bytes(), source);
+  const bool plain = h.kind == NpyHeader::Kind::unsigned_int && h.item_bytes == 1 && h.shape.rank > 0 &&
+                     (!h.fortran_order || h.shape.rank == 1);
+  if (!plain || array.capacity() > array.size() + array.size() / 4) return false;
+  const auto data = npy_data(array.bytes(), h, source);
+  t->data = array.take();
+  // `data` still points into that memory.
+  if (!data.empty()) std::memmove(t->data.data(), data.data(), data.size());
+  t->rows = h.rows();
+  t->cols = h.row_elements();
+  t->shape = h.shape;
+  return true;
 }
 
 void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
