@@ -174,7 +174,8 @@ Labels open_labels(const nf::Runtime& runtime, const DataPaths& paths, const Set
         "--labels " + paths.labels + ": " + shown_path(paths.data) + " has no such column, and there is no such file",
         "a file with one label per row (IDX, .npy or CSV), or a column of the data", kUsage);
   const std::string& file = column ? paths.data : paths.labels;
-  const Settings mine = all_rows(settings, !column, false);
+  Settings mine = all_rows(settings, !column, false);
+  if (!column) mine.drop("table.map");
   const TableFacts facts = column ? data : describe_file(runtime, file, mine);
   Rows rows = Rows::open(runtime, file, as_described(mine, facts), NF_F64, column ? paths.labels : "");
   const bool chosen = !settings.get("table.where", "").empty() || settings.get("table.missing", "") == "drop";

@@ -119,14 +119,16 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   std::printf("%s  %s%s: resume with more --steps, or delete when finished\n", screen.bold("state").c_str(),
               a.checkpoint.c_str(), s.best_step && plan.validates ? " and .best" : "");
-  const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
+  const DataPaths& scored = !a.test.data.empty() ? a.test : !a.valid.data.empty() ? a.valid : a.train;
   const bool contextual = plan.model.info().context_size > 0;
-  std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
+  std::string rows = shell_word(a.output) + " --data " + shell_word(scored.data);
+  if (!scored.labels.empty()) rows += " --labels " + shell_word(scored.labels);
+  if (!a.train.classes.empty()) rows += " --classes " + shell_word(a.train.classes);
   rows += a.settings->as_flags("table");
   if (!a.train.columns.empty()) rows += " --columns " + shell_word(a.train.columns);
   if (!a.train.context_columns.empty())
     rows += " --context-columns " + shell_word(a.train.context_columns);
-  else if (contextual)
+  else if (contextual && plan.classes.empty())
     rows += " --context CONTEXT.npy";
   if (is_smoothed(plan.model)) {  // nf check would object to the noise
     std::string drawn = rows;
@@ -137,7 +139,10 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
     return;
   }
   std::printf("\nnext\n  nf check %s\n  nf score %s\n  nf sample %s -n 1000%s -o samples.csv\n", rows.c_str(),
-              rows.c_str(), shell_word(a.output).c_str(), contextual ? " --context CONTEXT.npy" : "");
+              rows.c_str(), shell_word(a.output).c_str(),
+              !plan.classes.empty() ? (" --class " + shell_word(plan.classes.front())).c_str()
+              : contextual          ? " --context CONTEXT.npy"
+                                    : "");
 }
 
 // Scores the best model on test rows, which neither training nor the choice of the best model has seen.

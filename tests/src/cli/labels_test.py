@@ -54,6 +54,10 @@ def labels_are_the_context():
     digits()
     said = train(spec(context=4), '--labels', 'x-labels.gz').stdout
     assert '4 classes, one-hot in the context: 0 (' in said, said
+    commands = [line.split() for line in said.splitlines() if line.startswith('  nf ')]
+    assert [words[1] for words in commands] == ['check', 'score', 'sample'] and '--class' in commands[2], said
+    for words in commands[1:]:
+        nf(*words[1:])
     write_npy('c.npy', [one_hot(k) for k in range(COUNT)])
     train(spec(context=4), '--context-data', 'c.npy', '--no-standardize', output='c.safetensors')
     assert info('m.safetensors')['hash'] == info('c.safetensors')['hash']
@@ -241,6 +245,19 @@ def bytes_are_as_good_as_floats():
             assert info('m.safetensors')['hash'] == info('f.safetensors')['hash'], (dtype, other)
         assert info('m.safetensors.checkpoint')['notes']['run']['fixed'] == info('f.safetensors.checkpoint')['notes']['run']['fixed']
         assert score('m.safetensors', '--data', 'x.gz') == score('m.safetensors', '--data', 'f.npy')
+    # In place in the file, where the test rows are read batch by batch, and as they are.
+    head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({COUNT}, 4, 4, 1), }}"
+    head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
+    with open('b.npy', 'wb') as f:
+        f.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode() + bytes(v for k in range(COUNT) for v in pixels(k)))
+    tests = []
+    for data, output in (('b.npy', 'b.safetensors'), ('f.npy', 'f.safetensors')):
+        said = train(spec(), '--split', '0.6,0.2,0.2', '--map', 'on', '--block', 8, '--flip', '--json', data=data, output=output)
+        tests.append(json.loads(said.stdout)['test_log_likelihood'])
+    assert info('b.safetensors')['hash'] == info('f.safetensors')['hash'] and tests[0] == tests[1]
+    digits('few')
+    fails('train', spec(), '--data', 'b.npy', '--map', 'on', '--labels', 'few-labels.gz', '--classes', '0,3', '-o', 'e',
+          says='--classes', hint='--map off')
 
 
 if __name__ == '__main__':
