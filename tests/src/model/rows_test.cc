@@ -33,7 +33,7 @@ std::vector<T> counted(size_t n) {
 // Bytes become the numbers they stand for, in a tape of either dtype, and can be copied as bytes; nothing computes in them.
 TEST(Rows, BytesAreConverted) {
   std::vector<uint8_t> memory = counted<uint8_t>(kN * kD);
-  memory[5] = 255;
+  memory[kD + 5] = 255;
   for (const DType dtype : {DType::f32, DType::f64}) {
     Tape t(system_allocator(), dtype);
     for (const View& v :
