@@ -242,15 +242,15 @@ NF_API void nf_runtime_free(nf_runtime *rt) NF_NOEXCEPT;
 
 /* ---- numbers at the boundary --------------------------------------------------------------------------------- */
 typedef int32_t nf_dtype;
-enum nf_dtype_value { NF_F32 = 1, NF_F64 = 2 };
+enum nf_dtype_value { NF_F32 = 1, NF_F64 = 2, NF_U8 = 3 };
 enum nf_view_flag { NF_STRIDED = 1 };
 enum { NF_MAX_RANK = 8 };
-/* Describes memory of the caller, borrowed for one call: nf_view is read, nf_out is written. Either dtype and any strides
- * are accepted; values are converted to and from the model's dtype. Outputs must not overlap inputs or each other; this is
- * not checked, and results are wrong if they do. The makers below fill in what most calls need. */
+/* Describes memory of the caller, borrowed for one call: nf_view is read, nf_out is written. Either float type and any strides
+ * are accepted, converted to and from the model's dtype; rows of data x and contexts may also be bytes, NF_U8, and have the
+ * bits of the same numbers as NF_F32. Outputs must not overlap inputs or each other; unchecked, and results are wrong then. */
 typedef struct nf_view {
   uint32_t struct_size;
-  nf_dtype dtype;               /* NF_F32 or NF_F64                                             */
+  nf_dtype dtype;               /* NF_F32, NF_F64, or NF_U8 for rows of data and contexts       */
   int32_t ndim;                 /* 0..8                                                         */
   int32_t flags;                /* 0: row-major without gaps; NF_STRIDED: `strides` is used     */
   const void *data;             /* any alignment; may be NULL when there are no elements        */

@@ -20,9 +20,10 @@ typedef struct nf_batches nf_batches; /* mini-batches of rows, a pure function o
  * columns by index or name, "table.where" rows by the values of columns, "table.id" a column that names the rows.
  * A text that is no number is NF_ERR_FORMAT; the message names line and column. So is a missing value, NaN or infinity,
  * also in a .npy, unless "table.missing" is "drop", which leaves such rows out (and says so in the log), or "keep", which
- * reads them as they are, missing values as NaN. Other options: "table.dtype", "table.max_file_bytes". "table.map" = "auto"
- * (from 1 GiB) | "on" | "off" uses the rows of a little-endian float32 or float64 .npy in place, so the file may exceed the
- * memory; the view has the file's dtype, may be strided, and its values are not checked. If another program truncates the
+ * reads them as they are, missing values as NaN. Other options: "table.max_file_bytes", "table.dtype" = "float32" | "float64" |
+ * "uint8", which keeps bytes, such as pixels, in a quarter of the memory (ARGUMENT if the file has other numbers). "table.map"
+ * = "auto" (from 1 GiB) | "on" | "off" uses the rows of a little-endian float32 or float64 .npy, or a uint8 one as such, in
+ * place, so the file may exceed the memory; the view has the file's dtype, may be strided, and its values are not checked. If another program truncates the
  * file in the meantime, nf_batches_get detects it (NF_ERR_IO); any other read of the view raises SIGBUS. */
 NF_API NF_MUST_CHECK nf_status nf_table_open(nf_runtime *rt, const char *path, const nf_options *options,
                                              nf_table **out, nf_error *err) NF_NOEXCEPT;

@@ -9,6 +9,8 @@ namespace libnf {
 // Dispatches on the dtype: calls f.operator()<float>() or <double>(). Used once per op.
 template <class F>
 decltype(auto) with_dtype(DType t, F&& f) {
+  if (t == DType::u8) [[unlikely]]
+    refuse_bytes();
   return t == DType::f64 ? f.template operator()<double>() : f.template operator()<float>();
 }
 

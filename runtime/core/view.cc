@@ -1,6 +1,10 @@
 #include "runtime/core/view.h"
 
+#include "runtime/core/status.h"
+
 namespace libnf {
+
+void refuse_bytes() { fail(Code::internal, "a computation got numbers of type uint8"); }
 
 std::string to_string(const Dims& dims) {
   std::string s = "[";

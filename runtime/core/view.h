@@ -8,9 +8,13 @@
 
 namespace libnf {
 
-enum class DType : uint8_t { f32 = 1, f64 = 2 };  // numbers of NF_F32, NF_F64
-inline constexpr int64_t size_of(DType t) { return t == DType::f64 ? 8 : 4; }
-inline constexpr const char* name_of(DType t) { return t == DType::f64 ? "float64" : "float32"; }
+// Numbers of NF_F32, NF_F64, NF_U8. Bytes are only read, as rows of data: nothing is computed in them.
+enum class DType : uint8_t { f32 = 1, f64 = 2, u8 = 3 };
+inline constexpr int64_t size_of(DType t) { return t == DType::f64 ? 8 : t == DType::u8 ? 1 : 4; }
+inline constexpr const char* name_of(DType t) {
+  return t == DType::f64 ? "float64" : t == DType::u8 ? "uint8" : "float32";
+}
+[[noreturn]] void refuse_bytes();  // Error{internal}: a bug, because bytes are refused or converted before
 template <class T>
 inline constexpr DType dtype_of = sizeof(T) == 8 ? DType::f64 : DType::f32;
 

@@ -154,7 +154,7 @@ const char* nf_table_column(const nf_table* t, int64_t index) NF_NOEXCEPT {
 
 nf_status nf_table_save(const nf_view* v, const char* path, const char* const* columns, nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
-    const View view = view_of(v, "view");
+    const View view = data_of(v, "view");
     need(path, "path");
     const bool csv = std::string_view(path).ends_with(".csv");
     if (!csv && !std::string_view(path).ends_with(".npy"))
@@ -163,19 +163,19 @@ nf_status nf_table_save(const nf_view* v, const char* path, const char* const* c
     if (view.shape.rank < 1 || view.shape.rank > highest)
       fail(Code::shape, "view has shape %s, expected rank 1 to %d", to_string(view.shape).c_str(), highest);
     if (columns && !csv) fail(Code::argument, "columns is given, but a .npy file has no names of columns: pass NULL");
-    // Pack strided memory first.
+    // Pack strided memory first; bytes are written to a .csv as numbers.
+    const DType dtype = csv && view.dtype == DType::u8 ? DType::f32 : view.dtype;
     const bool vector = view.shape.rank == 1;
     const Dims shape = vector ? Dims{view.shape[0], 1} : view.shape;
-    const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(view.dtype))),
-                        "a table");
-    const View packed = contiguous_view(memory.data(), view.dtype, shape);
+    const Buffer memory(system_allocator(), static_cast<size_t>(checked_mul(shape.count(), size_of(dtype))), "a table");
+    const View packed = contiguous_view(memory.data(), dtype, shape);
     copy_rows(view, packed);
     std::vector<std::string> names;
     for (int64_t i = 0; columns && i < shape[1]; ++i) names.emplace_back(&need(columns[i], "columns[i]"));
     if (csv)
       save_csv(path, packed, names);
     else
-      save_npy(path, contiguous_view(memory.data(), view.dtype, view.shape));  // a vector stays one
+      save_npy(path, contiguous_view(memory.data(), dtype, view.shape));  // a vector stays one
   });
 }
 
@@ -187,7 +187,7 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
     need(out, "out");
     check_scopes(options, {"batches"}, "nf_batches_create");
     const nf_batch given = read_struct(rows, "rows");
-    Batches::Streams s{view_of(given.x, "x"), view_of(given.ctx, "ctx", true), view_of(given.weight, "weight", true),
+    Batches::Streams s{data_of(given.x, "x"), data_of(given.ctx, "ctx", true), view_of(given.weight, "weight", true),
                        view_of(given.scores, "scores", true)};
     if (given.part) fail(Code::argument, "rows.part is given, which only nf_fit reads: pass NULL");
     const Dims& shape = s.x.shape;
@@ -200,10 +200,14 @@ nf_status nf_batches_create(nf_runtime* rt, const nf_batch* rows, const nf_optio
       fail(Code::shape, "scores has shape %s, but x has %s", to_string(s.scores.shape).c_str(),
            to_string(shape).c_str());
     const BatchOptions o = batch_options(options);
+    if (o.flip && shape.rank != 4)
+      fail(Code::shape, "\"batches.flip\" mirrors images, but x has shape %s, expected [n, height, width, channels]",
+           to_string(shape).c_str());
+    const Dims image = o.flip ? Dims{shape[1], shape[2], shape[3]} : Dims();
     auto b = std::make_unique<nf_batches>();
     b->runtime = runtime_of(rt);
     b->batches = std::make_unique<Batches>(b->runtime->allocator(), s, o.batch, o.order, o.seed,
-                                           Selection(shape[0], o.part), o.part.block, o.smallest);
+                                           Selection(shape[0], o.part), o.part.block, o.smallest, image);
     b->mapped.watch(*b->runtime, s.x);
     b->mapped.watch(*b->runtime, s.context);
     if (o.order != Order::replacement && b->batches->rows() < o.batch)

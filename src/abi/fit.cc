@@ -32,7 +32,7 @@ class TrainerLock {
 Batches::Streams rows_of(const nf_batch* batch, const char* name, const Density& model, View* part) {
   const nf_batch b = read_struct(batch, name);
   if (b.reserved) fail(Code::argument, "%s.reserved is %u, expected 0", name, b.reserved);
-  Batches::Streams s{view_of(b.x, "x"), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
+  Batches::Streams s{data_of(b.x, "x"), data_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
                      view_of(b.scores, "scores", true)};
   const int64_t n = check_rows(s.x, "x", model.event());
   if (n < 1) fail(Code::shape, "%s.x has 0 rows, expected at least 1", name);
@@ -66,6 +66,7 @@ FitPlan plan_of(const nf_batch* data, const nf_batch* valid, const nf_options* o
   plan.batches.seed = b.seed;
   plan.batches.part = b.part;
   plan.batches.smallest = b.smallest;
+  plan.batches.flip = b.flip;
   const bool part = given("batches.part_begin") || given("batches.part_end");
   if (!part) plan.batches.part.seed = static_cast<uint64_t>(plan.config.split_seed);
   plan.by_blocks = mapped.any() || part;

@@ -48,7 +48,7 @@ nf_status nf_log_prob_grad(nf_session* s, const nf_view* x, const nf_view* ctx, 
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true);
     const int64_t n = check_rows(xv, "x", model.event());
     check_context(c, n, model.context());
     const View lp = column_like(log_prob, "log_prob", n), g = rows_like(dx, "dx", model.event(), n),
@@ -65,7 +65,7 @@ nf_status nf_vjp(nf_session* s, nf_direction direction, const nf_view* from, con
     const Density& model = *s->model->model;
     const bool inverse = is_inverse(direction);
     const Sides side = sides_of(model, inverse);
-    const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true);
+    const View x = inverse ? view_of(from, "from") : data_of(from, "from"), c = data_of(ctx, "ctx", true);
     const int64_t n = check_rows(x, "from", side.from);
     check_context(c, n, model.context());
     Session::Pullback p;
@@ -88,7 +88,7 @@ nf_status nf_jvp(nf_session* s, nf_direction direction, const nf_view* from, con
     const Density& model = *s->model->model;
     const bool inverse = is_inverse(direction);
     const Sides side = sides_of(model, inverse);
-    const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true);
+    const View x = inverse ? view_of(from, "from") : data_of(from, "from"), c = data_of(ctx, "ctx", true);
     const int64_t n = check_rows(x, "from", side.from);
     check_context(c, n, model.context());
     Session::Pushforward p;

@@ -16,7 +16,8 @@ static_assert(static_cast<int>(Code::argument) == NF_ERR_ARGUMENT && static_cast
               static_cast<int>(Code::callback) == NF_ERR_CALLBACK &&
               static_cast<int>(Code::unsupported) == NF_ERR_UNSUPPORTED &&
               static_cast<int>(Code::internal) == NF_ERR_INTERNAL);
-static_assert(static_cast<int>(DType::f32) == NF_F32 && static_cast<int>(DType::f64) == NF_F64);
+static_assert(static_cast<int>(DType::f32) == NF_F32 && static_cast<int>(DType::f64) == NF_F64 &&
+              static_cast<int>(DType::u8) == NF_U8);
 static_assert(sizeof(nf_error::message) == Error::kMessageBytes);
 
 bool usable(const nf_error* err) {
@@ -63,18 +64,26 @@ nf_out as_out(const nf_view& v) {
   return out;
 }
 
-void check_fields(const nf_out& v, const char* name, int max_rank) {
+// What a view may hold.
+enum class Takes : uint8_t { floats, bytes_too };
+
+void check_fields(const nf_out& v, const char* name, int max_rank, Takes takes) {
   if (v.flags & ~NF_STRIDED) fail(Code::argument, "%s.flags is %d, expected 0 or NF_STRIDED (1)", name, v.flags);
-  if (v.dtype != NF_F32 && v.dtype != NF_F64)
-    fail(Code::shape, "%s.dtype is %d, expected NF_F32 (1) or NF_F64 (2)", name, v.dtype);
+  if (v.dtype == NF_U8 && takes == Takes::floats)
+    fail(Code::shape,
+         "%s.dtype is NF_U8 (3), which only rows of data and contexts can have: expected NF_F32 (1) or NF_F64 (2)",
+         name);
+  if (v.dtype != NF_F32 && v.dtype != NF_F64 && v.dtype != NF_U8)
+    fail(Code::shape, "%s.dtype is %d, expected NF_F32 (1)%s", name, v.dtype,
+         takes == Takes::floats ? " or NF_F64 (2)" : ", NF_F64 (2) or NF_U8 (3)");
   if (v.ndim < 0 || v.ndim > max_rank) fail(Code::shape, "%s.ndim is %d, expected 0 to %d", name, v.ndim, max_rank);
   for (int i = 0; i < v.ndim; ++i)
     if (v.shape[i] < 0)
       fail(Code::shape, "%s.shape[%d] is %lld, expected at least 0", name, i, static_cast<long long>(v.shape[i]));
 }
 
-View checked(const nf_out& v, const char* name) {
-  check_fields(v, name, kMaxRank);
+View checked(const nf_out& v, const char* name, Takes takes = Takes::floats) {
+  check_fields(v, name, kMaxRank, takes);
   View out;
   out.dtype = static_cast<DType>(v.dtype);
   out.data = v.data;
@@ -105,6 +114,10 @@ View view_of(const nf_view* v, const char* name, bool optional) {
   return !v && optional ? View{} : checked(as_out(read_struct(v, name)), name);
 }
 
+View data_of(const nf_view* v, const char* name, bool optional) {
+  return !v && optional ? View{} : checked(as_out(read_struct(v, name)), name, Takes::bytes_too);
+}
+
 View out_of(const nf_out* v, const char* name, bool optional) {
   return !v && optional ? View{} : checked(read_struct(v, name), name);
 }
@@ -117,7 +130,7 @@ View Planes::operator[](int64_t k) const {
 
 Planes planes_of(const nf_out* v, const char* name) {
   const nf_out all = read_struct(v, name);
-  check_fields(all, name, kMaxRank + 1);
+  check_fields(all, name, kMaxRank + 1, Takes::floats);
   if (all.ndim < 1) fail(Code::shape, "%s.ndim is 0, expected at least 1", name);
   nf_out plane = all;
   plane.ndim = all.ndim - 1;

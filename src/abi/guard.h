@@ -37,6 +37,8 @@ T& need(T* p, const char* name) {
 // A view of the caller as the library's own. Checks everything about it except its extents. NULL is an error unless
 // `optional`; then returns a View without data.
 View view_of(const nf_view* v, const char* name, bool optional = false);
+// The same for rows of data and contexts, which may be bytes (NF_U8).
+View data_of(const nf_view* v, const char* name, bool optional = false);
 View out_of(const nf_out* v, const char* name, bool optional = false);
 
 // A view with one more axis in front: plane k is at data + k * stride elements.

@@ -150,7 +150,7 @@ nf_status nf_model_init_from_data(nf_model* m, const nf_view* x, const nf_view* 
   return guard(err, [&] {
     need(m, "model");
     Density& model = *m->state->model;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true);
     check_context(c, check_rows(xv, "x", model.event()), model.context());
     RuntimeState& rt = *m->state->runtime;
     if (const FlowModel* flow = model.flow())

@@ -73,6 +73,7 @@ struct SessionFields : Config {
 struct BatchFields : Config {
   int64_t batch = 256, seed = 0, smallest = 1, part_seed = 0;
   Order order = Order::shuffle;
+  bool flip = false;
   Part part;
   void fields(Fields& f) override {
     static constexpr const char* kOrder[] = {"shuffle", "replacement", "sequential", "blocks"};
@@ -83,6 +84,9 @@ struct BatchFields : Config {
         "block for files larger than memory",
         order, kOrder);
     f.integer("seed", "seed of the order of the data", seed, 0, kMax);
+    f.flag("flip",
+           "mirror images left to right: each row of each epoch with probability 1/2, the same rows for the same seed",
+           flip);
     f.integer("block", "rows that stay together in order blocks, and in parts", part.block, 1, 1 << 30);
     f.integer("smallest",
               "rows that the last batch of an epoch has at least, for models with \"batch_norm\": fewer join the batch "
@@ -107,7 +111,7 @@ struct MetropolisFields : Config {
 
 struct TableFields : Config {
   MapFile map = MapFile::automatic;
-  enum class Type : uint8_t { f32, f64 } dtype = Type::f32;
+  enum class Type : uint8_t { f32, f64, u8 } dtype = Type::f32;
   CsvOptions::Header header = CsvOptions::Header::detect;
   Missing missing = Missing::error;
   std::string columns, separator, decimal = ".", where, id, array;
@@ -115,10 +119,10 @@ struct TableFields : Config {
   void fields(Fields& f) override {
     static constexpr const char* kMissing[] = {"error", "drop", "keep"};
     static constexpr const char* kMap[] = {"auto", "on", "off"};
-    static constexpr const char* kDtype[] = {"float32", "float64"};
+    static constexpr const char* kDtype[] = {"float32", "float64", "uint8"};
     static constexpr const char* kHeader[] = {"detect", "present", "absent"};
     f.choice("map", "use the rows of a .npy in place in its file: from 1 GiB, always or never", map, kMap);
-    f.choice("dtype", "type of the numbers in memory", dtype, kDtype);
+    f.choice("dtype", "type of the numbers in memory; uint8 is for arrays of bytes, such as images", dtype, kDtype);
     f.text("columns",
            "columns to take, by index from 0 or name, separated by commas; a name in double quotes may have any "
            "characters; empty = all",
@@ -471,7 +475,7 @@ MetropolisConfig metropolis_options(const nf_options* o) {
 TableOptions table_options(const nf_options* o) {
   const auto c = read<TableFields>(o, "table");
   TableOptions t;
-  t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : DType::f64;
+  t.dtype = c.dtype == TableFields::Type::f32 ? DType::f32 : c.dtype == TableFields::Type::f64 ? DType::f64 : DType::u8;
   t.map = c.map;
   t.csv.header = c.header;
   t.csv.separator = mark_of(c.separator, "separator", ",;|\t ");
@@ -491,7 +495,7 @@ TableOptions table_options(const nf_options* o) {
 BatchOptions batch_options(const nf_options* o) {
   auto c = read<BatchFields>(o, "batches");
   c.part.seed = static_cast<uint64_t>(c.part_seed);
-  return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part, c.smallest};
+  return {c.batch, c.order, static_cast<uint64_t>(c.seed), c.part, c.smallest, c.flip};
 }
 
 }  // namespace libnf

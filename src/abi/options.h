@@ -30,6 +30,7 @@ struct BatchOptions {
   uint64_t seed;
   Part part;
   int64_t smallest;
+  bool flip;
 };
 BatchOptions batch_options(const nf_options* o);
 

@@ -15,7 +15,7 @@ nf_status map_rows(nf_session* s, const nf_view* from, const nf_view* ctx, const
     const Density& model = *s->model->model;
     const char* in = inverse ? "z" : "x";
     const char* out = inverse ? "x" : "z";
-    const View x = view_of(from, in), c = view_of(ctx, "ctx", true), y = out_of(to, out),
+    const View x = inverse ? view_of(from, in) : data_of(from, in), c = data_of(ctx, "ctx", true), y = out_of(to, out),
                l = out_of(log_det, "log_det", true);
     const int64_t n = check_rows(x, in, inverse ? model.latent() : model.event());
     check_context(c, n, model.context());
@@ -71,7 +71,7 @@ nf_status nf_log_prob(nf_session* s, const nf_view* x, const nf_view* ctx, const
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), out = out_of(log_prob, "log_prob");
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true), out = out_of(log_prob, "log_prob");
     const int64_t n = check_rows(xv, "x", model.event());
     check_context(c, n, model.context());
     need_shape(out, "log_prob", {n});
@@ -120,7 +120,7 @@ nf_status nf_trace(nf_session* s, nf_direction direction, const nf_view* from, c
     need(s, "session");
     const Density& model = *s->model->model;
     const bool inverse = is_inverse(direction);
-    const View x = view_of(from, "from"), c = view_of(ctx, "ctx", true);
+    const View x = inverse ? view_of(from, "from") : data_of(from, "from"), c = data_of(ctx, "ctx", true);
     const Planes states = planes_of(out, "out");
     const Planes dets = log_det ? planes_of(log_det, "log_det") : Planes{};
     const int64_t n = check_rows(x, "from", inverse ? model.latent() : model.event());
@@ -148,7 +148,7 @@ nf_status nf_sample(nf_session* s, const nf_sampling* how, const nf_view* ctx, c
     need(s, "session");
     const Density& model = *s->model->model;
     const Session::Sampling h = sampling_of(how);
-    const View c = view_of(ctx, "ctx", true), x = out_of(out, "out"), lp = out_of(log_prob, "log_prob", true);
+    const View c = data_of(ctx, "ctx", true), x = out_of(out, "out"), lp = out_of(log_prob, "log_prob", true);
     const int64_t n = check_rows(x, "out", model.event());
     check_sampling(h, "out", n, c, model);
     if (log_prob) need_shape(lp, "log_prob", {n});

@@ -31,7 +31,7 @@ nf_status nf_score(const nf_model* m, const nf_view* x, const nf_view* ctx, cons
                    nf_error* err) NF_NOEXCEPT {
   return guard(err, [&] {
     need(m, "model");
-    nf_session session = session_of(m, rows_of(view_of(x, "x")));
+    nf_session session = session_of(m, rows_of(data_of(x, "x")));
     nf_error e = NF_ERROR_INIT;
     check(nf_log_prob(&session, x, ctx, log_prob, &e), e);
   });

@@ -64,7 +64,7 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch) {
   const nf_batch b = batch ? read_struct(batch, "batch") : nf_batch NF_BATCH_INIT;
   if (b.reserved) fail(Code::argument, "batch.reserved is %u, expected 0", b.reserved);
   if (b.part) fail(Code::argument, "batch.part is given, which only nf_fit reads: pass NULL");
-  const TrainingRows r{view_of(b.x, "x", !data), view_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
+  const TrainingRows r{data_of(b.x, "x", !data), data_of(b.ctx, "ctx", true), view_of(b.weight, "weight", true),
                        view_of(b.scores, "scores", true)};
   if (data) {
     const int64_t n = check_rows(r.x, "x", model.event());
@@ -99,8 +99,8 @@ TrainingRows rows_of(const nf_trainer& t, const nf_batch* batch, const nf_cotang
     fail(Code::argument, "cotangents has neither out nor log_det nor log_prob: nothing to add");
   const bool inverse = c.direction == NF_INVERSE;
   TrainingRows r;
-  r.x = view_of(b.x, "x");
-  r.context = view_of(b.ctx, "ctx", true);
+  r.x = inverse ? view_of(b.x, "x") : data_of(b.x, "x");
+  r.context = data_of(b.ctx, "ctx", true);
   const int64_t n = check_rows(r.x, "x", inverse ? model.latent() : model.event());
   if (n < 1) fail(Code::shape, "x has 0 rows, expected at least 1");
   check_context(r.context, n, model.context());

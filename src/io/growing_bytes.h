@@ -15,6 +15,8 @@ class GrowingBytes {
   GrowingBytes(const Allocator& allocator, size_t limit, const char* what)
       : allocator_(allocator), limit_(limit), what_(what) {}
   void reserve(size_t bytes);
+  size_t limit() const { return limit_; }
+  size_t capacity() const { return buffer_.bytes(); }
   void append(const void* data, size_t bytes);
   uint8_t* grow(size_t bytes);  // room for as many bytes at the end, which then count
   void shrink(size_t bytes) { size_ -= bytes; }

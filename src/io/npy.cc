@@ -77,6 +77,8 @@ void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t 
   if (first < 0 || count < 0 || count > h.rows() - first)
     fail(Code::argument, "rows %lld to %lld are out of range of an array of %lld rows", static_cast<long long>(first),
          static_cast<long long>(first + count), static_cast<long long>(h.rows()));
+  if constexpr (std::is_same_v<T, uint8_t>)
+    if (!h.holds_bytes()) fail(Code::argument, "the array does not hold bytes");
   const auto as = [&]<class S>(S) {
     convert_rows<S>(h, data.data(), first, count, out, [](S v) { return static_cast<T>(v); });
   };
@@ -102,11 +104,12 @@ void read_npy_rows(const NpyHeader& h, std::span<const std::byte> data, int64_t 
 
 template void read_npy_rows(const NpyHeader&, std::span<const std::byte>, int64_t, int64_t, float*);
 template void read_npy_rows(const NpyHeader&, std::span<const std::byte>, int64_t, int64_t, double*);
+template void read_npy_rows(const NpyHeader&, std::span<const std::byte>, int64_t, int64_t, uint8_t*);
 
 void write_npy(ByteSink& sink, DType dtype, const Dims& shape, const void* data) {
   constexpr size_t kPrefix = 10, kAlignment = 64;
   std::string dict = "{'descr': '";
-  dict += dtype == DType::f64 ? "<f8" : "<f4";
+  dict += dtype == DType::f64 ? "<f8" : dtype == DType::u8 ? "|u1" : "<f4";
   dict += "', 'fortran_order': False, 'shape': (";
   for (int i = 0; i < shape.rank; ++i)
     dict += std::to_string(shape[i]) + (shape.rank == 1 || i + 1 < shape.rank ? ", " : "");

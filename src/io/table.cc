@@ -92,7 +92,8 @@ int64_t choose_array(const Archive& a, const TableOptions& options, const char* 
        shown().c_str());
 }
 
-// Calls read(bytes, what) with what is inside of a compressed file or archive, or with the bytes themselves.
+// Calls read(bytes, what, format, memory) with what is inside of a compressed file or archive, in `memory` that read may
+// take, or with the bytes themselves and nullptr.
 template <class F>
 auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
               const TableOptions& options, const F& read) {
@@ -101,7 +102,7 @@ auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, cons
     const auto i = static_cast<size_t>(choose_array(a, options, source));
     GrowingBytes content(allocator, options.max_bytes, source);
     read_zip(bytes, a.arrays[i], content, source);
-    return read(content.bytes(), (std::string(source) + ", array " + a.names[i]).c_str(), "npz");
+    return read(content.bytes(), (std::string(source) + ", array " + a.names[i]).c_str(), "npz", &content);
   }
   if (!options.array.empty())
     fail(Code::argument, "%s: array %s is given, but the file is not a .npz archive", source,
@@ -110,14 +111,16 @@ auto unpacked(const Allocator& allocator, std::span<const std::byte> bytes, cons
     GrowingBytes content(allocator, options.max_bytes, source);
     gunzip(bytes, content, source);
     bytes = content.bytes();
-    return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv");
+    return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv", &content);
   }
-  return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv");
+  return read(bytes, source, array_format(bytes) ? array_format(bytes) : "csv", static_cast<GrowingBytes*>(nullptr));
 }
 
 void read_csv_table(const Allocator& allocator, std::span<const std::byte> bytes, const TableOptions& options,
                     const char* source, Table* t) {
   refuse_known_formats(text_of(bytes), source);
+  if (t->dtype == DType::u8)
+    fail(Code::argument, "%s: it is a text, and dtype \"uint8\" is for arrays of bytes: use \"float32\"", source);
   CsvMatrix m = t->dtype == DType::f64 ? read_csv<double>(allocator, text_of(bytes), options.csv, source)
                                        : read_csv<float>(allocator, text_of(bytes), options.csv, source);
   t->data = std::move(m.data);
@@ -156,9 +159,10 @@ void check_matrix(const View& m) {
 Table parse_table(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
                   const TableOptions& options) {
   return unpacked(allocator, bytes, source, options,
-                  [&](std::span<const std::byte> content, const char* what, const char*) {
+                  [&](std::span<const std::byte> content, const char* what, const char*, GrowingBytes* memory) {
                     Table t;
                     t.dtype = options.dtype;
+                    if (array_format(content) && memory && take_bytes(*memory, options, what, &t)) return t;
                     if (array_format(content))
                       read_npy_table(allocator, content, options, what, &t);
                     else
@@ -183,7 +187,7 @@ Table load_table(const Allocator& allocator, const char* path, const TableOption
 TableFacts describe_table(const Allocator& allocator, std::span<const std::byte> bytes, const char* source,
                           const TableOptions& options) {
   return unpacked(allocator, bytes, source, options,
-                  [&](std::span<const std::byte> content, const char* what, const char* format) {
+                  [&](std::span<const std::byte> content, const char* what, const char* format, GrowingBytes*) {
                     TableFacts f;
                     f.format = format;
                     if (array_format(content)) {

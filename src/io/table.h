@@ -19,7 +19,7 @@ enum class MapFile : uint8_t { automatic, on, off };
 inline constexpr size_t kMapFrom = size_t{1} << 30;  // MapFile::automatic maps files of at least this many bytes
 
 struct TableOptions {
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;  // u8: only for arrays of bytes; Error{argument} for others
   MapFile map = MapFile::automatic;
   CsvOptions csv = {};     // `columns`, `where`, `id` and `missing` also apply to .npy, with columns by index only
   std::string array = {};  // of a .npz; "": the only one, or the only one of rank 2 and above

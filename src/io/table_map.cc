@@ -6,10 +6,13 @@ namespace libnf {
 namespace {
 
 // Makes the rows and columns a strided view of the file. Returns nullptr, or the reason why that is not possible.
-const char* place(const NpyHeader& h, std::span<const std::byte> data, const CsvOptions& o, const char* source,
+const char* place(const NpyHeader& h, std::span<const std::byte> data, const TableOptions& options, const char* source,
                   Table* t) {
-  if (h.kind != NpyHeader::Kind::real || h.big_endian || h.item_bytes < 4)
-    return "only little-endian float32 and float64 can be used in place";
+  const CsvOptions& o = options.csv;
+  const bool bytes = options.dtype == DType::u8 && h.kind == NpyHeader::Kind::unsigned_int && h.item_bytes == 1;
+  const bool floats =
+      options.dtype != DType::u8 && h.kind == NpyHeader::Kind::real && !h.big_endian && h.item_bytes >= 4;
+  if (!bytes && !floats) return "only little-endian float32 and float64, or uint8 read as such, can be used in place";
   if (h.fortran_order && h.shape.rank > 2) return "a Fortran-order array of rank above 2 cannot be used in place";
   if (!o.where.empty() || o.id || o.missing == Missing::drop) return "rows are selected, or have ids";
   const int64_t width = h.row_elements();
@@ -17,7 +20,7 @@ const char* place(const NpyHeader& h, std::span<const std::byte> data, const Csv
   const int64_t apart = from.size() > 1 ? from[1] - from[0] : 1;
   for (size_t i = 1; i < from.size(); ++i)
     if (from[i] - from[i - 1] != apart) return "the selected columns are not evenly spaced, which a strided view needs";
-  t->dtype = h.item_bytes == 8 ? DType::f64 : DType::f32;
+  t->dtype = bytes ? DType::u8 : h.item_bytes == 8 ? DType::f64 : DType::f32;
   t->rows = h.rows();
   t->cols = from.empty() ? width : static_cast<int64_t>(from.size());
   t->shape = from.empty() && h.shape.rank > 0 ? h.shape : Dims{t->rows, t->cols};
@@ -41,7 +44,7 @@ bool map_table(const char* path, const TableOptions& options, const std::string&
   if (is_npy(file->bytes())) {
     const NpyHeader h = parse_npy_header(file->bytes(), source.c_str());
     const auto data = npy_data(file->bytes(), h, source.c_str());
-    why = data.empty() ? "it is empty" : place(h, data, options.csv, source.c_str(), t);
+    why = data.empty() ? "it is empty" : place(h, data, options, source.c_str(), t);
   }
   if (why) {
     if (options.map == MapFile::on) t->why_not_mapped = why;

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
+#include <type_traits>
 
 #include "runtime/core/checked.h"
 #include "runtime/core/status.h"
@@ -64,10 +66,12 @@ void select(const Allocator& allocator, const NpyHeader& h, std::span<const std:
   t->data = Buffer(allocator, static_cast<size_t>(checked_mul(checked_mul(rows, t->cols), sizeof(T))), "a table");
   if (from.empty() && where.empty() && o.missing != Missing::drop) {
     read_npy_rows(h, data, 0, rows, t->data.as<T>());
-    const int64_t bad = o.missing == Missing::keep || h.kind != NpyHeader::Kind::real
-                            ? -1
-                            : kernel::first_nonfinite_row(t->data.as<T>(), t->cols, rows, t->cols);
-    if (bad >= 0) fail_at(h, data, bad, t->data.as<T>() + bad * t->cols, from, t->cols, source);
+    if constexpr (!std::is_same_v<T, uint8_t>) {
+      const int64_t bad = o.missing == Missing::keep || h.kind != NpyHeader::Kind::real
+                              ? -1
+                              : kernel::first_nonfinite_row(t->data.as<T>(), t->cols, rows, t->cols);
+      if (bad >= 0) fail_at(h, data, bad, t->data.as<T>() + bad * t->cols, from, t->cols, source);
+    }
     t->rows = rows;
     return;
   }
@@ -106,11 +110,32 @@ std::vector<int64_t> npy_columns(std::span<const ColumnRef> columns, int64_t wid
   return from;
 }
 
+bool take_bytes(GrowingBytes& array, const TableOptions& options, const char* source, Table* t) {
+  const CsvOptions& o = options.csv;
+  if (options.dtype != DType::u8 || !o.columns.empty() || !o.where.empty() || o.id) return false;
+  const NpyHeader h = parse_array_header(array.bytes(), source);
+  const bool plain = h.kind == NpyHeader::Kind::unsigned_int && h.item_bytes == 1 && h.shape.rank > 0 &&
+                     (!h.fortran_order || h.shape.rank == 1);
+  if (!plain || array.capacity() > array.size() + array.size() / 4) return false;
+  const auto data = npy_data(array.bytes(), h, source);
+  t->data = array.take();
+  // `data` still points into that memory.
+  if (!data.empty()) std::memmove(t->data.data(), data.data(), data.size());
+  t->rows = h.rows();
+  t->cols = h.row_elements();
+  t->shape = h.shape;
+  return true;
+}
+
 void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
                     const char* source, Table* t) {
   const NpyHeader h = parse_array_header(file, source);
   const auto data = npy_data(file, h, source);
-  if (t->dtype == DType::f64)
+  if (t->dtype == DType::u8 && !h.holds_bytes())
+    fail(Code::argument, "%s: its numbers are not bytes, so dtype cannot be \"uint8\": use \"float32\"", source);
+  if (t->dtype == DType::u8)
+    select<uint8_t>(allocator, h, data, options.csv, source, t);
+  else if (t->dtype == DType::f64)
     select<double>(allocator, h, data, options.csv, source, t);
   else
     select<float>(allocator, h, data, options.csv, source, t);

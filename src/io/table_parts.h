@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "src/io/growing_bytes.h"
 #include "src/io/idx.h"
 #include "src/io/npy.h"
 #include "src/io/table.h"
@@ -21,6 +22,10 @@ inline NpyHeader parse_array_header(std::span<const std::byte> file, const char*
 // Reads an array into `t`; t->dtype is set.
 void read_npy_table(const Allocator& allocator, std::span<const std::byte> file, const TableOptions& options,
                     const char* source, Table* t);
+
+// Makes the memory of an array of bytes that of the table, if options.dtype is u8 and all of it is wanted as it is. Returns
+// false, and takes nothing, if the array must be copied.
+bool take_bytes(GrowingBytes& array, const TableOptions& options, const char* source, Table* t);
 
 // Uses the rows of a .npy in place. Returns false if the file must be read into memory instead.
 bool map_table(const char* path, const TableOptions& options, const std::string& source, Table* t);

@@ -53,12 +53,16 @@ void copy_run(const char* a, int64_t a_step, char* b, int64_t b_step, int64_t n)
     std::memcpy(b, a, static_cast<size_t>(n) * sizeof(To));
     return;
   }
-  for (int64_t c = 0; c < n; ++c) {
-    From v;
-    std::memcpy(&v, a + c * a_step * static_cast<int64_t>(sizeof(From)), sizeof v);
-    const To w = static_cast<To>(v);
-    std::memcpy(b + c * b_step * static_cast<int64_t>(sizeof(To)), &w, sizeof w);
-  }
+  const auto copy = [&](int64_t from_step, int64_t to_step) {
+    for (int64_t c = 0; c < n; ++c) {
+      From v;
+      std::memcpy(&v, a + c * from_step * static_cast<int64_t>(sizeof(From)), sizeof v);
+      const To w = static_cast<To>(v);
+      std::memcpy(b + c * to_step * static_cast<int64_t>(sizeof(To)), &w, sizeof w);
+    }
+  };
+  if (a_step == 1 && b_step == 1) return copy(1, 1);  // with steps known to the compiler, it vectorizes
+  copy(a_step, b_step);
 }
 
 template <class From, class To>
@@ -117,8 +121,11 @@ View rows_of_view(const View& v, int64_t first, int64_t count) {
 
 void copy_rows(const View& from, const View& to) {
   if (to.count() == 0) return;
-  with_dtype(from.dtype,
-             [&]<class From>() { with_dtype(to.dtype, [&]<class To>() { copy_each_row<From, To>(from, to); }); });
+  if (from.dtype == DType::u8 && to.dtype == DType::u8) return copy_each_row<uint8_t, uint8_t>(from, to);
+  with_dtype(to.dtype, [&]<class To>() {
+    if (from.dtype == DType::u8) return copy_each_row<uint8_t, To>(from, to);
+    with_dtype(from.dtype, [&]<class From>() { copy_each_row<From, To>(from, to); });
+  });
 }
 
 Var load_rows(Tape& t, const View& from, int64_t first, int64_t count) {

@@ -1,4 +1,4 @@
-// Moves rows between the caller's memory (any strides, either dtype) and a tape.
+// Moves rows between the caller's memory (any strides, any dtype) and a tape.
 #pragma once
 #include "runtime/tape/tape.h"
 
@@ -30,7 +30,8 @@ Var load_row(Tape& t, const Node& v, int64_t row);
 void store_rows(const Var v, const View& to, int64_t first);
 // Returns rows [first, first + count) of a view.
 View rows_of_view(const View& v, int64_t first, int64_t count);
-// Copies all of `from` into `to`, which has as many rows and as many elements per row; ranks may differ.
+// Copies all of `from` into `to`, which has as many rows and as many elements per row; ranks may differ. Bytes only come
+// from bytes.
 void copy_rows(const View& from, const View& to);
 bool all_finite(Var v);
 // Returns element r of a rank-1 view as a double.

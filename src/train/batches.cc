@@ -9,16 +9,17 @@
 namespace libnf {
 namespace {
 // Separate from the streams of samples and from each other.
-constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63;
+constexpr uint32_t kBatchStream = 0x62617463, kBlockStream = 0x626c6f63, kFlipStream = 0x666c6970;
 }  // namespace
 
 Batches::Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
-                 Selection which, int64_t block, int64_t smallest)
+                 Selection which, int64_t block, int64_t smallest, const Dims& mirrored)
     : source_{rows.x, rows.context, rows.weight, rows.scores},
       which_(std::move(which)),
       rows_(which_.rows()),
       batch_(batch),
       block_(block),
+      mirrored_(mirrored),
       order_(order),
       seed_(seed) {
   if (rows_ < 1) fail(Code::shape, "no rows to make batches of");
@@ -50,6 +51,31 @@ uint64_t Batches::place_in_blocks(uint64_t epoch, uint64_t at) const {
   return blocks(mixed / block) * block + mixed % block;
 }
 
+// A function of the seed, the epoch and the row, however the rows are batched. Rows that are drawn with replacement know
+// no epochs: there every step draws anew.
+bool Batches::is_mirrored(uint64_t step, int64_t row) const {
+  const uint64_t epoch = order_ == Order::replacement ? step : step / per_epoch_;
+  const kernel::RandomKey key{seed_, kFlipStream};
+  return kernel::random_below(key, row, static_cast<uint32_t>(epoch), 2) == 1;
+}
+
+// One row of images, or of as many columns, as a view in which the columns of pixels run backwards.
+View Batches::mirrored(const View& row) const {
+  View v = row;
+  if (row.shape.rank == 2) {
+    int64_t step = row.stride[1];
+    v.shape = Dims{1, mirrored_[0], mirrored_[1], mirrored_[2]};
+    for (int i = 3; i > 0; --i) {
+      v.stride[i] = step;
+      step *= v.shape[i];
+    }
+  }
+  const int64_t last = v.shape[2] - 1;
+  v.data = v.as<char>() + last * v.stride[2] * size_of(v.dtype);
+  v.stride[2] = -v.stride[2];
+  return v;
+}
+
 void Batches::gather(uint64_t step) {
   int64_t rows = batch_;
   if (order_ != Order::replacement && step % per_epoch_ == per_epoch_ - 1)
@@ -77,11 +103,13 @@ void Batches::gather(uint64_t step) {
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t from = which_.row_of(place_at(r));
     numbers_[static_cast<size_t>(r)] = from;
+    const bool mirror = mirrored_.rank == 3 && is_mirrored(step, from);
     for (int i = 0; i < kStreams; ++i) {
       const View& s = source_[i];
       const View& o = out_[i];
       if (!o.data || r >= o.shape[0]) continue;
-      copy_rows(rows_of_view(s, from, 1), rows_of_view(o, r, 1));
+      const View row = rows_of_view(s, from, 1);
+      copy_rows(mirror && (i == 0 || i == 3) ? mirrored(row) : row, rows_of_view(o, r, 1));
     }
   }
 }

@@ -24,9 +24,10 @@ class Batches {
     View x, context, weight, scores;
   };
   // 1 <= batch. block: the runs of Order::blocks. When the last batch of an epoch would have fewer than `smallest` rows,
-  // they join the batch before it.
+  // they join the batch before it. mirrored: the extents [height, width, channels] of rows of x and scores, if half of them,
+  // drawn anew in each epoch, are to be mirrored left to right; rank 0: none.
   Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed, Selection which,
-          int64_t block, int64_t smallest = 1);
+          int64_t block, int64_t smallest = 1, const Dims& mirrored = {});
   Batches(const Allocator& allocator, const Streams& rows, int64_t batch, Order order, uint64_t seed,
           const Part& part = {})
       : Batches(allocator, rows, batch, order, seed, Selection(rows.x.shape[0], part), part.block) {}
@@ -45,6 +46,8 @@ class Batches {
 
  private:
   uint64_t place_in_blocks(uint64_t epoch, uint64_t at) const;
+  bool is_mirrored(uint64_t step, int64_t row) const;
+  View mirrored(const View& row) const;
   static constexpr int kStreams = 4;
   View source_[kStreams];
   View out_[kStreams];
@@ -52,6 +55,7 @@ class Batches {
   Selection which_;
   int64_t rows_, batch_, block_, merged_ = 0;
   std::vector<int64_t> numbers_;
+  Dims mirrored_;
   Order order_;
   uint64_t seed_, per_epoch_;
 };

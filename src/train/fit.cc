@@ -22,6 +22,17 @@ constexpr int64_t kSteps = 4000, kScored = 4096;  // rows to score at once
 constexpr uint64_t kMinValidations = 16, kMaxValidations = 64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// What is mirrored of the rows; rank 0: nothing.
+Dims mirrored_event(const Density& model, const FitPlan& plan) {
+  if (!plan.batches.flip) return {};
+  const Dims event = model.event();
+  if (event.rank != 3)
+    fail(Code::spec,
+         "\"batches.flip\" mirrors images, but the model's event is %s: expected \"event\": [height, width, channels]",
+         to_string(event).c_str());
+  return event;
+}
+
 class Fit {
  public:
   Fit(const Allocator& allocator, Executor& executor, Density& model, Notes& notes, const FitPlan& plan,
@@ -94,7 +105,8 @@ Fit::Fit(const Allocator& allocator, Executor& executor, Density& model, Notes& 
       hooks_(hooks),
       split_(split_rows(plan)),
       batches_(allocator, plan.data, plan.batches.batch, plan.batches.order, plan.batches.seed, split_.train,
-               plan.batches.part.block, std::max<int64_t>(plan.batches.smallest, couples_rows(model) ? 2 : 1)) {
+               plan.batches.part.block, std::max<int64_t>(plan.batches.smallest, couples_rows(model) ? 2 : 1),
+               mirrored_event(model, plan)) {
   const ObjectiveKind& kind = plan_.trainer.objective.kind();
   if (!kind.data)
     fail(Code::unsupported, "objective \"%s\" has no rows of data to fit: call nf_train_step for it", kind.name);
@@ -175,6 +187,7 @@ void Fit::check_validation_rows() {
       if (!(w >= 0) || std::isinf(w))
         fail_at(Code::argument, {number, -1}, "weight[%lld] = %g; weights are finite and not negative", number, w);
       const auto finite = [&](const View& v, int64_t row) {
+        if (v.dtype == DType::u8) return true;
         return with_dtype(v.dtype, [&]<class T>() {
           const int64_t columns = v.count() / v.shape[0];
           const T* p = v.as<T>() + row * columns;

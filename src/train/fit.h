@@ -40,6 +40,7 @@ struct FitPlan {
     uint64_t seed = 0;
     Part part;
     int64_t smallest = 1;
+    bool flip = false;  // mirror images left to right at random while training
   } batches;
   SessionOptions session;
 };

@@ -94,6 +94,7 @@ Json fixed_settings(const FitPlan& plan, const FitSplit& split) {
                   {"part_begin", part.begin},    {"part_end", part.end},
                   {"part_seed", part.seed}};
   if (plan.batches.smallest != 1) batches["smallest"] = plan.batches.smallest;
+  if (plan.batches.flip) batches["flip"] = true;
   Json j = {{"trainer", written(trainer)},
             {"batches", std::move(batches)},
             {"fit.split_seed", plan.config.split_seed},
@@ -192,6 +193,9 @@ void SavedFit::check(const Json& fixed, bool new_settings) const {
   const Json& was = member(json_, "fixed");
   if (was.object()->empty()) return;  // an earlier nf train
   Json is = fixed;
+  // Only files of runs that mirror images say so.
+  if (const Json* batches = was.find("batches"); batches && batches->find("flip") && !is["batches"].find("flip"))
+    is["batches"]["flip"] = false;
   if (new_settings && was.find("trainer")) is["trainer"] = *was.find("trainer");
   compare(was, is, "");
 }

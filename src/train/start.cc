@@ -94,7 +94,8 @@ class PropagatedRows {
     Buffer fresh;
     if (!copy_.data()) {
       const Dims shape{rows(), model_.columns()};
-      const DType dtype = model_.uses_low() ? data_.x.dtype : model_.dtype();
+      const bool wide = model_.uses_low() && data_.x.dtype == DType::f64;
+      const DType dtype = wide ? DType::f64 : model_.dtype();
       fresh = Buffer(allocator_, static_cast<size_t>(checked_mul(shape.count(), size_of(dtype))),
                      "rows on their way to a layer that starts from data");
       now_ = contiguous_view(fresh.data(), dtype, shape);

@@ -18,6 +18,10 @@ static_assert(std::is_constructible_v<nf::View, std::span<const float>> &&
 static_assert(!std::is_constructible_v<nf::Out, std::span<const float>> &&
               !std::is_constructible_v<nf::Out, const Floats&>);
 static_assert(!std::is_constructible_v<nf::Out, const float*, int64_t>);
+static_assert(std::is_constructible_v<nf::View, std::vector<uint8_t>&> &&
+              std::is_constructible_v<nf::View, const uint8_t*, std::initializer_list<int64_t>>);
+static_assert(!std::is_constructible_v<nf::Out, std::vector<uint8_t>&> &&
+              !std::is_constructible_v<nf::Out, uint8_t*, int64_t>);
 static_assert(!std::is_constructible_v<nf::View, std::vector<int>&> &&
               !std::is_constructible_v<nf::View, std::string&>);
 
@@ -71,6 +75,22 @@ TEST(HppViews, StridesPassThrough) {
   Floats columns(6);
   s.forward_into(nf::Out(columns.data(), {2, 3}, {1, 2}), {}, t);
   EXPECT_TRUE(same_bits(columns, {3, 6, 2, 5, 1, 4}));
+}
+
+TEST(HppViews, BytesAreRead) {
+  const std::vector<uint8_t> pixels = {1, 2, 3, 255, 5, 6};
+  const nf::View v(pixels, 3);
+  EXPECT_EQ(v.dtype(), NF_U8);
+  EXPECT_EQ(v.at(1, 0), 255);
+  EXPECT_EQ(v.slice(1, 1).to_vector<float>(), (Floats{255, 5, 6}));
+  EXPECT_EQ(v.data<uint8_t>(), pixels.data());
+  EXPECT_THROW(v.data<float>(), nf::Exception);
+  EXPECT_EQ(nf::View(pixels.data(), {1, 2, 3, 1}).rank(), 4);
+  const nf::View every_other(pixels.data(), {2, 3}, {1, 2});
+  nf::Model m(R"({"event": 3, "layers": [{"type": "reverse"}]})", 1);
+  nf::Session s(m);
+  EXPECT_TRUE(same_bits(s.forward(v), {3, 2, 1, 6, 5, 255}));
+  EXPECT_TRUE(same_bits(s.forward(every_other), {5, 3, 1, 6, 255, 2}));
 }
 
 TEST(HppViews, Batches) {

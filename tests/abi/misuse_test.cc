@@ -191,7 +191,7 @@ TEST_F(Misuse, Views) {
       {"flags 2", [](nf_view& v) { v.flags = 2; }, argument, true},
       {"flags -1", [](nf_view& v) { v.flags = -1; }, argument, true},
       {"dtype 0", [](nf_view& v) { v.dtype = 0; }, shape, true},
-      {"dtype 3", [](nf_view& v) { v.dtype = 3; }, shape, true},
+      {"dtype 4", [](nf_view& v) { v.dtype = 4; }, shape, true},
       {"dtype -1", [](nf_view& v) { v.dtype = -1; }, shape, true},
       {"ndim -1", [](nf_view& v) { v.ndim = -1; }, shape, true},
       {"ndim 0", [](nf_view& v) { v.ndim = 0; }, shape, true},

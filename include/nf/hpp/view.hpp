@@ -26,11 +26,17 @@ namespace detail {
 
 template <class T>
 constexpr nf_dtype dtype() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "data is float or double");
-  return std::is_same_v<T, double> ? NF_F64 : NF_F32;
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, uint8_t>,
+                "data is float or double, or uint8_t where rows of data are read");
+  return std::is_same_v<T, double> ? NF_F64 : std::is_same_v<T, float> ? NF_F32 : NF_U8;
 }
 
-// What a contiguous container or range holds: float, const double, ...; void for other types.
+inline const char *name_of(nf_dtype t) noexcept {
+  return t == NF_F64 ? "double" : t == NF_F32 ? "float" : t == NF_U8 ? "uint8_t" : "none";
+}
+constexpr int64_t bytes_of(nf_dtype t) noexcept { return t == NF_F64 ? 8 : t == NF_U8 ? 1 : 4; }
+
+// What a contiguous container or range holds: float, const double, uint8_t, ...; void for other types.
 template <class C, class = void>
 struct Element {
   using type = void;
@@ -39,7 +45,8 @@ template <class C>
 struct Element<C, std::void_t<decltype(std::data(std::declval<C &>())), decltype(std::size(std::declval<C &>()))>> {
   using pointee = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))>;
   using value = std::remove_cv_t<pointee>;
-  using type = std::conditional_t<std::is_same_v<value, float> || std::is_same_v<value, double>, pointee, void>;
+  using type = std::conditional_t<
+      std::is_same_v<value, float> || std::is_same_v<value, double> || std::is_same_v<value, uint8_t>, pointee, void>;
 };
 template <class C>
 using element = typename Element<std::remove_reference_t<C>>::type;
@@ -47,8 +54,10 @@ using element = typename Element<std::remove_reference_t<C>>::type;
 // C is deduced from a forwarding reference.
 template <class C>
 constexpr bool holds_numbers = !std::is_void_v<element<C>>;
+template <class T>
+constexpr bool writes = !std::is_const_v<T> && !std::is_same_v<T, uint8_t>;  // results are never bytes
 template <class C>
-constexpr bool writable = holds_numbers<C> && !std::is_const_v<element<C>>;
+constexpr bool writable = holds_numbers<C> &&writes<element<C>>;
 #if __cplusplus >= 202002L
 template <class C>
 constexpr bool borrowed = is_borrowed<std::remove_cv_t<std::remove_reference_t<C>>>::value ||
@@ -71,7 +80,7 @@ class Array {
   using Pointer = std::conditional_t<Writes, T *, const T *>;
 
   bool none() const noexcept { return raw_.dtype == 0; }
-  nf_dtype dtype() const noexcept { return raw_.dtype; }  // NF_F32 or NF_F64
+  nf_dtype dtype() const noexcept { return raw_.dtype; }  // NF_F32, NF_F64 or, of a View, NF_U8
   int rank() const noexcept { return raw_.ndim; }
   int64_t extent(int i) const noexcept { return i >= 0 && i < raw_.ndim ? raw_.shape[i] : 1; }
   int64_t rows() const noexcept { return extent(0); }
@@ -107,11 +116,8 @@ class Array {
   Pointer<T> data() const {
     if (raw_.dtype != detail::dtype<T>()) {
 #ifndef NF_NO_EXCEPTIONS
-      throw Exception(error(NF_ERR_SHAPE, std::string("data<") + (std::is_same_v<T, double> ? "double" : "float") +
-                                              ">() on numbers of type " +
-                                              (none()                 ? "none"
-                                               : raw_.dtype == NF_F64 ? "double"
-                                                                      : "float") +
+      throw Exception(error(NF_ERR_SHAPE, std::string("data<") + name_of(detail::dtype<T>()) +
+                                              ">() on numbers of type " + name_of(raw_.dtype) +
                                               ": check dtype() first"));
 #else
       return nullptr;
@@ -175,21 +181,21 @@ class Array {
 #endif
   }
   double number(int64_t offset) const noexcept {
-    const bool wide = raw_.dtype == NF_F64;
-    const auto *from = static_cast<const char *>(raw_.data) + offset * (wide ? 8 : 4);
+    const auto *from = static_cast<const char *>(raw_.data) + offset * bytes_of(raw_.dtype);
+    if (raw_.dtype == NF_U8) return static_cast<double>(static_cast<unsigned char>(*from));
     double d = 0;
     float f = 0;
-    if (wide)
+    if (raw_.dtype == NF_F64)
       std::memcpy(&d, from, sizeof d);
     else
       std::memcpy(&f, from, sizeof f);
-    return wide ? d : static_cast<double>(f);
+    return raw_.dtype == NF_F64 ? d : static_cast<double>(f);
   }
   // Rows first .. first + n - 1, which must exist.
   Raw slice_of(int64_t first, int64_t n) const noexcept {
     Raw v = raw_;
     v.shape[0] = n;
-    const int64_t skip = first * stride(0) * (raw_.dtype == NF_F64 ? 8 : 4);
+    const int64_t skip = first * stride(0) * bytes_of(raw_.dtype);
     if (v.data) v.data = static_cast<Pointer<char>>(v.data) + skip;
     return v;
   }
@@ -199,8 +205,9 @@ class Array {
 
 }  // namespace detail
 
-// Numbers that a call reads, of rank up to 8 and with any strides. It borrows them, so it cannot be made from a temporary
-// container. A default-constructed View is none: NULL.
+// Numbers that a call reads, of rank up to 8 and with any strides: float or double, and where rows of data are read also
+// uint8_t, such as View(pixels, {n, 28, 28, 1}). It borrows them, so it cannot be made from a temporary container. A
+// default-constructed View is none: NULL.
 class View : public detail::Array<nf_view, false> {
   using Base = detail::Array<nf_view, false>;
 
@@ -267,13 +274,13 @@ class Out : public detail::Array<nf_out, true> {
 
  public:
   Out() = default;
-  template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+  template <class T, std::enable_if_t<detail::writes<T>, int> = 0>
   Out(T *data, int64_t n) : Base(detail::dtype<T>(), data, {n}) {}
-  template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+  template <class T, std::enable_if_t<detail::writes<T>, int> = 0>
   Out(T *data, int64_t rows, int64_t cols) : Base(detail::dtype<T>(), data, {rows, cols}) {}
-  template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+  template <class T, std::enable_if_t<detail::writes<T>, int> = 0>
   Out(T *data, std::initializer_list<int64_t> shape) : Base(detail::dtype<T>(), data, shape) {}
-  template <class T, std::enable_if_t<!std::is_const_v<T>, int> = 0>
+  template <class T, std::enable_if_t<detail::writes<T>, int> = 0>
   Out(T *data, std::initializer_list<int64_t> shape, std::initializer_list<int64_t> strides)
       : Base(detail::dtype<T>(), data, shape) {
     set_strides(strides);

@@ -53,7 +53,9 @@ int check(const CheckArgs& a) {
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
-  Data data = open_data(runtime, a.paths, *a.settings, info.dtype, column_names(model));
+  const ColumnNames names = column_names(model);
+  Data data = open_data(runtime, a.paths, *a.settings, info.dtype, names);
+  use_labels(data, a.paths, names, info.context_size, info.dtype);
   check_data(data, a.paths, info.event_size, info.context_size);
   const int64_t all = data.x.count();
   const CheckedModel subject(runtime, model, std::move(data), a.rows, *a.settings);
@@ -113,7 +115,8 @@ int check(const CheckArgs& a) {
   run("copies", [&] { return check_copies(subject, a.seed); });
   if (info.context_size) run("conditionals", [&] { return check_conditionals(subject, a.seed); });
   if (!a.training.data.empty() && !rows.numbers.empty()) {
-    Data training = open_data(runtime, a.training, *a.settings, info.dtype, column_names(model));
+    Data training = open_data(runtime, a.training, *a.settings, info.dtype, names);
+    use_labels(training, a.training, names, info.context_size, info.dtype);
     check_data(training, a.training, info.event_size, info.context_size);
     run("overfit",
         [&] { return check_training(subject, rows, summarize(subject.log_probs_of(training)), a.training.data); });
@@ -169,6 +172,7 @@ void add_check(CLI::App& app, Action& action) {
   cmd->add_option("--context-columns", a->paths.context_columns,
                   "context columns of the data file (or of --context); all others are data unless --columns is given")
       ->type_name("A,B,..");
+  add_labels(*cmd, a->paths);
   cmd->add_option("--train", a->training.data, "the rows that the model was trained on: tells whether it overfits them")
       ->type_name("FILE");
   cmd->add_option("--rows", a->rows, "rows to examine closely (2000); every row is scored")

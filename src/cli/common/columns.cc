@@ -47,7 +47,7 @@ int64_t find_name(const std::string& path, const TableFacts& file, const std::st
 }  // namespace
 
 ColumnNames column_names(const nf::Model& model) {
-  return {names_in(model, "columns"), names_in(model, "context_columns")};
+  return {names_in(model, "columns"), names_in(model, "context_columns"), names_in(model, "classes")};
 }
 
 void set_column_names(nf::Model& model, const ColumnNames& names) {
@@ -56,6 +56,7 @@ void set_column_names(nf::Model& model, const ColumnNames& names) {
   };
   set("columns", names.data);
   set("context_columns", names.context);
+  set("classes", names.classes);
 }
 
 std::vector<ColumnWord> split_columns(const std::string& list) {

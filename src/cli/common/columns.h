@@ -10,9 +10,10 @@
 
 namespace cli {
 
-// The notes "columns" and "context_columns" of a model; empty if the training data had no names.
+// The notes "columns" and "context_columns" of a model; empty if the training data had no names. Note "classes" has the
+// classes of a model whose context is the class of a row, in the order of their place in the context.
 struct ColumnNames {
-  std::vector<std::string> data, context;
+  std::vector<std::string> data, context, classes = {};
 };
 ColumnNames column_names(const nf::Model& model);
 void set_column_names(nf::Model& model, const ColumnNames& names);

@@ -1,6 +1,8 @@
 // See context_columns.h.
 #include "src/cli/common/context_columns.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <set>
 #include <vector>
 
@@ -26,6 +28,12 @@ std::string other_columns(const std::string& path, const TableFacts& file, const
     if (!places.count(c)) columns += (columns.empty() ? "" : ",") + std::to_string(c);
   if (columns.empty()) throw Failure("--context-columns " + taken + " leaves no data column in " + shown_path(path));
   return columns;
+}
+
+bool names_column(const std::string& word, const TableFacts& file) {
+  if (std::find(file.names.begin(), file.names.end(), word) != file.names.end()) return true;
+  std::error_code ignored;
+  return word.find_first_not_of("0123456789") == std::string::npos && !std::filesystem::exists(word, ignored);
 }
 
 void check_disjoint(const std::string& path, const TableFacts& file, const std::string& data,

@@ -1,6 +1,7 @@
 // See evaluate.h.
 #include "src/cli/common/evaluate.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -109,6 +110,7 @@ std::vector<double> numbers_in(const std::string& word) {
 Settings as_described(Settings settings, const TableFacts& file) {
   if (file.format == "csv") settings.set("table.header", file.header ? "present" : "absent");
   if (file.fits_float32()) settings.set("table.dtype", "float32");
+  if (file.dtype == "uint8") settings.set("table.dtype", "uint8");
   return settings;
 }
 
@@ -160,16 +162,59 @@ Rows open_rows(const nf::Runtime& runtime, const DataPaths& paths, const Setting
                     match_columns(paths.data, facts, names.data, paths.columns, "--columns"));
 }
 
+namespace {
+// The labels of the rows x of a file, from a file of their own, a column, or the folders of pictures.
+Labels open_labels(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, const TableFacts& data,
+                   const Rows& x) {
+  if (paths.labels.empty()) return labels_of_folders(paths.data, x);
+  const bool column = names_column(paths.labels, data);
+  std::error_code ignored;
+  if (!column && !std::filesystem::exists(paths.labels, ignored))
+    throw Failure(
+        "--labels " + paths.labels + ": " + shown_path(paths.data) + " has no such column, and there is no such file",
+        "a file with one label per row (IDX, .npy or CSV), or a column of the data", kUsage);
+  const std::string& file = column ? paths.data : paths.labels;
+  Settings mine = all_rows(settings, !column, false);
+  if (!column) mine.drop("table.map");
+  const TableFacts facts = column ? data : describe_file(runtime, file, mine);
+  Rows rows = Rows::open(runtime, file, as_described(mine, facts), NF_F64, column ? paths.labels : "");
+  const bool chosen = !settings.get("table.where", "").empty() || settings.get("table.missing", "") == "drop";
+  if (chosen && rows.cols() == 1 && rows.count() != x.count()) rows = rows.pick_like(x);
+  Labels labels = labels_in(rows);
+  if (rows.count() != x.count())
+    throw Failure("--labels: " + rows.path() + " has " + counted(rows.count(), "label") + ", but " + x.path() +
+                      " has " + counted(x.count(), "row"),
+                  "give one label per row, in the same order");
+  return labels;
+}
+
+// Leaves out the rows of other classes.
+void select_classes(Data& d, const DataPaths& paths, const std::vector<std::string>& known) {
+  if (paths.classes.empty()) return;
+  if (!d.labels)
+    throw Failure("--classes needs the class of each row, and " + shown_path(paths.data) + " has no labels",
+                  "give --labels FILE, or pictures in a folder per class", kUsage);
+  if (d.x.mapped())
+    throw Failure("--classes: rows of a mapped file cannot be left out", "read it into memory with --map off");
+  const std::vector<int64_t> kept = keep_classes(d.labels, paths.classes, known);
+  if (static_cast<int64_t>(kept.size()) == d.x.count()) return;
+  d.x = d.x.pick(kept);
+  if (d.context.count() > 1) d.context = d.context.pick(kept);
+}
+}  // namespace
+
 Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                const ColumnNames& names) {
   Data d;
   const TableFacts facts = describe_file(runtime, paths.data, settings, names.data);
   std::string columns = match_columns(paths.data, facts, names.data, paths.columns, "--columns");
-  if (!paths.context_columns.empty() && paths.context.empty()) {
-    if (columns.empty())
-      columns = other_columns(paths.data, facts, paths.context_columns, settings.get("table.id", ""));
-    check_disjoint(paths.data, facts, columns, paths.context_columns);
-  }
+  std::vector<std::string> taken;  // lists of columns that are not data
+  if (paths.context.empty()) taken.push_back(paths.context_columns);
+  if (!paths.labels.empty() && names_column(paths.labels, facts)) taken.push_back(paths.labels);
+  std::erase(taken, "");
+  if (!taken.empty() && columns.empty())
+    columns = other_columns(paths.data, facts, join(taken, ","), settings.get("table.id", ""));
+  for (const std::string& list : taken) check_disjoint(paths.data, facts, columns, list);
   const bool with_context = !paths.context.empty() || !paths.context_columns.empty() || !names.context.empty();
   const bool drop = with_context && settings.get("table.missing", "") == "drop";
   const bool apart = !paths.context.empty();
@@ -178,7 +223,31 @@ Data open_data(const nf::Runtime& runtime, const DataPaths& paths, const Setting
   d.context = open_context(runtime, paths, all_rows(settings, apart, drop), dtype, names);
   if (selects && d.context.count() > 1) d.context = d.context.pick_like(d.x);
   if (drop && d.context) drop_missing(d);
+  d.labels = open_labels(runtime, paths, settings, facts, d.x);
+  select_classes(d, paths, names.classes);
+  if (d.labels && !names.classes.empty()) match_classes(d.labels, names.classes, d.x);
   return d;
+}
+
+void add_labels(CLI::App& cmd, DataPaths& paths) {
+  cmd.add_option(
+         "--labels", paths.labels,
+         "the class of each row, for models that were trained with labels: a file with one whole number per row "
+         "(IDX, .npy or CSV), or a column of the data; pictures in a folder per class need none")
+      ->type_name("FILE|COLUMN");
+  cmd.add_option("--classes", paths.classes, "only rows of these classes: 0,3,7, or the names of folders")
+      ->type_name("A,B,..");
+}
+
+void use_labels(Data& d, const DataPaths& paths, const ColumnNames& names, int64_t context, nf_dtype dtype) {
+  if (!d.labels) return;
+  const bool in_vain = !paths.labels.empty() && paths.classes.empty();
+  if (in_vain && d.context)
+    throw Failure("--labels and --context both give the context of the rows: give one of them", {}, kUsage);
+  if (in_vain && (names.classes.empty() || context == 0))
+    throw Failure("--labels: the model was not trained with labels, so it has no classes",
+                  "give its context with --context, or select rows with --classes");
+  if (!d.context && context > 0 && !names.classes.empty()) d.context = context_of(d.labels, context, dtype);
 }
 
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context) {
@@ -191,8 +260,10 @@ void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t
     throw Failure("the model has no context, but " + source + " was given as context",
                   "drop it, or set \"context\" in the spec");
   if (context > 0 && !data.context)
-    throw Failure("the model needs a context of " + counted(context, "column") + " in addition to " + paths.data,
-                  "give a file with --context, or columns of the data with --context-columns");
+    throw Failure(
+        "the model needs a context of " + counted(context, "column") + " in addition to " + paths.data,
+        "give a file with --context, or columns of the data with --context-columns; --labels if the model was "
+        "trained with labels");
   if (!data.context) return;
   if (data.context.cols() != context)
     throw Failure(source + " has " + counted(data.context.cols(), "context column") + ", but the model's context has " +

@@ -7,8 +7,13 @@
 #include <vector>
 
 #include "src/cli/common/columns.h"
+#include "src/cli/common/labels.h"
 #include "src/cli/common/rows.h"
 #include "src/cli/common/settings.h"
+
+namespace CLI {
+class App;
+}
 
 namespace cli {
 
@@ -32,9 +37,12 @@ std::string mean_and_errors(const Summary& s);  // "0.4371 +- 0.0450"
 // which order. Rows that --where or --missing drop leaves out are left out of data and context alike.
 struct DataPaths {
   std::string data, context, columns, context_columns;
+  std::string labels = {};   // a file, or a column of the data
+  std::string classes = {};  // a list: only rows of these
 };
 struct Data {
   Rows x, context;
+  Labels labels = {};                 // of the rows of x, if they have any
   std::optional<nf::Batches> stream;  // used instead of x to score a mapped file batch by batch
   int64_t streamed = 0;               // rows in stream
   explicit operator bool() const { return x || stream; }
@@ -47,6 +55,10 @@ Rows open_rows(const nf::Runtime& runtime, const DataPaths& paths, const Setting
                const ColumnNames& names);  // without context
 Rows open_context(const nf::Runtime& runtime, const DataPaths& paths, const Settings& settings, nf_dtype dtype,
                   const ColumnNames& names);
+// Makes the labels the context of a model that was trained with labels. Failure if labels were given in vain.
+void use_labels(Data& data, const DataPaths& paths, const ColumnNames& names, int64_t context, nf_dtype dtype);
+// Adds --labels and --classes.
+void add_labels(CLI::App& cmd, DataPaths& paths);
 // Failure, naming the files and both sizes, if the data or context does not have the columns that the model needs.
 void check_data(const Data& data, const DataPaths& paths, int64_t event, int64_t context);
 

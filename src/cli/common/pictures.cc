@@ -90,23 +90,51 @@ bool ends_in_png(std::string name) {
   return name.size() > 4 && name.ends_with(".png");
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
+// The names of the pictures in a folder and of the folders in it, each in alphabetic order.
+struct Folder {
+  std::vector<std::string> pictures, folders;
+};
+
+Folder look_into(const std::string& folder) {
   std::error_code error;
-  std::vector<std::string> names;
-  bool folders = false;
+  Folder f;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     std::error_code ignored;
-    folders |= at->is_directory(ignored);
-    if (name[0] != '.' && ends_in_png(name)) names.push_back(name);
+    if (name[0] == '.') continue;
+    if (at->is_directory(ignored))
+      f.folders.push_back(name);
+    else if (ends_in_png(name))
+      f.pictures.push_back(name);
   }
   if (error) throw Failure("cannot read the folder " + folder + ": " + error.message());
-  if (names.empty())
+  std::sort(f.pictures.begin(), f.pictures.end());
+  std::sort(f.folders.begin(), f.folders.end());
+  return f;
+}
+
+// Finds the pictures of a folder, or of the folders in it.
+void find_pictures(const std::string& folder, Pictures& all) {
+  Folder f = look_into(folder);
+  if (f.pictures.empty() && f.folders.empty())
     throw Failure(folder + " is a folder without .png files",
-                  folders ? "it has folders of its own, which are not searched: name one of them"
-                          : "data is a .npy, .npz, IDX or CSV file, or a folder of PNG pictures");
-  std::sort(names.begin(), names.end());
-  return names;
+                  "data is a .npy, .npz, IDX or CSV file, or a folder of PNG pictures");
+  if (!f.pictures.empty()) {
+    all.names = std::move(f.pictures);
+    return;
+  }
+  all.classes = std::move(f.folders);
+  for (const std::string& name : all.classes) {
+    const Folder inner = look_into((fs::path(folder) / name).string());
+    if (inner.pictures.empty())
+      throw Failure(folder + " has no .png files, and " + (fs::path(folder) / name).string() + " has none either",
+                    "a folder of pictures has .png files, or one folder per class with .png files in each");
+    const auto label = static_cast<int32_t>(&name - all.classes.data());
+    for (const std::string& picture : inner.pictures) {
+      all.names.push_back(name + "/" + picture);
+      all.labels.push_back(label);
+    }
+  }
 }
 
 std::string content_of(const std::string& path) {
@@ -135,7 +163,7 @@ Pictures read(const std::string& path) {
   const bool folder = fs::is_directory(path);
   Pictures all;
   if (folder)
-    all.names = names_in(path);
+    find_pictures(path, all);
   else
     all.names = {fs::path(path).filename().string()};
   Pixels first;

@@ -14,7 +14,8 @@ namespace cli {
 Rows Rows::open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                 const std::string& columns) {
   Settings mine = settings;
-  if (dtype != NF_F32 || !settings.has("table.dtype")) mine.set("table.dtype", "float64");
+  const std::string type = settings.get("table.dtype", "");
+  if (type != "uint8" && (dtype != NF_F32 || type.empty())) mine.set("table.dtype", "float64");
   if (!columns.empty()) mine.set("table.columns", columns);
   Rows r;
   r.table_ = open_table(runtime, path, mine);
@@ -63,6 +64,15 @@ Rows Rows::of(const std::vector<double>& values, int64_t cols, nf_dtype dtype) {
   return r;
 }
 
+Rows Rows::of_bytes(std::vector<uint8_t> values, int64_t cols, nf_dtype dtype) {
+  Rows r;
+  r.bytes_ = std::move(values);
+  r.view_ = nf::View(r.bytes_, cols);
+  r.extents_ = {cols};
+  r.model_dtype_ = dtype;
+  return r;
+}
+
 Rows Rows::pick(std::span<const int64_t> indices) const {
   Rows out;
   const auto gather = [&]<class T>(std::vector<T>& values) {
@@ -71,7 +81,7 @@ Rows Rows::pick(std::span<const int64_t> indices) const {
       for (int64_t c = 0; c < cols(); ++c) values.push_back(static_cast<T>(at(r, c)));
     out.view_ = nf::View(values, cols());
   };
-  view_.dtype() == NF_F32 ? gather(out.narrow_) : gather(out.wide_);
+  view_.dtype() == NF_U8 ? gather(out.bytes_) : view_.dtype() == NF_F32 ? gather(out.narrow_) : gather(out.wide_);
   out.extents_ = extents_;
   out.model_dtype_ = model_dtype_;
   out.names_ = names_;
@@ -133,17 +143,27 @@ std::vector<Moments> Rows::moments() const {
   return all;
 }
 
+uint64_t Rows::hashed(int64_t row, uint64_t h, bool wide) const {
+  for (int64_t c = 0; c < cols(); ++c) {
+    const double v = at(row, c);
+    const uint64_t bits = wide ? std::bit_cast<uint64_t>(v) : std::bit_cast<uint32_t>(static_cast<float>(v));
+    h = (h ^ bits) * 0x100000001b3u;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
 uint64_t Rows::fingerprint() const {
   const bool wide = mapped() ? view_.dtype() == NF_F64 : model_dtype_ == NF_F64;
   uint64_t h = static_cast<uint64_t>(count()) * 31 + static_cast<uint64_t>(cols());
   for (const auto& [from, count] : runs())
-    for (int64_t r = from; r < from + count; ++r)
-      for (int64_t c = 0; c < cols(); ++c) {
-        const double v = at(r, c);
-        const uint64_t bits = wide ? std::bit_cast<uint64_t>(v) : std::bit_cast<uint32_t>(static_cast<float>(v));
-        h = (h ^ bits) * 0x100000001b3u;
-        h ^= h >> 29;
-      }
+    for (int64_t r = from; r < from + count; ++r) h = hashed(r, h, wide);
+  return h;
+}
+
+uint64_t Rows::fingerprint(std::span<const int64_t> which) const {
+  uint64_t h = which.size() * 31 + static_cast<uint64_t>(cols());
+  for (const int64_t r : which) h = hashed(r, h, model_dtype_ == NF_F64);
   return h;
 }
 

@@ -19,10 +19,12 @@ class Rows {
  public:
   Rows() = default;
   // For a model of this dtype: the rows are in float64, because float32 models use what rounding takes from columns far
-  // from 0, unless the option "table.dtype" says that float32 holds them. `columns` is "" for all, otherwise as in option "table.columns".
+  // from 0, unless the option "table.dtype" says that float32 holds them, or that they are bytes, which stay bytes for any
+  // model. `columns` is "" for all, otherwise as in option "table.columns".
   static Rows open(const nf::Runtime& runtime, const std::string& path, const Settings& settings, nf_dtype dtype,
                    const std::string& columns = {});
   static Rows of(const std::vector<double>& values, int64_t cols, nf_dtype dtype);  // row-major
+  static Rows of_bytes(std::vector<uint8_t> values, int64_t cols, nf_dtype dtype);
   Rows pick(std::span<const int64_t> indices) const;
   // Of a whole file: the rows that `other` has of its own, by their number in the file. Failure if one is missing.
   Rows pick_like(const Rows& other) const;
@@ -46,13 +48,16 @@ class Rows {
   // For a mapped file, these sample 64 runs of 1,024 rows.
   std::vector<Moments> moments() const;  // of each column
   uint64_t fingerprint() const;          // of shape and bits in the model's dtype, to detect changed data
+  uint64_t fingerprint(std::span<const int64_t> which) const;  // that of pick(which), without the copy
 
  private:
   std::vector<std::pair<int64_t, int64_t>> runs() const;  // first row and count: all rows, or a sample
+  uint64_t hashed(int64_t row, uint64_t h, bool wide) const;
 
   nf::Table table_{nullptr};
   std::vector<float> narrow_;  // what view_ shows, unless that is the table
   std::vector<double> wide_;
+  std::vector<uint8_t> bytes_;
   nf::View view_;
   nf_dtype model_dtype_ = NF_F32;
   std::vector<int64_t> extents_;

@@ -94,6 +94,7 @@ void add_scores(CLI::App& plot, Action& action) {
   cmd->add_option("--context-columns", a->context_columns,
                   "context columns of that file (or of --data), by name or index from 0")
       ->type_name("A,B,..");
+  add_labels(*cmd, a->labeled);
   cmd->add_option("--seed", a->seed, "seed of the samples (0)")->check(at_least(0))->type_name("S");
   a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
   a->settings->set("table.missing", "keep");  // unless given, as in other pictures
@@ -200,6 +201,7 @@ void add_images(CLI::App& plot, Action& action) {
       ->type_name("FILE");
   cmd->add_option("--context-columns", a->context_columns, "context columns of that file, by name or index from 0")
       ->type_name("A,B,..");
+  add_labels(*cmd, a->labeled);
   cmd->add_option("-o,--output", a->output, "picture file to write (.png)")->required()->type_name("FILE");
   cmd->add_option("--columns", a->count, "images in a row (10)")
       ->check(CLI::Range(int64_t{1}, int64_t{1000}))

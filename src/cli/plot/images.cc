@@ -39,13 +39,16 @@ class Gallery {
         info_(model_.info()),
         shape_(shape_of(info_, a.model)),
         session_(model_, a.settings->options({"session"})) {
-    const DataPaths paths{a.data, a.context, a.data_columns, a.context_columns};
+    const DataPaths paths{a.data, a.context, a.data_columns, a.context_columns, a.labeled.labels, a.labeled.classes};
     Data read;
     if (!a.data.empty()) {
-      read = open_data(runtime_, paths, *a.settings, NF_F64, column_names(model_));
+      const ColumnNames names = column_names(model_);
+      read = open_data(runtime_, paths, *a.settings, NF_F64, names);
+      use_labels(read, paths, names, info_.context_size, NF_F64);
       check_data(read, paths, info_.event_size, info_.context_size);
       context_ = std::move(read.context);
     } else {
+      if (a.context.empty()) context_ = context_of_each_class();
       if (!a.context.empty()) context_ = open_context(runtime_, paths, *a.settings, NF_F64, column_names(model_));
       if (context_.cols() != info_.context_size)
         throw Failure("the model's context has " + counted(info_.context_size, "column") + ", but " +
@@ -113,6 +116,13 @@ class Gallery {
   }
 
  private:
+  // A row for each class of a model that was trained with labels; none for others.
+  Rows context_of_each_class() const {
+    Labels each;
+    each.classes = column_names(model_).classes;
+    for (size_t c = 0; c < each.classes.size(); ++c) each.of.push_back(static_cast<int32_t>(c));
+    return each && info_.context_size ? context_of(each, info_.context_size, NF_F64) : Rows();
+  }
   const ImagesArgs& args_;
   nf::Runtime runtime_;
   nf::Model model_;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "src/cli/common/evaluate.h"
 #include "src/cli/common/settings.h"
 
 namespace cli {
@@ -13,6 +14,7 @@ enum class Show { samples, temperature, scales, interpolate, reconstruct };
 
 struct ImagesArgs {
   std::string model, data, data_columns, context, context_columns, output;
+  DataPaths labeled;  // its labels and classes
   Show show = Show::samples;
   int64_t count = 0;  // images in a row; 0: as many as look well
   int64_t rows = 0;   // likewise

@@ -21,6 +21,7 @@ struct PlotArgs {
   // Of `nf plot scores`: where to draw the threshold, the first of them given.
   std::optional<double> threshold, quantile;
   std::string reference;  // rows that the quantile is of
+  DataPaths labeled;      // labels and classes of its data
   std::shared_ptr<Settings> settings;
 };
 

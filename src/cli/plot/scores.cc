@@ -66,8 +66,12 @@ class Scorer {
  private:
   Scored scored(const std::string& path, bool with_samples) {
     const nf::ModelInfo info = model_.info();
-    const DataPaths paths{path, args_.context, args_.data_columns, args_.context_columns};
-    Data data = open_data(runtime_, paths, *args_.settings, info.dtype, column_names(model_));
+    DataPaths paths{path, args_.context, args_.data_columns, args_.context_columns};
+    paths.labels = args_.labeled.labels;
+    paths.classes = args_.labeled.classes;
+    const ColumnNames names = column_names(model_);
+    Data data = open_data(runtime_, paths, *args_.settings, info.dtype, names);
+    use_labels(data, paths, names, info.context_size, info.dtype);
     check_data(data, paths, info.event_size, info.context_size);
     Scored out{log_probs(session_, data), {}};
     if (!with_samples) return out;

@@ -21,6 +21,7 @@ constexpr int64_t kChunkNumbers = int64_t{1} << 20, kMostImages = 4096;
 struct SampleArgs {
   std::string model, output, log_prob, grid;
   DataPaths paths;
+  std::string of_class;
   int64_t count = -1;
   uint64_t seed = 0, first = 0;
   double temperature = 1;
@@ -90,6 +91,22 @@ bool needs_doubles(nf::Session& session, const Rows& context, int64_t cols) {
   return false;
 }
 
+// The context of --class, one row for all samples.
+Rows context_of_class(const SampleArgs& a, const ColumnNames& names, const nf::ModelInfo& info) {
+  if (!a.paths.context.empty())
+    throw Failure("--class and --context both give the context: give one of them", {}, kUsage);
+  if (names.classes.empty() || info.context_size == 0)
+    throw Failure("--class " + a.of_class + ": " + a.model + " was not trained with labels, so it has no classes",
+                  "give its context with --context");
+  Labels one;
+  one.classes = names.classes;
+  const auto at = std::find(one.classes.begin(), one.classes.end(), a.of_class);
+  if (at == one.classes.end())
+    throw Failure("--class " + a.of_class + ": " + a.model + " has no such class", "it has: " + listed(one.classes));
+  one.of = {static_cast<int32_t>(at - one.classes.begin())};
+  return context_of(one, info.context_size, info.dtype);
+}
+
 int sample(const SampleArgs& a) {
   check_output(a.output);
   if (!a.log_prob.empty()) check_output(a.log_prob);
@@ -100,14 +117,17 @@ int sample(const SampleArgs& a) {
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
   ColumnNames names = column_names(model);
-  const Rows context = open_context(runtime, a.paths, *a.settings, info.dtype, names);
+  const Rows context = a.of_class.empty() ? open_context(runtime, a.paths, *a.settings, info.dtype, names)
+                                          : context_of_class(a, names, info);
   if (info.context_size != context.cols())
     throw Failure(
         "the model's context has " + counted(info.context_size, "column") + ", but " +
             (context ? a.paths.context + " has " + std::to_string(context.cols()) : std::string("none was given")),
         info.context_size
-            ? "give --context FILE with one row per sample or one for all, or the row itself: --context 0.5,2"
-            : "drop --context");
+            ? names.classes.empty()
+                  ? "give --context FILE with one row per sample or one for all, or the row itself: --context 0.5,2"
+                  : "give --class NAME, one of " + listed(names.classes)
+            : std::string("drop --context"));
   if (!a.grid.empty() && info.event_ndim != 3)
     throw Failure(
         "--grid: " + a.model + " is a model of rows of " + counted(info.event_size, "number") + ", not of images",
@@ -150,6 +170,8 @@ void add_sample(CLI::App& app, Action& action) {
       ->type_name("FILE|A,B,..");
   cmd->add_option("--context-columns", a->paths.context_columns, "columns of the context file, by name or index from 0")
       ->type_name("A,B,..");
+  cmd->add_option("--class", a->of_class, "samples of this class, for models that were trained with labels")
+      ->type_name("NAME");
   cmd->add_option("-o,--output", a->output, ".npy or .csv file (CSV on standard output)")->type_name("FILE");
   cmd->add_option("--log-prob", a->log_prob, "also write the log-likelihood of each sample, .npy or .csv")
       ->type_name("FILE");
@@ -171,7 +193,7 @@ void add_sample(CLI::App& app, Action& action) {
       "  nf sample power.safetensors -n 5                      # print CSV\n"
       "  nf sample mnist.safetensors -n 64 --temperature 0.8 --grid samples.png\n"
       "  nf sample weather.safetensors --context tomorrow.csv -n 100 -o forecast.csv\n"
-      "  nf sample digits.safetensors --context 7 -n 16 --grid sevens.png");
+      "  nf sample digits.safetensors --class 7 -n 16 --grid sevens.png");
   cmd->callback([a, &action] { action = [a] { return sample(*a); }; });
 }
 

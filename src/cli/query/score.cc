@@ -144,7 +144,9 @@ void write(const ScoreArgs& a, const Data& data, const std::vector<double>& valu
 
 int score(const ScoreArgs& a) {
   if (!a.output.empty()) check_output(a.output);
-  keep_inputs({{"MODEL", a.model}, {"--data", a.paths.data}, {"--context", a.paths.context}}, {{"-o", a.output}});
+  keep_inputs(
+      {{"MODEL", a.model}, {"--data", a.paths.data}, {"--context", a.paths.context}, {"--labels", a.paths.labels}},
+      {{"-o", a.output}});
   if (a.quantile >= 0 && a.threshold)
     throw Failure("--quantile and --threshold both set what is unusual: give one of them", {}, kUsage);
   if (a.quantile != -1 && !(a.quantile > 0 && a.quantile < 1))
@@ -155,7 +157,9 @@ int score(const ScoreArgs& a) {
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
-  Data data = open_data(runtime, a.paths, *a.settings, info.dtype, column_names(model));
+  const ColumnNames names = column_names(model);
+  Data data = open_data(runtime, a.paths, *a.settings, info.dtype, names);
+  use_labels(data, a.paths, names, info.context_size, info.dtype);
   check_data(data, a.paths, info.event_size, info.context_size);
   nf::Session session(model, a.settings->options({"session"}));
   const std::vector<double> values = log_probs(session, data);
@@ -192,6 +196,7 @@ void add_score(CLI::App& app, Action& action) {
   cmd->add_option("--context-columns", a->paths.context_columns,
                   "context columns of the data file (or of --context); all others are data unless --columns is given")
       ->type_name("A,B,..");
+  add_labels(*cmd, a->paths);
   cmd->add_option("-o,--output", a->output, "file for the log-likelihood per row: .npy, .csv, or - for standard output")
       ->type_name("FILE");
   cmd->add_option(

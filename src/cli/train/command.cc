@@ -14,6 +14,7 @@
 #include "src/cli/run/resume.h"
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
+#include "src/cli/train/classes.h"
 #include "src/cli/train/run.h"
 #include "src/cli/train/scores.h"
 
@@ -30,7 +31,10 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, co
               counted(plan.train.x.cols(), "column").c_str());
   if (info.context_size) std::printf(" + %s of context", grouped(info.context_size).c_str());
   if (plan.large) std::printf(", used in place in the file");
+  if (a.settings->get("batches.flip", "") == "true") std::printf(", half of them mirrored, others in each epoch");
   std::printf("\n");
+  if (const std::string classes = classes_words(plan); !classes.empty())
+    std::printf("%s  %s\n", screen.bold("class").c_str(), classes.c_str());
   const std::string seed = std::to_string(plan.split_seed), by = plan.large ? "blocks drawn by seed " : "by seed ";
   if (plan.held_out > 0)
     std::printf("%s  %s, held out: %.3g %% of the data, %s%s\n", screen.bold("valid").c_str(),
@@ -116,14 +120,16 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   std::printf("%s  %s%s: resume with more --steps, or delete when finished\n", screen.bold("state").c_str(),
               a.checkpoint.c_str(), s.best_step && plan.validates ? " and .best" : "");
-  const std::string& scored = !a.test.data.empty() ? a.test.data : !a.valid.data.empty() ? a.valid.data : a.train.data;
+  const DataPaths& scored = !a.test.data.empty() ? a.test : !a.valid.data.empty() ? a.valid : a.train;
   const bool contextual = plan.model.info().context_size > 0;
-  std::string rows = shell_word(a.output) + " --data " + shell_word(scored);
+  std::string rows = shell_word(a.output) + " --data " + shell_word(scored.data);
+  if (!scored.labels.empty()) rows += " --labels " + shell_word(scored.labels);
+  if (!a.train.classes.empty()) rows += " --classes " + shell_word(a.train.classes);
   rows += a.settings->as_flags("table");
   if (!a.train.columns.empty()) rows += " --columns " + shell_word(a.train.columns);
   if (!a.train.context_columns.empty())
     rows += " --context-columns " + shell_word(a.train.context_columns);
-  else if (contextual)
+  else if (contextual && plan.classes.empty())
     rows += " --context CONTEXT.npy";
   if (is_smoothed(plan.model)) {  // nf check would object to the noise
     std::string drawn = rows;
@@ -134,7 +140,10 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
     return;
   }
   std::printf("\nnext\n  nf check %s\n  nf score %s\n  nf sample %s -n 1000%s -o samples.csv\n", rows.c_str(),
-              rows.c_str(), shell_word(a.output).c_str(), contextual ? " --context CONTEXT.npy" : "");
+              rows.c_str(), shell_word(a.output).c_str(),
+              !plan.classes.empty() ? (" --class " + shell_word(plan.classes.front())).c_str()
+              : contextual          ? " --context CONTEXT.npy"
+                                    : "");
 }
 
 // Scores the best model on test rows, which neither training nor the choice of the best model has seen.
@@ -210,6 +219,29 @@ void add_data(CLI::App& cmd, TrainArgs& a) {
   file("--context-data,--context", a.train.context, "context of --data for conditional models, with as many rows");
   file("--valid-context", a.valid.context, "context of --valid");
   file("--test-context", a.test.context, "context of --test");
+  cmd.add_option(
+         "--labels", a.train.labels,
+         "the class of each row of --data, a whole number: a file with one per row (IDX, .npy or CSV), or a column "
+         "of --data; pictures in a folder per class need none. If the spec has a context of as many numbers as "
+         "there are classes, it holds the class one-hot, and if it has one of 1, the index of the class; the model "
+         "remembers the classes, and `nf score --labels` uses them")
+      ->type_name("FILE|COLUMN")
+      ->group(group);
+  file("--valid-labels", a.valid.labels, "labels of --valid");
+  file("--test-labels", a.test.labels, "labels of --test");
+  cmd.add_option("--classes", a.train.classes,
+                 "only rows of these classes: 0,3,7, or the names of folders; the first is class 0 of the context in "
+                 "ascending order")
+      ->type_name("A,B,..")
+      ->group(group);
+  cmd.add_flag_callback(
+         "--flip", [settings = &a.settings] { (*settings)->set("batches.flip", "true"); },
+         "mirror each image left to right with probability 1/2, drawn anew in each epoch. It helps where left and "
+         "right "
+         "look alike (faces, scenes, textures) and harms where they do not (digits, text). Validation and test rows "
+         "stay "
+         "as they are")
+      ->group(group);
   cmd.add_option("--columns", a.train.columns, "data columns, by name or index from 0")
       ->type_name("A,B,..")
       ->group(group);
@@ -319,10 +351,11 @@ void add_train(CLI::App& app, Action& action) {
       ->required();
   add_data(*cmd, *a);
   add_run(*cmd, *a);
-  a->settings = Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
-                                {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed",
-                                 // used by nf fit-target
-                                 "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
+  a->settings =
+      Settings::flags(*cmd, {"trainer", "batches", "table", "runtime", "session", "load"},
+                      {"dtype", "columns", "patience", "max_steps", "part_begin", "part_end", "part_seed", "flip",
+                       // used by nf fit-target
+                       "samples", "path_gradient", "data_weight", "renyi_alpha", "anneal_steps"});
   Settings::flag(*cmd, a->settings, "--plateau-patience", "trainer.patience", "integer",
                  "schedule plateau: validations without improvement before the rate is reduced (10)",
                  "Options of the trainer");
@@ -336,7 +369,10 @@ void add_train(CLI::App& app, Action& action) {
       "  nf train examples/specs/realnvp_power.json --data train.npy --valid valid.npy --test test.npy \\\n"
       "           --steps 4000 --batch 512 --lr 5e-4 --schedule cosine --clip-norm 5 -o power.safetensors\n"
       "  nf train spec.json --data table.csv --columns height,weight --context-columns age -o people.safetensors\n"
-      "  nf train spec.json --data train.npy --set layers[0].repeat=12 --patience 10 --epochs 200 -o deep.safetensors");
+      "  nf train spec.json --data train.npy --set layers[0].repeat=12 --patience 10 --epochs 200 -o deep.safetensors\n"
+      "  nf train glow.json --data train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --set context=10 \\\n"
+      "           -o digits.safetensors                    # a model of each digit\n"
+      "  nf train glow.json --data photos --classes cat,dog --flip -o pets.safetensors    # photos/cat/*.png, ...");
   cmd->callback([a, &action] { action = [a] { return train(*a); }; });
 }
 

@@ -11,6 +11,7 @@
 #include "src/cli/run/set.h"
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
+#include "src/cli/train/classes.h"
 #include "src/cli/train/dequantize.h"
 #include "src/cli/train/scale.h"
 #include "src/cli/train/split.h"
@@ -32,6 +33,9 @@ void check_paths(const TrainArgs& a, const nf::Runtime& runtime) {
        {"--context-data", a.train.context},
        {"--valid-context", a.valid.context},
        {"--test-context", a.test.context},
+       {"--labels", a.train.labels},
+       {"--valid-labels", a.valid.labels},
+       {"--test-labels", a.test.labels},
        {"--weights", a.weights}},
       {{"-o", a.output}, {"--checkpoint", a.checkpoint}, {"--curve", a.curve}, {"--split-out", a.split_out}});
   if (!a.split_out.empty()) check_output(a.split_out);
@@ -44,9 +48,10 @@ void check_paths(const TrainArgs& a, const nf::Runtime& runtime) {
 // ---- data -------------------------------------------------------------------------------------
 
 void open_all(TrainArgs& args, TrainPlan& plan, nf_dtype dtype) {
+  share_labels(args, plan.runtime);
   plan.train = open_data(plan.runtime, args.train, *args.settings, dtype);
   check_names(plan.train, args.train.data);
-  const ColumnNames names{plan.train.x.names(), plan.train.context.names()};
+  const ColumnNames names{plan.train.x.names(), plan.train.context.names(), plan.train.labels.classes};
   for (DataPaths* p : {&args.valid, &args.test}) {
     // All columns but the weights are found by name where they have names: another file may lack the weights.
     const bool by_name = !args.weight_column.empty() && !args.columns_given && !names.data.empty();
@@ -81,6 +86,7 @@ void adopt(TrainArgs& args, const RunState& state) {
   if (args.split.empty() && args.holdout < 0 && !fixed("--holdout").empty())
     args.holdout = std::stod(fixed("--holdout"));
   if (args.split_seed.empty()) args.split_seed = fixed("--split-seed");
+  if (args.train.classes.empty()) args.train.classes = fixed("--classes");
   if (!fixed("--map").empty() && !s.has("table.map")) s.set("table.map", fixed("--map"));
   if (args.steps == 0 && args.epochs == 0) args.steps = state.planned;
 }
@@ -104,6 +110,7 @@ std::map<std::string, std::string> fingerprints(const TrainArgs& args, const Tra
   if (!args.split.empty()) fixed["--split"] = args.split;
   if (!args.split_seed.empty()) fixed["--split-seed"] = args.split_seed;
   if (args.settings->has("table.map")) fixed["--map"] = args.settings->get("table.map", "");
+  if (!args.train.classes.empty()) fixed["--classes"] = args.train.classes;
   const auto add = [&](const char* flag, const Rows& rows) {
     if (rows) fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint()));
   };
@@ -114,7 +121,7 @@ std::map<std::string, std::string> fingerprints(const TrainArgs& args, const Tra
     for (size_t r = 0; r < plan.parts.size(); ++r)
       if (plan.parts[r] == part) which.push_back(static_cast<int64_t>(r));
     if (plan.parts.empty() || rows.count() == 1) return add(flag, rows);
-    add(flag, rows.pick(which));
+    fixed[flag] = text("%016llx", static_cast<unsigned long long>(rows.fingerprint(which)));
   };
   add_part("--data", plan.train.x, 0);
   add_part("--context-data", plan.train.context, 0);
@@ -186,6 +193,7 @@ TrainPlan plan_training(TrainArgs& args) {
   plan.split_seed = args.split_seed.empty() ? plan.seed : std::stoull(args.split_seed);
   set_weight_column(args, plan.runtime);
   open_all(args, plan, spec_dtype(typed));
+  set_label_context(args, plan, typed);
   if (preset) {
     const bool validates = !args.valid.data.empty() || !args.split.empty() || args.holdout > 0;
     const DataSize size{plan.train.x.count(), plan.train.x.cols(), plan.train.context.cols(), validates};
@@ -224,6 +232,12 @@ TrainPlan plan_training(TrainArgs& args) {
 
   const nf::ModelInfo info = plan.model.info();
   check_data(plan.train, args.train, info.event_size, info.context_size);
+  if (args.settings->get("batches.flip", "false") == "true" && info.event_ndim != 3)
+    throw Failure("--flip mirrors images, but the model's event is " + counted(info.event_size, "number"),
+                  plan.train.x.extents().size() == 3
+                      ? "leave \"event\" out of the spec: the data sets it to [height, width, channels]"
+                      : "give images: IDX, a .npy [n, height, width, channels], or a folder of PNG pictures",
+                  kUsage);
   if (plan.valid.x) check_data(plan.valid, args.valid, info.event_size, info.context_size);
   if (plan.test.x) check_data(plan.test, args.test, info.event_size, info.context_size);
   open_weights(args, plan);
@@ -241,7 +255,7 @@ TrainPlan plan_training(TrainArgs& args) {
   set_fit_options(args, plan);
   if (!args.resume || args.resume_best) remember_options(*args.settings, plan.state);
   plan.state.fixed = fixed;
-  set_column_names(plan.model, {plan.train.x.names(), plan.train.context.names()});
+  set_column_names(plan.model, {plan.train.x.names(), plan.train.context.names(), plan.classes});
   return plan;
 }
 

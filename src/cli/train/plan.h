@@ -38,10 +38,11 @@ struct TrainPlan {
   Rows train_weight, valid_weight;
   nf::Model model{nullptr};
   RunState state;
-  double held_out = 0;       // fraction of --data used for validation
-  bool validates = false;    // there are validation rows
-  bool large = false;        // --data is used in place, possibly larger than memory
-  bool replaces = false;     // -o existed already
+  double held_out = 0;               // fraction of --data used for validation
+  bool validates = false;            // there are validation rows
+  std::vector<std::string> classes;  // that the context holds; empty if it is none of labels
+  bool large = false;                // --data is used in place, possibly larger than memory
+  bool replaces = false;             // -o existed already
   std::vector<float> parts;  // of each row of --data: 0 train, 1 valid, 2 test; empty: all train, or split by blocks
   uint64_t seed = 0, split_seed = 0;
   // What nf::fit takes; borrows this object.

@@ -105,7 +105,7 @@ std::string scaled_data(const TrainArgs& args, const TrainPlan& plan, const std:
 
 std::string scaled_context(const TrainArgs& args, const TrainPlan& plan, const std::string& spec, const Json& json,
                            Notes& notes) {
-  if (!plan.train.context || json.contains("prepare_context")) return spec;
+  if (!plan.train.context || !plan.classes.empty() || json.contains("prepare_context")) return spec;
   const bool labels = base_of(json) == "class_normal";  // a context of class numbers
   const std::vector<std::string> odd = odd_columns(plan.train.context).scaled;
   if (labels || (odd.empty() && !args.standardize)) return spec;

@@ -84,6 +84,7 @@ void split_blocks(TrainArgs& args, const Shares& s, TrainPlan& plan) {
   part(mine, s.train + s.valid, 1);
   part(own, 0, s.train + s.valid);
   mine.set("batches.order", "sequential");
+  mine.drop("batches.flip");
   mine.set("batches.batch", std::to_string(kStreamed));
   std::optional<nf::Batches>& stream = plan.test.stream;
   stream.emplace(plan.runtime, nf::Batch(plan.train.x.view(), plan.train.context.view()), mine.options({"batches"}));

@@ -11,14 +11,6 @@
 
 namespace cli {
 namespace {
-bool is_column(const TrainArgs& args, const TableFacts& file) {
-  const std::string& w = args.weights;
-  const std::vector<std::string>& header = file.names;
-  if (std::find(header.begin(), header.end(), w) != header.end()) return true;
-  std::error_code ignored;
-  return w.find_first_not_of("0123456789") == std::string::npos && !std::filesystem::exists(w, ignored);
-}
-
 void check(const Rows& weights, const Rows& data, const std::string& of) {
   if (weights.cols() != 1)
     throw Failure("--weights: " + of + " has " + counted(weights.cols(), "column") + ", expected one weight per row");
@@ -40,11 +32,12 @@ void check(const Rows& weights, const Rows& data, const std::string& of) {
 void set_weight_column(TrainArgs& args, const nf::Runtime& runtime) {
   if (args.weights.empty()) return;
   const TableFacts file = describe_file(runtime, args.train.data, *args.settings);
-  if (!is_column(args, file)) return;
+  if (!names_column(args.weights, file)) return;
   args.weight_column = args.weights;
   DataPaths& data = args.train;
   std::string taken = args.weight_column;
   if (!data.context_columns.empty() && data.context.empty()) taken += "," + data.context_columns;
+  if (!data.labels.empty() && names_column(data.labels, file)) taken += "," + data.labels;
   args.columns_given = !data.columns.empty();
   if (!args.columns_given) data.columns = other_columns(data.data, file, taken, args.settings->get("table.id", ""));
   check_disjoint(data.data, file, data.columns, args.weight_column);

@@ -2,12 +2,10 @@
 import json
 import math
 import os
-import struct
-import zlib
 
 import harness
 from harness import case, fails, info, nf, read_npy, rows_of, train, write_csv, write_npy
-from picture import ink, read_png
+from picture import ink, read_png, write_png
 
 EDGE, GAP = 10, 2
 # Levels 0 .. 7 of 4 x 4 pixels; two scales.
@@ -120,15 +118,6 @@ def contexts_have_a_row_each():
     fails('plot', 'images', 'm.safetensors', '-o', 'p.png', says='context', hint='--context')
     fails('plot', 'images', 'm.safetensors', '--context', 'labels.csv', '--rows', 4, '-o', 'p.png', code=2, says=('--rows', '3 rows'))
     fails('plot', 'images', 'm.safetensors', '--data', 'x.npy', '--context', 'labels.csv', '-o', 'p.png', says='labels.csv')
-
-
-def write_png(path, gray, size=4):
-    def chunk(kind, body):
-        return struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
-    lines = b''.join(b'\0' + bytes(gray[i:i + size]) for i in range(0, len(gray), size))
-    with open(path, 'wb') as f:
-        f.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', size, len(gray) // size, 8, 0, 0, 0, 0)) +
-                chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b''))
 
 
 @case

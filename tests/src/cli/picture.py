@@ -1,4 +1,4 @@
-"""Shared by the tests of nf plot: reads PNG files and finds panels in them. Standard library only."""
+"""Shared by the tests of nf plot: reads and writes PNG files, finds panels in them. Standard library only."""
 import struct
 import zlib
 
@@ -109,3 +109,13 @@ def margins_are_white(rows):
     height, width = len(rows), len(rows[0])
     return (all(min(rows[y][x]) > 250 for x in (0, width - 1) for y in range(height)) and
             all(min(rows[y][x]) > 250 for y in (0, height - 1) for x in range(width)))
+
+
+def write_png(path, gray, size=4):
+    """`size`: the width of the picture."""
+    def chunk(kind, body):
+        return struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
+    lines = b''.join(b'\0' + bytes(gray[i:i + size]) for i in range(0, len(gray), size))
+    with open(path, 'wb') as f:
+        f.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', size, len(gray) // size, 8, 0, 0, 0, 0)) +
+                chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b''))

@@ -38,6 +38,12 @@ TEST(Idx, ImagesHaveOneChannel) {
   EXPECT_EQ(t.rows, 2);
   EXPECT_EQ(t.cols, 6);
   for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(t.view().as<double>()[i], static_cast<double>(i));
+  const Table bytes = parse_table(system_allocator(), bytes_of(file), "f", {.dtype = DType::u8});
+  EXPECT_EQ(bytes.shape, t.shape);
+  for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(bytes.view().as<uint8_t>()[i], i);
+  expect_error(Code::argument, "f: its numbers are not bytes", [&] {
+    parse_table(system_allocator(), bytes_of(idx(0x09, {2}, "\x01\xFF")), "f", {.dtype = DType::u8});
+  });
   const TableFacts facts = describe_table(system_allocator(), bytes_of(file), "f", {});
   EXPECT_STREQ(facts.format, "idx");
   EXPECT_EQ(facts.columns, 6);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tests/support/expect_error.h"
+
 namespace libnf::test {
 namespace {
 
@@ -26,6 +28,30 @@ std::vector<T> counted(size_t n) {
   std::vector<T> v(n);
   std::iota(v.begin(), v.end(), T(0));
   return v;
+}
+
+// Bytes become the numbers they stand for, in a tape of either dtype, and can be copied as bytes; nothing computes in them.
+TEST(Rows, BytesAreConverted) {
+  std::vector<uint8_t> memory = counted<uint8_t>(kN * kD);
+  memory[kD + 5] = 255;
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Tape t(system_allocator(), dtype);
+    for (const View& v :
+         {image(memory.data(), DType::u8, kD, kW * kC, kC, 1), image(memory.data(), DType::u8, kD, kW, 1, kH * kW)}) {
+      const Var x = load_rows(t, v, 1, 2, /*with_low=*/true);
+      for (int64_t e = 0; e < 2 * kD; ++e) {
+        const int64_t i = e % kD / (kW * kC), j = e / kC % kW, k = e % kC;
+        const uint8_t wanted =
+            memory[static_cast<size_t>((e / kD + 1) * kD + i * v.stride[1] + j * v.stride[2] + k * v.stride[3])];
+        EXPECT_EQ(dtype == DType::f32 ? static_cast<double>(x->out.as<float>()[e]) : x->out.as<double>()[e], wanted);
+      }
+    }
+  }
+  std::vector<uint8_t> copy(memory.size());
+  copy_rows(image(memory.data(), DType::u8, kD, kW * kC, kC, 1), contiguous_view(copy.data(), DType::u8, {kN, kD}));
+  EXPECT_EQ(copy, memory);
+  const View bytes = contiguous_view(memory.data(), DType::u8, {kN});
+  EXPECT_ERROR(scalar_at(bytes, 0), Code::internal, "uint8");
 }
 
 // Channel-first, gaps, reversed axes and repeated memory are loaded and stored in row, column, channel order.

@@ -119,6 +119,40 @@ TEST(Batches, BlocksArePermutationsThatTouchFewPlaces) {
     }
 }
 
+// Which rows are mirrored is a function of seed, epoch and row: not of the batch, and with replacement of the step.
+TEST(Batches, MirroredRowsDependOnEpochAndRow) {
+  constexpr int64_t kRows = 200;
+  std::vector<float> x;
+  for (int64_t r = 0; r < kRows; ++r) x.insert(x.end(), {static_cast<float>(r), 1000, 2000});
+  const View rows = contiguous_view(x.data(), DType::f32, {kRows, 3});
+  const auto mirrored = [&](int64_t batch, Order order, uint64_t seed, uint64_t epoch) {
+    Batches b(system_allocator(), {rows, {}, {}, {}}, batch, order, seed, Selection(kRows), 8, 1, Dims{1, 3, 1});
+    std::vector<int64_t> found;
+    for (uint64_t k = 0; k < b.per_epoch(); ++k) {
+      b.gather(epoch * b.per_epoch() + k);
+      for (int64_t r = 0; r < b.x().shape[0]; ++r) {
+        const float *got = b.x().as<float>() + 3 * r, number = static_cast<float>(b.numbers()[r]);
+        EXPECT_EQ(got[1], 1000);
+        const bool turned = got[0] == 2000;
+        EXPECT_EQ(got[0], turned ? 2000 : number);
+        EXPECT_EQ(got[2], turned ? number : 2000);
+        if (turned) found.push_back(b.numbers()[r]);
+      }
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  const auto first = mirrored(32, Order::shuffle, 1, 0);
+  EXPECT_NEAR(static_cast<double>(first.size()), 100, 35);
+  for (const Order order : {Order::shuffle, Order::sequential, Order::blocks})
+    for (const int64_t batch : {1, 7, 500}) EXPECT_EQ(mirrored(batch, order, 1, 0), first);
+  EXPECT_NE(mirrored(32, Order::shuffle, 1, 1), first);
+  EXPECT_NE(mirrored(32, Order::shuffle, 2, 0), first);
+  const auto drawn = mirrored(50, Order::replacement, 1, 0);
+  EXPECT_NEAR(static_cast<double>(drawn.size()), 100, 35);
+  EXPECT_EQ(mirrored(50, Order::replacement, 1, 0), drawn);
+}
+
 TEST(Batches, PartsShareNothingAndCoverAll) {
   Data data(1003);
   for (const Order order : {Order::sequential, Order::shuffle, Order::blocks}) {

@@ -205,12 +205,26 @@ TEST_F(PictureFolder, PicturesAreInTheOrderOfTheirNames) {
   EXPECT_EQ(read_pictures(path + "/b.png").names, std::vector<std::string>{"b.png"});
 }
 
+TEST_F(PictureFolder, FoldersAreClasses) {
+  const std::string path = folder();
+  for (const char* name : {"/dogs", "/cats", "/.git"}) std::filesystem::create_directory(path + name);
+  put("dogs/a.png", png({3, 2, 0, 8, Bytes(6, 'd')}));
+  put("cats/z.png", png({3, 2, 0, 8, Bytes(6, 'z')}));
+  put("cats/b.png", png({3, 2, 0, 8, Bytes(6, 'b')}));
+  put("notes.txt", "not a picture");
+  const Pictures& all = read_pictures(path);
+  EXPECT_EQ(all.names, (std::vector<std::string>{"cats/b.png", "cats/z.png", "dogs/a.png"}));
+  EXPECT_EQ(all.classes, (std::vector<std::string>{"cats", "dogs"}));
+  EXPECT_EQ(all.labels, (std::vector<int32_t>{0, 0, 1}));
+  EXPECT_EQ(all.npy.substr(all.npy.size() - 18), std::string(6, 'b') + std::string(6, 'z') + std::string(6, 'd'));
+}
+
 TEST_F(PictureFolder, OddFoldersAreRefused) {
   const auto refused = [&](const char* says) { fails([&] { read_pictures(path_); }, says); };
   folder();
   refused("is a folder without .png files");
   std::filesystem::create_directory(path_ + "/cats");
-  refused("it has folders of its own");
+  refused("cats has none either");
   put("a.png", png({3, 2, 2, 8, samples(18)}));
   put("b.png", png({3, 2, 0, 8, samples(6)}));
   refused("b.png has 2 x 3 x 1 pixels and channels, but a.png has 2 x 3 x 3");
