@@ -347,6 +347,8 @@ def shipped_specs_are_valid():
             rows = [[math.remainder(v, 2 * math.pi) for v in r] for r in rows]
         if len(spec['event']) == 3:  # of levels
             rows = [[float(int(40 * abs(v)) % 256) for v in r] for r in rows[:4]]
+        if spec.get('likelihood') == 'bernoulli':
+            rows = [[float(v > 20) for v in r] for r in rows]
         write_npy('t.npy', rows, event=spec['event'])
         write_npy('c.npy', [[float(r % 10)] for r in range(len(rows))])
         context = ('--context-data', 'c.npy') if spec.get('context') else ()

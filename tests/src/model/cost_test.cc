@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "src/model/flow_model.h"
+#include "src/model/model.h"
 #include "src/model/session.h"
 
 namespace libnf::test {
@@ -96,9 +97,9 @@ TEST(BlockRows, OfShippedSpecsFollowWidthAlone) {
     if (file.path().extension() != ".json") continue;
     std::stringstream text;
     text << std::ifstream(file.path()).rdbuf();
-    const FlowModel m = model(text.str());
-    if (m.event().rank == 3) continue;  // convolutions: blocks of a few images
-    EXPECT_EQ(m.block_rows(), block_rows(m.params(), m.columns(), {})) << file.path();
+    const auto m = make_model(system_allocator(), parse_spec(text.str()), 1);
+    if (m->event().rank == 3) continue;  // convolutions: blocks of a few images
+    EXPECT_EQ(m->block_rows(), block_rows(m->params(), m->columns(), {})) << file.path();
     ++count;
   }
   EXPECT_GT(count, 10);
