@@ -53,6 +53,10 @@ int check(const CheckArgs& a) {
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
+  if (is_vae(info))
+    throw Failure(
+        "nf check examines the maps of flows, and " + a.model + " is a variational autoencoder, which has none",
+        "nf score --score-samples 100 on rows that were not trained on, and nf plot images --show reconstruct");
   const ColumnNames names = column_names(model);
   Data data = open_data(runtime, a.paths, *a.settings, info.dtype, names);
   use_labels(data, a.paths, names, info.context_size, info.dtype);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <span>
 
 #include "src/cli/common/columns.h"
 #include "src/cli/common/output.h"
@@ -43,7 +44,9 @@ std::pair<int64_t, int64_t> pair_of(const Scene& scene, const std::string& wante
   if (wanted.empty()) {
     if (scene.cols() == 2) return {0, 1};
     throw Failure(scene.path() + " has " + counted(scene.cols(), "column") + ", but this picture shows two",
-                  "select them with --columns A,B, by name or index from 0: " + join(names, ", "));
+                  "select them with --columns A,B, by name or index from 0: " +
+                      join(std::span(names).first(std::min<size_t>(names.size(), 20)), ", ") +
+                      (names.size() > 20 ? ", ..." : ""));
   }
   const std::vector<int64_t> found = find_all(names, wanted);
   if (found.size() != 2)

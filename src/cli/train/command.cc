@@ -139,6 +139,15 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
         rows.c_str(), drawn.c_str());
     return;
   }
+  if (is_vae(plan.model.info())) {
+    const std::string model = shell_word(a.output);
+    std::printf("\nnext\n  nf score %s --score-samples 100\n", rows.c_str());
+    if (plan.model.info().event_ndim == 3)
+      std::printf("  nf plot images %s --show reconstruct -o reconstructed.png\n  nf plot images %s -o samples.png\n",
+                  rows.c_str(), model.c_str());
+    std::printf("  nf encode %s -o latents.npy\n", rows.c_str());
+    return;
+  }
   std::printf("\nnext\n  nf check %s\n  nf score %s\n  nf sample %s -n 1000%s -o samples.csv\n", rows.c_str(),
               rows.c_str(), shell_word(a.output).c_str(),
               !plan.classes.empty() ? (" --class " + shell_word(plan.classes.front())).c_str()

@@ -101,6 +101,15 @@ def a_flow_is_encoded_by_its_map():
 
 
 @case
+def what_is_for_flows_says_so():
+    data()
+    said = fit().stdout
+    assert 'nf check' not in said and '--show reconstruct' in said, said
+    fails('check', 'm.safetensors', '--data', 'x.npy', says='autoencoder', hint='--score-samples')
+    fails('plot', 'samples', 'm.safetensors', '-o', 'p.png', says='16 columns', hint='column 15')
+
+
+@case
 def pictures_and_info():
     data()
     fit()

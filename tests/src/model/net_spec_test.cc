@@ -106,7 +106,8 @@ TEST(NetSpec, ErrorsNameTheFieldAndTheFix) {
   bad(R"("net": {"type": "residul"})", "spec.layers[0].net.type: unknown net \"residul\"; did you mean \"residual\"?");
   bad(R"("net": "residul")", "spec.layers[0].net: unknown net \"residul\"; did you mean \"residual\"?");
   bad(R"("net": "zzzzzzzzzz")",
-      "spec.layers[0].net: unknown net \"zzzzzzzzzz\"; known: conv, conv_decoder, conv_encoder, gated_conv, mlp, residual, residual_conv");
+      "spec.layers[0].net: unknown net \"zzzzzzzzzz\"; known: conv, conv_decoder, conv_encoder, gated_conv, mlp, "
+      "residual, residual_conv");
   bad(R"("net": 3)", "spec.layers[0].net: 3 is not a net; write \"mlp\" or {\"type\": \"mlp\", ...}");
   bad(R"("net": {"hidden": [3]})", "spec.layers[0].net: {\"hidden\":[3]} is not a net; write \"mlp\" or {\"type\"");
   bad(R"("net": {"type": "residual", "hidden": [3, 3]})", "spec.layers[0].net.hidden: a residual net takes one");
