@@ -8,7 +8,7 @@
 
 #include "runtime/op/ops.h"
 #include "src/model/rows.h"
-#include "src/model/session.h"
+#include "src/model/session_blocks.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/op_check.h"
@@ -230,6 +230,39 @@ TEST(Vae, GoldenDivergence) {
   for (int64_t i = 0; i < n * d; ++i) {
     EXPECT_NEAR(t.grad_out(*mean).as<double>()[i], g["grad_standard.mean_q"].data[static_cast<size_t>(i)], 1e-9);
     EXPECT_NEAR(t.grad_out(*v).as<double>()[i], g["grad_standard.log_var_q"].data[static_cast<size_t>(i)], 1e-9);
+  }
+}
+
+// A session's mean of weights, and the loss of a flow posterior from its parts.
+TEST(Vae, GoldenImportance) {
+  const Golden g = Golden::load("10_importance_loglik");
+  const int64_t n = g["log_w"].rows(), draws = g["log_w"].cols();
+  for (int64_t r = 0; r < n; ++r) {
+    LogMeanExp mean;
+    for (const double w : g["log_w"].row(r)) mean.add(w);
+    EXPECT_NEAR(mean.mean(draws), g["log_lik"].data[static_cast<size_t>(r)], 1e-9);
+  }
+}
+
+TEST(Vae, GoldenFlowLoss) {
+  const Golden g = Golden::load("10_flow_vae_loss");
+  const int64_t n = g["x"].rows();
+  Tape t(system_allocator(), DType::f64);
+  const auto leaf = [&](const char* name) {
+    const GoldenTensor& v = g[name];
+    return t.input(contiguous_view(const_cast<double*>(v.data.data()), DType::f64, {v.rows(), v.cols()}), false);
+  };
+  const auto m = model_of(R"({"kind": "vae", "event": 10, "latent": 5, "dtype": "float64"})");
+  Var p = leaf("probs"), log_scale = scale(t, unary(t, Unary::log, leaf("z_var")), 0.5);
+  Var logits = sub(t, unary(t, Unary::log, p), unary(t, Unary::log1p, scale(t, p, -1)));
+  const Scope s{t, nullptr};
+  const VaeModel::Drawn d = m->vae()->move(s, {leaf("z_mean"), log_scale, nullptr}, leaf("eps"));
+  Var log_lik = m->vae()->log_likelihood(s, leaf("x"), logits), prior = m->vae()->log_prior(s, leaf("z_k"), nullptr);
+  for (int64_t r = 0; r < n; ++r) {
+    const auto at = [&](Var v) { return v->out.as<double>()[r]; };
+    const double loss = -at(log_lik) + at(d.log_q) - g["log_det"].data[static_cast<size_t>(r)] - at(prior);
+    const double want = g["loss"].data[static_cast<size_t>(r)];
+    EXPECT_NEAR(loss, want, 1e-9 * std::abs(want));
   }
 }
 
