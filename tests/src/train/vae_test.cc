@@ -171,6 +171,17 @@ TEST(VaeTraining, FactorOfTheDivergence) {
   EXPECT_EQ(annealed.trainer.evaluate(data.view()).value, plain.trainer.evaluate(data.view()).value);
 }
 
+// With one draw both bounds are log w; with more, of the same draws, the logarithm of the mean is above the mean.
+TEST(VaeTraining, IwaeBesideTheElbo) {
+  const auto loss = [](const char* objective, int draws) {
+    return first_loss(std::string(R"("objective": ")") + objective + R"(", "draws": )" + std::to_string(draws) +
+                      (objective[0] == 'e' ? R"(, "kl": "monte_carlo")" : ""));
+  };
+  EXPECT_NEAR(loss("iwae", 1), loss("elbo", 1), 1e-12);
+  EXPECT_LT(loss("iwae", 5), loss("elbo", 5) - 1e-3);
+  EXPECT_GT(loss("iwae", 5), loss("elbo", 5) - std::log(5.0));
+}
+
 TEST(VaeTraining, FreeBitsChargeAtLeastThatMuch) {
   const double reconstruction = first_loss(R"("objective": "elbo", "beta": 0)");
   EXPECT_NEAR(first_loss(R"("objective": "elbo", "free_bits": 50)"), reconstruction + 2 * 50, 1e-9);
