@@ -61,7 +61,7 @@ const std::vector<PresetDoc>& presets() {
 bool is_preset(const std::string& spec) {
   std::error_code ignored;
   return std::any_of(presets().begin(), presets().end(), [&](const PresetDoc& p) { return spec == p.name; }) &&
-         !std::filesystem::exists(spec, ignored);
+         !std::filesystem::is_regular_file(spec, ignored);  // a folder of that name is no spec
 }
 
 std::string preset_spec(const std::string& name, const DataSize& size) {

@@ -1,5 +1,6 @@
 """nf train auto: the spec and settings that follow from the size of the data, and what of them the user can change."""
 import json
+import os
 import random
 import shlex
 
@@ -22,6 +23,14 @@ def layers_of(path):
     walk(spec['layers'])
     walk(spec['base'].get('layers', []))
     return found
+
+
+@case
+def a_folder_named_like_a_preset_is_no_spec():
+    os.mkdir('auto')
+    write_csv('t.csv', rows_of(60), ['a', 'b'])
+    auto('--steps', 1, data='t.csv')
+    fails('train', 'auto', '--data', 'none.csv', '-o', 'x.safetensors', says='none.csv')
 
 
 @case
