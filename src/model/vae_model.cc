@@ -18,6 +18,9 @@ void check_layers(const Chain& chain) {
            l.where.c_str());
 }
 
+// Inputs of these chains are not rebuilt from outputs: a trainer counts which layers keep theirs for flows only.
+Memory kept(Memory m) { return m == Memory::invert ? Memory::recompute : m; }
+
 }  // namespace
 
 VaeModel::VaeModel(const Config& c, const ModelBuild& b)
@@ -88,7 +91,7 @@ VaeModel::Drawn VaeModel::move(const Scope& s, const Encoded& e, Var eps, Memory
   Var z_0 = start(s, e, eps);
   Var log_q = constant_q ? normal_log_prob(t, z_0, t.input(e.mean->out, false), t.input(e.log_scale->out, false))
                          : sub(t, normal_log_prob(t, eps), sum_last(t, e.log_scale));
-  const Mapped m = chain_->run(s, false, z_0, e.context, memory);
+  const Mapped m = chain_->run(s, false, z_0, e.context, kept(memory));
   return {z_0, m.y, m.log_det ? sub(t, log_q, m.log_det) : log_q};
 }
 
@@ -106,7 +109,7 @@ Var VaeModel::log_prior(const Scope& s, Var z, Var context, Memory memory) const
     return mixture_log_prob(t, z, m.logits, m.loc, m.log_scale);
   }
   Var c = with_rows(s, context, z->out.shape[0]);
-  const Mapped m = prior_chain_->run(s, false, z, c, memory);
+  const Mapped m = prior_chain_->run(s, false, z, c, kept(memory));
   Var lp = prior_->log_prob(s, m.y, c);
   return m.log_det ? add(t, lp, m.log_det) : lp;
 }
@@ -153,7 +156,7 @@ Var VaeModel::sample_prior(const Scope& s, int64_t rows, Var context, double tem
            pseudo_inputs_ >= 0 ? "pseudo_inputs" : prior_name_.c_str(), temperature);
     u = moved;
   }
-  return prior_chain_->run(s, true, u, c, memory).y;
+  return prior_chain_->run(s, true, u, c, kept(memory)).y;
 }
 
 VaeModel::Sampled VaeModel::sample(const Scope& s, int64_t rows, Var context, bool, Memory memory,
