@@ -82,6 +82,17 @@ std::vector<std::string> specs() {
        {R"("gaussian")", R"({"type": "gaussian", "scale_from": "decoder"})", R"("laplace")",
         R"({"type": "discretized_logistic", "levels": 2, "components": 2})", R"({"type": "categorical", "levels": 2})"})
     all.push_back(with(R"("likelihood": )" + std::string(likelihood)));
+  // Convolutions: of an image, of one with several channels and several numbers per pixel, and of a row as an image.
+  const std::string tower = R"("channels": [3, 2], "strides": [1, 2], "kernel": 3, "features": 5)";
+  const auto conv = [&](const char* event, const std::string& more, const char* rest) {
+    all.push_back(R"({"kind": "vae", "latent": 2, "dtype": "float64", "event": )" + std::string(event) +
+                  R"(, "encoder": {"type": "conv_encoder", )" + tower + more +
+                  R"(}, "decoder": {"type": "conv_decoder", )" + tower + more + "}" + rest + "}");
+  };
+  conv("[2, 2, 1]", "", "");
+  conv("[1, 2, 2]", R"(, "gated": false, "activation": "tanh")",
+       R"(, "likelihood": {"type": "discretized_logistic", "levels": 2, "components": 2})");
+  conv("4", "", R"(, "context": 2)");
   all.push_back(with(R"("context": 2, "prior": {"base": {"type": "diagonal_normal", "parameters": "context"}})"));
   all.push_back(with(R"("prior": {"base": "gaussian_mixture"})"));
   all.push_back(with(R"("prior": {"pseudo_inputs": 3})"));
