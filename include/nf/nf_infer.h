@@ -129,6 +129,14 @@ typedef struct nf_importance_info {
 NF_API nf_status nf_importance(nf_session *s, const nf_target *target, uint64_t seed, uint64_t first_index, int64_t n,
                                const nf_view *ctx, const nf_out *x, const nf_out *log_weight, nf_importance_info *info,
                                nf_error *err) NF_NOEXCEPT;
+/* [excl; experimental 0.2] The same for the latents of one row x [1, event_size] given a variational autoencoder: the proposal
+ * is its posterior q(z | x), the target p(x, z), and log_z of info an estimate of log p(x) with an error. Draws first_index ..
+ * first_index + n - 1 of `seed` go to z [n, latent_size] and log_weight [n] = log p(x, z) - log q(z | x) unless NULL: with
+ * nf_importance_mean, expectations under the true posterior p(z | x). ctx has 1 row or is NULL. Errors: UNSUPPORTED (the
+ * model is of another kind), NUMERIC (no weight above 0, or one that is not a number). */
+NF_API nf_status nf_posterior_importance(nf_session *s, const nf_view *x, const nf_view *ctx, uint64_t seed,
+                                         uint64_t first_index, int64_t n, const nf_out *z, const nf_out *log_weight,
+                                         nf_importance_info *info, nf_error *err) NF_NOEXCEPT;
 /* [any; experimental 0.1] Self-normalized estimates of expectations under the target: mean_j = sum_i w_i g_ij / sum_i w_i for
  * values g [n, k] at the samples, with w = exp(log_weight [n]), and their standard errors (delta method). mean and error are
  * [k]; error may be NULL. Errors: ARGUMENT (n = 0), NUMERIC (a weight or value is not finite, no weight is above 0). */

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace libnf::kernel {
 namespace {
@@ -86,6 +87,40 @@ GammaRatio gamma_ratio(double x) {
   const double steps = y - x, share = x / y, rest = steps / y;
   return {log + std::log(product * std::sqrt(y / x)), share * slope + (sum - 0.5 * rest),
           share * (rest * slope + share * curve) + (turn + 0.5 * rest * share)};
+}
+
+RisingFactorial rising_factorial(double x, double n) {
+  if (!(x > 0) || !(n >= 0)) {
+    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    return {kNaN, kNaN};
+  }
+  RisingFactorial h = {0, 0};
+  // One factor at a time as long as they are few, or until Stirling's series is accurate.
+  constexpr double kFew = 16;
+  double k = 0;
+  for (; k < n && (n <= kFew || x + k < 10); k += 1) {
+    h.log += std::log1p(k / x);
+    h.slope -= k / (x + k);
+  }
+  if (k >= n || std::isinf(x)) return h;
+  // The rest from Gamma(y) to Gamma(z), z = y + m, by  log Gamma(y) = (y - 1/2) log y - y + s(y) + constant.
+  const double y = x + k, m = n - k, z = y + m, grown = std::log1p(m / y);
+  const auto series = [](double v) {  // s(v), -v s'(v)
+    const double w = 1 / (v * v);
+    double value = 0, slope = 0;
+    constexpr double kStirling[] = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
+                                    1.0 / 1188, -691.0 / 360360, 1.0 / 156,  -3617.0 / 122400};
+    for (int i = 7; i >= 0; --i) {
+      value = value * w + kStirling[i];
+      slope = slope * w + (2 * i + 1) * kStirling[i];
+    }
+    return std::pair(value / v, slope / v);
+  };
+  const auto [low, low_slope] = series(y);
+  const auto [high, high_slope] = series(z);
+  h.log += (z - 0.5) * grown - m + m * std::log1p(k / x) + (high - low);
+  h.slope += x * grown - m + 0.5 * x * (m / z) / y - x * (high_slope / z - low_slope / y);
+  return h;
 }
 
 }  // namespace libnf::kernel

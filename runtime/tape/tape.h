@@ -310,12 +310,16 @@ class ScratchScope {
   uint64_t sealed_;
 };
 
-// Drops everything recorded in a C++ scope at its end, even if an exception passes.
+// Drops everything recorded in a C++ scope at its end, even if an exception passes; keys of rows, too, which are in the
+// tape's memory.
 class TapeScope {
  public:
-  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()), sealed_(t.sealed_) { t.sealed_ = t.nodes_ + 1; }
+  explicit TapeScope(Tape& t) : tape_(t), mark_(t.mark()), sealed_(t.sealed_), row_keys_(t.random.row_keys) {
+    t.sealed_ = t.nodes_ + 1;
+  }
   ~TapeScope() {
     tape_.sealed_ = sealed_;
+    tape_.random.row_keys = row_keys_;
     tape_.rewind(mark_);
   }
   TapeScope(const TapeScope&) = delete;
@@ -325,6 +329,7 @@ class TapeScope {
   Tape& tape_;
   Tape::Mark mark_;
   uint64_t sealed_;
+  const uint64_t* row_keys_;
 };
 
 // Records a copy of x in row-major order.

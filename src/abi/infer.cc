@@ -1,4 +1,4 @@
-// Implements nf_importance and nf_metropolis: samples weighted by a target, and Markov chains on one.
+// Implements nf_importance, nf_posterior_importance and nf_metropolis: samples weighted by a target, and Markov chains on one.
 #include "src/abi/guard.h"
 #include "src/abi/options.h"
 #include "src/abi/target.h"
@@ -18,7 +18,33 @@ void check_proposal(const nf_target* target, const Density& model) {
          static_cast<long long>(target->target->event), target->target->event == 1 ? "" : "s",
          static_cast<long long>(model.columns()));
   if (!model.exact())
-    fail(Code::unsupported, "the density of this model's samples is not known: its log_prob is a bound");
+    fail(Code::unsupported, "the density of this model's samples is not known: its log_prob is a bound%s",
+         model.vae() ? "; nf_posterior_importance weighs draws of its posterior" : "");
+}
+
+// Checks the numbers of draws.
+void check_draws(uint64_t first, int64_t n) {
+  if (n < 1) fail(Code::argument, "n is %lld, expected at least 1", static_cast<long long>(n));
+  if (first > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
+}
+
+void write_summary(const ImportanceSummary& r, nf_importance_info* info) {
+  nf_importance_info out = NF_IMPORTANCE_INFO_INIT;
+  const auto n = static_cast<double>(r.samples);
+  out.samples = r.samples;
+  out.log_z = r.log_z;
+  out.log_z_error = r.log_z_error;
+  out.ess = r.ess;
+  out.ess_fraction = r.ess / n;
+  out.reverse_kl = r.reverse_kl;
+  out.reverse_kl_error = r.reverse_kl_error;
+  out.largest_share = r.largest_share;
+  out.pareto_k = r.pareto_k;
+  out.pareto_k_limit = pareto_limit(n);
+  out.smoothed_log_z = r.smoothed_log_z;
+  out.smoothed_log_z_error = r.smoothed_log_z_error;
+  out.smoothed_ess = r.smoothed_ess;
+  write_struct(info, out);
 }
 
 // Requires a column [n], n >= 1.
@@ -38,31 +64,35 @@ nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, u
     need(s, "session");
     const Density& model = *s->model->model;
     check_proposal(target, model);
-    if (n < 1) fail(Code::argument, "n is %lld, expected at least 1", static_cast<long long>(n));
+    check_draws(first_index, n);
     const View c = view_of(ctx, "ctx", true), xv = out_of(x, "x", true), w = out_of(log_weight, "log_weight", true);
     check_context(c, 1, model.context());
     if (x) check_rows(xv, "x", model.event(), n);
     if (log_weight) need_shape(w, "log_weight", {n});
     struct_size(info, "info");
-    if (first_index > static_cast<uint64_t>(INT64_MAX - n)) fail(Code::argument, "first_index + n is above 2^63 - 1");
     RuntimeState& rt = *s->model->runtime;
     const ImportanceSummary r =
         importance(rt.allocator(), *rt.executor, *s->session, model, *target->target, seed, first_index, n, c, xv, w);
-    nf_importance_info out = NF_IMPORTANCE_INFO_INIT;
-    out.samples = r.samples;
-    out.log_z = r.log_z;
-    out.log_z_error = r.log_z_error;
-    out.ess = r.ess;
-    out.ess_fraction = r.ess / static_cast<double>(n);
-    out.reverse_kl = r.reverse_kl;
-    out.reverse_kl_error = r.reverse_kl_error;
-    out.largest_share = r.largest_share;
-    out.pareto_k = r.pareto_k;
-    out.pareto_k_limit = pareto_limit(static_cast<double>(n));
-    out.smoothed_log_z = r.smoothed_log_z;
-    out.smoothed_log_z_error = r.smoothed_log_z_error;
-    out.smoothed_ess = r.smoothed_ess;
-    write_struct(info, out);
+    write_summary(r, info);
+  });
+}
+
+nf_status nf_posterior_importance(nf_session* s, const nf_view* x, const nf_view* ctx, uint64_t seed,
+                                  uint64_t first_index, int64_t n, const nf_out* z, const nf_out* log_weight,
+                                  nf_importance_info* info, nf_error* err) NF_NOEXCEPT {
+  return guard(err, [&] {
+    need(s, "session");
+    const Density& model = *s->model->model;
+    check_draws(first_index, n);
+    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), zv = out_of(z, "z", true),
+               w = out_of(log_weight, "log_weight", true);
+    check_rows(xv, "x", model.event(), 1);
+    check_context(c, 1, model.context());
+    if (z) check_rows(zv, "z", model.latent(), n);
+    if (log_weight) need_shape(w, "log_weight", {n});
+    struct_size(info, "info");
+    write_summary(posterior_importance(s->model->runtime->allocator(), *s->session, seed, first_index, n, xv, c, zv, w),
+                  info);
   });
 }
 

@@ -67,6 +67,9 @@ class Session {
   void encode(const View& x, const View& context, const Encoding& out);
   void posterior_trace(const View& x, const View& context, const Plane& out, const Plane& log_det);
   void decode(const View& z, const View& context, const View& out);
+  // Draws [n, latent] of the posterior of the one row x [1, event] with how.seed and how.first, and their log weights [n],
+  // log p(x, z) - log q(z | x). z may have no data.
+  void sample_posterior(const Sampling& how, const View& x, const View& context, const View& z, const View& log_weight);
 
   // Derivatives by rows and contexts (session_gradient.cc). Where something has no data it is not asked for, or zero.
   // Gradients by the context are per row, [n, context], also for one context of all. Error{unsupported}: the model is no
@@ -113,6 +116,10 @@ class Session {
   // The same of something that the base makes of z (may be nullptr) and the context.
   void check_base(Worker& w, Var z, Var context, Var result, int64_t first) const;
   void measure_latents(const Scope& s, Var x, Var z, Var context) const;
+  struct Weighed {
+    Var z, log_weight;
+  };
+  Weighed weigh_posterior(const Scope& s, Var x, Var context, int64_t rows) const;
   void trace_posterior(const Scope& s, Var x, Var context, const Chain::After& after) const;
   const VaeModel& vae(const char* what) const;
   void measure_base(const Scope& s, int64_t rows, Var z, Var context) const;

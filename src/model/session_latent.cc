@@ -1,5 +1,6 @@
 // The part of a session that works on the latents of a variational autoencoder.
 #include "runtime/op/ops.h"
+#include "runtime/op/repeat_rows.h"
 #include "src/model/model.h"
 #include "src/model/session_blocks.h"
 #include "src/model/vae_model.h"
@@ -17,6 +18,11 @@ void Session::measure_latents(const Scope& s, Var x, Var z, Var context) const {
   {
     const TapeScope scope(s.tape);
     trace_posterior(s, x, context, [](size_t, Var, Var) {});
+  }
+  {
+    const TapeScope scope(s.tape);
+    Var c = context && context->out.shape[0] > 1 ? load_row(s.tape, *context, 0) : context;
+    weigh_posterior(s, load_row(s.tape, *x, 0), c, x->out.shape[0]);
   }
   const TapeScope scope(s.tape);
   vae->log_prior(s, z, context);
@@ -51,6 +57,32 @@ void Session::encode(const View& x, const View& context, const Encoding& out) {
     check(w, false, xv, cv, d.z, first);
     if (out.z.data) store_rows(d.z, out.z, first);
     if (out.log_q.data) store_rows(d.log_q, out.log_q, first);
+  });
+}
+
+// The encoder runs for one row, everything else for `rows` draws.
+Session::Weighed Session::weigh_posterior(const Scope& s, Var x, Var context, int64_t rows) const {
+  Tape& t = s.tape;
+  const VaeModel& model = *model_.vae();
+  const auto repeated = [&](Var v) { return v ? repeat_rows(t, contiguous(t, v), rows) : nullptr; };
+  const VaeModel::Encoded one = model.encode(s, x, context);
+  const VaeModel::Encoded e = {repeated(one.mean), repeated(one.log_scale), repeated(one.context)};
+  const VaeModel::Drawn d = model.draw(s, e);
+  return {d.z, model.log_weight(s, repeated(x), context, d)};
+}
+
+void Session::sample_posterior(const Sampling& how, const View& x, const View& context, const View& z,
+                               const View& log_weight) {
+  const Entry entry(busy_);
+  vae("posterior");
+  for_blocks(log_weight.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+    w.tape.random.seed = how.seed;
+    w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
+    Var xv = model_.load_x(w.tape, x, 0, 1);
+    Var cv = context_rows(model_, w.tape, context, 0, 1);
+    const Weighed drawn = weigh_posterior({w.tape, w.params.data()}, xv, cv, rows);
+    if (z.data) store_rows(drawn.z, z, first);
+    store_rows(drawn.log_weight, log_weight, first);
   });
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/op/mixture.h"
 #include "runtime/op/ops.h"
 #include "runtime/op/repeat_rows.h"
+#include "runtime/op/restore.h"
 #include "src/model/rows.h"
 
 namespace libnf {
@@ -78,8 +79,13 @@ VaeModel::Drawn VaeModel::draw(const Scope& s, const Encoded& e, Memory memory, 
   return move(s, e, noise(s, e), memory, constant_q);
 }
 
+// Of its own in every step, unlike what bases draw.
 Var VaeModel::noise(const Scope& s, const Encoded& e) const {
-  return standard_normal(s.tape, e.mean->out.shape[0], latent_.count());
+  Tape& t = s.tape;
+  const uint32_t stream = next_random_stream(t);
+  const Restore next(t.random.stream);
+  t.random.stream = stream;
+  return standard_normal(t, e.mean->out.shape[0], latent_.count());
 }
 
 Var VaeModel::start(const Scope& s, const Encoded& e, Var eps) const {

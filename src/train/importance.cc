@@ -137,6 +137,33 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
   return sums.summary();
 }
 
+ImportanceSummary posterior_importance(const Allocator& allocator, Session& session, uint64_t seed, uint64_t first,
+                                       int64_t n, const View& x, const View& context, const View& z,
+                                       const View& log_weight) {
+  const int64_t chunk = std::min(n, kChunk);
+  const Buffer memory(allocator, static_cast<size_t>(chunk) * sizeof(double), "weights of draws");
+  const View weights = contiguous_view(memory.as<double>(), DType::f64, {chunk});
+  Sums sums(allocator, n);
+  for (int64_t at = 0, count; at < n; at += count) {
+    count = std::min(chunk, n - at);
+    const View w = part_of(weights, 0, count);
+    session.sample_posterior({seed, first + static_cast<uint64_t>(at)}, x, context,
+                             z.data ? part_of(z, at, count) : View{}, w);
+    for (int64_t r = 0; r < count; ++r) {
+      const double log_w = scalar_at(w, r);
+      if (!(log_w < kInfinity))
+        fail(Code::numeric, "the log weight of draw %llu is %g",
+             static_cast<unsigned long long>(first + static_cast<uint64_t>(at + r)), log_w);
+      sums.add(log_w);
+    }
+    if (log_weight.data) copy_rows(w, part_of(log_weight, at, count));
+  }
+  if (sums.empty())
+    fail(Code::numeric, "log p(x | z) is -infinity at all %lld draws: %s", static_cast<long long>(n),
+         "the row is outside the support of the likelihood, or numbers overflowed");
+  return sums.summary();
+}
+
 void importance_mean(const View& log_weight, const View& values, const View& mean, const View& error) {
   const int64_t n = values.shape[0], k = values.shape[1];
   double high = -kInfinity;

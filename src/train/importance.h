@@ -24,6 +24,12 @@ ImportanceSummary importance(const Allocator& allocator, Executor& executor, Ses
                              const Target& target, uint64_t seed, uint64_t first, int64_t n, const View& context,
                              const View& x, const View& log_weight);
 
+// The same with the posterior q(z | x) of a variational autoencoder as the proposal for p(x, z), given one row x [1, event]:
+// log_z is the log evidence of the row. Writes z [n, latent] and log_weight [n] if they have data.
+ImportanceSummary posterior_importance(const Allocator& allocator, Session& session, uint64_t seed, uint64_t first,
+                                       int64_t n, const View& x, const View& context, const View& z,
+                                       const View& log_weight);
+
 // Computes the mean [k] of values [n, k] with weights exp(log_weight [n]), n >= 1, and standard errors [k] if error has
 // data.
 void importance_mean(const View& log_weight, const View& values, const View& mean, const View& error);

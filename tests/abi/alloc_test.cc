@@ -115,6 +115,52 @@ TEST_F(Memory, CallsInSteadyStateAllocateNothing) {
   }
 }
 
+TEST_F(Memory, AutoencodersInSteadyStateAllocateNothing) {
+  if (!hook_is_live(rt.get())) GTEST_SKIP() << "something else has replaced operator new";
+  constexpr char kLayers[] =
+      R"({"kind": "vae", "event": [3, 3, 1], "context": 1, "latent": 2, "encoder": "conv_encoder",
+      "decoder": "conv_decoder", "posterior": {"features": 2, "layers": [{"type": "planar", "parameters": "context"}]}})";
+  constexpr char kNormal[] = R"({"kind": "vae", "event": [3, 3, 1], "context": 1, "latent": 2,
+      "prior": {"base": "gaussian_mixture"}})";
+  const Model m = model(rt.get(), kLayers);
+  const Session s = session(m.get(), options({{"session.score_samples", "3"}}).get());
+  const std::pair<const char*, Options> trainings[] = {
+      {kLayers, options({{"trainer.objective", "elbo"}, {"trainer.beta_warmup_steps", "3"}, {"trainer.draws", "2"}})},
+      {kNormal, options({{"trainer.objective", "iwae"}, {"trainer.draws", "3"}})},
+      {kNormal, options({{"trainer.objective", "iwae"}, {"trainer.doubly_reparameterized", "true"}})},
+  };
+  std::vector<Model> trained;
+  std::vector<Trainer> trainers;
+  for (const auto& [spec, how] : trainings) {
+    trained.push_back(model(rt.get(), spec));
+    trainers.push_back(trainer(trained.back().get(), how.get()));
+  }
+  for (int64_t n : {1, 64, 300}) {
+    Tensor x({n, 9}, 1.0f), ctx({n, 1}, 0.5f), row({n}), z({n, 2}), more({n, 2}), states({2, n, 2}), dets({1, n});
+    Err e;
+    std::vector<std::pair<std::string, std::function<nf_status()>>> calls = {
+        {"nf_log_prob", [&] { return nf_log_prob(s.get(), x.view(), ctx.view(), row.view(), &e); }},
+        {"nf_encode",
+         [&] { return nf_encode(s.get(), x.view(), ctx.view(), z.view(), more.view(), nullptr, row.view(), &e); }},
+        {"nf_posterior_trace",
+         [&] { return nf_posterior_trace(s.get(), x.view(), ctx.view(), states.view(), dets.view(), &e); }},
+        {"nf_decode", [&] { return nf_decode(s.get(), z.view(), ctx.view(), x.view(), &e); }},
+        {"nf_base_sample", [&] { return nf_base_sample(s.get(), Sampling(1, 0), ctx.view(), z.view(), &e); }},
+        {"nf_sample", [&] { return nf_sample(s.get(), Sampling(1, 0), ctx.view(), x.view(), row.view(), &e); }},
+    };
+    for (size_t k = 0; k < trainers.size(); ++k)
+      calls.emplace_back("nf_train_step " + std::to_string(k),
+                         [&, k] { return nf_train_step(trainers[k].get(), Batch(x.view(), ctx.view()), nullptr, &e); });
+    for (const auto& [name, call] : calls) {
+      ASSERT_TRUE(name.find("step") == std::string::npos || ok(call(), e)) << name;
+      const int64_t before = news, hooked = allocator.calls;
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(call(), e)) << name;
+      EXPECT_EQ(news - before, 0) << "operator new calls of " << name << " on " << n << " rows";
+      EXPECT_EQ(allocator.calls - hooked, 0) << "allocator calls of " << name << " on " << n << " rows";
+    }
+  }
+}
+
 constexpr char kCoupledSpec[] = R"({"event": [2], "layers": [{"type": "standardize"},
   {"repeat": 2, "layers": [{"type": "affine_coupling", "hidden": [8]}, {"type": "batch_norm"}, {"type": "actnorm"}]}]})";
 

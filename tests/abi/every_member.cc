@@ -52,7 +52,8 @@ void sessions(nf::Session& s, nf::Target& t, nf::Runtime& rt) {
   (void)s.jvp(kForward, x, wide), (void)s.jvp_into({out, {}, out, {}}, kForward, x, wide);
   (void)s.base_log_prob(x), (void)s.base_log_prob_into(out, x), (void)s.base_sample(3, 1);
   (void)s.base_sample_into(out), (void)s.base_quantile(x), (void)s.base_quantile_into(out, x);
-  (void)s.importance(t, 100, 1, out), (void)s.metropolis(t, 1, 2), (void)s.metropolis<double>(rt, t, 1, 2);
+  (void)s.posterior_importance(x, 100, 1, out), (void)s.importance(t, 100, 1, out), (void)s.metropolis(t, 1, 2),
+      (void)s.metropolis<double>(rt, t, 1, 2);
 }
 
 void targets(nf::Target& t, nf::Runtime& rt) {

@@ -133,7 +133,7 @@ struct World {
   Trainer fitter;
   Target target;
   Tensor chains{{3, 2, 2}}, starts{{2, 2}, 0.25f}, means{{2}}, errors{{2}}, one_context{{1, 1}, 0.25f},
-      log_weights{{4}, -1.0f}, values{{4, 2}, 0.5f}, gradient{{4, 2}}, gradient_ctx{{4, 1}};
+      single{{1, 2}, 0.25f}, log_weights{{4}, -1.0f}, values{{4, 2}, 0.5f}, gradient{{4, 2}}, gradient_ctx{{4, 1}};
   Model hosted;  // with a loss of the host
   Trainer host;
   Model whole_run;

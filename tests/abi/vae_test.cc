@@ -63,6 +63,55 @@ TEST(Vae, LatentsOfSamples) {
     EXPECT_NEAR(lp[r], -(z[2 * r] * z[2 * r] + z[2 * r + 1] * z[2 * r + 1]) / 2 - std::log(2 * std::acos(-1.0)), 1e-12);
 }
 
+// log_z of n draws is log_prob with n draws, within the errors of both; draws are those of the posterior, whichever
+// call they come in and on however many threads; the weighted mean of z is nearer to the true posterior's.
+TEST(Vae, PosteriorAsProposal) {
+  constexpr char kSpec[] = R"({"kind": "vae", "event": 2, "latent": 2, "context": 1, "dtype": "float64", "likelihood":
+      {"type": "gaussian", "scale_from": "fixed", "scale": 0.5}})";
+  constexpr int64_t kDraws = 20000;
+  const double x[2] = {0.3, -0.8}, c[1] = {0.4};
+  const nf::View row(x, 1, 2), ctx(c, 1, 1);
+  std::vector<double> z(2 * kDraws), log_w(kDraws), again(2 * kDraws);
+  nf::ImportanceInfo info;
+  for (const int threads : {1, 2, 8}) {
+    const nf::Runtime rt(nf::Options{{"runtime.threads", threads}});
+    const nf::Model m(rt, kSpec, 3);
+    nf::Session s(m);
+    info = s.posterior_importance(row, kDraws, 7, nf::Out(z.data(), kDraws, 2), nf::Out(log_w), ctx);
+    if (threads == 1) again = z;
+    EXPECT_EQ(z, again) << threads;
+  }
+  EXPECT_EQ(info.samples, kDraws);
+  const nf::Runtime rt;
+  const nf::Model m(rt, kSpec, 3);
+  nf::Session s(m), many(m, nf::Options{{"session.score_samples", kDraws}});
+  EXPECT_NEAR(info.log_z, many.log_prob<double>(row, ctx)[0], 6 * info.log_z_error);
+  EXPECT_LT(info.log_z_error, 0.05);
+  std::vector<double> late(10);
+  s.posterior_importance(row, 5, {7, 9000}, nf::Out(late.data(), 5, 2), {}, ctx);
+  EXPECT_EQ(late, std::vector<double>(z.begin() + 18000, z.begin() + 18010));
+
+  // By quadrature over a grid of latents.
+  double total = 0, mean[2] = {0, 0};
+  std::vector<double> grid;
+  constexpr int kSteps = 121;
+  for (int i = 0; i < kSteps * kSteps; ++i) {
+    grid.push_back(-6 + 12.0 / (kSteps - 1) * (i / kSteps));
+    grid.push_back(-6 + 12.0 / (kSteps - 1) * (i % kSteps));
+  }
+  const std::vector<double> decoded = s.decode<double>(nf::View(grid.data(), kSteps * kSteps, 2), ctx);
+  for (size_t i = 0; i < grid.size(); i += 2) {
+    double log_p = -std::log(2 * std::acos(-1.0)) * 2 - 2 * std::log(0.5);
+    for (size_t j = 0; j < 2; ++j)
+      log_p -= (grid[i + j] * grid[i + j] + std::pow((x[j] - decoded[i + j]) / 0.5, 2)) / 2;
+    total += std::exp(log_p) * 0.01;
+    for (size_t j = 0; j < 2; ++j) mean[j] += grid[i + j] * std::exp(log_p) * 0.01;
+  }
+  EXPECT_NEAR(info.log_z, std::log(total), 5 * info.log_z_error);
+  const nf::Estimate found = nf::importance_mean(nf::View(log_w), nf::View(z.data(), kDraws, 2));
+  for (size_t j = 0; j < 2; ++j) EXPECT_NEAR(found.mean[j], mean[j] / total, 5 * found.error[j]);
+}
+
 TEST(Vae, SaysWhatItIs) {
   const nf::Runtime rt;
   const nf::Model m(rt, kImages, 3);
@@ -119,6 +168,18 @@ TEST(Vae, CallsForOtherModels) {
   Tensor planes({2, 2, kZ});
   EXPECT_TRUE(
       failed(NF_ERR_SHAPE, nf_posterior_trace(latents.get(), x.view(), nullptr, planes.view(), nullptr, &e), e, "3"));
+  nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
+  Tensor one({1, kD}), one_of_two({1, 2});
+  EXPECT_TRUE(
+      failed(NF_ERR_UNSUPPORTED,
+             nf_posterior_importance(chain.get(), one_of_two.view(), nullptr, 1, 0, 3, nullptr, nullptr, &info, &e), e,
+             "\"vae\""));
+  EXPECT_TRUE(failed(NF_ERR_SHAPE,
+                     nf_posterior_importance(latents.get(), x.view(), nullptr, 1, 0, 3, nullptr, nullptr, &info, &e), e,
+                     "x"));
+  EXPECT_TRUE(failed(NF_ERR_ARGUMENT,
+                     nf_posterior_importance(latents.get(), one.view(), nullptr, 1, 0, 0, nullptr, nullptr, &info, &e),
+                     e, "n is 0"));
   Tensor none({0, kD}), no_z({0, kZ});
   EXPECT_TRUE(ok(nf_encode(latents.get(), none.view(), nullptr, no_z.view(), nullptr, nullptr, nullptr, &e), e));
 }

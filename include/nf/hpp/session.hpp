@@ -265,6 +265,20 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
   // repeat and temperature 1.
   Returned<ImportanceInfo> importance(const Target &target, int64_t n, const Sampling &how = {}, const Out &x = {},
                                       const Out &log_weight = {}, const View &ctx = {});
+  // Weights n draws of the posterior of one row x by p(x, z): see nf_posterior_importance. Fills z [n, latent_size] and
+  // log_weight [n] unless they are none. how has repeat and temperature 1.
+  Returned<ImportanceInfo> posterior_importance(const View &x, int64_t n, const Sampling &how = {}, const Out &z = {},
+                                                const Out &log_weight = {}, const View &ctx = {}) {
+    ImportanceInfo info = NF_IMPORTANCE_INFO_INIT;
+    if (how.repeat != 1 || how.temperature < 1 || how.temperature > 1)
+      return detail::done(detail::error(NF_ERR_ARGUMENT,
+                                        "nf::Session::posterior_importance: repeat and temperature must "
+                                        "be 1"),
+                          info);
+    const Error e = detail::invoke(nf_posterior_importance, get(), x.raw(), ctx.raw(), how.seed, how.first, n, z.raw(),
+                                   log_weight.raw(), &info);
+    return detail::done(e, info);
+  }
   // Markov chains on a target with this model's samples as proposals: [draws, chains, event_size]. Options of scope
   // "metropolis".
   template <class T = float>

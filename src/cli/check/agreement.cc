@@ -109,7 +109,7 @@ std::vector<double> finite_rows(std::vector<double> rows, size_t cols) {
 Finding check_latents(const CheckedModel& s, uint64_t seed) {
   const auto cols = static_cast<size_t>(s.info.latent_size);
   const int64_t n = std::min<int64_t>(5 * s.rows, std::max<int64_t>(s.rows, (int64_t{1} << 22) / s.info.latent_size));
-  const std::vector<double> z = s.map(nf::Direction::forward, s.x, s.c).to, base = s.base(n, seed);
+  const std::vector<double> z = s.latents(), base = s.base(n, seed);
   Worst worst;
   nlohmann::ordered_json distances = nlohmann::ordered_json::array();
   for (size_t j = 0; j < cols; ++j) {
@@ -121,9 +121,12 @@ Finding check_latents(const CheckedModel& s, uint64_t seed) {
   worst.take(radius.d, radius.p, cols);
   Finding f{"latents", judge(worst.effect, worst.corrected(), kLookD, kFailD), {}, {}};
   const std::string what = worst.at == cols ? "the distance from 0" : "column " + std::to_string(worst.at);
-  f.message = text("z of the data against draws of the base: largest difference in %s, D = %.3f (%s); radius D = %.3f",
-                   what.c_str(), worst.effect, chance_words(worst.corrected()).c_str(), radius.d);
-  if (f.verdict != Verdict::ok) f.message += ": the data does not look like the base after the map";
+  f.message = text("z of the data against draws of the %s: largest difference in %s, D = %.3f (%s); radius D = %.3f",
+                   is_vae(s.info) ? "prior" : "base", what.c_str(), worst.effect,
+                   chance_words(worst.corrected()).c_str(), radius.d);
+  if (f.verdict != Verdict::ok)
+    f.message += is_vae(s.info) ? ": samples decode latents that rows do not have; a prior with layers fits them"
+                                : ": the data does not look like the base after the map";
   f.numbers = {{"worst", worst.at == cols ? -1 : static_cast<int64_t>(worst.at)},
                {"distance", worst.effect},
                {"p", worst.corrected()},
@@ -251,7 +254,7 @@ Finding check_conditionals(const CheckedModel& s, uint64_t seed) {
   Finding f{"conditionals", Verdict::none, {}, {}};
   const auto cols = static_cast<size_t>(s.info.latent_size), contexts = static_cast<size_t>(s.info.context_size);
   const std::vector<double> all = s.contexts(s.rows);
-  const std::vector<double> z = s.map(nf::Direction::forward, s.x, s.c).to, base = s.base(s.rows, seed);
+  const std::vector<double> z = s.latents(), base = s.base(s.rows, seed);
   Worst worst;
   for (size_t e = 0; e < contexts; ++e) {
     std::vector<double> order = column_of(all, contexts, e);

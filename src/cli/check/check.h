@@ -33,6 +33,15 @@ class CheckedModel {
   };
   Mapped map(nf::Direction direction, const std::vector<double>& from, const std::vector<double>& context,
              bool wide = false) const;
+  // Latents of rows: the map of a flow, draws of an autoencoder's posterior.
+  std::vector<double> latents() const;
+  // What an autoencoder's encoder says of the rows: [rows, latent_size].
+  struct Posterior {
+    std::vector<double> mean, log_var;
+  };
+  Posterior posterior() const;
+  // nf_posterior_importance of row r; none if no draw has a weight.
+  std::optional<nf::ImportanceInfo> weigh_posterior(int64_t r, int64_t draws, uint64_t seed) const;
   std::vector<double> log_prob(const std::vector<double>& x, const std::vector<double>& context) const;
   struct Samples {
     std::vector<double> x, log_prob;
@@ -87,6 +96,9 @@ Finding check_copies(const CheckedModel& s, uint64_t seed);
 Finding check_conditionals(const CheckedModel& s, uint64_t seed);
 Finding check_sample_densities(const CheckedModel& s, uint64_t seed);
 Finding check_single_rows(const CheckedModel& s);
+// Of autoencoders: the bound beside log p(x), and latents that the decoder uses.
+Finding check_evidence(const CheckedModel& s, uint64_t seed);
+Finding check_active_units(const CheckedModel& s);
 // Reports what nf fit-target noted in a model that it wrote. Rows cannot show a part of the target the model never
 // reaches.
 Finding check_target(const nlohmann::ordered_json& notes);

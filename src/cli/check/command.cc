@@ -53,10 +53,6 @@ int check(const CheckArgs& a) {
   const nf::Runtime runtime = a.settings->runtime();
   const nf::Model model = load_model(runtime, a.model, *a.settings);
   const nf::ModelInfo info = model.info();
-  if (is_vae(info))
-    throw Failure(
-        "nf check examines the maps of flows, and " + a.model + " is a variational autoencoder, which has none",
-        "nf score --score-samples 100 on rows that were not trained on, and nf plot images --show reconstruct");
   const ColumnNames names = column_names(model);
   Data data = open_data(runtime, a.paths, *a.settings, info.dtype, names);
   use_labels(data, a.paths, names, info.context_size, info.dtype);
@@ -67,8 +63,9 @@ int check(const CheckArgs& a) {
   if (!a.json)
     std::printf("%s  %s of %s, %s\n%s  %s of %s%s\n\n", screen.bold("model").c_str(),
                 counted(info.event_size, "column").c_str(), info.dtype == NF_F64 ? "float64" : "float32",
-                counted(info.layer_count, "layer").c_str(), screen.bold("data ").c_str(), counted(all, "row").c_str(),
-                a.paths.data.c_str(),
+                is_vae(info) ? ("autoencoder of " + counted(info.latent_size, "latent")).c_str()
+                             : counted(info.layer_count, "layer").c_str(),
+                screen.bold("data ").c_str(), counted(all, "row").c_str(), a.paths.data.c_str(),
                 subject.rows < all ? (", " + grouped(subject.rows) + " of them examined").c_str() : "");
   int failed = 0, odd = 0, passed = 0, silent = 0;
   std::vector<std::string> missed;  // checks with a row that could not be inverted
@@ -96,7 +93,7 @@ int check(const CheckArgs& a) {
   };
   const auto run = [&](const char* name, const auto& f) { take(finding(name, f)); };
   // Where latents are not a function of the data, what follows from that has no meaning.
-  const bool exact = info.log_prob == NF_EXACT;
+  const bool exact = info.log_prob == NF_EXACT, vae = is_vae(info);
   const auto run_exact = [&](const char* name, const auto& f) {
     if (exact) return run(name, f);
     take({name, Verdict::none, "does not apply: the model draws numbers while it scores (dequantize)", Json::object()});
@@ -105,11 +102,16 @@ int check(const CheckArgs& a) {
   const Finding samples = finding("samples", [&] { return check_samples(subject, a.seed); });
   const bool scored = !rows.numbers.empty() && !samples.numbers.empty();
   take(rows);
-  run("data -> z -> data", [&] { return check_round_trip_x(subject); });
-  run_exact("z -> data -> z", [&] { return check_round_trip_z(subject, a.seed); });
-  run_exact("log-det", [&] { return check_jacobian(subject, a.seed); });
-  if (info.dtype == NF_F32) run("float32", [&] { return check_float32(subject); });
-  run_exact("mass", [&] { return check_mass(subject, a.seed); });
+  if (vae) {
+    run("posterior", [&] { return check_evidence(subject, a.seed); });
+    run("active latents", [&] { return check_active_units(subject); });
+  } else {
+    run("data -> z -> data", [&] { return check_round_trip_x(subject); });
+    run_exact("z -> data -> z", [&] { return check_round_trip_z(subject, a.seed); });
+    run_exact("log-det", [&] { return check_jacobian(subject, a.seed); });
+    if (info.dtype == NF_F32) run("float32", [&] { return check_float32(subject); });
+  }
+  if (!vae) run_exact("mass", [&] { return check_mass(subject, a.seed); });
   run("stress", [&] { return check_stress(subject); });
   take(samples);
   if (scored) take(check_fit(subject, rows, samples, a.seed));
@@ -197,7 +199,9 @@ void add_check(CLI::App& app, Action& action) {
       "smaller "
       "ones. Give held-out rows: rows the model was trained on hide overfitting. For a model from nf fit-target, the "
       "line "
-      "target reports log Z, reverse KL and effective samples of the fit.\n\n"
+      "target reports log Z, reverse KL and effective samples of the fit. Of a variational autoencoder it checks, "
+      "instead "
+      "of the inverse, how far the bound is below log p(x) and which latents are active.\n\n"
       "Examples:\n"
       "  nf check power.safetensors --data test.npy\n"
       "  nf check power.safetensors --data test.npy --train train.npy\n"

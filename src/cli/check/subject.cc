@@ -56,6 +56,33 @@ CheckedModel::Mapped CheckedModel::map(nf::Direction direction, const std::vecto
   return m;
 }
 
+std::vector<double> CheckedModel::latents() const {
+  if (!is_vae(info)) return map(nf::Direction::forward, x, c).to;
+  std::vector<double> z(static_cast<size_t>(rows * info.latent_size));
+  session_.encode_into({}, {}, nf::Out(z.data(), rows, info.latent_size), {}, nf::View(x, info.event_size),
+                       context_view(c));
+  return z;
+}
+
+CheckedModel::Posterior CheckedModel::posterior() const {
+  Posterior p;
+  for (std::vector<double>* v : {&p.mean, &p.log_var}) v->resize(static_cast<size_t>(rows * info.latent_size));
+  session_.encode_into(nf::Out(p.mean.data(), rows, info.latent_size),
+                       nf::Out(p.log_var.data(), rows, info.latent_size), {}, {}, nf::View(x, info.event_size),
+                       context_view(c));
+  return p;
+}
+
+std::optional<nf::ImportanceInfo> CheckedModel::weigh_posterior(int64_t r, int64_t draws, uint64_t seed) const {
+  const std::vector<double> one = row(r), context = one_context(r);
+  try {
+    return session_.posterior_importance(nf::View(one, info.event_size), draws, seed, {}, {}, context_view(context));
+  } catch (const nf::Exception& e) {
+    if (e.status() != NF_ERR_NUMERIC) throw;
+    return std::nullopt;
+  }
+}
+
 std::vector<double> CheckedModel::log_prob(const std::vector<double>& from, const std::vector<double>& context) const {
   return session_.log_prob<double>(nf::View(from, info.event_size), context_view(context));
 }

@@ -113,6 +113,43 @@ void add_scores(CLI::App& plot, Action& action) {
   });
 }
 
+void add_latents(CLI::App& plot, Action& action) {
+  auto a = std::make_shared<PlotArgs>();
+  a->size = 300;
+  CLI::App* cmd = plot.add_subcommand("latents", "Draw where rows are in the latent space, colored by class");
+  cmd->add_option("MODEL", a->model, "a model or checkpoint (.safetensors)")->required();
+  cmd->add_option("--data", a->data, "rows to show: .npy, .npz, CSV, IDX, or a folder of PNGs")
+      ->required()
+      ->type_name("FILE");
+  add_output(*cmd, *a, ".png");
+  cmd->add_option("--data-columns", a->data_columns,
+                  "data columns of the file, by name or index from 0 (found by the model's column names)")
+      ->type_name("A,B,..");
+  cmd->add_option("--context", a->context, "for conditional models: one row per data row, or one for all")
+      ->type_name("FILE");
+  cmd->add_option("--context-columns", a->context_columns,
+                  "context columns of that file (or of --data), by name or index from 0")
+      ->type_name("A,B,..");
+  add_labels(*cmd, a->labeled);
+  cmd->add_option("--points", a->points, "maximum number of rows (4000)")->type_name("N");
+  a->settings = Settings::flags(*cmd, {"session", "table", "runtime", "load"}, {"dtype", "columns", "seed"});
+  cmd->footer(
+      "More than two latents are shown in the two directions in which they spread most (principal components), with "
+      "the "
+      "share of the variance that these have. Of a variational autoencoder, z0 is the draw of the encoder's normal "
+      "distribution, and zk what k layers of the posterior make of it (--score-seed). Without labels, colors tell the "
+      "place in the last panel.\n\n"
+      "Examples:\n"
+      "  nf plot latents vae.safetensors --data t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz -o z.png\n"
+      "  nf plot latents flow.safetensors --data test.csv -o z.png");
+  cmd->callback([a, &action] {
+    action = [a] {
+      check(*a);
+      return plot_latents(*a);
+    };
+  });
+}
+
 void add_curve(CLI::App& plot, Action& action) {
   auto a = std::make_shared<PlotArgs>();
   CLI::App* cmd =
@@ -283,6 +320,7 @@ void add_plot(CLI::App& app, Action& action) {
   add_picture(*plot, action, "flow", "Animate samples on their way from the latent space to the data", ".gif",
               plot_flow, flow)
       ->footer("Examples:\n  nf plot flow moons.safetensors -o flow.gif");
+  add_latents(*plot, action);
   add_curve(*plot, action);
   add_images(*plot, action);
   add_sheet(*plot, action);
@@ -296,6 +334,7 @@ void add_plot(CLI::App& app, Action& action) {
       "  nf plot layers moons.safetensors --data moons.npy -o layers.png\n"
       "  nf plot flow moons.safetensors -o flow.gif\n"
       "  nf plot images mnist.safetensors -o images.png\n"
+      "  nf plot latents vae.safetensors --data digits.idx --labels labels.idx -o latents.png\n"
       "  nf plot curve moons.csv -o curve.png\n\n"
       "`nf plot PICTURE --help` has more on each.");
   plot->callback([plot, &action] {

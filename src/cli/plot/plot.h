@@ -116,6 +116,7 @@ int plot_samples(const PlotArgs& args);
 int plot_pairs(const PlotArgs& args);
 int plot_scores(const PlotArgs& args);
 int plot_layers(const PlotArgs& args);
+int plot_latents(const PlotArgs& args);
 int plot_flow(const PlotArgs& args);
 int plot_curve(const PlotArgs& args);
 int plot_target(const PlotArgs& args, const std::string& target, const std::vector<std::string>& models);

@@ -17,6 +17,7 @@ int plot_samples(const PlotArgs&) { return refuse(); }
 int plot_pairs(const PlotArgs&) { return refuse(); }
 int plot_scores(const PlotArgs&) { return refuse(); }
 int plot_layers(const PlotArgs&) { return refuse(); }
+int plot_latents(const PlotArgs&) { return refuse(); }
 int plot_flow(const PlotArgs&) { return refuse(); }
 int plot_curve(const PlotArgs&) { return refuse(); }
 int plot_target(const PlotArgs&, const std::string&, const std::vector<std::string>&) { return refuse(); }

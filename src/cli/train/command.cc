@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "src/cli/common/bounds.h"
 #include "src/cli/common/commands.h"
@@ -15,6 +16,7 @@
 #include "src/cli/run/spec.h"
 #include "src/cli/run/warn_model.h"
 #include "src/cli/train/classes.h"
+#include "src/cli/train/latents.h"
 #include "src/cli/train/run.h"
 #include "src/cli/train/scores.h"
 
@@ -76,7 +78,14 @@ void introduce(const TrainArgs& a, const TrainPlan& plan, const Sizes& sizes, co
 // Draws of the noise per row, in validation and for test rows.
 int64_t draws_of(const TrainArgs& a) { return std::stoll(a.settings->get("session.score_samples", "1")); }
 
-Json summary_of(const TrainArgs& a, const nf::Model& model, const RunState& s, const Summary* test) {
+// What is known of the best model at the end.
+struct Ending {
+  std::unique_ptr<Summary> test;
+  std::optional<ActiveUnits> latents;
+};
+
+Json summary_of(const TrainArgs& a, const nf::Model& model, const RunState& s, const Ending& end) {
+  const Summary* test = end.test.get();
   Json j = {{"steps", s.step}, {"best_step", s.best_step}};
   if (std::isfinite(s.best)) j["valid_log_likelihood"] = s.best;
   if (const auto bits = bits_per_dim(model, s.best); bits && std::isfinite(s.best))
@@ -87,10 +96,12 @@ Json summary_of(const TrainArgs& a, const nf::Model& model, const RunState& s, c
     j["test_rows"] = test->rows, j["test_nonfinite"] = test->nonfinite;
   if (const auto bits = test ? bits_per_dim(model, test->mean) : std::nullopt)
     j["test_bits_per_dim"] = *bits, j["score_samples"] = draws_of(a);
+  if (end.latents) j["latents"] = end.latents->json();
   return j;
 }
 
-void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const Summary* test, const Screen& screen) {
+void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const Ending& end, const Screen& screen) {
+  const Summary* test = end.test.get();
   const RunState& s = r.state;
   const std::string picture = screen.terminal() ? chart(s.curve, screen) : "";
   std::printf("%s", picture.c_str());
@@ -117,6 +128,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
       std::fprintf(stderr, "nf: warning: %s no finite log-likelihood\n",
                    (counted(test->nonfinite, "test row") + (test->nonfinite == 1 ? " has" : " have")).c_str());
   }
+  if (end.latents) std::printf("%s %s\n", screen.bold("latent").c_str(), end.latents->words().c_str());
   std::printf("%s  %s\n", screen.bold("model").c_str(), a.output.c_str());
   std::printf("%s  %s%s: resume with more --steps, or delete when finished\n", screen.bold("state").c_str(),
               a.checkpoint.c_str(), s.best_step && plan.validates ? " and .best" : "");
@@ -141,7 +153,7 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
   }
   if (is_vae(plan.model.info())) {
     const std::string model = shell_word(a.output);
-    std::printf("\nnext\n  nf score %s --score-samples 100\n", rows.c_str());
+    std::printf("\nnext\n  nf check %s\n  nf score %s --score-samples 100\n", rows.c_str(), rows.c_str());
     if (plan.model.info().event_ndim == 3)
       std::printf("  nf plot images %s --show reconstruct -o reconstructed.png\n  nf plot images %s -o samples.png\n",
                   rows.c_str(), model.c_str());
@@ -156,20 +168,21 @@ void report(const TrainArgs& a, const TrainPlan& plan, const RunResult& r, const
 }
 
 // Scores the best model on test rows, which neither training nor the choice of the best model has seen.
-std::unique_ptr<Summary> finish(const TrainArgs& a, TrainPlan& plan, const RunState& state) {
+Ending finish(const TrainArgs& a, TrainPlan& plan, const RunState& state) {
   if (state.best_step == 0)
     throw Failure("no validation had a finite log-likelihood, so there is no model to keep",
                   nonfinite_advice(plan.model, kAtBase));
   nf::Model best = load_model(plan.runtime, a.output, *a.settings);
-  std::unique_ptr<Summary> test;
+  Ending end;
   if (plan.test) {
     nf::Session session(best, a.settings->options({"session"}));
-    test = std::make_unique<Summary>(summarize(log_probs(session, plan.test)));
+    end.test = std::make_unique<Summary>(summarize(log_probs(session, plan.test)));
   }
+  end.latents = latents_of(a, plan, best);
   keep_scores(a, plan, state, best);
-  best.set_note("training", summary_of(a, best, state, test.get()).dump());
+  best.set_note("training", summary_of(a, best, state, end).dump());
   best.save(a.output);
-  return test;
+  return end;
 }
 
 // Puts the frozen parameters in front of the other groups: the first group that matches a name has it.
@@ -199,15 +212,17 @@ int train(TrainArgs a) {
   });
   if (!a.curve.empty()) write_train_curve(r.state.curve, a.curve);
   if (r.interrupted) {
-    Json j = summary_of(a, plan.model, r.state, nullptr);
+    Json j = summary_of(a, plan.model, r.state, {});
     j["interrupted"] = true;
     if (a.json) std::printf("%s\n", j.dump().c_str());
     return report_interrupt(r.state, a.checkpoint, "");
   }
-  const std::unique_ptr<Summary> test = finish(a, plan, r.state);
-  if (verbose) report(a, plan, r, test.get(), screen);
+  const Ending end = finish(a, plan, r.state);
+  if (verbose) report(a, plan, r, end, screen);
+  if (end.latents && end.latents->active == 0 && !a.quiet)
+    std::fprintf(stderr, "nf: warning: no latent is active: %s\n", ActiveUnits::collapse_advice().c_str());
   if (a.json) {
-    Json j = summary_of(a, plan.model, r.state, test.get());
+    Json j = summary_of(a, plan.model, r.state, end);
     j["seconds"] = r.state.seconds;
     j["rows_per_second"] = r.rows_per_second;
     j["stopped_early"] = r.stopped_early;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "src/cli/common/description.h"
 #include "src/cli/common/failure.h"
@@ -59,8 +60,16 @@ void warn_of_indices(const Rows& rows, const std::vector<ColumnKind>& kinds) {
                many ? "--columns" : ("--columns " + shell_word(join(others, ","))).c_str());
 }
 
-// Warns of numbers that repeat, on which a density can rise without bound.
+// The likelihood of an autoencoder, "" of a flow.
+std::string likelihood_of(const nf::Model& model) {
+  const auto spec = nlohmann::json::parse(model.spec());
+  return spec.contains("likelihood") ? spec["likelihood"].value("type", "") : std::string();
+}
+
+// Warns of numbers that repeat, on which a density can rise without bound. Probabilities of levels and counts cannot.
 void warn_of_repeats(const Rows& rows, const std::vector<ColumnKind>& kinds, const nf::Model& model) {
+  const std::string likelihood = likelihood_of(model);
+  if (!likelihood.empty() && likelihood != "gaussian" && likelihood != "laplace") return;
   const std::vector<bool> done = dequantized_columns(model.spec(), kinds.size());
   std::vector<std::string> found, fix;
   for (size_t c = 0; c < kinds.size(); ++c) {
@@ -72,7 +81,9 @@ void warn_of_repeats(const Rows& rows, const std::vector<ColumnKind>& kinds, con
   }
   if (found.empty()) return;
   const std::string list = fix.size() > 8 ? "auto" : join(fix, ",");
-  const std::string spread = fix.empty() || is_dequantized(model.spec())
+  const std::string spread = !likelihood.empty() ? "the likelihoods bernoulli, discretized_logistic, categorical and "
+                                                   "negative_binomial are for such numbers, "
+                             : fix.empty() || is_dequantized(model.spec())
                                  ? std::string()
                                  : "--dequantize " + shell_word(list) + " spreads them over their steps, ";
   std::fprintf(stderr,

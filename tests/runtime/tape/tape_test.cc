@@ -389,5 +389,25 @@ TEST_F(TapeTest, TangentErrorsNameTheOp) {
   EXPECT_EQ(jvp(t, unary(t, Unary::exp, v), a, v), nullptr);
 }
 
+// Keys of rows lie in the tape's memory, so those made inside a scope are gone after it, and those from before are back.
+TEST(Tape, KeysOfRowsEndWithTheirScope) {
+  Tape t(system_allocator(), DType::f32);
+  const TapeScope outer(t);
+  const uint64_t* first = t.scratch<uint64_t>(3);
+  t.random.row_keys = first;
+  {
+    const TapeScope inner(t);
+    t.random = {};
+    t.random.row_keys = t.scratch<uint64_t>(3);
+  }
+  EXPECT_EQ(t.random.row_keys, first);
+  t.random.row_keys = nullptr;
+  {
+    const TapeScope inner(t);
+    t.random.row_keys = t.scratch<uint64_t>(3);
+  }
+  EXPECT_EQ(t.random.row_keys, nullptr);
+}
+
 }  // namespace
 }  // namespace libnf

@@ -53,7 +53,7 @@ def resuming_has_the_same_bits():
     options = ('--beta-warmup-steps', 40, '--free-bits', 0, '--kl', 'monte_carlo', '--valid-every', 20)
     fit(*options)
     fit(*options, '--steps', 20, output='part.safetensors')
-    nf('train', SPEC, '--data', 'x.npy', '--steps', 60, '-o', 'part.safetensors', '--resume')
+    nf('train', SPEC, '--data', 'x.npy', '--steps', 60, '-o', 'part.safetensors', '--resume', '--valid-every', 20)
     assert info('part.safetensors')['hash'] == info('m.safetensors')['hash']
 
 
@@ -104,9 +104,62 @@ def a_flow_is_encoded_by_its_map():
 def what_is_for_flows_says_so():
     data()
     said = fit().stdout
-    assert 'nf check' not in said and '--show reconstruct' in said, said
-    fails('check', 'm.safetensors', '--data', 'x.npy', says='autoencoder', hint='--score-samples')
+    assert 'nf check' in said and '--show reconstruct' in said, said
     fails('plot', 'samples', 'm.safetensors', '-o', 'p.png', says='16 columns', hint='column 15')
+
+
+@case
+def check_compares_bound_latents_and_samples():
+    data()
+    fit('--steps', 300)
+    report = json.loads(nf('check', 'm.safetensors', '--data', 'x.npy', '--rows', 300, '--json', code=None).stdout)
+    checks = {c['name']: c for c in report['checks']}
+    assert 'log-det' not in checks and checks['one row']['verdict'] == 'ok', list(checks)
+    posterior = checks['posterior']['numbers']
+    assert posterior['rows'] == 100 and posterior['draws'] == 200, posterior
+    assert 0 < posterior['gap'] < 5 and posterior['log_prob'] < 0, posterior
+    # The estimate is that of many draws, the bound that of one.
+    many, one = mean_score('--score-samples', 200), mean_score()
+    assert abs(posterior['log_prob'] - many) < 0.5 and abs(posterior['bound'] - one) < 0.5, (posterior, many, one)
+    latents = checks['active latents']
+    assert latents['numbers']['active'] >= 1 and latents['verdict'] == 'ok', latents
+    assert len(latents['numbers']['kl_of_latent']) == 2
+    assert 'prior' in checks['latents']['message']
+
+
+@case
+def a_collapsed_posterior_is_named():
+    data()
+    told = fit('--beta', 1000, '--steps', 200, '--valid-every', 200)
+    assert 'no latent is active' in told.stderr and '--beta-warmup-steps' in told.stderr, told.stderr
+    assert 'latent' in told.stdout and '0 of 2 latents active' in told.stdout, told.stdout
+    report = json.loads(nf('check m.safetensors --data x.npy --json', code=1).stdout)
+    assert {c['name']: c['verdict'] for c in report['checks']}['active latents'] == 'FAIL'
+
+
+@case
+def bits_are_no_cause_for_a_warning_but_densities_of_bits_are():
+    write_csv('bits.csv', bits(300))
+    told = nf('train', SPEC, '--data', 'bits.csv', '--steps', 5, '-o', 'f.safetensors')
+    assert 'repeat' not in told.stderr, told.stderr
+    gaussian = json.dumps({**json.loads(SPEC), 'likelihood': 'gaussian'})
+    told = nf('train', gaussian, '--data', 'bits.csv', '--steps', 5, '-o', 'f.safetensors')
+    assert 'repeat' in told.stderr and 'bernoulli' in told.stderr and '--dequantize' not in told.stderr, told.stderr
+
+
+@case
+def latents_by_class():
+    data()
+    fit()
+    write_csv('labels.csv', [[k % 2] for k in range(300)], ['label'])
+    said = nf('plot latents m.safetensors --data x.npy --labels labels.csv -o z.png').stdout
+    assert '300 of 300 rows' in said, said
+    width, height, _ = read_png('z.png')[:3]
+    assert width > 2 * 300 and height > 300, (width, height)  # z0 and z1
+    nf('plot latents m.safetensors --data x.npy --points 50 -o z.png')
+    nf('train', '{"layers": [{"type": "elementwise_affine"}]}', '--data', 'x.npy', '--steps', 3, '-o', 'f.safetensors')
+    nf('plot latents f.safetensors --data x.npy -o f.png')
+    fails('plot', 'latents', 'm.safetensors', '--data', 'labels.csv', '-o', 'z.png', says='1 column')
 
 
 @case

@@ -22,6 +22,7 @@ def without_cairo_no_pictures():
     for picture, name in (('density', 'p.png'), ('samples', 'p.png'), ('pairs', 'p.png'), ('layers', 'p.png'), ('flow', 'p.gif'),
                           ('images', 'p.png')):
         harness.fails('plot', picture, 'm.safetensors', '-o', name, says=('without cairo',), hint='libcairo2-dev')
+    harness.fails('plot', 'latents', 'm.safetensors', '--data', 'train.npy', '-o', 'p.png', says='without cairo')
     harness.fails('plot', 'scores', 'm.safetensors', '--data', 'train.npy', '-o', 'p.png', says='without cairo', hint='-Dcairo=enabled')
     harness.fails('sample', 'm.safetensors', '-n', 4, '--grid', 'p.png', says='without cairo', hint='libcairo2-dev')
     harness.fails('plot', 'curve', 'c.csv', '-o', 'p.png', says='without cairo', hint='libcairo2-dev')

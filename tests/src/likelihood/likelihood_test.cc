@@ -61,6 +61,7 @@ struct Listed {
   const char *name, *json;
   double step;  // of levels; 0: real numbers
   int levels;
+  bool counts = false;  // there are more of them
 };
 constexpr Listed kAll[] = {
     {"bernoulli", "{}", 1, 2},
@@ -72,6 +73,9 @@ constexpr Listed kAll[] = {
     {"discretized_logistic", R"({"levels": 5, "step": 0.5})", 0.5, 5},
     {"discretized_logistic", R"({"levels": 4, "components": 3})", 1, 4},
     {"categorical", R"({"levels": 6, "step": 2})", 2, 6},
+    {"negative_binomial", R"({"dispersion_from": "fixed", "dispersion": 3})", 1, 60, true},
+    {"negative_binomial", R"({"dispersion_from": "learned", "dispersion": 0.2})", 1, 60, true},
+    {"negative_binomial", R"({"dispersion_from": "decoder", "dispersion": 1})", 1, 60, true},
 };
 
 TEST(Likelihood, ListIsComplete) {
@@ -125,7 +129,7 @@ TEST(Likelihood, GradientsAgainstDifferences) {
 TEST(Likelihood, ProbabilitiesSumToOne) {
   std::mt19937_64 random(4);
   for (const Listed& l : kAll) {
-    if (l.step == 0) continue;
+    if (l.step == 0 || l.counts) continue;
     SCOPED_TRACE(std::string(l.name) + " " + l.json);
     Case c(l.name, l.json, 1);
     for (const double size : {0.1, 1.0, 5.0}) {
@@ -187,7 +191,7 @@ TEST(Likelihood, RowsOutsideTheSupport) {
     Case c(l.name, l.json, 2);
     const Values h(static_cast<size_t>(c.outputs()), 0.3);
     const double top = l.step * (l.levels - 1);
-    for (const double bad : {-l.step, top + l.step, 1e300}) {
+    for (const double bad : {-l.step, l.counts ? 1e17 : top + l.step, 1e300}) {
       EXPECT_EQ(c.log_prob({0, bad}, h)[0], -infinity) << bad;
       EXPECT_EQ(c.log_prob({bad, 0}, h)[0], -infinity) << bad;
     }
@@ -204,6 +208,51 @@ TEST(Likelihood, FarCellsOfALogistic) {
   Case c("discretized_logistic", R"({"levels": 256})", 1);
   const double l = -8, at_zero = c.log_prob({0}, {0.5, l + 2.0794415416798357})[0];  // mean 1, scale e^-8
   EXPECT_NEAR(at_zero, (1.0 / 256 - 1) * std::exp(-l), 1e-9 * std::exp(-l));
+}
+
+// Means from 0.01 to 3,000, with few and with many counts of each: probabilities sum to 1, the mean and the variance of the
+// probabilities and of draws are m and m + m^2 / r.
+TEST(Likelihood, NegativeBinomialMoments) {
+  for (const double m : {0.01, 0.7, 8.0, 300.0, 3000.0})
+    for (const double r : {0.3, 2.0, 50.0, 1e8}) {
+      SCOPED_TRACE(testing::Message() << "mean " << m << ", dispersion " << r);
+      Case c("negative_binomial", R"({"dispersion_from": "decoder", "dispersion": 1})", 1);
+      const double variance = m + m * m / r, deviation = std::sqrt(variance);
+      const auto top = static_cast<int>(m + 60 * deviation + 60);
+      Values x, h;
+      for (int k = 0; k <= top; ++k) {
+        x.push_back(k);
+        h.insert(h.end(), {std::log(m), std::log(r)});
+      }
+      const Values lp = c.log_prob(x, h);
+      double sum = 0, mean = 0, square = 0, fourth = 0;
+      for (int k = 0; k <= top; ++k) {
+        const double p = std::exp(lp[static_cast<size_t>(k)]), away = k - m;
+        sum += p;
+        mean += p * k;
+        square += p * away * away;
+        fourth += p * away * away * away * away;
+      }
+      EXPECT_NEAR(sum, 1, 1e-10);
+      EXPECT_NEAR(mean, m, 1e-8 * m);
+      EXPECT_NEAR(square, variance, 1e-6 * variance);
+
+      constexpr int n = 20000;
+      Values many;
+      for (int k = 0; k < n; ++k) many.insert(many.end(), {std::log(m), std::log(r)});
+      Tape t(system_allocator(), DType::f64);
+      t.recording = false;
+      t.random.seed = 4;
+      std::vector<Node> params = c.bind(t, false);
+      const double* drawn = c.likelihood->sample({t, params.data()}, Case::leaf(t, many, 2, false))->out.as<double>();
+      double drawn_mean = 0, drawn_square = 0;
+      for (int k = 0; k < n; ++k) {
+        drawn_mean += drawn[k] / n;
+        drawn_square += (drawn[k] - m) * (drawn[k] - m) / n;
+      }
+      EXPECT_NEAR(drawn_mean, m, 5 * deviation / std::sqrt(n));
+      EXPECT_NEAR(drawn_square, variance, 6 * std::sqrt((fourth - variance * variance) / n));
+    }
 }
 
 TEST(Likelihood, GoldenBernoulli) {

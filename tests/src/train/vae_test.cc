@@ -80,7 +80,8 @@ std::vector<std::string> specs() {
     all.push_back(with(R"("posterior": {"features": 3, "layers": [)" + std::string(layers) + "]}"));
   for (const char* likelihood :
        {R"("gaussian")", R"({"type": "gaussian", "scale_from": "decoder"})", R"("laplace")",
-        R"({"type": "discretized_logistic", "levels": 2, "components": 2})", R"({"type": "categorical", "levels": 2})"})
+        R"({"type": "discretized_logistic", "levels": 2, "components": 2})", R"({"type": "categorical", "levels": 2})",
+        R"("negative_binomial")", R"({"type": "negative_binomial", "dispersion_from": "decoder"})"})
     all.push_back(with(R"("likelihood": )" + std::string(likelihood)));
   // Convolutions: of an image, of one with several channels and several numbers per pixel, and of a row as an image.
   const std::string tower = R"("channels": [3, 2], "strides": [1, 2], "kernel": 3, "features": 5)";
@@ -220,6 +221,73 @@ TEST(VaeTraining, StickingTheLandingHasTheSameExpectation) {
   EXPECT_GT(differ, 0);
 }
 
+// Gradients of steps of plain descent at rate 1 from the same parameters, one after another.
+std::vector<Values> gradients(const std::string& options, int steps) {
+  Trained r(kNormal, R"({"optimizer": "sgd", "lr": 1, "guard": "off", )" + options + "}");
+  Bits data(1);
+  std::mt19937_64 random(8);
+  Values start = draw_normal(static_cast<int64_t>(r.all().size()), random);
+  for (double& v : start) v *= 0.6;
+  std::vector<Values> all;
+  for (int k = 0; k < steps; ++k) {
+    r.put(start);
+    r.trainer.parameters_changed();
+    r.trainer.step(data.view());
+    Values g = r.all();
+    for (size_t i = 0; i < g.size(); ++i) g[i] = start[i] - g[i];
+    all.push_back(std::move(g));
+  }
+  return all;
+}
+
+// Rows at the same place of a batch get other draws in every step.
+TEST(VaeTraining, StepsHaveNoiseOfTheirOwn) {
+  for (const char* options : {R"("objective": "elbo", "kl": "monte_carlo")", R"("objective": "iwae")"}) {
+    const std::vector<Values> g = gradients(options, 3);
+    EXPECT_NE(g[0], g[1]) << options;
+    EXPECT_NE(g[1], g[2]) << options;
+  }
+}
+
+// With one draw it is the gradient that sticks the landing. With more, gradients of the decoder are those of the bound;
+// those of the encoder have the same mean, and vary less.
+TEST(VaeTraining, DoublyReparameterizedGradients) {
+  const char twice[] = R"("objective": "iwae", "doubly_reparameterized": true, "draws": )";
+  const Values one = gradients(std::string(twice) + "1", 1)[0],
+               sticking = gradients(R"("objective": "elbo", "kl": "monte_carlo", "sticking_the_landing": true)", 1)[0];
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(one[i], sticking[i], 1e-12);
+
+  constexpr int kSteps = 4000;
+  const auto plain = gradients(R"("objective": "iwae", "draws": 16)", kSteps),
+             less = gradients(std::string(twice) + "16", kSteps);
+  const Trained r(kNormal, R"({"objective": "iwae"})");
+  size_t at = 0;
+  double noise = 0, lower = 0;
+  for (size_t slot = 0; slot < r.model->params().slots().size(); ++slot)
+    for (int64_t k = 0; k < r.size(slot); ++k, ++at) {
+      if (r.model->params().slots()[slot].name.starts_with("decoder")) {
+        for (int step = 0; step < 5; ++step) EXPECT_NEAR(less[step][at], plain[step][at], 1e-12);
+        continue;
+      }
+      double difference = 0, square = 0;
+      for (int step = 0; step < kSteps; ++step) {
+        const double d = less[step][at] - plain[step][at];
+        difference += d / kSteps;
+        square += d * d / kSteps;
+      }
+      EXPECT_NEAR(difference, 0, 4.5 * std::sqrt(square / kSteps) + 1e-15) << at;
+      const auto variance = [&](const std::vector<Values>& all) {
+        double m = 0, v = 0;
+        for (const Values& g : all) m += g[at] / kSteps;
+        for (const Values& g : all) v += (g[at] - m) * (g[at] - m) / kSteps;
+        return v;
+      };
+      noise += variance(plain);
+      lower += variance(less);
+    }
+  EXPECT_LT(lower, 0.5 * noise);
+}
+
 TEST(VaeTraining, ThreadsDoNotChangeBits) {
   Bits data(300);
   for (const char* options :
@@ -288,6 +356,8 @@ TEST(VaeTraining, OptionsThatMakeNoSense) {
   EXPECT_ERROR(Trained(planar, R"({"objective": "elbo", "free_bits": 1})"), Code::spec, "free_bits");
   EXPECT_ERROR(Trained(planar, R"({"objective": "elbo", "sticking_the_landing": true})"), Code::spec,
                "sticking_the_landing");
+  EXPECT_ERROR(Trained(planar, R"({"objective": "iwae", "doubly_reparameterized": true})"), Code::spec,
+               "doubly_reparameterized");
   EXPECT_ERROR(Trained(kNormal, R"({"objective": "elbo", "beta": -1})"), Code::spec, "beta");
   EXPECT_ERROR(Trained(kNormal, R"({"objective": "elbo", "draws": 0})"), Code::spec, "draws");
   EXPECT_ERROR(Trained(kNormal, R"({"objective": "elbo", "beta_warmup_steps": 5, "beta_cycle_steps": 3})"), Code::spec,
