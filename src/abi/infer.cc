@@ -65,7 +65,7 @@ nf_status nf_importance(nf_session* s, const nf_target* target, uint64_t seed, u
     const Density& model = *s->model->model;
     check_proposal(target, model);
     check_draws(first_index, n);
-    const View c = view_of(ctx, "ctx", true), xv = out_of(x, "x", true), w = out_of(log_weight, "log_weight", true);
+    const View c = data_of(ctx, "ctx", true), xv = out_of(x, "x", true), w = out_of(log_weight, "log_weight", true);
     check_context(c, 1, model.context());
     if (x) check_rows(xv, "x", model.event(), n);
     if (log_weight) need_shape(w, "log_weight", {n});
@@ -84,7 +84,7 @@ nf_status nf_posterior_importance(nf_session* s, const nf_view* x, const nf_view
     need(s, "session");
     const Density& model = *s->model->model;
     check_draws(first_index, n);
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true), zv = out_of(z, "z", true),
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true), zv = out_of(z, "z", true),
                w = out_of(log_weight, "log_weight", true);
     check_rows(xv, "x", model.event(), 1);
     check_context(c, 1, model.context());
@@ -152,7 +152,7 @@ nf_status nf_metropolis(nf_runtime* rt, const nf_target* target, nf_session* pro
     need(target, "target");
     if (proposal) check_proposal(target, *proposal->model->model);
     const int64_t d = target->target->event;
-    const View s = view_of(start, "start", true), c = view_of(ctx, "ctx", true), o = out_of(out, "out");
+    const View s = view_of(start, "start", true), c = data_of(ctx, "ctx", true), o = out_of(out, "out");
     need_shape(o, "out", {-1, -1, d});
     if (start) need_shape(s, "start", {o.shape[1], d});
     check_context(c, 1, proposal ? proposal->model->model->context() : 0);

@@ -23,7 +23,7 @@ nf_status nf_encode(nf_session* s, const nf_view* x, const nf_view* ctx, const n
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true);
     Session::Encoding out;
     out.mean = out_of(mean, "mean", true);
     out.log_var = out_of(log_var, "log_var", true);
@@ -43,7 +43,7 @@ nf_status nf_posterior_trace(nf_session* s, const nf_view* x, const nf_view* ctx
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
-    const View xv = view_of(x, "x"), c = view_of(ctx, "ctx", true);
+    const View xv = data_of(x, "x"), c = data_of(ctx, "ctx", true);
     const Planes states = planes_of(out, "out");
     const Planes dets = log_det ? planes_of(log_det, "log_det") : Planes{};
     const int64_t n = check(model, xv, "x", model.event(), c);
@@ -68,7 +68,7 @@ nf_status nf_decode(nf_session* s, const nf_view* z, const nf_view* ctx, const n
   return guard(err, [&] {
     need(s, "session");
     const Density& model = *s->model->model;
-    const View zv = view_of(z, "z"), c = view_of(ctx, "ctx", true), out = out_of(x, "x");
+    const View zv = view_of(z, "z"), c = data_of(ctx, "ctx", true), out = out_of(x, "x");
     const int64_t n = check(model, zv, "z", model.latent(), c);
     check_rows(out, "x", model.event(), n);
     s->session->decode(zv, c, out);

@@ -227,6 +227,31 @@ TEST(Bytes, TablesKeepThem) {
     EXPECT_TRUE(failed(NF_ERR_ARGUMENT, nf_table_open(nullptr, (dir / name).c_str(), o.get(), &table, &e), e, name));
 }
 
+TEST(Bytes, LatentsHaveTheBitsOfFloats) {
+  const Model m = model(nullptr, R"({"kind": "vae", "event": [16], "context": [2], "latent": 2, "likelihood":
+      {"type": "categorical", "levels": 256}, "posterior": {"layers": [{"type": "planar"}]}})");
+  const Session s = session(m.get());
+  const Rows x(20, 16, 7), c = one_hot(20);
+  Err e;
+  std::vector<float> all[2];
+  double log_z[2];
+  for (const bool bytes : {false, true}) {
+    const nf_view xv = bytes ? x.u8() : x.f32(), cv = bytes ? c.u8() : c.f32();
+    Tensor z({20, 2}), states({2, 20, 2}), back({20, 16});
+    ASSERT_TRUE(ok(nf_encode(s.get(), &xv, &cv, nullptr, nullptr, z.view(), nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_posterior_trace(s.get(), &xv, &cv, states.view(), nullptr, &e), e));
+    ASSERT_TRUE(ok(nf_decode(s.get(), z.view(), &cv, back.view(), &e), e));
+    nf_view x0 = xv, c0 = cv;
+    x0.shape[0] = c0.shape[0] = 1;
+    nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
+    ASSERT_TRUE(ok(nf_posterior_importance(s.get(), &x0, &c0, 1, 0, 30, nullptr, nullptr, &info, &e), e));
+    log_z[bytes] = info.log_z;
+    for (const Tensor* t : {&z, &states, &back}) all[bytes].insert(all[bytes].end(), t->v.begin(), t->v.end());
+  }
+  EXPECT_TRUE(same_bits(all[0], all[1]));
+  EXPECT_EQ(log_z[0], log_z[1]);
+}
+
 // ---- images that are mirrored --------------------------------------------------------------------------------------
 
 TEST(Flip, MirrorsHalfOfTheImagesOfABatch) {
