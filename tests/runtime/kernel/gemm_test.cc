@@ -230,6 +230,7 @@ TYPED_TEST(Gemm, ScratchDoesNotChangeBits) {
     for (const auto& [m, n, k, pad] :
          {Shape{512, 256, 128, 0}, {515, 257, 601, 3}, {530, 1060, 140, 1}, {513, 300, 256, 0}})
       for (bool trans : {false, true}) {
+        if (test::brief() && trans != (m == 513)) continue;
         ASSERT_GT(gemm_scratch<T>(m, n, k), 0);
         const Problem<T> p(m, n, k, trans, pad), other(m, n, 1, false, 5);
         for (Into into : {Into::overwrite, Into::bias, Into::accumulate, Into::row_bias})

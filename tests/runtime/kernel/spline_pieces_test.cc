@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/runtime/kernel/every_target.h"
+#include "tests/support/brief.h"
 
 namespace libnf::test {
 namespace {
@@ -80,7 +81,7 @@ void any_raw_parameters() {
   std::mt19937_64 random(5);
   const std::vector<T> x = walk<T>();
   for (const Case& c : cases())
-    for (int trial = 0; trial < 4; ++trial) {
+    for (int trial = 0; trial < (test::brief() ? 1 : 4); ++trial) {
       std::vector<T> raw;
       for (int64_t i = 0; i < c.per(); ++i) {
         const double size = sizes[random() % std::size(sizes)];
@@ -160,7 +161,7 @@ void round_trips() {
   std::mt19937_64 random(6);
   std::normal_distribution<double> normal;
   for (const Case& c : cases())
-    for (int trial = 0; trial < 3; ++trial) {
+    for (int trial = 0; trial < (test::brief() ? 1 : 3); ++trial) {
       std::vector<double> raw;
       for (int64_t i = 0; i < c.per(); ++i) raw.push_back(2 * normal(random));
       std::vector<double> x;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/runtime/kernel/every_target.h"
+#include "tests/support/brief.h"
 
 namespace libnf::test {
 namespace {
@@ -202,7 +203,7 @@ void any_raw_parameters() {
   for (const SplineTails tails : kAllTails)
     for (const bool soft_clip : {false, true})
       for (const int64_t bins : {1, 2, 8})
-        for (int trial = 0; trial < 40; ++trial) {
+        for (int trial = 0; trial < (test::brief() ? 4 : 40); ++trial) {
           Column<T> c = column<T>(bins, tails, soft_clip, 1, 1, 1);
           std::vector<T> raw;
           for (int64_t i = 0; i < c.per(); ++i) {

@@ -9,6 +9,7 @@
 
 #include "tests/runtime/kernel/every_target.h"
 #include "tests/runtime/kernel/unary_reference.h"
+#include "tests/support/brief.h"
 #include "tests/support/long_double.h"
 
 namespace libnf::test {
@@ -24,7 +25,7 @@ std::vector<T> points() {
   std::normal_distribution<double> normal;
   std::uniform_real_distribution<double> unit(0, 1);
   std::vector<T> x;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < (test::brief() ? 300 : 3000); ++i) {
     x.push_back(static_cast<T>(normal(engine)));
     x.push_back(static_cast<T>((unit(engine) * 2 - 1) * 40));
     x.push_back(static_cast<T>((unit(engine) * 2 - 1) * 800));
