@@ -125,10 +125,12 @@ func TestAutoencoder(t *testing.T) {
 	w, draws := make([]float64, 2000), make([]float64, 6000)
 	info, err := s.PosteriorImportance(X.Slice(2, 3), nf.None, nf.ImportanceRun{Seed: 1, N: 2000, X: nf.Rows(draws, 3), LogWeight: nf.Vec(w)})
 	ok(t, err)
-	tight := session(t, m, nf.Options{"session.score_samples": 1000})
+	other, err := s.PosteriorImportance(X.Slice(2, 3), nf.None, nf.ImportanceRun{Seed: 2, N: 2000})
+	ok(t, err)
+	near(t, "log p(x)", info.LogZ, other.LogZ, 6*(info.LogZError+other.LogZError))
 	lp := make([]float64, 1)
-	ok(t, tight.LogProb(X.Slice(2, 3), nf.None, nf.Vec(lp)))
-	near(t, "log p(x)", info.LogZ, lp[0], 0.1)
+	ok(t, session(t, m, nf.Options{"session.score_samples": 20, "session.threads": 1}).LogProb(X.Slice(2, 3), nf.None, nf.Vec(lp)))
+	near(t, "a bound of it", info.LogZ, lp[0], 1)
 	if info.Samples != 2000 || w[5] == 0 || draws[7] == 0 {
 		t.Fatalf("%+v", info)
 	}
