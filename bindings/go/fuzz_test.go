@@ -77,6 +77,7 @@ func FuzzCalls(f *testing.F) {
 	f.Add([]byte{1, 2, 8, 0, 3, 4, 0, 2, 2, 8, 0, 2, 8, 0, 3, 4, 0})
 	f.Add([]byte{4, 2, 10, 0, 5, 5, 4, 2, 254, 254, 253, 255, 6, 31, 2, 252, 1, 2, 255, 9, 7, 7})
 	f.Add([]byte{8, 8, 8, 2, 4, 0, 2, 8, 0, 12, 0, 2, 8, 0, 10, 11, 13, 2, 8, 0, 16, 17})
+	f.Add([]byte("!W!WX\xfc\xb1")) // 2^31 rows without columns
 	f.Add(bytes.Repeat([]byte{3, 6, 16, 3, 1, 2, 3, 4, 5, 250, 2, 8, 0}, 20))
 	f.Fuzz(func(t *testing.T, program []byte) {
 		p := &tape{program}
