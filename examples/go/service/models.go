@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
+	"sort"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,7 @@ type scorer struct {
 	columns   []string // may be empty
 	size      int
 	threshold float64
+	quantiles []float64 // of the scores of the training rows, in even steps from 0 to 1
 	hash      string
 	loaded    time.Time
 	refs      atomic.Int64
@@ -41,12 +44,37 @@ func loadScorer(rt *nf.Runtime, path string, quantile float64) (*scorer, error) 
 		s.drop()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	// The model reads its quantiles anew in every call, which costs more than to score a row: the service keeps them.
+	s.quantiles = make([]float64, 1001)
+	for i := range s.quantiles {
+		if s.quantiles[i], err = model.ScoreQuantile(float64(i) / float64(len(s.quantiles)-1)); err != nil {
+			s.drop()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if names, ok := model.Note("columns"); ok {
 		if err = json.Unmarshal([]byte(names), &s.columns); err != nil || len(s.columns) != s.size {
 			s.columns = nil
 		}
 	}
 	return s, nil
+}
+
+// rank returns the share of the training rows with a lower score.
+func (s *scorer) rank(score float64) float64 {
+	q := s.quantiles
+	i := sort.SearchFloat64s(q, score) // q[i-1] < score <= q[i]
+	if i == 0 {
+		return 0
+	}
+	if i == len(q) {
+		return 1
+	}
+	part := 1.0
+	if !math.IsInf(q[i-1], -1) && q[i] > q[i-1] {
+		part = (score - q[i-1]) / (q[i] - q[i-1])
+	}
+	return (float64(i-1) + part) / float64(len(q)-1)
 }
 
 // take adds a reference unless there is none left.

@@ -49,9 +49,9 @@ func (s *server) model(w http.ResponseWriter, _ *http.Request) {
 
 // work is the memory of a request, for the next one.
 type work struct {
-	body             bytes.Buffer
-	x, scores, ranks []float64
-	out              []byte
+	body      bytes.Buffer
+	x, scores []float64
+	out       []byte
 }
 
 var works = sync.Pool{New: func() any { return &work{} }}
@@ -123,7 +123,7 @@ func (s *server) scoreRows(w http.ResponseWriter, r *http.Request, k *work) (row
 		return 0, 0, err
 	}
 	rows = len(k.x) / c.size
-	k.scores, k.ranks = grow(k.scores, rows), grow(k.ranks, rows)
+	k.scores = grow(k.scores, rows)
 	if rows == 1 {
 		err = c.pool.With(func(session *nf.Session) (err error) {
 			k.scores[0], err = session.LogProbRow(k.x, nil)
@@ -133,9 +133,6 @@ func (s *server) scoreRows(w http.ResponseWriter, r *http.Request, k *work) (row
 		err = c.pool.With(func(session *nf.Session) error {
 			return session.LogProb(nf.Rows(k.x, c.size), nf.None, nf.Vec(k.scores))
 		})
-	}
-	if err == nil {
-		err = c.model.ScoreRank(nf.Vec(k.scores), nf.Vec(k.ranks))
 	}
 	if err != nil {
 		return 0, 0, err
@@ -158,7 +155,7 @@ func (s *server) scoreRows(w http.ResponseWriter, r *http.Request, k *work) (row
 		}
 		if csv {
 			k.out = strconv.AppendFloat(k.out, score, 'g', 9, 64)
-			k.out = strconv.AppendFloat(append(k.out, ','), k.ranks[i], 'g', 6, 64)
+			k.out = strconv.AppendFloat(append(k.out, ','), c.rank(score), 'g', 6, 64)
 			k.out = append(strconv.AppendBool(append(k.out, ','), anomaly), '\n')
 			continue
 		}
@@ -166,7 +163,7 @@ func (s *server) scoreRows(w http.ResponseWriter, r *http.Request, k *work) (row
 			k.out = append(k.out, ',')
 		}
 		k.out = number(append(k.out, `{"log_prob":`...), score)
-		k.out = number(append(k.out, `,"rank":`...), k.ranks[i])
+		k.out = number(append(k.out, `,"rank":`...), c.rank(score))
 		k.out = append(strconv.AppendBool(append(k.out, `,"anomaly":`...), anomaly), '}')
 	}
 	if !csv {

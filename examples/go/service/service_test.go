@@ -287,6 +287,18 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// The service's ranks are those of the model, up to the steps of its quantiles.
+func TestRank(t *testing.T) {
+	s := serve(t, true).models.current.Load()
+	for score := s.quantiles[0] - 1; score < s.quantiles[1000]+1; score += 0.01 {
+		exact := []float64{0}
+		check(t, s.model.ScoreRank(nf.Vec([]float64{score}), nf.Vec(exact)))
+		if d := s.rank(score) - exact[0]; d > 2e-3 || d < -2e-3 {
+			t.Fatalf("score %v: rank %v, expected %v", score, s.rank(score), exact[0])
+		}
+	}
+}
+
 // A model without scores of its training rows is refused, with what to do.
 func TestNoThreshold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
