@@ -108,7 +108,7 @@ func newModel(rt *Runtime, options Options,
 		m.info.LatentDim = append(m.info.LatentDim, int(info.latent[i]))
 	}
 	m.free = func() { C.nf_model_free(h) }
-	m.pool.options, m.pool.max = Options{"session.threads": 1}, runtime.GOMAXPROCS(0)
+	m.pool.options, m.pool.max = Options{"session.threads": 1}, 4*runtime.GOMAXPROCS(0)
 	runtime.SetFinalizer(m, (*Model).Close)
 	return m, nil
 }

@@ -108,7 +108,10 @@ func (m *Model) LogProb(x, cond Array) ([]float64, error) {
 	if x.err != nil {
 		return nil, x.err
 	}
-	if m != nil && x.Len() != x.Rows()*m.info.EventSize { // before there is memory for that many results
+	if m == nil || m.h == nil {
+		return nil, failure(ErrArgument, "the model is nil")
+	}
+	if x.Len() != x.Rows()*m.info.EventSize { // before there is memory for that many results
 		return nil, failure(ErrShape, "x has shape %v, but the model has %d columns", x.Shape(), m.info.EventSize)
 	}
 	out := make([]float64, x.Rows())

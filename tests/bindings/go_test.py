@@ -61,8 +61,12 @@ def package_config(folder):
     source = os.path.join(BUILD, 'meson-private/nf.pc')
     if not shutil.which('pkg-config') or not os.path.exists(source):
         return None
+    os.makedirs(folder, exist_ok=True)
     for name, target in (('include', os.path.join(ROOT, 'include')), ('lib', LIB)):
-        os.symlink(target, os.path.join(folder, name))
+        link = os.path.join(folder, name)
+        if os.path.islink(link):
+            os.remove(link)
+        os.symlink(target, link)
     with open(source) as f:
         text = re.sub(r'^prefix=.*', 'prefix=' + folder, f.read(), flags=re.M)
     text = re.sub(r'^libdir=.*', 'libdir=${prefix}/lib', text, flags=re.M)
@@ -73,10 +77,11 @@ def package_config(folder):
 
 def check_links():
     """A program by pkg-config, with the shared and with the static library."""
+    # Not a temporary folder: Go keeps what it compiled, with the flags of pkg-config.
+    env = package_config(os.path.join(BUILD, 'go-prefix'))
+    if env is None:
+        return report('links', 'skip', 'no pkg-config, or no nf.pc in the build')
     with tempfile.TemporaryDirectory() as folder:
-        env = package_config(folder)
-        if env is None:
-            return report('links', 'skip', 'no pkg-config, or no nf.pc in the build')
         for name, tags in (('shared', ''), ('static', ' -tags=nf_static')):
             if name == 'static' and not os.path.exists(os.path.join(LIB, 'libnf.a')):
                 report('static link', 'skip', 'no libnf.a in the build')

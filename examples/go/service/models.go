@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"runtime"
 	"sort"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,8 @@ func loadScorer(rt *nf.Runtime, path string, quantile float64) (*scorer, error) 
 		return nil, err
 	}
 	s := &scorer{model: model, size: model.Info().EventSize, hash: fmt.Sprintf("%016x", model.Hash()), loaded: time.Now()}
-	s.pool = model.NewPool(runtime.GOMAXPROCS(0)+1, nf.Options{"session.threads": 1})
+	// A session for each request of a burst: to create and free them all the time would cost, and fragment the memory.
+	s.pool = model.NewPool(64, nf.Options{"session.threads": 1})
 	s.refs.Store(1)
 	if model.Info().CondSize > 0 {
 		s.drop()
