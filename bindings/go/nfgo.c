@@ -1,4 +1,4 @@
-#include "nfgo.h"
+#include <nfgo.h> /* go passes the folder of the package to the compiler */
 
 #include "_cgo_export.h"
 
@@ -32,8 +32,8 @@ nf_status nfgo_model_describe(const nf_model *m, uintptr_t call, nf_error *err) 
 nf_status nfgo_model_save_stream(const nf_model *m, uintptr_t call, nf_error *err) {
   return nf_model_save_stream(m, write_bytes, (void *)call, err);
 }
-nf_status nfgo_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size, const nf_options *options,
-                              uintptr_t call, nf_error *err) {
+nf_status nfgo_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size,
+                              const nf_options *options, uintptr_t call, nf_error *err) {
   return nf_table_describe(rt, path, bytes, size, options, write_bytes, (void *)call, err);
 }
 nf_status nfgo_trainer_options(const nf_trainer *t, uintptr_t call, nf_error *err) {
@@ -64,20 +64,20 @@ nf_status nfgo_runtime_create(const nf_options *options, uintptr_t host, int all
   a.free = host_free;
   e.concurrency = concurrency;
   e.parallel_for = host_parallel;
-  return nf_runtime_create_v(NF_VERSION, options, allocates ? &a : NULL, concurrency ? &e : NULL, logs ? host_log : NULL,
-                             (void *)host, out, err);
+  return nf_runtime_create_v(NF_VERSION, options, allocates ? &a : NULL, concurrency ? &e : NULL,
+                             logs ? host_log : NULL, (void *)host, out, err);
 }
 
 /* ---- targets ---- */
 /* The Go call that this thread is in, if it may evaluate a target in Go. Callbacks run on the thread that entered. */
 static __thread uintptr_t current_call;
 
-#define IN_CALL(call, expression)             \
-  const uintptr_t outer = current_call;       \
-  nf_status status;                           \
-  current_call = (call);                      \
-  status = (expression);                      \
-  current_call = outer;                       \
+#define IN_CALL(call, expression)       \
+  const uintptr_t outer = current_call; \
+  nf_status status;                     \
+  current_call = (call);                \
+  status = (expression);                \
+  current_call = outer;                 \
   return status
 
 static int32_t target(void *user, const nf_view *x, const nf_view *ctx, const nf_out *log_density,
@@ -85,8 +85,10 @@ static int32_t target(void *user, const nf_view *x, const nf_view *ctx, const nf
   return nfgoTarget((uintptr_t)user, current_call, (nf_view *)x, (nf_view *)ctx, (nf_out *)log_density,
                     (nf_out *)gradient);
 }
-nf_status nfgo_target_create(nf_runtime *rt, int64_t columns, uintptr_t user, int wide, nf_target **out, nf_error *err) {
-  return (wide ? nf_target_create_callback_f64 : nf_target_create_callback)(rt, columns, target, (void *)user, out, err);
+nf_status nfgo_target_create(nf_runtime *rt, int64_t columns, uintptr_t user, int wide, nf_target **out,
+                             nf_error *err) {
+  return (wide ? nf_target_create_callback_f64 : nf_target_create_callback)(rt, columns, target, (void *)user, out,
+                                                                            err);
 }
 nf_status nfgo_target_log_density(uintptr_t call, const nf_target *t, const nf_view *x, const nf_view *ctx,
                                   const nf_out *log_density, const nf_out *gradient, nf_error *err) {

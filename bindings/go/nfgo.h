@@ -22,8 +22,8 @@ nfgo_frame *nfgo_frame_create(void); /* NULL when out of memory */
 nf_status nfgo_options_json(const nf_options *o, uintptr_t call, nf_error *err);
 nf_status nfgo_model_describe(const nf_model *m, uintptr_t call, nf_error *err);
 nf_status nfgo_model_save_stream(const nf_model *m, uintptr_t call, nf_error *err);
-nf_status nfgo_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size, const nf_options *options,
-                              uintptr_t call, nf_error *err);
+nf_status nfgo_table_describe(nf_runtime *rt, const char *path, const void *bytes, size_t size,
+                              const nf_options *options, uintptr_t call, nf_error *err);
 nf_status nfgo_trainer_options(const nf_trainer *t, uintptr_t call, nf_error *err);
 nf_status nfgo_trainer_save_stream(const nf_trainer *t, uintptr_t call, nf_error *err);
 
@@ -34,15 +34,16 @@ void nfgo_body(void *body, void *ctx, uint32_t i);
 
 /* Functions that may evaluate a target in Go. `call` is the handle of the Go call, which the callback gets back: a target
  * may be used by several calls at once, so its own `user` cannot say which of them failed. */
-nf_status nfgo_target_create(nf_runtime *rt, int64_t columns, uintptr_t target, int wide, nf_target **out, nf_error *err);
+nf_status nfgo_target_create(nf_runtime *rt, int64_t columns, uintptr_t target, int wide, nf_target **out,
+                             nf_error *err);
 nf_status nfgo_target_log_density(uintptr_t call, const nf_target *t, const nf_view *x, const nf_view *ctx,
                                   const nf_out *log_density, const nf_out *gradient, nf_error *err);
 nf_status nfgo_train_step(uintptr_t call, nf_trainer *t, const nf_batch *batch, nf_step_info *info, nf_error *err);
 nf_status nfgo_trainer_evaluate(uintptr_t call, nf_trainer *t, const nf_batch *batch, double *loss, double *loss_error,
                                 nf_error *err);
-nf_status nfgo_importance(uintptr_t call, nf_session *s, const nf_target *target, uint64_t seed, uint64_t first, int64_t n,
-                          const nf_view *ctx, const nf_out *x, const nf_out *log_weight, nf_importance_info *info,
-                          nf_error *err);
+nf_status nfgo_importance(uintptr_t call, nf_session *s, const nf_target *target, uint64_t seed, uint64_t first,
+                          int64_t n, const nf_view *ctx, const nf_out *x, const nf_out *log_weight,
+                          nf_importance_info *info, nf_error *err);
 nf_status nfgo_metropolis(uintptr_t call, nf_runtime *rt, const nf_target *target, nf_session *proposal,
                           const nf_options *options, const nf_view *start, const nf_view *ctx, const nf_out *out,
                           nf_metropolis_info *info, nf_error *err);
