@@ -4,5 +4,5 @@ package nf
 // libnf.so where it runs. With tag nf_env, CGO_CFLAGS and CGO_LDFLAGS say all: -I.../include and -L.../build/src -lnf.
 
 // #cgo !nf_env pkg-config: nf
-// #cgo nf_static,!nf_env LDFLAGS: -Wl,-Bstatic -lnf -Wl,-Bdynamic -lstdc++ -lm -lpthread
+// #cgo nf_static,!nf_env LDFLAGS: -Wl,-Bstatic -lnf -Wl,-Bdynamic -Wl,--as-needed -lz -lstdc++ -lm -lpthread
 import "C"

@@ -2,7 +2,7 @@
 package cloop
 
 // #cgo !nf_env pkg-config: nf
-// #cgo nf_static,!nf_env LDFLAGS: -Wl,-Bstatic -lnf -Wl,-Bdynamic -lstdc++ -lm -lpthread
+// #cgo nf_static,!nf_env LDFLAGS: -Wl,-Bstatic -lnf -Wl,-Bdynamic -Wl,--as-needed -lz -lstdc++ -lm -lpthread
 /*
 #include <nf/nf.h>
 
