@@ -115,7 +115,7 @@ def check_static():
     if not os.path.exists(tool):
         try:
             done = run(['go', 'install', STATICCHECK], folder=BUILD, timeout=FETCH_SECONDS,
-                       env={'GOPROXY': os.environ.get('GOPROXY', ''), 'GOFLAGS': '-buildvcs=false'})
+                       env={'GOPROXY': os.environ.get('GOPROXY', ''), 'GOFLAGS': '-buildvcs=false -modcacherw'})
             text = done.stdout[-300:]
         except subprocess.TimeoutExpired:
             text = f'it did not arrive in {FETCH_SECONDS} s; what arrived is kept for the next run'
