@@ -63,7 +63,7 @@ func (t *Trainer) StepLoss(s *Session, d Direction, b Batch, fn LossFunc) (StepI
 	if s == nil || fn == nil {
 		return StepInfo{}, failure(ErrArgument, "the session or the loss is nil")
 	}
-	n, columns := b.X.Rows(), s.info.Latent
+	n, columns := b.X.Rows(), s.info.LatentSize
 	if d == Inverse {
 		columns = s.info.EventSize
 	}

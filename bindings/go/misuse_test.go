@@ -116,6 +116,7 @@ func TestBadArrays(t *testing.T) {
 		"negative shape":    nf.Shaped(x, -4, -2),
 		"large shape":       nf.Shaped(x, math.MaxInt, 2),
 		"overflow to 8":     nf.Shaped(x, 1<<32, 1<<32, 8),
+		"wraps to 8":        nf.Shaped(x, 3, 0x5555555555555558),
 		"rank":              nf.Shaped(x, 8, 1, 1, 1, 1, 1, 1, 1, 1),
 		"past the end":      nf.Strided(x, 1, []int{4, 2}, []int{2, 1}),
 		"before the start":  nf.Strided(x, 0, []int{4, 2}, []int{-2, 1}),
@@ -130,6 +131,9 @@ func TestBadArrays(t *testing.T) {
 		"wrong rank":        nf.Vec(x),
 		"wrong columns":     nf.Rows(x, 4),
 	} {
+		if bad.Len() != 0 && !strings.HasPrefix(name, "wrong ") {
+			t.Errorf("%s: %d numbers", name, bad.Len())
+		}
 		if err := s.LogProb(bad, nf.None, nf.Vec(out)); !errors.Is(err, nf.ErrShape) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -25,17 +25,17 @@ type Model struct {
 
 // ModelInfo is what a model is.
 type ModelInfo struct {
-	Dtype     Dtype
-	EventSize int // columns of x
-	Latent    int // columns of z
-	CondSize  int // columns of the context, 0 without one
-	Params    int64
-	Exact     bool  // false: LogProb is a lower bound
-	HasLayers bool  // a chain with Forward, Inverse, Trace and gradients
-	Event     []int // shape of x: [columns] or [height, width, channels]
-	LatentDim []int // shape of z
-	layers    int
-	tensors   int
+	Dtype      Dtype
+	EventSize  int // columns of x
+	LatentSize int // columns of z
+	CondSize   int // columns of the context, 0 without one
+	Params     int64
+	Exact      bool  // false: LogProb is a lower bound
+	HasLayers  bool  // a chain with Forward, Inverse, Trace and gradients
+	Event      []int // shape of x: [columns] or [height, width, channels]
+	Latent     []int // shape of z
+	layers     int
+	tensors    int
 }
 
 // NewModel builds a model from a JSON spec, and draws its initial parameters from the seed.
@@ -98,14 +98,14 @@ func newModel(rt *Runtime, options Options,
 		C.nf_model_free(m.h)
 		return nil, err
 	}
-	m.info = ModelInfo{Dtype: Dtype(info.dtype), EventSize: int(info.event_size), Latent: int(info.latent_size),
+	m.info = ModelInfo{Dtype: Dtype(info.dtype), EventSize: int(info.event_size), LatentSize: int(info.latent_size),
 		CondSize: int(info.context_size), Params: int64(info.param_count), Exact: info.log_prob == C.NF_EXACT,
 		HasLayers: info.has_layers != 0, layers: int(info.layer_count), tensors: int(info.tensor_count)}
 	for i := 0; i < int(info.event_ndim); i++ {
 		m.info.Event = append(m.info.Event, int(info.event[i]))
 	}
 	for i := 0; i < int(info.latent_ndim); i++ {
-		m.info.LatentDim = append(m.info.LatentDim, int(info.latent[i]))
+		m.info.Latent = append(m.info.Latent, int(info.latent[i]))
 	}
 	m.free = func() { C.nf_model_free(h) }
 	m.pool.options, m.pool.max = Options{"session.threads": 1}, 4*runtime.GOMAXPROCS(0)
@@ -152,7 +152,7 @@ func (m *Model) exit(f *frame, changes bool) {
 // Info returns what the model is.
 func (m *Model) Info() ModelInfo {
 	i := m.info
-	i.Event, i.LatentDim = append([]int(nil), i.Event...), append([]int(nil), i.LatentDim...)
+	i.Event, i.Latent = append([]int(nil), i.Event...), append([]int(nil), i.Latent...)
 	return i
 }
 

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 	"unsafe"
@@ -154,7 +155,7 @@ func (m *Model) Fit(ctx context.Context, data Batch, config FitConfig) (FitInfo,
 		return fitInfo(&info), c.outcome(err)
 	}
 	// The library takes any wish of the callback to stop as the end of the run.
-	if err = c.err; err == ErrStop {
+	if err = c.err; errors.Is(err, ErrStop) {
 		return fitInfo(&info), nil
 	}
 	return fitInfo(&info), &Error{Status: ErrCancelled, Layer: -1, Row: -1, Message: "the run was stopped; the best weights are kept",
