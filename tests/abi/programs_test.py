@@ -1,6 +1,6 @@
 """Builds and runs the example of README.md and the programs of examples/ against the libnf just built, as a user would.
 
-The programs are in C, C++, Rust and Go. Each trains, saves and checks its own results; most load, score and sample too.
+The programs are in C, C++ and Rust; tests/bindings has those of Go. Each trains, saves and checks its own results; most load, score and sample too.
 A language without a compiler is skipped.
 usage: programs_test.py SOURCE_ROOT LIBRARY_DIR
 """
@@ -41,14 +41,6 @@ def rust(out):
     return ['rustc', '-O', '--edition', '2021', '-D', 'warnings', example('rust/train.rs'), '-L', LIB, '-l', 'nf', '-C', 'link-arg=' + RPATH, '-o', out], {}
 
 
-def go(out):
-    return ['go', 'build', '-C', example('go'), '-o', out, '.'], {
-        'CGO_ENABLED': '1', 'CGO_LDFLAGS': f'-L{LIB} {RPATH}', 'CGO_LDFLAGS_ALLOW': '.*', 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off', 'GOTOOLCHAIN': 'local',
-        # Caches in the build folder, because the home may not be writable.
-        'GOCACHE': os.environ.get('GOCACHE') or os.path.join(os.path.dirname(LIB), 'go-cache'),
-        'GOPATH': os.environ.get('GOPATH') or os.path.join(os.path.dirname(LIB), 'go-path')}
-
-
 def run(language, build, says, *more):
     with tempfile.TemporaryDirectory() as folder:
         command, env = build(os.path.join(folder, 'train'))
@@ -66,8 +58,7 @@ def run(language, build, says, *more):
 
 
 PROGRAMS = {'README': (readme, 'log-density of row 0'), 'C': (c, 'mean log-likelihood'), 'C++': (cpp('train.cc'), 'mean log-likelihood'),
-            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'C++, a sampler': (cpp('flow_nuts.cc'), 'mean of tau', 'quick'), 'Rust': (rust, 'mean log-likelihood'),
-            'Go': (go, 'mean log-likelihood')}
+            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'C++, a sampler': (cpp('flow_nuts.cc'), 'mean of tau', 'quick'), 'Rust': (rust, 'mean log-likelihood')}
 counts = {'pass': 0, 'fail': 0, 'skip': 0}
 for language, (build, *more) in PROGRAMS.items():
     result, text = run(language, build, *more)

@@ -1,0 +1,3 @@
+module libnf/bindings/go
+
+go 1.21
