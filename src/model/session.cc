@@ -129,8 +129,9 @@ Var Session::score(const Scope& s, Var x, Var context) const {
   auto* draws = t.scratch<LogMeanExp>(n);
   std::fill_n(draws, n, LogMeanExp());
   Var mean = t.empty({n});
+  const int64_t samples = t.measuring ? 1 : options_.samples;  // all take the same memory
   with_dtype(t.dtype(), [&]<class T>() {
-    for (int64_t k = 0; k < options_.samples; ++k) {
+    for (int64_t k = 0; k < samples; ++k) {
       const TapeScope scope(t);
       t.random.stream = 0;
       const T* lp = one()->out.template as<T>();
