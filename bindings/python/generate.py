@@ -1,11 +1,11 @@
 """Writes the declarations of the C headers for cffi, and from them the C source of the extension module.
 
-usage: generate.py declarations INCLUDE_DIR      what declarations.h must be, on standard output
-       generate.py source OUT.c                  the extension's source, from declarations.h; needs cffi
+usage: generate.py declarations INCLUDE_DIR      what declarations.cdef must be, on standard output
+       generate.py source OUT.c                  the extension's source, from declarations.cdef; needs cffi
        generate.py build INCLUDE_DIR LIBRARY_DIR OUT_DIR
                                                  the extension, linked to an existing libnf.so, for tests
 
-declarations.h is checked in, so that building a wheel needs no C parser for the headers; a test compares it with them.
+declarations.cdef is checked in, so that building a wheel needs no C parser for the headers; a test compares it with them.
 """
 import os
 import re
@@ -48,14 +48,14 @@ def declarations(include):
 def source():
     """Returns the C source of the extension."""
     import cffi
-    with open(os.path.join(HERE, 'declarations.h'), encoding='utf-8') as f:
+    with open(os.path.join(HERE, 'declarations.cdef'), encoding='utf-8') as f:
         declared = f.read()
     with open(os.path.join(HERE, 'calls.h'), encoding='utf-8') as f:
         calls = f.read()
     ffi = cffi.FFI()
     ffi.cdef('#define NF_VERSION ...\n' + declared)
     ffi.cdef(re.search(r'/\* cdef \*/(.*?)/\* end \*/', calls, re.S).group(1))
-    with open(os.path.join(HERE, 'callbacks.h'), encoding='utf-8') as f:
+    with open(os.path.join(HERE, 'callbacks.cdef'), encoding='utf-8') as f:
         ffi.cdef('extern "Python" {\n' + f.read() + '}\n')
     ffi.set_source('libnf.' + NAME, f'#include <nf/nf_infer.h>\n#include <nf/nf_data.h>\n{calls}')
     return ffi

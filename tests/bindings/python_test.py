@@ -69,7 +69,7 @@ def package(python):
             if name.endswith(('.py', '.pyi', '.typed')):
                 shutil.copyfile(os.path.join(folder, name), os.path.join(to, name))
     digest = hashlib.sha256(f'{LIBRARY} {python}'.encode())
-    for name in ('generate.py', 'declarations.h', 'callbacks.h', 'calls.h'):
+    for name in ('generate.py', 'declarations.cdef', 'callbacks.cdef', 'calls.h'):
         with open(os.path.join(BINDING, name), 'rb') as f:
             digest.update(f.read())
     stamp = os.path.join(WORK, 'built')

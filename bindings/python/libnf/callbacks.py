@@ -1,7 +1,6 @@
 """Functions of Python that C calls. An exception in one of them stops the call, and is raised again by the call."""
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Any, Callable
 
@@ -9,8 +8,8 @@ import numpy as np
 
 from libnf._nf import ffi, lib
 
-LOG = logging.getLogger("libnf")
-FAILED, STOP = -1, 1
+FAILED = -1
+STRAY: dict[int, BaseException] = {}  # by thread
 DTYPES = {lib.NF_F32: np.dtype(np.float32), lib.NF_F64: np.dtype(np.float64), lib.NF_U8: np.dtype(np.uint8)}
 
 
@@ -34,6 +33,8 @@ class Box:
     def reraise(self) -> None:
         """Raises what the function raised during this thread's call."""
         raised = self.raised.pop(threading.get_ident(), None) if self.raised else None
+        if raised is None and STRAY:
+            raised = STRAY.pop(threading.get_ident(), None)
         if raised is not None:
             raise raised
 
@@ -60,8 +61,8 @@ def array_of(view: Any) -> Any:
 
 
 def failed(_kind: Any, value: BaseException, _trace: Any) -> int:
-    """What a callback returns when the code around the function raises, which only a bug or a lack of memory makes it do."""
-    LOG.error("a callback failed outside of its function: %r", value)
+    """Keeps an exception that was raised before or after the function of a box, as Ctrl-C can be."""
+    STRAY[threading.get_ident()] = value
     return FAILED
 
 

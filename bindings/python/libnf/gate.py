@@ -1,10 +1,12 @@
 """Who may use the parameters of a model now: many threads that read them, or one that changes them.
 
-The library leaves that to its host. Readers cost two list operations, because a row is scored in a microsecond.
+The library leaves that to its host. A row is scored in a microsecond, so readers take a session from a pool, which is one
+operation on a list, and bring it back. Who wants to change the parameters empties the pools first.
 """
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -12,43 +14,51 @@ from typing import Any
 
 from libnf.errors import state
 
+PATIENCE = 1.0  # seconds until a reader is looked for that is not coming back
 _all: weakref.WeakSet[Gate] = weakref.WeakSet()
+
+
+class Pool(list):  # type: ignore[type-arg]
+    """Sessions that no call is using. A call that reads takes one out: `pop` and `append` are atomic."""
+
+    __slots__ = ("created", "__weakref__")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.created = 0  # how many there are, with those in use
 
 
 class Gate:
     """A lock for many readers or one writer."""
 
-    __slots__ = ("readers", "writer", "what", "long", "lock", "__weakref__")
-
     def __init__(self) -> None:
+        self.pools: list[weakref.ref[Pool]] = []
         self.reset()
         _all.add(self)
 
     def reset(self) -> None:
-        self.readers: list[int] = []  # a thread id per call that is under way
-        self.writer = 0
+        self.writer = 0  # the thread that changes the parameters
         self.what = ""
         self.long = False
         self.lock = threading.Lock()
+        for pool in self._pools():
+            pool.created = len(pool)
 
-    def enter(self) -> int:
-        """Begins a call that reads. Waits for a short change, and refuses to wait for a long one."""
-        me = threading.get_ident()
-        while True:
-            self.readers.append(me)
-            if not self.writer or self.writer == me:  # a callback of the writer may read
-                return me
-            self.readers.remove(me)
+    def pool(self) -> Pool:
+        """Returns a new pool of readers."""
+        pool = Pool()
+        self.pools = [r for r in self.pools if r() is not None] + [weakref.ref(pool)]
+        return pool
+
+    def _pools(self) -> list[Pool]:
+        return [pool for pool in (r() for r in self.pools) if pool is not None]
+
+    def wait(self) -> None:
+        """Called by a reader that finds its pool empty: waits for a short change, and refuses to wait for a long one."""
+        while self.writer and self.writer != threading.get_ident():  # a callback of the writer may read
             if self.long:
                 raise state(f"another thread is in {self.what} on this model: wait for it, or score a clone()")
             time.sleep(1e-4)
-
-    def leave(self, me: int) -> None:
-        """Ends a call that reads."""
-        try:
-            self.readers.remove(me)
-        except ValueError:  # this is the child of a fork in a callback
-            pass
 
     def write(self, what: str, long: bool = False) -> Writing:
         """Returns a `with` block for a change."""
@@ -58,36 +68,62 @@ class Gate:
 class Writing:
     """A change of the parameters, which is under way inside of the `with` block."""
 
-    __slots__ = ("gate", "what", "long")
+    __slots__ = ("gate", "what", "long", "taken")
 
     def __init__(self, gate: Gate, what: str, long: bool) -> None:
         self.gate, self.what, self.long = gate, what, long
+        self.taken: list[tuple[Pool, list[Any]]] = []
 
     def __enter__(self) -> None:
         gate, me = self.gate, threading.get_ident()
         if gate.writer == me:
             raise state(f"{self.what} was called by a callback of {gate.what} on the same model: return first")
-        if me in gate.readers:
-            raise state(f"{self.what} was called by a callback of a call that reads the model: return first")
-        while not gate.lock.acquire(blocking=not gate.long):
+        while not gate.lock.acquire(timeout=0.01):
             if gate.long:
                 raise state(f"another thread is in {gate.what} on this model: wait for it, or use a clone()")
-        gate.what, gate.long = self.what, self.long
-        gate.writer = me
+        gate.what, gate.long, gate.writer = self.what, self.long, me
         try:
-            while gate.readers:
-                time.sleep(1e-4)
+            for pool in gate._pools():
+                self._empty(pool, me)
         except BaseException:
             self.__exit__()
             raise
 
+    def _empty(self, pool: Pool, me: int) -> None:
+        """Takes all sessions out of a pool, waiting for those in use."""
+        slots: list[Any] = []
+        self.taken.append((pool, slots))
+        patience = time.monotonic() + PATIENCE
+        while len(slots) < pool.created:
+            try:
+                slots.append(pool.pop())
+                continue
+            except IndexError:
+                pass
+            time.sleep(1e-4)
+            if time.monotonic() > patience:
+                if _inside(me, "libnf.callbacks"):
+                    raise state(f"{self.what} was called by a callback of a call that reads the model: return first")
+                if not any(_inside(t, "libnf.") for t in sys._current_frames() if t != me):
+                    pool.created = len(slots) + len(pool)  # Ctrl-C between two statements has lost one
+                patience += PATIENCE
+
     def __exit__(self, *_: Any) -> None:
         gate = self.gate
+        for pool, slots in self.taken:
+            pool.extend(slots)
         gate.writer, gate.long = 0, False
         gate.lock.release()
 
 
-me = threading.get_ident
+def _inside(thread: int, module: str) -> bool:
+    """Whether a thread is in code of this package."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(module):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _after_fork() -> None:

@@ -42,7 +42,8 @@ class Inference(_call.Handle):
 
     info: ModelInfo
     _gate: gate.Gate
-    _code: int  # the dtype of the model
+    _code: int  # the dtype of the model, as a number
+    _dtype: Any
 
     def _enter(self) -> Slot:
         raise NotImplementedError
@@ -60,19 +61,19 @@ class Inference(_call.Handle):
 
     def log_prob(self, x: ArrayLike, context: ArrayLike = None, *, out: Any = None) -> Array:
         """Computes the log-density [n] of every row, in nats. -inf outside of the support, nan only for rows with nan."""
-        if context is None and out is None and type(x) is _ndarray and x.ndim == 2:
+        if type(x) is _ndarray and context is None and out is None:
             kind = x.dtype
             code = 1 if kind is F32 else 2 if kind is F64 else 0
             if code:
                 try:
-                    memory = _from_buffer(x)
-                except (ValueError, BufferError):  # it is strided
-                    memory = None
-                if memory is not None:
                     n, columns = x.shape
+                    memory = _from_buffer(x)
+                except (ValueError, BufferError):  # it is strided, or has another rank
+                    pass
+                else:
                     slot = self._enter()
                     try:
-                        result: Array = _empty(n, self.info.dtype)
+                        result: Array = _empty(n, self._dtype)
                         if _fast_log_prob(slot.h, code, memory, n, columns, self._code, _from_buffer(result), slot.err):
                             raise_from(slot.err)
                     finally:

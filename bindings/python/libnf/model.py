@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import threading
 from typing import Any, Callable, Mapping, Union
 
 import numpy as np
@@ -15,7 +16,7 @@ from libnf.arrays import F64, OF_CODE, Array, ArrayLike, read, write
 from libnf.inference import Slot, parsed
 from libnf.infos import FitInfo, LayerInfo, ModelInfo
 from libnf.latent import Latents
-from libnf.session import _new_slot
+from libnf.session import new_slot
 from libnf.tensors import Notes, Tensors
 
 Path = Union[str, "os.PathLike[str]"]
@@ -25,16 +26,16 @@ Spec = Union[str, Mapping[str, Any], Path]
 class Reading:
     """A `with` block in which the parameters do not change."""
 
-    __slots__ = ("gate", "token")
+    __slots__ = ("model", "slot")
 
-    def __init__(self, g: gate.Gate) -> None:
-        self.gate = g
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
     def __enter__(self) -> None:
-        self.token = self.gate.enter()
+        self.slot = self.model._enter()
 
     def __exit__(self, *_: object) -> None:
-        self.gate.leave(self.token)
+        self.model._leave(self.slot)
 
 
 class Model(Latents):
@@ -59,10 +60,11 @@ class Model(Latents):
         self._h = handle
         self._runtime = runtime
         self._gate = gate.Gate()
-        self._pool: list[Slot] = []
+        self._pool = self._gate.pool()
         s = _call.struct("nf_model_info")
         _call.call(lib.nf_model_get_info, handle, s)
         self._code = s.dtype
+        self._dtype = OF_CODE[s.dtype]
         self.info = ModelInfo(OF_CODE[s.dtype], s.event_size, s.latent_size, s.context_size, s.param_count, s.tensor_count,
                               s.layer_count, s.log_prob == lib.NF_EXACT, bool(s.has_layers),
                               tuple(s.event[0:s.event_ndim]), tuple(s.latent[0:s.latent_ndim]))
@@ -124,30 +126,35 @@ class Model(Latents):
     # ---- sessions for calls ----------------------------------------------------------------------------------------------
 
     def _enter(self) -> Slot:
-        if self._h is None:
-            self._handle()
-        self._gate.enter()
         try:
-            return self._pool.pop()
+            slot: Slot = self._pool.pop()
+            return slot
         except IndexError:
             pass
+        self._handle()
+        while True:
+            self._gate.wait()
+            self._pool.created += 1  # before the session: a change that begins now waits for it
+            if self._gate.writer in (0, threading.get_ident()):
+                break
+            self._pool.created -= 1
         try:
-            return _new_slot(self, {})
+            return new_slot(self, {})
         except BaseException:
-            self._gate.leave(gate.me())
+            self._pool.created -= 1
             raise
 
     def _leave(self, slot: Slot) -> None:
-        self._gate.leave(gate.me())
         if self._h is not None:
             self._pool.append(slot)
 
     def _reading(self) -> Reading:
-        return Reading(self._gate)
+        return Reading(self)
 
     def close(self) -> None:
         """Lets go of the model, as soon as calls and objects that use it are gone. Calling it again is a no-op."""
         self._h = None
+        self._pool.created = 0
         self._pool.clear()
 
     # ---- facts -------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Sessions: scratch memory for scoring with options of one's own. `Model` has the same methods on a pool of sessions."""
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from libnf import _call
@@ -31,35 +32,42 @@ class Session(Latents):
         self._model = model
         self.info = model.info
         self._code = model._code
+        self._dtype = model._dtype
         self._gate = model._gate
-        slot = _new_slot(model, options)
+        self._gate.wait()
+        self._pool = self._gate.pool()  # of one session, which is out while a call is under way
+        slot = new_slot(model, options)
         self._h = slot.h
-        self._free = [slot]  # empty while a call is under way
-        self._token = 0
+        self._pool.created = 1
+        self._pool.append(slot)
 
     def _enter(self) -> Slot:
-        if self._h is None:
-            self._handle()
         try:
-            slot = self._free.pop()
+            slot: Slot = self._pool.pop()
+            return slot
         except IndexError:
-            raise state("this Session is in a call on another thread: use a session per thread, or the methods of Model") from None
-        try:
-            self._token = self._gate.enter()
-        except BaseException:
-            self._free.append(slot)
-            raise
-        return slot
+            pass
+        self._handle()
+        while True:
+            self._gate.wait()
+            try:
+                return self._pool.pop()  # type: ignore[no-any-return]
+            except IndexError:
+                if not self._gate.writer:
+                    raise state("this Session is in a call on another thread: use a session per thread, or the methods of "
+                                "Model") from None
+                if self._gate.writer == threading.get_ident():
+                    raise state(f"this Session cannot be used by a callback of {self._gate.what} on its model") from None
 
     def _leave(self, slot: Slot) -> None:
-        self._gate.leave(self._token)
         if self._h is not None:
-            self._free.append(slot)
+            self._pool.append(slot)
 
     def close(self) -> None:
         """Frees the scratch memory, after the call that another thread may be in. Calling it again is a no-op."""
         self._h = None
-        self._free.clear()
+        self._pool.created = 0
+        self._pool.clear()
 
     @property
     def nbytes(self) -> int:
@@ -73,10 +81,7 @@ class Session(Latents):
         return f"<libnf.Session of {self._model!r}{', closed' if self.closed else ''}>"
 
 
-def _new_slot(model: Model, options: dict[str, Any]) -> Slot:
-    token = model._gate.enter()
-    try:
-        return Slot(_call.create("nf_session", lib.nf_session_free, lib.nf_session_create, model._handle(),
-                                 _options.handle(_options.from_keywords(["session"], options))))
-    finally:
-        model._gate.leave(token)
+def new_slot(model: Model, options: dict[str, Any]) -> Slot:
+    """Creates a session of the library."""
+    return Slot(_call.create("nf_session", lib.nf_session_free, lib.nf_session_create, model._handle(),
+                             _options.handle(_options.from_keywords(["session"], options))))

@@ -6,10 +6,10 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from libnf import _call, callbacks, runtime
+from libnf import _call, runtime
 from libnf import options as _options
 from libnf._nf import ffi, lib
-from libnf.arrays import Array, ArrayLike, read
+from libnf.arrays import OF_CODE, Array, ArrayLike, read
 from libnf.inference import parsed
 from libnf.model import Path
 
@@ -59,13 +59,10 @@ class Table(_call.Handle):
         return tuple(extents[0:count])
 
     def _array(self) -> Array:
+        h = self._handle()
         v = _call.struct("nf_view")
-        _call.call(lib.nf_table_view, self._handle(), v)
-        a: Array = callbacks.array_of(v)
-        a = a.view(_Owned)
-        a._table = self._handle()  # type: ignore[attr-defined]  # keeps the memory as long as the array lives
-        a.flags.writeable = False
-        return a
+        _call.call(lib.nf_table_view, h, v)
+        return np.asarray(_Memory(h, v))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         a = self._array()
@@ -105,11 +102,17 @@ class Table(_call.Handle):
         return f"<libnf.Table {'closed' if self.closed else list(self.shape)}>"
 
 
-class _Owned(np.ndarray):  # type: ignore[type-arg]
-    """An array over the memory of a table."""
+class _Memory:
+    """The memory of a table, which lives as long as an array over it."""
 
-    def __array_finalize__(self, obj: Any) -> None:
-        self._table = getattr(obj, "_table", None)
+    def __init__(self, handle: Any, view: Any) -> None:
+        dtype = OF_CODE[view.dtype]
+        strided = view.flags & lib.NF_STRIDED
+        self._table = handle
+        self.__array_interface__ = {
+            "version": 3, "shape": tuple(view.shape[0:view.ndim]), "typestr": dtype.str,
+            "data": (int(ffi.cast("uintptr_t", view.data)), True),
+            "strides": tuple(s * dtype.itemsize for s in view.strides[0:view.ndim]) if strided else None}
 
 
 def save_table(rows: ArrayLike, path: Path, columns: Sequence[str] | None = None) -> None:

@@ -27,11 +27,11 @@ def symbols():
 def test_declarations_are_those_of_the_headers():
     made = subprocess.run([sys.executable, os.path.join(BINDING, "generate.py"), "declarations", os.path.join(SOURCE, "include")],
                           capture_output=True, text=True, check=True).stdout
-    assert made == read(BINDING, "declarations.h"), "run: bindings/python/generate.py declarations include > declarations.h"
+    assert made == read(BINDING, "declarations.cdef"), "run: bindings/python/generate.py declarations include > declarations.cdef"
 
 
 def test_every_symbol_is_declared(symbols):
-    declared = set(re.findall(r"\b(nf_\w+)\(", read(BINDING, "declarations.h")))
+    declared = set(re.findall(r"\b(nf_\w+)\(", read(BINDING, "declarations.cdef")))
     assert declared >= set(symbols)
 
 
@@ -42,7 +42,7 @@ def test_every_symbol_is_used_by_the_package(symbols):
 
 
 def test_every_declared_function_is_in_the_library():
-    for name in re.findall(r"\b(nf_\w+)\(", read(BINDING, "declarations.h")):
+    for name in re.findall(r"\b(nf_\w+)\(", read(BINDING, "declarations.cdef")):
         assert getattr(lib, name)
 
 
