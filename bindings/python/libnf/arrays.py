@@ -25,7 +25,7 @@ Shape = Union[int, Sequence[int]]
 
 F32, F64, U8 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8)
 CODES = {"f": lib.NF_F32, "d": lib.NF_F64, "B": lib.NF_U8}
-OF_CODE = {lib.NF_F32: F32, lib.NF_F64: F64, lib.NF_U8: U8}
+OF_CODE: dict[int, Any] = {lib.NF_F32: F32, lib.NF_F64: F64, lib.NF_U8: U8}
 VIEW_SIZE = ffi.sizeof("nf_view")
 
 
@@ -113,7 +113,7 @@ def apart(out: Array, name: str, *inputs: Array | None) -> None:
         if a is None or not np.may_share_memory(out, a):
             continue
         try:
-            shared = np.shares_memory(out, a, max_work=1000)
+            shared = np.shares_memory(out, a, max_work=1000)  # type: ignore[arg-type]
         except Exception:  # too hard to find out; the class of the exception moved between versions of NumPy
             shared = True
         if shared:

@@ -10,7 +10,7 @@ from libnf._nf import ffi, lib
 
 FAILED = -1
 STRAY: dict[int, BaseException] = {}  # by thread
-DTYPES = {lib.NF_F32: np.dtype(np.float32), lib.NF_F64: np.dtype(np.float64), lib.NF_U8: np.dtype(np.uint8)}
+DTYPES: dict[int, Any] = {lib.NF_F32: np.dtype(np.float32), lib.NF_F64: np.dtype(np.float64), lib.NF_U8: np.dtype(np.uint8)}
 
 
 class Box:

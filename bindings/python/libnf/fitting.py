@@ -60,7 +60,7 @@ class Bar:
         self.bar: Any = None
         if wanted:
             try:
-                from tqdm.auto import tqdm
+                from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
             except ImportError:
                 raise ImportError("progress=True needs tqdm: pip install tqdm") from None
             self.bar = tqdm(unit=unit, dynamic_ncols=True)

@@ -21,11 +21,12 @@ _fast_log_prob = lib.libnf_log_prob
 class Slot:
     """A session of the library and the error struct of its calls."""
 
-    __slots__ = ("h", "err")
+    __slots__ = ("h", "err", "number")
 
     def __init__(self, h: Any) -> None:
         self.h = h
         self.err = _call.new_error()
+        self.number = ffi.new("double *")
 
 
 def direction_code(direction: str) -> int:
@@ -87,16 +88,20 @@ class Inference(_call.Handle):
         return oa
 
     def log_prob_row(self, x: Any, context: Any = None) -> float:
-        """Computes log_prob of one row, given as a sequence of numbers, with the least overhead."""
-        a = np.ascontiguousarray(x, F64)
-        c = None if context is None else np.ascontiguousarray(context, F64)
-        if a.size != self.info.event_size:
-            raise wrong(f"x has {a.size} numbers: expected {self.info.event_size}")
-        if (0 if c is None else c.size) != self.info.context_size:
-            raise wrong(f"context has {0 if c is None else c.size} numbers: expected {self.info.context_size}")
-        result = ffi.new("double *")
-        self._run(lib.nf_log_prob_row, _doubles(a), NULL if c is None else _doubles(c), result)
-        return float(result[0])
+        """Computes log_prob of one row, given as a sequence of numbers."""
+        row, size = _numbers(x)
+        if size != self.info.event_size:
+            raise wrong(f"x has {size} numbers: expected {self.info.event_size}")
+        ctx, size = (NULL, 0) if context is None else _numbers(context)
+        if size != self.info.context_size:
+            raise wrong(f"context has {size} numbers: expected {self.info.context_size}")
+        slot = self._enter()
+        try:
+            if lib.nf_log_prob_row(slot.h, row, ctx, slot.number, slot.err):
+                raise_from(slot.err)
+            return slot.number[0]  # type: ignore[no-any-return]
+        finally:
+            self._leave(slot)
 
     def _map(self, function: Any, rows: ArrayLike, context: ArrayLike, out: Any, log_det: Any, event: tuple[int, ...],
              name: str) -> tuple[Array, Array]:
@@ -222,8 +227,12 @@ def _count(n: int) -> int:
     return n
 
 
-def _doubles(a: Array) -> Any:
-    return ffi.from_buffer("double[]", a)
+def _numbers(row: Any) -> tuple[Any, int]:
+    """Returns numbers as what C takes, and how many."""
+    if type(row) is list or type(row) is tuple:
+        return row, len(row)
+    a = np.ascontiguousarray(row, F64)
+    return ffi.from_buffer("double[]", a), a.size
 
 
 def sampling(seed: int, first: int = 0, repeat: int = 1, temperature: float = 1.0) -> Any:

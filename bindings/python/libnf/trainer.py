@@ -9,6 +9,7 @@ from libnf import options as _options
 from libnf._nf import ffi, lib
 from libnf.arrays import ArrayLike, read
 from libnf.batches import Batches
+from libnf.errors import raise_from
 from libnf.fitting import Bar, batch_of, fill, named, streams
 from libnf.inference import Direction, direction_code, parsed
 from libnf.infos import StepInfo
@@ -66,7 +67,7 @@ class Trainer(_call.Handle):
             if box is not None:
                 box.reraise()
         if status:
-            _call.raise_from(err)
+            raise_from(err)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -169,7 +170,7 @@ class Trainer(_call.Handle):
             if box is not None:
                 box.reraise()
         if status and not (stopped and status == lib.NF_ERR_CANCELLED):
-            _call.raise_from(err)
+            raise_from(err)
         return self.step_count
 
     def observe(self, validation_loss: float) -> None:
