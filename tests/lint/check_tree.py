@@ -4,7 +4,7 @@ import re
 from lint import files, read, run
 
 TOP = {'meson.build', 'meson.options', 'meson_options.txt', 'include', 'src', 'runtime', 'bindings', 'tests', 'fuzz',
-       'examples', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE', 'dev'}
+       'examples', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE', 'dev', 'pyproject.toml'}
 BINARY = ('.safetensors', '.npy', '.npz', '.png', '.bin', '.gz')
 MACHINE = re.compile(r'(?<![\w.])/(?:work|root)/')
 TRAILING = re.compile(r'[ \t\r]+$', re.M)

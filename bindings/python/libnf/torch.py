@@ -100,4 +100,4 @@ def step(trainer: Trainer, rows: Tensor, loss: Callable[[Tensor, Tensor], Tensor
     value = loss(to, log_det)
     d_to, d_log_det = torch.autograd.grad(value, (to, log_det), allow_unused=True)
     trainer.accumulate(_array(rows), _array(context), out=_array(d_to), log_det=_array(d_log_det), direction=direction)
-    return trainer.apply(float(value))
+    return trainer.apply(float(value.detach()))
