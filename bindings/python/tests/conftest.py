@@ -1,8 +1,11 @@
 """What the tests share: a tiny model, rows, and a trained one."""
-import numpy as np
-import pytest
+import os
 
-import libnf
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch: its threads and others wait for each other
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+import libnf  # noqa: E402
 
 SPEC = {"event": 2, "layers": [{"type": "standardize"}, {"repeat": 2, "layers": [
     {"type": "affine_coupling", "net": {"type": "mlp", "hidden": [16]}}, {"type": "reverse"}]}]}
