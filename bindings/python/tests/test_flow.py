@@ -105,7 +105,7 @@ def test_types():
     pytest.importorskip("mypy")
     package = pathlib.Path(libnf.__file__).parent
     assert (package / "py.typed").exists()
-    own = [str(p) for p in package.glob("*.py") if p.stem not in ("torch", "jax", "sklearn")]
+    own = [str(p) for p in package.rglob("*.py") if p.stem not in ("torch", "jax", "sklearn")]
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-incremental", *own], capture_output=True, text=True,
                           cwd=package.parent)
     assert done.returncode == 0, done.stdout + done.stderr

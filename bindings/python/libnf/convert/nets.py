@@ -24,6 +24,8 @@ def numbers(t: Any) -> Array:
 def activation(function: Any, where: str) -> str:
     """Names an activation: a function of torch.nn.functional or a module."""
     name = getattr(function, "__name__", type(function).__name__).lower().lstrip("_")
+    if name == "leakyrelu" and function.negative_slope == 0:
+        return "relu"
     for attribute, value in DEFAULTS.items():
         if hasattr(function, attribute) and float(getattr(function, attribute)) != value:
             raise ConversionError(f"{where}: {attribute} of {name} is {getattr(function, attribute)}, libnf has {value}")
@@ -138,4 +140,5 @@ def masked_mlp(weights: list[Array], biases: list[Array], degrees: list[Array], 
 
 def feature_major(columns: int, order: list[int]) -> Array:
     """The numbers of each column, reordered: output j of column i is theirs[i][order[j]]."""
-    return (np.arange(columns)[:, None] * len(order) + np.asarray(order)).ravel()
+    found: Array = (np.arange(columns)[:, None] * len(order) + np.asarray(order)).ravel()
+    return found

@@ -15,7 +15,7 @@ def convert(flow: Any, dtype: str | None, rows: int, tolerance: float | None) ->
     """See libnf.convert.from_nflows."""
     if name_of(getattr(flow, "_embedding_net", None)) not in ("Identity", "NoneType"):
         raise ConversionError("embedding_net: libnf cannot take it over; convert a flow of the embedded context")
-    walk = Walk()
+    walk = Walk(PARTS)
     layers = walk.transform(flow._transform, "transform")
     columns = walk.columns or int(np.prod(flow._distribution._shape))
     base, tensors = base_of(flow._distribution)
@@ -27,7 +27,7 @@ def convert(flow: Any, dtype: str | None, rows: int, tolerance: float | None) ->
 
 def log_prob(flow: Any, x: Array, context: Array | None) -> Array:
     """Scores rows with the flow as in evaluation."""
-    import torch
+    import torch  # type: ignore[import-not-found, unused-ignore]
     like = next(iter(flow.parameters()), torch.zeros(()))
     training = flow.training
     flow.eval()
@@ -50,10 +50,14 @@ def base_of(distribution: Any) -> tuple[str, dict[str, Array]]:
     raise ConversionError(f"distribution: libnf cannot take over {kind}; it can StandardNormal and DiagonalNormal")
 
 
+Parts = dict[str, Callable[["Walk", Any, str], list[Layer]]]
+
+
 class Walk:
     """Converts transforms, and notes what it meets."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
         self.names: list[str] = []
         self.columns = 0
         self.context = 0
@@ -68,9 +72,9 @@ class Walk:
             return inverted(self.transform(t._transform, f"{where} (inverse)"))
         if kind in ("IdentityTransform",):
             return []
-        found = PARTS.get(kind)
+        found = self.parts.get(kind)
         if found is None:
-            raise ConversionError(f"{where}: libnf cannot take over {kind}; it can {', '.join(sorted(PARTS))}")
+            raise ConversionError(f"{where}: libnf cannot take over {kind}; it can {', '.join(sorted(self.parts))}")
         self.names.append(f"{where}: {kind}")
         return found(self, t, where)
 
@@ -174,30 +178,34 @@ def spline_coupling(walk: Walk, t: Any, where: str) -> list[Layer]:
     return coupling(walk, t, where, spec, extra)
 
 
-def made(walk: Walk, net: Any, where: str, columns: int, outputs: Array) -> tuple[dict[str, Any], dict[str, Array]]:
-    """A MADE. `outputs` says which of its outputs each output of libnf is."""
-    walk.sized(columns, where)
+def made(walk: Walk, net: Any, where: str, per: list[int], places: Array | None = None) -> tuple[dict[str, Any], dict[str, Array]]:
+    """A MADE. `per` says which number of a column each of libnf's is; `places` is the autoregressive order, if it is not the
+    natural one: then the columns of the result are in that order."""
+    columns = walk.sized(net.initial_layer.in_features, where)
+    order = np.arange(columns) if places is None else np.argsort(places)
+    outputs = nets.feature_major(columns, per)[(order[:, None] * len(per) + np.arange(len(per))).ravel()]
     has_context = hasattr(net, "context_layer")
     context = net.context_layer.in_features if has_context else 0
     walk.conditioned(context, where)
     for k, block in enumerate(net.blocks):
         no_batch_norm(block, f"{where}.blocks[{k}]")
-    act = nets.activation(net.activation, where)
-    dropout = net.blocks[0].dropout.p if len(net.blocks) else 0.0
+    act, dropout = "relu", 0.0
+    if len(net.blocks):
+        act, dropout = nets.activation(net.blocks[0].activation, where), net.blocks[0].dropout.p
 
     def weight(m: Any) -> Array:
         return numbers(m.weight) * numbers(m.mask)
     first = numbers(net.initial_layer.degrees).astype(int)
-    if not net.use_residual_blocks:
-        if has_context:
-            raise ConversionError(f"{where}: use_residual_blocks=False with a context has no equal in libnf")
+    if any(name_of(block) != "MaskedResidualBlock" for block in net.blocks) or not getattr(net, "use_residual_blocks", True):
+        if has_context or not hasattr(net, "use_residual_blocks"):
+            raise ConversionError(f"{where}: use_residual_blocks=False has no equal in libnf, here or with a context")
         linears = [net.initial_layer, *(b.linear for b in net.blocks), net.final_layer]
         degrees = [numbers(m.degrees).astype(int) for m in linears[:-1]]
+        act = nets.activation(net.activation, where)
         return nets.masked_mlp([weight(m) for m in linears], [numbers(m.bias) for m in linears], degrees, columns, 0, act,
                                dropout, outputs)
     ours = nets.Masked(columns, context, nets.most(first))
-    to, width = ours.place(first), ours.width
-    inputs, last = np.arange(columns), np.arange(len(outputs))
+    to, width, last = ours.place(first), ours.width, np.arange(len(outputs))
 
     def moved(m: Any) -> dict[str, Array]:
         return {"weight": nets.placed(weight(m), to, width, to, width), "bias": nets.put(numbers(m.bias), to, width)}
@@ -205,7 +213,7 @@ def made(walk: Walk, net: Any, where: str, columns: int, outputs: Array) -> tupl
     def of_context(m: Any) -> dict[str, Array]:
         return {"weight": nets.placed(numbers(m.weight), to, width, np.arange(context), context),
                 "bias": nets.put(numbers(m.bias), to, width)}
-    tensors = {"net.input.weight": nets.placed(weight(net.initial_layer), to, width, inputs, columns),
+    tensors = {"net.input.weight": nets.placed(weight(net.initial_layer)[:, order], to, width, np.arange(columns), columns),
                "net.input.bias": nets.put(numbers(net.initial_layer.bias), to, width),
                "net.output.weight": nets.placed(weight(net.final_layer)[outputs], last, len(last), to, width),
                "net.output.bias": numbers(net.final_layer.bias)[outputs]}
@@ -220,19 +228,17 @@ def made(walk: Walk, net: Any, where: str, columns: int, outputs: Array) -> tupl
 
 
 def masked_affine(walk: Walk, t: Any, where: str) -> list[Layer]:
-    net = t.autoregressive_net
-    columns = net.initial_layer.in_features
-    spec, tensors = made(walk, net, where, columns, nets.feature_major(columns, [1, 0]))  # theirs: scale, shift
+    spec, tensors = made(walk, t.autoregressive_net, where, [1, 0])  # theirs: scale, shift
     return [Layer({"type": "masked_autoregressive", "scale": "softplus", "net": spec}, tensors)]
 
 
-def masked_spline(walk: Walk, t: Any, where: str) -> list[Layer]:
+def masked_spline(walk: Walk, t: Any, where: str, places: Array | None = None) -> list[Layer]:
     net = t.autoregressive_net
-    columns = net.initial_layer.in_features
-    per = net.final_layer.out_features // columns
-    spec, tensors = made(walk, net, where, columns, nets.feature_major(columns, list(range(per))))
-    fields = spline_fields(t, where)
-    return [Layer({"type": "spline_autoregressive", **fields, "scale_by_width": hasattr(net, "hidden_features"), "net": spec}, tensors)]
+    per = net.final_layer.out_features // net.initial_layer.in_features
+    spec, tensors = made(walk, net, where, list(range(per)), places)
+    scaled = hasattr(net, "hidden_features")
+    layer = Layer({"type": "spline_autoregressive", **spline_fields(t, where), "scale_by_width": scaled, "net": spec}, tensors)
+    return [layer] if places is None else between(np.argsort(places), layer)
 
 
 def triangular(entries: Any, n: int, upper: bool) -> Array:
@@ -283,7 +289,7 @@ def pointwise(walk: Walk, t: Any, where: str) -> list[Layer]:
                                                    "shift": np.broadcast_to(numbers(t._shift), size)})]
 
 
-PARTS: dict[str, Callable[[Walk, Any, str], list[Layer]]] = {
+PARTS: Parts = {
     "AffineCouplingTransform": affine_coupling, "AdditiveCouplingTransform": additive_coupling,
     "PiecewiseRationalQuadraticCouplingTransform": spline_coupling,
     "MaskedAffineAutoregressiveTransform": masked_affine,

@@ -27,7 +27,7 @@ def convert(flow: Any, dtype: str | None, rows: int, tolerance: float | None) ->
 
 def log_prob(flow: Any, x: Array, context: Array | None) -> Array:
     """Scores rows with the flow as in evaluation."""
-    import torch
+    import torch  # type: ignore[import-not-found, unused-ignore]
     like = next(iter(flow.parameters()))
     training = flow.training
     flow.eval()
@@ -135,7 +135,8 @@ class Walk:
 
 def univariate(t: Any, where: str) -> tuple[str, dict[str, Any]]:
     """The map of one column, and its fields in libnf."""
-    function, options = t.univariate, {}
+    function = t.univariate
+    options: dict[str, Any] = {}
     while isinstance(function, functools.partial):
         options = {**function.keywords, **options}
         function = function.func
