@@ -91,6 +91,9 @@ def main():
         skip('no C compiler')
     os.makedirs(WORK, exist_ok=True)
     python = environment()
+    headers = run(python, '-c', 'import sysconfig; print(sysconfig.get_paths()["include"])').stdout.strip()
+    if not os.path.exists(os.path.join(headers, 'Python.h')):
+        skip('no Python.h: install python3-dev')
     site = package(python)
     env = dict(os.environ, PYTHONPATH=site, LIBNF_SOURCE=ROOT, LIBNF_BUILD=BUILD, PYTHONDONTWRITEBYTECODE='1')
     done = run(python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--durations=5', os.path.join(BINDING, 'tests'),

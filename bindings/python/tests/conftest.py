@@ -7,6 +7,9 @@ import pytest  # noqa: E402
 
 import libnf  # noqa: E402
 
+# Small models gain nothing from threads, and on a busy machine they wait for each other.
+libnf.runtime._default = libnf.Runtime(threads=1)
+
 SPEC = {"event": 2, "layers": [{"type": "standardize"}, {"repeat": 2, "layers": [
     {"type": "affine_coupling", "net": {"type": "mlp", "hidden": [16]}}, {"type": "reverse"}]}]}
 CONDITIONAL = {"event": 3, "context": 2, "dtype": "float64", "layers": [{"repeat": 2, "layers": [

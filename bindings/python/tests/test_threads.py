@@ -29,7 +29,9 @@ def together(n, job):
         raise errors[0]
 
 
-def test_eight_threads_give_the_bits_of_one(model, rows):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_eight_threads_give_the_bits_of_one(trained, rows, threads):
+    model = trained.clone(libnf.Runtime(threads=threads))
     expected = (model.log_prob(rows), model.sample(100, 3), model.grad(rows[:50]))
 
     def job(i):
