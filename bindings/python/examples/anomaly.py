@@ -73,7 +73,7 @@ def toys(n, rng):
     return {"rings": ring, "moons": moons, "spirals": spiral, "checkerboard": checker}
 
 
-def draw(out, steps):
+def draw(out, steps, rows=10000, pixels=150):
     """Draws rows and learned densities, if matplotlib is there."""
     try:
         import matplotlib
@@ -83,12 +83,12 @@ def draw(out, steps):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(2, 4, figsize=(12, 6), layout="constrained")
-    for column, (name, x) in enumerate(toys(10000, np.random.default_rng(0)).items()):
+    for column, (name, x) in enumerate(toys(rows, np.random.default_rng(0)).items()):
         flow = libnf.Flow("nsf", seed=1, lr=2e-3, **steps).fit(x)
         low, high = x.min(axis=0) - 0.3, x.max(axis=0) + 0.3
-        a, b = (np.linspace(low[i], high[i], 150) for i in (0, 1))
+        a, b = (np.linspace(low[i], high[i], pixels) for i in (0, 1))
         grid = np.stack(np.meshgrid(a, b), axis=-1)
-        density = np.exp(flow.log_prob(grid.reshape(-1, 2))).reshape(150, 150)
+        density = np.exp(flow.log_prob(grid.reshape(-1, 2))).reshape(pixels, pixels)
         axes[0, column].scatter(*x[:3000].T, s=1, alpha=0.5)
         axes[0, column].set_title(name)
         axes[1, column].imshow(density, origin="lower", extent=(low[0], high[0], low[1], high[1]), aspect="auto")
@@ -115,7 +115,10 @@ def main():
             raise SystemExit(f"{options.folder} has no .npz files")
         for name in names[:1] if options.quick else names[:4]:  # the smallest
             anomalies(options.folder, name, options.out, steps)
-    draw(options.out, steps or {"steps": 2000})
+    if options.quick:
+        draw(options.out, steps, rows=500, pixels=30)
+    else:
+        draw(options.out, {"steps": 2000})
 
 
 main()

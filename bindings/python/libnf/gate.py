@@ -21,11 +21,16 @@ _all: weakref.WeakSet[Gate] = weakref.WeakSet()
 class Pool(list):  # type: ignore[type-arg]
     """Sessions that no call is using. A call that reads takes one out: `pop` and `append` are atomic."""
 
-    __slots__ = ("created", "__weakref__")
+    __slots__ = ("created", "lock", "__weakref__")
 
     def __init__(self) -> None:
         super().__init__()
         self.created = 0  # how many there are, with those in use
+        self.lock = threading.Lock()  # of `created`
+
+    def grow(self, n: int) -> None:
+        with self.lock:
+            self.created += n
 
 
 class Gate:
@@ -33,6 +38,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.pools: list[weakref.ref[Pool]] = []
+        self.tokens = self.pool()  # of calls that read without a session
         self.reset()
         _all.add(self)
 
@@ -43,6 +49,7 @@ class Gate:
         self.lock = threading.Lock()
         for pool in self._pools():
             pool.created = len(pool)
+            pool.lock = threading.Lock()
 
     def pool(self) -> Pool:
         """Returns a new pool of readers."""
@@ -59,6 +66,26 @@ class Gate:
             if self.long:
                 raise state(f"another thread is in {self.what} on this model: wait for it, or score a clone()")
             time.sleep(1e-4)
+
+    def grow(self, pool: Pool) -> None:
+        """Makes room for one more reader, when no change is under way."""
+        while True:
+            self.wait()
+            pool.grow(1)  # first: a change that begins now waits for it
+            if self.writer in (0, threading.get_ident()):
+                return
+            pool.grow(-1)
+
+    def enter(self) -> Any:
+        """Begins to read without a session; returns what `leave` takes."""
+        try:
+            return self.tokens.pop()
+        except IndexError:
+            self.grow(self.tokens)
+            return object()
+
+    def leave(self, token: Any) -> None:
+        self.tokens.append(token)
 
     def write(self, what: str, long: bool = False) -> Writing:
         """Returns a `with` block for a change."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import threading
 from typing import Any, Callable, Mapping, Union
 
 import numpy as np
@@ -26,16 +25,16 @@ Spec = Union[str, Mapping[str, Any], Path]
 class Reading:
     """A `with` block in which the parameters do not change."""
 
-    __slots__ = ("model", "slot")
+    __slots__ = ("gate", "token")
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, g: gate.Gate) -> None:
+        self.gate = g
 
     def __enter__(self) -> None:
-        self.slot = self.model._enter()
+        self.token = self.gate.enter()
 
     def __exit__(self, *_: object) -> None:
-        self.model._leave(self.slot)
+        self.gate.leave(self.token)
 
 
 class Model(Latents):
@@ -132,16 +131,11 @@ class Model(Latents):
         except IndexError:
             pass
         self._handle()
-        while True:
-            self._gate.wait()
-            self._pool.created += 1  # before the session: a change that begins now waits for it
-            if self._gate.writer in (0, threading.get_ident()):
-                break
-            self._pool.created -= 1
+        self._gate.grow(self._pool)
         try:
             return new_slot(self, {})
         except BaseException:
-            self._pool.created -= 1
+            self._pool.grow(-1)
             raise
 
     def _leave(self, slot: Slot) -> None:
@@ -149,7 +143,7 @@ class Model(Latents):
             self._pool.append(slot)
 
     def _reading(self) -> Reading:
-        return Reading(self)
+        return Reading(self._gate)
 
     def close(self) -> None:
         """Lets go of the model, as soon as calls and objects that use it are gone. Calling it again is a no-op."""

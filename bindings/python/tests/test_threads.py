@@ -208,3 +208,11 @@ def test_a_reader_that_was_interrupted_does_not_block_a_change(model):
     model._pool.pop()  # as Ctrl-C between two statements leaves it
     name = "layers.1.net.output.bias"
     model.tensors[name] = model.tensors[name]
+
+
+def test_reading_makes_no_session(trained):
+    model = trained.clone()
+    model.tensors["layers.1.net.output.bias"]
+    model.to_bytes()
+    model.hash()
+    assert model._pool.created == 0
