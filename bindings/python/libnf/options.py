@@ -7,7 +7,6 @@ from typing import Any, Iterable, Mapping
 
 from libnf import _call
 from libnf._nf import lib
-from libnf.errors import SpecError
 
 # The same word in several scopes means one thing for these, so they are set in every scope that is read.
 SHARED = ("seed", "threads")
@@ -28,10 +27,6 @@ def _keys(scope: str) -> frozenset[str]:
     return frozenset(o["name"] for o in _described() if o["scope"] == scope)
 
 
-def _names(scope: str) -> frozenset[str]:
-    return frozenset(key.split(".", 1)[1] for key in _keys(scope))
-
-
 def resolve(word: str, scopes: Iterable[str]) -> list[str]:
     """Returns the keys that a keyword means in a call that reads these scopes."""
     scopes = list(scopes)
@@ -43,20 +38,7 @@ def resolve(word: str, scopes: Iterable[str]) -> list[str]:
     found = [f"{scope}.{word}" for scope in scopes if f"{scope}.{word}" in _keys(scope)]
     if found:
         return found if word in SHARED else found[:1]
-    return [f"{scopes[0]}.{word}"]
-
-
-def _unknown(word: str, scopes: list[str]) -> Exception:
-    """Returns the error of the scope where the library knows a key that is near."""
-    first: Exception | None = None
-    for scope in scopes:
-        try:
-            Options({f"{scope}.{word}": 0})
-        except SpecError as e:
-            first = first or e
-            if "did you mean" in str(e):
-                return e
-    return first or TypeError(f"unknown option {word}")
+    return [f"{scopes[0]}.{word}"]  # unknown: the library's error names the nearest key of any scope
 
 
 class Options:
@@ -111,8 +93,6 @@ def from_keywords(scopes: Iterable[str], keywords: Mapping[str, Any]) -> Options
     options = Options()
     for word, value in given.items():
         for key in resolve(word, scopes):
-            if "." not in word and key.split(".", 1)[1] not in _names(key.split(".", 1)[0]):
-                raise _unknown(word, scopes)
             options[key] = value
     return options
 
