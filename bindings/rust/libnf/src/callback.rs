@@ -27,16 +27,15 @@ pub(crate) fn guard<R>(failed: R, body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Lets the panic of a callback go on.
+/// Whether a callback has panicked since the last [`resume`].
 #[inline]
-pub(crate) fn resume() {
+pub(crate) fn panicked() -> bool {
     // A call from the destructor of another thread-local value may find this one gone: no callback can have stored there.
-    if PANIC.try_with(|p| p.borrow().is_some()).unwrap_or(false) {
-        go_on();
-    }
+    PANIC.try_with(|p| p.borrow().is_some()).unwrap_or(false)
 }
+/// Lets the panic of a callback go on.
 #[cold]
-fn go_on() {
+pub(crate) fn resume() {
     if let Some(payload) = PANIC.with(|p| p.borrow_mut().take()) {
         // While another panic unwinds, a second one would abort.
         if !std::thread::panicking() {

@@ -37,15 +37,18 @@ impl Table {
     pub fn open_with_runtime(rt: Option<&Runtime>, path: impl AsRef<Path>, options: Option<&Options>) -> Result<Self> {
         let path = c_path(path.as_ref())?;
         // SAFETY: here and below, handles are ours, texts are terminated, and out-parameters are valid.
-        let raw =
-            create(|out, e| unsafe { sys::nf_table_open(runtime::raw(rt), path.as_ptr(), options::raw(options), out, e) })?;
+        let raw = create(sys::nf_table_free, |out, e| unsafe {
+            sys::nf_table_open(runtime::raw(rt), path.as_ptr(), options::raw(options), out, e)
+        })?;
         Ok(Self { raw, runtime: rt.cloned() })
     }
     /// Reads the content of a file in memory, which messages call `name`.
     pub fn parse(rt: Option<&Runtime>, bytes: &[u8], name: &str, options: Option<&Options>) -> Result<Self> {
         let name = c_text(name)?;
         let (p, n, o) = (bytes.as_ptr().cast(), bytes.len(), options::raw(options));
-        let raw = create(|out, e| unsafe { sys::nf_table_parse(runtime::raw(rt), p, n, name.as_ptr(), o, out, e) })?;
+        let raw = create(sys::nf_table_free, |out, e| unsafe {
+            sys::nf_table_parse(runtime::raw(rt), p, n, name.as_ptr(), o, out, e)
+        })?;
         Ok(Self { raw, runtime: rt.cloned() })
     }
     /// Reads a reader to its end.
@@ -209,7 +212,9 @@ impl<'a> Batches<'a> {
     pub fn new(rt: Option<&Runtime>, rows: Batch<'a>, options: Option<&Options>) -> Result<Self> {
         let raw = rows.raw();
         // SAFETY: as for Table; the rows live longer than self.
-        let raw = create(|out, e| unsafe { sys::nf_batches_create(runtime::raw(rt), &raw, options::raw(options), out, e) })?;
+        let raw = create(sys::nf_batches_free, |out, e| unsafe {
+            sys::nf_batches_create(runtime::raw(rt), &raw, options::raw(options), out, e)
+        })?;
         Ok(Self { raw, _rows: rows, _runtime: rt.cloned() })
     }
     pub(crate) fn raw(&mut self) -> *mut sys::nf_batches {

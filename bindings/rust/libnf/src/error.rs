@@ -2,6 +2,7 @@
 use std::ffi::{c_char, CStr};
 use std::fmt;
 use std::io;
+use std::ptr::NonNull;
 
 use nf_sys as sys;
 
@@ -148,30 +149,39 @@ unsafe fn failed(status: sys::nf_status, raw: *const sys::nf_error) -> Error {
     )
 }
 
-/// Makes one call with a fresh nf_error. A panic that a callback raised during the call goes on here.
+/// Makes one call with a fresh nf_error. `after` runs before a panic that a callback raised during the call goes on.
 #[inline]
-pub(crate) fn check(call: impl FnOnce(*mut sys::nf_error) -> sys::nf_status) -> Result<()> {
+fn check_and(call: impl FnOnce(*mut sys::nf_error) -> sys::nf_status, after: impl FnOnce()) -> Result<()> {
     let mut raw = std::mem::MaybeUninit::<sys::nf_error>::uninit();
     let p = raw.as_mut_ptr();
     // libnf reads only struct_size (R3); the other 500 bytes need not be set for calls that succeed.
     // SAFETY: p points to an nf_error.
     unsafe { (*p).struct_size = std::mem::size_of::<sys::nf_error>() as u32 };
     let status = call(p);
-    crate::callback::resume();
+    if crate::callback::panicked() {
+        after();
+        crate::callback::resume();
+    }
     if status == sys::NF_OK as sys::nf_status {
         return Ok(());
     }
     // SAFETY: libnf has filled it in.
     Err(unsafe { failed(status, p) })
 }
+/// Makes one call. A panic that a callback raised during the call goes on here.
+#[inline]
+pub(crate) fn check(call: impl FnOnce(*mut sys::nf_error) -> sys::nf_status) -> Result<()> {
+    check_and(call, || ())
+}
 
-/// Calls a function that creates a handle.
+/// Calls a function that creates a handle, which `free` frees.
 pub(crate) fn create<T>(
-    call: impl FnOnce(*mut *mut T, *mut sys::nf_error) -> sys::nf_status,
-) -> Result<std::ptr::NonNull<T>> {
-    let mut out = std::ptr::null_mut();
-    check(|e| call(&mut out, e))?;
-    Ok(std::ptr::NonNull::new(out).expect("a handle without an error"))
+    free: unsafe extern "C" fn(*mut T), call: impl FnOnce(*mut *mut T, *mut sys::nf_error) -> sys::nf_status,
+) -> Result<NonNull<T>> {
+    let out = std::cell::Cell::new(std::ptr::null_mut());
+    // SAFETY: NULL or a handle that nobody has seen.
+    check_and(|e| call(out.as_ptr(), e), || unsafe { free(out.get()) })?;
+    Ok(NonNull::new(out.get()).expect("a handle without an error"))
 }
 
 /// The text behind a pointer that may be NULL.

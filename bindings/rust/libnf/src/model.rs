@@ -152,7 +152,7 @@ impl Model {
     /// The same in a runtime.
     pub fn with_runtime(rt: Option<&Runtime>, spec: &str, seed: u64) -> Result<Self> {
         // SAFETY: here and below, handles are ours, texts have their length or end in NUL, and out-parameters are valid.
-        let made = create(|out, e| unsafe {
+        let made = create(sys::nf_model_free, |out, e| unsafe {
             sys::nf_model_create(runtime::raw(rt), spec.as_ptr().cast(), spec.len(), seed, out, e)
         });
         made.map(|raw| Self::own(raw, rt.cloned()))
@@ -170,13 +170,14 @@ impl Model {
     /// The same in a runtime.
     pub fn load_with_runtime(rt: Option<&Runtime>, path: impl AsRef<Path>, options: Option<&Options>) -> Result<Self> {
         let path = c_path(path.as_ref())?;
-        let made =
-            create(|out, e| unsafe { sys::nf_model_load(runtime::raw(rt), path.as_ptr(), options::raw(options), out, e) });
+        let made = create(sys::nf_model_free, |out, e| unsafe {
+            sys::nf_model_load(runtime::raw(rt), path.as_ptr(), options::raw(options), out, e)
+        });
         made.map(|raw| Self::own(raw, rt.cloned()))
     }
     /// Reads a model from the bytes of a file.
     pub fn from_bytes(rt: Option<&Runtime>, bytes: &[u8], options: Option<&Options>) -> Result<Self> {
-        let made = create(|out, e| unsafe {
+        let made = create(sys::nf_model_free, |out, e| unsafe {
             sys::nf_model_load_memory(runtime::raw(rt), bytes.as_ptr().cast(), bytes.len(), options::raw(options), out, e)
         });
         made.map(|raw| Self::own(raw, rt.cloned()))
@@ -223,7 +224,7 @@ impl Model {
     }
     /// An independent copy, in `rt` or in the same runtime.
     pub fn try_clone(&self, rt: Option<&Runtime>) -> Result<Self> {
-        let raw = create(|out, e| unsafe { sys::nf_model_clone(self.raw(), runtime::raw(rt), out, e) })?;
+        let raw = create(sys::nf_model_free, |out, e| unsafe { sys::nf_model_clone(self.raw(), runtime::raw(rt), out, e) })?;
         Ok(Self::own(raw, rt.or(self.runtime()).cloned()))
     }
     /// Copies parameters, buffers and notes of a model with the same spec.

@@ -29,7 +29,7 @@ impl Options {
     /// An empty set: every option has its default.
     pub fn new() -> Result<Self> {
         // SAFETY: out and err are valid.
-        create(|out, e| unsafe { sys::nf_options_create(out, e) }).map(Options)
+        create(sys::nf_options_free, |out, e| unsafe { sys::nf_options_create(out, e) }).map(Options)
     }
     /// Sets one option. The message of an unknown key names the nearest one.
     pub fn set<'v>(&mut self, key: &str, value: impl Into<OptionValue<'v>>) -> Result<&mut Self> {

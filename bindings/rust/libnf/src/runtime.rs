@@ -139,7 +139,7 @@ impl RuntimeBuilder {
         executor.parallel_for = Some(parallel_for);
         executor.concurrency = host.executor.as_ref().map_or(0, |e| e.concurrency());
         // SAFETY: the tables are copied, and the host lives as long as the handle: Inner frees that first.
-        let raw = create(|out, e| unsafe {
+        let raw = create(sys::nf_runtime_free, |out, e| unsafe {
             sys::nf_runtime_create_v(
                 sys::NF_VERSION as u32,
                 options::raw(options),

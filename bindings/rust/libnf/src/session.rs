@@ -122,7 +122,9 @@ impl<'m> Session<'m> {
     /// Options of scope "session": with "session.threads" = 1 it never waits for another thread.
     pub fn new(model: &'m Model, options: Option<&Options>) -> Result<Self> {
         // SAFETY: here and below, handles are ours, &mut self serializes the calls, and views are borrowed for the call.
-        let raw = create(|out, e| unsafe { sys::nf_session_create(model.raw(), options::raw(options), out, e) })?;
+        let raw = create(sys::nf_session_free, |out, e| unsafe {
+            sys::nf_session_create(model.raw(), options::raw(options), out, e)
+        })?;
         // Before anything else can fail, so that it is freed.
         let mut s = Self { raw, info: ModelInfo::default(), model: PhantomData };
         s.info = model.info()?;

@@ -113,7 +113,9 @@ impl Target {
     pub fn with_runtime(rt: Option<&Runtime>, spec: &str, event_size: usize) -> Result<Self> {
         let (p, n) = (spec.as_ptr().cast(), spec.len());
         // SAFETY: here and below, handles are ours and pointers valid for the call.
-        let raw = create(|out, e| unsafe { sys::nf_target_create(runtime::raw(rt), p, n, event_size as i64, out, e) })?;
+        let raw = create(sys::nf_target_free, |out, e| unsafe {
+            sys::nf_target_create(runtime::raw(rt), p, n, event_size as i64, out, e)
+        })?;
         Ok(Self { raw, callback: None, _runtime: rt.cloned() })
     }
     /// A closure in `f64`, whatever the model computes in.
@@ -137,7 +139,9 @@ impl Target {
     fn from_callback(rt: Option<&Runtime>, event_size: usize, f: Box<Function>, make: MakeCallback) -> Result<Self> {
         let callback = Arc::new(Callback(f));
         let user = Arc::as_ptr(&callback).cast_mut().cast::<c_void>();
-        let raw = create(|out, e| unsafe { make(runtime::raw(rt), event_size as i64, Some(evaluate), user, out, e) })?;
+        let raw = create(sys::nf_target_free, |out, e| unsafe {
+            make(runtime::raw(rt), event_size as i64, Some(evaluate), user, out, e)
+        })?;
         Ok(Self { raw, callback: Some(callback), _runtime: rt.cloned() })
     }
     pub(crate) fn raw(&self) -> *const sys::nf_target {

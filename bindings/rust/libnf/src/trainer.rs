@@ -178,7 +178,9 @@ impl<'m> Trainer<'m> {
         }
         let m = model.raw();
         // SAFETY: here and below, handles are ours, views are borrowed for the call, and out-parameters are valid.
-        let raw = create(|out, e| unsafe { sys::nf_trainer_create(m, options::raw(options), given, out, e) })?;
+        let raw = create(sys::nf_trainer_free, |out, e| unsafe {
+            sys::nf_trainer_create(m, options::raw(options), given, out, e)
+        })?;
         Ok(Self { raw, model, target: None, _collective: collective, lives: PhantomData })
     }
     fn raw(&self) -> *mut sys::nf_trainer {

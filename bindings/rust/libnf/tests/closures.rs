@@ -128,7 +128,7 @@ fn sources_and_progress_drive_a_run() {
     let mut model = Model::new(SPEC, 1).unwrap();
     let mut trainer = Trainer::new(&mut model, None).unwrap();
     let mut seen = vec![];
-    let mut blocks = source_fn(|step| x.chunks(64).nth(step as usize).map(|b| Batch::of(b)));
+    let mut blocks = source_fn(|step| x.chunks(64).nth(step as usize).map(Batch::of));
     let broke = trainer.run(&mut blocks, 0, |i| {
         seen.push(i.step);
         ControlFlow::Continue(())
