@@ -1,6 +1,7 @@
 //! Sessions: score, map and sample.
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use nf_sys as sys;
 
@@ -105,6 +106,7 @@ impl From<u64> for Sampling {
 pub struct Session<'m> {
     raw: NonNull<sys::nf_session>,
     info: ModelInfo,
+    _owner: Option<Arc<Model>>,
     model: PhantomData<&'m Model>,
 }
 // SAFETY: no call depends on the thread.
@@ -118,15 +120,24 @@ impl Drop for Session<'_> {
     }
 }
 
+impl Session<'static> {
+    /// A session that shares the ownership of its model, for structs that hold both. Nobody changes a model in an `Arc`.
+    pub fn of(model: Arc<Model>, options: Option<&Options>) -> Result<Self> {
+        Self::make(&model.clone(), Some(model), options)
+    }
+}
 impl<'m> Session<'m> {
     /// Options of scope "session": with "session.threads" = 1 it never waits for another thread.
     pub fn new(model: &'m Model, options: Option<&Options>) -> Result<Self> {
+        Self::make(model, None, options)
+    }
+    fn make(model: &Model, _owner: Option<Arc<Model>>, options: Option<&Options>) -> Result<Self> {
         // SAFETY: here and below, handles are ours, &mut self serializes the calls, and views are borrowed for the call.
         let raw = create(sys::nf_session_free, |out, e| unsafe {
             sys::nf_session_create(model.raw(), options::raw(options), out, e)
         })?;
         // Before anything else can fail, so that it is freed.
-        let mut s = Self { raw, info: ModelInfo::default(), model: PhantomData };
+        let mut s = Self { raw, info: ModelInfo::default(), _owner, model: PhantomData };
         s.info = model.info()?;
         Ok(s)
     }

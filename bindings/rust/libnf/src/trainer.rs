@@ -142,6 +142,7 @@ pub struct Trainer<'m> {
     model: *const Model,
     target: Option<Arc<Callback>>,
     _collective: Option<Box<Collective>>,
+    owned: Option<NonNull<Model>>, // from a Box
     lives: PhantomData<&'m mut Model>,
 }
 // SAFETY: no call depends on the thread. It is not Sync: saving is [excl] and takes &self.
@@ -149,7 +150,12 @@ unsafe impl Send for Trainer<'_> {}
 impl Drop for Trainer<'_> {
     fn drop(&mut self) {
         // SAFETY: owned; the callbacks are dropped later.
-        unsafe { sys::nf_trainer_free(self.raw.as_ptr()) }
+        unsafe {
+            sys::nf_trainer_free(self.raw.as_ptr());
+            if let Some(model) = self.owned.take() {
+                drop(Box::from_raw(model.as_ptr()));
+            }
+        }
     }
 }
 impl fmt::Debug for Trainer<'_> {
@@ -158,6 +164,24 @@ impl fmt::Debug for Trainer<'_> {
     }
 }
 
+impl Trainer<'static> {
+    /// A trainer that owns its model, for structs and threads that hold both.
+    pub fn of(model: Model, options: Option<&Options>) -> Result<Self> {
+        let mut model = Box::new(model);
+        // SAFETY: the model stays where it is, and is used through the trainer only, until the trainer is dropped.
+        let mut trainer = Self::make(unsafe { &mut *(&mut *model as *mut Model) }, options, None)?;
+        trainer.owned = NonNull::new(Box::into_raw(model));
+        trainer.model = trainer.owned.map_or(std::ptr::null(), |m| m.as_ptr().cast_const());
+        Ok(trainer)
+    }
+    /// Gives back the model, without the optimizer state. Panics if the trainer is not one of [`Trainer::of`].
+    pub fn into_model(mut self) -> Model {
+        let model = self.owned.take().expect("'static: made by Trainer::of");
+        drop(self);
+        // SAFETY: from a Box, and nobody else has it any more.
+        *unsafe { Box::from_raw(model.as_ptr()) }
+    }
+}
 impl<'m> Trainer<'m> {
     /// Options of scope "trainer".
     pub fn new(model: &'m mut Model, options: Option<&Options>) -> Result<Self> {
@@ -181,7 +205,7 @@ impl<'m> Trainer<'m> {
         let raw = create(sys::nf_trainer_free, |out, e| unsafe {
             sys::nf_trainer_create(m, options::raw(options), given, out, e)
         })?;
-        Ok(Self { raw, model, target: None, _collective: collective, lives: PhantomData })
+        Ok(Self { raw, model, target: None, _collective: collective, owned: None, lives: PhantomData })
     }
     fn raw(&self) -> *mut sys::nf_trainer {
         self.raw.as_ptr()

@@ -210,3 +210,23 @@ fn arrays_of_ndarray_are_views() {
         assert_eq!((out[2 * i] as f32, out[2 * i + 1]), (expected[i], 0.0));
     }
 }
+
+#[test]
+fn sessions_and_trainers_may_own_their_model() {
+    let x = rows(64);
+    let mut trainer = Trainer::of(Model::new(SPEC, 2).unwrap(), None).unwrap();
+    let mut session = Session::of(std::sync::Arc::new(trainer.model().try_clone(None).unwrap()), None).unwrap();
+    let before = session.log_prob::<f32>(&x, None).unwrap();
+    let moved = std::thread::spawn(move || {
+        trainer.step(&Batch::of(&rows(64))).unwrap();
+        trainer
+    });
+    let model = moved.join().unwrap().into_model();
+    assert_ne!(model.score::<f32>(&x, None).unwrap(), before);
+    assert_eq!(session.log_prob::<f32>(&x, None).unwrap(), before);
+    drop(Trainer::of(model, None).unwrap());
+    assert!(matches!(
+        Trainer::of(Model::new(SPEC, 2).unwrap(), Some(&options! { "fit.steps" => 1 }.unwrap())),
+        Err(Error::Spec(_))
+    ));
+}
