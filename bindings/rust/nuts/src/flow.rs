@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libnf::{At, Batch, Direction, Model, Out, PullbackInto, Session, Trainer, View, options};
+use libnf::{At, Batch, Direction, Model, Out, PullbackInto, Runtime, Session, Trainer, View, options};
 use nuts_rs::{CpuLogpFunc, CpuMathError, HasDims, LogpError, Value, rand};
 
 /// A log density up to a constant, and the layers that may straighten it.
@@ -80,13 +80,14 @@ impl Flow {
     fn new(columns: usize, layers: &str, seed: u64) -> libnf::Result<Self> {
         let spec =
             format!(r#"{{"dtype": "float64", "event": {columns}, "layers": [{{"type": "elementwise_affine"}}, {layers}]}}"#);
-        let model = Model::new(&spec, seed)?;
+        let one = Runtime::with_threads(1)?; // chains are the threads
+        let model = Model::with_runtime(Some(&one), &spec, seed)?;
         let session = RefCell::new(Self::snapshot(&model)?);
         Ok(Self { model: Some(model), trainer: None, session, generation: 0 })
     }
-    /// A session of a copy. One thread: each chain has a thread of its own.
+    /// A session of a copy.
     fn snapshot(model: &Model) -> libnf::Result<Session<'static>> {
-        let o = options! { "session.threads" => 1, "session.gradients" => true, "session.nonfinite" => "propagate" }?;
+        let o = options! { "session.gradients" => true, "session.nonfinite" => "propagate" }?;
         Session::of(Arc::new(model.try_clone(None)?), Some(&o))
     }
     /// A column's scale is sqrt(sd(x) / sd(gradient)), as in nutpie.
@@ -171,13 +172,13 @@ impl<D: Density> FlowLogp<D> {
     }
     /// With x(z): the gradient by z of log p(x) + log |det dx/dz|, from that of log p by x, and log |det dx/dz|.
     fn pull_back(flow: &Flow, z: &[f64], by_x: &[f64], by_z: &mut [f64]) -> Result<f64, FlowError> {
-        let (columns, mut log_det) = (z.len(), [0.0]);
+        let (columns, mut log_det) = (z.len(), [0f64]);
         let outs = PullbackInto {
             log_det: Some(Out::from(&mut log_det)),
             d_from: Some(Out::rows(by_z, columns)?),
             ..Default::default()
         };
-        let one = [1.0];
+        let one = [1f64];
         let cot = Some(View::rows(by_x, columns)?);
         flow.session.borrow_mut().vjp_into(At::inverse(View::rows(z, columns)?), cot, Some(View::from(&one)), outs)?;
         if !log_det[0].is_finite() || by_z.iter().any(|g| !g.is_finite()) {
