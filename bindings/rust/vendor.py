@@ -2,16 +2,18 @@
 
   python3 bindings/rust/vendor.py && cargo package -p nf-sys --allow-dirty
 
-A crate can hold only files below its own folder. The copies are not committed; build.rs prefers them to the repository.
+A crate can hold only files below its own folder. The copies are not committed; build.rs prefers them to the repository. An
+argument names another folder.
 """
 import os
 import shutil
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-VENDOR = os.path.join(HERE, 'nf-sys', 'vendor')
-PARTS = ['meson.build', 'meson.options', 'meson_options.txt', 'LICENSE', 'include', 'runtime', 'src']
+VENDOR = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(HERE, 'nf-sys', 'vendor')
+PARTS = ['meson.build', 'meson.options', 'meson_options.txt', 'LICENSE', 'include', 'runtime', 'src', 'bindings/cmake']
 LEFT_OUT = ('src/cli/',)  # the nf command
 
 listed = subprocess.run(['git', '-C', ROOT, 'ls-files', '-z', '--', *PARTS], capture_output=True, check=True).stdout.decode()

@@ -92,6 +92,33 @@ def current():
     return made
 
 
+def bundled():
+    """The sources that a package of nf-sys contains can be configured with the options of its build.rs."""
+    if not shutil.which('meson') or not shutil.which('git') or not os.path.exists(os.path.join(ROOT, '.git')):
+        return 'no meson, no git, or no repository'
+    with open(os.path.join(RUST, 'nf-sys', 'build.rs')) as f:
+        options = re.findall(r'"(-D\w+=\w+)"', f.read())
+    with tempfile.TemporaryDirectory() as folder:
+        sources = os.path.join(folder, 'vendor')
+        done = subprocess.run([sys.executable, os.path.join(RUST, 'vendor.py'), sources], capture_output=True, text=True)
+        if done.returncode == 0:
+            done = subprocess.run(['meson', 'setup', os.path.join(folder, 'build'), sources, *options], capture_output=True, text=True)
+        if len(options) < 8:
+            done.returncode, done.stderr = 1, f'build.rs has only the options {options}'
+        return done
+
+
+def nuts():
+    """Apart, because nuts-rs and what it needs take minutes to compile."""
+    if not os.environ.get('NF_RUST_NUTS'):
+        return 'it compiles for minutes: set NF_RUST_NUTS=1'
+    manifest = os.path.join(RUST, 'nuts', 'Cargo.toml')
+    online = {k: v for k, v in ENV.items() if k != 'CARGO_NET_OFFLINE'}
+    done = cargo('run', '--locked', '--release', '--quiet', '--manifest-path', manifest, '--', 'quick', env=online, timeout=1800)
+    print(done.stdout, end='')
+    return done
+
+
 def example():
     if not os.path.exists(os.path.join(DATA, 'adbench', '23_mammography.npz')):
         return f'no adbench/23_mammography.npz in {DATA} (NF_DATA_DIR)'
@@ -127,7 +154,9 @@ record('clippy without features', tool('clippy', '--locked', '-p', 'libnf', '--'
 record('format', tool('fmt', '--check'))
 record('documentation', cargo('doc', '--locked', '--no-deps', '--all-features', env=dict(ENV, RUSTDOCFLAGS='-D warnings')))
 record('declarations are current', current())
+record('bundled sources', bundled())
 record('example', example())
+record('nuts-rs', nuts())
 record('call overhead', bench())
 print('# cases: {pass} {fail} {skip}'.format(**counts))
 sys.exit(1 if counts['fail'] else 0)

@@ -118,8 +118,18 @@ fn bundled() {
     run(compile, "needs a C++20 compiler, such as GCC 12");
     println!("cargo:rustc-link-search=native={}", build.join("src").display());
     println!("cargo:rustc-link-lib=static=nf");
-    println!("cargo:rustc-link-lib=dylib=z"); // reads .gz and .npz
-    needed_by_static();
+    // What it needs beside itself, as the pkg-config file says that Meson has written.
+    let file = build.join("meson-private/nf.pc");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| fail(&format!("{}: {e}", file.display())));
+    let private = text.lines().find_map(|l| l.strip_prefix("Libs.private:")).unwrap_or_default();
+    for flag in private.split_whitespace() {
+        if let Some(name) = flag.strip_prefix("-l") {
+            println!("cargo:rustc-link-lib=dylib={name}");
+        } else if let Some(folder) = flag.strip_prefix("-L") {
+            println!("cargo:rustc-link-search=native={folder}");
+        }
+    }
+    println!("cargo:rustc-link-lib=dylib=pthread");
 }
 
 fn run(mut command: Command, needs: &str) {
