@@ -62,7 +62,7 @@ fn needed_by_static() {
     match env::var("CARGO_CFG_TARGET_OS").as_deref() {
         Ok("macos") => println!("cargo:rustc-link-lib=dylib=c++"),
         Ok("windows") => {}
-        _ => println!("cargo:rustc-link-lib=dylib=stdc++\ncargo:rustc-link-lib=dylib=m\ncargo:rustc-link-lib=dylib=pthread"),
+        _ => ["z", "stdc++", "m", "pthread"].iter().for_each(|l| println!("cargo:rustc-link-lib=dylib={l}")),
     }
 }
 
