@@ -23,6 +23,7 @@ fn main() {
         .header_contents("all.h", "#include <nf/nf.h>\n#include <nf/nf_infer.h>\n#include <nf/nf_data.h>\n")
         .clang_args(["-std=c99", "-fparse-all-comments", &format!("-I{include}")])
         .allowlist_item("nf_.*|NF_.*")
+        .rust_target(bindgen::RustTarget::stable(77, 0).unwrap_or_else(|_| panic!("1.77 is a version of Rust")))
         // Functions of the header itself; Rust has its own.
         .blocklist_function("nf_array|nf_out_array|nf_rows.*|nf_out_rows.*|nf_vec.*|nf_out_vec.*")
         .prepend_enum_name(false)

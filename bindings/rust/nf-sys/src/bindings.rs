@@ -1497,7 +1497,7 @@ pub struct nf_table {
 pub struct nf_batches {
     _unused: [u8; 0],
 }
-unsafe extern "C" {
+extern "C" {
     /**```text
 [any; stable 0.1] Version of the loaded library; compare it with NF_VERSION of the header.
 ```*/
