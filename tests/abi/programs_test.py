@@ -1,6 +1,6 @@
 """Builds and runs the example of README.md and the programs of examples/ against the libnf just built, as a user would.
 
-The programs are in C, C++ and Rust; tests/bindings has those of Go. Each trains, saves and checks its own results; most load, score and sample too.
+The programs are in C and C++; tests/bindings has those of Go and Rust. Each trains, saves and checks its own results; most load, score and sample too.
 A language without a compiler is skipped.
 usage: programs_test.py SOURCE_ROOT LIBRARY_DIR
 """
@@ -37,10 +37,6 @@ def cpp(program):
     return lambda out: (['c++', '-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', INCLUDE, '-I' + ROOT, example('cpp/' + program), '-L' + LIB, '-lnf', '-pthread', RPATH, '-o', out], {})
 
 
-def rust(out):
-    return ['rustc', '-O', '--edition', '2021', '-D', 'warnings', example('rust/train.rs'), '-L', LIB, '-l', 'nf', '-C', 'link-arg=' + RPATH, '-o', out], {}
-
-
 def run(language, build, says, *more):
     with tempfile.TemporaryDirectory() as folder:
         command, env = build(os.path.join(folder, 'train'))
@@ -58,7 +54,7 @@ def run(language, build, says, *more):
 
 
 PROGRAMS = {'README': (readme, 'log-density of row 0'), 'C': (c, 'mean log-likelihood'), 'C++': (cpp('train.cc'), 'mean log-likelihood'),
-            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'C++, a sampler': (cpp('flow_nuts.cc'), 'mean of tau', 'quick'), 'Rust': (rust, 'mean log-likelihood')}
+            'C++, a target': (cpp('eight_schools.cc'), 'log evidence'), 'C++, a sampler': (cpp('flow_nuts.cc'), 'mean of tau', 'quick')}
 counts = {'pass': 0, 'fail': 0, 'skip': 0}
 for language, (build, *more) in PROGRAMS.items():
     result, text = run(language, build, *more)
