@@ -421,6 +421,9 @@ void check_scopes(const nf_options* o, std::initializer_list<std::string_view> s
 
 Json settings_of(const TrainerConfig& config) {
   TrainerConfig c = config;
+  // A trainer fills in the length of every schedule, also of those that have none, where setting it is an error.
+  if (c.schedule.kind != ScheduleKind::cosine && c.schedule.kind != ScheduleKind::polynomial)
+    c.schedule.schedule_steps = ScheduleConfig().schedule_steps;
   Json all = Json::Object();
   const Json fields = written(c);
   for (const auto& [key, value] : *fields.object()) {

@@ -1,6 +1,8 @@
 // Calls that change or ask a trainer between steps: evaluate, learning rates, restart, checkpoints in memory.
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/abi/abi_support.h"
 
 namespace abi_test {
@@ -38,6 +40,30 @@ nf_step_info step(nf_trainer* t, int64_t rows = 50) {
 
 constexpr char kStarting[] = R"({"event": [2], "layers": [{"type": "actnorm"},
   {"type": "affine_coupling", "hidden": [8], "dropout": 0.5}, {"type": "batch_norm"}]})";
+
+// What a trainer says of its settings makes the same trainer again.
+TEST(TrainerCalls, SettingsReadBack) {
+  std::vector<std::pair<const char*, const char*>> each = {
+      {"trainer.optimizer", "sgd"}, {"trainer.optimizer", "rmsprop"}, {"trainer.memory", "invert"}};
+  for (const char* schedule : {"constant", "cosine", "step", "exponential", "polynomial", "plateau"})
+    each.emplace_back("trainer.schedule", schedule);
+  for (const auto& [key, value] : each) {
+    const Model first = model(nullptr), second = model(nullptr);
+    const Trainer t = trainer(first.get(), options({{key, value}, {"trainer.max_steps", "7"}}).get());
+    const std::string said = settings(t.get());
+    const Options back = options();
+    Err e;
+    const auto all = nlohmann::json::parse(said);
+    for (const auto& [name, v] : all.items()) {
+      const std::string text = v.is_string() ? v.get<std::string>() : v.dump();
+      ASSERT_TRUE(ok(nf_options_set(back.get(), name.c_str(), text.c_str(), &e), e)) << name << " = " << text;
+    }
+    const Trainer again = trainer(second.get(), back.get());
+    if (again) {
+      EXPECT_EQ(settings(again.get()), said) << key << " = " << value;
+    }
+  }
+}
 
 TEST(TrainerEvaluate, IsTheMeanLossOfScoring) {
   const Model m = model(nullptr, kStarting);
