@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 ROOT, BUILD = map(os.path.abspath, sys.argv[1:3])
+os.environ.pop('LD_LIBRARY_PATH', None)  # Meson's, which would find the library of the build folder
 CLIENT = r'''
 #include <nf/nf.h>
 #include <nf/nf.hpp>
@@ -113,7 +114,9 @@ def main():
         for deb in glob.glob(out + '/*.deb'):
             case(os.path.basename(deb), run('dpkg-deb', '-x', deb, root))
             fields = run('dpkg-deb', '-f', deb, 'Depends').stdout
-            case(os.path.basename(deb) + ' depends', run('true' if ('libc6' in fields or 'libnf-flows0' in fields) else 'false'))
+            needs = {'libnf-flows0': ['libc6'], 'libnf-flows-dev': ['libnf-flows0', 'zlib1g-dev'],
+                     'nf-flows': ['libnf-flows0', 'libc6', 'libstdc++6']}[os.path.basename(deb).split('_')[0]]
+            case(os.path.basename(deb) + ' depends on ' + fields.strip(), run('true' if all(n in fields for n in needs) else 'false'))
         library = dict(os.environ, LD_LIBRARY_PATH=root + '/usr/lib')
         case('nf of the package', run(root + '/usr/bin/nf', '--version', env=library), 'nf')
         use_cmake('find_package of the package', folder + '/found_root', 'find_package(nf REQUIRED)', root + '/usr')
