@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/kernel/gamma_ratio.h"
+
 namespace libnf::kernel {
 namespace {
 
@@ -44,7 +46,8 @@ double gamma(Uniforms& u, double shape) {
 double poisson(Uniforms& u, double rate) {
   if (rate < 10) {  // the number of arrivals in unit time
     double k = 0;
-    for (double product = u.next(); product > std::exp(-rate); product *= u.next()) k += 1;
+    const double end = std::exp(-rate);
+    for (double product = u.next(); product > end; product *= u.next()) k += 1;
     return k;
   }
   // Hoermann 1993, "The transformed rejection method for generating Poisson random variables", algorithm PTRS.
@@ -55,7 +58,8 @@ double poisson(Uniforms& u, double rate) {
     const double k = std::floor((2 * a / side + b) * v + rate + 0.43);
     if (side >= 0.07 && w <= tail) return k;
     if (k < 0 || (side < 0.013 && w > side)) continue;
-    if (std::log(w * scale / (a / (side * side) + b)) <= k * log_rate - rate - std::lgamma(k + 1)) return k;
+    if (std::log(w * scale / (a / (side * side) + b)) <= k * log_rate - rate - rising_factorial(1, k).log)
+      return k;  // h(1) is log k!; std::lgamma writes a global variable
   }
 }
 

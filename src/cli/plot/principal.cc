@@ -1,4 +1,5 @@
-// Orthogonal iteration on the covariance matrix: only two of its directions are needed, and a picture needs few digits.
+// Orthogonal iteration with the covariance matrix, which is never formed, because images have thousands of columns. A
+// picture needs two of its directions, and few digits.
 #include "src/cli/plot/principal.h"
 
 #include <algorithm>
@@ -14,38 +15,34 @@ double dot(const Vector& a, const Vector& b) {
   return sum;
 }
 
-// Makes v orthogonal to `other` and of length 1. Returns its length before.
-double normalize(Vector& v, const Vector* other) {
+// Makes v orthogonal to `other` and of length 1, unless it is 0.
+void normalize(Vector& v, const Vector* other) {
   if (other) {
     const double along = dot(v, *other);
     for (size_t i = 0; i < v.size(); ++i) v[i] -= along * (*other)[i];
   }
   const double length = std::sqrt(dot(v, v));
   for (double& e : v) e = length > 0 ? e / length : 0;
-  return length;
 }
 }  // namespace
 
 Plane principal_plane(const Matrix& rows) {
   const auto d = static_cast<size_t>(rows.cols);
   const auto n = static_cast<double>(std::max<int64_t>(rows.rows, 1));
-  Vector mean(d), covariance(d * d);
-  for (int64_t r = 0; r < rows.rows; ++r)
-    for (size_t j = 0; j < d; ++j) mean[j] += rows.at(r, static_cast<int64_t>(j)) / n;
-  for (int64_t r = 0; r < rows.rows; ++r)
-    for (size_t i = 0; i < d; ++i)
-      for (size_t j = 0; j <= i; ++j)
-        covariance[i * d + j] +=
-            (rows.at(r, static_cast<int64_t>(i)) - mean[i]) * (rows.at(r, static_cast<int64_t>(j)) - mean[j]) / n;
-  double total = 0;
-  for (size_t i = 0; i < d; ++i) {
-    total += covariance[i * d + i];
-    for (size_t j = 0; j < i; ++j) covariance[j * d + i] = covariance[i * d + j];
+  Vector centered = rows.values;
+  double total = 0;  // variance
+  for (size_t j = 0; j < d; ++j) {
+    double mean = 0;
+    for (size_t k = j; k < centered.size(); k += d) mean += centered[k] / n;
+    for (size_t k = j; k < centered.size(); k += d) centered[k] -= mean, total += centered[k] * centered[k] / n;
   }
   const auto times = [&](const Vector& v) {
     Vector out(d);
-    for (size_t i = 0; i < d; ++i)
-      for (size_t j = 0; j < d; ++j) out[i] += covariance[i * d + j] * v[j];
+    for (size_t at = 0; at < centered.size(); at += d) {
+      double along = 0;
+      for (size_t j = 0; j < d; ++j) along += centered[at + j] * v[j];
+      for (size_t j = 0; j < d; ++j) out[j] += along / n * centered[at + j];
+    }
     return out;
   };
   Vector first(d), second(d);
@@ -78,7 +75,7 @@ Plane principal_plane(const Matrix& rows) {
   for (int64_t r = 0; r < rows.rows; ++r) {
     Spot s{0, 0};
     for (size_t j = 0; j < d; ++j) {
-      const double v = rows.at(r, static_cast<int64_t>(j)) - (d > 2 ? mean[j] : 0);
+      const double v = d > 2 ? centered[static_cast<size_t>(r) * d + j] : rows.at(r, static_cast<int64_t>(j));
       s.x += v * first[j], s.y += v * second[j];
     }
     p.points.push_back(s);

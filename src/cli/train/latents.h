@@ -7,7 +7,7 @@
 
 namespace cli {
 
-// Of up to 2,000 rows that the model was not trained on, where there are some. None for flows.
+// Of the first 2,000 test rows, else of --valid, else of --data. None for flows.
 std::optional<ActiveUnits> latents_of(const TrainArgs& args, const TrainPlan& plan, const nf::Model& model);
 
 }  // namespace cli
