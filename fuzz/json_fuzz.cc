@@ -1,17 +1,15 @@
 // Feeds any bytes to the JSON reader: it returns or throws Error{format} with the place in its message. An accepted
 // value survives a write and a read, and its written form is a fixed point.
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
+#include "fuzz/bytes.h"
 #include "src/io/json.h"
 #include "src/io/utf8.h"
 
 namespace {
 
-void require(bool ok) {
-  if (!ok) std::abort();  // libFuzzer reports this as a finding
-}
+using fuzz::require;
 
 constexpr int kDepth = 20;
 

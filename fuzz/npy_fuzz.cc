@@ -1,18 +1,16 @@
 // Feeds any bytes to the .npy reader: it returns or throws Error{format}. An accepted array survives a write and a
 // read, and reading row by row gives the same as reading all rows at once.
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "fuzz/bytes.h"
 #include "runtime/core/status.h"
 #include "src/io/npy.h"
 
 namespace {
 
-void require(bool ok) {
-  if (!ok) std::abort();  // libFuzzer reports this as a finding
-}
+using fuzz::require;
 
 template <class T>
 std::vector<T> load(std::span<const std::byte> file, libnf::NpyHeader* h) {

@@ -1,17 +1,15 @@
 // Feeds any bytes to the safetensors reader: it returns or throws libnf::Error; an accepted file survives a write and a
 // read.
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
+#include "fuzz/bytes.h"
 #include "runtime/core/status.h"
 #include "src/io/safetensors.h"
 
 namespace {
 
-void require(bool ok) {
-  if (!ok) std::abort();  // libFuzzer reports this as a finding
-}
+using fuzz::require;
 
 void round_trip(const libnf::SafeTensors& t) {
   libnf::Metadata metadata = t.metadata();
