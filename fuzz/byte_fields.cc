@@ -6,13 +6,16 @@
 namespace fuzz {
 namespace {
 constexpr int64_t kSize = 6, kCount = 3;
+constexpr int64_t kLargeDefault = 16;  // widths of nets above it would leave a fuzzer a few runs per second
 constexpr int kDepth = 2;
 }  // namespace
 
 void ByteFields::integer(const char*, const char*, int64_t& value, int64_t low, int64_t high) {
-  if (keeps()) return;
+  if (keeps(value)) return;
   value = low + bytes_.below(std::min(high - low, kSize) + 1);
 }
+
+bool ByteFields::keeps(int64_t largest) { return keeps() && (skips_ || largest <= kLargeDefault); }
 
 void ByteFields::real(const char*, const char*, double& value, double low, double high) {
   if (keeps()) return;
@@ -33,7 +36,7 @@ void ByteFields::text(const char*, const char*, std::string& value, int64_t max_
 
 void ByteFields::integers(const char*, const char*, std::vector<int64_t>& value, int64_t low, int64_t high,
                           int64_t max_count) {
-  if (keeps()) return;
+  if (keeps(value.empty() ? 0 : *std::max_element(value.begin(), value.end()))) return;
   // A list of as many numbers as columns may have to be an order of them.
   if (low == 0 && max_count >= event_ && bytes_.coin()) {
     value.resize(static_cast<size_t>(event_));

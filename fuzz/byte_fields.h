@@ -36,6 +36,7 @@ class ByteFields final : public libnf::Fields {
 
  private:
   bool keeps() { return skips_ || bytes_.byte() < 128; }  // half of the fields keep their default
+  bool keeps(int64_t largest);                            // large sizes never do
   Bytes& bytes_;
   int64_t event_;
   int depth_ = 0;

@@ -23,6 +23,7 @@ void check(const ModelSpec& s) {
 void PosteriorConfig::fields(Fields& f) {
   f.integer("features", "further outputs of the encoder, which layers get as context, after that of the model",
             features, 0, 1 << 20);
+  bounds.fields(f);
   f.chain("layers", "the chain from z_0, which is normal, to z", chain.layers);
 }
 

@@ -5,6 +5,7 @@
 #include "src/base/base.h"
 #include "src/flow/chain.h"
 #include "src/likelihood/likelihood.h"
+#include "src/likelihood/scale_bounds.h"
 #include "src/net/net.h"
 #include "src/part/part_config.h"
 
@@ -13,6 +14,7 @@ namespace libnf {
 // q(z | x): a normal distribution whose means and deviations the encoder gives, moved by a chain of layers.
 struct PosteriorConfig : Config {
   int64_t features = 0;
+  ScaleBounds bounds;
   LayerSpec chain;
   void fields(Fields& f) override;
 };

@@ -25,11 +25,12 @@ Memory kept(Memory m) { return m == Memory::invert ? Memory::recompute : m; }
 }  // namespace
 
 VaeModel::VaeModel(const Config& c, const ModelBuild& b)
-    : Density(std::move(b.spec)), latent_{c.latent}, features_(c.posterior.features) {
+    : Density(std::move(b.spec)), latent_{c.latent}, features_(c.posterior.features), bounds_(c.posterior.bounds) {
   std::vector<ParamInfo> infos;
   const int64_t columns = context() + features_;
   chain_.emplace(c.posterior.chain, "spec.posterior", latent_, columns, "posterior.layers", infos);
   prior_chain_.emplace(c.prior.chain, "spec.prior", latent_, context(), "prior.layers", infos);
+  bounds_.check(Declare(infos, "posterior.", latent_, 0, 0, "spec.posterior"));
   check_layers(*chain_);
   check_layers(*prior_chain_);
   // Numbers after those of the layers, so that random choices differ.
@@ -61,7 +62,7 @@ VaeModel::Encoded VaeModel::encoded(const Scope& s, Var h, Var context) const {
   Tape& t = s.tape;
   const int64_t d = latent_.count();
   Var features = features_ ? slice_columns(t, h, 2 * d, features_) : nullptr;
-  return {slice_columns(t, h, 0, d), scale(t, slice_columns(t, h, d, d), 0.5),
+  return {slice_columns(t, h, 0, d), bounds_(t, scale(t, slice_columns(t, h, d, d), 0.5)),
           !features ? context
           : context ? concat_columns(t, context, features)
                     : features};

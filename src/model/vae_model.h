@@ -72,6 +72,7 @@ class VaeModel final : public Density {
 
   Dims latent_;
   int64_t features_;
+  ScaleBounds bounds_;
   std::unique_ptr<Net> encoder_, decoder_;
   std::optional<Chain> chain_, prior_chain_;
   std::unique_ptr<Base> prior_;

@@ -1,6 +1,7 @@
 // See plan.h.
 #include "src/cli/train/plan.h"
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
@@ -72,6 +73,11 @@ std::vector<int64_t> event_of(const TrainPlan& plan) {
 
 // ---- resume -----------------------------------------------------------------------------------
 
+// What a resumed run keeps unless it is given again: it decides which weights are the best.
+std::array<std::pair<const char*, uint64_t*>, 2> validation_options(TrainArgs& args) {
+  return {{{"--valid-every", &args.valid_every}, {"--patience", &args.patience}}};
+}
+
 void adopt(TrainArgs& args, const RunState& state) {
   Settings& s = *args.settings;
   // From the best validation, the length of a run may change, and its schedule with it.
@@ -88,6 +94,8 @@ void adopt(TrainArgs& args, const RunState& state) {
   if (args.split_seed.empty()) args.split_seed = fixed("--split-seed");
   if (args.train.classes.empty()) args.train.classes = fixed("--classes");
   if (!fixed("--map").empty() && !s.has("table.map")) s.set("table.map", fixed("--map"));
+  for (const auto& [flag, value] : validation_options(args))
+    if (*value == 0 && !fixed(flag).empty()) *value = std::stoull(fixed(flag));
   if (args.steps == 0 && args.epochs == 0) args.steps = state.planned;
 }
 
@@ -255,6 +263,8 @@ TrainPlan plan_training(TrainArgs& args) {
   set_fit_options(args, plan);
   if (!args.resume || args.resume_best) remember_options(*args.settings, plan.state);
   plan.state.fixed = fixed;
+  for (const auto& [flag, value] : validation_options(args))
+    if (*value) plan.state.fixed[flag] = std::to_string(*value);
   set_column_names(plan.model, {plan.train.x.names(), plan.train.context.names(), plan.classes});
   return plan;
 }

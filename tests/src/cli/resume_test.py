@@ -49,7 +49,7 @@ def resumed_run_equals_uninterrupted_run():
     write_npy('train.npy', rows_of(1000))
     interrupt('a', 4000, after=3)
     stopped = info('a.checkpoint')['notes']['run']['step']
-    nf('train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume', '--valid-every', 50)
+    nf('train', SPEC, '--data', 'train.npy', '-o', 'a', '--resume')  # validates as the first part did
     train(*LONG, steps=4000, output='b')
     assert state_of('a') == state_of('b'), f'resumed at {stopped}'
 
@@ -58,7 +58,7 @@ def resumed_run_equals_uninterrupted_run():
 def more_steps_continue_a_finished_run():
     write_npy('train.npy', rows_of(500))
     train('--valid-every', '20', steps=60, output='a')
-    train('--valid-every', '20', '--resume', steps=100, output='a')
+    train('--resume', steps=100, output='a')
     train('--valid-every', '20', steps=100, output='b')
     a, b = state_of('a'), state_of('b')
     assert a[:2] == b[:2]

@@ -10,6 +10,7 @@
 #include "src/io/json.h"
 #include "src/model/read_fields.h"
 #include "src/part/part_config.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/golden.h"
 #include "tests/support/op_check.h"
 
@@ -69,6 +70,8 @@ constexpr Listed kAll[] = {
     {"gaussian", "{}", 0, 0},
     {"gaussian", R"({"scale_from": "decoder"})", 0, 0},
     {"laplace", R"({"scale_from": "decoder", "scale": 2})", 0, 0},
+    {"gaussian", R"({"scale_from": "decoder", "scale_bounds": [0.5, 3]})", 0, 0},
+    {"laplace", R"({"scale_bounds": [0.1, 1.5]})", 0, 0},
     {"laplace", R"({"scale_from": "learned"})", 0, 0},
     {"discretized_logistic", R"({"levels": 5, "step": 0.5})", 0.5, 5},
     {"discretized_logistic", R"({"levels": 4, "components": 3})", 1, 4},
@@ -123,6 +126,28 @@ TEST(Likelihood, GradientsAgainstDifferences) {
       for (size_t i = 0; i < c.values[p].size(); ++i) check(c.values[p][i], gp[i]);
     }
   }
+}
+
+// Whatever the decoder says, deviations stay within their bounds; an initial one is what it is called.
+TEST(Likelihood, ScalesStayWithinTheirBounds) {
+  constexpr double kLow = 0.25, kHigh = 4, kStart = 0.5;
+  Case c("gaussian", R"({"scale_from": "decoder", "scale": 0.5, "scale_bounds": [0.25, 4]})", 1);
+  // The density at the mean shows the deviation.
+  const auto deviation = [&](double raw) {
+    return std::exp(-c.log_prob({0}, {0, raw})[0]) / std::sqrt(2 * std::acos(-1.0));
+  };
+  EXPECT_NEAR(deviation(0), kStart, 1e-12);
+  EXPECT_NEAR(deviation(-1e6), kLow, 1e-12);
+  EXPECT_NEAR(deviation(1e6), kHigh, 1e-12);
+  double last = kLow;
+  for (double raw = -3; raw < 3; raw += 0.25) {
+    EXPECT_GT(deviation(raw), last);
+    last = deviation(raw);
+  }
+  EXPECT_ERROR(Case("gaussian", R"({"scale_bounds": [1]})"), Code::spec, "scale_bounds: expected two numbers");
+  EXPECT_ERROR(Case("gaussian", R"({"scale_bounds": [2, 0.5]})"), Code::spec, "scale_bounds: expected two numbers");
+  EXPECT_ERROR(Case("laplace", R"({"scale": 5, "scale_bounds": [0.5, 2]})"), Code::spec, "scale: the initial scale");
+  EXPECT_ERROR(Case("laplace", R"({"scale_from": "fixed", "scale_bounds": [0.5, 2]})"), Code::spec, "has no effect");
 }
 
 // The probabilities of all levels of a column sum to 1, also where the decoder is sure.

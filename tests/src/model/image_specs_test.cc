@@ -73,9 +73,10 @@ FlowCase<T> continuous(const std::string& name) {
 }
 
 TEST(ImageSpecs, InvertInFloat32) {
+  int number = 0;
   for (const char* name : kSpecs)
     for (const double spread : {0.0, 0.02, 0.05}) {
-      if (brief() && spread != 0.02) continue;
+      if (brief() && (spread != 0.02 || number++ % 3)) continue;
       SCOPED_TRACE(std::string(name) + ", parameters of size " + std::to_string(spread));
       FlowCase<float> f = continuous<float>(name);
       if (spread > 0) f.randomize(5, spread);
@@ -97,7 +98,9 @@ TEST(ImageSpecs, InvertInFloat32) {
 
 // Levels come back exactly, and what a session samples it scores the same again.
 TEST(ImageSpecs, LevelsComeBackAndSamplesScoreTheSame) {
+  int number = 0;
   for (const char* name : {"mnist_simple", "mnist_multiscale", "glow_mnist", "jet_mnist"}) {
+    if (brief() && number++ % 2 == 0) continue;
     SCOPED_TRACE(name);
     FlowCase<float> f(parse_spec(read_spec(name).dump()));
     f.randomize(3, 0.02);

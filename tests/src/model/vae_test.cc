@@ -353,6 +353,8 @@ TEST(Vae, SpecsThatMakeNoSense) {
   EXPECT_ERROR(model_of(spec(R"(, "latent": 2, "layers": [])")), Code::spec, "layers");
   EXPECT_ERROR(model_of(spec(R"(, "latent": 2, "posterior": {"layers": [{"type": "actnorm"}]})")), Code::spec,
                "spec.posterior.layers[0]");
+  EXPECT_ERROR(model_of(spec(R"(, "latent": 2, "posterior": {"scale_bounds": [3, 0.1]})")), Code::spec,
+               "spec.posterior.scale_bounds");
   EXPECT_ERROR(model_of(spec(R"(, "latent": 2, "prior": {"layers": [{"type": "dequantize"}]})")), Code::spec,
                "spec.prior.layers[0]");
   EXPECT_ERROR(model_of(spec(R"(, "latent": 2, "prior": {"pseudo_inputs": 3, "base": "laplace"})")), Code::spec,

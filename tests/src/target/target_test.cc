@@ -7,6 +7,7 @@
 #include <random>
 
 #include "src/model/target_spec.h"
+#include "tests/support/brief.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/golden.h"
 
@@ -66,6 +67,7 @@ TEST_P(GoldenTarget, DensityGradientAndBoxes) {
   // U grows to thousands, with inputs rounded to float32, so the error is relative to the slope.
   expect_close(f32.log_p, g["U"], 1e-4, "U in float32");
   for (int64_t i = 0; i < g["box"].rows(); ++i) {
+    if (brief() && i > 0) break;
     const Values box = g["box"].row(i);
     EXPECT_NEAR(log_integral(*target, box[0], box[1], box[2], box[3]), g["log_Z"].data[static_cast<size_t>(i)], 1e-9);
   }

@@ -7,6 +7,7 @@
 #include "src/model/target_spec.h"
 #include "src/train/start.h"
 #include "tests/src/train/training.h"
+#include "tests/support/brief.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/layer_suite.h"
 
@@ -304,16 +305,17 @@ TEST(Fisher, ReachesTheFunnel) {
     {"type": "affine_coupling", "hidden": [24, 24], "activation": "tanh"}, {"type": "reverse"}]},
     {"type": "elementwise_affine"}]})";
   double error = 0;
+  const bool few = brief();
   const double loss = fitted(
-      kSpec, R"({"type": "funnel", "scale": 1})", 1500,
+      kSpec, R"({"type": "funnel", "scale": 1})", few ? 50 : 1500,
       [](double* x, std::mt19937_64& random) {
         std::normal_distribution<double> normal;
         x[0] = normal(random);
         x[1] = std::exp(0.5 * x[0]) * normal(random);
       },
       &error);
-  EXPECT_LT(loss, 0.05);
-  EXPECT_LT(error, 0.05);
+  EXPECT_LT(loss, few ? 2 : 0.05);
+  EXPECT_LT(error, few ? 2 : 0.05);
 }
 
 }  // namespace

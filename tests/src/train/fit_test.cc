@@ -12,6 +12,7 @@
 #include "src/model/model_file.h"
 #include "src/train/start.h"
 #include "tests/src/train/training.h"
+#include "tests/support/brief.h"
 #include "tests/support/counting_allocator.h"
 #include "tests/support/expect_error.h"
 
@@ -394,6 +395,7 @@ TEST_F(FitFiles, KilledAnywhereAndResumedIsNeverStopped) {
       ASSERT_EQ(events, 28u);
       fs::remove(path("whole.checkpoint"));
       for (size_t stop = 1; stop <= events; ++stop) {
+        if (brief() && stop % 7 != 1) continue;
         SCOPED_TRACE(stop);
         fs::remove(path("run.checkpoint"));
         size_t seen = 0;

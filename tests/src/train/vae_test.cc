@@ -78,6 +78,7 @@ std::vector<std::string> specs() {
         R"({"type": "spline_autoregressive", "hidden": [6], "activation": "tanh"})",
         R"({"type": "affine_coupling", "hidden": [6], "activation": "tanh"}, {"type": "lu_linear"})"})
     all.push_back(with(R"("posterior": {"features": 3, "layers": [)" + std::string(layers) + "]}"));
+  all.push_back(with(R"("posterior": {"scale_bounds": [0.2, 3], "layers": [{"type": "planar"}]})"));
   for (const char* likelihood :
        {R"("gaussian")", R"({"type": "gaussian", "scale_from": "decoder"})", R"("laplace")",
         R"({"type": "discretized_logistic", "levels": 2, "components": 2})", R"({"type": "categorical", "levels": 2})",
