@@ -14,7 +14,8 @@ void score(const nf::Model& m) {
       context(static_cast<size_t>(info.context_size), 0.5);
   (void)fuzz::status_of([&] {
     nf::Session s(m);
-    s.log_prob<double>(nf::View(x, 3), context.empty() ? nf::View() : nf::View(context, 1));
+    s.log_prob<double>(nf::View(x.data(), 3, info.event_size),
+                       context.empty() ? nf::View() : nf::View(context.data(), 1, info.context_size));
   });
 }
 
