@@ -3,12 +3,17 @@ import argparse
 import json
 import time
 
-MAF = {"features": 43, "layers": 5, "hidden": 512}  # two hidden layers each
-REALNVP = {"features": 2, "layers": 8, "hidden": 64}  # residual net of one block
+MAF = {"family": "flow", "features": 43, "layers": 5, "hidden": 512}  # two hidden layers each
+REALNVP = {"family": "flow", "features": 2, "layers": 8, "hidden": 64}  # residual net of one block
 # Rational-quadratic splines. Couplings: LU and a residual net of two blocks each; autoregressive: two hidden layers.
-NSF = {"kind": "coupling", "features": 6, "layers": 10, "hidden": 256, "bins": 8}
-NSF_AR = {"kind": "autoregressive", "features": 6, "layers": 10, "hidden": 256, "bins": 8}
-PLANAR = {"features": 2, "layers": 16}  # fitted to the ring U1 of Rezende & Mohamed by reverse KL
+NSF = {"family": "flow", "features": 6, "layers": 10, "hidden": 256, "bins": 8}
+NSF_AR = {"family": "flow", "features": 6, "layers": 10, "hidden": 256, "bins": 8, "autoregressive": True}
+PLANAR = {"family": "flow", "features": 2, "layers": 16}  # fitted to the ring U1 of Rezende & Mohamed by reverse KL
+# Variational autoencoders of MNIST, examples/specs/vae_mnist.json and the gated convolutions of van den Berg et al. 2018.
+VAE = {"family": "vae", "latent": 20, "encoder": {"type": "mlp", "hidden": [512, 256]},
+       "decoder": {"type": "mlp", "hidden": [256, 512]}}
+CONV_VAE = {"family": "vae", "latent": 64, "encoder": {"type": "conv_encoder"}, "decoder": {"type": "conv_decoder"}}
+IMPORTANCE_SAMPLES = 500
 
 # name -> (model, what is timed, rows)
 CASES = {
@@ -25,6 +30,10 @@ CASES = {
     "nsf autoregressive train step, batch 512": (NSF_AR, "train", 512),
     "nsf autoregressive 1,000 samples": (NSF_AR, "sample", 1000),
     "planar reverse KL step, batch 1000": (PLANAR, "reverse_kl", 1000),
+    "vae train step, batch 100": (VAE, "train", 100),
+    "vae log p(x) of 500 draws, 20 images": (VAE, "evidence", 20),
+    "gated conv vae train step, batch 100": (CONV_VAE, "train", 100),
+    "gated conv vae log p(x) of 500 draws, 2 images": (CONV_VAE, "evidence", 2),
 }
 
 

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""libnf beside nflows, zuko, normflows (PyTorch), flowjax and distrax (JAX): the same cases on one machine in one run.
+"""libnf beside nflows, zuko, normflows (PyTorch), flowjax and distrax (JAX), and autoencoders beside plain PyTorch: the same
+cases on one machine in one run.
 
     python3 tests/bench/peers/compare.py [--lib build/src/libnf.so] [--env build-peers] [--seconds 2] [--only TEXT]
 
-Makes two virtual environments in --env and installs the peers there with pip (PyTorch comes with some gigabytes).
+libnf runs through its Python package, which is compiled against --lib. Makes virtual environments in --env and installs the
+package's needs and the peers there with pip (PyTorch comes with some gigabytes).
 Every library runs with 1 and 2 threads and its better time counts. libnf runs before and after every peer, and a
 peer's ratio is taken to the mean of these two neighbours, so that a machine whose speed drifts treats both alike.
 A peer that cannot be installed, or fails at a case, is reported and the rest goes on. Not part of the tests.
 """
 import argparse
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -18,8 +22,8 @@ import cases
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-PEERS = {"torch": ["nflows", "zuko", "normflows"], "jax": ["flowjax", "distrax"]}
-PACKAGES = {"torch": ["torch", "nflows", "zuko", "normflows"], "jax": ["jax", "flowjax", "distrax", "optax"]}
+PEERS = {"torch": ["pytorch", "nflows", "zuko", "normflows"], "jax": ["flowjax", "distrax"]}
+PACKAGES = {"ours": ["numpy", "cffi", "setuptools"], "torch": ["torch", "nflows", "zuko", "normflows"], "jax": ["jax", "flowjax", "distrax", "optax"]}
 
 
 def environment(where, kind):
@@ -39,12 +43,25 @@ def environment(where, kind):
     return python
 
 
-def run(command, args):
+def package(where, lib):
+    """A folder with the package and its extension, compiled against the library; None when that fails."""
+    python, site, binding = environment(where, "ours"), where / "site", ROOT / "bindings/python"
+    if python is None:
+        return None, None
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(binding / "libnf", site / "libnf")
+    subprocess.run([python, binding / "generate.py", "build", ROOT / "include", lib.parent, site / "libnf"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return python, site
+
+
+def run(command, args, site=None):
     """{case: (best milliseconds over the thread counts, threads)} and the errors, of one library."""
     best, errors = {}, {}
     for threads in (1, 2):
         process = subprocess.run([*map(str, command), str(threads), "--seconds", str(args.seconds), "--only", args.only],
-                                 cwd=HERE, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                 cwd=HERE, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 env=dict(os.environ, PYTHONPATH=str(site)) if site else None)
         for line in process.stdout.splitlines():
             if not line.startswith("{"):
                 continue
@@ -68,9 +85,13 @@ def main():
     if not lib.exists():
         parser.error(f"{lib} is not there: build first (./dev test), or name it with --lib")
 
+    own_python, site = package(args.env.resolve(), lib)
+    if own_python is None:
+        sys.exit("libnf's Python package needs cffi and numpy from pip")
+
     def ours():
         print("- libnf", file=sys.stderr)
-        best, errors = run([sys.executable, HERE / "ours.py", lib], args)
+        best, errors = run([own_python, HERE / "ours.py", "libnf"], args, site)
         for name, error in errors.items():
             print(f"- libnf, {name}: {error}", file=sys.stderr)
         return best

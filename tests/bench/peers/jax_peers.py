@@ -67,6 +67,8 @@ flows = {"flowjax": flowjax_flow, "distrax": distrax_flow}[library]
 
 
 def build(model, what, rows):
+    if model["family"] == "vae":
+        return None
     made = flows(model)
     if made is None:
         return None

@@ -1,4 +1,5 @@
-"""nflows, zuko and normflows on PyTorch (CPU). Usage: torch_peers.py LIBRARY THREADS"""
+"""nflows, zuko and normflows on PyTorch (CPU), and autoencoders written in plain PyTorch. Usage: torch_peers.py LIBRARY
+THREADS"""
 import sys
 
 import torch
@@ -76,10 +77,79 @@ class Ring:
         return radial + torch.logaddexp(-0.5 * ((z[:, 0] - 2) / 0.8) ** 2, -0.5 * ((z[:, 0] + 2) / 0.8) ** 2)
 
 
-flows = {"nflows": nflows_flow, "zuko": zuko_flow, "normflows": normflows_flow}[library]
+class Gated(torch.nn.Module):
+    """a sigmoid(b) of the channels [a | b] that a layer makes."""
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return torch.nn.functional.glu(self.layer(x), 1)
+
+
+class Autoencoder(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        nn, z = torch.nn, model["latent"]
+        self.latent = z
+        if model is cases.VAE:
+            self.encoder = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 2 * z))
+            self.decoder = nn.Sequential(nn.Linear(z, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784))
+            return
+
+        def down(a, b, stride):
+            return Gated(nn.Conv2d(a, 2 * b, 5, stride, 2))
+
+        def up(a, b, stride):
+            return Gated(nn.ConvTranspose2d(a, 2 * b, 5, stride, 2, stride - 1))
+        self.encoder = nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)), down(1, 32, 1), down(32, 32, 2), down(32, 64, 1), down(64, 64, 2), down(64, 64, 1),
+            nn.Flatten(), Gated(nn.Linear(7 * 7 * 64, 512)), nn.Linear(256, 2 * z))
+        self.decoder = nn.Sequential(
+            Gated(nn.Linear(z, 512)), Gated(nn.Linear(256, 2 * 7 * 7 * 64)), nn.Unflatten(1, (64, 7, 7)), up(64, 64, 1), up(64, 64, 2),
+            up(64, 32, 1), up(32, 32, 2), up(32, 32, 1), nn.Conv2d(32, 1, 1), nn.Flatten())
+
+    def log_weights(self, x, draws):
+        """log p(x, z) - log q(z | x) of so many z for each row, [rows, draws]. The encoder runs once per row."""
+        mean, log_var = self.encoder(x).chunk(2, 1)
+        eps = torch.randn(len(x), draws, self.latent)
+        z = mean[:, None] + torch.exp(0.5 * log_var)[:, None] * eps
+        logits = self.decoder(z.flatten(0, 1)).view(len(x), draws, -1)
+        log_p = -torch.nn.functional.binary_cross_entropy_with_logits(logits, x[:, None].expand_as(logits), reduction="none").sum(2)
+        return log_p + 0.5 * (eps ** 2 - z ** 2).sum(2) + 0.5 * log_var.sum(1)[:, None]
+
+    def loss(self, x):
+        mean, log_var = self.encoder(x).chunk(2, 1)
+        logits = self.decoder(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
+        kl = 0.5 * (mean ** 2 + log_var.exp() - 1 - log_var).sum()
+        return (torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") + kl) / len(x)
+
+
+def build_autoencoder(model, what, rows):
+    if library != "pytorch":
+        return None
+    net, x = Autoencoder(model), (torch.rand(rows, 784) < 0.3).float()
+    if what == "train":
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+        def step():
+            optimizer.zero_grad()
+            net.loss(x).backward()
+            optimizer.step()
+        return step
+
+    def evidence():
+        with torch.no_grad():
+            torch.logsumexp(net.log_weights(x, cases.IMPORTANCE_SAMPLES), 1)
+    return evidence
+
+
+flows = {"nflows": nflows_flow, "zuko": zuko_flow, "normflows": normflows_flow, "pytorch": lambda model: None}[library]
 
 
 def build(model, what, rows):
+    if model["family"] == "vae":
+        return build_autoencoder(model, what, rows)
     made = flows(model)
     if made is None:
         return None
