@@ -13,7 +13,7 @@ struct Result {
 
 Result run(const nf::Model& m, const Rows& rows, uint64_t seed) {
   const nf::ModelInfo info = m.info();
-  nf::Session s(m);
+  nf::Session s = session_of(m);
   Result r;
   r.status = status_of([&] {
     const nf::View x = rows.x_view(info.event_size), context = rows.context_view(info.context_size);

@@ -21,6 +21,9 @@ std::string vae_spec(Bytes& b);
 // raw: numbers of any kind for all tensors.
 std::optional<nf::Model> model_of(const std::string& spec, Bytes& b, bool raw = false);
 
+// Two rows at a time, so that making it is quick and three rows are two blocks.
+inline nf::Session session_of(const nf::Model& m) { return nf::Session(m, {{"session.block_rows", 2}}); }
+
 // Rows for the model, mostly of ordinary size.
 struct Rows {
   std::vector<double> x, context;

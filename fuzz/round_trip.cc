@@ -63,7 +63,7 @@ void check_rows_apart(nf::Session& s, const nf::ModelInfo& info, const Rows& row
 void check_round_trip(const nf::Model& m, Bytes& b) {
   const nf::ModelInfo info = m.info();
   if (!info.has_layers || info.event_size > 64) return;
-  nf::Session s(m);
+  nf::Session s = session_of(m);
   const Rows rows = rows_of(info, kRows, b);
   const nf::View x = rows.x_view(info.event_size), context = rows.context_view(info.context_size);
   const bool exact = info.log_prob == NF_EXACT;
@@ -133,7 +133,7 @@ void check_round_trip(const nf::Model& m, Bytes& b) {
 void check_samples(const nf::Model& m, const nf::Model& again, Bytes& b) {
   const nf::ModelInfo info = m.info();
   if (info.event_size > 64) return;
-  nf::Session s(m), t(again);
+  nf::Session s = session_of(m), t = session_of(again);
   const std::vector<double> c = rows_of(info, 1, b).context;
   const nf::View context = info.context_size ? nf::View(c.data(), 1, info.context_size) : nf::View();
   std::vector<double> x, y, lp(kRows), lq(kRows);

@@ -13,7 +13,7 @@ void score(const nf::Model& m) {
   const std::vector<double> x(static_cast<size_t>(3 * info.event_size), 0.25),
       context(static_cast<size_t>(info.context_size), 0.5);
   (void)fuzz::status_of([&] {
-    nf::Session s(m);
+    nf::Session s = fuzz::session_of(m);
     s.log_prob<double>(nf::View(x.data(), 3, info.event_size),
                        context.empty() ? nf::View() : nf::View(context.data(), 1, info.context_size));
   });

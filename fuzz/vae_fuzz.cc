@@ -9,7 +9,7 @@ void check(nf::Model& m, Bytes& b) {
   const nf::ModelInfo info = m.info();
   if (info.event_size > 64) return;
   constexpr int64_t kRows = 3;
-  nf::Session s(m);
+  nf::Session s = session_of(m);
   Rows rows = rows_of(info, kRows, b);
   if (b.coin())
     for (double& v : rows.x) v = std::isfinite(v) ? std::floor(std::abs(v)) : 0;  // levels and counts
@@ -20,7 +20,7 @@ void check(nf::Model& m, Bytes& b) {
     for (const double lp : log_prob) require(!(lp == std::numeric_limits<double>::infinity()));
     const std::vector<unsigned char> file = m.to_bytes();
     const nf::Model copy = nf::Model::from_bytes(runtime(), file.data(), file.size());
-    require(status_of([&] { again = nf::Session(copy).log_prob<double>(x, context); }) == NF_OK);
+    require(status_of([&] { again = session_of(copy).log_prob<double>(x, context); }) == NF_OK);
     require(same_bits(log_prob, again));
   }
   std::vector<double> z(static_cast<size_t>(kRows * info.latent_size)), log_q(kRows);

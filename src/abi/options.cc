@@ -54,11 +54,16 @@ struct ModelFileFields : Config {
 
 struct SessionFields : Config {
   NonFinite nonfinite = NonFinite::propagate;
-  int64_t score_samples = 1, score_seed = 0, threads = 0;
+  int64_t score_samples = 1, score_seed = 0, threads = 0, block_rows = 0;
   bool gradients = false;
   void fields(Fields& f) override {
     f.integer("threads", "threads of the runtime that one call may use; 0 = all. Memory is proportional to it", threads,
               0, 1024);
+    f.integer(
+        "block_rows",
+        "rows that a thread processes at once, at most; 0 = as many as are fast. Results are the same to the bit; "
+        "where calls have few rows, few take less memory and time to create the session",
+        block_rows, 0, kMaxBlockRows);
     f.flag("gradients", "reserve memory for gradients at once, instead of at the first call that needs it", gradients);
     static constexpr const char* kNonFinite[] = {"propagate", "error"};
     f.choice("nonfinite", "results that are not finite: leave NaN or -infinity in them, or fail", nonfinite,
@@ -462,6 +467,7 @@ SessionOptions session_options(const nf_options* o) {
   SessionOptions r(s.nonfinite, s.score_samples, static_cast<uint64_t>(s.score_seed));
   r.threads = static_cast<uint32_t>(s.threads);
   r.gradients = s.gradients;
+  r.block_rows = s.block_rows;
   return r;
 }
 

@@ -25,7 +25,8 @@ Session::Session(const Allocator& allocator, Executor& executor, const Density& 
       model_(model),
       options_(options),
       generation_(generation),
-      gradient_rows_(gradient_rows(model.block_rows(), model.cost())),
+      block_rows_(options.block_rows ? std::min(options.block_rows, model.block_rows()) : model.block_rows()),
+      gradient_rows_(gradient_rows(block_rows_, model.cost())),
       memory_(gradients_recompute(model.cost()) ? Memory::recompute : Memory::full) {
   if (options.gradients && model.flow())
     need_gradients();
@@ -55,7 +56,7 @@ size_t Session::measure(bool gradients) {
   model_.params().bind(params.data(), nullptr, mirror_.data());
   Scope s{t, params.data()};
   s.wide = model_.uses_low();
-  const int64_t n = model_.block_rows();
+  const int64_t n = block_rows_;
   double zero;
   const View zeros = zeros_of(&zero, {n, model_.columns()});
   const auto run = [&](bool inverse, auto&& body) {
@@ -160,7 +161,7 @@ const FlowModel& Session::flow(const char* what) const {
 
 void Session::log_prob(const View& x, const View& context, const View& out) {
   const Entry entry(busy_);
-  for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(x.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = model_.load_x(w.tape, x, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
     Var lp = score({w.tape, w.params.data()}, xv, cv);
@@ -172,7 +173,7 @@ void Session::log_prob(const View& x, const View& context, const View& out) {
 void Session::map(bool inverse, const View& from, const View& context, const View& to, const View& log_det) {
   const Entry entry(busy_);
   const FlowModel& model = flow(inverse ? "inverse" : "forward");
-  for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(from.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s = scope(w, to);
     Var xv = load_from(w.tape, inverse, from, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
@@ -188,7 +189,7 @@ void Session::map(bool inverse, const View& from, const View& context, const Vie
 void Session::trace(bool inverse, const View& from, const View& context, const Plane& out, const Plane& log_det) {
   const Entry entry(busy_);
   const FlowModel& model = flow("trace");
-  for_blocks(from.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(from.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = load_from(w.tape, inverse, from, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
     store_rows(xv, out(0), first);
@@ -206,7 +207,7 @@ void Session::trace(bool inverse, const View& from, const View& context, const P
 
 void Session::sample(const Sampling& how, const View& context, const View& out, const View& log_prob) {
   const Entry entry(busy_);
-  for_blocks(out.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(out.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
     Var cv = repeated_rows(model_, w.tape, context, first, rows, how.repeat);

@@ -17,6 +17,7 @@ struct SessionOptions {
   SessionOptions(NonFinite n = NonFinite::propagate, int64_t s = 1, uint64_t key = 0)
       : nonfinite(n), samples(s), seed(key) {}
   uint32_t threads = 0;    // that a call may use; 0: all of the executor
+  int64_t block_rows = 0;  // at most, that one thread processes at once; 0: as many as are fast
   bool gradients = false;  // reserve memory for them at once
   NonFinite nonfinite;
   // For models whose log_prob is a bound (Density::exact): draws per row, and their seed. The random numbers of a row
@@ -157,6 +158,7 @@ class Session {
   SessionOptions options_;
   const std::atomic<uint64_t>* generation_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  int64_t block_rows_;
   // Of gradients:
   int64_t gradient_rows_;
   Memory memory_;

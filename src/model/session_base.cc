@@ -39,7 +39,7 @@ void Session::base_log_prob(const View& z, const View& context, const View& out)
   const Entry entry(busy_);
   const VaeModel* const vae = model_.vae();
   const FlowModel* const model = vae ? nullptr : &flow("base");
-  for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(z.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Var zv = load_rows(w.tape, z, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
     const Scope s{w.tape, w.params.data()};
@@ -54,7 +54,7 @@ void Session::base_sample(const Sampling& how, const View& context, const View& 
   const Entry entry(busy_);
   const VaeModel* const vae = model_.vae();
   const FlowModel* const model = vae ? nullptr : &flow("base");
-  for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(z.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
     Var cv = repeated_rows(model_, w.tape, context, first, rows, how.repeat);
@@ -69,7 +69,7 @@ void Session::base_sample(const Sampling& how, const View& context, const View& 
 void Session::base_quantile(const View& u, const View& context, const View& z) {
   const Entry entry(busy_);
   const FlowModel& model = flow("base");
-  const int64_t n = u.shape[0], columns = model.latent().count(), block = model_.block_rows();
+  const int64_t n = u.shape[0], columns = model.latent().count(), block = block_rows_;
   const auto load = [&](Tape& t, int64_t first, int64_t rows) {
     double* v = t.scratch<double>(checked_mul(rows, columns));
     copy_rows(rows_of_view(u, first, rows), contiguous_view(v, DType::f64, {rows, columns}));

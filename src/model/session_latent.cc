@@ -42,7 +42,7 @@ void Session::trace_posterior(const Scope& s, Var x, Var context, const Chain::A
 void Session::encode(const View& x, const View& context, const Encoding& out) {
   const Entry entry(busy_);
   const VaeModel& model = vae("encoder");
-  for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(x.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Tape& t = w.tape;
     const Scope s{t, w.params.data()};
     Var xv = model_.load_x(t, x, first, rows);
@@ -75,7 +75,7 @@ void Session::sample_posterior(const Sampling& how, const View& x, const View& c
                                const View& log_weight) {
   const Entry entry(busy_);
   vae("posterior");
-  for_blocks(log_weight.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(log_weight.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     w.tape.random.seed = how.seed;
     w.tape.random.first_row = static_cast<int64_t>(how.first) + first;
     Var xv = model_.load_x(w.tape, x, 0, 1);
@@ -89,7 +89,7 @@ void Session::sample_posterior(const Sampling& how, const View& x, const View& c
 void Session::posterior_trace(const View& x, const View& context, const Plane& out, const Plane& log_det) {
   const Entry entry(busy_);
   vae("posterior");
-  for_blocks(x.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(x.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     Var xv = model_.load_x(w.tape, x, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);
     const auto keep = [&](size_t k, Var z, Var det) {
@@ -104,7 +104,7 @@ void Session::posterior_trace(const View& x, const View& context, const Plane& o
 void Session::decode(const View& z, const View& context, const View& out) {
   const Entry entry(busy_);
   const VaeModel& model = vae("decoder");
-  for_blocks(z.shape[0], model_.block_rows(), [&](Worker& w, int64_t first, int64_t rows) {
+  for_blocks(z.shape[0], block_rows_, [&](Worker& w, int64_t first, int64_t rows) {
     const Scope s{w.tape, w.params.data()};
     Var zv = load_rows(w.tape, z, first, rows);
     Var cv = context_rows(model_, w.tape, context, first, rows);

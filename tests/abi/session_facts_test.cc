@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <nf/nf.hpp>
 #include <nlohmann/json.hpp>
 
 #include "tests/abi/abi_support.h"
@@ -37,6 +38,42 @@ TEST(SessionFacts, MemoryIsProportionalToThreadsAndBitsAreNot) {
     EXPECT_TRUE(same_bits(scores(s.get(), x).v, want)) << threads;
   }
   EXPECT_EQ(nf_session_bytes(session(m.get()).get()), 4 * bytes);
+}
+
+// Whatever the rows that a session processes at once, results have the same bits, and fewer take less memory.
+TEST(SessionFacts, BlocksChangeMemoryAndNoBits) {
+  const nf::Runtime rt(nf::Options{{"runtime.threads", 2}});
+  for (
+      const char* spec :
+      {R"({"event": [4, 4, 1], "context": 2, "layers": [{"type": "dequantize"}, {"type": "logit", "alpha": 0.05},
+           {"type": "affine_coupling", "net": {"type": "conv", "hidden": [8, 8]}, "mask": "checkerboard"},
+           {"type": "spline_coupling", "net": {"type": "mlp", "hidden": [8]}}]})",
+       R"({"kind": "vae", "event": [4, 4, 1], "context": 2, "latent": 3, "encoder": "conv_encoder", "decoder": "conv_decoder",
+           "posterior": {"layers": [{"type": "planar"}]}})"}) {
+    const nf::Model m(rt, spec, 3);
+    constexpr int64_t kImages = 41;
+    std::vector<double> x(kImages * 16), context(kImages * 2);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i * 7 % 11 % 2);
+    for (size_t i = 0; i < context.size(); ++i) context[i] = static_cast<double>(i % 5) - 2;
+    const nf::View rows(x.data(), kImages, 16), given(context.data(), kImages, 2);
+    struct Results {
+      std::vector<double> log_prob, samples;
+    };
+    const auto run = [&](nf::Session& s) {
+      return Results{s.log_prob<double>(rows, given), s.sample<double>(kImages, {5}, given)};
+    };
+    nf::Session whole(m, {{"session.score_samples", 3}});
+    const Results want = run(whole);
+    for (const int block : {16, 3, 1}) {
+      nf::Session s(m, {{"session.score_samples", 3}, {"session.block_rows", block}});
+      const Results got = run(s);
+      EXPECT_EQ(got.log_prob, want.log_prob) << block;
+      EXPECT_EQ(got.samples, want.samples) << block;
+      EXPECT_LT(nf_session_bytes(s.get()), nf_session_bytes(whole.get())) << block;
+    }
+    nf::Session most(m, {{"session.score_samples", 3}, {"session.block_rows", 256}});
+    EXPECT_EQ(run(most).log_prob, want.log_prob);
+  }
 }
 
 // In the child, the runtime's threads do not exist; calls run on the thread that forked.
