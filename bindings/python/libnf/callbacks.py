@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import _thread
 import threading
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ DTYPES: dict[int, Any] = {lib.NF_F32: np.dtype(np.float32), lib.NF_F64: np.dtype
 
 
 class Box:
-    """A function of Python and what it raised."""
+    """A function of Python, or a pair of them, and what it raised."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Any) -> None:
         self.function = function
         self.raised: dict[int, BaseException] = {}  # by thread: threads may share a target
         self.keep: Any = None  # what C borrows until the next call

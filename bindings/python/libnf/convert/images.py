@@ -67,7 +67,7 @@ def preprocessing(t: Any) -> list[Layer]:
 
 
 def split(walk: Walk, merge: Any, leaving: int, where: str) -> list[Layer]:
-    channels, height, width = walk.image
+    channels, height, width = walk.image or (0, 0, 0)
     staying = channels - leaving
     if name_of(merge) != "Merge" or merge.mode not in ("channel", "channel_inv"):
         raise ConversionError(f"{where}: libnf splits channels, not {getattr(merge, 'mode', name_of(merge))!r}")
