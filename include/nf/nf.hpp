@@ -23,7 +23,8 @@
 //
 // Numbers. A View borrows what a call reads and an Out what it writes: pointers, vectors, arrays and spans of float or
 // double, of any shape and strides. Neither can be made from a temporary container: `View v(make_rows(), 2)` does not
-// compile. A default-constructed one is none, "not given". Members that return vectors take the type of their numbers as
+// compile. A default-constructed one is none, "not given". <nf/eigen.hpp> and <nf/mdspan.hpp> add the matrices of Eigen and
+// mdspans; nf::Adapt is how your own matrices become Views. Members that return vectors take the type of their numbers as
 // a template argument, float unless it is given: session.log_prob<double>(x).
 //
 // Errors. A call that fails throws nf::Exception, which has the status of nf.h, the row and layer at fault, and the library's
@@ -49,6 +50,7 @@
 #include <nf/hpp/flow.hpp>
 #include <nf/hpp/model.hpp>
 #include <nf/hpp/options.hpp>
+#include <nf/hpp/samples.hpp>
 #include <nf/hpp/session.hpp>
 #include <nf/hpp/target.hpp>
 #include <nf/hpp/trainer.hpp>

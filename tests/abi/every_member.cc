@@ -47,6 +47,9 @@ void sessions(nf::Session& s, nf::Target& t, nf::Runtime& rt) {
   (void)s.forward(x), (void)s.forward_into(out, all, x), (void)s.inverse(x, all), (void)s.inverse_into(out, {}, x);
   (void)s.trace(x), (void)s.trace_into(out, {}, x, nf::Direction::inverse);
   (void)s.sample(10, 5), (void)s.sample<double>(10, {5, 3}), (void)s.sample_into(out, {5, 3, 2, 0.7});
+  nf::Samples<double> range = s.samples<double>(3, 1, wide);
+  for (const nf::Row<double> row : range) (void)row[0], (void)nf::View(row), (void)row.size();
+  (void)range.error(), (void)s.samples(3), (void)s.event_size();
   (void)s.log_prob_grad(x), (void)s.log_prob_grad_into({}, out, {}, x);
   (void)s.vjp<double>(kForward, x, wide), (void)s.vjp_into({out, {}, out, {}}, kForward, x, wide);
   (void)s.jvp(kForward, x, wide), (void)s.jvp_into({out, {}, out, {}}, kForward, x, wide);

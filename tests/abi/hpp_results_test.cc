@@ -44,6 +44,22 @@ TEST(HppResults, ArgumentsThatAreWrongFailTheCall) {
   EXPECT_EQ(nf::View(rows, 2).data<double>(), nullptr);
 }
 
+TEST(HppResults, SamplesEndAtAnError) {
+  nf::Result<nf::Model> m = nf::Model::create(kSpec, 1);
+  ASSERT_TRUE(m);
+  nf::Result<nf::Session> s = nf::Session::create(*m);
+  ASSERT_TRUE(s);
+  size_t n = 0;
+  nf::Samples<float> fine = s->samples(20, 7);
+  for (const nf::Row<float> row : fine) n += row.size();
+  EXPECT_EQ(n, 40u);
+  EXPECT_FALSE(fine.error());
+  const std::vector<float> context = {1};
+  nf::Samples<float> wrong = s->samples(20, 7, nf::View(context, 1));
+  for (const nf::Row<float> row : wrong) ADD_FAILURE() << "a row of " << row.size();
+  EXPECT_EQ(wrong.error().status(), NF_ERR_SHAPE);
+}
+
 TEST(HppResults, Callbacks) {
   nf::Result<nf::Flow> flow = nf::Flow::create(kSpec);
   ASSERT_TRUE(flow);

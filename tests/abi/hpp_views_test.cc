@@ -8,6 +8,33 @@
 namespace abi_test {
 namespace {
 
+// A matrix of a user, in column-major order.
+struct Columns {
+  std::vector<float> v;
+  int64_t n;
+  float* data() { return v.data(); }
+  const float* data() const { return v.data(); }
+  size_t size() const { return v.size(); }
+  int64_t rows() const { return n; }
+  int64_t cols() const { return static_cast<int64_t>(v.size()) / n; }
+};
+// The same without an Adapt.
+struct Unknown : Columns {};
+
+}  // namespace
+}  // namespace abi_test
+
+template <>
+struct nf::Adapt<abi_test::Columns> {
+  template <class M>
+  static auto strided(M& m) {
+    return nf::Strided<std::remove_pointer_t<decltype(m.data())>>{m.data(), 2, {m.rows(), m.cols()}, {1, m.rows()}};
+  }
+};
+
+namespace abi_test {
+namespace {
+
 using Floats = std::vector<float>;
 static_assert(std::is_constructible_v<nf::View, Floats&, int> && std::is_constructible_v<nf::View, const Floats&, int>);
 static_assert(!std::is_constructible_v<nf::View, Floats> && !std::is_constructible_v<nf::View, Floats, int>);
@@ -24,6 +51,12 @@ static_assert(!std::is_constructible_v<nf::Out, std::vector<uint8_t>&> &&
               !std::is_constructible_v<nf::Out, uint8_t*, int64_t>);
 static_assert(!std::is_constructible_v<nf::View, std::vector<int>&> &&
               !std::is_constructible_v<nf::View, std::string&>);
+
+static_assert(std::is_constructible_v<nf::View, Columns&> && std::is_constructible_v<nf::Out, Columns&>);
+static_assert(std::is_constructible_v<nf::View, const Columns&> && !std::is_constructible_v<nf::Out, const Columns&>);
+static_assert(!std::is_constructible_v<nf::View, Columns> && !std::is_constructible_v<nf::View, Columns&, int>);
+static_assert(!std::is_constructible_v<nf::View, Unknown&> && !std::is_constructible_v<nf::View, Unknown&, int>,
+              "data() and size() of a matrix do not say in which order it is");
 
 TEST(HppViews, Shapes) {
   Floats v = {1, 2, 3, 4, 5, 6};
@@ -75,6 +108,16 @@ TEST(HppViews, StridesPassThrough) {
   Floats columns(6);
   s.forward_into(nf::Out(columns.data(), {2, 3}, {1, 2}), {}, t);
   EXPECT_TRUE(same_bits(columns, {3, 6, 2, 5, 1, 4}));
+}
+
+TEST(HppViews, MatricesOfTheUser) {
+  const Columns rows{{1, 4, 2, 5, 3, 6}, 2};
+  EXPECT_EQ(nf::View(rows).to_vector<float>(), (Floats{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(nf::View(rows).data<float>(), rows.v.data()) << "copied";
+  nf::Model m(R"({"event": 3, "layers": [{"type": "reverse"}]})", 1);
+  Columns z{Floats(6), 2};
+  nf::Session(m).forward_into(z, {}, rows);
+  EXPECT_TRUE(same_bits(z.v, {3, 6, 2, 5, 1, 4}));
 }
 
 TEST(HppViews, BytesAreRead) {

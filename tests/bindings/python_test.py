@@ -2,7 +2,8 @@
 
 Packages go to a virtual environment in the build folder, once. Without pip, a network or a C compiler it is skipped. Tests of
 torch, jax and of imports from other libraries skip themselves unless those packages are there: NF_PYTHON names the
-interpreter of an environment that has them, with cffi and pytest.
+interpreter of an environment that has them, with cffi and pytest. With NF_PYTHON_WHEEL=1, or the path of a wheel, the tests run
+on the package that pip installs from a wheel into an empty environment; building it compiles the whole library.
 usage: python_test.py SOURCE_ROOT BUILD_DIR
 """
 import hashlib
@@ -86,16 +87,44 @@ def package(python):
     return site
 
 
+def wheel(given):
+    """Builds a wheel if none is given, and returns the interpreter of a new environment with it and pytest."""
+    folder = os.path.join(WORK, 'wheel')
+    shutil.rmtree(folder, ignore_errors=True)
+    venv = os.path.join(folder, 'venv')
+    made = run(sys.executable, '-m', 'venv', venv)
+    if made.returncode:
+        skip(f'no virtual environment: {made.stdout}{made.stderr}')
+    python = os.path.join(venv, 'bin', 'python')
+    if not given.endswith('.whl'):
+        done = run(python, '-m', 'pip', 'wheel', BINDING, '--no-deps', '-w', folder)
+        if done.returncode:
+            print(f'pip wheel:\n{done.stdout[-3000:]}{done.stderr[-3000:]}\n# cases: 0 1 0')
+            sys.exit(1)
+        given = next(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith('.whl'))
+    done = run(python, '-m', 'pip', 'install', '-q', given, '-r', REQUIRED)
+    if done.returncode:
+        print(f'pip install:\n{done.stdout}{done.stderr}\n# cases: 0 1 0')
+        sys.exit(1)
+    print('package:', run(python, '-c', 'import libnf; print(libnf.__file__)', cwd=folder, env=clean()).stdout, end='')
+    return python
+
+
+def clean():
+    return {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'LD_LIBRARY_PATH')}
+
+
 def main():
     if not shutil.which(os.environ.get('CC', 'cc').split()[0]):
         skip('no C compiler')
     os.makedirs(WORK, exist_ok=True)
-    python = environment()
+    from_wheel = os.environ.get('NF_PYTHON_WHEEL')
+    python = wheel(from_wheel) if from_wheel else environment()
     headers = run(python, '-c', 'import sysconfig; print(sysconfig.get_paths()["include"])').stdout.strip()
     if not os.path.exists(os.path.join(headers, 'Python.h')):
         skip('no Python.h: install python3-dev')
-    site = package(python)
-    env = dict(os.environ, PYTHONPATH=site, LIBNF_SOURCE=ROOT, LIBNF_BUILD=BUILD, PYTHONDONTWRITEBYTECODE='1')
+    paths = {} if from_wheel else {'PYTHONPATH': package(python)}
+    env = dict(clean(), LIBNF_SOURCE=ROOT, LIBNF_BUILD=BUILD, PYTHONDONTWRITEBYTECODE='1', **paths)
     done = run(python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--durations=5', os.path.join(BINDING, 'tests'),
                env=env, cwd=WORK)
     print(done.stdout + done.stderr)

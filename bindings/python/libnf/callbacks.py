@@ -1,8 +1,9 @@
 """Functions of Python that C calls. An exception in one of them stops the call, and is raised again by the call."""
 from __future__ import annotations
 
+import _thread
 import threading
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,9 @@ DTYPES: dict[int, Any] = {lib.NF_F32: np.dtype(np.float32), lib.NF_F64: np.dtype
 
 
 class Box:
-    """A function of Python and what it raised."""
+    """A function of Python, or a pair of them, and what it raised."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Any) -> None:
         self.function = function
         self.raised: dict[int, BaseException] = {}  # by thread: threads may share a target
         self.keep: Any = None  # what C borrows until the next call
@@ -107,3 +108,43 @@ def libnf_on_allreduce(user: Any, buffer: Any, n: int, dtype: int) -> int:
 def libnf_on_log(user: Any, level: int, message: Any) -> None:
     box: Box = ffi.from_handle(user)
     box.run(level, ffi.string(message).decode("utf-8", "replace"))
+
+
+@ffi.def_extern(onerror=lambda *_: None)  # type: ignore[untyped-decorator]
+def libnf_on_parallel_for(user: Any, n: int, body: Any, context: Any) -> None:
+    """Runs every body, whatever becomes of the pool: the calling thread takes those that no thread has begun."""
+    box: Box = ffi.from_handle(user)
+    begun: list[tuple[int, Any]] = []
+    left = [0]
+    for i in range(1, n):
+        try:
+            begun.append((i, box.function(body, context, i)))
+        except Exception:  # a pool that is shut down
+            left.append(i)
+    for i in left:
+        body(context, i)
+    interrupted = False
+    for i, future in begun:
+        ended = future.cancel()
+        while not ended:
+            try:
+                ended = future.exception() is not None  # a pool that could not run it, such as one of processes
+                break
+            except BaseException:  # Ctrl-C; the body still uses memory of the call
+                interrupted = True
+        if ended:
+            body(context, i)
+    if interrupted:
+        _thread.interrupt_main()
+
+
+@ffi.def_extern(onerror=lambda *_: ffi.NULL)  # type: ignore[untyped-decorator]
+def libnf_on_alloc(user: Any, size: int, align: int) -> Any:
+    box: Box = ffi.from_handle(user)
+    return ffi.cast("void *", box.function[0](size, align) or 0)
+
+
+@ffi.def_extern(onerror=lambda *_: None)  # type: ignore[untyped-decorator]
+def libnf_on_free(user: Any, p: Any, size: int, align: int) -> None:
+    box: Box = ffi.from_handle(user)
+    box.function[1](int(ffi.cast("uintptr_t", p)), size, align)

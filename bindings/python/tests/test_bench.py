@@ -20,3 +20,9 @@ def test_overhead_of_a_call():
             print(done.stdout)
             return
     pytest.fail(done.stdout + done.stderr)
+
+
+def test_threads_bench_runs():
+    command = [sys.executable, os.path.join(BINDING, "bench", "threads.py"), "--rows", "256", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "256 rows a call, 2 threads" in done.stdout, done.stderr

@@ -66,3 +66,57 @@ def test_what_has_no_equal_is_refused(make, says):
     with pytest.raises(ConversionError, match=says) as e:
         from_normflows(flow_of([make()]))
     assert "flows[0]" in str(e.value)
+
+
+def glow(levels=2, blocks=2, size=8, channels=3, base=None, classes=None, merge="channel", transform=None, noise=0.1, **block):
+    """The Glow of normflows' example: q0[0] is the innermost base."""
+    bases, flows, merges = [], [], []
+    for i in range(levels):
+        c = channels * 2**(levels + 1 - i)
+        flows.append([*(nf.flows.GlowBlock(c, 6, **block) for _ in range(blocks)), nf.flows.Squeeze()])
+        if i > 0:
+            merges.append(nf.flows.Merge(merge))
+            shape = (channels * 2**(levels - i), size // 2**(levels - i), size // 2**(levels - i))
+        else:
+            shape = (channels * 2**(levels + 1), size // 2**levels, size // 2**levels)
+        bases.append((base or nf.distributions.GlowBase)(shape, *([classes] if classes else [])))
+    flow = nf.MultiscaleFlow(bases, flows, merges, transform=transform)
+    g = torch.Generator().manual_seed(1)
+    flow.log_prob(torch.rand(50, channels, size, size, generator=g) * 0.8 + 0.1, torch.zeros(50, dtype=int) if classes else None)
+    with torch.no_grad():
+        for p in flow.parameters():
+            p.add_(noise * torch.randn(p.shape, generator=g))
+    return flow
+
+
+GLOWS = {
+    "glow": lambda: glow(),
+    "glow, three scales": lambda: glow(levels=3, blocks=1, channels=1, use_lu=False, leaky=0.01),
+    "glow, exp": lambda: glow(blocks=1, noise=0.02, scale_map="exp", split_mode="channel_inv", merge="channel_inv", net_actnorm=True),
+    "glow, shifts only, logit": lambda: glow(blocks=1, scale=False, channels=1, transform=nf.transforms.Logit(0.05)),
+    "glow, diagonal base": lambda: glow(blocks=1, base=nf.distributions.DiagGaussian, transform=nf.transforms.Shift(-0.5)),
+    "glow, classes": lambda: glow(blocks=1, channels=1, classes=4),
+    "glow, classes of another base": lambda: glow(blocks=1, channels=1, classes=3, base=nf.distributions.ClassCondDiagGaussian),
+}
+
+
+@pytest.mark.parametrize("name", GLOWS)
+def test_images_agree(name):
+    flow = GLOWS[name]()
+    done = from_normflows(flow, rows=200)
+    assert done.max_log_prob_float64 < 1e-9 and done.max_log_prob < 1e-2 and done.max_inverse < 1e-3, done
+    assert done.model.info.event == (8, 8, 3 if "glow" == name or "exp" in name or "diagonal" in name else 1)
+
+
+def test_one_scale_of_images_agrees():
+    flow = nf.NormalizingFlow(nf.distributions.DiagGaussian((4, 2, 2)), [nf.flows.GlowBlock(4, 5), nf.flows.Permute(4)])
+    flow.log_prob(torch.randn(20, 4, 2, 2))
+    assert from_normflows(flow).max_log_prob_float64 < 1e-9
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda: glow(blocks=1, split_mode="checkerboard"), "half the width"), (lambda: glow(blocks=1, scale_map="sigmoid_inv"), "no equal"),
+    (lambda: glow(blocks=1, leaky=0.2), "negative_slope"), (lambda: glow(blocks=1, transform=nf.transforms.Logit(0.2)), "alpha is 0.2")])
+def test_images_without_an_equal_are_refused(make, says):
+    with pytest.raises(ConversionError, match=says):
+        from_normflows(make())

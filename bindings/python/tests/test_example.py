@@ -1,9 +1,11 @@
 """The example runs: on a set of $NF_DATA_DIR if it is there, otherwise on one that is made here."""
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from test_abi import BINDING, SOURCE
 
@@ -29,3 +31,15 @@ def test_readme_code_runs(tmp_path):
         code = f.read().split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("package, arguments", [("nessai", ["--live", "300"]), ("pocomc", ["--dim", "4", "--total", "512"])])
+def test_samplers_find_the_evidence(package, arguments):
+    """The flow of another package's sampler, replaced: log evidence within 5 of its errors of the truth."""
+    pytest.importorskip(package)
+    command = [sys.executable, os.path.join(BINDING, "examples", package + "_flow.py"), "libnf", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    truth = float(re.search(r"true log evidence (\S+)", done.stdout)[1])
+    found, error = map(float, re.search(r"libnf +log evidence (\S+) \+- ([\d.]+)", done.stdout).groups())
+    assert abs(found - truth) < 5 * error and error < 0.2, done.stdout

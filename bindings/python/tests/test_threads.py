@@ -1,8 +1,13 @@
 """Threads and processes: the bits of one thread, and an error instead of a crash."""
+import ctypes
+import gc
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -216,3 +221,74 @@ def test_reading_makes_no_session(trained):
     model.to_bytes()
     model.hash()
     assert model._pool.created == 0
+
+
+def test_executor_of_the_host(trained, rows):
+    submitted = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            submitted.append(arguments)
+            return super().submit(*arguments)
+    expected = trained.log_prob(rows)
+    with Pool(2) as pool:
+        model = trained.clone(libnf.Runtime(executor=pool, concurrency=3))
+        assert np.array_equal(model.log_prob(rows), expected)
+        assert len(submitted) > 0 and len(submitted) % 2 == 0, "two bodies beside the calling thread's"
+        # All threads of the pool call the library, so none is free for its bodies.
+        inner = [ThreadPoolExecutor.submit(pool, model.log_prob, rows) for _ in range(6)]
+        assert all(np.array_equal(f.result(60), expected) for f in inner)
+    assert np.array_equal(model.log_prob(rows), expected), "the pool is shut down"
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes:
+        assert np.array_equal(trained.clone(libnf.Runtime(executor=processes, concurrency=2)).log_prob(rows), expected)
+    with pytest.raises(ValueError, match="threads"):
+        libnf.Runtime(concurrency=2)
+    with pytest.raises(libnf.Error, match="concurrency"):
+        libnf.Runtime(executor=pool, concurrency=0)
+
+
+def test_allocator_of_the_host(rows):
+    c = ctypes.CDLL(None)
+    c.aligned_alloc.restype, c.aligned_alloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t] * 2
+    c.free.argtypes = [ctypes.c_void_p]
+    live, most, wrong = {}, [1 << 40], []
+
+    def alloc(size, align):
+        if sum(size for size, _ in live.values()) + size > most[0]:
+            return 0
+        address = c.aligned_alloc(align, (size + align - 1) // align * align)
+        live[address] = (size, align)
+        return address
+
+    def free(address, size, align):
+        if live.pop(address, None) != (size, align):
+            wrong.append((address, size, align))
+        c.free(address)
+    runtime = libnf.Runtime(allocator=(alloc, free), threads=2)
+    model = libnf.Model(SPEC, 1, runtime=runtime)
+    assert model.fit(rows, steps=20).step == 20
+    expected = libnf.Model(SPEC, 1)
+    expected.fit(rows, steps=20)
+    assert np.array_equal(model.log_prob(rows), expected.log_prob(rows)) and len(live) > 0
+    most[0] = 0
+    with pytest.raises(MemoryError):
+        libnf.Model(SPEC, 1, runtime=runtime)
+    most[0] = 1 << 40
+    model.close()
+    runtime.close()
+    del model, runtime
+    gc.collect()
+    assert not live and not wrong
+
+
+def test_a_process_ends_with_its_functions_in_use():
+    code = ("import ctypes, libnf, numpy as np\n"
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "c = ctypes.CDLL(None); c.aligned_alloc.restype = ctypes.c_void_p; c.free.argtypes = [ctypes.c_void_p]\n"
+            "alloc = lambda size, align: c.aligned_alloc(ctypes.c_size_t(align), ctypes.c_size_t((size + align - 1) // align * align))\n"
+            "runtime = libnf.Runtime(allocator=(alloc, lambda p, size, align: c.free(p)), executor=ThreadPoolExecutor(2), log=print)\n"
+            "model = libnf.Model({'event': 2, 'layers': [{'type': 'affine_coupling'}]}, 1, runtime=runtime)\n"
+            "model.log_prob(np.zeros((5000, 2)))\n"
+            "print('end')\n")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.endswith("end\n") and not done.stderr, done.stderr

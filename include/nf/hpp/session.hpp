@@ -6,6 +6,8 @@
 NF_HPP_BEGIN
 
 class Target;  // nf/hpp/target.hpp
+template <class T>
+class Samples;  // nf/hpp/samples.hpp
 using ImportanceInfo = nf_importance_info;
 using CoverageInfo = nf_coverage_info;
 using MetropolisInfo = nf_metropolis_info;
@@ -172,6 +174,11 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
     return detail::done(detail::invoke(nf_sample, get(), &s, ctx.raw(), out.raw(), log_prob.raw()));
   }
 
+  // The same samples one after the other, for loops and, in C++20, ranges; ctx is one row or none. Uses this session until
+  // it ends: for (const nf::Row<float> row : session.samples(1000, 7)) ...
+  template <class T = float>
+  Samples<T> samples(int64_t n, const Sampling &how = {}, const View &ctx = {});
+
   // Gradients with respect to rows; models that are chains of layers.
   template <class T = float>
   Returned<LogProbGrad<T>> log_prob_grad(const View &x, const View &ctx = {}) {
@@ -290,6 +297,7 @@ class Session : public detail::Handle<nf_session, nf_session_free> {
                                       const View &start = {}, MetropolisInfo *info = nullptr, const View &ctx = {});
 
   size_t bytes() const noexcept { return nf_session_bytes(get()); }
+  int64_t event_size() const noexcept { return event_size_; }
 
  private:
   static nf_direction raw(Direction d) noexcept { return static_cast<nf_direction>(d); }

@@ -15,12 +15,25 @@
 NF_HPP_BEGIN
 
 // Specialize for a span of your own: a type whose temporaries may be viewed, because they do not own the numbers.
-template <class C>
+template <class C, class = void>
 struct is_borrowed : std::false_type {};
 #if __cplusplus >= 202002L
 template <class T, size_t N>
 struct is_borrowed<std::span<T, N>> : std::true_type {};
 #endif
+
+// Memory of a type that has strides: what Adapt<C>::strided returns.
+template <class T>
+struct Strided {
+  T *data = nullptr;
+  int rank = 0;  // 0..8
+  int64_t shape[NF_MAX_RANK] = {};
+  int64_t strides[NF_MAX_RANK] = {};  // in elements
+};
+// Specialize for a matrix type C of your own: `static Strided<T> strided(C &c)`, and another for const C if T differs. Views
+// and Outs can be made from it then. nf/eigen.hpp and nf/mdspan.hpp do that for the types of these libraries.
+template <class C, class = void>
+struct Adapt {};
 
 namespace detail {
 
@@ -36,6 +49,15 @@ inline const char *name_of(nf_dtype t) noexcept {
 }
 constexpr int64_t bytes_of(nf_dtype t) noexcept { return t == NF_F64 ? 8 : t == NF_U8 ? 1 : 4; }
 
+template <class T>
+constexpr bool is_number = std::is_same_v<std::remove_cv_t<T>, float> || std::is_same_v<std::remove_cv_t<T>, double> ||
+                           std::is_same_v<std::remove_cv_t<T>, uint8_t>;
+// A matrix has an order of its elements, which data() and size() do not say.
+template <class C, class = void>
+struct IsMatrix : std::false_type {};
+template <class C>
+struct IsMatrix<C, std::void_t<decltype(std::declval<C &>().rows()), decltype(std::declval<C &>().cols())>>
+    : std::true_type {};
 // What a contiguous container or range holds: float, const double, uint8_t, ...; void for other types.
 template <class C, class = void>
 struct Element {
@@ -44,12 +66,22 @@ struct Element {
 template <class C>
 struct Element<C, std::void_t<decltype(std::data(std::declval<C &>())), decltype(std::size(std::declval<C &>()))>> {
   using pointee = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))>;
-  using value = std::remove_cv_t<pointee>;
-  using type = std::conditional_t<
-      std::is_same_v<value, float> || std::is_same_v<value, double> || std::is_same_v<value, uint8_t>, pointee, void>;
+  using type = std::conditional_t<is_number<pointee> && !IsMatrix<C>::value, pointee, void>;
 };
 template <class C>
 using element = typename Element<std::remove_reference_t<C>>::type;
+// The same for what Adapt knows.
+template <class C, class = void>
+struct AdaptedElement {
+  using type = void;
+};
+template <class C>
+struct AdaptedElement<C, std::void_t<decltype(Adapt<std::remove_cv_t<C>>::strided(std::declval<C &>()))>> {
+  using pointee = std::remove_pointer_t<decltype(Adapt<std::remove_cv_t<C>>::strided(std::declval<C &>()).data)>;
+  using type = std::conditional_t<is_number<pointee>, pointee, void>;
+};
+template <class C>
+using adapted_element = typename AdaptedElement<std::remove_reference_t<C>>::type;
 
 // C is deduced from a forwarding reference.
 template <class C>
@@ -58,6 +90,14 @@ template <class T>
 constexpr bool writes = !std::is_const_v<T> && !std::is_same_v<T, uint8_t>;  // results are never bytes
 template <class C>
 constexpr bool writable = holds_numbers<C> &&writes<element<C>>;
+template <class C>
+constexpr bool adapted = !std::is_void_v<adapted_element<C>>;
+template <class C>
+constexpr bool writable_adapted = adapted<C> &&writes<adapted_element<C>>;
+template <class C>
+auto strided_of(C &c) {
+  return Adapt<std::remove_cv_t<C>>::strided(c);
+}
 #if __cplusplus >= 202002L
 template <class C>
 constexpr bool borrowed = is_borrowed<std::remove_cv_t<std::remove_reference_t<C>>>::value ||
@@ -165,6 +205,12 @@ class Array {
     raw_.dtype = dtype, raw_.ndim = static_cast<int32_t>(rank), raw_.data = data;
     for (size_t i = 0; i < rank; ++i) raw_.shape[i] = shape[i];
   }
+  template <class T>
+  explicit Array(const Strided<T> &m) : Array() {
+    fill(detail::dtype<std::remove_cv_t<T>>(), m.data, m.shape, static_cast<size_t>(m.rank));
+    raw_.flags |= NF_STRIDED;
+    for (int i = 0; i < raw_.ndim; ++i) raw_.strides[i] = m.strides[i];
+  }
   void set_strides(std::initializer_list<int64_t> strides) {
     if (static_cast<int64_t>(strides.size()) != raw_.ndim) return reject("there are not as many strides as extents");
     raw_.flags |= NF_STRIDED;
@@ -237,6 +283,11 @@ class View : public detail::Array<nf_view, false> {
   View(C &&c) = delete;
   template <class C, std::enable_if_t<detail::holds_numbers<C> && detail::is_class<C> && !detail::outlives<C>, int> = 0>
   View(C &&c, int64_t cols) = delete;
+  // A matrix or array for which there is an Adapt: its shape and strides.
+  template <class C, std::enable_if_t<detail::adapted<C> && detail::outlives<C>, int> = 0>
+  View(C &&c) : Base(detail::strided_of(c)) {}
+  template <class C, std::enable_if_t<detail::adapted<C> && !detail::outlives<C>, int> = 0>
+  View(C &&c) = delete;
   // From a view of nf.h: copies the shape, borrows the data.
   explicit View(const nf_view &v) : Base(v) {}
 
@@ -293,6 +344,10 @@ class Out : public detail::Array<nf_out, true> {
   Out(C &&c) = delete;
   template <class C, std::enable_if_t<detail::writable<C> && detail::is_class<C> && !detail::outlives<C>, int> = 0>
   Out(C &&c, int64_t cols) = delete;
+  template <class C, std::enable_if_t<detail::writable_adapted<C> && detail::outlives<C>, int> = 0>
+  Out(C &&c) : Base(detail::strided_of(c)) {}
+  template <class C, std::enable_if_t<detail::writable_adapted<C> && !detail::outlives<C>, int> = 0>
+  Out(C &&c) = delete;
   explicit Out(const nf_out &v) : Base(v) {}
 
   Out slice(int64_t first, int64_t n) const { return Out(slice_of(first, n)); }

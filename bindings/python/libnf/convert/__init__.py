@@ -29,7 +29,9 @@ def from_zuko(flow: Any, *, dtype: str | None = None, rows: int = 1000, toleranc
 
 
 def from_normflows(flow: Any, *, dtype: str | None = None, rows: int = 1000, tolerance: float | None = None) -> Conversion:
-    """Converts a `normflows.NormalizingFlow`: RealNVP, MAF, neural splines, linear layers. Parameters as of `from_nflows`."""
+    """Converts a `normflows.NormalizingFlow` (RealNVP, MAF, neural splines, linear layers) or `MultiscaleFlow` (Glow, whose images
+    [channels, height, width] become [height, width, channels], and whose classes a one-hot context). Parameters as of
+    `from_nflows`."""
     from libnf.convert import normflows
     return normflows.convert(flow, dtype, rows, tolerance)
 

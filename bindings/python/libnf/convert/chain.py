@@ -70,14 +70,24 @@ class Conversion:
                 f"inverse(forward(x)) by {self.max_inverse:.1e} from x\n" + "\n".join(f"  {name}" for name in self.layers))
 
 
+def nested(layers: list[Layer]) -> list[dict[str, Any]]:
+    """The specs of a chain. All that follows a split is inside of it; names of tensors count layers without nesting."""
+    specs: list[dict[str, Any]] = []
+    for layer in reversed(layers):
+        specs = [{**layer.spec, "layers": specs}] if layer.spec["type"] == "split" else [layer.spec, *specs]
+    return specs
+
+
 def _model(spec: dict[str, Any], layers: list[Layer], dtype: str) -> Model:
-    model = Model({**spec, "dtype": dtype, "layers": [layer.spec for layer in layers]}, 0)
+    model = Model({**spec, "dtype": dtype, "layers": nested(layers)}, 0)
     for i, layer in enumerate(layers):
         for name, value in layer.tensors.items():
             full = f"layers.{i}.{name}"
             if full not in model.tensors:
                 raise ConversionError(f"{full} is not a tensor of {layer.spec['type']}: please report this")
-            value = np.asarray(value, np.float64).reshape(model.tensors.info(full).shape)
+            value = np.asarray(value, np.float64)
+            shape = model.tensors.info(full).shape
+            value = value.reshape(shape) if value.ndim else np.full(shape, value)
             if model.tensors.info(full).masked and np.any(value[model.tensors.mask(full) == 0]):
                 raise ConversionError(f"{full}: the masked net has connections that libnf's does not have")
             model.tensors[full] = value
@@ -105,6 +115,7 @@ def finish(spec: dict[str, Any], layers: list[Layer], base: dict[str, Any], dtyp
         both = None
     z, _ = exact.forward(x, context)
     back, _ = exact.inverse(z, context)
+    back = np.asarray(back).reshape(x.shape)
     done = Conversion(model, rows, differs, both, float(np.max(np.abs(back - x) / (1 + np.abs(x)), initial=0)), names)
     # In float32 a flow may be ill-conditioned by itself; in float64 only other formulas differ by so much.
     limit = tolerance if tolerance is not None else 1e-3 if both is None and dtype == "float32" else 1e-6
@@ -127,7 +138,9 @@ def _rows(model: Model, rows: int) -> tuple[Array, Array | None]:
     rng = np.random.default_rng(0)
     size = model.info.context_size
     context = rng.normal(size=(rows, size)) if size else None
-    x = model.sample(rows, 1, context)
+    x = model.sample(rows, 1, context).reshape(rows, -1)
+    if any(layer["type"] == "logit" for layer in model.spec["layers"]):  # outside of [0, 1] there is no density
+        return np.clip(x, 1e-3, 1 - 1e-3).astype(np.float32).astype(np.float64), context
     wide = np.arange(rows) % 2 == 1
     scale = np.minimum(np.std(x, axis=0) + 1e-3, 100)
     x[wide] = np.mean(x, axis=0) + 2 * scale * rng.normal(size=(int(wide.sum()), x.shape[1]))

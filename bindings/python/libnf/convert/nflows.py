@@ -59,7 +59,8 @@ class Walk:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.names: list[str] = []
-        self.columns = 0
+        self.columns = 0  # of images, channels
+        self.image: tuple[int, int, int] | None = None  # [channels, height, width] where the walk is
         self.context = 0
         self.nets = 0
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from libnf.arrays import Array
-from libnf.convert import nets, nflows
+from libnf.convert import images, nets, nflows
 from libnf.convert.chain import Conversion, ConversionError, Layer, between, finish, permutation
 from libnf.convert.nets import name_of, numbers
 from libnf.convert.nflows import Walk
@@ -15,15 +15,24 @@ from libnf.convert.nflows import Walk
 
 def convert(flow: Any, dtype: str | None, rows: int, tolerance: float | None) -> Conversion:
     """See libnf.convert.from_normflows."""
-    walk = Walk(PARTS)
-    base, tensors = base_of(flow.q0)
-    if len(flow.q0.shape) != 1:
-        raise ConversionError(f"q0: rows of shape {tuple(flow.q0.shape)} are not taken over, only columns")
-    walk.columns = int(flow.q0.shape[0])
-    layers = [layer for i in reversed(range(len(flow.flows))) for layer in walk.transform(flow.flows[i], f"flows[{i}]")]
+    walk = Walk({**PARTS, **images.PARTS})
+    first = flow.q0[0] if hasattr(flow, "merges") else flow.q0
+    event: Any
+    base: Any
+    if len(first.shape) == 3:
+        channels, height, width = images.event_of(*images.levels_of(flow)[:2])
+        event = [height, width, channels]
+        walk.context, base, tensors = images.base_of(images.levels_of(flow)[0])
+        layers = images.layers_of(walk, flow)
+    elif len(first.shape) == 1 and not hasattr(flow, "merges"):
+        base, tensors = base_of(flow.q0)
+        event = walk.columns = int(flow.q0.shape[0])
+        layers = [layer for i in reversed(range(len(flow.flows))) for layer in walk.transform(flow.flows[i], f"flows[{i}]")]
+    else:
+        raise ConversionError(f"q0: rows of shape {tuple(first.shape)} are not taken over, only columns and images")
     parameters = list(flow.parameters())
     kind = dtype or ("float64" if parameters and parameters[0].dtype.itemsize == 8 else "float32")
-    spec = {"event": walk.columns, "context": walk.context, "base": base}
+    spec = {"event": event, "context": walk.context, "base": base}
     return finish(spec, layers, tensors, kind, walk.names, flow, log_prob, rows, tolerance)
 
 
@@ -35,8 +44,13 @@ def log_prob(flow: Any, x: Array, context: Array | None) -> Array:
     flow.eval()
     try:
         with torch.no_grad():
-            rows = torch.as_tensor(x, dtype=like.dtype)
+            rows = torch.tensor(x, dtype=like.dtype)
             more = () if context is None else (torch.as_tensor(context, dtype=like.dtype),)
+            if hasattr(flow, "merges") or len(flow.q0.shape) == 3:
+                channels, height, width = images.event_of(*images.levels_of(flow)[:2])
+                rows = rows.reshape(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()
+            if hasattr(flow, "merges") and not more:
+                more = (None,)
             found: Array = flow.log_prob(rows, *more).double().numpy()
             return found
     finally:
@@ -51,17 +65,20 @@ def base_of(base: Any) -> tuple[str, dict[str, Array]]:
 
 
 def perceptron(net: Any, where: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """A net of shifts and scales: normflows.nets.MLP, or a sequence of PyTorch."""
+    """A net of shifts and scales: normflows.nets.MLP, a sequence of PyTorch, or ConvNet2d."""
+    if name_of(net) == "ConvNet2d":
+        return images.conv_net(net, where)
     return nets.sequential(getattr(net, "net", net), where)
 
 
 def coupling(walk: Walk, block: Any, where: str) -> list[Layer]:
     split, inner = block.flows[0], block.flows[1]
-    walk.conditioned(0, where)
+    if not walk.image:
+        walk.conditioned(0, where)
     half = (walk.columns + 1) // 2
     first, second = np.arange(half), np.arange(half, walk.columns)
     if split.mode not in ("channel", "channel_inv"):
-        raise ConversionError(f"{where}: split_mode {split.mode!r} is for images, which are not taken over")
+        raise ConversionError(f"{where}: split_mode {split.mode!r} makes an image of half the width, which no mask of libnf does")
     passing, moving = (first, second) if split.mode == "channel" else (second, first)
     net, tensors = perceptron(inner.param_map, f"{where}.param_map")
     m = len(moving)
@@ -80,7 +97,8 @@ def coupling(walk: Walk, block: Any, where: str) -> list[Layer]:
             for part in ("weight", "bias"):  # their inverse subtracts the shift
                 tensors[f"net.output.{part}"] = np.concatenate(
                     [-tensors[f"net.output.{part}"][:m], tensors[f"net.output.{part}"][m:]])
-    layer = Layer({**spec, "mask": "halves", "mask_count": m, "net": net}, tensors)
+    mask = "channel" if walk.image else "halves"
+    layer = Layer({**spec, "mask": mask, "mask_count": m, "net": net}, images.in_our_order(walk, tensors))
     return between(np.concatenate([passing, moving]), layer)
 
 
@@ -178,7 +196,8 @@ def permute(walk: Walk, t: Any, where: str) -> list[Layer]:
 def constant(walk: Walk, t: Any, where: str) -> list[Layer]:
     if name_of(t) == "ActNorm" and not float(t.data_dep_init_done) > 0:
         raise ConversionError(f"{where}: it has seen no data yet")
-    return [Layer({"type": "elementwise_affine", "invert": True}, {"log_scale": numbers(t.s).ravel(), "shift": numbers(t.t).ravel()})]
+    pixels = {"per_pixel": True} if walk.image else {}
+    return [Layer({"type": "elementwise_affine", "invert": True, **pixels}, {"log_scale": numbers(t.s).ravel(), "shift": numbers(t.t).ravel()})]
 
 
 PARTS: nflows.Parts = {
