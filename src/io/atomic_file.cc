@@ -75,9 +75,13 @@ void AtomicFile::create_temp(mode_t mode) {
     temp_ = name;
     file_ = sys_open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kDefaultMode);
     if (file_) {
-      // The lock shows other savers that this file is in use. One that looked before it was taken has removed the file.
+      // The lock shows other savers that this file is in use. One that looked before it was taken removes the file.
       struct stat st;
-      if (sys_lock(file_.get()) && ::fstat(file_.get(), &st) == 0 && st.st_nlink == 0) continue;
+      const bool locked = sys_lock(file_.get());
+      if (locked ? ::fstat(file_.get(), &st) == 0 && st.st_nlink == 0 : errno == EWOULDBLOCK) {
+        ::unlinkat(dir_.get(), name, 0);
+        continue;
+      }
       if (mode != kNoMode) (void)::fchmod(file_.get(), mode);  // some file systems have no modes; ignore the error
       return;
     }

@@ -40,7 +40,7 @@ uint64_t steps(const Json& j, const char* key) {
   return n;
 }
 
-// Means of squares, which are never negative, and infinite after gradients whose squares overflow.
+// Means of squares, which are never negative.
 bool is_mean_square(const std::string& name) {
   const std::string last = name.substr(name.rfind('.') + 1);
   return last == "v" || last == "vmax" || last == "ad";
@@ -73,9 +73,9 @@ void check_numbers(const SafeTensors::Entry* e, const std::string& name, const V
     for (size_t at = 0; at < e->bytes; at += sizeof(T)) {
       T v;
       std::memcpy(&v, e->data + at, sizeof v);
-      if (squares ? v >= 0 : std::isfinite(v)) continue;
+      if (std::isfinite(v) && (!squares || v >= 0)) continue;
       fail(Code::numeric, "checkpoint: tensor \"%s\" is %g at index %zu, but has to be %s", name.c_str(),
-           static_cast<double>(v), at / sizeof(T), squares ? "0 or more" : "finite");
+           static_cast<double>(v), at / sizeof(T), squares ? "finite and 0 or more" : "finite");
     }
   });
 }

@@ -15,8 +15,8 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
 void read_checkpoint(std::span<const std::byte> file, Density& model, Notes& notes, Trainer& trainer,
                      std::optional<uint64_t> step = {});
 
-// Checks that a tensor of a checkpoint has the dtype and as many numbers as `like`, and that these are finite, or with
-// `squares` not negative: Error{format}, Error{numeric}.
+// Checks that a tensor of a checkpoint has the dtype and as many numbers as `like`, and that these are finite and, with
+// `squares`, not negative: Error{format}, Error{numeric}.
 void check_numbers(const SafeTensors::Entry* e, const std::string& name, const View& like, bool squares = false);
 
 }  // namespace libnf
