@@ -83,7 +83,7 @@ template <UpdateRule R, class D, class V = hn::Vec<D>>
 HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2) {
   using enum UpdateRule;
   if constexpr (R == average) {
-    p = hn::MulAdd(c.rate, hn::Sub(grad, p), p);
+    p = bounded(c, hn::MulAdd(c.rate, hn::Sub(grad, p), p));
     return;
   }
   const V g = hn::MulAdd(c.l2, p, hn::Mul(c.grad_scale, grad));
