@@ -128,6 +128,7 @@ void AtomicFile::commit() {
   if (temp_.empty()) fail(Code::state, "cannot commit %s: it was already committed", shown_.c_str());
   put(buffer_.get(), std::exchange(buffered_, 0));
   if (sys_fsync(file_.get()) != 0) give_up("fsync failed");
+  const Fd lock(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));  // holds the lock until the file has its name
   if (file_.close() != 0) give_up("close failed");
   if (sys_rename_at(dir_.get(), temp_.c_str(), name_.c_str()) != 0) give_up("rename failed");
   temp_.clear();
