@@ -47,11 +47,17 @@ HWY_INLINE V saturate(const C& c, V x) {
   return hn::IfThenElse(hn::Gt(x, c.huge), c.huge, x);
 }
 
+// Likewise on both sides.
+template <class V, class C>
+HWY_INLINE V bounded(const C& c, V x) {
+  return hn::IfThenElse(hn::Lt(x, hn::Neg(c.huge)), hn::Neg(c.huge), saturate(c, x));
+}
+
 // Returns beta s + mix x with denormals flushed; otherwise the state of a dead unit would stay denormal forever.
 template <class V, class C>
 HWY_INLINE V mean(const C& c, V beta, V s, V mix, V x) {
   const V m = hn::MulAdd(beta, s, hn::Mul(mix, x));
-  return hn::IfThenZeroElse(hn::Lt(hn::Abs(m), c.tiny), m);
+  return bounded(c, hn::IfThenZeroElse(hn::Lt(hn::Abs(m), c.tiny), m));
 }
 
 // Does the same for x^2, and saturates.
@@ -77,7 +83,7 @@ template <UpdateRule R, class D, class V = hn::Vec<D>>
 HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2) {
   using enum UpdateRule;
   if constexpr (R == average) {
-    p = hn::MulAdd(c.rate, hn::Sub(grad, p), p);
+    p = bounded(c, hn::MulAdd(c.rate, hn::Sub(grad, p), p));
     return;
   }
   const V g = hn::MulAdd(c.l2, p, hn::Mul(c.grad_scale, grad));
@@ -102,7 +108,7 @@ HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2
     direction = normalized(c, g, s0);
   } else if constexpr (R == rmsprop_momentum) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
-    direction = s1 = hn::MulAdd(c.beta1, s1, normalized(c, g, s0));
+    direction = s1 = bounded(c, hn::MulAdd(c.beta1, s1, normalized(c, g, s0)));
   } else if constexpr (R == rmsprop_centered) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
     s1 = mean(c, c.beta2, s1, c.mix2, g);
@@ -110,7 +116,7 @@ HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2
   } else if constexpr (R == rmsprop_centered_momentum) {
     s0 = mean_square(c, c.beta2, s0, c.mix2, g);
     s1 = mean(c, c.beta2, s1, c.mix2, g);
-    direction = s2 = hn::MulAdd(c.beta1, s2, normalized(c, g, variance(c, s0, s1)));
+    direction = s2 = bounded(c, hn::MulAdd(c.beta1, s2, normalized(c, g, variance(c, s0, s1))));
   } else if constexpr (R == adagrad) {
     s0 = saturate(c, hn::MulAdd(g, g, s0));
     direction = normalized(c, g, hn::Add(s0, c.floor));
@@ -119,7 +125,7 @@ HWY_INLINE void step(const Coefficients<D>& c, V& p, V grad, V& s0, V& s1, V& s2
     direction = hn::Mul(hn::Sqrt(hn::Div(hn::Add(s1, c.eps), hn::Add(s0, c.eps))), g);
     s1 = mean_square(c, c.beta2, s1, c.mix2, direction);
   }
-  p = hn::NegMulAdd(c.rate, direction, p);
+  p = bounded(c, hn::NegMulAdd(c.rate, bounded(c, direction), p));
 }
 
 template <UpdateRule R, class D, class T>

@@ -14,9 +14,9 @@
 //   adadelta  s0 = beta2 s0 + mix2 g^2,  u = g sqrt((s1 + eps) / (s0 + eps)),  s1 = beta2 s1 + mix2 u^2,  p -= rate u
 //   average   p += rate (grad - p): a running mean of grad, for Polyak averages
 // Accuracy: each operation is correctly rounded, with fused multiply-adds where the target has them: a few ULP per
-// step. Every state array starts at zero. A NaN in grad[i] makes p[i] NaN and affects no other element. A
-// finite g never makes a second moment infinite (it saturates), and moments below the smallest normal number become
-// zero (a float32 Adam step with denormal moments, which dead units cause, takes 12 times as long).
+// step. Every state array starts at zero. A NaN in grad[i] makes p[i] NaN and affects no other element. With
+// finite gradients, parameters and moments stay finite: they saturate at the largest number. Moments below the smallest
+// normal number become zero (a float32 Adam step with denormal moments, which dead units cause, takes 12 times as long).
 #pragma once
 #include <cstdint>
 

@@ -93,13 +93,6 @@ class ExpandMember {
   Member& member_;
 };
 
-int64_t expanded(const std::vector<LayerSpec>& layers) {
-  int64_t n = 0;
-  for (const LayerSpec& s : layers)
-    n = std::min(kMaxLayers + 1, n + std::min(kMaxLayers + 1, s.kind ? 1 : expanded(s.layers)) * s.repeat);
-  return n;
-}
-
 class FlowMixture final : public Base {
  public:
   struct Config final : libnf::Config {
@@ -120,13 +113,18 @@ class FlowMixture final : public Base {
   };
 
   FlowMixture(const Config& c, const Declare& d) : event_(d.columns()), fit_(c.fit) {
-    const int64_t layers = expanded(c.layers), each = layers + 1, all = c.members * each;
+    const int64_t layers = expanded_size(c.layers, "layers").layers, each = layers + 1, all = c.members * each;
     if (all > kMaxLayers)
       d.reject("members", (std::to_string(c.members) + " members of " + std::to_string(layers) +
                            " layers are more than " + std::to_string(kMaxLayers) + " layers and bases")
                               .c_str());
-    if (all > kMaxColumns / event_)
-      d.reject("members", (std::to_string(all) + " layers and bases of " + std::to_string(event_) +
+    const int64_t entries = expanded_entries(c);
+    if (entries > kMaxEntries)
+      d.reject("members", ("the mixtures inside and the chains make more than " + std::to_string(kMaxEntries) +
+                           " layers, chains and bases")
+                              .c_str());
+    if (entries > kMaxColumns / event_)
+      d.reject("members", (std::to_string(entries) + " layers and bases of " + std::to_string(event_) +
                            " columns are above the limit of " + std::to_string(kMaxColumns) + " columns in all")
                               .c_str());
     for (int64_t k = 0; k < c.members; ++k) {
@@ -200,6 +198,13 @@ class FlowMixture final : public Base {
       const auto k = static_cast<int64_t>(std::min(u[r] * count, count - 1));
       for (int64_t j = 0; j < event_; ++j) *index++ = static_cast<int32_t>(k * event_ + j);
     }
+  }
+
+  // Layers, chains and bases of all members, with the mixtures that are their bases; at most kMaxEntries + 1.
+  static int64_t expanded_entries(const Config& c) {
+    const auto* inside = dynamic_cast<const Config*>(&c.base.config());
+    const int64_t each = expanded_size(c.layers, "layers").entries + (inside ? expanded_entries(*inside) : 1);
+    return std::min(kMaxEntries + 1, c.members * each);
   }
 
   int64_t event_;

@@ -1,6 +1,8 @@
 // Writes parameters that are computed from data.
 #pragma once
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "runtime/core/rows.h"
 #include "runtime/tape/params.h"
@@ -14,7 +16,10 @@ void update_param(const ParamStore& store, ParamId id, F&& value) {
   const View v = store.view(static_cast<size_t>(id));
   with_dtype(v.dtype, [&]<class T>() {
     T* p = v.as<T>();
-    for (int64_t j = 0; j < v.count(); ++j) p[j] = static_cast<T>(value(j, static_cast<double>(p[j])));
+    // The variance of rows near the largest float is beyond it.
+    constexpr double most = std::numeric_limits<T>::max();
+    for (int64_t j = 0; j < v.count(); ++j)
+      p[j] = static_cast<T>(std::clamp<double>(value(j, static_cast<double>(p[j])), -most, most));
   });
 }
 

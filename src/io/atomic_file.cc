@@ -66,14 +66,22 @@ AtomicFile::~AtomicFile() { remove_temp(); }
 
 void AtomicFile::create_temp(mode_t mode) {
   constexpr int kTries = 100;
+  remove_abandoned(dir_.get());
   for (int i = 0; i < kTries; ++i) {
     char name[64];  // a short hidden name fits every file system
     const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-    std::snprintf(name, sizeof name, ".nf-%lx-%llx-%d.tmp", static_cast<unsigned long>(::getpid()),
-                  static_cast<unsigned long long>(now), i);
+    std::snprintf(name, sizeof name, "%s%lx-%llx-%d%s", kTempPrefix, static_cast<unsigned long>(::getpid()),
+                  static_cast<unsigned long long>(now), i, kTempSuffix);
     temp_ = name;
     file_ = sys_open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kDefaultMode);
     if (file_) {
+      // The lock shows other savers that this file is in use. One that looked before it was taken removes the file.
+      struct stat st;
+      const bool locked = sys_lock(file_.get());
+      if (locked ? ::fstat(file_.get(), &st) == 0 && st.st_nlink == 0 : errno == EWOULDBLOCK) {
+        ::unlinkat(dir_.get(), name, 0);
+        continue;
+      }
       if (mode != kNoMode) (void)::fchmod(file_.get(), mode);  // some file systems have no modes; ignore the error
       return;
     }
@@ -120,6 +128,7 @@ void AtomicFile::commit() {
   if (temp_.empty()) fail(Code::state, "cannot commit %s: it was already committed", shown_.c_str());
   put(buffer_.get(), std::exchange(buffered_, 0));
   if (sys_fsync(file_.get()) != 0) give_up("fsync failed");
+  const Fd lock(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));  // holds the lock until the file has its name
   if (file_.close() != 0) give_up("close failed");
   if (sys_rename_at(dir_.get(), temp_.c_str(), name_.c_str()) != 0) give_up("rename failed");
   temp_.clear();

@@ -1,6 +1,8 @@
 // Saves a file so that a crash, a full disk or a power failure leaves either the whole old file or the whole new one:
 // temporary file in the same directory, write, fsync, rename, fsync of the directory.
 //
+// A process that is killed leaves its temporary file behind; the next save into the same directory removes it.
+//
 // On any error up to and including the rename, the old file is untouched and the temporary file is removed. If only the
 // fsync of the directory fails, the new file is in place but might not survive a power failure; that is an error too.
 // A symbolic link is followed; the mode of an existing file is kept; directories, FIFOs and devices are refused.

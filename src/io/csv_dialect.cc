@@ -258,7 +258,12 @@ CsvDialect find_dialect(std::string_view text, const CsvOptions& options, const 
   d.header = options.header == CsvOptions::Header::detect ? is_header(rows, options, source)
                                                           : options.header == CsvOptions::Header::present;
   if (d.header)
-    for (const Cell& c : rows[0]) d.names.push_back(as_utf8(c.text));
+    for (const Cell& c : rows[0]) {
+      if (c.text.find('\0') != std::string::npos)
+        fail(Code::format, "%s: line 1 has NUL characters, so it is not a text; data is .npy, .npz, IDX or CSV",
+             source);
+      d.names.push_back(as_utf8(c.text));
+    }
   for (size_t c = 0; c < rows[0].size(); ++c) {
     const bool first = !d.header && rows[0][c].kind == Kind::text;
     d.numeric.push_back(!first && !has_below(rows, c, Kind::text));

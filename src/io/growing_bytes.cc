@@ -19,7 +19,10 @@ void GrowingBytes::reserve(size_t bytes) {
 uint8_t* GrowingBytes::grow(size_t bytes) {
   if (bytes > limit_ - std::min(limit_, size_))
     fail_os(Code::io, EFBIG, "cannot read %s: its content exceeds the limit of %zu bytes", what_, limit_);
-  if (bytes > buffer_.bytes() - size_) reserve(std::max(size_ + bytes, std::max<size_t>(2 * buffer_.bytes(), 4096)));
+  if (bytes > buffer_.bytes() - size_) {
+    const size_t double_size = std::max<size_t>(2 * buffer_.bytes(), 4096);
+    reserve(std::max(size_ + bytes, std::min(double_size, limit_)));
+  }
   size_ += bytes;
   return buffer_.as<uint8_t>() + size_ - bytes;
 }

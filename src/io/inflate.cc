@@ -109,7 +109,11 @@ void gunzip(std::span<const std::byte> file, GrowingBytes& out, const char* sour
   if (file.size() >= sizeof size) std::memcpy(&size, file.data() + file.size() - sizeof size, sizeof size);
   if (size <= out.limit() && size / 8 <= file.size()) out.reserve(size);
   do file = file.subspan(Stream(Stream::gzip, out, source).run(file));
-  while (is_gzip(file));  // another member; anything else after the last one is padding
+  while (is_gzip(file));  // another member
+  const bool padding = std::all_of(file.begin(), file.end(), [](std::byte b) { return b == std::byte{0}; });
+  if (!padding)
+    fail(Code::format, "%s: %zu byte%s of something else follow the compressed data", source, file.size(),
+         file.size() == 1 ? "" : "s");
 }
 
 }  // namespace libnf

@@ -47,6 +47,8 @@ class DictParser {
       if (__builtin_mul_overflow(bytes, std::max<int64_t>(h.shape[i], 1), &bytes))
         bad("the size of the shape overflows");
     }
+    // Reading it would take forever, for nothing.
+    if (h.row_elements() == 0 && h.rows() > 0) bad("shape %s has rows without a column", to_string(h.shape).c_str());
     h.data_bytes = empty ? 0 : bytes;
     return h;
   }

@@ -1,7 +1,9 @@
 // System calls with EINTR retry and fault points; see posix.h.
 #include "src/io/posix.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "runtime/core/fault.h"
 
@@ -71,16 +74,47 @@ int sys_rename_at(int dir, const char* from, const char* to) {
   return retry("io.rename", [&](bool) { return ::renameat(dir, from, dir, to); });
 }
 
+bool sys_lock(int fd) {
+  return retry("io.lock", [&](bool) { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0;
+}
+
+int sys_link(const char* from, const char* to) {
+  return retry("io.link", [&](bool) { return ::linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW); });
+}
+
 bool replace_by_link(const char* from, const char* to) {
-  const std::string temporary = std::string(to) + ".tmp";
+  // Named as abandoned files are, so that the next save removes it if the process is killed here.
+  const std::string target = to;
+  const size_t slash = target.rfind('/');
+  char name[48];
+  std::snprintf(name, sizeof name, "%s%lx-link%s", kTempPrefix, static_cast<unsigned long>(::getpid()), kTempSuffix);
+  const std::string temporary = (slash == std::string::npos ? "" : target.substr(0, slash + 1)) + name;
   ::unlink(temporary.c_str());
-  if (::linkat(AT_FDCWD, from, AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0) return false;
-  if (::rename(temporary.c_str(), to) == 0) {
-    ::unlink(temporary.c_str());  // rename leaves it when both are the same file already
-    return true;
+  if (sys_link(from, temporary.c_str()) != 0) return false;
+  const bool done = sys_rename_at(AT_FDCWD, temporary.c_str(), to) == 0;
+  ::unlink(temporary.c_str());  // rename leaves it when both are the same file already
+  return done;
+}
+
+void remove_abandoned(int dir) {
+  constexpr int kMostNames = 10000;  // a save should not take seconds in a huge folder
+  const int again = ::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const list = again >= 0 ? ::fdopendir(again) : nullptr;
+  if (!list) {
+    if (again >= 0) ::close(again);
+    return;
   }
-  ::unlink(temporary.c_str());
-  return false;
+  for (int i = 0; i < kMostNames; ++i) {
+    const dirent* const entry = ::readdir(list);
+    if (!entry) break;
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with(kTempPrefix) || !name.ends_with(kTempSuffix)) continue;
+    const Fd file(::openat(dir, entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat st;
+    if (file && ::fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode) && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0)
+      ::unlinkat(dir, entry->d_name, 0);
+  }
+  ::closedir(list);
 }
 
 void* sys_map(int fd, size_t bytes) {

@@ -1,5 +1,5 @@
 // Wraps the few system calls that file code makes: retries EINTR and makes every call a fault point (io.open, io.stat,
-// io.read, io.write, io.fsync, io.close, io.rename, io.map). As in POSIX, they return -1 and set errno; callers turn
+// io.read, io.write, io.fsync, io.close, io.rename, io.link, io.lock, io.map). As in POSIX, they return -1 and set errno; callers turn
 // that into libnf::Error with the path.
 #pragma once
 #include <sys/stat.h>
@@ -34,6 +34,13 @@ ssize_t sys_read(int fd, void* data, size_t bytes);         // may be short
 ssize_t sys_write(int fd, const void* data, size_t bytes);  // may be short
 int sys_fsync(int fd);
 int sys_rename_at(int dir, const char* from, const char* to);  // both in `dir`
+// Takes the lock of an open file, which ends with the process at the latest; false if another process has it, or if the
+// file system has no locks.
+bool sys_lock(int fd);
+// Names of temporary files. Not ".tmp", as in versions that took no lock: their files may be in use.
+inline constexpr char kTempPrefix[] = ".nf-", kTempSuffix[] = ".part";
+// Removes the temporary files of a directory whose lock nobody holds: killed processes left them behind.
+void remove_abandoned(int dir);
 // Makes `to` a second name of the file `from`, in place of what it named; false if the file system has no links.
 bool replace_by_link(const char* from, const char* to);
 void* sys_map(int fd, size_t bytes);  // read-only and private; nullptr on failure

@@ -6,18 +6,6 @@
 namespace libnf {
 namespace {
 
-int64_t expanded_count(const LayerSpec& s, const std::string& path) {
-  int64_t n = s.kind ? 1 : 0;
-  const std::vector<LayerSpec>& inside = s.kind && s.kind->inner ? s.kind->inner(*s.config) : s.layers;
-  for (size_t i = 0; i < inside.size(); ++i)
-    n += expanded_count(inside[i], path + ".layers[" + std::to_string(i) + "]");
-  n *= s.repeat;
-  if (n > kMaxLayers)
-    fail(Code::spec, "%s: more than %lld layers after repeats are expanded", path.c_str(),
-         static_cast<long long>(kMaxLayers));
-  return n;
-}
-
 void check(const ModelSpec& s) {
   const auto& flow = static_cast<const FlowConfig&>(*s.config);
   if (flow.embedding && s.context == 0)
@@ -31,7 +19,7 @@ void check(const ModelSpec& s) {
     fail(Code::spec,
          "spec.prepare_context.standardize: the base \"class_normal\" reads labels from the context, which are no "
          "labels once standardized; leave it out");
-  const int64_t count = expanded_count(flow.chain, "spec"), columns = s.event.count();
+  const int64_t count = expanded_size(flow.chain.layers, "spec.layers").layers, columns = s.event.count();
   if (count * columns > kMaxLayerColumns)
     fail(Code::spec, "spec.event: %lld columns x %lld layers is above the limit of %lld",
          static_cast<long long>(columns), static_cast<long long>(count), static_cast<long long>(kMaxLayerColumns));

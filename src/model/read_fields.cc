@@ -27,6 +27,7 @@ void read_layers(const Json& list, const std::string& path, std::vector<LayerSpe
   layers.clear();
   for (size_t i = 0; i < items->size(); ++i)
     layers.push_back(read_layer((*items)[i], path + "[" + std::to_string(i) + "]"));
+  expanded_size(layers, path);  // checks it
 }
 
 LayerSpec read_layer(const Json& j, const std::string& path) {

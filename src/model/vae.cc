@@ -16,6 +16,14 @@ void check(const ModelSpec& s) {
   if (vae.prior.pseudo_inputs > 0 &&
       (vae.prior.base.part().name != std::string_view("normal") || !vae.prior.chain.layers.empty()))
     fail(Code::spec, "spec.prior.pseudo_inputs: they are the whole prior; leave out its \"base\" and \"layers\"");
+  for (const auto& [layers, path] : {std::pair(&vae.posterior.chain.layers, "spec.posterior.layers"),
+                                     {&vae.prior.chain.layers, "spec.prior.layers"}}) {
+    const int64_t count = expanded_size(*layers, path).layers;
+    if (count * vae.latent > kMaxLayerColumns)
+      fail(Code::spec, "spec.latent: %lld columns x %lld layers of %s is above the limit of %lld",
+           static_cast<long long>(vae.latent), static_cast<long long>(count), path,
+           static_cast<long long>(kMaxLayerColumns));
+  }
 }
 
 }  // namespace

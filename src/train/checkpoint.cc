@@ -1,6 +1,7 @@
 #include "src/train/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "src/io/hex_float.h"
@@ -9,6 +10,9 @@
 
 namespace libnf {
 namespace {
+
+constexpr uint64_t kMostSteps = uint64_t{1} << 53;
+constexpr int64_t kMostWork = int64_t{1} << 53;  // per row; far above that of any model
 
 const char* optimizer_name(const TrainerConfig& c) { return name_of(c.optimizer.kind); }
 
@@ -29,6 +33,19 @@ uint64_t count(const Json& j, const char* key) {
   return *n;
 }
 
+// Returns a number of steps. With more, its successors would not be exact numbers of Adam's bias correction.
+uint64_t steps(const Json& j, const char* key) {
+  const uint64_t n = count(j, key);
+  if (n > kMostSteps) fail(Code::format, "checkpoint: \"%s\" is %llu steps", key, static_cast<unsigned long long>(n));
+  return n;
+}
+
+// Means of squares, which are never negative.
+bool is_mean_square(const std::string& name) {
+  const std::string last = name.substr(name.rfind('.') + 1);
+  return last == "v" || last == "vmax" || last == "ad";
+}
+
 // Tensors of the state that the guard goes back to, which a checkpoint may lack.
 bool is_kept(const std::string& name) { return name.starts_with("guard."); }
 
@@ -47,6 +64,21 @@ void check_options(const SafeTensors& file, const Trainer& trainer) {
 }
 
 }  // namespace
+
+void check_numbers(const SafeTensors::Entry* e, const std::string& name, const View& like, bool squares) {
+  const TensorType type = like.dtype == DType::f64 ? TensorType::f64 : TensorType::f32;
+  if (!e || e->type != type || e->bytes != static_cast<size_t>(like.count() * size_of(like.dtype)))
+    fail(Code::format, "checkpoint: tensor \"%s\" is missing or has another size or dtype", name.c_str());
+  with_dtype(like.dtype, [&]<class T>() {
+    for (size_t at = 0; at < e->bytes; at += sizeof(T)) {
+      T v;
+      std::memcpy(&v, e->data + at, sizeof v);
+      if (std::isfinite(v) && (!squares || v >= 0)) continue;
+      fail(Code::numeric, "checkpoint: tensor \"%s\" is %g at index %zu, but has to be %s", name.c_str(),
+           static_cast<double>(v), at / sizeof(T), squares ? "finite and 0 or more" : "finite");
+    }
+  });
+}
 
 void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, const Trainer& trainer, Extra extra) {
   const Trainer::State now = trainer.state();
@@ -86,7 +118,8 @@ void write_checkpoint(ByteSink& sink, const Density& model, const Notes& notes, 
   write_model(sink, model, notes, extra);
 }
 
-void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& notes, Trainer& trainer) {
+void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& notes, Trainer& trainer,
+                     std::optional<uint64_t> step) {
   const SafeTensors file = parse_model(bytes);
   if (!is_same_spec(spec_of(file), model.canonical()))
     fail(Code::state, "the checkpoint was made with another spec than this model (compare nf_model_spec)");
@@ -107,8 +140,13 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   then.plateau.best = number(state, "plateau_best");
   then.plateau.factor = number(state, "plateau_factor");
   then.plateau.bad = count(state, "plateau_bad");
-  then.step = count(state, "step");
+  if (std::isnan(then.plateau.best) || !(then.plateau.factor >= 0 && then.plateau.factor <= 1))
+    fail(Code::format, "checkpoint: \"plateau_best\" or \"plateau_factor\" is out of range");
+  then.step = steps(state, "step");
+  if (step && *step != then.step) fail(Code::format, "checkpoint: its run and its trainer are at different steps");
   if (state.find("older_steps")) then.older_steps = count(state, "older_steps");
+  if (then.step + then.older_steps > kMostSteps)  // modulo 2^64: the guard goes back to younger moments
+    fail(Code::format, "checkpoint: \"older_steps\" is out of range");
   if (const Json* rates = state.find("rates")) {
     if (!rates->array()) fail(Code::format, "checkpoint: \"rates\" is not a list");
     for (const Json& lr : *rates->array()) then.rates.push_back(number(&lr, "rates"));
@@ -117,13 +155,13 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
   if (state.find("row_work")) {
     cut.work = static_cast<int64_t>(count(state, "row_work"));
     cut.block_rows = static_cast<int64_t>(count(state, "block_rows"));
-    if (cut.work < 0 || cut.block_rows < 1 || cut.block_rows > kMaxBlockRows)
+    if (cut.work < 0 || cut.work > kMostWork || cut.block_rows < 1 || cut.block_rows > kMaxBlockRows)
       fail(Code::format, "checkpoint: \"row_work\" or \"block_rows\" is out of range");
   }
   then.cut = cut;
   if (const Json* guard = state.find("guard")) {
     Divergence::State numbers;
-    if (!guard->string() || !read_hex_floats(*guard->string(), numbers))
+    if (!guard->string() || !read_hex_floats(*guard->string(), numbers) || !Divergence::is_valid(numbers))
       fail(Code::format, "checkpoint: \"guard\" is damaged");
     then.divergence.set_state(numbers);
   }
@@ -136,15 +174,19 @@ void read_checkpoint(std::span<const std::byte> bytes, Density& model, Notes& no
     }
   }
   then.keeps = state.find("guard_age") != nullptr;
-  if (then.keeps) then.kept_age = count(state, "guard_age");
-  then = trainer.checked(std::move(then));
+  if (then.keeps) then.kept_age = steps(state, "guard_age");
+  try {
+    then = trainer.checked(std::move(then));
+  } catch (const Error& e) {
+    if (e.code() == Code::argument) fail(Code::format, "checkpoint: %s", e.what());
+    throw;
+  }
   auto tensors = trainer.state_tensors();
   if (!then.keeps) std::erase_if(tensors, [](const auto& t) { return is_kept(t.first); });
   std::vector<const SafeTensors::Entry*> entries;
   for (const auto& [name, view] : tensors) {
     const SafeTensors::Entry* e = file.find(kOptimizerPrefix + name);
-    if (!e || e->bytes != static_cast<size_t>(view.count() * size_of(view.dtype)))
-      fail(Code::format, "checkpoint: optimizer state \"%s\" is missing or has another size", name.c_str());
+    check_numbers(e, kOptimizerPrefix + name, view, is_mean_square(name));
     entries.push_back(e);
   }
   read_params(file, model);

@@ -49,6 +49,13 @@ bool Divergence::see(double loss, double norm, int64_t patience) {
   return true;
 }
 
+bool Divergence::is_valid(const State& s) {
+  for (const double v : s)
+    if (std::isnan(v)) return false;
+  return s[kSeen] >= 0 && s[kWeight] >= 0 && s[kWeight] <= 1.001 && (s[kSeen] > 0) == (s[kWeight] > 0) &&
+         s[kFactor] >= 0 && s[kFactor] <= 1 && s[kReturns] >= 0 && s[kReturns] <= kMostReturns;
+}
+
 bool Divergence::fell() {
   if (state_[kAbove] > 0 || state_[kRunaway] > 0 || !(state_[kBest] < state_[kKept])) return false;
   state_[kKept] = state_[kBest];

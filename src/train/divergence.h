@@ -57,6 +57,8 @@ class Divergence {
   using State = std::array<double, kFields>;
   const State& state() const { return state_; }
   void set_state(const State& state) { state_ = state; }
+  // Returns whether steps could have led to this state, as far as learning rates depend on it.
+  static bool is_valid(const State& state);
 
  private:
   static constexpr State start() {

@@ -245,13 +245,10 @@ void SavedFit::restore(Density& model, Notes& notes, Trainer& trainer, const Buf
     const View v = params.view(k);
     const SafeTensors::Entry* e = file.find(kBest + params.slots()[k].name);
     const bool older = !e && params.slots()[k].when_missing;
-    if (!older && (!e || e->bytes != static_cast<size_t>(v.count() * size_of(v.dtype))))
-      fail(Code::format, "checkpoint: the best weights of \"%s\" are missing or have another size",
-           params.slots()[k].name.c_str());
+    if (!older) check_numbers(e, kBest + params.slots()[k].name, v);
     entries.push_back(e);
   }
-  read_checkpoint(bytes_.bytes(), model, notes, trainer);
-  if (i.step != trainer.steps()) fail(Code::format, "checkpoint: its run and its trainer are at different steps");
+  read_checkpoint(bytes_.bytes(), model, notes, trainer, i.step);
   for (size_t k = 0; k < entries.size(); ++k) {
     const View v = params.view(k);
     const auto offset = static_cast<const char*>(v.data) - static_cast<const char*>(params.data());

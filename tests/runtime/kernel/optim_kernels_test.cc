@@ -187,6 +187,33 @@ void expect_nan_stays() {
 TEST(OptimKernels, NanStaysWhereItIsF32) { on_every_target(expect_nan_stays<float>); }
 TEST(OptimKernels, NanStaysWhereItIsF64) { on_every_target(expect_nan_stays<double>); }
 
+// Gradients and parameters at the ends of the range, at the highest rates.
+template <class T>
+void expect_finite() {
+  constexpr T most = std::numeric_limits<T>::max();
+  for (int r = 0; r < kRules; ++r)
+    for (const double scale : {1.0, 1e-3})
+      for (const double l2 : {0.0, 10.0}) {
+        Update u = update_with(static_cast<UpdateRule>(r));
+        u.rate = u.rule == UpdateRule::average ? 0.5 : 1000;
+        u.l2 = u.rule == UpdateRule::average ? 0 : l2;
+        u.grad_scale = scale;
+        Buffers<T> b(37);
+        for (size_t i = 0; i < 37; ++i) b.p[i] = i % 4 < 2 ? most : -most;
+        for (int t = 1; t <= 8; ++t) {
+          for (size_t i = 0; i < 37; ++i) b.grad[i] = (i + static_cast<size_t>(t) / 3) % 2 ? most : -most;
+          b.run(u, 0, 37);
+          for (size_t i = 0; i < 37; ++i) {
+            EXPECT_TRUE(std::isfinite(b.p[i])) << "rule " << r << " step " << t << " element " << i;
+            for (const auto& s : b.s) EXPECT_FALSE(std::isnan(s[i])) << "rule " << r << " step " << t;
+          }
+        }
+      }
+}
+
+TEST(OptimKernels, ExtremesStayFiniteF32) { on_every_target(expect_finite<float>); }
+TEST(OptimKernels, ExtremesStayFiniteF64) { on_every_target(expect_finite<double>); }
+
 TEST(OptimKernels, SecondMomentsSaturateAndDenormalsVanish) {
   on_every_target([] {
     for (UpdateRule rule : {UpdateRule::adam, UpdateRule::rmsprop, UpdateRule::adagrad, UpdateRule::adadelta}) {

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 #include "runtime/core/fault.h"
 #include "tests/src/io/io_test_util.h"
@@ -56,6 +57,28 @@ TEST(AtomicFile, WithoutCommitNothingHappens) {
   }
   EXPECT_EQ(get(dir / "m"), "old");
   EXPECT_EQ(dir.files().size(), 1u);
+}
+
+// Each save removes what killed ones left behind, and nothing that is in use.
+TEST(AtomicFile, ManySaversAtOnceAndAbandonedFiles) {
+  const TempDir dir;
+  put(dir / ".nf-1-2-0.part", "of a process that was killed");
+  put(dir / ".nf-1-2-0.tmp", "of an earlier version");
+  put(dir / "other.part", "of another program");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 30; ++round) {
+        const std::string content(static_cast<size_t>(1000 * i + round), static_cast<char>('a' + i));
+        try {
+          save(dir / ("m" + std::to_string(i % 3)), content);
+        } catch (const Error& e) {
+          ADD_FAILURE() << e.what();
+        }
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(dir.files(), (std::vector<std::string>{".nf-1-2-0.tmp", "m0", "m1", "m2", "other.part"}));
 }
 
 TEST(AtomicFile, IsFinishedAfterCommit) {
