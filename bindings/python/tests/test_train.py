@@ -227,6 +227,7 @@ def test_progress_bar(rows, capsys):
 @pytest.mark.parametrize("run", ["fit", "run"])
 def test_interrupt_stops_cleanly(rows, run):
     model = fresh(rows)
+    was = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -234,6 +235,7 @@ def test_interrupt_stops_cleanly(rows, run):
             model.fit(rows, steps=10**9)
         else:
             libnf.Trainer(model).run(lambda step: rows, 10**9)
+    signal.signal(signal.SIGINT, was)
     assert time.monotonic() - begun < 20
     assert np.isfinite(model.log_prob(rows)).all()
 
