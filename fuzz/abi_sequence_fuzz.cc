@@ -18,7 +18,14 @@ constexpr size_t kSlots = 3;
 
 class World {
  public:
-  explicit World(Bytes& b) : b_(b) {}
+  // Mostly begins with a model, and perhaps a session and a trainer of it.
+  explicit World(Bytes& b) : b_(b) {
+    if (b_.below(4) == 1) return;
+    const std::string spec = kSpecs[b_.below(4)];
+    require(nf_model_create(runtime().get(), spec.data(), spec.size(), 1, &models_[0], nullptr) == NF_OK);
+    if (b_.coin()) require(nf_session_create(models_[0], nullptr, &sessions_[0], nullptr) == NF_OK);
+    if (b_.coin()) require(nf_trainer_create(models_[0], nullptr, nullptr, &trainers_[0], nullptr) == NF_OK);
+  }
   ~World() {
     for (nf_trainer* t : trainers_) nf_trainer_free(t);
     for (nf_session* s : sessions_) nf_session_free(s);
@@ -151,7 +158,7 @@ class World {
       }
       case 21: {
         nf_importance_info info = NF_IMPORTANCE_INFO_INIT;
-        if (b_.coin()) info.struct_size = b_.byte();
+        if (b_.coin()) info.struct_size = size(sizeof info);
         const int64_t n = small();
         if (n <= 1000) said(nf_posterior_importance(s, &x, c, 1, 0, n, nullptr, nullptr, &info, &e));
         break;
@@ -165,11 +172,13 @@ class World {
   }
 
  private:
+  // Of a struct, down to nothing. A larger one would promise memory behind it.
+  uint32_t size(size_t most) { return static_cast<uint32_t>(b_.below(static_cast<int64_t>(most) + 1)); }
   int64_t small() { return b_.below(8) == 1 ? static_cast<int64_t>(b_.word()) >> 56 : b_.below(5); }
   nf_view in() {
     for (double& v : numbers_) v = b_.byte() / 64.0 - 2;
     nf_view v = nf_rows_f64(numbers_.data(), b_.below(4), b_.below(5));
-    if (b_.below(32) == 1) v.struct_size = b_.byte();
+    if (b_.below(32) == 1) v.struct_size = size(sizeof v);
     return v;
   }
   nf_out to() {

@@ -17,8 +17,8 @@ void ByteFields::integer(const char*, const char*, int64_t& value, int64_t low, 
 
 bool ByteFields::keeps(int64_t largest) { return keeps() && (skips_ || largest <= kLargeDefault); }
 
-void ByteFields::real(const char*, const char*, double& value, double low, double high) {
-  if (keeps()) return;
+void ByteFields::real(const char* name, const char*, double& value, double low, double high) {
+  if (keeps() || name == std::string_view("tolerance")) return;  // of roots: an inverse is no more exact
   // Along the logarithm where both ends have the same sign, so that small numbers occur.
   const double u = bytes_.unit();
   value = std::clamp(low > 0 ? low * std::pow(high / low, u) : low + (high - low) * u * u, low, high);

@@ -33,7 +33,8 @@ void check(Bytes& b) {
   static const nf::Model model(runtime(), R"({"event": [2], "layers": [{"type": "affine_coupling", "hidden": [4]}]})",
                                1);
   static const nf::Model images(runtime(), R"({"event": [2, 1, 2], "layers": [{"type": "actnorm"}]})", 1);
-  nf::Session s(b.coin() ? model : images);
+  static nf::Session of_rows = session_of(model), of_images = session_of(images);
+  nf::Session& s = b.coin() ? of_rows : of_images;
   std::vector<double> numbers(kBuffer);
   for (double& v : numbers) v = b.number();
   std::vector<float> narrow(numbers.begin(), numbers.end());
@@ -49,18 +50,18 @@ void check(Bytes& b) {
                               : numbers.data();
   v.ndim = static_cast<int32_t>(b.below(4) ? 1 + b.below(4) : small(b));
   for (int i = 0; i < 8; ++i) v.shape[i] = b.below(4) ? 1 + b.below(4) : small(b);
-  const bool strided = b.coin();
-  if (strided) {
-    v.flags = NF_STRIDED;
+  v.flags = b.coin() ? NF_STRIDED : 0;
+  if (b.below(16) == 1) v.flags = b.byte();
+  if (v.flags & NF_STRIDED) {
     for (int i = 0; i < 8; ++i) v.strides[i] = b.below(3) ? b.below(5) : small(b);
   } else {
     int64_t step = 1;
     for (int i = std::min(v.ndim, 8) - 1; i >= 0; --i) {
       v.strides[i] = step;
-      step = v.shape[i] > 0 && step < (int64_t{1} << 40) ? step * v.shape[i] : step;
+      int64_t next;
+      if (v.shape[i] > 0 && !__builtin_mul_overflow(step, v.shape[i], &next)) step = next;
     }
   }
-  if (b.below(16) == 1) v.flags = b.byte();
   if (!within(v, kBuffer)) return;
   const int64_t n = v.ndim > 0 ? std::clamp<int64_t>(v.shape[0], 0, kBuffer) : 0;
   std::vector<double> out(static_cast<size_t>(n), -7);
