@@ -56,7 +56,7 @@ void check(Bytes& b) {
     for (int i = 0; i < 8; ++i) v.strides[i] = b.below(3) ? b.below(5) : small(b);
   } else {
     int64_t step = 1;
-    for (int i = std::min(v.ndim, 8) - 1; i >= 0; --i) {
+    for (int i = std::clamp(v.ndim, 0, 8) - 1; i >= 0; --i) {
       v.strides[i] = step;
       int64_t next;
       if (v.shape[i] > 0 && !__builtin_mul_overflow(step, v.shape[i], &next)) step = next;
