@@ -26,6 +26,7 @@ class Session(Latents):
     nonfinite : "propagate" leaves nan and -inf in results, "error" raises NumericError for a row with nan
     score_samples, score_seed : draws per row, and their seed, where log_prob is a bound
     gradients : reserve memory for gradients at once
+    block_rows : rows that a thread processes at once, at most; a few take less memory and time to create, with the same bits
     """
 
     def __init__(self, model: Model, **options: Any) -> None:
